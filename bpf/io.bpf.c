@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Each send and receive: UDP is counted here, because the kernel keeps no counters for it; for TCP
+ * only the process that uses the connection is noted. */
+#include "bpf/kernel_types.h"
+
+#include <bpf/bpf_tracing.h>
+
+#include "bpf/lib/emit.h"
+#include "bpf/lib/owner.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+static __always_inline bool in_ranges(const volatile struct wire_port_range *ranges, __u32 count,
+                                      __u16 port) {
+  for (__u32 i = 0; i < WIRE_FILTER_PORTS; i++) {
+    if (i >= count)
+      break;
+    if (port >= ranges[i].first && port <= ranges[i].last)
+      return true;
+  }
+  return false;
+}
+
+static __always_inline bool data_wanted(const struct sock_common *common,
+                                        const struct socket_state *state) {
+  if (config.pid_count) {
+    __u32 pid = current_pid();
+    bool found = false;
+    for (__u32 i = 0; i < WIRE_FILTER_PIDS; i++) {
+      if (i >= config.pid_count)
+        break;
+      found |= config.pids[i] == pid;
+    }
+    if (!found)
+      return false;
+  }
+  if (config.comm[0]) {
+    for (__u32 i = 0; i < sizeof(config.comm); i++) {
+      if (config.comm[i] != state->comm[i])
+        return false;
+      if (!config.comm[i])
+        break;
+    }
+  }
+  __u16 local = common->skc_num;
+  __u16 remote = bpf_ntohs(common->skc_dport);
+  if (config.local_port_count && !in_ranges(config.local_ports, config.local_port_count, local))
+    return false;
+  if (config.remote_port_count && !in_ranges(config.remote_ports, config.remote_port_count, remote))
+    return false;
+  if (config.any_port_count && !in_ranges(config.any_ports, config.any_port_count, local) &&
+      !in_ranges(config.any_ports, config.any_port_count, remote))
+    return false;
+  return true;
+}
+
+static __always_inline void emit_record(__u16 type, struct sock *sk, __u8 protocol,
+                                        const struct socket_state *state, __u32 value,
+                                        __u32 extra) {
+  struct wire_flow *record = reserve(type, sizeof(*record));
+  if (!record)
+    return;
+  fill_header(record, type, sizeof(*record), netns_of(&sk->__sk_common, state));
+  record->cookie = bpf_get_socket_cookie(sk);
+  fill_address(record, &sk->__sk_common);
+  record->protocol = protocol;
+  fill_owner(record, state);
+  if (protocol == IPPROTO_UDP)
+    record->state = 0;
+  record->value = value;
+  record->extra = extra;
+  submit(record);
+}
+
+static __always_inline struct socket_state *state_at_use(struct sock *sk) {
+  struct socket_state *state = bpf_sk_storage_get(&sockets, sk, 0, 0);
+  if (state)
+    return state;
+  state = get_or_create_state(sk);
+  if (state && !state->pid) {
+    set_opener(state);
+    state->opener_pid = 0; /* using a socket is not opening it */
+    note_netns(state, read_netns(&sk->__sk_common));
+  }
+  return state;
+}
+
+static __always_inline int on_tcp(struct sock *sk, int result, __u32 sent) {
+  struct socket_state *state = state_at_use(sk);
+  if (!state)
+    return 0;
+  if (note_use(state, false) && state->direction != WIRE_DIRECTION_LISTEN)
+    emit_record(WIRE_OWNER, sk, IPPROTO_TCP, state, 0, 0);
+  if ((config.observe & WIRE_OBSERVE_DATA) && data_wanted(&sk->__sk_common, state))
+    emit_record(WIRE_DATA, sk, IPPROTO_TCP, state, (__u32)result, sent);
+  return 0;
+}
+
+static __always_inline int on_udp(struct sock *sk, int result, __u32 sent) {
+  struct socket_state *state = state_at_use(sk);
+  if (!state)
+    return 0;
+  note_use(state, false);
+  if (sent) {
+    /* One call with UDP_SEGMENT set on the socket leaves as several datagrams. */
+    __u16 segment = BPF_CORE_READ((struct udp_sock *)sk, gso_size);
+    __u64 datagrams = 1;
+    if (segment && (__u32)result > segment)
+      datagrams = ((__u32)result + segment - 1) / segment;
+    __sync_fetch_and_add(&state->tx_bytes, (__u64)result);
+    __sync_fetch_and_add(&state->tx_datagrams, datagrams);
+  } else {
+    __sync_fetch_and_add(&state->rx_bytes, (__u64)result);
+    __sync_fetch_and_add(&state->rx_datagrams, 1);
+  }
+  if ((config.observe & WIRE_OBSERVE_DATA) && data_wanted(&sk->__sk_common, state))
+    emit_record(WIRE_DATA, sk, IPPROTO_UDP, state, (__u32)result, sent);
+  return 0;
+}
+
+/* result < 0: the call failed. Zero is an end of stream for TCP and an empty datagram for UDP. */
+static __always_inline int on_io(struct sock *sk, int result, int flags, __u32 sent) {
+  if (result < 0 || (!sent && (flags & (MSG_PEEK | MSG_ERRQUEUE))))
+    return 0;
+  __u16 family = sk->__sk_common.skc_family;
+  if (family != AF_INET && family != AF_INET6)
+    return 0;
+  __u16 protocol = sk->sk_protocol;
+  if (protocol == IPPROTO_TCP)
+    return result > 0 ? on_tcp(sk, result, sent) : 0;
+  if (protocol == IPPROTO_UDP)
+    return on_udp(sk, result, sent);
+  return 0;
+}
+
+SEC("?tp_btf/sock_send_length")
+int BPF_PROG(tp_btf__sock_send_length, struct sock *sk, int result, int flags) {
+  return on_io(sk, result, flags, WIRE_SENT);
+}
+
+SEC("?tp_btf/sock_recv_length")
+int BPF_PROG(tp_btf__sock_recv_length, struct sock *sk, int result, int flags) {
+  return on_io(sk, result, flags, WIRE_RECEIVED);
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Exactly the kernel fields that the programs read. CO-RE finds them by name in the running
+ * kernel's BTF, so the layout written here does not matter; a field that a kernel lacks is guarded
+ * with bpf_core_field_exists() where it is read. */
+#ifndef SOCKSCOPE_BPF_KERNEL_TYPES_H
+#define SOCKSCOPE_BPF_KERNEL_TYPES_H
+
+typedef unsigned char __u8;
+typedef unsigned short __u16;
+typedef unsigned int __u32;
+typedef unsigned long long __u64;
+typedef signed char __s8;
+typedef short __s16;
+typedef int __s32;
+typedef long long __s64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u64 __be64;
+typedef __u16 __sum16;
+typedef __u32 __wsum;
+typedef __u8 uint8_t;
+typedef __u16 uint16_t;
+typedef __u32 uint32_t;
+typedef __u64 uint64_t;
+typedef _Bool bool;
+#define true 1
+#define false 0
+#define NULL ((void *)0)
+
+enum {
+  BPF_MAP_TYPE_ARRAY = 2,
+  BPF_MAP_TYPE_SK_STORAGE = 24,
+  BPF_MAP_TYPE_RINGBUF = 27,
+  BPF_F_NO_PREALLOC = 1,
+  BPF_F_CLONE = 512,
+  BPF_F_MMAPABLE = 1024,
+  BPF_SK_STORAGE_GET_F_CREATE = 1,
+  BPF_RB_NO_WAKEUP = 1,
+  BPF_RB_FORCE_WAKEUP = 2,
+};
+
+enum { AF_INET = 2, AF_INET6 = 10 };
+enum { IPPROTO_TCP = 6, IPPROTO_UDP = 17 };
+enum { MSG_PEEK = 0x2, MSG_ERRQUEUE = 0x2000 };
+enum { SHUTDOWN_MASK = 3 };
+enum { EADDRNOTAVAIL_ = 99, ECANCELED_ = 125 };
+enum {
+  TCP_ESTABLISHED = 1,
+  TCP_SYN_SENT = 2,
+  TCP_SYN_RECV = 3,
+  TCP_FIN_WAIT1 = 4,
+  TCP_FIN_WAIT2 = 5,
+  TCP_TIME_WAIT = 6,
+  TCP_CLOSE = 7,
+  TCP_CLOSE_WAIT = 8,
+  TCP_LAST_ACK = 9,
+  TCP_LISTEN = 10,
+  TCP_CLOSING = 11,
+  TCP_NEW_SYN_RECV = 12,
+};
+enum { SOCK_DONE_BIT = 1 }; /* enum sock_flags: a FIN was received */
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+typedef struct {
+  __s64 counter;
+} atomic64_t;
+
+struct ns_common {
+  unsigned int inum;
+};
+struct net {
+  struct ns_common ns;
+};
+typedef struct {
+  struct net *net;
+} possible_net_t;
+
+struct in6_addr {
+  union {
+    __u8 u6_addr8[16];
+  } in6_u;
+};
+
+struct sock_common {
+  union {
+    struct {
+      __be32 skc_daddr;
+      __be32 skc_rcv_saddr;
+    };
+  };
+  union {
+    struct {
+      __be16 skc_dport;
+      __u16 skc_num;
+    };
+  };
+  unsigned short skc_family;
+  volatile unsigned char skc_state;
+  possible_net_t skc_net;
+  struct in6_addr skc_v6_daddr;
+  struct in6_addr skc_v6_rcv_saddr;
+  atomic64_t skc_cookie;
+  unsigned long skc_flags;
+};
+
+typedef struct {
+  int owned;
+} socket_lock_t;
+
+struct sock {
+  struct sock_common __sk_common;
+  socket_lock_t sk_lock;
+  __u16 sk_protocol;
+  __u8 sk_shutdown;
+  int sk_err;
+  int sk_err_soft;
+};
+
+struct inet_sock {
+  struct sock sk;
+  __be16 inet_sport;
+};
+struct inet_connection_sock {
+  struct inet_sock icsk_inet;
+};
+struct minmax_sample {
+  __u32 v;
+};
+struct minmax {
+  struct minmax_sample s[3];
+};
+struct tcp_sock {
+  struct inet_connection_sock inet_conn;
+  __u64 bytes_sent;
+  __u64 bytes_received;
+  __u64 bytes_retrans;
+  __u32 srtt_us;
+  struct minmax rtt_min;
+  __u32 total_retrans;
+  __u32 segs_in;
+  __u32 segs_out;
+};
+struct udp_sock {
+  struct inet_sock inet;
+  __u16 gso_size;
+};
+
+typedef struct {
+  __u32 val;
+} kuid_t;
+struct cred {
+  kuid_t uid;
+};
+struct kernfs_node {
+  __u64 id;
+};
+struct cgroup {
+  struct kernfs_node *kn;
+};
+struct css_set {
+  struct cgroup *dfl_cgrp;
+};
+struct task_struct {
+  struct task_struct *group_leader;
+  int tgid;
+  const struct cred *cred;
+  struct css_set *cgroups;
+  __u64 start_time;
+  __u64 start_boottime;
+  char comm[16];
+};
+
+struct socket {
+  struct sock *sk;
+};
+struct file;
+struct seq_file;
+struct sk_buff;
+struct bpf_map;
+
+struct bpf_iter_meta {
+  union {
+    struct seq_file *seq;
+    __u64 : 64;
+  } __attribute__((aligned(8)));
+};
+struct bpf_iter__tcp {
+  union {
+    struct bpf_iter_meta *meta;
+    __u64 : 64;
+  };
+  union {
+    struct sock_common *sk_common;
+    __u64 : 64;
+  };
+  __u32 uid __attribute__((aligned(8)));
+};
+struct bpf_iter__udp {
+  union {
+    struct bpf_iter_meta *meta;
+    __u64 : 64;
+  };
+  union {
+    struct udp_sock *udp_sk;
+    __u64 : 64;
+  };
+  __u32 uid __attribute__((aligned(8)));
+};
+struct bpf_iter__task_file {
+  union {
+    struct bpf_iter_meta *meta;
+    __u64 : 64;
+  };
+  union {
+    struct task_struct *task;
+    __u64 : 64;
+  };
+  __u32 fd __attribute__((aligned(8)));
+  union {
+    struct file *file;
+    __u64 : 64;
+  };
+};
+struct bpf_iter__bpf_sk_storage_map {
+  union {
+    struct bpf_iter_meta *meta;
+    __u64 : 64;
+  };
+  union {
+    struct bpf_map *map;
+    __u64 : 64;
+  };
+  union {
+    struct sock *sk;
+    __u64 : 64;
+  };
+  union {
+    void *value;
+    __u64 : 64;
+  };
+};
+
+#pragma clang attribute pop
+
+/* Contexts of cgroup programs: a user-space ABI, not relocated. */
+struct bpf_sock {
+  __u32 bound_dev_if;
+  __u32 family;
+  __u32 type;
+  __u32 protocol;
+  __u32 mark;
+  __u32 priority;
+  __u32 src_ip4;
+  __u32 src_ip6[4];
+  __u32 src_port;
+  __be16 dst_port;
+  __u16 : 16;
+  __u32 dst_ip4;
+  __u32 dst_ip6[4];
+  __u32 state;
+  __s32 rx_queue_mapping;
+};
+struct bpf_sock_addr {
+  __u32 user_family;
+  __u32 user_ip4;
+  __u32 user_ip6[4];
+  __u32 user_port;
+  __u32 family;
+  __u32 type;
+  __u32 protocol;
+  __u32 msg_src_ip4;
+  __u32 msg_src_ip6[4];
+  union {
+    struct bpf_sock *sk;
+    __u64 : 64;
+  } __attribute__((aligned(8)));
+};
+
+#endif

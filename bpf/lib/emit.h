@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Filling records and sending them. */
+#ifndef SOCKSCOPE_BPF_EMIT_H
+#define SOCKSCOPE_BPF_EMIT_H
+
+#include "bpf/lib/maps.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+
+static __always_inline void *reserve(__u16 type, __u64 size) {
+  void *record = bpf_ringbuf_reserve(&events, size, 0);
+  if (!record) {
+    struct wire_control *shared = get_control();
+    if (shared)
+      __sync_fetch_and_add(&shared->lost_ring[type & 15], 1);
+  }
+  return record;
+}
+
+/* A wake-up costs the traced process microseconds, so only the first record after the reader went
+ * to sleep pays for one. The reader sets reader_waiting before it looks at the ring for the last
+ * time; the flag is read after the reservation, so one of the two sees the other. */
+static __always_inline void submit(void *record) {
+  struct wire_control *shared = get_control();
+  __u64 flags = BPF_RB_NO_WAKEUP;
+  if (shared && *(volatile __u32 *)&shared->reader_waiting) {
+    *(volatile __u32 *)&shared->reader_waiting = 0;
+    flags = BPF_RB_FORCE_WAKEUP;
+  }
+  bpf_ringbuf_submit(record, flags);
+}
+
+static __always_inline void fill_header(struct wire_flow *record, __u16 type, __u16 size,
+                                        __u32 netns) {
+  record->header.type = type;
+  record->header.size = size;
+  record->header.netns = netns;
+  record->header.mono_ns = bpf_ktime_get_ns();
+}
+
+static __always_inline void fill_owner(struct wire_flow *record, const struct socket_state *state) {
+  if (state) {
+    record->since_ns = state->since_ns;
+    record->cgroup_id = state->cgroup_id;
+    record->process_start_ns = state->process_start_ns;
+    record->direction = state->direction;
+    record->owner = state->owner;
+    record->pid = state->pid;
+    record->opener_pid = state->opener_pid;
+    record->uid = state->owner == WIRE_OWNER_UNKNOWN ? WIRE_UID_UNKNOWN : state->uid;
+    __builtin_memcpy(record->comm, state->comm, sizeof(record->comm));
+  } else {
+    record->since_ns = 0;
+    record->cgroup_id = 0;
+    record->process_start_ns = 0;
+    record->direction = WIRE_DIRECTION_UNKNOWN;
+    record->owner = WIRE_OWNER_UNKNOWN;
+    record->pid = 0;
+    record->opener_pid = 0;
+    record->uid = WIRE_UID_UNKNOWN;
+    __builtin_memset(record->comm, 0, sizeof(record->comm));
+  }
+  record->pad0[0] = record->pad0[1] = 0;
+  record->old_state = 0;
+  record->value = 0;
+  record->extra = 0;
+}
+
+/* Works on every kind of socket that starts with sock_common: full, request and TIME_WAIT. The
+ * pointer must be one the verifier knows (tracing programs). */
+static __always_inline void fill_address(struct wire_flow *record, const struct sock_common *common) {
+  record->family = (__u8)common->skc_family;
+  record->state = common->skc_state;
+  record->local_port = common->skc_num;
+  record->remote_port = bpf_ntohs(common->skc_dport);
+  if (record->family == AF_INET6) {
+    __builtin_memcpy(record->local_addr, &common->skc_v6_rcv_saddr, 16);
+    __builtin_memcpy(record->remote_addr, &common->skc_v6_daddr, 16);
+  } else {
+    __builtin_memset(record->local_addr, 0, 32);
+    *(__be32 *)record->local_addr = common->skc_rcv_saddr;
+    *(__be32 *)record->remote_addr = common->skc_daddr;
+  }
+}
+
+static __always_inline __u32 netns_of(const struct sock_common *common,
+                                      const struct socket_state *state) {
+  if (state && state->netns)
+    return state->netns;
+  return read_netns(common);
+}
+
+/* TCP's own counters. A received FIN is in bytes_received and is taken out. */
+static __always_inline void fill_tcp_totals(struct wire_flow_totals *record,
+                                            const struct tcp_sock *tcp) {
+  const struct sock *sk = &tcp->inet_conn.icsk_inet.sk;
+  __u64 fin = (sk->__sk_common.skc_flags >> SOCK_DONE_BIT) & 1;
+  __u64 received = tcp->bytes_received;
+  __u32 min_rtt = tcp->rtt_min.s[0].v;
+  record->tx_bytes = tcp->bytes_sent - tcp->bytes_retrans;
+  record->rx_bytes = received - (received ? fin : 0);
+  record->tx_segments = tcp->segs_out;
+  record->rx_segments = tcp->segs_in;
+  record->retransmits = tcp->total_retrans;
+  record->srtt_us = tcp->srtt_us >> 3;
+  record->min_rtt_us = min_rtt == 0xffffffffu ? 0 : min_rtt;
+  record->pad0 = 0;
+}
+
+static __always_inline void fill_no_totals(struct wire_flow_totals *record) {
+  record->tx_bytes = 0;
+  record->rx_bytes = 0;
+  record->tx_segments = 0;
+  record->rx_segments = 0;
+  record->retransmits = 0;
+  record->srtt_us = 0;
+  record->min_rtt_us = 0;
+  record->pad0 = 0;
+}
+
+static __always_inline void fill_udp_totals(struct wire_flow_totals *record,
+                                            const struct socket_state *state) {
+  fill_no_totals(record);
+  if (state) {
+    record->tx_bytes = state->tx_bytes;
+    record->rx_bytes = state->rx_bytes;
+    record->tx_segments = state->tx_datagrams;
+    record->rx_segments = state->rx_datagrams;
+  }
+}
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The maps and settings all programs share, defined in maps.bpf.c; the files are compiled one by one
+ * and linked into one object, so that the kernel's BTF is read once. */
+#ifndef SOCKSCOPE_BPF_MAPS_H
+#define SOCKSCOPE_BPF_MAPS_H
+
+#include "bpf/kernel_types.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "wire/control.h"
+#include "wire/record.h"
+
+/* What we remember of a socket beside what the kernel counts itself. Kernel side only. */
+struct socket_state {
+  __u64 since_ns; /* mono: SYN, then establishment, or creation; 0 older than us */
+  __u64 process_start_ns;
+  __u64 cgroup_id;
+  __u64 tx_bytes; /* UDP only: the kernel keeps no such counters */
+  __u64 rx_bytes;
+  __u64 tx_datagrams;
+  __u64 rx_datagrams;
+  __u64 owner_changed_ns;
+  __u32 pid;
+  __u32 opener_pid;
+  __u32 uid;
+  __u32 netns;
+  __u16 owner_changes;
+  __u8 owner;     /* WIRE_OWNER_ */
+  __u8 direction; /* WIRE_DIRECTION_ */
+  __u8 pad0[4];
+  char comm[16];
+};
+
+struct sockets_map {
+  __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+  __type(key, int);
+  __type(value, struct socket_state);
+};
+extern struct sockets_map sockets SEC(".maps");
+
+struct events_map {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 4 << 20); /* user space sets the size before loading */
+};
+extern struct events_map events SEC(".maps");
+
+struct control_map {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct wire_control);
+};
+extern struct control_map control SEC(".maps");
+
+extern const volatile struct wire_config config;
+
+static __always_inline struct wire_control *get_control(void) {
+  __u32 zero = 0;
+  return bpf_map_lookup_elem(&control, &zero);
+}
+
+/* Read as kernel memory even where the verifier would follow the pointer itself: it looks each
+ * pointer type up in the whole of the kernel's BTF, which makes loading slow. */
+static __always_inline __u32 read_netns(const struct sock_common *common) {
+  return BPF_CORE_READ(common, skc_net.net, ns.inum);
+}
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Who uses a socket. All functions that look at the current task may only be called where the
+ * process that touches the socket is the one running: not from softirq. */
+#ifndef SOCKSCOPE_BPF_OWNER_H
+#define SOCKSCOPE_BPF_OWNER_H
+
+#include "bpf/lib/maps.h"
+
+#include <bpf/bpf_core_read.h>
+
+/* A socket handed back and forth between processes changes owner at once this many times, after
+ * that at most once a second, so that a shared one costs no more than any other. */
+#define OWNER_CHANGES_AT_ONCE 32
+#define OWNER_CHANGE_INTERVAL_NS 1000000000ull
+
+static __always_inline struct task_struct *current_leader(void) {
+  struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+  return BPF_CORE_READ(task, group_leader);
+}
+
+static __always_inline void set_process(struct socket_state *state, __u32 pid,
+                                        struct task_struct *leader) {
+  state->pid = pid;
+  state->uid = (__u32)bpf_get_current_uid_gid();
+  state->cgroup_id = bpf_get_current_cgroup_id();
+  state->process_start_ns = BPF_CORE_READ(leader, start_boottime);
+  bpf_probe_read_kernel_str(state->comm, sizeof(state->comm), &leader->comm);
+}
+
+static __always_inline __u32 current_pid(void) { return (__u32)(bpf_get_current_pid_tgid() >> 32); }
+
+/* The running process opens this socket. */
+static __always_inline void set_opener(struct socket_state *state) {
+  __u32 pid = current_pid();
+  set_process(state, pid, current_leader());
+  state->opener_pid = pid;
+  state->owner = WIRE_OWNER_EXACT;
+}
+
+/* The running process uses this socket. Returns true when that changed who the owner is.
+ * accepting: it is inside accept(2) right now, so it is the opener too. */
+static __always_inline bool note_use(struct socket_state *state, bool accepting) {
+  __u32 pid = current_pid();
+  if (pid == state->pid) {
+    if (state->owner == WIRE_OWNER_INHERITED)
+      state->owner = WIRE_OWNER_EXACT;
+    return false;
+  }
+  if (pid == 0)
+    return false;
+  __u64 now = bpf_ktime_get_ns();
+  if (state->owner_changes >= OWNER_CHANGES_AT_ONCE &&
+      now - state->owner_changed_ns < OWNER_CHANGE_INTERVAL_NS)
+    return false;
+  if (state->owner_changes < OWNER_CHANGES_AT_ONCE)
+    state->owner_changes++;
+  state->owner_changed_ns = now;
+
+  struct task_struct *leader = current_leader();
+  /* A process older than the connection accepted it itself (a worker of a preforking server); a
+   * younger one was forked to serve it by the process that accepted. */
+  bool unconfirmed = state->owner == WIRE_OWNER_INHERITED || state->owner == WIRE_OWNER_UNKNOWN;
+  if (unconfirmed && (accepting || BPF_CORE_READ(leader, start_time) <= state->since_ns))
+    state->opener_pid = pid;
+  set_process(state, pid, leader);
+  state->owner = WIRE_OWNER_EXACT;
+  return true;
+}
+
+static __always_inline void count_lost_storage(void) {
+  struct wire_control *shared = get_control();
+  if (shared)
+    __sync_fetch_and_add(&shared->lost_storage, 1);
+}
+
+/* Called once for each new socket_state. */
+static __always_inline void note_netns(struct socket_state *state, __u32 netns) {
+  state->netns = netns;
+  if (netns != config.home_netns) {
+    struct wire_control *shared = get_control();
+    if (shared && !shared->foreign_netns)
+      shared->foreign_netns = 1;
+  }
+}
+
+/* The socket's state, made when it is not there. A creation race leaves its loser with NULL:
+ * the winner's is taken then. `socket` is what the program type offers: struct sock or bpf_sock. */
+#define get_or_create_state(socket)                                                         \
+  ({                                                                                        \
+    struct socket_state *state_ =                                                           \
+        bpf_sk_storage_get(&sockets, (socket), 0, BPF_SK_STORAGE_GET_F_CREATE);             \
+    if (!state_)                                                                            \
+      state_ = bpf_sk_storage_get(&sockets, (socket), 0, 0);                                \
+    if (!state_)                                                                            \
+      count_lost_storage();                                                                 \
+    state_;                                                                                 \
+  })
+
+#endif

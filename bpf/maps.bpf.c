@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "bpf/lib/maps.h"
+
+struct sockets_map sockets SEC(".maps");
+struct events_map events SEC(".maps");
+struct control_map control SEC(".maps");
+const volatile struct wire_config config SEC(".rodata") = {};

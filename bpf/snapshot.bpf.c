@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The state of every socket on demand, and at start the owners of those that were there before. */
+#include "bpf/kernel_types.h"
+
+#include <bpf/bpf_tracing.h>
+
+#include "bpf/lib/emit.h"
+#include "bpf/lib/owner.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+static __always_inline void fill_socket(struct wire_flow_totals *record, struct sock_common *common,
+                                        struct socket_state *state, __u8 protocol) {
+  fill_header(&record->flow, WIRE_SOCKET, sizeof(*record), netns_of(common, state));
+  record->flow.cookie = bpf_get_socket_cookie(common);
+  fill_address(&record->flow, common);
+  record->flow.protocol = protocol;
+  fill_owner(&record->flow, state);
+}
+
+SEC("?iter/tcp")
+int iter__tcp(struct bpf_iter__tcp *ctx) {
+  struct sock_common *common = ctx->sk_common;
+  if (!common)
+    return 0;
+  struct wire_flow_totals record;
+  struct tcp_sock *tcp = bpf_skc_to_tcp_sock(common);
+  struct socket_state *state = NULL;
+  if (tcp) /* NULL for request and TIME_WAIT sockets */
+    state = bpf_sk_storage_get(&sockets, (struct sock *)tcp, 0, 0);
+  fill_socket(&record, common, state, IPPROTO_TCP);
+  if (tcp)
+    fill_tcp_totals(&record, tcp);
+  else
+    fill_no_totals(&record);
+  if (record.flow.uid == WIRE_UID_UNKNOWN && record.flow.state != TCP_TIME_WAIT)
+    record.flow.uid = ctx->uid;
+  bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
+  return 0;
+}
+
+SEC("?iter/udp")
+int iter__udp(struct bpf_iter__udp *ctx) {
+  struct udp_sock *udp = ctx->udp_sk;
+  if (!udp)
+    return 0;
+  struct sock *sk = (struct sock *)udp;
+  if (sk->sk_protocol != IPPROTO_UDP) /* UDP-Lite */
+    return 0;
+  struct wire_flow_totals record;
+  struct socket_state *state = bpf_sk_storage_get(&sockets, sk, 0, 0);
+  fill_socket(&record, &sk->__sk_common, state, IPPROTO_UDP);
+  record.flow.state = 0;
+  fill_udp_totals(&record, state);
+  if (record.flow.uid == WIRE_UID_UNKNOWN)
+    record.flow.uid = ctx->uid;
+  bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
+  return 0;
+}
+
+/* iter/tcp and iter/udp show one network namespace. The sockets of all others have storage. */
+SEC("?iter/bpf_sk_storage_map")
+int iter__bpf_sk_storage_map(struct bpf_iter__bpf_sk_storage_map *ctx) {
+  struct sock *sk = ctx->sk;
+  struct socket_state *state = ctx->value;
+  if (!sk || !state)
+    return 0;
+  if (state->netns == config.home_netns)
+    return 0;
+  struct wire_flow_totals record;
+  __u8 protocol = (__u8)sk->sk_protocol;
+  fill_socket(&record, &sk->__sk_common, state, protocol);
+  if (protocol == IPPROTO_TCP) {
+    if (record.flow.state == TCP_CLOSE)
+      return 0;
+    struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+    if (tcp)
+      fill_tcp_totals(&record, tcp);
+    else
+      fill_no_totals(&record);
+  } else {
+    record.flow.state = 0;
+    fill_udp_totals(&record, state);
+  }
+  bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
+  return 0;
+}
+
+/* Run once at start, after the other programs are attached: sockets that already have an owner by
+ * then keep it. */
+SEC("?iter/task_file")
+int iter__task_file(struct bpf_iter__task_file *ctx) {
+  struct task_struct *task = ctx->task;
+  struct file *file = ctx->file;
+  if (!task || !file)
+    return 0;
+  struct socket *socket = bpf_sock_from_file(file);
+  if (!socket)
+    return 0;
+  struct sock *sk = socket->sk;
+  if (!sk)
+    return 0;
+  __u16 family = sk->__sk_common.skc_family;
+  __u16 protocol = sk->sk_protocol;
+  if ((family != AF_INET && family != AF_INET6) ||
+      (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP))
+    return 0;
+  struct socket_state *state = get_or_create_state(sk);
+  if (!state || state->pid)
+    return 0;
+  struct task_struct *leader = task->group_leader;
+  state->pid = (__u32)task->tgid;
+  state->uid = BPF_CORE_READ(task, cred, uid.val);
+  state->cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+  state->process_start_ns = leader->start_boottime;
+  bpf_probe_read_kernel_str(state->comm, sizeof(state->comm), &leader->comm);
+  state->owner = WIRE_OWNER_BOOTSTRAP;
+  if (protocol == IPPROTO_TCP && sk->__sk_common.skc_state == TCP_LISTEN)
+    state->direction = WIRE_DIRECTION_LISTEN;
+  note_netns(state, read_netns(&sk->__sk_common));
+  return 0;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* TCP connections: opened, failed, closed, retransmitting, reset. Nothing here runs per send or
+ * receive: tcp_sock already counts, and is read once, at close. */
+#include "bpf/kernel_types.h"
+
+#include <bpf/bpf_tracing.h>
+
+#include "bpf/lib/emit.h"
+#include "bpf/lib/owner.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+static __always_inline __u32 elapsed_us(__u64 since_ns) {
+  if (!since_ns)
+    return 0;
+  __u64 elapsed = (bpf_ktime_get_ns() - since_ns) / 1000;
+  return elapsed > 0xffffffffu ? 0xffffffffu : (__u32)elapsed;
+}
+
+static __always_inline void fill_flow(struct wire_flow *record, __u16 type, __u16 size,
+                                      const struct sock *sk, const struct socket_state *state) {
+  fill_header(record, type, size, netns_of(&sk->__sk_common, state));
+  record->cookie = bpf_get_socket_cookie((void *)sk);
+  fill_address(record, &sk->__sk_common);
+  record->protocol = IPPROTO_TCP;
+  fill_owner(record, state);
+}
+
+static __always_inline void emit_flow(__u16 type, const struct sock *sk,
+                                      const struct socket_state *state, __u32 value, __u32 extra,
+                                      __u8 old_state, __u8 new_state) {
+  struct wire_flow *record = reserve(type, sizeof(*record));
+  if (!record)
+    return;
+  fill_flow(record, type, sizeof(*record), sk, state);
+  record->value = value;
+  record->extra = extra;
+  record->old_state = old_state;
+  record->state = new_state;
+  if (record->local_port == 0) { /* already released at CLOSE; inet_sport still holds it */
+    const struct tcp_sock *tcp = bpf_skc_to_tcp_sock((void *)sk);
+    if (tcp)
+      record->local_port = bpf_ntohs(tcp->inet_conn.icsk_inet.inet_sport);
+  }
+  submit(record);
+}
+
+static __always_inline void emit_close(const struct sock *sk, const struct socket_state *state,
+                                       __u8 old_state) {
+  struct wire_flow_totals *record = reserve(WIRE_CLOSE, sizeof(*record));
+  if (!record)
+    return;
+  fill_flow(&record->flow, WIRE_CLOSE, sizeof(*record), sk, state);
+  record->flow.old_state = old_state;
+  record->flow.state = TCP_CLOSE;
+  const struct tcp_sock *tcp = bpf_skc_to_tcp_sock((void *)sk);
+  if (tcp) {
+    fill_tcp_totals(record, tcp);
+    record->flow.local_port = bpf_ntohs(tcp->inet_conn.icsk_inet.inet_sport);
+  } else {
+    fill_no_totals(record);
+  }
+  submit(record);
+}
+
+/* Why a connection attempt ended. The kernel keeps the reason in sk_err, except when the attempt
+ * never left connect(2), and when the process itself gave up. */
+static __always_inline __u32 failure_of(const struct sock *sk) {
+  if (sk->sk_err)
+    return (__u32)sk->sk_err;
+  if (sk->sk_shutdown == SHUTDOWN_MASK)
+    return sk->sk_err_soft ? (__u32)sk->sk_err_soft : ECANCELED_;
+  const struct tcp_sock *tcp = bpf_skc_to_tcp_sock((void *)sk);
+  if (tcp && tcp->inet_conn.icsk_inet.inet_sport == 0)
+    return EADDRNOTAVAIL_; /* no free local port */
+  return 0;
+}
+
+static __always_inline struct socket_state *find_state(const struct sock *sk) {
+  return bpf_sk_storage_get(&sockets, (struct sock *)sk, 0, 0);
+}
+
+/* connect(2) and listen(2): the process that calls them is running. */
+static __always_inline struct socket_state *open_state(const struct sock *sk, __u8 direction) {
+  struct socket_state *state = get_or_create_state((struct sock *)sk);
+  if (state) {
+    set_opener(state);
+    note_netns(state, read_netns(&sk->__sk_common));
+    state->since_ns = bpf_ktime_get_ns();
+    state->direction = direction;
+  }
+  return state;
+}
+
+/* Softirq: the current task means nothing. Returns the record to send. */
+static __always_inline __u16 establish(const struct sock *sk, struct socket_state *state,
+                                       int old_state, __u32 *latency_us) {
+  bool outbound =
+      old_state == TCP_SYN_SENT || (state && state->direction == WIRE_DIRECTION_OUTBOUND);
+  if (state) {
+    if (outbound) {
+      *latency_us = elapsed_us(state->since_ns);
+      state->direction = WIRE_DIRECTION_OUTBOUND;
+    } else { /* a copy of the listener's state, made when the child was born */
+      state->direction = WIRE_DIRECTION_INBOUND;
+      state->opener_pid = state->pid;
+      state->owner = state->pid ? WIRE_OWNER_INHERITED : WIRE_OWNER_UNKNOWN;
+      state->owner_changes = 0;
+    }
+    state->since_ns = bpf_ktime_get_ns();
+    note_netns(state, read_netns(&sk->__sk_common));
+  }
+  if (!outbound)
+    return WIRE_ACCEPT;
+  return sk->__sk_common.skc_family == AF_INET6 ? WIRE_CONNECT_V6 : WIRE_CONNECT_V4;
+}
+
+static __always_inline int on_state(const struct sock *sk, int old_state, int new_state) {
+  if (sk->sk_protocol != IPPROTO_TCP)
+    return 0;
+
+  struct socket_state *state = NULL;
+  __u16 type = 0;
+  __u32 value = 0;
+  __u32 extra = 0;
+  if (new_state == TCP_SYN_SENT) {
+    state = open_state(sk, WIRE_DIRECTION_OUTBOUND);
+    if (config.observe & WIRE_OBSERVE_ATTEMPTS)
+      type = WIRE_ATTEMPT;
+  } else if (new_state == TCP_LISTEN) {
+    state = open_state(sk, WIRE_DIRECTION_LISTEN);
+  } else if (new_state == TCP_ESTABLISHED) {
+    state = get_or_create_state((struct sock *)sk);
+    type = establish(sk, state, old_state, &value);
+  } else if (new_state == TCP_CLOSE) {
+    if (old_state == TCP_CLOSE || old_state == TCP_LISTEN)
+      goto states;
+    state = find_state(sk);
+    bool outbound = state && state->direction == WIRE_DIRECTION_OUTBOUND;
+    if (old_state == TCP_SYN_SENT || (old_state == TCP_SYN_RECV && outbound)) {
+      type = WIRE_CONNECT_FAILED;
+      value = failure_of(sk);
+      extra = state ? elapsed_us(state->since_ns) : 0;
+    } else if (old_state != TCP_SYN_RECV) {
+      if (state && sk->sk_lock.owned)
+        note_use(state, false);
+      emit_close(sk, state, (__u8)old_state);
+    }
+  } else if (new_state == TCP_FIN_WAIT1 || new_state == TCP_LAST_ACK) {
+    /* A process closes or shuts down, unless the lock says that none is at work. */
+    if (sk->sk_lock.owned) {
+      state = find_state(sk);
+      if (state && note_use(state, false))
+        type = WIRE_OWNER;
+    }
+  }
+  if (type)
+    emit_flow(type, sk, state, value, extra, (__u8)old_state, (__u8)new_state);
+
+states:
+  if (config.observe & WIRE_OBSERVE_STATES)
+    emit_flow(WIRE_STATE, sk, state ? state : find_state(sk), 0, 0, (__u8)old_state,
+              (__u8)new_state);
+  return 0;
+}
+
+SEC("?tp_btf/inet_sock_set_state")
+int BPF_PROG(tp_btf__inet_sock_set_state, const struct sock *sk, const int old_state,
+             const int new_state) {
+  return on_state(sk, old_state, new_state);
+}
+
+static __always_inline int on_retransmit(const struct sock *sk) {
+  struct socket_state *state = NULL;
+  __u32 total = 0;
+  /* SYN+ACK retransmits come with a request socket, which has no storage and no counters. */
+  __u8 tcp_state = sk->__sk_common.skc_state;
+  if (tcp_state != TCP_NEW_SYN_RECV && tcp_state != TCP_TIME_WAIT) {
+    state = bpf_sk_storage_get(&sockets, (struct sock *)sk, 0, 0);
+    const struct tcp_sock *tcp = bpf_skc_to_tcp_sock((void *)sk);
+    if (tcp)
+      total = tcp->total_retrans;
+  }
+  emit_flow(WIRE_RETRANSMIT, sk, state, total, 0, tcp_state, tcp_state);
+  return 0;
+}
+
+/* Kernels since 6.15 also report those that failed, and pass the error. */
+SEC("?tp_btf/tcp_retransmit_skb")
+int BPF_PROG(tp_btf__tcp_retransmit_skb_err, const struct sock *sk, const struct sk_buff *skb,
+             int error) {
+  return error ? 0 : on_retransmit(sk);
+}
+
+SEC("?tp_btf/tcp_retransmit_skb")
+int BPF_PROG(tp_btf__tcp_retransmit_skb, const struct sock *sk) { return on_retransmit(sk); }
+
+static __always_inline int on_reset(const struct sock *sk, __u32 sent) {
+  struct socket_state *state = NULL;
+  __u8 tcp_state = sk->__sk_common.skc_state;
+  if (tcp_state != TCP_NEW_SYN_RECV && tcp_state != TCP_TIME_WAIT) {
+    if (tcp_state == TCP_LISTEN)
+      return 0; /* a reset for a stranger's packet, not of a connection */
+    state = bpf_sk_storage_get(&sockets, (struct sock *)sk, 0, 0);
+  }
+  emit_flow(WIRE_RESET, sk, state, sent, 0, tcp_state, tcp_state);
+  return 0;
+}
+
+SEC("?tp_btf/tcp_send_reset")
+int BPF_PROG(tp_btf__tcp_send_reset, const struct sock *sk, const struct sk_buff *skb) {
+  if (!sk) /* an answer to a packet for which there is no socket */
+    return 0;
+  return on_reset(sk, WIRE_SENT);
+}
+
+SEC("?tp_btf/tcp_receive_reset")
+int BPF_PROG(tp_btf__tcp_receive_reset, struct sock *sk) { return on_reset(sk, WIRE_RECEIVED); }

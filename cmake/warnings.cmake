@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+add_library(sockscope_warnings INTERFACE)
+target_compile_options(sockscope_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
+if(SOCKSCOPE_SANITIZE)
+  add_compile_options(-fsanitize=${SOCKSCOPE_SANITIZE} -fno-omit-frame-pointer
+    -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${SOCKSCOPE_SANITIZE})
+endif()

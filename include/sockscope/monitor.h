@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// Watching a host's sockets: the one class an embedding program needs.
+//
+// No thread, event loop or signal handler of its own; nothing is thrown. A Monitor may be moved
+// between threads but used by one at a time.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sockscope/error.h>
+#include <sockscope/types.h>
+
+namespace sockscope {
+
+struct PortRange {
+  std::uint16_t first = 0;
+  std::uint16_t last = 0;  // inclusive
+};
+
+// Which flows and events to report. Empty lists and options mean: any. All given ones must hold.
+// Filtering does not change what is measured.
+struct Filter {
+  std::vector<std::uint32_t> pids;  // the process that uses the socket
+  std::string comm;                 // process name: exact, or /regex/ (ECMAScript)
+  std::optional<std::uint32_t> uid;
+  std::optional<std::uint32_t> netns;   // inode number
+  std::vector<PortRange> any_ports;     // local or remote
+  std::vector<PortRange> local_ports;
+  std::vector<PortRange> remote_ports;
+  std::uint8_t family = 0;           // 4 or 6
+  std::optional<Protocol> protocol;
+};
+
+struct Options {
+  Filter filter;
+
+  // Events. Without any of these the monitor still serves snapshots, at the least cost: nothing
+  // runs in the kernel until snapshot() asks, owners are those found at open(), UDP has no bytes.
+  bool connections = true;  // connect, accept, connect_failed, close, owner; exact owners, UDP bytes
+  bool quality = true;      // retransmit, reset
+  bool attempts = false;
+  bool states = false;
+  // One event per send and receive: costly. Process, name (when it is not a regex) and ports of the
+  // filter are then applied in the kernel.
+  bool data = false;
+
+  // Size of the ring buffer, rounded up to a power of two and at least a page. 4 MiB hold what a
+  // host with 30,000 connections a second produces in a quarter of a second.
+  std::size_t ring_bytes = std::size_t{4} << 20;
+  // How long closed flows stay in snapshots, and how many at the most.
+  std::chrono::milliseconds keep_closed{10'000};
+  std::size_t max_closed = 10'000;
+  // The longest an event waits in the kernel while others keep coming. An idle host is not polled.
+  std::chrono::milliseconds batch{20};
+  // How long an accept is held back, and the events behind it, while its owner is only inherited
+  // from the listening socket: the process that serves it shows itself by touching it. 0: not.
+  std::chrono::milliseconds settle_owner{100};
+};
+
+class Monitor {
+ public:
+  // Loads and attaches the kernel programs and takes the sockets that are already there. What only
+  // adds to the picture may be refused: doors() tells. Needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN
+  // (or root), for this call only: they can be dropped after it (drop_privileges()).
+  // Errors: kNotPermitted, kKernelLacksFeature, kLoadFailed, kAttachFailed, kInvalidArgument, kIo.
+  static Result<Monitor> open(const Options& options = {});
+
+  Monitor(Monitor&&) noexcept;
+  Monitor& operator=(Monitor&&) noexcept;
+  ~Monitor();  // detaches and frees everything
+
+  // For poll, epoll or any event loop: readable when consume() has something to do. Owned by the
+  // monitor. Level-triggered.
+  int fd() const noexcept;
+
+  // The event is valid during the call only. The handler must not use the monitor.
+  using Handler = std::function<void(const Event&)>;
+
+  // Hands over the events that are there, in the kernel's order, without waiting; when events were
+  // lost, a kGap event comes first and the flow table is read anew from the kernel. Returns the
+  // number of events handed over. Errors: kIo.
+  Result<std::size_t> consume(const Handler& handler);
+
+  // Waits until there is something to consume, or the timeout is over (negative: forever), then
+  // consumes. A signal ends the wait early.
+  Result<std::size_t> poll(std::chrono::milliseconds timeout, const Handler& handler);
+
+  // The state of all sockets now, read from the kernel; rates are those since the call before.
+  // Events that are waiting are taken into account first, and handed to `handler` when there is one.
+  // Errors: kIo.
+  Result<Snapshot> snapshot(const Handler& handler = nullptr);
+
+  const Loss& loss() const noexcept;
+  Cost cost() const noexcept;
+  const std::vector<Door>& doors() const noexcept;
+
+ private:
+  struct Impl;
+  explicit Monitor(std::unique_ptr<Impl> impl) noexcept;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Gives up every capability of the calling thread for good, and the right to gain new ones through
+// exec. Call it after open(), before other threads exist. Errors: kIo.
+Result<void> drop_privileges();
+
+// "0.1.0"
+const char* version() noexcept;
+
+// Offset to add to a mono_ns time to get Unix nanoseconds, as of now.
+std::int64_t mono_to_wall_ns() noexcept;
+
+}  // namespace sockscope

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// The values sockscope speaks in. Plain data: copy them freely, they own nothing of the kernel's.
+//
+// rx and tx are seen from this host. Times named *_ns are CLOCK_MONOTONIC nanoseconds unless the
+// name says otherwise; 0 means unknown. Process identifiers are thread group ids as the host sees
+// them; 0 means unknown.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sockscope {
+
+enum class Protocol : std::uint8_t { kTcp = 6, kUdp = 17 };
+
+enum class Direction : std::uint8_t {
+  kUnknown,   // opened before sockscope started, or UDP
+  kOutbound,  // this end connected
+  kInbound,   // this end accepted
+  kListen,
+};
+
+// How Owner::pid is known.
+enum class OwnerKind : std::uint8_t {
+  kUnknown,
+  kExact,      // the process itself was running when it touched the socket
+  kInherited,  // the owner of the listening socket; nobody touched the connection yet
+  kBootstrap,  // the process was found holding the socket when sockscope started
+};
+
+// The kernel's numbers.
+enum class TcpState : std::uint8_t {
+  kNone = 0,  // not TCP
+  kEstablished = 1,
+  kSynSent = 2,
+  kSynRecv = 3,
+  kFinWait1 = 4,
+  kFinWait2 = 5,
+  kTimeWait = 6,
+  kClose = 7,
+  kCloseWait = 8,
+  kLastAck = 9,
+  kListen = 10,
+  kClosing = 11,
+  kNewSynRecv = 12,
+};
+
+// An IP address. An IPv4 address mapped into IPv6 is given as the IPv4 address it is.
+struct Address {
+  std::array<std::uint8_t, 16> bytes{};  // network order; IPv4 uses the first four
+  std::uint8_t family = 0;               // 4 or 6
+
+  bool is_unspecified() const noexcept;  // 0.0.0.0 or ::
+  bool operator==(const Address&) const = default;
+};
+
+struct Endpoint {
+  Address addr;
+  std::uint16_t port = 0;
+  bool operator==(const Endpoint&) const = default;
+};
+
+struct Owner {
+  std::uint32_t pid = 0;         // the process that uses the socket; at close the one that closed it
+  std::uint32_t opener_pid = 0;  // the process that connected, accepted or created it
+  std::uint64_t start_ns = 0;    // CLOCK_BOOTTIME start of the process: with pid, its identity
+  std::uint64_t cgroup_id = 0;   // cgroup v2
+  std::optional<std::uint32_t> uid;
+  OwnerKind kind = OwnerKind::kUnknown;
+  std::array<char, 16> comm{};  // the process's name as the kernel has it: hostile bytes possible
+
+  std::string_view name() const noexcept;  // comm up to its NUL
+};
+
+// TCP: the kernel's own counters, from tcp_sock, whole life of the connection. tx_bytes counts
+// payload sent at least once, without retransmissions; rx_bytes payload received in order, read by
+// the process or not. UDP: payload of successful calls since sockscope observes the socket.
+struct Counters {
+  std::uint64_t tx_bytes = 0;
+  std::uint64_t rx_bytes = 0;
+  std::uint64_t tx_segments = 0;  // TCP segments; UDP datagrams
+  std::uint64_t rx_segments = 0;
+  std::uint32_t retransmits = 0;  // TCP segments sent again
+  std::uint32_t srtt_us = 0;      // smoothed round trip time; 0: not measured
+  std::uint32_t min_rtt_us = 0;   // 0: not measured
+};
+
+struct Flow {
+  std::uint64_t cookie = 0;  // the kernel's socket cookie; 0 for sockets that have none
+  std::uint32_t netns = 0;   // inode number of the network namespace
+  Protocol protocol = Protocol::kTcp;
+  Direction direction = Direction::kUnknown;
+  TcpState state = TcpState::kNone;
+  bool closed = false;
+  Endpoint local;
+  Endpoint remote;  // unspecified address: not connected
+  Owner owner;
+  Counters counters;
+  std::uint64_t opened_ns = 0;  // established, created or (failed connects) begun
+  std::uint64_t closed_ns = 0;
+  // Bytes per second between the last two snapshots; empty in the first one.
+  std::optional<double> tx_rate;
+  std::optional<double> rx_rate;
+};
+
+// The sum over one process's flows, those already closed included.
+struct Process {
+  std::uint32_t pid = 0;  // 0: flows whose owner is not known
+  std::uint64_t start_ns = 0;
+  std::uint64_t cgroup_id = 0;
+  std::optional<std::uint32_t> uid;
+  std::array<char, 16> comm{};
+  std::uint32_t open_flows = 0;    // without listening sockets
+  std::uint32_t listeners = 0;
+  std::uint64_t closed_flows = 0;  // since sockscope started
+  std::uint64_t tx_bytes = 0;      // of all flows seen
+  std::uint64_t rx_bytes = 0;
+  std::uint64_t retransmits = 0;
+  std::uint32_t srtt_us = 0;  // mean over open TCP flows with traffic measured; 0: none
+  std::optional<double> tx_rate;
+  std::optional<double> rx_rate;
+  std::optional<double> retransmit_rate;  // segments per second
+
+  std::string_view name() const noexcept;
+};
+
+// What was not seen, by cause, since the monitor was opened.
+struct Loss {
+  std::uint64_t ring_full = 0;       // records that found the ring buffer full
+  std::uint64_t storage_failed = 0;  // sockets for which the kernel had no memory to remember an owner
+  std::uint64_t malformed = 0;       // records that user space could not read
+
+  std::uint64_t total() const noexcept { return ring_full + storage_failed + malformed; }
+  bool operator==(const Loss&) const = default;
+};
+
+// One way into the kernel and what became of it.
+struct Door {
+  std::string observation;  // "tcp lifecycle", "udp bytes", …
+  std::string name;         // "tp_btf/inet_sock_set_state"
+  std::string refused;      // the kernel's reason; empty: in use
+};
+
+// What watching costs this process.
+struct Cost {
+  std::uint64_t cpu_ns = 0;  // CPU time of the whole calling process since it started
+  std::uint64_t events = 0;  // records consumed
+  std::uint64_t wakeups = 0;           // times the reader was woken or looked
+  std::uint64_t snapshot_ns = 0;       // duration of the last pass over the kernel's sockets
+  std::uint64_t resyncs = 0;           // passes made because something was lost
+};
+
+struct Snapshot {
+  std::uint64_t mono_ns = 0;
+  std::uint64_t wall_ns = 0;           // Unix time
+  std::optional<double> interval_s;    // since the snapshot before; empty in the first
+  Loss lost;
+  std::vector<Door> doors;
+  std::vector<Flow> flows;             // open ones, and those closed not longer ago than keep_closed
+  std::vector<Process> processes;
+};
+
+enum class EventKind : std::uint8_t {
+  kConnect,        // outbound connection established
+  kAccept,         // inbound connection established
+  kConnectFailed,
+  kClose,          // counters are final
+  kRetransmit,
+  kReset,
+  kOwner,          // another process uses the connection from now on
+  kAttempt,        // a connection attempt begins
+  kState,          // TCP state change
+  kData,           // one send or receive
+  kGap,            // something was lost before this point
+};
+
+// Only the fields named for its kind mean something; the flow's counters only for kClose.
+struct Event {
+  EventKind kind = EventKind::kGap;
+  bool sent = false;                // kReset, kData: by this end
+  TcpState old_state = TcpState::kNone;  // kState, kClose
+  int error = 0;                    // kConnectFailed: errno, 0 when the kernel does not tell
+  std::uint64_t mono_ns = 0;
+  std::uint64_t latency_us = 0;     // kConnect: handshake; kConnectFailed: since the SYN
+  std::optional<std::uint64_t> duration_us;  // kClose; empty: opened before sockscope started
+  std::uint64_t bytes = 0;          // kData
+  Flow flow;
+  Loss lost;                        // kGap: how much since the gap before
+};
+
+// Stable lower-case names, as printed in JSON; never null. State names are upper-case and spelled
+// as ss and netstat users know them ("ESTABLISHED"), "" for TcpState::kNone.
+std::string_view to_string(Protocol) noexcept;
+std::string_view to_string(OwnerKind) noexcept;
+std::string_view to_string(TcpState) noexcept;
+std::string_view to_string(EventKind) noexcept;
+std::string_view to_string(Direction) noexcept;  // "" for kUnknown
+
+// Numeric text: dotted quad, or RFC 5952. Endpoint: "10.0.0.1:443", "[::1]:443".
+std::string to_string(const Address&);
+std::string to_string(const Endpoint&);
+
+}  // namespace sockscope

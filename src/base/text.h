@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Text for people: hostile bytes made harmless, widths on a terminal, numbers with units.
+// Nothing here depends on the locale.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace sockscope {
+
+// Fit for a terminal: valid UTF-8 without control characters, bidirectional controls and line
+// separators. Each such character, and each byte that is not UTF-8, becomes one '?'.
+std::string clean_text(std::string_view text);
+
+// Fit for JSON: each byte that is not UTF-8 becomes U+FFFD, everything else is kept, control
+// characters too.
+std::string clean_utf8(std::string_view text);
+
+// Terminal cells taken by cleaned text: combining characters 0, East Asian wide and emoji 2.
+std::size_t display_width(std::string_view text);
+
+// At most `width` cells of cleaned text. What does not fit is cut at the right and replaced by "…".
+std::string shorten_right(std::string_view text, std::size_t width);
+
+// Cleaned text filled with spaces up to `width` cells; longer text is left as it is.
+std::string pad_left(std::string_view text, std::size_t width);   // aligned right
+std::string pad_right(std::string_view text, std::size_t width);  // aligned left
+
+enum class Units : std::uint8_t { kBits, kBytes, kIbits, kIbytes };
+
+// Three significant digits, two below ten of a unit: "0", "840", "1.2k", "92.1M", "210k"; IEC units
+// "1.2Ki". The unit itself is not part of the text.
+std::string format_rate(double bytes_per_second, Units units = Units::kBits);
+
+// SI: "840 B", "41 kB", "118.4 MB".
+std::string format_bytes(std::uint64_t bytes);
+
+// Milliseconds with one decimal, from one second on seconds: "38.2", "1.2s".
+std::string format_ms(std::uint32_t microseconds);
+
+// Rounded down: "120 us", "4.1 ms", "84 ms", "4.1 s", "2m10s", "3h05m", "5d07h".
+std::string format_duration_us(std::uint64_t microseconds);
+
+}  // namespace sockscope

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/arguments.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+
+#include "cli/help.h"
+#include "cli/lookup.h"
+#include "cli/report.h"
+#include "view/suggest.h"
+
+namespace sockscope {
+namespace {
+
+constexpr std::array<std::string_view, 4> kCommands = {"top", "snapshot", "trace", "help"};
+
+// Options whose text must be understood before it is stored; the callback's error becomes CLI11's.
+template <class T, class Parse>
+CLI::Option* add_parsed(CLI::App& app, const std::string& names, T& target, const std::string& help,
+                        Parse parse) {
+  return app.add_option_function<std::string>(
+      names,
+      [&target, parse, names](const std::string& text) {
+        auto value = parse(text);
+        if (!value) throw CLI::ValidationError(names.substr(names.rfind(',') + 1), value.error());
+        target = std::move(*value);
+      },
+      help);
+}
+
+void add_selection(CLI::App& app, Arguments& arguments) {
+  Filter& filter = arguments.options.filter;
+  const std::string group = "Which connections";
+  add_parsed(app, "-p,--pid", filter.pids, "of these processes", parse_pids)
+      ->type_name("PID[,PID]")
+      ->group(group);
+  app.add_option("-c,--comm", filter.comm, "of processes of this name, or /regex/")
+      ->type_name("NAME")
+      ->group(group);
+  add_parsed(app, "-u,--uid", filter.uid, "of this user's processes", parse_user)
+      ->type_name("UID|USER")
+      ->group(group);
+  add_parsed(app, "-n,--netns", filter.netns, "in this network namespace", parse_netns)
+      ->type_name("ID|PATH|pid:N")
+      ->group(group);
+  add_parsed(app, "-P,--port", filter.any_ports, "with one of these ports at either end",
+             parse_ports)
+      ->type_name("LIST")
+      ->group(group);
+  add_parsed(app, "-L,--lport", filter.local_ports, "with one of these local ports", parse_ports)
+      ->type_name("LIST")
+      ->group(group);
+  add_parsed(app, "-D,--dport", filter.remote_ports, "with one of these remote ports", parse_ports)
+      ->type_name("LIST")
+      ->group(group);
+  auto* v4 = app.add_flag_callback("-4", [&filter] { filter.family = 4; }, "IPv4 only");
+  auto* v6 = app.add_flag_callback("-6", [&filter] { filter.family = 6; }, "IPv6 only");
+  v4->excludes(v6)->group(group);
+  v6->group(group);
+  auto* tcp =
+      app.add_flag_callback("--tcp", [&filter] { filter.protocol = Protocol::kTcp; }, "TCP only");
+  auto* udp =
+      app.add_flag_callback("--udp", [&filter] { filter.protocol = Protocol::kUdp; }, "UDP only");
+  tcp->excludes(udp)->group(group);
+  udp->group(group);
+  app.add_option("--filter", arguments.filter, "an expression, see 'sockscope help filter'")
+      ->type_name("EXPR")
+      ->group(group);
+}
+
+void add_output(CLI::App& app, Arguments& arguments, OutputFormat of_json) {
+  const std::string group = "Output";
+  app.add_option_function<std::string>(
+         "-o,--output",
+         [&arguments](const std::string& text) {
+           static const std::map<std::string, OutputFormat> kFormats = {
+               {"table", OutputFormat::kTable},
+               {"json", OutputFormat::kJson},
+               {"ndjson", OutputFormat::kNdjson},
+               {"csv", OutputFormat::kCsv}};
+           const auto found = kFormats.find(text);
+           if (found == kFormats.end())
+             throw CLI::ValidationError("--output",
+                                        "'" + text + "' is none of table, json, ndjson, csv");
+           arguments.format = found->second;
+         },
+         "table (default), json, ndjson or csv")
+      ->type_name("FORMAT")
+      ->group(group);
+  app.add_flag_callback("--json", [&arguments, of_json] { arguments.format = of_json; },
+                        of_json == OutputFormat::kJson ? "the same as -o json"
+                                                       : "the same as -o ndjson")
+      ->group(group);
+  app.add_option("--columns", arguments.columns, "which columns, see 'sockscope help columns'")
+      ->type_name("A,B,C")
+      ->group(group);
+  app.add_flag("-w,--wide", arguments.wide, "never shorten")->group(group);
+  app.add_option_function<std::string>(
+         "--units",
+         [&arguments](const std::string& text) {
+           static const std::map<std::string, Units> kUnits = {{"bits", Units::kBits},
+                                                               {"bytes", Units::kBytes},
+                                                               {"ibits", Units::kIbits},
+                                                               {"ibytes", Units::kIbytes}};
+           const auto found = kUnits.find(text);
+           if (found == kUnits.end())
+             throw CLI::ValidationError("--units",
+                                        "'" + text + "' is none of bits, bytes, ibits, ibytes");
+           arguments.units = found->second;
+         },
+         "of rates: bits (default), bytes, ibits, ibytes")
+      ->type_name("UNIT")
+      ->group(group);
+  app.add_flag("-q,--quiet", arguments.quiet, "no summary on stderr")->group(group);
+  app.add_flag("--strict", arguments.strict, "exit with 3 when something could not be observed")
+      ->group(group);
+}
+
+void add_order(CLI::App& app, Arguments& arguments) {
+  const std::string group = "Output";
+  app.add_option("--sort", arguments.sort, "order by a column: numbers from large to small")
+      ->type_name("COLUMN")
+      ->group(group);
+  app.add_flag("--rsort", arguments.reverse, "the other way round")->group(group);
+  app.add_option("--top", arguments.top, "so many rows of each table; 0: all")
+      ->type_name("N")
+      ->group(group);
+}
+
+void add_time_limits(CLI::App& app, Arguments& arguments, const std::string& counted) {
+  const std::string group = "When to stop";
+  add_parsed(app, "-d,--duration", arguments.duration, "stop after so many seconds",
+             [](const std::string& text) { return parse_seconds(text, 0, 1e9); })
+      ->type_name("SECS")
+      ->group(group);
+  app.add_option("--count", arguments.count, "stop after so many " + counted)
+      ->type_name("N")
+      ->group(group);
+}
+
+void set_up_snapshot(CLI::App& app, Arguments& arguments) {
+  add_selection(app, arguments);
+  add_output(app, arguments, OutputFormat::kJson);
+  add_order(app, arguments);
+}
+
+void set_up_top(CLI::App& app, Arguments& arguments) {
+  arguments.top = 20;
+  add_selection(app, arguments);
+  add_output(app, arguments, OutputFormat::kNdjson);
+  add_order(app, arguments);
+  add_parsed(app, "-i,--interval", arguments.interval, "seconds between tables, 1 by default",
+             [](const std::string& text) { return parse_seconds(text, 0.1, 3600); })
+      ->type_name("SECS")
+      ->group("When to stop");
+  add_time_limits(app, arguments, "tables");
+  app.add_flag_callback("--once", [&arguments] { arguments.count = 1; },
+                        "one table after one interval")
+      ->group("When to stop");
+  app.add_flag_callback("--plain", [] {}, "tables one after the other (what top does)")
+      ->group("Output");
+}
+
+void set_up_trace(CLI::App& app, Arguments& arguments) {
+  add_selection(app, arguments);
+  add_output(app, arguments, OutputFormat::kNdjson);
+  Options& options = arguments.options;
+  const std::string group = "Which events";
+  app.add_flag("-x,--fails", arguments.fails_only, "failed connections only")->group(group);
+  app.add_flag("--attempts", options.attempts, "also each connection attempt")->group(group);
+  app.add_flag("--states", options.states, "also every TCP state change")->group(group);
+  app.add_flag("--data", options.data, "also each send and receive; select with -p, -c or ports")
+      ->group(group);
+  app.add_option_function<std::string>(
+         "-t,--timestamps",
+         [&arguments](const std::string& text) {
+           static const std::map<std::string, TimeFormat> kFormats = {
+               {"", TimeFormat::kTimeOfDay},
+               {"abs", TimeFormat::kTimeOfDay},
+               {"rel", TimeFormat::kRelative},
+               {"iso", TimeFormat::kIso},
+               {"ns", TimeFormat::kNanoseconds}};
+           const auto found = kFormats.find(text);
+           if (found == kFormats.end())
+             throw CLI::ValidationError("--timestamps",
+                                        "'" + text + "' is none of abs, rel, iso, ns");
+           arguments.time = found->second;
+         },
+         "abs (time of day, default), rel (seconds since start), iso, ns (Unix)")
+      ->type_name("[=FORMAT]")
+      ->expected(0, 1)
+      ->group("Output");
+  app.add_option_function<std::size_t>(
+         "--ring-kib",
+         [&options](const std::size_t& kib) { options.ring_bytes = kib << 10; },
+         "size of the kernel's event buffer, 4096 by default")
+      ->type_name("KIB")
+      ->check(CLI::Range(std::size_t{4}, std::size_t{1} << 20))
+      ->group("When to stop");
+  add_time_limits(app, arguments, "events");
+}
+
+// CLI11's words for a wrong word are its own; ours name the nearest right one.
+std::string unknown_word(const CLI::App& app, const std::string& word) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  std::vector<std::string_view> views(names.begin(), names.end());
+  if (!word.starts_with('-')) views.assign(kCommands.begin(), kCommands.end());
+  return fmt::format("unknown {} '{}'{}", word.starts_with('-') ? "option" : "word", word,
+                     did_you_mean(word, views));
+}
+
+int usage_error(const std::string& what, const std::string& command) {
+  report(what, "", "see 'sockscope help" + (command.empty() ? "" : ' ' + command) + "'");
+  return kExitUsage;
+}
+
+ParseOutcome print_help(const std::string& name) {
+  if (name.empty()) {
+    fmt::print("{}", overview());
+    return {};
+  }
+  const std::string text = topic(name);
+  if (!text.empty()) {
+    fmt::print("{}", text);
+    return {};
+  }
+  return {{}, usage_error(unknown_word(CLI::App(), name), "")};
+}
+
+}  // namespace
+
+ParseOutcome parse_arguments(int argc, char** argv) {
+  std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.empty()) {
+    if (::isatty(1) == 0) {
+      fmt::print(stderr, "{}", overview());
+      return {{}, kExitUsage};
+    }
+    words.push_back("top");
+  }
+  const std::string first = words[0];
+  if (first == "-V" || first == "--version") {
+    fmt::print("{}", version_text());
+    return {};
+  }
+  if (first == "-h" || first == "--help") return print_help("");
+  if (first == "help") {
+    const std::string name = words.size() > 1 ? words[1] : "";
+    if (name != "top" && name != "snapshot" && name != "trace") return print_help(name);
+    words = {name, "--help"};
+  } else if (first.starts_with('-')) {
+    words.insert(words.begin(), "top");
+  }
+
+  Arguments arguments;
+  CLI::App app(std::string(examples_of(words[0])), "sockscope " + words[0]);
+  app.set_help_flag("-h,--help", "this help");
+  app.get_formatter()->column_width(30);
+  app.footer(std::string(notes_of(words[0])));
+  if (words[0] == "top") {
+    arguments.command = Command::kTop;
+    arguments.options.quality = false;  // tables read the kernel's own counters
+    set_up_top(app, arguments);
+  } else if (words[0] == "snapshot") {
+    arguments.command = Command::kSnapshot;
+    arguments.options.connections = false;
+    arguments.options.quality = false;
+    set_up_snapshot(app, arguments);
+  } else if (words[0] == "trace") {
+    arguments.command = Command::kTrace;
+    set_up_trace(app, arguments);
+  } else {
+    return {{}, usage_error(fmt::format("unknown command '{}'{}", words[0],
+                                        did_you_mean(words[0], kCommands)),
+                            "")};
+  }
+
+  const std::string command = words[0];
+  std::vector<std::string> rest(words.rbegin(), words.rend() - 1);  // CLI11 takes them backwards
+  try {
+    app.parse(rest);
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", app.help());
+    return {};
+  } catch (const CLI::ExtrasError&) {
+    const auto extras = app.remaining();
+    return {{}, usage_error(unknown_word(app, extras.empty() ? "" : extras.front()), command)};
+  } catch (const CLI::ParseError& error) {
+    return {{}, usage_error(error.what(), command)};
+  }
+  return {std::move(arguments), kExitDone};
+}
+
+}  // namespace sockscope

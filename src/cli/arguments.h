@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <sockscope/monitor.h>
+
+#include "base/text.h"
+
+namespace sockscope {
+
+enum class Command { kTop, kSnapshot, kTrace };
+enum class OutputFormat { kTable, kJson, kNdjson, kCsv };
+enum class TimeFormat { kTimeOfDay, kRelative, kIso, kNanoseconds };
+
+// What the user asked for, checked as far as that needs no kernel.
+struct Arguments {
+  Command command = Command::kTop;
+  Options options;  // of the monitor
+  OutputFormat format = OutputFormat::kTable;
+  std::string filter;
+  std::string columns;
+  std::string sort;
+  bool reverse = false;
+  std::size_t top = 0;  // rows; 0: all
+  bool wide = false;
+  Units units = Units::kBits;
+  std::chrono::milliseconds interval{1000};
+  std::optional<std::chrono::milliseconds> duration;
+  std::uint64_t count = 0;  // events or tables; 0: no limit
+  TimeFormat time = TimeFormat::kTimeOfDay;
+  bool fails_only = false;
+  bool strict = false;
+  bool quiet = false;
+};
+
+// Either what to do, or the exit code of a program that is done: help was printed, or an error.
+struct ParseOutcome {
+  std::optional<Arguments> arguments;
+  int exit_code = 0;
+};
+ParseOutcome parse_arguments(int argc, char** argv);
+
+}  // namespace sockscope

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// One function per command; each returns the exit code.
+#pragma once
+
+#include "cli/arguments.h"
+
+namespace sockscope {
+
+int run_snapshot(const Arguments& arguments);
+int run_trace(const Arguments& arguments);
+int run_top(const Arguments& arguments);
+
+}  // namespace sockscope

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/help.h"
+
+#include <fmt/format.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <sockscope/monitor.h>
+
+#include "view/columns.h"
+
+namespace sockscope {
+
+std::string_view examples_of(std::string_view command) {
+  if (command == "top")
+    return "Processes and connections with live rates, a table per interval.\n"
+           "\n"
+           "  sudo sockscope top                    every second\n"
+           "  sudo sockscope top --once             one table, then done\n"
+           "  sudo sockscope top -c nginx --sort tx_rate\n"
+           "  sudo sockscope top --json -i 10 >log  a snapshot per line\n";
+  if (command == "snapshot")
+    return "Every TCP and UDP socket of the host, now.\n"
+           "\n"
+           "  sudo sockscope snapshot\n"
+           "  sudo sockscope snapshot -P 443 --sort rx_bytes --top 10\n"
+           "  sudo sockscope snapshot --filter 'state:EST rtt>20'\n"
+           "  sudo sockscope snapshot --json | jq '.flows[] | select(.retransmits > 0)'\n";
+  if (command == "trace")
+    return "A line per event as it happens: connect, accept, connect_failed, close, retransmit, "
+           "reset.\n"
+           "\n"
+           "  sudo sockscope trace                  until Ctrl-C\n"
+           "  sudo sockscope trace -x               failed connections only\n"
+           "  sudo sockscope trace -p 1234 --data   each send and receive of one process\n"
+           "  sudo sockscope trace --json -d 60 >connections.ndjson\n";
+  return "";
+}
+
+std::string_view notes_of(std::string_view command) {
+  if (command == "trace")
+    return "\nA gap line says what was lost at that point. The end of a JSON stream is a record\n"
+           "with the number of events and of all that was lost.\n";
+  return "";
+}
+
+std::string overview() {
+  return "sockscope shows which process on this host talks to whom, how much and how well.\n"
+         "\n"
+         "  sudo sockscope top                    processes and connections with live rates\n"
+         "  sudo sockscope snapshot               every TCP and UDP socket, now\n"
+         "  sudo sockscope trace                  connections as they come and go\n"
+         "\n"
+         "Commands\n"
+         "  top        tables at an interval\n"
+         "  snapshot   the sockets at one moment\n"
+         "  trace      a line per event\n"
+         "  help       'help COMMAND', 'help filter', 'help columns'\n"
+         "\n"
+         "Options common to all commands stand in the help of each. -V, --version prints the\n"
+         "version. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 something could not be observed\n"
+         "(with --strict), 4 not permitted, 5 the kernel lacks something.\n";
+}
+
+std::string topic(std::string_view name) {
+  if (name == "filter")
+    return "The filter language of --filter\n"
+           "\n"
+           "  nginx            a word: part of the process's name or of an address\n"
+           "  comm:curl        key:value; keys: pid comm user netns proto state port sport dport\n"
+           "                   src dst dir owner rx tx rxbytes txbytes rtt retr\n"
+           "  dst:10.0.0.0/8   src (local) and dst (remote) take networks\n"
+           "  port:8000-8100   either end's port; sport the local one, dport the remote one\n"
+           "  rx>10M rtt>20    numbers compare with < <= > >= and take k M G and Ki Mi Gi; rx and\n"
+           "                   tx in bytes a second, rtt in ms, retr counts retransmits\n"
+           "  /re/ comm:/re/   regular expressions\n"
+           "  !word            not\n"
+           "  a b              and;  a | b  or, which binds less\n"
+           "\n"
+           "What is not known (a rate not measured yet) matches no comparison.\n";
+  if (name == "columns")
+    return "Columns of connections (snapshot, trace)\n\n" + column_help<Flow>() +
+           "\nColumns of processes (top)\n\n" + column_help<Process>();
+  return "";
+}
+
+std::string version_text() {
+  utsname kernel{};
+  ::uname(&kernel);
+  return fmt::format(
+      "sockscope {}\n"
+      "kernel     {} {}, BTF {}\n"
+      "compiler   {}\n"
+      "licence    Apache-2.0; kernel programs GPL-2.0-only OR BSD-2-Clause\n",
+      version(), kernel.release, kernel.machine,
+      ::access("/sys/kernel/btf/vmlinux", R_OK) == 0 ? "yes" : "no", __VERSION__);
+}
+
+}  // namespace sockscope

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/lookup.h"
+
+#include <pwd.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <map>
+
+namespace sockscope {
+namespace {
+
+auto wrong(std::string text) { return tl::make_unexpected(std::move(text)); }
+
+template <class T>
+std::optional<T> parse_number(std::string_view text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// Calls take(part) for each part between commas, until it returns false.
+template <class Take>
+bool for_each_part(std::string_view text, Take take) {
+  for (;;) {
+    const std::size_t comma = text.find(',');
+    if (!take(text.substr(0, comma))) return false;
+    if (comma == std::string_view::npos) return true;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+}  // namespace
+
+Parsed<std::vector<std::uint32_t>> parse_pids(std::string_view text) {
+  std::vector<std::uint32_t> pids;
+  std::string bad;
+  if (!for_each_part(text, [&](std::string_view part) {
+        const auto pid = parse_number<std::uint32_t>(part);
+        if (!pid || *pid == 0) {
+          bad = part;
+          return false;
+        }
+        pids.push_back(*pid);
+        return true;
+      }))
+    return wrong("'" + bad + "' is no process id");
+  return pids;
+}
+
+Parsed<std::vector<PortRange>> parse_ports(std::string_view text) {
+  std::vector<PortRange> ranges;
+  std::string bad;
+  if (!for_each_part(text, [&](std::string_view part) {
+        const std::size_t dash = part.find('-');
+        const auto first = parse_number<std::uint16_t>(part.substr(0, dash));
+        const auto last = dash == std::string_view::npos
+                              ? first
+                              : parse_number<std::uint16_t>(part.substr(dash + 1));
+        if (!first || !last || *first > *last) {
+          bad = part;
+          return false;
+        }
+        ranges.push_back({*first, *last});
+        return true;
+      }))
+    return wrong("'" + bad + "' is no port and no range like 8000-8100");
+  return ranges;
+}
+
+Parsed<std::uint32_t> parse_user(const std::string& text) {
+  if (const auto number = parse_number<std::uint32_t>(text)) return *number;
+  if (const auto uid = user_id(text)) return *uid;
+  return wrong("there is no user '" + text + "'");
+}
+
+Parsed<std::uint32_t> parse_netns(const std::string& text) {
+  if (const auto number = parse_number<std::uint32_t>(text)) return *number;
+  const std::string path =
+      text.starts_with("pid:") ? "/proc/" + text.substr(4) + "/ns/net" : text;
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0)
+    return wrong("cannot look at network namespace " + path + ": " + std::strerror(errno));
+  return static_cast<std::uint32_t>(status.st_ino);
+}
+
+Parsed<std::chrono::milliseconds> parse_seconds(const std::string& text, double least,
+                                                double most) {
+  double seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(seconds))
+    return wrong("'" + text + "' is no number of seconds");
+  if (seconds < least || seconds > most) {
+    char limits[64];
+    std::snprintf(limits, sizeof limits, " seconds; allowed are %g to %g", least, most);
+    return wrong(text + limits);
+  }
+  return std::chrono::milliseconds(std::llround(seconds * 1000));
+}
+
+std::optional<std::uint32_t> user_id(std::string_view name) {
+  const passwd* entry = ::getpwnam(std::string(name).c_str());
+  if (!entry) return std::nullopt;
+  return entry->pw_uid;
+}
+
+std::string user_name(std::uint32_t uid) {
+  static std::map<std::uint32_t, std::string> known;
+  const auto [place, is_new] = known.try_emplace(uid);
+  if (is_new)
+    if (const passwd* entry = ::getpwuid(uid)) place->second = entry->pw_name;
+  return place->second;
+}
+
+}  // namespace sockscope

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What users write on the command line to what the library wants. Errors are one line.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sockscope/monitor.h>
+
+namespace sockscope {
+
+template <class T>
+using Parsed = tl::expected<T, std::string>;
+
+// "12,345"
+Parsed<std::vector<std::uint32_t>> parse_pids(std::string_view text);
+// "80,443,8000-8100"
+Parsed<std::vector<PortRange>> parse_ports(std::string_view text);
+// A number or a name.
+Parsed<std::uint32_t> parse_user(const std::string& text);
+// An inode number, a path (/run/netns/x) or pid:N.
+Parsed<std::uint32_t> parse_netns(const std::string& text);
+// Seconds with fractions, within the limits.
+Parsed<std::chrono::milliseconds> parse_seconds(const std::string& text, double least, double most);
+
+std::optional<std::uint32_t> user_id(std::string_view name);
+// "" when the user has no name.
+std::string user_name(std::uint32_t uid);
+
+}  // namespace sockscope

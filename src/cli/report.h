@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+
+#include <sockscope/error.h>
+
+namespace sockscope {
+
+enum ExitCode {
+  kExitDone = 0,
+  kExitFailed = 1,
+  kExitUsage = 2,
+  kExitIncomplete = 3,
+  kExitNotPermitted = 4,
+  kExitKernelLacks = 5,
+};
+
+// What, why, what to do: on stderr, a line each, empty ones left out.
+void report(std::string_view what, std::string_view why, std::string_view to_do);
+
+// The same for a library error. Returns the exit code it stands for.
+int report(const Error& error);
+
+}  // namespace sockscope

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/session.h"
+
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <climits>
+#include <csignal>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "cli/lookup.h"
+#include "cli/report.h"
+
+namespace sockscope {
+namespace {
+
+HostId this_host() {
+  char name[HOST_NAME_MAX + 1] = "";
+  ::gethostname(name, sizeof name - 1);
+  std::string boot_id = read_text("/proc/sys/kernel/random/boot_id");
+  while (!boot_id.empty() && boot_id.back() == '\n') boot_id.pop_back();
+  return {name, boot_id};
+}
+
+Fd take_stop_signals() {
+  ::signal(SIGPIPE, SIG_IGN);
+  sigset_t stop;
+  ::sigemptyset(&stop);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&stop, signal);
+  ::sigprocmask(SIG_BLOCK, &stop, nullptr);
+  return Fd(::signalfd(-1, &stop, SFD_CLOEXEC));
+}
+
+}  // namespace
+
+std::uint64_t wall_now_ns() { return clock_ns(CLOCK_REALTIME); }
+
+Session::Session(const Arguments& given, Monitor opened, FlowFilter compiled, Fd signals)
+    : arguments(given),
+      monitor(std::move(opened)),
+      filter(std::move(compiled)),
+      host(this_host()),
+      signals_(std::move(signals)) {}
+
+std::optional<Session> Session::open(const Arguments& arguments, int& exit_code) {
+  auto filter = FlowFilter::parse(arguments.filter, user_id);
+  if (!filter) {
+    report("cannot understand --filter: " + filter.error(), "",
+           "see 'sockscope help filter' for the filter language");
+    exit_code = kExitUsage;
+    return std::nullopt;
+  }
+  auto monitor = Monitor::open(arguments.options);
+  if (!monitor) {
+    exit_code = report(monitor.error());
+    return std::nullopt;
+  }
+  if (auto dropped = drop_privileges(); !dropped) {
+    exit_code = report(dropped.error());
+    return std::nullopt;
+  }
+  return Session(arguments, std::move(*monitor), std::move(*filter), take_stop_signals());
+}
+
+Session::Wake Session::wait_until(std::chrono::steady_clock::time_point deadline,
+                                  bool for_events) {
+  std::array<pollfd, 3> files{{{.fd = signals_.get(), .events = POLLIN, .revents = 0},
+                               {.fd = output.fd(), .events = 0, .revents = 0},
+                               {.fd = monitor.fd(), .events = POLLIN, .revents = 0}}};
+  for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+        deadline - std::chrono::steady_clock::now());
+    const auto timeout = std::clamp<std::int64_t>(left.count(), 0, INT_MAX);
+    const int ready =
+        ::poll(files.data(), for_events ? files.size() : files.size() - 1, static_cast<int>(timeout));
+    if (files[0].revents != 0) return Wake::kStop;
+    if ((files[1].revents & (POLLERR | POLLHUP)) != 0) return Wake::kReaderGone;
+    if (ready > 0) return Wake::kEvents;
+    if (ready == 0 && timeout < INT_MAX) return Wake::kTime;
+  }
+}
+
+int Session::exit_code() const {
+  if (!arguments.strict) return kExitDone;
+  const auto& doors = monitor.doors();
+  return std::any_of(doors.begin(), doors.end(), [](const Door& d) { return !d.refused.empty(); })
+             ? kExitIncomplete
+             : kExitDone;
+}
+
+}  // namespace sockscope

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include <sockscope/monitor.h>
+
+#include "base/fd.h"
+#include "cli/arguments.h"
+#include "cli/output.h"
+#include "snapshot/json.h"
+#include "view/filter.h"
+
+namespace sockscope {
+
+// What every command needs: the monitor with privileges dropped, the output, and a wait that ends
+// when there are events, time is up, the user wants to stop or the reader of the output is gone.
+class Session {
+ public:
+  // Reports what goes wrong; empty then, and exit_code is set.
+  static std::optional<Session> open(const Arguments& arguments, int& exit_code);
+
+  enum class Wake { kEvents, kTime, kStop, kReaderGone };
+  Wake wait_until(std::chrono::steady_clock::time_point deadline, bool for_events = true);
+
+  // 0, or 3 when --strict and some door stayed closed.
+  int exit_code() const;
+
+  const Arguments& arguments;
+  Monitor monitor;
+  FlowFilter filter;
+  HostId host;
+  Output output;
+
+ private:
+  Session(const Arguments& given, Monitor opened, FlowFilter compiled, Fd signals);
+  Fd signals_;
+};
+
+std::uint64_t wall_now_ns();
+
+}  // namespace sockscope

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/commands.h"
+#include "cli/session.h"
+#include "cli/table_choice.h"
+
+namespace sockscope {
+namespace {
+
+// The rows that pass --filter, in the order of --sort, as many as --top.
+std::vector<Flow> arranged(const Snapshot& snapshot, const FlowFilter& filter,
+                           const TableChoice<Flow>& choice) {
+  std::vector<Flow> wanted;
+  for (const Flow& flow : snapshot.flows)
+    if (filter.matches(flow)) wanted.push_back(flow);
+  std::vector<Flow> rows;
+  rows.reserve(wanted.size());
+  for (const Flow* flow : arrange<Flow>(wanted, choice.order, choice.cells)) rows.push_back(*flow);
+  return rows;
+}
+
+}  // namespace
+
+int run_snapshot(const Arguments& arguments) {
+  auto choice = choose_table<Flow>(arguments, kSnapshotFlowColumns, "local");
+  if (!choice) return kExitUsage;
+  int exit_code = kExitDone;
+  auto session = Session::open(arguments, exit_code);
+  if (!session) return exit_code;
+  auto snapshot = session->monitor.snapshot();
+  if (!snapshot) return report(snapshot.error());
+
+  choice->cells.now_ns = snapshot->mono_ns;
+  snapshot->flows = arranged(*snapshot, session->filter, *choice);
+  Output& output = session->output;
+  if (arguments.format == OutputFormat::kJson || arguments.format == OutputFormat::kNdjson) {
+    const bool pretty = output.is_terminal() && arguments.format == OutputFormat::kJson;
+    output.line(snapshot_json(*snapshot, session->host, pretty));
+  } else {
+    std::vector<const Flow*> rows;
+    for (const Flow& flow : snapshot->flows) rows.push_back(&flow);
+    const auto lines = arguments.format == OutputFormat::kCsv
+                           ? render_csv<Flow>(rows, choice->columns, choice->cells)
+                           : render_table<Flow>(rows, choice->columns, choice->cells, output.width());
+    for (const std::string& line : lines) output.line(line);
+  }
+  if (!output.flush()) return output.exit_code();
+  return session->exit_code();
+}
+
+}  // namespace sockscope

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "base/timestamp.h"
+#include "cli/commands.h"
+#include "cli/session.h"
+#include "cli/table_choice.h"
+
+namespace sockscope {
+namespace {
+
+constexpr std::size_t kRowsOfEachTable = 20;
+
+// Only what the filter lets through, with the processes' sums of what it let through.
+void apply_filter(Snapshot& snapshot, const FlowFilter& filter) {
+  std::erase_if(snapshot.flows, [&](const Flow& flow) { return !filter.matches(flow); });
+  std::erase_if(snapshot.processes, [&](const Process& process) {
+    return std::none_of(snapshot.flows.begin(), snapshot.flows.end(), [&](const Flow& flow) {
+      return flow.owner.pid == process.pid && flow.owner.start_ns == process.start_ns;
+    });
+  });
+}
+
+std::string head_line(const Snapshot& snapshot, const HostId& host, Units units) {
+  double rx = 0;
+  double tx = 0;
+  std::size_t open = 0;
+  for (const Process& process : snapshot.processes) {
+    rx += process.rx_rate.value_or(0);
+    tx += process.tx_rate.value_or(0);
+    open += process.open_flows;
+  }
+  const char* unit = units == Units::kBits || units == Units::kIbits ? "b/s" : "B/s";
+  std::size_t refused = 0;
+  for (const Door& door : snapshot.doors) refused += door.refused.empty() ? 0 : 1;
+  std::string line = fmt::format(
+      "sockscope  {}  {}  {:.1f} s   ↓ {}{}  ↑ {}{}  {} conns  lost {}", clean_text(host.name),
+      time_of_day(snapshot.wall_ns).substr(0, 8), snapshot.interval_s.value_or(0),
+      format_rate(rx, units), unit, format_rate(tx, units), unit, open, snapshot.lost.total());
+  if (refused != 0) line += fmt::format("  {} doors refused (see doors in --json)", refused);
+  return line;
+}
+
+class TopTables {
+ public:
+  TopTables(const TableChoice<Process>& processes, const TableChoice<Flow>& flows)
+      : processes_(processes), flows_(flows) {}
+
+  void print(const Session& session, const Snapshot& snapshot, Output& output) const {
+    output.line(head_line(snapshot, session.host, session.arguments.units));
+    print_table<Process>(snapshot.processes, processes_, snapshot, output);
+    output.line("");
+    print_table<Flow>(snapshot.flows, flows_, snapshot, output);
+    output.line("");
+  }
+
+  void print_csv(const Snapshot& snapshot, bool with_heading, Output& output) const {
+    CellOptions cells = processes_.cells;
+    cells.now_ns = snapshot.mono_ns;
+    const auto rows = arrange<Process>(snapshot.processes, processes_.order, cells);
+    const auto lines = render_csv<Process>(rows, processes_.columns, cells);
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      if (i == 0 && !with_heading) continue;
+      output.line((i == 0 ? "ts_ns" : std::to_string(snapshot.wall_ns)) + ',' + lines[i]);
+    }
+  }
+
+ private:
+  template <class Row>
+  static void print_table(const std::vector<Row>& all, const TableChoice<Row>& choice,
+                          const Snapshot& snapshot, Output& output) {
+    CellOptions cells = choice.cells;
+    cells.now_ns = snapshot.mono_ns;
+    const auto rows = arrange<Row>(all, choice.order, cells);
+    for (const std::string& line : render_table<Row>(rows, choice.columns, cells, output.width()))
+      output.line(line);
+    if (rows.size() < all.size())
+      output.line(fmt::format("  {} of {}; --top 0 shows all", rows.size(), all.size()));
+  }
+
+  TableChoice<Process> processes_;
+  TableChoice<Flow> flows_;
+};
+
+}  // namespace
+
+int run_top(const Arguments& arguments) {
+  // --columns and --sort are about processes; connections follow where they have such a column.
+  auto processes = choose_table<Process>(arguments, kTopProcessColumns, "rx_rate");
+  if (!processes) return kExitUsage;
+  Arguments of_flows = arguments;
+  of_flows.columns.clear();
+  if (!find_column<Flow>(arguments.sort)) of_flows.sort.clear();
+  auto flows = choose_table<Flow>(of_flows, kTopFlowColumns, "rx_rate");
+  if (!flows) return kExitUsage;
+  const TopTables tables(*processes, *flows);
+
+  int exit_code = kExitDone;
+  auto session = Session::open(arguments, exit_code);
+  if (!session) return exit_code;
+  // Rates need a start.
+  if (auto first = session->monitor.snapshot(); !first) return report(first.error());
+
+  const auto began = std::chrono::steady_clock::now();
+  auto next = began + arguments.interval;
+  bool csv_heading = true;
+  std::uint64_t printed = 0;
+  for (;;) {
+    const Session::Wake wake = session->wait_until(next);
+    if (wake == Session::Wake::kStop || wake == Session::Wake::kReaderGone) break;
+    if (wake == Session::Wake::kEvents) {
+      if (auto done = session->monitor.consume([](const Event&) {}); !done)
+        return report(done.error());
+      continue;
+    }
+    auto snapshot = session->monitor.snapshot();
+    if (!snapshot) return report(snapshot.error());
+    if (!arguments.filter.empty()) apply_filter(*snapshot, session->filter);
+    switch (arguments.format) {
+      case OutputFormat::kTable: tables.print(*session, *snapshot, session->output); break;
+      case OutputFormat::kCsv:
+        tables.print_csv(*snapshot, csv_heading, session->output);
+        csv_heading = false;
+        break;
+      case OutputFormat::kJson:
+      case OutputFormat::kNdjson:
+        session->output.line(snapshot_json(*snapshot, session->host, false));
+        break;
+    }
+    if (!session->output.flush()) return session->output.exit_code();
+    ++printed;
+    if (arguments.count != 0 && printed >= arguments.count) break;
+    const auto now = std::chrono::steady_clock::now();
+    if (arguments.duration && now - began >= *arguments.duration) break;
+    // A slow pass skips beats instead of piling them up.
+    while (next <= now) next += arguments.interval;
+  }
+  return session->exit_code();
+}
+
+}  // namespace sockscope

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <array>
+#include <cstring>
+
+#include "base/timestamp.h"
+#include "cli/commands.h"
+#include "cli/report.h"
+#include "cli/session.h"
+#include "cli/table_choice.h"
+
+namespace sockscope {
+namespace {
+
+std::string describe(const Event& event) {
+  const Counters& counters = event.flow.counters;
+  switch (event.kind) {
+    case EventKind::kConnect: return "ok " + format_duration_us(event.latency_us);
+    case EventKind::kConnectFailed: {
+      const char* name = event.error == 0 ? nullptr : ::strerrorname_np(event.error);
+      return std::string(name ? name : "unknown reason") + ' ' +
+             format_duration_us(event.latency_us);
+    }
+    case EventKind::kClose: {
+      std::string text = format_bytes(counters.rx_bytes) + "↓ " + format_bytes(counters.tx_bytes) +
+                         "↑ " + (event.duration_us ? format_duration_us(*event.duration_us) : "—");
+      if (counters.retransmits != 0) text += fmt::format(" retr {}", counters.retransmits);
+      return text;
+    }
+    case EventKind::kRetransmit:
+      return fmt::format("{} #{}", to_string(event.flow.state), event.flow.counters.retransmits);
+    case EventKind::kReset:
+      return fmt::format("{}, {}", event.sent ? "sent" : "received", to_string(event.flow.state));
+    case EventKind::kState:
+      return fmt::format("{} → {}", to_string(event.old_state), to_string(event.flow.state));
+    case EventKind::kData:
+      return fmt::format("{} {}", event.sent ? "send" : "recv", event.bytes);
+    case EventKind::kGap:
+      return fmt::format("lost {} ring_full, {} storage_failed, {} malformed",
+                         event.lost.ring_full, event.lost.storage_failed, event.lost.malformed);
+    case EventKind::kAccept:
+    case EventKind::kOwner:
+    case EventKind::kAttempt: break;
+  }
+  return "";
+}
+
+// One line per event as it happens, with columns of fixed width: what comes next is not known.
+class EventTable {
+ public:
+  // columns: those of --columns, empty for the usual ones.
+  EventTable(const Arguments& arguments, const ColumnList<Flow>& columns,
+             std::int64_t mono_to_wall_ns, std::uint64_t start_ns)
+      : time_(arguments.time),
+        columns_(columns.empty() ? *parse_columns<Flow>("pid,comm,proto,local,remote") : columns),
+        offset_(mono_to_wall_ns),
+        start_ns_(start_ns) {
+    cells_.wide = arguments.wide;
+    cells_.units = arguments.units;
+    cells_.user_name = user_name;
+  }
+
+  std::string heading() const {
+    std::string line = fmt::format("{:<{}} {:<14} ", "TIME", time_width(), "EVENT");
+    for (const Column<Flow>* column : columns_) line += pad(*column, column->header) + ' ';
+    return line + "DETAIL";
+  }
+
+  std::string line(const Event& event) {
+    std::string line =
+        fmt::format("{:<{}} {:<14} ", time_text(event), time_width(), to_string(event.kind));
+    if (event.kind == EventKind::kGap) return line + describe(event);
+    cells_.now_ns = event.mono_ns;
+    const std::size_t limit = cells_.wide ? kNoLimit : kLongestCell;
+    for (const Column<Flow>* column : columns_)
+      line += pad(*column, cell_text(*column, event.flow, cells_, limit)) + ' ';
+    return line + describe(event);
+  }
+
+ private:
+  static constexpr std::size_t kLongestCell = 46;
+
+  static std::string pad(const Column<Flow>& column, std::string_view text) {
+    const std::size_t width =
+        std::max({column.width, column.header.size(), column.kind == ValueKind::kEndpoint
+                                                          ? std::size_t{21}
+                                                          : std::size_t{0}});
+    return column.is_text() ? pad_right(text, width) : pad_left(text, width);
+  }
+
+  std::size_t time_width() const {
+    switch (time_) {
+      case TimeFormat::kIso: return 30;
+      case TimeFormat::kNanoseconds: return 19;
+      case TimeFormat::kRelative:
+      case TimeFormat::kTimeOfDay: break;
+    }
+    return 12;
+  }
+
+  std::string time_text(const Event& event) const {
+    const auto wall = static_cast<std::uint64_t>(static_cast<std::int64_t>(event.mono_ns) + offset_);
+    switch (time_) {
+      case TimeFormat::kRelative: {
+        const auto since = event.mono_ns > start_ns_ ? event.mono_ns - start_ns_ : 0;
+        return fmt::format("{:.6f}", static_cast<double>(since) / 1e9);
+      }
+      case TimeFormat::kIso: {
+        Rfc3339 rfc3339;
+        return std::string(rfc3339(wall));
+      }
+      case TimeFormat::kNanoseconds: return std::to_string(wall);
+      case TimeFormat::kTimeOfDay: break;
+    }
+    return time_of_day(wall);
+  }
+
+  TimeFormat time_;
+  ColumnList<Flow> columns_;
+  CellOptions cells_;
+  std::int64_t offset_;
+  std::uint64_t start_ns_;
+};
+
+constexpr std::string_view kCsvColumns =
+    "proto,local,remote,direction,pid,opener_pid,comm,uid,owner,state,rx_bytes,tx_bytes,"
+    "retransmits,rtt,cookie,netns";
+
+class TraceCommand {
+ public:
+  TraceCommand(const Arguments& arguments, Session& session, ColumnList<Flow> columns)
+      : arguments_(arguments),
+        session_(session),
+        columns_(std::move(columns)),
+        json_(mono_to_wall_ns()),
+        table_(arguments, columns_, mono_to_wall_ns(),
+               wall_now_ns() - static_cast<std::uint64_t>(mono_to_wall_ns())) {}
+
+  int run();
+
+ private:
+  bool is_json() const {
+    return arguments_.format == OutputFormat::kJson || arguments_.format == OutputFormat::kNdjson;
+  }
+  bool wanted(const Event& event) const;
+  void print(const Event& event);
+  void print_start();
+  void print_end();
+  bool settle();
+
+  const Arguments& arguments_;
+  Session& session_;
+  ColumnList<Flow> columns_;
+  EventWriter json_;
+  EventTable table_;
+  std::uint64_t printed_ = 0;
+  std::array<std::uint64_t, static_cast<std::size_t>(EventKind::kGap) + 1> seen_{};
+};
+
+bool TraceCommand::wanted(const Event& event) const {
+  if (event.kind == EventKind::kGap) return true;
+  if (event.kind == EventKind::kOwner) return false;
+  if (arguments_.fails_only && event.kind != EventKind::kConnectFailed) return false;
+  return session_.filter.matches(event.flow);
+}
+
+void TraceCommand::print(const Event& event) {
+  if (!wanted(event) || (arguments_.count != 0 && printed_ >= arguments_.count)) return;
+  ++seen_[static_cast<std::size_t>(event.kind)];
+  ++printed_;
+  std::string& text = session_.output.text();
+  if (is_json()) {
+    json_.event(event, text);
+  } else if (arguments_.format == OutputFormat::kCsv) {
+    const Flow* row = &event.flow;
+    const auto wall =
+        static_cast<std::uint64_t>(static_cast<std::int64_t>(event.mono_ns) + mono_to_wall_ns());
+    text += fmt::format("{},{},{}\n", wall, to_string(event.kind),
+                        render_csv<Flow>({&row, 1}, columns_, {})[1]);
+  } else {
+    session_.output.line(table_.line(event));
+  }
+}
+
+void TraceCommand::print_start() {
+  if (is_json())
+    json_.start(session_.host, wall_now_ns(), session_.monitor.doors(), session_.output.text());
+  else if (arguments_.format == OutputFormat::kCsv)
+    session_.output.line("ts_ns,event," + render_csv<Flow>({}, columns_, {})[0]);
+  else
+    session_.output.line(table_.heading());
+}
+
+// The record at the end of a stream, or for people a summary on stderr.
+void TraceCommand::print_end() {
+  const Loss& lost = session_.monitor.loss();
+  if (is_json()) json_.end(wall_now_ns(), printed_, lost, session_.output.text());
+  if (is_json() || arguments_.quiet) return;
+  std::string summary;
+  for (std::size_t kind = 0; kind < seen_.size(); ++kind)
+    if (seen_[kind] != 0)
+      summary += fmt::format("{} {}, ", seen_[kind], to_string(static_cast<EventKind>(kind)));
+  fmt::print(stderr, "sockscope: {}lost {}\n", summary, lost.total());
+}
+
+// What happened before the end is still on its way, for as long as owners are waited for.
+bool TraceCommand::settle() {
+  const auto end = std::chrono::steady_clock::now() + arguments_.options.settle_owner +
+                   2 * arguments_.options.batch;
+  while (std::chrono::steady_clock::now() < end) {
+    const auto done = session_.monitor.poll(arguments_.options.batch,
+                                            [this](const Event& event) { print(event); });
+    if (!done) return false;
+  }
+  return true;
+}
+
+int TraceCommand::run() {
+  print_start();
+  if (!session_.output.flush()) return session_.output.exit_code();
+  const auto forever = std::chrono::steady_clock::time_point::max();
+  const auto deadline = arguments_.duration
+                            ? std::chrono::steady_clock::now() + *arguments_.duration
+                            : forever;
+  for (;;) {
+    // The clock may be set while we run.
+    json_.set_clock_offset(mono_to_wall_ns());
+    const Session::Wake wake = session_.wait_until(deadline);
+    if (wake == Session::Wake::kReaderGone) return kExitDone;
+    if (wake != Session::Wake::kEvents) break;
+    const auto done = session_.monitor.consume([this](const Event& event) { print(event); });
+    if (!done) return report(done.error());
+    if (!session_.output.flush()) return session_.output.exit_code();
+    if (arguments_.count != 0 && printed_ >= arguments_.count) break;
+  }
+  if ((arguments_.count == 0 || printed_ < arguments_.count) && !settle()) return kExitFailed;
+  print_end();
+  if (!session_.output.flush()) return session_.output.exit_code();
+  return session_.exit_code();
+}
+
+}  // namespace
+
+int run_trace(const Arguments& arguments) {
+  std::string_view names = arguments.columns;
+  if (names.empty() && arguments.format == OutputFormat::kCsv) names = kCsvColumns;
+  auto columns = names.empty() ? tl::expected<ColumnList<Flow>, std::string>{}
+                               : parse_columns<Flow>(names);
+  if (!columns) {
+    report("cannot use --columns: " + columns.error(), "", "");
+    return kExitUsage;
+  }
+  int exit_code = kExitDone;
+  auto session = Session::open(arguments, exit_code);
+  if (!session) return exit_code;
+  return TraceCommand(arguments, *session, std::move(*columns)).run();
+}
+
+}  // namespace sockscope

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "decode/procfs.h"
+
+#include <charconv>
+
+namespace sockscope {
+namespace {
+
+std::string_view take_until(std::string_view& text, char end) {
+  const std::size_t at = text.find(end);
+  const std::string_view head = text.substr(0, at);
+  text.remove_prefix(at == std::string_view::npos ? text.size() : at + 1);
+  return head;
+}
+
+// Spaces and the like are written as \040 there.
+std::string unescape(std::string_view field) {
+  std::string text;
+  for (std::size_t i = 0; i < field.size(); ++i) {
+    unsigned value = 0;
+    if (field[i] == '\\' && field.size() - i >= 4 &&
+        std::from_chars(&field[i + 1], &field[i + 1] + 3, value, 8).ptr == &field[i + 1] + 3 &&
+        value < 256) {
+      text += static_cast<char>(value);
+      i += 3;
+    } else {
+      text += field[i];
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+std::optional<std::string> find_cgroup2_mount(std::string_view mounts) {
+  while (!mounts.empty()) {
+    std::string_view line = take_until(mounts, '\n');
+    take_until(line, ' ');  // device
+    const std::string_view directory = take_until(line, ' ');
+    if (take_until(line, ' ') == "cgroup2") return unescape(directory);
+  }
+  return std::nullopt;
+}
+
+std::optional<unsigned long long> find_effective_capabilities(std::string_view status) {
+  constexpr std::string_view kKey = "CapEff:";
+  while (!status.empty()) {
+    std::string_view line = take_until(status, '\n');
+    if (!line.starts_with(kKey)) continue;
+    line.remove_prefix(std::min(line.find_first_not_of(" \t", kKey.size()), line.size()));
+    unsigned long long bits = 0;
+    const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), bits, 16);
+    if (error == std::errc{}) return bits;
+  }
+  return std::nullopt;
+}
+
+}  // namespace sockscope

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "decode/record.h"
+
+#include <cstring>
+
+#include "wire/record.h"
+
+namespace sockscope {
+namespace {
+
+constexpr std::uint8_t kAfInet6 = 10;
+constexpr std::array<std::uint8_t, 12> kMappedPrefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+bool is_mapped(const std::uint8_t* bytes) noexcept {
+  return std::memcmp(bytes, kMappedPrefix.data(), kMappedPrefix.size()) == 0;
+}
+
+// An unspecified end of a socket whose other end is mapped belongs to the same family.
+void decode_addresses(const wire_flow& record, Flow& flow) noexcept {
+  const bool mapped =
+      record.family == kAfInet6 && (is_mapped(record.local_addr) || is_mapped(record.remote_addr));
+  auto decode = [&](const std::uint8_t* bytes, Address& address) {
+    address.bytes = {};
+    if (record.family == kAfInet6 && !mapped) {
+      address.family = 6;
+      std::memcpy(address.bytes.data(), bytes, 16);
+    } else {
+      address.family = 4;
+      std::memcpy(address.bytes.data(), bytes + (mapped ? 12 : 0), 4);
+    }
+  };
+  decode(record.local_addr, flow.local.addr);
+  decode(record.remote_addr, flow.remote.addr);
+  flow.local.port = record.local_port;
+  flow.remote.port = record.remote_port;
+}
+
+bool decode_flow(const wire_flow& record, Flow& flow) noexcept {
+  if (record.protocol != 6 && record.protocol != 17) return false;
+  if (record.family != 2 && record.family != kAfInet6) return false;
+  flow.cookie = record.cookie;
+  flow.netns = record.header.netns;
+  flow.protocol = Protocol{record.protocol};
+  flow.direction = record.direction <= WIRE_DIRECTION_LISTEN ? Direction{record.direction}
+                                                             : Direction::kUnknown;
+  flow.state = record.state <= WIRE_TCP_STATE_LAST ? TcpState{record.state} : TcpState::kNone;
+  if (flow.state == TcpState::kListen) flow.direction = Direction::kListen;
+  flow.closed = false;
+  decode_addresses(record, flow);
+
+  flow.owner.pid = record.pid;
+  flow.owner.opener_pid = record.opener_pid;
+  flow.owner.start_ns = record.process_start_ns;
+  flow.owner.cgroup_id = record.cgroup_id;
+  flow.owner.uid.reset();
+  if (record.uid != WIRE_UID_UNKNOWN) flow.owner.uid = record.uid;
+  flow.owner.kind =
+      record.owner <= WIRE_OWNER_BOOTSTRAP ? OwnerKind{record.owner} : OwnerKind::kUnknown;
+  std::memcpy(flow.owner.comm.data(), record.comm, sizeof record.comm);
+
+  flow.opened_ns = record.since_ns;
+  flow.closed_ns = 0;
+  flow.tx_rate.reset();
+  flow.rx_rate.reset();
+  return true;
+}
+
+void decode_counters(const wire_flow_totals& record, Counters& counters) noexcept {
+  counters = {.tx_bytes = record.tx_bytes,
+              .rx_bytes = record.rx_bytes,
+              .tx_segments = record.tx_segments,
+              .rx_segments = record.rx_segments,
+              .retransmits = record.retransmits,
+              .srtt_us = record.srtt_us,
+              .min_rtt_us = record.min_rtt_us};
+}
+
+// Fills what is special about the record's type. False: not an event.
+bool decode_kind(const wire_flow& record, Event& event) noexcept {
+  switch (record.header.type) {
+    case WIRE_CONNECT_V4:
+    case WIRE_CONNECT_V6:
+      event.kind = EventKind::kConnect;
+      event.latency_us = record.value;
+      return true;
+    case WIRE_ACCEPT: event.kind = EventKind::kAccept; return true;
+    case WIRE_CLOSE:
+      event.kind = EventKind::kClose;
+      event.flow.closed = true;
+      event.flow.closed_ns = record.header.mono_ns;
+      if (record.since_ns != 0 && record.header.mono_ns >= record.since_ns)
+        event.duration_us = (record.header.mono_ns - record.since_ns) / 1000;
+      return true;
+    case WIRE_CONNECT_FAILED:
+      event.kind = EventKind::kConnectFailed;
+      event.error = static_cast<int>(record.value);
+      event.latency_us = record.extra;
+      return true;
+    case WIRE_RETRANSMIT:
+      event.kind = EventKind::kRetransmit;
+      event.flow.counters.retransmits = record.value;
+      return true;
+    case WIRE_RESET:
+      event.kind = EventKind::kReset;
+      event.sent = record.value == WIRE_SENT;
+      return true;
+    case WIRE_OWNER: event.kind = EventKind::kOwner; return true;
+    case WIRE_ATTEMPT: event.kind = EventKind::kAttempt; return true;
+    case WIRE_STATE: event.kind = EventKind::kState; return true;
+    case WIRE_DATA:
+      event.kind = EventKind::kData;
+      event.bytes = record.value;
+      event.sent = record.extra == WIRE_SENT;
+      return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+bool decode_event(std::span<const std::byte> bytes, Event& event) noexcept {
+  wire_flow_totals record;
+  if (bytes.size() < sizeof record.flow) return false;
+  std::memcpy(&record.flow, bytes.data(), sizeof record.flow);
+  const bool has_totals = record.flow.header.type == WIRE_CLOSE;
+  const std::size_t expected = has_totals ? sizeof record : sizeof record.flow;
+  if (record.flow.header.size != expected || bytes.size() < expected) return false;
+
+  event.sent = false;
+  event.error = 0;
+  event.mono_ns = record.flow.header.mono_ns;
+  event.latency_us = 0;
+  event.duration_us.reset();
+  event.bytes = 0;
+  if (!decode_flow(record.flow, event.flow)) return false;
+  event.old_state = record.flow.old_state <= WIRE_TCP_STATE_LAST
+                        ? TcpState{record.flow.old_state}
+                        : TcpState::kNone;
+  if (has_totals) {
+    std::memcpy(&record, bytes.data(), sizeof record);
+    decode_counters(record, event.flow.counters);
+  } else {
+    event.flow.counters = {};
+  }
+  return decode_kind(record.flow, event);
+}
+
+std::size_t decode_socket(std::span<const std::byte> bytes, Flow& flow) noexcept {
+  wire_flow_totals record;
+  if (bytes.size() < sizeof record) return 0;
+  std::memcpy(&record, bytes.data(), sizeof record);
+  if (record.flow.header.type != WIRE_SOCKET || record.flow.header.size != sizeof record) return 0;
+  if (!decode_flow(record.flow, flow)) return 0;
+  decode_counters(record, flow.counters);
+  return sizeof record;
+}
+
+}  // namespace sockscope

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Records of the kernel programs (wire/record.h) to values. Pure; reads nothing outside the span,
+// whatever the bytes are.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include <sockscope/types.h>
+
+namespace sockscope {
+
+// One record of the ring buffer. False when the bytes are no record that this version knows: then
+// event is left in an unspecified state.
+bool decode_event(std::span<const std::byte> bytes, Event& event) noexcept;
+
+// One record of a snapshot pass; bytes may hold more after it. Returns its size, 0 when the bytes
+// hold no complete record.
+std::size_t decode_socket(std::span<const std::byte> bytes, Flow& flow) noexcept;
+
+}  // namespace sockscope

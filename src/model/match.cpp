@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/match.h"
+
+#include <algorithm>
+
+namespace sockscope {
+namespace {
+
+bool contains(const std::vector<PortRange>& ranges, std::uint16_t port) {
+  return std::any_of(ranges.begin(), ranges.end(), [port](const PortRange& range) {
+    return port >= range.first && port <= range.last;
+  });
+}
+
+}  // namespace
+
+Result<FlowMatcher> FlowMatcher::compile(const Filter& filter) {
+  FlowMatcher matcher(filter);
+  const std::string& comm = filter.comm;
+  if (comm.size() >= 2 && comm.front() == '/' && comm.back() == '/') {
+    try {  // std::regex reports by throwing; nothing leaves this function that way
+      matcher.name_.emplace(comm.substr(1, comm.size() - 2), std::regex::optimize);
+    } catch (const std::regex_error& error) {
+      return tl::make_unexpected(Error(ErrorKind::kInvalidArgument, {},
+                                       "understand the regular expression " + comm)
+                                     .with_detail(error.what()));
+    }
+  }
+  matcher.matches_all_ = filter.pids.empty() && comm.empty() && !filter.uid && !filter.netns &&
+                         filter.any_ports.empty() && filter.local_ports.empty() &&
+                         filter.remote_ports.empty() && filter.family == 0 && !filter.protocol;
+  return matcher;
+}
+
+bool FlowMatcher::operator()(const Flow& flow) const {
+  if (matches_all_) return true;
+  const Filter& f = filter_;
+  if (!f.pids.empty() && std::find(f.pids.begin(), f.pids.end(), flow.owner.pid) == f.pids.end())
+    return false;
+  if (name_) {
+    const std::string_view name = flow.owner.name();
+    if (!std::regex_search(name.begin(), name.end(), *name_)) return false;
+  } else if (!f.comm.empty() && flow.owner.name() != f.comm) {
+    return false;
+  }
+  if (f.uid && flow.owner.uid != f.uid) return false;
+  if (f.netns && flow.netns != *f.netns) return false;
+  if (f.family != 0 && flow.local.addr.family != f.family) return false;
+  if (f.protocol && flow.protocol != *f.protocol) return false;
+  if (!f.local_ports.empty() && !contains(f.local_ports, flow.local.port)) return false;
+  if (!f.remote_ports.empty() && !contains(f.remote_ports, flow.remote.port)) return false;
+  if (!f.any_ports.empty() && !contains(f.any_ports, flow.local.port) &&
+      !contains(f.any_ports, flow.remote.port))
+    return false;
+  return true;
+}
+
+}  // namespace sockscope

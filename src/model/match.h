@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <regex>
+
+#include <sockscope/error.h>
+#include <sockscope/monitor.h>
+
+namespace sockscope {
+
+// A Filter, ready for use.
+class FlowMatcher {
+ public:
+  // Errors: kInvalidArgument when the regular expression is not one.
+  static Result<FlowMatcher> compile(const Filter& filter);
+
+  bool operator()(const Flow& flow) const;
+  bool matches_all() const noexcept { return matches_all_; }
+  // The name filter is a plain name, which the kernel side can compare.
+  bool has_plain_name() const noexcept { return !filter_.comm.empty() && !name_; }
+
+ private:
+  explicit FlowMatcher(const Filter& filter) : filter_(filter) {}
+
+  Filter filter_;
+  std::optional<std::regex> name_;
+  bool matches_all_ = false;
+};
+
+}  // namespace sockscope

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "snapshot/json.h"
+
+#include <rapidjson/prettywriter.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "base/text.h"
+
+namespace sockscope {
+namespace {
+
+// Lets RapidJSON write straight into a std::string.
+struct StringSink {
+  using Ch = char;
+  std::string& text;
+  void Put(char c) { text.push_back(c); }
+  void Flush() {}
+};
+
+template <class Writer>
+class Fields {
+ public:
+  explicit Fields(Writer& writer) : writer_(writer) {}
+
+  void text(std::string_view key, std::string_view value) {
+    name(key);
+    writer_.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
+  }
+  void text_or_null(std::string_view key, std::string_view value) {
+    value.empty() ? null(key) : text(key, value);
+  }
+  // From outside: any bytes.
+  void foreign_text(std::string_view key, std::string_view value) {
+    if (value.empty())
+      null(key);
+    else if (is_plain_ascii(value))
+      text(key, value);
+    else
+      text(key, clean_utf8(value));
+  }
+  void number(std::string_view key, std::uint64_t value) {
+    name(key);
+    writer_.Uint64(value);
+  }
+  void number_or_null(std::string_view key, std::uint64_t value) {
+    value == 0 ? null(key) : number(key, value);
+  }
+  template <class T>
+  void optional(std::string_view key, const std::optional<T>& value) {
+    if (!value)
+      null(key);
+    else if constexpr (std::is_floating_point_v<T>)
+      number(key, static_cast<std::uint64_t>(std::llround(*value)));
+    else
+      number(key, *value);
+  }
+  void null(std::string_view key) {
+    name(key);
+    writer_.Null();
+  }
+  void name(std::string_view key) {
+    writer_.Key(key.data(), static_cast<rapidjson::SizeType>(key.size()));
+  }
+
+ private:
+  static bool is_plain_ascii(std::string_view text) {
+    for (const char c : text)
+      if (static_cast<unsigned char>(c) >= 0x80) return false;
+    return true;
+  }
+  Writer& writer_;
+};
+
+template <class Writer>
+void write_lost(Writer& writer, const Loss& lost) {
+  Fields fields(writer);
+  fields.name("lost");
+  writer.StartObject();
+  fields.number("ring_full", lost.ring_full);
+  fields.number("storage_failed", lost.storage_failed);
+  fields.number("malformed", lost.malformed);
+  writer.EndObject();
+}
+
+template <class Writer>
+void write_doors(Writer& writer, const std::vector<Door>& doors) {
+  Fields fields(writer);
+  fields.name("doors");
+  writer.StartArray();
+  for (const Door& door : doors) {
+    writer.StartObject();
+    fields.text("observation", door.observation);
+    fields.text("door", door.name);
+    fields.text_or_null("refused", door.refused);
+    writer.EndObject();
+  }
+  writer.EndArray();
+}
+
+template <class Writer>
+void write_identity(Writer& writer, const Flow& flow) {
+  Fields fields(writer);
+  const bool connected = flow.remote.port != 0 || !flow.remote.addr.is_unspecified();
+  fields.number_or_null("cookie", flow.cookie);
+  fields.number_or_null("netns", flow.netns);
+  fields.text("proto", to_string(flow.protocol));
+  fields.number("family", flow.local.addr.family);
+  fields.text("local_addr", to_string(flow.local.addr));
+  fields.number("local_port", flow.local.port);
+  if (connected) {
+    fields.text("remote_addr", to_string(flow.remote.addr));
+    fields.number("remote_port", flow.remote.port);
+  } else {
+    fields.null("remote_addr");
+    fields.null("remote_port");
+  }
+  fields.text_or_null("direction", to_string(flow.direction));
+  fields.number_or_null("pid", flow.owner.pid);
+  fields.number_or_null("opener_pid", flow.owner.opener_pid);
+  fields.foreign_text("comm", flow.owner.name());
+  fields.optional("uid", flow.owner.uid);
+  fields.number_or_null("cgroup_id", flow.owner.cgroup_id);
+  fields.text("owner", to_string(flow.owner.kind));
+  fields.text_or_null("state", to_string(flow.state));
+}
+
+template <class Writer>
+void write_counters(Writer& writer, const Counters& counters) {
+  Fields fields(writer);
+  fields.number("tx_bytes", counters.tx_bytes);
+  fields.number("rx_bytes", counters.rx_bytes);
+  fields.number("tx_segments", counters.tx_segments);
+  fields.number("rx_segments", counters.rx_segments);
+  fields.number("retransmits", counters.retransmits);
+  fields.number_or_null("srtt_us", counters.srtt_us);
+  fields.number_or_null("min_rtt_us", counters.min_rtt_us);
+}
+
+template <class Writer>
+void write_flow_row(Writer& writer, const Flow& flow, const Snapshot& snapshot, Rfc3339& rfc3339) {
+  Fields fields(writer);
+  writer.StartObject();
+  write_identity(writer, flow);
+  write_counters(writer, flow.counters);
+  fields.optional("tx_rate", flow.tx_rate);
+  fields.optional("rx_rate", flow.rx_rate);
+  if (flow.opened_ns == 0) {
+    fields.null("opened");
+    fields.null("age_us");
+  } else {
+    const std::uint64_t until = flow.closed ? flow.closed_ns : snapshot.mono_ns;
+    const std::uint64_t age = until > flow.opened_ns ? until - flow.opened_ns : 0;
+    fields.text("opened", rfc3339(snapshot.wall_ns - (snapshot.mono_ns - flow.opened_ns)));
+    fields.number("age_us", age / 1000);
+  }
+  fields.name("closed");
+  writer.Bool(flow.closed);
+  writer.EndObject();
+}
+
+template <class Writer>
+void write_process_row(Writer& writer, const Process& process) {
+  Fields fields(writer);
+  writer.StartObject();
+  fields.number_or_null("pid", process.pid);
+  fields.foreign_text("comm", process.name());
+  fields.optional("uid", process.uid);
+  fields.number_or_null("cgroup_id", process.cgroup_id);
+  fields.number("open_flows", process.open_flows);
+  fields.number("listeners", process.listeners);
+  fields.number("closed_flows", process.closed_flows);
+  fields.number("tx_bytes", process.tx_bytes);
+  fields.number("rx_bytes", process.rx_bytes);
+  fields.number("retransmits", process.retransmits);
+  fields.number_or_null("srtt_us", process.srtt_us);
+  fields.optional("tx_rate", process.tx_rate);
+  fields.optional("rx_rate", process.rx_rate);
+  writer.EndObject();
+}
+
+template <class Writer>
+void write_snapshot(Writer& writer, const Snapshot& snapshot, const HostId& host) {
+  Rfc3339 rfc3339;
+  Fields fields(writer);
+  writer.StartObject();
+  fields.text("schema", kSnapshotSchema);
+  fields.text("host", clean_utf8(host.name));
+  fields.text_or_null("boot_id", host.boot_id);
+  fields.text("ts", rfc3339(snapshot.wall_ns));
+  fields.number("ts_ns", snapshot.wall_ns);
+  fields.name("interval_s");
+  if (snapshot.interval_s)
+    writer.Double(*snapshot.interval_s);
+  else
+    writer.Null();
+  write_lost(writer, snapshot.lost);
+  write_doors(writer, snapshot.doors);
+  fields.name("flows");
+  writer.StartArray();
+  for (const Flow& flow : snapshot.flows) write_flow_row(writer, flow, snapshot, rfc3339);
+  writer.EndArray();
+  fields.name("processes");
+  writer.StartArray();
+  for (const Process& process : snapshot.processes) write_process_row(writer, process);
+  writer.EndArray();
+  writer.EndObject();
+}
+
+}  // namespace
+
+void EventWriter::start(const HostId& host, std::uint64_t wall_ns, const std::vector<Door>& doors,
+                        std::string& out) {
+  StringSink sink{out};
+  rapidjson::Writer writer(sink);
+  Fields fields(writer);
+  writer.StartObject();
+  fields.text("schema", kTraceSchema);
+  fields.text("host", clean_utf8(host.name));
+  fields.text_or_null("boot_id", host.boot_id);
+  fields.text("start", rfc3339_(wall_ns));
+  write_lost(writer, {});
+  write_doors(writer, doors);
+  writer.EndObject();
+  out.push_back('\n');
+}
+
+void EventWriter::event(const Event& event, std::string& out) {
+  StringSink sink{out};
+  rapidjson::Writer writer(sink);
+  Fields fields(writer);
+  const auto wall_ns =
+      static_cast<std::uint64_t>(static_cast<std::int64_t>(event.mono_ns) + mono_to_wall_ns_);
+  writer.StartObject();
+  fields.text("event", to_string(event.kind));
+  fields.text("ts", rfc3339_(wall_ns));
+  fields.number("ts_ns", wall_ns);
+  if (event.kind == EventKind::kGap) {
+    write_lost(writer, event.lost);
+  } else {
+    write_identity(writer, event.flow);
+  }
+  switch (event.kind) {
+    case EventKind::kConnect: fields.number("latency_us", event.latency_us); break;
+    case EventKind::kConnectFailed:
+      fields.number("latency_us", event.latency_us);
+      if (const char* name = event.error == 0 ? nullptr : ::strerrorname_np(event.error))
+        fields.text("error", name);
+      else
+        fields.null("error");
+      break;
+    case EventKind::kClose:
+      write_counters(writer, event.flow.counters);
+      fields.optional("duration_us", event.duration_us);
+      break;
+    case EventKind::kRetransmit:
+      fields.number("retransmits", event.flow.counters.retransmits);
+      break;
+    case EventKind::kReset: fields.text("reset", event.sent ? "sent" : "received"); break;
+    case EventKind::kState: fields.text("old_state", to_string(event.old_state)); break;
+    case EventKind::kData:
+      fields.text("call", event.sent ? "send" : "recv");
+      fields.number("bytes", event.bytes);
+      break;
+    case EventKind::kAccept:
+    case EventKind::kOwner:
+    case EventKind::kAttempt:
+    case EventKind::kGap: break;
+  }
+  writer.EndObject();
+  out.push_back('\n');
+}
+
+void EventWriter::end(std::uint64_t wall_ns, std::uint64_t events, const Loss& lost,
+                      std::string& out) {
+  StringSink sink{out};
+  rapidjson::Writer writer(sink);
+  Fields fields(writer);
+  writer.StartObject();
+  fields.text("event", "end");
+  fields.text("ts", rfc3339_(wall_ns));
+  fields.number("ts_ns", wall_ns);
+  fields.number("events", events);
+  write_lost(writer, lost);
+  writer.EndObject();
+  out.push_back('\n');
+}
+
+std::string snapshot_json(const Snapshot& snapshot, const HostId& host, bool pretty) {
+  std::string text;
+  StringSink sink{text};
+  if (pretty) {
+    rapidjson::PrettyWriter writer(sink);
+    writer.SetIndent(' ', 2);
+    write_snapshot(writer, snapshot, host);
+  } else {
+    rapidjson::Writer writer(sink);
+    write_snapshot(writer, snapshot, host);
+  }
+  return text;
+}
+
+}  // namespace sockscope

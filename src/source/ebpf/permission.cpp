@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/ebpf/permission.h"
+
+#include <linux/capability.h>
+#include <unistd.h>
+
+#include <climits>
+#include <string>
+
+#include "base/file.h"
+#include "decode/procfs.h"
+
+namespace sockscope {
+namespace {
+
+std::string executable() {
+  char path[PATH_MAX];
+  const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path);
+  return length > 0 ? std::string(path, static_cast<std::size_t>(length)) : "sockscope";
+}
+
+std::string first_line(std::string text) {
+  return text.substr(0, text.find('\n'));
+}
+
+std::string missing_capabilities() {
+  const unsigned long long held =
+      find_effective_capabilities(read_text("/proc/self/status")).value_or(0);
+  const auto has = [held](int capability) { return (held >> capability & 1) != 0; };
+  if (has(CAP_SYS_ADMIN)) return {};
+  std::string missing;
+  const auto check = [&](int capability, const char* name) {
+    if (has(capability)) return;
+    missing += missing.empty() ? name : std::string(" and ") + name;
+  };
+  check(CAP_BPF, "CAP_BPF");
+  check(CAP_PERFMON, "CAP_PERFMON");
+  return missing;
+}
+
+constexpr const char* kCapabilities = "cap_bpf,cap_perfmon,cap_net_admin,cap_sys_resource+ep ";
+
+}  // namespace
+
+Result<void> check_permission() {
+  const std::string missing = missing_capabilities();
+  if (!missing.empty())
+    return tl::make_unexpected(
+        Error::from_errno(ErrorKind::kNotPermitted, EPERM, "load the TCP programs")
+            .with_detail("this user lacks " + missing + " (kernel.unprivileged_bpf_disabled=" +
+                         first_line(read_text("/proc/sys/kernel/unprivileged_bpf_disabled")) + ")")
+            .with_hint("run with sudo, or once: sudo setcap " + std::string(kCapabilities) +
+                       executable()));
+  if (::access("/sys/kernel/btf/vmlinux", R_OK) != 0)
+    return tl::make_unexpected(
+        Error::from_errno(ErrorKind::kKernelLacksFeature, errno, "load the TCP programs")
+            .with_detail("the kernel's type information (/sys/kernel/btf/vmlinux) cannot be read")
+            .with_hint("use a kernel built with CONFIG_DEBUG_INFO_BTF=y, version 5.12 or newer, "
+                       "and mount /sys"));
+  return {};
+}
+
+Error explain_refusal(Error error) {
+  if (error.code() != std::errc::operation_not_permitted &&
+      error.code() != std::errc::permission_denied)
+    return error;
+  if (error.kind() == ErrorKind::kLoadFailed && !error.detail().empty()) return error;
+  return Error(ErrorKind::kNotPermitted, error.code(), "load the TCP programs")
+      .with_detail("the kernel refuses eBPF to this process, although it has the capabilities")
+      .with_hint("look for kernel lockdown, a seccomp filter or an LSM; in a container, run it "
+                 "privileged or on the host");
+}
+
+}  // namespace sockscope

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sockscope/error.h>
+
+namespace sockscope {
+
+// Whether this process can load and attach at all; the error names what is missing.
+Result<void> check_permission();
+
+// What the kernel meant by refusing something essential.
+Error explain_refusal(Error error);
+
+}  // namespace sockscope

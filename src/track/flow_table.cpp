@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "track/flow_table.h"
+
+#include <algorithm>
+
+namespace sockscope {
+namespace {
+
+// What a counter grew by; all of it when it began anew.
+template <class T>
+T grown(T now, T before) noexcept {
+  return now >= before ? now - before : now;
+}
+
+}  // namespace
+
+std::uint32_t FlowTable::add(const Flow& flow, std::uint64_t now_ns) {
+  if (free_.empty()) {
+    const auto first = static_cast<std::uint32_t>(chunks_.size()) * kChunk;
+    chunks_.push_back(std::make_unique<Entry[]>(kChunk));
+    for (std::uint32_t i = kChunk; i-- > 0;) free_.push_back(first + i);
+  }
+  const std::uint32_t slot = free_.back();
+  free_.pop_back();
+  index_.insert(flow.cookie, slot);
+  Entry& entry = at(slot);
+  entry = {};
+  entry.in_use = true;
+  entry.cookie = flow.cookie;
+  entry.netns = flow.netns;
+  entry.protocol = flow.protocol;
+  entry.direction = flow.direction;
+  entry.state = flow.state;
+  entry.local = flow.local;
+  entry.remote = flow.remote;
+  entry.opened_ns = flow.opened_ns;
+  ++processes_[0].references;
+  set_owner(entry, flow, now_ns);
+  return slot;
+}
+
+void FlowTable::remove(std::uint32_t slot) {
+  Entry& entry = at(slot);
+  if (entry.closed) unlink_closed(slot);
+  --processes_[entry.process].references;
+  index_.erase(entry.cookie);
+  entry.in_use = false;
+  free_.push_back(slot);
+}
+
+// The flow's bytes go with it to the new owner.
+void FlowTable::set_owner(Entry& entry, const Flow& flow, std::uint64_t now_ns) {
+  const Owner& owner = flow.owner;
+  if (owner.kind == OwnerKind::kUnknown && entry.owner != OwnerKind::kUnknown) return;
+  entry.owner = owner.kind;
+  entry.opener_pid = owner.opener_pid;
+  if (owner.uid) {
+    entry.uid = *owner.uid;
+    entry.has_uid = true;
+  }
+  {
+    ProcessTotals::Entry& current = processes_[entry.process];
+    if (current.sums.pid == owner.pid && current.sums.start_ns == owner.start_ns) {
+      current.sums.comm = owner.comm;
+      return;
+    }
+  }
+  const std::uint32_t slot = processes_.slot_of(owner, now_ns);
+  ProcessTotals::Entry& from = processes_[entry.process];
+  ProcessTotals::Entry& to = processes_[slot];
+  from.sums.tx_bytes -= entry.counters.tx_bytes;
+  from.sums.rx_bytes -= entry.counters.rx_bytes;
+  from.sums.retransmits -= entry.counters.retransmits;
+  to.sums.tx_bytes += entry.counters.tx_bytes;
+  to.sums.rx_bytes += entry.counters.rx_bytes;
+  to.sums.retransmits += entry.counters.retransmits;
+  if (entry.closed) {
+    --from.sums.closed_flows;
+    ++to.sums.closed_flows;
+  }
+  --from.references;
+  ++to.references;
+  entry.process = slot;
+}
+
+void FlowTable::count(Entry& entry, const Counters& counters) {
+  Process& sums = processes_[entry.process].sums;
+  sums.tx_bytes += counters.tx_bytes - entry.counters.tx_bytes;
+  sums.rx_bytes += counters.rx_bytes - entry.counters.rx_bytes;
+  sums.retransmits += counters.retransmits - entry.counters.retransmits;
+  entry.counters = counters;
+}
+
+// The same socket again, after a disconnect: a new flow, while the old one stays in the sums.
+void FlowTable::reopen(std::uint32_t slot, const Flow& flow, std::uint64_t now_ns) {
+  remove(slot);
+  add(flow, now_ns);
+}
+
+void FlowTable::close(std::uint32_t slot, std::uint64_t now_ns) {
+  Entry& entry = at(slot);
+  ProcessTotals::Entry& process = processes_[entry.process];
+  process.closed_tx += grown(entry.counters.tx_bytes, entry.interval_tx);
+  process.closed_rx += grown(entry.counters.rx_bytes, entry.interval_rx);
+  process.closed_retransmits += grown(entry.counters.retransmits, entry.interval_retransmits);
+  ++process.sums.closed_flows;
+  process.last_used_ns = now_ns;
+  entry.closed = true;
+  entry.closed_ns = now_ns;
+  entry.older = newest_closed_;
+  entry.newer = kNone;
+  (newest_closed_ == kNone ? oldest_closed_ : at(newest_closed_).newer) = slot;
+  newest_closed_ = slot;
+  ++closed_;
+  if (closed_ > limits_.max_closed && !still_shown(at(oldest_closed_))) remove(oldest_closed_);
+}
+
+void FlowTable::unlink_closed(std::uint32_t slot) {
+  Entry& entry = at(slot);
+  (entry.older == kNone ? oldest_closed_ : at(entry.older).newer) = entry.newer;
+  (entry.newer == kNone ? newest_closed_ : at(entry.newer).older) = entry.older;
+  --closed_;
+}
+
+void FlowTable::apply(const Event& event) {
+  const Flow& flow = event.flow;
+  if (event.kind == EventKind::kGap || flow.cookie == 0) return;
+  std::uint32_t slot = find(flow.cookie);
+  switch (event.kind) {
+    case EventKind::kConnect:
+    case EventKind::kAccept:
+      if (slot == kNone) {
+        add(flow, event.mono_ns);
+      } else if (at(slot).closed) {
+        reopen(slot, flow, event.mono_ns);
+      } else {
+        Entry& entry = at(slot);
+        entry.direction = flow.direction;
+        entry.state = flow.state;
+        entry.local = flow.local;
+        entry.remote = flow.remote;
+        entry.opened_ns = flow.opened_ns;
+        set_owner(entry, flow, event.mono_ns);
+      }
+      break;
+
+    case EventKind::kClose:
+      if (slot == kNone) slot = add(flow, event.mono_ns);
+      set_owner(at(slot), flow, event.mono_ns);
+      if (at(slot).closed) {  // a pass missed it before: these are its true figures
+        count(at(slot), flow.counters);
+      } else {
+        at(slot).state = flow.state;
+        at(slot).local = flow.local;
+        at(slot).remote = flow.remote;
+        count(at(slot), flow.counters);
+        close(slot, event.mono_ns);
+      }
+      break;
+
+    case EventKind::kConnectFailed:
+      if (slot != kNone && !at(slot).closed) {
+        at(slot).state = TcpState::kClose;
+        close(slot, event.mono_ns);
+      }
+      break;
+
+    case EventKind::kOwner:
+      if (slot != kNone) set_owner(at(slot), flow, event.mono_ns);
+      break;
+
+    case EventKind::kState:
+      if (slot != kNone && !at(slot).closed) at(slot).state = flow.state;
+      break;
+
+    case EventKind::kAttempt:
+    case EventKind::kRetransmit:
+    case EventKind::kReset:
+    case EventKind::kData:
+    case EventKind::kGap:
+      break;
+  }
+}
+
+void FlowTable::begin_sync(std::uint64_t now_ns) {
+  ++pass_;
+  pass_began_ns_ = now_ns;
+}
+
+void FlowTable::sync(const Flow& socket) {
+  if (socket.cookie == 0) return;
+  std::uint32_t slot = find(socket.cookie);
+  if (slot == kNone) {
+    slot = add(socket, pass_began_ns_);
+    Entry& entry = at(slot);
+    count(entry, socket.counters);
+    // Bytes from before this interval are not part of its rate.
+    if (entry.opened_ns == 0 || entry.opened_ns < interval_began_ns_) {
+      entry.interval_tx = entry.counters.tx_bytes;
+      entry.interval_rx = entry.counters.rx_bytes;
+      entry.interval_retransmits = entry.counters.retransmits;
+    }
+    if (socket.state == TcpState::kTimeWait) close(slot, pass_began_ns_);
+    slot = find(socket.cookie);  // closing may have dropped it at once
+    if (slot != kNone) at(slot).pass = pass_;
+    return;
+  }
+  Entry& entry = at(slot);
+  entry.pass = pass_;
+  if (entry.closed) {
+    if (socket.state == TcpState::kTimeWait) entry.state = socket.state;
+    return;
+  }
+  if (socket.state == TcpState::kTimeWait) {  // its close event was lost; the kernel's figures too
+    entry.state = socket.state;
+    close(slot, pass_began_ns_);
+    return;
+  }
+  entry.state = socket.state;
+  entry.local = socket.local;
+  entry.remote = socket.remote;
+  if (socket.direction != Direction::kUnknown) entry.direction = socket.direction;
+  if (socket.opened_ns != 0) entry.opened_ns = socket.opened_ns;
+  set_owner(entry, socket, pass_began_ns_);
+  count(entry, socket.counters);
+}
+
+void FlowTable::end_sync() {
+  for (std::uint32_t slot = 0; slot < chunks_.size() * kChunk; ++slot) {
+    const Entry& entry = at(slot);
+    if (entry.in_use && !entry.closed && entry.pass != pass_ && entry.opened_ns < pass_began_ns_)
+      close(slot, pass_began_ns_);
+  }
+}
+
+void FlowTable::fill(const Entry& entry, Flow& flow) const {
+  const Process& process = processes_[entry.process].sums;
+  flow.cookie = entry.cookie;
+  flow.netns = entry.netns;
+  flow.protocol = entry.protocol;
+  flow.direction = entry.direction;
+  flow.state = entry.state;
+  flow.closed = entry.closed;
+  flow.local = entry.local;
+  flow.remote = entry.remote;
+  flow.owner.pid = process.pid;
+  flow.owner.opener_pid = entry.opener_pid;
+  flow.owner.start_ns = process.start_ns;
+  flow.owner.cgroup_id = process.cgroup_id;
+  flow.owner.uid.reset();
+  if (entry.has_uid) flow.owner.uid = entry.uid;
+  flow.owner.kind = entry.owner;
+  flow.owner.comm = process.comm;
+  flow.counters = entry.counters;
+  flow.opened_ns = entry.opened_ns;
+  flow.closed_ns = entry.closed_ns;
+}
+
+void FlowTable::take(std::uint64_t now_ns, const Wanted& wanted, Snapshot& snapshot) {
+  snapshot.mono_ns = now_ns;
+  const bool first = interval_began_ns_ == 0;
+  const double seconds = static_cast<double>(now_ns - interval_began_ns_) / 1e9;
+  if (!first) snapshot.interval_s = seconds;
+  auto rate = [&](std::uint64_t delta) { return static_cast<double>(delta) / seconds; };
+
+  struct Sums {
+    std::uint64_t tx, rx, retransmits, srtt_us;
+    std::uint32_t open, listeners, with_srtt;
+    bool wanted;
+  };
+  std::vector<Sums> sums(processes_.slots());
+
+  snapshot.flows.reserve(index_.size());
+  Flow flow;
+  for (auto& chunk : chunks_) {
+    for (std::uint32_t i = 0; i < kChunk; ++i) {
+      Entry& entry = chunk[i];
+      if (!entry.in_use) continue;
+      Sums& sum = sums[entry.process];
+      const std::uint64_t tx = grown(entry.counters.tx_bytes, entry.interval_tx);
+      const std::uint64_t rx = grown(entry.counters.rx_bytes, entry.interval_rx);
+      if (!entry.closed) {
+        sum.tx += tx;
+        sum.rx += rx;
+        sum.retransmits += grown(entry.counters.retransmits, entry.interval_retransmits);
+        if (entry.direction == Direction::kListen)
+          ++sum.listeners;
+        else
+          ++sum.open;
+        if (entry.counters.srtt_us != 0) {
+          sum.srtt_us += entry.counters.srtt_us;
+          ++sum.with_srtt;
+        }
+      }
+      entry.interval_tx = entry.counters.tx_bytes;
+      entry.interval_rx = entry.counters.rx_bytes;
+      entry.interval_retransmits = entry.counters.retransmits;
+      fill(entry, flow);
+      if (wanted && !wanted(flow)) continue;
+      sum.wanted = true;
+      if (!first) {
+        flow.tx_rate = rate(tx);
+        flow.rx_rate = rate(rx);
+      } else {
+        flow.tx_rate.reset();
+        flow.rx_rate.reset();
+      }
+      snapshot.flows.push_back(flow);
+    }
+  }
+
+  for (std::uint32_t slot = 0; slot < processes_.slots(); ++slot) {
+    ProcessTotals::Entry& entry = processes_[slot];
+    Sums& sum = sums[slot];
+    sum.tx += entry.closed_tx;
+    sum.rx += entry.closed_rx;
+    sum.retransmits += entry.closed_retransmits;
+    entry.closed_tx = entry.closed_rx = entry.closed_retransmits = 0;
+    const bool seen = entry.references != 0 || entry.sums.closed_flows != 0;
+    if (!entry.in_use || !seen || (wanted && !sum.wanted)) continue;
+    Process process = entry.sums;
+    process.open_flows = sum.open;
+    process.listeners = sum.listeners;
+    if (sum.with_srtt != 0)
+      process.srtt_us = static_cast<std::uint32_t>(sum.srtt_us / sum.with_srtt);
+    if (!first) {
+      process.tx_rate = rate(sum.tx);
+      process.rx_rate = rate(sum.rx);
+      process.retransmit_rate = rate(sum.retransmits);
+    }
+    snapshot.processes.push_back(process);
+  }
+  interval_began_ns_ = now_ns;
+}
+
+void FlowTable::expire(std::uint64_t now_ns,
+                       const std::function<bool(std::uint32_t)>& is_running) {
+  const std::uint64_t before = now_ns > limits_.keep_closed_ns ? now_ns - limits_.keep_closed_ns : 0;
+  std::uint32_t slot = oldest_closed_;
+  std::size_t excess = closed_ > limits_.max_closed ? closed_ - limits_.max_closed : 0;
+  while (slot != kNone && (excess != 0 || at(slot).closed_ns < before)) {
+    const std::uint32_t newer = at(slot).newer;
+    if (!still_shown(at(slot))) remove(slot);
+    if (excess != 0) --excess;
+    slot = newer;
+  }
+  processes_.expire(before, is_running);
+}
+
+}  // namespace sockscope

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include <sockscope/types.h>
+
+#include "track/cookie_index.h"
+#include "track/process_totals.h"
+
+namespace sockscope {
+
+// All flows, open ones and those closed a short while ago, kept by events and by passes over the
+// kernel's sockets. Pure: time comes in as an argument. Steady state allocates nothing per event.
+//
+//            connect/accept, seen in a pass                 close, gone in a pass
+//   (none) ────────────────────────────────▶ open ────────────────────────────────▶ closed ──▶ (none)
+//                                             ▲    connect/accept on the same socket  │   keep_closed
+//                                             └───────────────────────────────────────┘
+class FlowTable {
+ public:
+  struct Limits {
+    std::uint64_t keep_closed_ns = 10'000'000'000;
+    std::size_t max_closed = 10'000;
+  };
+
+  explicit FlowTable(Limits limits) : limits_(limits) {}
+
+  void apply(const Event& event);
+
+  // A pass: begin, one sync() per socket the kernel shows, end. Events drained from the ring before
+  // begin and before end must have been applied. Open flows from before the pass that were not
+  // shown are closed: their close was lost.
+  void begin_sync(std::uint64_t now_ns);
+  void sync(const Flow& socket);
+  void end_sync();
+
+  // Fills flows, processes, interval and mono_ns, and starts the next rate interval.
+  using Wanted = std::function<bool(const Flow&)>;
+  void take(std::uint64_t now_ns, const Wanted& wanted, Snapshot& snapshot);
+
+  // Drops closed flows and exited processes that are too old to keep. take() does not.
+  void expire(std::uint64_t now_ns, const std::function<bool(std::uint32_t pid)>& is_running);
+
+  std::size_t open_flows() const noexcept { return index_.size() - closed_; }
+  std::size_t closed_flows() const noexcept { return closed_; }
+
+ private:
+  static constexpr std::uint32_t kNone = CookieIndex::kNone;
+  static constexpr std::uint32_t kChunk = 1024;
+
+  struct Entry {
+    std::uint64_t cookie = 0;
+    std::uint64_t opened_ns = 0;
+    std::uint64_t closed_ns = 0;
+    Counters counters;
+    std::uint64_t interval_tx = 0;  // counters when the running rate interval began
+    std::uint64_t interval_rx = 0;
+    std::uint32_t interval_retransmits = 0;
+    std::uint32_t netns = 0;
+    Endpoint local;
+    Endpoint remote;
+    std::uint32_t process = 0;  // slot in processes_
+    std::uint32_t opener_pid = 0;
+    std::uint32_t uid = 0;
+    std::uint32_t pass = 0;     // last pass that showed it
+    std::uint32_t newer = kNone;  // list of closed flows, oldest first
+    std::uint32_t older = kNone;
+    Protocol protocol = Protocol::kTcp;
+    Direction direction = Direction::kUnknown;
+    TcpState state = TcpState::kNone;
+    OwnerKind owner = OwnerKind::kUnknown;
+    bool closed = false;
+    bool in_use = false;
+    bool has_uid = false;
+  };
+
+  // The kernel keeps a closed connection in TIME_WAIT for a while: so do we.
+  bool still_shown(const Entry& entry) const noexcept {
+    return entry.state == TcpState::kTimeWait && entry.pass == pass_;
+  }
+  Entry& at(std::uint32_t slot) noexcept { return chunks_[slot / kChunk][slot % kChunk]; }
+  std::uint32_t find(std::uint64_t cookie) const noexcept { return index_.find(cookie); }
+  std::uint32_t add(const Flow& flow, std::uint64_t now_ns);
+  void remove(std::uint32_t slot);
+  void set_owner(Entry& entry, const Flow& flow, std::uint64_t now_ns);
+  void count(Entry& entry, const Counters& counters);
+  void reopen(std::uint32_t slot, const Flow& flow, std::uint64_t now_ns);
+  void close(std::uint32_t slot, std::uint64_t now_ns);
+  void unlink_closed(std::uint32_t slot);
+  void fill(const Entry& entry, Flow& flow) const;
+
+  Limits limits_;
+  CookieIndex index_;
+  std::vector<std::unique_ptr<Entry[]>> chunks_;
+  std::vector<std::uint32_t> free_;
+  ProcessTotals processes_;
+  std::uint32_t oldest_closed_ = kNone;
+  std::uint32_t newest_closed_ = kNone;
+  std::size_t closed_ = 0;
+  std::uint32_t pass_ = 0;
+  std::uint64_t pass_began_ns_ = 0;
+  std::uint64_t interval_began_ns_ = 0;
+};
+
+}  // namespace sockscope

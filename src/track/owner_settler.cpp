@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "track/owner_settler.h"
+
+namespace sockscope {
+
+void OwnerSettler::settle(const Event& event) {
+  if (queue_.empty() || (event.kind != EventKind::kOwner && event.kind != EventKind::kClose)) return;
+  const std::uint32_t number = waiting_.find(event.flow.cookie);
+  if (number == CookieIndex::kNone) return;
+  Held& held = queue_[number - first_];
+  held.event.flow.owner = event.flow.owner;
+  held.waits = false;
+  waiting_.erase(event.flow.cookie);
+}
+
+void OwnerSettler::push(const Event& event, bool waits) {
+  if (waits && waiting_.find(event.flow.cookie) == CookieIndex::kNone)
+    waiting_.insert(event.flow.cookie, first_ + static_cast<std::uint32_t>(queue_.size()));
+  queue_.push_back({event, waits});
+}
+
+void OwnerSettler::pop() {
+  if (queue_.front().waits) waiting_.erase(queue_.front().event.flow.cookie);
+  queue_.pop_front();
+  ++first_;
+}
+
+}  // namespace sockscope

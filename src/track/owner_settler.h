@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+
+#include <sockscope/types.h>
+
+#include "track/cookie_index.h"
+
+namespace sockscope {
+
+// Holds an accept back for a moment while its owner is only inherited from the listener: the
+// process that took the connection shows itself when it first touches it. Keeps the order of all
+// events. Pure: time comes in as an argument.
+class OwnerSettler {
+ public:
+  explicit OwnerSettler(std::uint64_t patience_ns) : patience_ns_(patience_ns) {}
+
+  // Calls hand_over(const Event&) for the event, now or in a later call.
+  template <class HandOver>
+  void add(const Event& event, std::uint64_t now_ns, HandOver&& hand_over) {
+    settle(event);
+    const bool waits = patience_ns_ != 0 && event.kind == EventKind::kAccept &&
+                       event.flow.owner.kind == OwnerKind::kInherited;
+    if (queue_.empty() && !waits) {
+      hand_over(event);
+      return;
+    }
+    push(event, waits);
+    release(now_ns, hand_over);
+  }
+
+  // Hands over what has waited long enough, and what stands behind it.
+  template <class HandOver>
+  void release(std::uint64_t now_ns, HandOver&& hand_over) {
+    while (!queue_.empty()) {
+      const Held& held = queue_.front();
+      if (held.waits && held.event.mono_ns + patience_ns_ > now_ns) return;
+      hand_over(held.event);
+      pop();
+    }
+  }
+
+  bool empty() const noexcept { return queue_.empty(); }
+
+ private:
+  struct Held {
+    Event event;
+    bool waits;
+  };
+
+  void settle(const Event& event);
+  void push(const Event& event, bool waits);
+  void pop();
+
+  std::uint64_t patience_ns_;
+  std::deque<Held> queue_;
+  std::uint32_t first_ = 0;  // number of the queue's front; numbers may wrap around
+  CookieIndex waiting_;      // cookie → number of its waiting accept
+};
+
+}  // namespace sockscope

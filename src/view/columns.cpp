@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "view/columns.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "view/flow_text.h"
+#include "view/suggest.h"
+
+namespace sockscope {
+namespace {
+
+using Options = CellOptions;
+
+CellValue known(std::uint64_t value) {
+  if (value == 0) return {};
+  return value;
+}
+
+CellValue known(std::string_view text) {
+  if (text.empty()) return {};
+  return std::string(text);
+}
+
+template <class T>
+CellValue known(const std::optional<T>& value) {
+  if (!value) return {};
+  return *value;
+}
+
+CellValue user(const std::optional<std::uint32_t>& uid) {
+  if (!uid) return {};
+  return std::uint64_t{*uid};
+}
+
+CellValue connected(const Flow& f, CellValue value) {
+  return f.remote.addr.is_unspecified() ? CellValue() : value;
+}
+
+CellValue tcp_only(const Flow& f, CellValue value) {
+  return f.protocol == Protocol::kTcp ? value : CellValue();
+}
+
+CellValue state(const Flow& f, const Options& o) {
+  const TcpState shown = shown_state(f);
+  if (f.protocol != Protocol::kTcp) return f.closed ? known(short_name(shown)) : CellValue();
+  return known(o.wide ? to_string(shown) : short_name(shown));
+}
+
+// Microseconds.
+CellValue age(const Flow& f, const Options& o) {
+  const std::uint64_t end = f.closed ? f.closed_ns : o.now_ns;
+  if (f.opened_ns == 0 || end < f.opened_ns) return {};
+  return (end - f.opened_ns) / 1000;
+}
+
+// More than one segment in a hundred.
+bool many_retransmits(const Flow& f) {
+  return std::uint64_t{f.counters.retransmits} * 100 > f.counters.tx_segments;
+}
+
+bool often_retransmits(const Process& p) {
+  return p.retransmit_rate.value_or(0) > 1;
+}
+
+using K = ValueKind;
+
+const std::array<Column<Flow>, 25> kFlowColumns{{
+    {"pid", "PID", 7, K::kId, "process that uses the socket",
+     [](const Flow& f, const Options&) { return known(f.owner.pid); }},
+    {"opener_pid", "OPENER", 7, K::kId, "process that connected, accepted or created it",
+     [](const Flow& f, const Options&) { return known(f.owner.opener_pid); }},
+    {"comm", "COMMAND", 10, K::kText, "name of the process",
+     [](const Flow& f, const Options&) { return known(f.owner.name()); }},
+    {"uid", "USER", 8, K::kUser, "user the process runs as (CSV: number)",
+     [](const Flow& f, const Options&) { return user(f.owner.uid); }},
+    {"proto", "PROT", 4, K::kText, "tcp, tcp6, udp or udp6",
+     [](const Flow& f, const Options&) { return known(protocol_name(f)); }},
+    {"local", "LOCAL", 15, K::kEndpoint, "local address and port",
+     [](const Flow& f, const Options&) -> CellValue { return f.local; }},
+    {"lport", "LPORT", 5, K::kId, "local port",
+     [](const Flow& f, const Options&) { return known(f.local.port); }},
+    {"remote", "REMOTE", 15, K::kEndpoint, "remote address and port, * when not connected",
+     [](const Flow& f, const Options&) { return connected(f, f.remote); }},
+    {"rport", "RPORT", 5, K::kId, "remote port",
+     [](const Flow& f, const Options&) { return connected(f, known(f.remote.port)); }},
+    {"direction", "DIR", 8, K::kText, "outbound, inbound or listen",
+     [](const Flow& f, const Options&) { return known(to_string(f.direction)); }},
+    {"state", "ST", 4, K::kText, "TCP state: EST SYN FIN TW CLSW CLS LIS, or its full name",
+     [](const Flow& f, const Options& o) { return state(f, o); }},
+    {"rx_rate", "RX/s", 7, K::kRate, "received per second (CSV: bytes)",
+     [](const Flow& f, const Options&) { return known(f.rx_rate); }},
+    {"tx_rate", "TX/s", 7, K::kRate, "sent per second (CSV: bytes)",
+     [](const Flow& f, const Options&) { return known(f.tx_rate); }},
+    {"rx_bytes", "RX", 8, K::kBytes, "bytes received",
+     [](const Flow& f, const Options&) -> CellValue { return f.counters.rx_bytes; }},
+    {"tx_bytes", "TX", 8, K::kBytes, "bytes sent",
+     [](const Flow& f, const Options&) -> CellValue { return f.counters.tx_bytes; }},
+    {"rx_segments", "RXSEG", 7, K::kCount, "segments or datagrams received",
+     [](const Flow& f, const Options&) -> CellValue { return f.counters.rx_segments; }},
+    {"tx_segments", "TXSEG", 7, K::kCount, "segments or datagrams sent",
+     [](const Flow& f, const Options&) -> CellValue { return f.counters.tx_segments; }},
+    {"retransmits", "RETR", 4, K::kCount, "segments sent again, ! above 1 %",
+     [](const Flow& f, const Options&) {
+       return tcp_only(f, std::uint64_t{f.counters.retransmits});
+     },
+     many_retransmits},
+    {"rtt", "RTTms", 6, K::kRtt, "smoothed round trip time in ms (CSV: us)",
+     [](const Flow& f, const Options&) { return known(f.counters.srtt_us); }},
+    {"min_rtt", "MINms", 6, K::kRtt, "least round trip time in ms (CSV: us)",
+     [](const Flow& f, const Options&) { return known(f.counters.min_rtt_us); }},
+    {"owner", "OWNER", 9, K::kText,
+     "how the process is known: exact, inherited, bootstrap, unknown",
+     [](const Flow& f, const Options&) { return known(to_string(f.owner.kind)); }},
+    {"netns", "NETNS", 10, K::kId, "inode number of the network namespace",
+     [](const Flow& f, const Options&) { return known(f.netns); }},
+    {"cgroup_id", "CGROUP", 7, K::kId, "number of the process's cgroup",
+     [](const Flow& f, const Options&) { return known(f.owner.cgroup_id); }},
+    {"cookie", "COOKIE", 8, K::kId, "the kernel's number for the socket",
+     [](const Flow& f, const Options&) { return known(f.cookie); }},
+    {"age", "AGE", 6, K::kDuration,
+     "time since it was opened, of closed ones how long it was open (CSV: us)",
+     [](const Flow& f, const Options& o) { return age(f, o); }},
+}};
+
+const std::array<Column<Process>, 14> kProcessColumns{{
+    {"pid", "PID", 7, K::kId, "process",
+     [](const Process& p, const Options&) { return known(p.pid); }},
+    {"comm", "COMMAND", 15, K::kText, "name of the process",
+     [](const Process& p, const Options&) { return known(p.name()); }},
+    {"uid", "USER", 8, K::kUser, "user the process runs as (CSV: number)",
+     [](const Process& p, const Options&) { return user(p.uid); }},
+    {"conns", "CONNS", 5, K::kCount, "open connections",
+     [](const Process& p, const Options&) -> CellValue { return std::uint64_t{p.open_flows}; }},
+    {"listeners", "LISTEN", 6, K::kCount, "listening sockets",
+     [](const Process& p, const Options&) -> CellValue { return std::uint64_t{p.listeners}; }},
+    {"closed_flows", "CLOSED", 6, K::kCount, "connections closed since sockscope started",
+     [](const Process& p, const Options&) -> CellValue { return p.closed_flows; }},
+    {"rx_rate", "RX/s", 8, K::kRate, "received per second (CSV: bytes)",
+     [](const Process& p, const Options&) { return known(p.rx_rate); }},
+    {"tx_rate", "TX/s", 8, K::kRate, "sent per second (CSV: bytes)",
+     [](const Process& p, const Options&) { return known(p.tx_rate); }},
+    {"rx_bytes", "RX", 8, K::kBytes, "bytes received",
+     [](const Process& p, const Options&) -> CellValue { return p.rx_bytes; }},
+    {"tx_bytes", "TX", 8, K::kBytes, "bytes sent",
+     [](const Process& p, const Options&) -> CellValue { return p.tx_bytes; }},
+    {"rtt", "RTT ms", 7, K::kRtt, "mean smoothed round trip time in ms (CSV: us)",
+     [](const Process& p, const Options&) { return known(p.srtt_us); }},
+    {"retr_rate", "RETR/s", 6, K::kPerSecond, "segments sent again per second, ! above 1",
+     [](const Process& p, const Options&) { return known(p.retransmit_rate); }, often_retransmits},
+    {"retransmits", "RETR", 5, K::kCount, "segments sent again",
+     [](const Process& p, const Options&) -> CellValue { return p.retransmits; }},
+    {"cgroup_id", "CGROUP", 7, K::kId, "number of the process's cgroup",
+     [](const Process& p, const Options&) { return known(p.cgroup_id); }},
+}};
+
+std::string endpoint_text(const CellValue& value, std::size_t width) {
+  const auto* endpoint = std::get_if<Endpoint>(&value);
+  return endpoint == nullptr ? "*" : shorten_endpoint(*endpoint, width);
+}
+
+std::string number_text(ValueKind kind, const CellValue& value, const Options& options) {
+  if (const auto* real = std::get_if<double>(&value)) {
+    return kind == K::kRate ? format_rate(*real, options.units) : fmt::format("{:.1f}", *real);
+  }
+  const std::uint64_t number = std::get<std::uint64_t>(value);
+  switch (kind) {
+    case K::kBytes:
+      return format_bytes(number);
+    case K::kRtt:
+      return format_ms(static_cast<std::uint32_t>(number));
+    case K::kDuration:
+      return format_duration_us(number);
+    default:
+      return std::to_string(number);
+  }
+}
+
+std::string user_text(const CellValue& value, const Options& options) {
+  const std::uint64_t uid = std::get<std::uint64_t>(value);
+  std::string name = options.user_name ? options.user_name(static_cast<std::uint32_t>(uid)) : "";
+  return name.empty() ? std::to_string(uid) : clean_text(name);
+}
+
+template <class Row>
+std::vector<std::string_view> column_names() {
+  std::vector<std::string_view> names;
+  for (const auto& column : all_columns<Row>()) names.push_back(column.name);
+  return names;
+}
+
+}  // namespace
+
+template <>
+std::span<const Column<Flow>> all_columns<Flow>() {
+  return kFlowColumns;
+}
+
+template <>
+std::span<const Column<Process>> all_columns<Process>() {
+  return kProcessColumns;
+}
+
+template <class Row>
+const Column<Row>* find_column(std::string_view name) {
+  const auto columns = all_columns<Row>();
+  const auto it = std::find_if(columns.begin(), columns.end(),
+                               [&](const auto& column) { return column.name == name; });
+  return it == columns.end() ? nullptr : &*it;
+}
+
+template <class Row>
+tl::expected<const Column<Row>*, std::string> parse_column(std::string_view name) {
+  if (const auto* column = find_column<Row>(name)) return column;
+  const auto names = column_names<Row>();
+  return tl::make_unexpected(fmt::format("unknown column '{}'{} (columns: {})", clean_text(name),
+                                         did_you_mean(name, names), comma_list(names)));
+}
+
+template <class Row>
+tl::expected<ColumnList<Row>, std::string> parse_columns(std::string_view list) {
+  ColumnList<Row> columns;
+  for (bool more = true; more;) {
+    const std::size_t comma = list.find(',');
+    const auto column = parse_column<Row>(list.substr(0, comma));
+    if (!column) return tl::make_unexpected(column.error());
+    columns.push_back(*column);
+    more = comma != list.npos;
+    if (more) list.remove_prefix(comma + 1);
+  }
+  return columns;
+}
+
+template <class Row>
+std::string column_help() {
+  std::string help;
+  for (const auto& column : all_columns<Row>()) {
+    help += fmt::format("  {:<12} {}\n", column.name, column.help);
+  }
+  return help;
+}
+
+template <class Row>
+std::string cell_text(const Column<Row>& column, const Row& row, const CellOptions& options,
+                      std::size_t width) {
+  const CellValue value = column.value(row, options);
+  if (column.kind == K::kEndpoint) return endpoint_text(value, width);
+  if (std::holds_alternative<std::monostate>(value)) return "—";
+  if (const auto* text = std::get_if<std::string>(&value)) {
+    return shorten_right(clean_text(*text), width);
+  }
+  if (column.kind == K::kUser) return shorten_right(user_text(value, options), width);
+  const bool alarming = column.alarming != nullptr && column.alarming(row);
+  return number_text(column.kind, value, options) + (alarming ? "!" : "");
+}
+
+template <class Row>
+std::string raw_text(const Column<Row>& column, const Row& row, const CellOptions& options) {
+  CellOptions full = options;
+  full.wide = true;
+  const CellValue value = column.value(row, full);
+  if (const auto* number = std::get_if<std::uint64_t>(&value)) return std::to_string(*number);
+  if (const auto* real = std::get_if<double>(&value)) return fmt::format("{:.3f}", *real);
+  if (const auto* text = std::get_if<std::string>(&value)) return clean_text(*text);
+  if (const auto* endpoint = std::get_if<Endpoint>(&value)) return to_string(*endpoint);
+  return {};
+}
+
+template <class Row>
+SortKey sort_key(const Column<Row>& column, const Row& row, const CellOptions& options) {
+  const CellValue value = column.value(row, options);
+  if (std::holds_alternative<std::monostate>(value)) return {};
+  if (column.kind == K::kUser && options.user_name) return user_text(value, options);
+  if (const auto* number = std::get_if<std::uint64_t>(&value)) return static_cast<double>(*number);
+  if (const auto* real = std::get_if<double>(&value)) return *real;
+  if (const auto* text = std::get_if<std::string>(&value)) return *text;
+  const auto& [addr, port] = std::get<Endpoint>(value);
+  return fmt::format("{}{:02x}{:05}", addr.family, fmt::join(addr.bytes, ""), port);
+}
+
+#define INSTANTIATE(Row)                                                                           \
+  template const Column<Row>* find_column<Row>(std::string_view);                                  \
+  template tl::expected<const Column<Row>*, std::string> parse_column<Row>(std::string_view);      \
+  template tl::expected<ColumnList<Row>, std::string> parse_columns<Row>(std::string_view);        \
+  template std::string column_help<Row>();                                                         \
+  template std::string cell_text(const Column<Row>&, const Row&, const CellOptions&, std::size_t); \
+  template std::string raw_text(const Column<Row>&, const Row&, const CellOptions&);               \
+  template SortKey sort_key(const Column<Row>&, const Row&, const CellOptions&);
+
+INSTANTIATE(Flow)
+INSTANTIATE(Process)
+
+#undef INSTANTIATE
+
+}  // namespace sockscope

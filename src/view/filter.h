@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The filter language of --filter and of the / prompt.
+//
+//   filter  = all { "|" all }                 | binds loosest
+//   all     = { term }                        a space is "and"; no term at all matches everything
+//   term    = { "!" } ( text | key op value )
+//   text    = word | '"' words '"' | "/" regular expression "/"
+//   op      = ":" | "=" | "<" | "<=" | ">" | ">="
+//
+// A text is looked for in the process's name and in both ends ("10.0.0.7:443", "[::1]:443"), words
+// as substrings; case does not matter, in regular expressions (ECMAScript) neither.
+//
+//   comm name                   like a text, in the process's name only; comm=x is the exact name
+//   user uid                    number or name
+//   proto                       tcp udp (both families) tcp4 tcp6 udp4 udp6
+//   state                       est syn fin tw clsw cls lis, or a state's full name, or closed
+//   src dst                     address or prefix of the local and the remote end
+//   dir                         in out listen unknown
+//   owner                       exact inherited bootstrap unknown
+//   pid netns port sport dport  numbers: 80  8000-8100  80,443,8000-8100  or compared with < <= >
+//   >= rx tx (bytes/s) rxbytes txbytes rtt (ms) retr     the same; suffixes k M G T and Ki Mi Gi Ti
+//
+// port is either end's, sport the local one, dport the remote one. What is not known (a rate not
+// yet measured, a round trip time of 0, a port or pid of 0, the retransmissions of UDP) equals
+// nothing and is neither less nor greater.
+#pragma once
+
+#include <sockscope/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <vector>
+
+namespace sockscope {
+
+class FlowFilter {
+ public:
+  // A user's number by name, empty when there is no such user.
+  using UserLookup = std::optional<std::uint32_t> (*)(std::string_view name);
+
+  // Matches everything.
+  FlowFilter() = default;
+
+  // The error says which part is wrong and why, in one line fit for a terminal. Text longer than
+  // 1,000 bytes is refused. lookup_user is called only here, for names given to user:.
+  static tl::expected<FlowFilter, std::string> parse(std::string_view text,
+                                                     UserLookup lookup_user = nullptr);
+
+  bool matches(const Flow& flow) const;
+
+ private:
+  friend class FilterParser;
+  struct Term {
+    bool negated;
+    std::function<bool(const Flow&)> test;
+  };
+  std::vector<std::vector<Term>> alternatives_{{}};
+};
+
+}  // namespace sockscope

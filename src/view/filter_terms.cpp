@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "view/filter_terms.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <regex>
+#include <vector>
+
+#include "view/ascii.h"
+#include "view/flow_text.h"
+#include "view/suggest.h"
+
+namespace sockscope {
+namespace {
+
+using Op = FilterOp;
+using Value = FilterValue;
+using Test = FilterTest::value_type;
+using Parsed = FilterTest;
+
+tl::unexpected<std::string> error(std::string why) {
+  return tl::make_unexpected(std::move(why));
+}
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+// Numbers.
+
+// What a number key stands for: one value, or two of which either may match.
+using Readings = std::array<std::optional<double>, 2>;
+using Reader = Readings (*)(const Flow&);
+
+std::optional<double> known(double value) {
+  return value != 0 ? std::optional(value) : std::nullopt;
+}
+
+std::optional<double> parse_number(std::string_view text) {
+  if (text.empty() || !is_digit(text.front())) return std::nullopt;
+  double value = 0;
+  const auto [end, failure] =
+      std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
+  if (failure != std::errc()) return std::nullopt;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  if (text.empty()) return value;
+  const bool iec = text.size() == 2 && text[1] == 'i';
+  if (text.size() != 1 && !iec) return std::nullopt;
+  const std::size_t power = std::string_view("kMGT").find(text[0] == 'K' ? 'k' : text[0]);
+  if (power == std::string_view::npos) return std::nullopt;
+  for (std::size_t i = 0; i <= power; ++i) value *= iec ? 1024 : 1000;
+  return value;
+}
+
+struct NumberRange {
+  double first;
+  double last;
+};
+using Ranges = std::vector<NumberRange>;
+
+// "80", "8000-8100", "80,443,8000-8100".
+tl::expected<Ranges, std::string> parse_ranges(std::string_view text) {
+  Ranges ranges;
+  for (bool more = true; more;) {
+    const std::size_t comma = text.find(',');
+    const std::string_view item = text.substr(0, comma);
+    const std::size_t dash = item.find('-');
+    const auto first = parse_number(item.substr(0, dash));
+    const auto last = dash == item.npos ? first : parse_number(item.substr(dash + 1));
+    if (!first || !last) return error(fmt::format("'{}' is not a number", item));
+    if (*first > *last) return error(fmt::format("'{}' is an empty range", item));
+    ranges.push_back({*first, *last});
+    more = comma != text.npos;
+    if (more) text.remove_prefix(comma + 1);
+  }
+  return ranges;
+}
+
+tl::expected<Ranges, std::string> wanted_ranges(const Value& value) {
+  if (value.op == Op::kColon || value.op == Op::kEqual) return parse_ranges(value.text);
+  const auto limit = parse_number(value.text);
+  if (!limit) return error(fmt::format("'{}' is not a number", value.text));
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  switch (value.op) {
+    case Op::kLess:
+      return Ranges{{-kInfinity, std::nextafter(*limit, -kInfinity)}};
+    case Op::kLessEqual:
+      return Ranges{{-kInfinity, *limit}};
+    case Op::kGreater:
+      return Ranges{{std::nextafter(*limit, kInfinity), kInfinity}};
+    default:
+      return Ranges{{*limit, kInfinity}};
+  }
+}
+
+Parsed number_test(Reader read, const Value& value) {
+  auto ranges = wanted_ranges(value);
+  if (!ranges) return error(ranges.error());
+  return [read, ranges = *std::move(ranges)](const Flow& flow) {
+    for (const auto& reading : read(flow)) {
+      for (const NumberRange& range : ranges) {
+        if (reading && *reading >= range.first && *reading <= range.last) return true;
+      }
+    }
+    return false;
+  };
+}
+
+// Texts.
+
+bool contains(std::string_view text, std::string_view lower_word) {
+  return std::search(text.begin(), text.end(), lower_word.begin(), lower_word.end(),
+                     [](char a, char b) { return ascii_lower(a) == b; }) != text.end() ||
+         lower_word.empty();
+}
+
+using TextTest = std::function<bool(std::string_view)>;
+
+tl::expected<TextTest, std::string> text_test(const Value& value) {
+  if (!value.regex) {
+    return [word = ascii_lower(value.text)](std::string_view text) { return contains(text, word); };
+  }
+  auto flags = std::regex::ECMAScript | std::regex::icase | std::regex::optimize;
+#ifdef __GLIBCXX__
+  // Time linear in the text: without it a filter such as /(a+)+b/ takes minutes on one name. Back
+  // references are refused.
+  flags |= std::regex_constants::__polynomial;
+#endif
+  try {
+    return [re = std::regex(value.text, flags)](std::string_view text) {
+      return std::regex_search(text.begin(), text.end(), re);
+    };
+  } catch (const std::regex_error& e) {
+    return error(fmt::format("not a regular expression: {}", e.what()));
+  }
+}
+
+Parsed comm_test(const Value& value) {
+  if (value.op == Op::kEqual && !value.regex) {
+    return [name = value.text](const Flow& flow) { return flow.owner.name() == name; };
+  }
+  auto test = text_test(value);
+  if (!test) return error(test.error());
+  return [test = *std::move(test)](const Flow& flow) { return test(flow.owner.name()); };
+}
+
+Parsed user_test(const Value& value) {
+  std::optional<std::uint32_t> uid;
+  if (std::all_of(value.text.begin(), value.text.end(), is_digit)) {
+    std::uint32_t number = 0;
+    const char* end = value.text.data() + value.text.size();
+    if (std::from_chars(value.text.data(), end, number).ec == std::errc()) uid = number;
+  } else if (value.lookup_user != nullptr) {
+    uid = value.lookup_user(value.text);
+  }
+  if (!uid) return error(fmt::format("there is no user '{}'", value.text));
+  return [uid](const Flow& flow) { return flow.owner.uid == uid; };
+}
+
+// Words from a list.
+
+template <class T>
+struct Choice {
+  std::string_view name;
+  T value;
+};
+
+template <class T, std::size_t N>
+tl::expected<T, std::string> choose(const std::array<Choice<T>, N>& choices,
+                                    std::string_view word) {
+  const std::string typed = ascii_lower(word);
+  std::vector<std::string_view> names;
+  for (const auto& choice : choices) {
+    if (choice.name == typed) return choice.value;
+    names.push_back(choice.name);
+  }
+  return error(fmt::format("'{}' is none of {}", word, comma_list(names)));
+}
+
+struct ProtocolFamily {
+  Protocol protocol;
+  std::uint8_t family;  // 0: both
+};
+
+Parsed proto_test(const Value& value) {
+  static constexpr std::array<Choice<ProtocolFamily>, 6> kChoices{{
+      {"tcp", {Protocol::kTcp, 0}},
+      {"udp", {Protocol::kUdp, 0}},
+      {"tcp4", {Protocol::kTcp, 4}},
+      {"tcp6", {Protocol::kTcp, 6}},
+      {"udp4", {Protocol::kUdp, 4}},
+      {"udp6", {Protocol::kUdp, 6}},
+  }};
+  const auto chosen = choose(kChoices, value.text);
+  if (!chosen) return error(chosen.error());
+  return [want = *chosen](const Flow& flow) {
+    return flow.protocol == want.protocol &&
+           (want.family == 0 || flow.local.addr.family == want.family);
+  };
+}
+
+Parsed dir_test(const Value& value) {
+  static constexpr std::array<Choice<Direction>, 6> kChoices{{
+      {"in", Direction::kInbound},
+      {"out", Direction::kOutbound},
+      {"listen", Direction::kListen},
+      {"unknown", Direction::kUnknown},
+      {"inbound", Direction::kInbound},
+      {"outbound", Direction::kOutbound},
+  }};
+  const auto chosen = choose(kChoices, value.text);
+  if (!chosen) return error(chosen.error());
+  return [want = *chosen](const Flow& flow) { return flow.direction == want; };
+}
+
+Parsed owner_test(const Value& value) {
+  static constexpr std::array<Choice<OwnerKind>, 4> kChoices{{
+      {"exact", OwnerKind::kExact},
+      {"inherited", OwnerKind::kInherited},
+      {"bootstrap", OwnerKind::kBootstrap},
+      {"unknown", OwnerKind::kUnknown},
+  }};
+  const auto chosen = choose(kChoices, value.text);
+  if (!chosen) return error(chosen.error());
+  return [want = *chosen](const Flow& flow) { return flow.owner.kind == want; };
+}
+
+// "TIME_WAIT", "time-wait" and "timewait" are one.
+std::string plain(std::string_view word) {
+  std::string out = ascii_lower(word);
+  std::erase_if(out, [](char c) { return c == '_' || c == '-'; });
+  return out;
+}
+
+Parsed state_test(const Value& value) {
+  std::string word = plain(value.text);
+  if (word == "closed") word = "close";
+  if (word == "estab") word = "established";
+  std::array<bool, 256> wanted{};
+  bool found = false;
+  for (unsigned i = 1; i <= static_cast<unsigned>(TcpState::kNewSynRecv); ++i) {
+    const auto state = static_cast<TcpState>(i);
+    wanted[i] = word == plain(to_string(state)) || word == plain(short_name(state));
+    found = found || wanted[i];
+  }
+  if (!found) {
+    return error(fmt::format("'{}' is no state; short forms are est, syn, fin, tw, clsw, cls, lis",
+                             value.text));
+  }
+  return
+      [wanted](const Flow& flow) { return wanted[static_cast<std::uint8_t>(shown_state(flow))]; };
+}
+
+// Addresses.
+
+struct Prefix {
+  Address addr;
+  unsigned bits = 0;
+
+  bool contains(const Address& other) const {
+    if (other.family != addr.family) return false;
+    for (unsigned i = 0; i < bits; i += 8) {
+      const unsigned ignored = bits - i >= 8 ? 0 : 8 - (bits - i);
+      if (addr.bytes[i / 8] >> ignored != other.bytes[i / 8] >> ignored) return false;
+    }
+    return true;
+  }
+};
+
+std::optional<Prefix> parse_prefix(const std::string& text) {
+  const std::size_t slash = text.find('/');
+  const std::string address = text.substr(0, slash);
+  Prefix prefix;
+  if (inet_pton(AF_INET, address.c_str(), prefix.addr.bytes.data()) == 1) {
+    prefix.addr.family = 4;
+    prefix.bits = 32;
+  } else if (inet_pton(AF_INET6, address.c_str(), prefix.addr.bytes.data()) == 1) {
+    prefix.addr.family = 6;
+    prefix.bits = 128;
+  } else {
+    return std::nullopt;
+  }
+  if (slash != text.npos) {
+    const char* end = text.data() + text.size();
+    unsigned bits = 0;
+    const auto parsed = std::from_chars(text.data() + slash + 1, end, bits);
+    if (parsed.ec != std::errc() || parsed.ptr != end || bits > prefix.bits) return std::nullopt;
+    prefix.bits = bits;
+  }
+  // A flow has no mapped addresses: they are given as the IPv4 addresses they are.
+  static constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+  auto& bytes = prefix.addr.bytes;
+  if (prefix.addr.family == 6 && prefix.bits >= 96 &&
+      std::equal(kMapped.begin(), kMapped.end(), bytes.begin())) {
+    std::copy(bytes.begin() + 12, bytes.end(), bytes.begin());
+    prefix.addr.family = 4;
+    prefix.bits -= 96;
+  }
+  return prefix;
+}
+
+Parsed src_test(const Value& value) {
+  const auto prefix = parse_prefix(value.text);
+  if (!prefix) return error(fmt::format("'{}' is not an address or prefix", value.text));
+  return [p = *prefix](const Flow& flow) { return p.contains(flow.local.addr); };
+}
+
+Parsed dst_test(const Value& value) {
+  const auto prefix = parse_prefix(value.text);
+  if (!prefix) return error(fmt::format("'{}' is not an address or prefix", value.text));
+  return [p = *prefix](const Flow& flow) {
+    return !flow.remote.addr.is_unspecified() && p.contains(flow.remote.addr);
+  };
+}
+
+// Keys.
+
+struct Key {
+  std::string_view name;
+  Reader read;                   // for numbers
+  Parsed (*make)(const Value&);  // for the others
+  bool takes_regex = false;
+};
+
+constexpr Key number_key(std::string_view name, Reader read) {
+  return {name, read, nullptr};
+}
+
+const std::array<Key, 21> kKeys{{
+    number_key("pid", [](const Flow& f) -> Readings { return {known(f.owner.pid)}; }),
+    {"comm", nullptr, comm_test, true},
+    {"name", nullptr, comm_test, true},
+    {"user", nullptr, user_test},
+    {"uid", nullptr, user_test},
+    number_key("netns", [](const Flow& f) -> Readings { return {known(f.netns)}; }),
+    {"proto", nullptr, proto_test},
+    {"state", nullptr, state_test},
+    number_key("port",
+               [](const Flow& f) -> Readings {
+                 return {known(f.local.port), known(f.remote.port)};
+               }),
+    number_key("sport", [](const Flow& f) -> Readings { return {known(f.local.port)}; }),
+    number_key("dport", [](const Flow& f) -> Readings { return {known(f.remote.port)}; }),
+    {"src", nullptr, src_test},
+    {"dst", nullptr, dst_test},
+    {"dir", nullptr, dir_test},
+    {"owner", nullptr, owner_test},
+    number_key("rx", [](const Flow& f) -> Readings { return {f.rx_rate}; }),
+    number_key("tx", [](const Flow& f) -> Readings { return {f.tx_rate}; }),
+    number_key(
+        "rxbytes",
+        [](const Flow& f) -> Readings { return {static_cast<double>(f.counters.rx_bytes)}; }),
+    number_key(
+        "txbytes",
+        [](const Flow& f) -> Readings { return {static_cast<double>(f.counters.tx_bytes)}; }),
+    number_key("rtt", [](const Flow& f) -> Readings { return {known(f.counters.srtt_us / 1e3)}; }),
+    number_key("retr",
+               [](const Flow& f) -> Readings {
+                 if (f.protocol != Protocol::kTcp) return {};
+                 return {f.counters.retransmits};
+               }),
+}};
+
+const Key* find_key(std::string_view name) {
+  const auto it =
+      std::find_if(kKeys.begin(), kKeys.end(), [&](const Key& key) { return key.name == name; });
+  return it == kKeys.end() ? nullptr : &*it;
+}
+
+}  // namespace
+
+FilterTest anywhere_test(const FilterValue& value) {
+  auto test = text_test(value);
+  if (!test) return error(test.error());
+  return [test = *std::move(test)](const Flow& flow) {
+    return test(flow.owner.name()) || test(to_string(flow.local)) ||
+           (!flow.remote.addr.is_unspecified() && test(to_string(flow.remote)));
+  };
+}
+
+bool is_filter_key(std::string_view key) {
+  return find_key(ascii_lower(key)) != nullptr;
+}
+
+FilterTest key_test(std::string_view name, const FilterValue& value) {
+  const Key& key = *find_key(ascii_lower(name));
+  if (value.regex && !key.takes_regex) {
+    return error(fmt::format("{} takes no regular expression", key.name));
+  }
+  if (key.read != nullptr) return number_test(key.read, value);
+  if (value.op != Op::kColon && value.op != Op::kEqual) {
+    return error(fmt::format("{} is not a number", key.name));
+  }
+  return key.make(value);
+}
+
+std::string unknown_key(std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const Key& key : kKeys) names.push_back(key.name);
+  std::string hint = did_you_mean(name, names);
+  if (hint.empty()) hint = fmt::format("; keys are {}", comma_list(names));
+  return fmt::format("unknown key '{}'{}", name, hint);
+}
+
+}  // namespace sockscope

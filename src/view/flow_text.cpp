@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "view/flow_text.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "base/text.h"
+
+namespace sockscope {
+
+std::string_view protocol_name(const Flow& flow) noexcept {
+  const bool ipv6 = flow.local.addr.family == 6;
+  if (flow.protocol == Protocol::kTcp) return ipv6 ? "tcp6" : "tcp";
+  return ipv6 ? "udp6" : "udp";
+}
+
+std::string_view short_name(TcpState state) noexcept {
+  switch (state) {
+    case TcpState::kEstablished:
+      return "EST";
+    case TcpState::kSynSent:
+    case TcpState::kSynRecv:
+    case TcpState::kNewSynRecv:
+      return "SYN";
+    case TcpState::kFinWait1:
+    case TcpState::kFinWait2:
+    case TcpState::kLastAck:
+    case TcpState::kClosing:
+      return "FIN";
+    case TcpState::kTimeWait:
+      return "TW";
+    case TcpState::kCloseWait:
+      return "CLSW";
+    case TcpState::kClose:
+      return "CLS";
+    case TcpState::kListen:
+      return "LIS";
+    case TcpState::kNone:
+      break;
+  }
+  return "";
+}
+
+TcpState shown_state(const Flow& flow) noexcept {
+  return flow.closed ? TcpState::kClose : flow.state;
+}
+
+std::string shorten_endpoint(const Endpoint& endpoint, std::size_t width) {
+  const auto& b = endpoint.addr.bytes;
+  const std::uint16_t port = endpoint.port;
+  const auto group = [&](std::size_t i) { return b[2 * i] << 8 | b[2 * i + 1]; };
+  const bool ipv6 = endpoint.addr.family == 6;
+
+  // Longest first.
+  const std::array<std::string, 4> forms =
+      ipv6 ? std::array<std::string, 4>{to_string(endpoint),
+                                        fmt::format("[{:x}:{:x}…{:x}:{:x}]:{}", group(0), group(1),
+                                                    group(6), group(7), port),
+                                        fmt::format("[{:x}…{:x}]:{}", group(0), group(7), port),
+                                        fmt::format("[…{:x}]:{}", group(7), port)}
+           : std::array<std::string, 4>{
+                 to_string(endpoint), fmt::format("…{}.{}.{}:{}", b[1], b[2], b[3], port),
+                 fmt::format("…{}.{}:{}", b[2], b[3], port), fmt::format("…{}:{}", b[3], port)};
+  for (const std::string& form : forms) {
+    if (display_width(form) <= width) return form;
+  }
+  return fmt::format("…:{}", port);
+}
+
+}  // namespace sockscope

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Words for the parts of a flow, as tables show them and filters take them.
+#pragma once
+
+#include <sockscope/types.h>
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace sockscope {
+
+// "tcp", "tcp6", "udp" or "udp6".
+std::string_view protocol_name(const Flow& flow) noexcept;
+
+// At most four letters: EST, SYN, FIN, TW, CLSW, CLS, LIS; "" for TcpState::kNone. FIN stands for
+// every state in which both ends are still closing.
+std::string_view short_name(TcpState state) noexcept;
+
+// The state to show: a closed flow's is kClose, whatever it was.
+TcpState shown_state(const Flow& flow) noexcept;
+
+// "addr:port" in at most `width` cells. The address is cut where it tells least: IPv6 keeps its
+// first and last groups, IPv4 its last octets. The port is never cut, so that the result is wider
+// than a width below 7.
+std::string shorten_endpoint(const Endpoint& endpoint, std::size_t width);
+
+}  // namespace sockscope

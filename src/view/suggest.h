@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace sockscope {
+
+// The candidate a mistyped word was most likely meant to be, the first of equals; empty when none
+// is near. One slip (a letter missing, added, wrong, or two swapped) per three letters is near.
+// Case does not matter.
+std::string nearest(std::string_view word, std::span<const std::string_view> candidates);
+
+// ": did you mean 'x'?", or nothing when no candidate is near. For the end of an error message.
+std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates);
+
+// "a, b, c".
+std::string comma_list(std::span<const std::string_view> words);
+
+}  // namespace sockscope

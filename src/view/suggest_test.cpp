@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "view/suggest.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+namespace sockscope {
+namespace {
+
+constexpr std::array<std::string_view, 6> kWords{"pid",   "proto",    "port",
+                                                 "state", "snapshot", "rx_rate"};
+
+TEST(Nearest, FindsOneSlip) {
+  EXPECT_EQ(nearest("prot", kWords), "proto");  // missing, and the first of equals
+  EXPECT_EQ(nearest("statee", kWords), "state");
+  EXPECT_EQ(nearest("stave", kWords), "state");
+  EXPECT_EQ(nearest("pdi", kWords), "pid");  // swapped: one slip, not two
+  EXPECT_EQ(nearest("PID", kWords), "pid");
+}
+
+TEST(Nearest, LongerWordsMayHaveMoreSlips) {
+  EXPECT_EQ(nearest("snpashto", kWords), "snapshot");
+  EXPECT_EQ(nearest("rxrate", kWords), "rx_rate");
+}
+
+TEST(Nearest, IsEmptyWhenNothingIsNear) {
+  EXPECT_EQ(nearest("wibble", kWords), "");
+  EXPECT_EQ(nearest("xyd", kWords), "");
+  EXPECT_EQ(nearest("", kWords), "");
+  EXPECT_EQ(nearest("pid", {}), "");
+  EXPECT_EQ(nearest(std::string(1000, 'p'), kWords), "");
+  EXPECT_EQ(nearest("x", std::array<std::string_view, 1>{"p"}), "");
+}
+
+TEST(Nearest, TakesTheClosest) {
+  EXPECT_EQ(nearest("columnss", std::array<std::string_view, 2>{"column", "columns"}), "columns");
+}
+
+TEST(DidYouMean, IsTheEndOfAMessage) {
+  EXPECT_EQ(did_you_mean("prot", kWords), ": did you mean 'proto'?");
+  EXPECT_EQ(did_you_mean("wibble", kWords), "");
+}
+
+TEST(CommaList, JoinsWords) {
+  EXPECT_EQ(comma_list({}), "");
+  EXPECT_EQ(comma_list(std::array<std::string_view, 2>{"a", "b"}), "a, b");
+}
+
+}  // namespace
+}  // namespace sockscope

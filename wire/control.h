@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What user space tells the kernel programs (wire_config: before they load, constant after) and what
+ * both write while running (wire_control: one page shared through a memory-mapped array map). */
+#ifndef SOCKSCOPE_WIRE_CONTROL_H
+#define SOCKSCOPE_WIRE_CONTROL_H
+
+#include "wire/record.h"
+
+/* wire_config.observe: optional records */
+#define WIRE_OBSERVE_ATTEMPTS 1u
+#define WIRE_OBSERVE_STATES 2u
+#define WIRE_OBSERVE_DATA 4u
+
+#define WIRE_FILTER_PIDS 16u
+#define WIRE_FILTER_PORTS 16u
+
+struct wire_port_range {
+  uint16_t first;
+  uint16_t last; /* inclusive */
+};
+WIRE_ASSERT(sizeof(struct wire_port_range) == 4);
+
+struct wire_config {
+  uint32_t observe;     /* WIRE_OBSERVE_ */
+  uint32_t home_netns;  /* the namespace that iter/tcp and iter/udp show */
+  uint32_t pid_count;   /* WIRE_DATA only for these processes; 0: any */
+  uint32_t pids[WIRE_FILTER_PIDS];
+  uint32_t any_port_count; /* WIRE_DATA only for these ports; 0: any */
+  uint32_t local_port_count;
+  uint32_t remote_port_count;
+  struct wire_port_range any_ports[WIRE_FILTER_PORTS];
+  struct wire_port_range local_ports[WIRE_FILTER_PORTS];
+  struct wire_port_range remote_ports[WIRE_FILTER_PORTS];
+  char comm[16]; /* WIRE_DATA only for this name; empty: any */
+};
+WIRE_ASSERT(sizeof(struct wire_config) == 296);
+WIRE_ASSERT(__builtin_offsetof(struct wire_config, comm) == 280);
+
+struct wire_control {
+  uint64_t lost_ring[16];  /* records that found the ring full, by wire_header.type */
+  uint64_t lost_storage;   /* sockets whose storage could not be created */
+  uint32_t reader_waiting; /* set by the reader before it sleeps; the first record clears it and wakes */
+  uint32_t foreign_netns;  /* 1: some socket was seen outside home_netns */
+};
+WIRE_ASSERT(sizeof(struct wire_control) == 144);
+WIRE_ASSERT(__builtin_offsetof(struct wire_control, foreign_netns) == 140);
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The records that travel from the kernel programs to user space, in the ring buffer and through
+ * the iterators. Compiled as BPF C, C11 and C++20. Rules: fixed-width members ordered by size,
+ * padding named, numbers written out, append-only. Host byte order unless a comment says otherwise.
+ * tests/wire_abi compares every offset here with the BTF of the built objects. */
+#ifndef SOCKSCOPE_WIRE_RECORD_H
+#define SOCKSCOPE_WIRE_RECORD_H
+
+#ifndef __bpf__
+#include <stdint.h>
+#endif
+
+#ifdef __cplusplus
+#define WIRE_ASSERT(condition) static_assert(condition, #condition)
+#else
+#define WIRE_ASSERT(condition) _Static_assert(condition, #condition)
+#endif
+
+/* wire_header.type. 1 to 4 mean what they always meant to readers of the old record. */
+#define WIRE_CONNECT_V4 1u     /* wire_flow: outbound connection established; value = handshake, us */
+#define WIRE_CONNECT_V6 2u     /* the same, IPv6 */
+#define WIRE_ACCEPT 3u         /* wire_flow: inbound connection established */
+#define WIRE_CLOSE 4u          /* wire_flow_totals: connection or UDP socket closed */
+#define WIRE_CONNECT_FAILED 5u /* wire_flow: value = errno (0 unknown), extra = time since SYN, us */
+#define WIRE_RETRANSMIT 6u     /* wire_flow: value = retransmits of the connection so far */
+#define WIRE_RESET 7u          /* wire_flow: value = WIRE_SENT or WIRE_RECEIVED */
+#define WIRE_OWNER 8u          /* wire_flow: another process uses the connection now */
+#define WIRE_ATTEMPT 9u        /* wire_flow: SYN about to be sent */
+#define WIRE_STATE 10u         /* wire_flow: TCP state change old_state -> state */
+#define WIRE_DATA 11u          /* wire_flow: value = bytes, extra = WIRE_SENT or WIRE_RECEIVED */
+#define WIRE_SOCKET 12u        /* wire_flow_totals: one socket of a snapshot pass (iterators only) */
+#define WIRE_TYPE_END 13u      /* first number not in use */
+
+#define WIRE_RECEIVED 0u
+#define WIRE_SENT 1u
+
+/* wire_flow.direction */
+#define WIRE_DIRECTION_UNKNOWN 0u
+#define WIRE_DIRECTION_OUTBOUND 1u
+#define WIRE_DIRECTION_INBOUND 2u
+#define WIRE_DIRECTION_LISTEN 3u
+
+/* wire_flow.owner: how pid is known */
+#define WIRE_OWNER_UNKNOWN 0u
+#define WIRE_OWNER_EXACT 1u     /* the process itself was running when it touched the socket */
+#define WIRE_OWNER_INHERITED 2u /* copied from the listening socket */
+#define WIRE_OWNER_BOOTSTRAP 3u /* found holding the socket when sockscope started */
+
+#define WIRE_TCP_STATE_LAST 12u /* highest TCP state number of the kernel */
+#define WIRE_UID_UNKNOWN 0xffffffffu
+
+struct wire_header {
+  uint16_t type;
+  uint16_t size;    /* of the whole record, header included */
+  uint32_t netns;   /* inode number of the network namespace */
+  uint64_t mono_ns; /* CLOCK_MONOTONIC */
+};
+WIRE_ASSERT(sizeof(struct wire_header) == 16);
+WIRE_ASSERT(__builtin_offsetof(struct wire_header, mono_ns) == 8);
+
+struct wire_flow {
+  struct wire_header header;
+  uint64_t cookie;           /* socket cookie; 0: the kernel has none (yet) */
+  uint64_t since_ns;         /* CLOCK_MONOTONIC of establishment or creation; 0: older than sockscope */
+  uint64_t cgroup_id;        /* of the owner, cgroup v2; 0: unknown */
+  uint64_t process_start_ns; /* CLOCK_BOOTTIME start of the owner's group leader; 0: unknown */
+  uint8_t local_addr[16];    /* network order; IPv4 uses the first four */
+  uint8_t remote_addr[16];   /* network order */
+  uint16_t local_port;
+  uint16_t remote_port;
+  uint8_t family;    /* AF_INET 2, AF_INET6 10 */
+  uint8_t protocol;  /* IPPROTO_TCP 6, IPPROTO_UDP 17 */
+  uint8_t state;     /* kernel's TCP state number; for UDP 0 */
+  uint8_t old_state; /* WIRE_STATE, WIRE_CLOSE: the state left */
+  uint8_t direction; /* WIRE_DIRECTION_ */
+  uint8_t owner;     /* WIRE_OWNER_ */
+  uint8_t pad0[2];
+  uint32_t pid; /* thread group that uses the socket; 0: unknown */
+  uint32_t opener_pid; /* thread group that connected, accepted or created; 0: unknown */
+  uint32_t uid;        /* of the owner, else of the socket; WIRE_UID_UNKNOWN */
+  uint32_t value;      /* per type, above */
+  uint32_t extra;      /* per type, above */
+  char comm[16];       /* name of the owner's group leader, NUL-terminated */
+};
+WIRE_ASSERT(sizeof(struct wire_flow) == 128);
+WIRE_ASSERT(__builtin_offsetof(struct wire_flow, comm) == 112);
+
+struct wire_flow_totals {
+  struct wire_flow flow;
+  uint64_t tx_bytes; /* TCP: payload the kernel sent at least once; UDP: payload since observed */
+  uint64_t rx_bytes; /* TCP: payload the kernel took in order; UDP: payload read by the process */
+  uint64_t tx_segments; /* TCP segments, UDP datagrams */
+  uint64_t rx_segments;
+  uint32_t retransmits; /* segments */
+  uint32_t srtt_us;     /* 0: not measured */
+  uint32_t min_rtt_us;  /* 0: not measured */
+  uint32_t pad0;
+};
+WIRE_ASSERT(sizeof(struct wire_flow_totals) == 176);
+WIRE_ASSERT(__builtin_offsetof(struct wire_flow_totals, min_rtt_us) == 168);
+
+#endif
