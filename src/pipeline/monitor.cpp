@@ -287,7 +287,9 @@ Result<Snapshot> Monitor::snapshot(const Handler& handler) {
   Snapshot snapshot;
   const std::uint64_t now = mono_now_ns();
   impl.table.expire(now, is_running);
-  impl.table.take(now, [&impl](const Flow& flow) { return impl.matcher(flow); }, snapshot);
+  FlowTable::Wanted wanted;
+  if (!impl.matcher.matches_all()) wanted = std::cref(impl.matcher);
+  impl.table.take(now, wanted, snapshot);
   snapshot.wall_ns = static_cast<std::uint64_t>(static_cast<std::int64_t>(snapshot.mono_ns) +
                                                 mono_to_wall_ns());
   snapshot.lost = impl.lost;

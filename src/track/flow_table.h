@@ -38,7 +38,8 @@ class FlowTable {
   void sync(const Flow& socket);
   void end_sync();
 
-  // Fills flows, processes, interval and mono_ns, and starts the next rate interval.
+  // Fills flows, processes, interval and mono_ns, and starts the next rate interval. With `wanted`,
+  // only the flows it accepts, and the processes that have such flows.
   using Wanted = std::function<bool(const Flow&)>;
   void take(std::uint64_t now_ns, const Wanted& wanted, Snapshot& snapshot);
 

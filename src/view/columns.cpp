@@ -278,7 +278,9 @@ SortKey sort_key(const Column<Row>& column, const Row& row, const CellOptions& o
   if (const auto* real = std::get_if<double>(&value)) return *real;
   if (const auto* text = std::get_if<std::string>(&value)) return *text;
   const auto& [addr, port] = std::get<Endpoint>(value);
-  return fmt::format("{}{:02x}{:05}", addr.family, fmt::join(addr.bytes, ""), port);
+  std::string key(1, static_cast<char>(addr.family));
+  key.append(addr.bytes.begin(), addr.bytes.end());
+  return key + static_cast<char>(port >> 8) + static_cast<char>(port & 0xFF);
 }
 
 #define INSTANTIATE(Row)                                                                           \

@@ -43,7 +43,7 @@ std::string_view short_name(TcpState state) noexcept {
 }
 
 TcpState shown_state(const Flow& flow) noexcept {
-  return flow.closed ? TcpState::kClose : flow.state;
+  return flow.closed && flow.state != TcpState::kTimeWait ? TcpState::kClose : flow.state;
 }
 
 std::string shorten_endpoint(const Endpoint& endpoint, std::size_t width) {

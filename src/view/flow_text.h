@@ -17,7 +17,7 @@ std::string_view protocol_name(const Flow& flow) noexcept;
 // every state in which both ends are still closing.
 std::string_view short_name(TcpState state) noexcept;
 
-// The state to show: a closed flow's is kClose, whatever it was.
+// The state to show: a closed flow's is kClose, unless the kernel still keeps it in TIME_WAIT.
 TcpState shown_state(const Flow& flow) noexcept;
 
 // "addr:port" in at most `width` cells. The address is cut where it tells least: IPv6 keeps its

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "decode/record.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "wire/record.h"
+
+namespace sockscope {
+namespace {
+
+wire_flow_totals sample(std::uint16_t type) {
+  wire_flow_totals record{};
+  record.flow.header = {.type = type, .size = sizeof(wire_flow), .netns = 4026531840, .mono_ns = 9'000'000};
+  record.flow.cookie = 77;
+  record.flow.since_ns = 4'000'000;
+  record.flow.cgroup_id = 12;
+  record.flow.process_start_ns = 5;
+  const std::uint8_t local[4] = {10, 0, 0, 7};
+  const std::uint8_t remote[4] = {203, 0, 113, 10};
+  std::memcpy(record.flow.local_addr, local, 4);
+  std::memcpy(record.flow.remote_addr, remote, 4);
+  record.flow.local_port = 48122;
+  record.flow.remote_port = 443;
+  record.flow.family = 2;
+  record.flow.protocol = 6;
+  record.flow.state = 1;
+  record.flow.old_state = 2;
+  record.flow.direction = WIRE_DIRECTION_OUTBOUND;
+  record.flow.owner = WIRE_OWNER_EXACT;
+  record.flow.pid = 30211;
+  record.flow.opener_pid = 30200;
+  record.flow.uid = 1000;
+  std::strcpy(record.flow.comm, "curl");
+  record.tx_bytes = 78;
+  record.rx_bytes = 947;
+  record.tx_segments = 6;
+  record.rx_segments = 5;
+  record.retransmits = 2;
+  record.srtt_us = 38'200;
+  record.min_rtt_us = 21'400;
+  if (type == WIRE_CLOSE || type == WIRE_SOCKET) record.flow.header.size = sizeof record;
+  return record;
+}
+
+std::span<const std::byte> bytes_of(const wire_flow_totals& record) {
+  return {reinterpret_cast<const std::byte*>(&record), record.flow.header.size};
+}
+
+TEST(DecodeEvent, ConnectHasEveryField) {
+  wire_flow_totals record = sample(WIRE_CONNECT_V4);
+  record.flow.value = 21'400;
+  Event event;
+  ASSERT_TRUE(decode_event(bytes_of(record), event));
+  EXPECT_EQ(event.kind, EventKind::kConnect);
+  EXPECT_EQ(event.mono_ns, 9'000'000u);
+  EXPECT_EQ(event.latency_us, 21'400u);
+  const Flow& flow = event.flow;
+  EXPECT_EQ(flow.cookie, 77u);
+  EXPECT_EQ(flow.netns, 4026531840u);
+  EXPECT_EQ(flow.protocol, Protocol::kTcp);
+  EXPECT_EQ(flow.direction, Direction::kOutbound);
+  EXPECT_EQ(flow.state, TcpState::kEstablished);
+  EXPECT_EQ(to_string(flow.local), "10.0.0.7:48122");
+  EXPECT_EQ(to_string(flow.remote), "203.0.113.10:443");
+  EXPECT_EQ(flow.owner.pid, 30211u);
+  EXPECT_EQ(flow.owner.opener_pid, 30200u);
+  EXPECT_EQ(flow.owner.start_ns, 5u);
+  EXPECT_EQ(flow.owner.cgroup_id, 12u);
+  EXPECT_EQ(flow.owner.uid, 1000u);
+  EXPECT_EQ(flow.owner.kind, OwnerKind::kExact);
+  EXPECT_EQ(flow.owner.name(), "curl");
+  EXPECT_EQ(flow.opened_ns, 4'000'000u);
+  EXPECT_FALSE(flow.closed);
+}
+
+TEST(DecodeEvent, CloseHasTotalsAndDuration) {
+  Event event;
+  ASSERT_TRUE(decode_event(bytes_of(sample(WIRE_CLOSE)), event));
+  EXPECT_EQ(event.kind, EventKind::kClose);
+  EXPECT_EQ(event.duration_us, 5'000u);
+  EXPECT_TRUE(event.flow.closed);
+  EXPECT_EQ(event.flow.closed_ns, 9'000'000u);
+  const Counters& counters = event.flow.counters;
+  EXPECT_EQ(counters.tx_bytes, 78u);
+  EXPECT_EQ(counters.rx_bytes, 947u);
+  EXPECT_EQ(counters.tx_segments, 6u);
+  EXPECT_EQ(counters.rx_segments, 5u);
+  EXPECT_EQ(counters.retransmits, 2u);
+  EXPECT_EQ(counters.srtt_us, 38'200u);
+  EXPECT_EQ(counters.min_rtt_us, 21'400u);
+}
+
+TEST(DecodeEvent, CloseOfAnOlderSocketHasNoDuration) {
+  wire_flow_totals record = sample(WIRE_CLOSE);
+  record.flow.since_ns = 0;
+  Event event;
+  ASSERT_TRUE(decode_event(bytes_of(record), event));
+  EXPECT_FALSE(event.duration_us);
+}
+
+TEST(DecodeEvent, NothingIsLeftOverFromTheEventBefore) {
+  Event event;
+  ASSERT_TRUE(decode_event(bytes_of(sample(WIRE_CLOSE)), event));
+  ASSERT_TRUE(decode_event(bytes_of(sample(WIRE_ACCEPT)), event));
+  EXPECT_EQ(event.kind, EventKind::kAccept);
+  EXPECT_FALSE(event.duration_us);
+  EXPECT_FALSE(event.flow.closed);
+  EXPECT_EQ(event.flow.closed_ns, 0u);
+  EXPECT_EQ(event.flow.counters.rx_bytes, 0u);
+}
+
+TEST(DecodeEvent, MappedAddressIsIpv4) {
+  wire_flow_totals record = sample(WIRE_ACCEPT);
+  record.flow.family = 10;
+  const std::uint8_t mapped[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1};
+  std::memcpy(record.flow.remote_addr, mapped, 16);
+  std::memset(record.flow.local_addr, 0, 16);
+  Event event;
+  ASSERT_TRUE(decode_event(bytes_of(record), event));
+  EXPECT_EQ(to_string(event.flow.remote), "192.0.2.1:443");
+  EXPECT_EQ(to_string(event.flow.local), "0.0.0.0:48122");
+}
+
+TEST(DecodeEvent, UnknownUserStaysUnknown) {
+  wire_flow_totals record = sample(WIRE_ACCEPT);
+  record.flow.uid = WIRE_UID_UNKNOWN;
+  Event event;
+  ASSERT_TRUE(decode_event(bytes_of(record), event));
+  EXPECT_FALSE(event.flow.owner.uid);
+}
+
+TEST(DecodeEvent, NameWithoutEndIsCutAtItsSize) {
+  wire_flow_totals record = sample(WIRE_ACCEPT);
+  std::memset(record.flow.comm, 'x', sizeof record.flow.comm);
+  Event event;
+  ASSERT_TRUE(decode_event(bytes_of(record), event));
+  EXPECT_EQ(event.flow.owner.name(), std::string(16, 'x'));
+}
+
+TEST(DecodeEvent, RefusesWhatIsNoRecord) {
+  Event event;
+  const wire_flow_totals close = sample(WIRE_CLOSE);
+  for (std::size_t size = 0; size < sizeof close; ++size)
+    EXPECT_FALSE(decode_event(bytes_of(close).first(size), event)) << size;
+  wire_flow_totals lies = sample(WIRE_ACCEPT);
+  lies.flow.header.size = sizeof(wire_flow) - 1;
+  EXPECT_FALSE(decode_event({reinterpret_cast<const std::byte*>(&lies), sizeof lies}, event));
+  for (const unsigned type : {0u, 12u, 13u, 255u, 65535u}) {
+    wire_flow_totals unknown = sample(static_cast<std::uint16_t>(type));
+    unknown.flow.header.size = sizeof(wire_flow);
+    EXPECT_FALSE(decode_event(bytes_of(unknown), event)) << type;
+  }
+  wire_flow_totals sctp = sample(WIRE_ACCEPT);
+  sctp.flow.protocol = 132;
+  EXPECT_FALSE(decode_event(bytes_of(sctp), event));
+  wire_flow_totals local = sample(WIRE_ACCEPT);
+  local.flow.family = 1;
+  EXPECT_FALSE(decode_event(bytes_of(local), event));
+}
+
+TEST(DecodeSocket, ReadsOneRecordOfMany) {
+  const wire_flow_totals two[2] = {sample(WIRE_SOCKET), sample(WIRE_SOCKET)};
+  const std::span<const std::byte> bytes{reinterpret_cast<const std::byte*>(two), sizeof two};
+  Flow flow;
+  EXPECT_EQ(decode_socket(bytes, flow), sizeof two[0]);
+  EXPECT_EQ(flow.counters.rx_bytes, 947u);
+  EXPECT_EQ(decode_socket(bytes.first(sizeof two[0] - 1), flow), 0u);
+}
+
+TEST(DecodeSocket, ListeningSocketHasThatDirectionWithoutAnOwner) {
+  wire_flow_totals record = sample(WIRE_SOCKET);
+  record.flow.state = 10;
+  record.flow.direction = WIRE_DIRECTION_UNKNOWN;
+  Flow flow;
+  ASSERT_NE(decode_socket(bytes_of(record), flow), 0u);
+  EXPECT_EQ(flow.direction, Direction::kListen);
+}
+
+}  // namespace
+}  // namespace sockscope

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "track/flow_table.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace sockscope {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr auto kAlive = [](std::uint32_t) { return true; };
+constexpr auto kDead = [](std::uint32_t) { return false; };
+
+Owner owner(std::uint32_t pid, const char* name = "curl", OwnerKind kind = OwnerKind::kExact,
+            std::uint64_t start_ns = 1) {
+  Owner value;
+  value.pid = value.opener_pid = pid;
+  value.start_ns = start_ns;
+  value.uid = 1000;
+  value.kind = kind;
+  std::strncpy(value.comm.data(), name, value.comm.size() - 1);
+  return value;
+}
+
+Event event(EventKind kind, std::uint64_t cookie, std::uint64_t at_ns, Owner of = owner(7)) {
+  Event value;
+  value.kind = kind;
+  value.mono_ns = at_ns;
+  value.flow.cookie = cookie;
+  value.flow.opened_ns = at_ns;
+  value.flow.owner = of;
+  value.flow.direction = Direction::kOutbound;
+  value.flow.state = TcpState::kEstablished;
+  value.flow.local.port = 1000;
+  return value;
+}
+
+Event closed(std::uint64_t cookie, std::uint64_t at_ns, std::uint64_t tx, std::uint64_t rx,
+             Owner of = owner(7)) {
+  Event value = event(EventKind::kClose, cookie, at_ns, of);
+  value.flow.state = TcpState::kClose;
+  value.flow.counters.tx_bytes = tx;
+  value.flow.counters.rx_bytes = rx;
+  return value;
+}
+
+Flow shown(std::uint64_t cookie, std::uint64_t tx, std::uint64_t opened_ns,
+           TcpState state = TcpState::kEstablished, Owner of = owner(7)) {
+  Flow flow;
+  flow.cookie = cookie;
+  flow.opened_ns = opened_ns;
+  flow.state = state;
+  flow.owner = of;
+  flow.counters.tx_bytes = tx;
+  return flow;
+}
+
+class FlowTableTest : public testing::Test {
+ protected:
+  Snapshot take(std::uint64_t now_ns) {
+    Snapshot snapshot;
+    table.take(now_ns, nullptr, snapshot);
+    return snapshot;
+  }
+  void pass(std::uint64_t now_ns, std::initializer_list<Flow> sockets) {
+    table.begin_sync(now_ns);
+    for (const Flow& socket : sockets) table.sync(socket);
+    table.end_sync();
+  }
+  static const Process& process(const Snapshot& snapshot, std::uint32_t pid) {
+    return *std::find_if(snapshot.processes.begin(), snapshot.processes.end(),
+                         [pid](const Process& each) { return each.pid == pid; });
+  }
+
+  FlowTable table{{.keep_closed_ns = 10 * kSecond, .max_closed = 3}};
+};
+
+TEST_F(FlowTableTest, OpensAndCloses) {
+  table.apply(event(EventKind::kConnect, 1, kSecond));
+  EXPECT_EQ(table.open_flows(), 1u);
+  table.apply(closed(1, 2 * kSecond, 100, 200));
+  EXPECT_EQ(table.open_flows(), 0u);
+  EXPECT_EQ(table.closed_flows(), 1u);
+  const Snapshot snapshot = take(3 * kSecond);
+  ASSERT_EQ(snapshot.flows.size(), 1u);
+  EXPECT_TRUE(snapshot.flows[0].closed);
+  EXPECT_EQ(snapshot.flows[0].counters.rx_bytes, 200u);
+  EXPECT_EQ(snapshot.flows[0].owner.name(), "curl");
+  EXPECT_EQ(snapshot.flows[0].owner.uid, 1000u);
+  EXPECT_EQ(process(snapshot, 7).tx_bytes, 100u);
+  EXPECT_EQ(process(snapshot, 7).closed_flows, 1u);
+}
+
+TEST_F(FlowTableTest, TotalsOutliveTheirFlows) {
+  for (std::uint64_t cookie = 1; cookie <= 10; ++cookie) {
+    table.apply(event(EventKind::kConnect, cookie, kSecond));
+    table.apply(closed(cookie, 2 * kSecond, 10, 1));
+  }
+  EXPECT_EQ(table.closed_flows(), 3u) << "no more than max_closed are kept";
+  table.expire(60 * kSecond, kAlive);
+  EXPECT_EQ(table.closed_flows(), 0u);
+  const Snapshot snapshot = take(61 * kSecond);
+  EXPECT_TRUE(snapshot.flows.empty());
+  EXPECT_EQ(process(snapshot, 7).tx_bytes, 100u);
+  EXPECT_EQ(process(snapshot, 7).rx_bytes, 10u);
+  EXPECT_EQ(process(snapshot, 7).closed_flows, 10u);
+}
+
+TEST_F(FlowTableTest, ClosedFlowsAreKeptForAWhile) {
+  table.apply(event(EventKind::kConnect, 1, kSecond));
+  table.apply(closed(1, 2 * kSecond, 0, 0));
+  table.expire(11 * kSecond, kAlive);
+  EXPECT_EQ(table.closed_flows(), 1u);
+  table.expire(13 * kSecond, kAlive);
+  EXPECT_EQ(table.closed_flows(), 0u);
+}
+
+TEST_F(FlowTableTest, BytesMoveToTheProcessThatTookTheConnectionOver) {
+  pass(kSecond, {shown(1, 500, 100)});
+  table.apply(event(EventKind::kOwner, 1, 2 * kSecond, owner(8, "worker")));
+  const Snapshot snapshot = take(3 * kSecond);
+  EXPECT_EQ(process(snapshot, 8).tx_bytes, 500u);
+  EXPECT_EQ(snapshot.flows[0].owner.pid, 8u);
+  EXPECT_EQ(snapshot.processes.size(), 1u) << "the process before has nothing left";
+}
+
+TEST_F(FlowTableTest, AReusedPidIsAnotherProcess) {
+  table.apply(closed(1, kSecond, 10, 0, owner(7, "first", OwnerKind::kExact, 100)));
+  table.apply(closed(2, kSecond, 20, 0, owner(7, "second", OwnerKind::kExact, 200)));
+  const Snapshot snapshot = take(2 * kSecond);
+  ASSERT_EQ(snapshot.processes.size(), 2u);
+  EXPECT_EQ(snapshot.processes[0].tx_bytes + snapshot.processes[1].tx_bytes, 30u);
+  EXPECT_NE(snapshot.processes[0].name(), snapshot.processes[1].name());
+}
+
+TEST_F(FlowTableTest, AnUnknownOwnerNeverReplacesAKnownOne) {
+  table.apply(event(EventKind::kConnect, 1, kSecond));
+  pass(2 * kSecond, {shown(1, 5, kSecond, TcpState::kEstablished, Owner{})});
+  EXPECT_EQ(take(3 * kSecond).flows[0].owner.pid, 7u);
+}
+
+TEST_F(FlowTableTest, AFlowGoneFromTheKernelIsClosed) {
+  table.apply(event(EventKind::kConnect, 1, kSecond));
+  table.apply(event(EventKind::kConnect, 2, kSecond));
+  pass(2 * kSecond, {shown(2, 0, kSecond)});
+  EXPECT_EQ(table.open_flows(), 1u);
+  EXPECT_EQ(table.closed_flows(), 1u);
+}
+
+TEST_F(FlowTableTest, AFlowOpenedDuringThePassStays) {
+  table.begin_sync(2 * kSecond);
+  table.apply(event(EventKind::kConnect, 1, 2 * kSecond + 5));
+  table.end_sync();
+  EXPECT_EQ(table.open_flows(), 1u);
+}
+
+TEST_F(FlowTableTest, ALateCloseCorrectsWhatAPassClosed) {
+  pass(kSecond, {shown(1, 400, 10)});
+  pass(2 * kSecond, {});
+  table.apply(closed(1, 3 * kSecond, 450, 7));
+  const Snapshot snapshot = take(4 * kSecond);
+  EXPECT_EQ(snapshot.flows.size(), 1u);
+  EXPECT_EQ(process(snapshot, 7).tx_bytes, 450u) << "never counted twice";
+  EXPECT_EQ(process(snapshot, 7).closed_flows, 1u);
+}
+
+TEST_F(FlowTableTest, APassNeverDoublesWhatEventsBrought) {
+  table.apply(event(EventKind::kConnect, 1, kSecond));
+  pass(2 * kSecond, {shown(1, 30, kSecond), shown(1, 30, kSecond)});
+  table.apply(event(EventKind::kConnect, 1, kSecond));
+  const Snapshot snapshot = take(3 * kSecond);
+  EXPECT_EQ(snapshot.flows.size(), 1u);
+  EXPECT_EQ(process(snapshot, 7).tx_bytes, 30u);
+  EXPECT_EQ(process(snapshot, 7).open_flows, 1u);
+}
+
+TEST_F(FlowTableTest, AClosedFlowInTimeWaitStaysAsLongAsTheKernelShowsIt) {
+  table.apply(event(EventKind::kConnect, 1, kSecond));
+  table.apply(closed(1, 2 * kSecond, 9, 9));
+  pass(30 * kSecond, {shown(1, 0, 0, TcpState::kTimeWait, Owner{})});
+  table.expire(30 * kSecond, kAlive);
+  const Snapshot snapshot = take(30 * kSecond);
+  ASSERT_EQ(snapshot.flows.size(), 1u);
+  EXPECT_EQ(snapshot.flows[0].state, TcpState::kTimeWait);
+  EXPECT_EQ(snapshot.flows[0].owner.pid, 7u) << "the kernel forgot it, we did not";
+  EXPECT_EQ(snapshot.flows[0].counters.tx_bytes, 9u);
+  pass(70 * kSecond, {});
+  table.expire(70 * kSecond, kAlive);
+  EXPECT_EQ(table.closed_flows(), 0u);
+}
+
+TEST_F(FlowTableTest, MoreInTimeWaitThanClosedOnesAreKeptAreAllShown) {
+  for (int round = 1; round <= 2; ++round) {
+    table.begin_sync(static_cast<std::uint64_t>(round) * kSecond);
+    for (std::uint64_t cookie = 1; cookie <= 100; ++cookie)
+      table.sync(shown(cookie, 0, 0, TcpState::kTimeWait, Owner{}));
+    table.end_sync();
+    table.expire(static_cast<std::uint64_t>(round) * kSecond, kAlive);
+    EXPECT_EQ(take(static_cast<std::uint64_t>(round) * kSecond + 1).flows.size(), 100u);
+  }
+}
+
+TEST_F(FlowTableTest, ASocketConnectedAgainIsANewFlow) {
+  table.apply(event(EventKind::kConnect, 1, kSecond));
+  table.apply(closed(1, 2 * kSecond, 100, 0));
+  table.apply(event(EventKind::kConnect, 1, 3 * kSecond));
+  table.apply(closed(1, 4 * kSecond, 11, 0));
+  const Snapshot snapshot = take(5 * kSecond);
+  EXPECT_EQ(process(snapshot, 7).tx_bytes, 111u);
+  EXPECT_EQ(process(snapshot, 7).closed_flows, 2u);
+}
+
+TEST_F(FlowTableTest, UdpSocketIsKnownFromItsCloseAlone) {
+  Event close = closed(1, 2 * kSecond, 40, 80);
+  close.flow.protocol = Protocol::kUdp;
+  close.flow.state = TcpState::kNone;
+  table.apply(close);
+  const Snapshot snapshot = take(3 * kSecond);
+  ASSERT_EQ(snapshot.flows.size(), 1u);
+  EXPECT_EQ(snapshot.flows[0].protocol, Protocol::kUdp);
+  EXPECT_EQ(process(snapshot, 7).rx_bytes, 80u);
+}
+
+TEST_F(FlowTableTest, RatesAreDifferencesBetweenSnapshots) {
+  pass(kSecond, {shown(1, 1'000'000, 0)});
+  EXPECT_FALSE(take(kSecond).flows[0].tx_rate) << "nothing to compare with yet";
+  pass(3 * kSecond, {shown(1, 1'004'000, 0)});
+  const Snapshot snapshot = take(3 * kSecond);
+  EXPECT_DOUBLE_EQ(*snapshot.interval_s, 2.0);
+  EXPECT_DOUBLE_EQ(*snapshot.flows[0].tx_rate, 2'000.0);
+  EXPECT_DOUBLE_EQ(*process(snapshot, 7).tx_rate, 2'000.0);
+}
+
+TEST_F(FlowTableTest, BytesOfAFlowThatCameAndWentCountInTheProcessesRate) {
+  take(kSecond);
+  table.apply(event(EventKind::kConnect, 1, kSecond + 1));
+  table.apply(closed(1, kSecond + 2, 3'000, 0));
+  EXPECT_DOUBLE_EQ(*process(take(2 * kSecond), 7).tx_rate, 3'000.0);
+  EXPECT_DOUBLE_EQ(*process(take(3 * kSecond), 7).tx_rate, 0.0);
+}
+
+TEST_F(FlowTableTest, BytesFromBeforeTheFirstSightAreNoRate) {
+  take(kSecond);
+  pass(2 * kSecond, {shown(1, 1'000'000, 0), shown(2, 50, kSecond + 1)});
+  const Snapshot snapshot = take(2 * kSecond);
+  for (const Flow& flow : snapshot.flows)
+    EXPECT_DOUBLE_EQ(*flow.tx_rate, flow.cookie == 1 ? 0.0 : 50.0);
+}
+
+TEST_F(FlowTableTest, ExitedProcessesWithoutFlowsAreForgotten) {
+  table.apply(closed(1, kSecond, 5, 5));
+  table.expire(60 * kSecond, kDead);
+  table.expire(61 * kSecond, kDead);
+  EXPECT_TRUE(take(62 * kSecond).processes.empty());
+}
+
+TEST_F(FlowTableTest, AFailedConnectLeavesNothingOpen) {
+  pass(kSecond, {shown(1, 0, 500, TcpState::kSynSent)});
+  table.apply(event(EventKind::kConnectFailed, 1, 2 * kSecond));
+  EXPECT_EQ(table.open_flows(), 0u);
+  table.apply(event(EventKind::kConnectFailed, 2, 2 * kSecond));
+  EXPECT_EQ(table.open_flows() + table.closed_flows(), 1u);
+}
+
+TEST_F(FlowTableTest, WantedChoosesFlowsAndTheirProcesses) {
+  table.apply(event(EventKind::kConnect, 1, kSecond, owner(7)));
+  table.apply(event(EventKind::kConnect, 2, kSecond, owner(8)));
+  Snapshot snapshot;
+  table.take(2 * kSecond, [](const Flow& flow) { return flow.owner.pid == 8; }, snapshot);
+  ASSERT_EQ(snapshot.flows.size(), 1u);
+  ASSERT_EQ(snapshot.processes.size(), 1u);
+  EXPECT_EQ(snapshot.processes[0].pid, 8u);
+}
+
+}  // namespace
+}  // namespace sockscope

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel programs and the host must agree on every member of every record: what clang wrote
+// into the object's BTF is compared with what this compiler made of the same header.
+#include <bpf/btf.h>
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "wire/control.h"
+#include "wire/record.h"
+
+namespace {
+
+struct BtfDeleter {
+  void operator()(btf* types) const { btf__free(types); }
+};
+
+std::map<std::string, unsigned> offsets_in_object(const char* name, unsigned& size) {
+  const std::unique_ptr<btf, BtfDeleter> types(btf__parse_elf(BPF_OBJECT, nullptr));
+  const int id = btf__find_by_name_kind(types.get(), name, BTF_KIND_STRUCT);
+  std::map<std::string, unsigned> offsets;
+  size = 0;
+  if (id < 0) return offsets;
+  const btf_type* type = btf__type_by_id(types.get(), static_cast<unsigned>(id));
+  size = type->size;
+  const btf_member* members = btf_members(type);
+  for (unsigned i = 0; i < btf_vlen(type); ++i)
+    offsets[btf__name_by_offset(types.get(), members[i].name_off)] =
+        btf_member_bit_offset(type, i) / 8;
+  return offsets;
+}
+
+#define MEMBER(type, member) \
+  { #member, offsetof(type, member) }
+
+TEST(WireAbi, Header) {
+  unsigned size = 0;
+  const std::map<std::string, unsigned> host = {
+      MEMBER(wire_header, type), MEMBER(wire_header, size), MEMBER(wire_header, netns),
+      MEMBER(wire_header, mono_ns)};
+  EXPECT_EQ(offsets_in_object("wire_header", size), host);
+  EXPECT_EQ(size, sizeof(wire_header));
+}
+
+TEST(WireAbi, Flow) {
+  unsigned size = 0;
+  const std::map<std::string, unsigned> host = {
+      MEMBER(wire_flow, header),      MEMBER(wire_flow, cookie),
+      MEMBER(wire_flow, since_ns),    MEMBER(wire_flow, cgroup_id),
+      MEMBER(wire_flow, process_start_ns), MEMBER(wire_flow, local_addr),
+      MEMBER(wire_flow, remote_addr), MEMBER(wire_flow, local_port),
+      MEMBER(wire_flow, remote_port), MEMBER(wire_flow, family),
+      MEMBER(wire_flow, protocol),    MEMBER(wire_flow, state),
+      MEMBER(wire_flow, old_state),   MEMBER(wire_flow, direction),
+      MEMBER(wire_flow, owner),       MEMBER(wire_flow, pad0),
+      MEMBER(wire_flow, pid),         MEMBER(wire_flow, opener_pid),
+      MEMBER(wire_flow, uid),         MEMBER(wire_flow, value),
+      MEMBER(wire_flow, extra),       MEMBER(wire_flow, comm)};
+  EXPECT_EQ(offsets_in_object("wire_flow", size), host);
+  EXPECT_EQ(size, sizeof(wire_flow));
+}
+
+TEST(WireAbi, FlowTotals) {
+  unsigned size = 0;
+  const std::map<std::string, unsigned> host = {
+      MEMBER(wire_flow_totals, flow),        MEMBER(wire_flow_totals, tx_bytes),
+      MEMBER(wire_flow_totals, rx_bytes),    MEMBER(wire_flow_totals, tx_segments),
+      MEMBER(wire_flow_totals, rx_segments), MEMBER(wire_flow_totals, retransmits),
+      MEMBER(wire_flow_totals, srtt_us),     MEMBER(wire_flow_totals, min_rtt_us),
+      MEMBER(wire_flow_totals, pad0)};
+  EXPECT_EQ(offsets_in_object("wire_flow_totals", size), host);
+  EXPECT_EQ(size, sizeof(wire_flow_totals));
+}
+
+TEST(WireAbi, Control) {
+  unsigned size = 0;
+  const std::map<std::string, unsigned> host = {
+      MEMBER(wire_control, lost_ring), MEMBER(wire_control, lost_storage),
+      MEMBER(wire_control, reader_waiting), MEMBER(wire_control, foreign_netns)};
+  EXPECT_EQ(offsets_in_object("wire_control", size), host);
+  EXPECT_EQ(size, sizeof(wire_control));
+}
+
+TEST(WireAbi, Config) {
+  unsigned size = 0;
+  const std::map<std::string, unsigned> host = {
+      MEMBER(wire_config, observe),           MEMBER(wire_config, home_netns),
+      MEMBER(wire_config, pid_count),         MEMBER(wire_config, pids),
+      MEMBER(wire_config, any_port_count),    MEMBER(wire_config, local_port_count),
+      MEMBER(wire_config, remote_port_count), MEMBER(wire_config, any_ports),
+      MEMBER(wire_config, local_ports),       MEMBER(wire_config, remote_ports),
+      MEMBER(wire_config, comm)};
+  EXPECT_EQ(offsets_in_object("wire_config", size), host);
+  EXPECT_EQ(size, sizeof(wire_config));
+}
+
+}  // namespace
