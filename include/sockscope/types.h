@@ -96,6 +96,8 @@ struct Flow {
   Direction direction = Direction::kUnknown;
   TcpState state = TcpState::kNone;
   bool closed = false;
+  // False: the kernel keeps no counters for it (TIME_WAIT, half-open), and it was not seen before.
+  bool has_counters = true;
   Endpoint local;
   Endpoint remote;  // unspecified address: not connected
   Owner owner;

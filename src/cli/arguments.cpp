@@ -160,6 +160,9 @@ void set_up_top(CLI::App& app, Arguments& arguments) {
   app.add_flag_callback("--once", [&arguments] { arguments.count = 1; },
                         "one table after one interval")
       ->group("When to stop");
+  app.add_flag("--idle", arguments.idle,
+               "also idle processes, listening sockets and closed connections")
+      ->group("Which connections");
   app.add_flag_callback("--plain", [] {}, "tables one after the other (what top does)")
       ->group("Output");
 }

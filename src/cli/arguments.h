@@ -36,6 +36,7 @@ struct Arguments {
   bool fails_only = false;
   bool strict = false;
   bool quiet = false;
+  bool idle = false;  // top: also what neither is open nor moved bytes
 };
 
 // Either what to do, or the exit code of a program that is done: help was printed, or an error.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/timestamp.h"
 #include "cli/commands.h"
 #include "cli/session.h"
@@ -21,6 +23,25 @@ void apply_filter(Snapshot& snapshot, const FlowFilter& filter) {
   });
 }
 
+bool moves(const std::optional<double>& rx, const std::optional<double>& tx) {
+  return rx.value_or(0) + tx.value_or(0) > 0;
+}
+bool is_idle(const Flow& flow) {
+  return (flow.closed || flow.direction == Direction::kListen) &&
+         !moves(flow.rx_rate, flow.tx_rate);
+}
+bool is_idle(const Process& process) {
+  return process.open_flows == 0 && !moves(process.rx_rate, process.tx_rate);
+}
+
+// "184.2 Mb/s"
+std::string rate_with_unit(double bytes_per_second, Units units) {
+  const std::string number = format_rate(bytes_per_second, units);
+  const std::size_t digits = std::min(number.find_first_not_of("0123456789."), number.size());
+  return number.substr(0, digits) + ' ' + number.substr(digits) +
+         (units == Units::kBits || units == Units::kIbits ? "b/s" : "B/s");
+}
+
 std::string head_line(const Snapshot& snapshot, const HostId& host, Units units) {
   double rx = 0;
   double tx = 0;
@@ -30,13 +51,12 @@ std::string head_line(const Snapshot& snapshot, const HostId& host, Units units)
     tx += process.tx_rate.value_or(0);
     open += process.open_flows;
   }
-  const char* unit = units == Units::kBits || units == Units::kIbits ? "b/s" : "B/s";
   std::size_t refused = 0;
   for (const Door& door : snapshot.doors) refused += door.refused.empty() ? 0 : 1;
   std::string line = fmt::format(
-      "sockscope  {}  {}  {:.1f} s   ↓ {}{}  ↑ {}{}  {} conns  lost {}", clean_text(host.name),
+      "sockscope  {}  {}  {:.1f} s   ↓ {}  ↑ {}  {} conns  lost {}", clean_text(host.name),
       time_of_day(snapshot.wall_ns).substr(0, 8), snapshot.interval_s.value_or(0),
-      format_rate(rx, units), unit, format_rate(tx, units), unit, open, snapshot.lost.total());
+      rate_with_unit(rx, units), rate_with_unit(tx, units), open, snapshot.lost.total());
   if (refused != 0) line += fmt::format("  {} doors refused (see doors in --json)", refused);
   return line;
 }
@@ -48,9 +68,10 @@ class TopTables {
 
   void print(const Session& session, const Snapshot& snapshot, Output& output) const {
     output.line(head_line(snapshot, session.host, session.arguments.units));
-    print_table<Process>(snapshot.processes, processes_, snapshot, output);
+    const bool idle = session.arguments.idle;
+    print_table<Process>(snapshot.processes, processes_, snapshot, idle, output);
     output.line("");
-    print_table<Flow>(snapshot.flows, flows_, snapshot, output);
+    print_table<Flow>(snapshot.flows, flows_, snapshot, idle, output);
     output.line("");
   }
 
@@ -68,14 +89,21 @@ class TopTables {
  private:
   template <class Row>
   static void print_table(const std::vector<Row>& all, const TableChoice<Row>& choice,
-                          const Snapshot& snapshot, Output& output) {
+                          const Snapshot& snapshot, bool idle, Output& output) {
     CellOptions cells = choice.cells;
     cells.now_ns = snapshot.mono_ns;
-    const auto rows = arrange<Row>(all, choice.order, cells);
+    std::vector<Row> shown;
+    for (const Row& row : all)
+      if (idle || !is_idle(row)) shown.push_back(row);
+    const auto rows = arrange<Row>(shown, choice.order, cells);
     for (const std::string& line : render_table<Row>(rows, choice.columns, cells, output.width()))
       output.line(line);
-    if (rows.size() < all.size())
-      output.line(fmt::format("  {} of {}; --top 0 shows all", rows.size(), all.size()));
+    std::string left_out;
+    if (rows.size() < shown.size())
+      left_out += fmt::format("  {} of {} (--top 0: all)", rows.size(), shown.size());
+    if (shown.size() < all.size())
+      left_out += fmt::format("  {} idle hidden (--idle: all)", all.size() - shown.size());
+    if (!left_out.empty()) output.line(left_out);
   }
 
   TableChoice<Process> processes_;
@@ -86,12 +114,12 @@ class TopTables {
 
 int run_top(const Arguments& arguments) {
   // --columns and --sort are about processes; connections follow where they have such a column.
-  auto processes = choose_table<Process>(arguments, kTopProcessColumns, "rx_rate");
+  auto processes = choose_table<Process>(arguments, kTopProcessColumns, "rate");
   if (!processes) return kExitUsage;
   Arguments of_flows = arguments;
   of_flows.columns.clear();
   if (!find_column<Flow>(arguments.sort)) of_flows.sort.clear();
-  auto flows = choose_table<Flow>(of_flows, kTopFlowColumns, "rx_rate");
+  auto flows = choose_table<Flow>(of_flows, kTopFlowColumns, "rate");
   if (!flows) return kExitUsage;
   const TopTables tables(*processes, *flows);
 

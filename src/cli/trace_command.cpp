@@ -196,7 +196,7 @@ void TraceCommand::print_start() {
 void TraceCommand::print_end() {
   const Loss& lost = session_.monitor.loss();
   if (is_json()) json_.end(wall_now_ns(), printed_, lost, session_.output.text());
-  if (is_json() || arguments_.quiet) return;
+  if (!session_.output.flush() || is_json() || arguments_.quiet) return;
   std::string summary;
   for (std::size_t kind = 0; kind < seen_.size(); ++kind)
     if (seen_[kind] != 0)
@@ -236,8 +236,8 @@ int TraceCommand::run() {
   }
   if ((arguments_.count == 0 || printed_ < arguments_.count) && !settle()) return kExitFailed;
   print_end();
-  if (!session_.output.flush()) return session_.output.exit_code();
-  return session_.exit_code();
+  return session_.output.exit_code() != kExitDone ? session_.output.exit_code()
+                                                  : session_.exit_code();
 }
 
 }  // namespace

@@ -46,6 +46,7 @@ bool decode_flow(const wire_flow& record, Flow& flow) noexcept {
   flow.state = record.state <= WIRE_TCP_STATE_LAST ? TcpState{record.state} : TcpState::kNone;
   if (flow.state == TcpState::kListen) flow.direction = Direction::kListen;
   flow.closed = false;
+  flow.has_counters = true;
   decode_addresses(record, flow);
 
   flow.owner.pid = record.pid;
@@ -152,6 +153,7 @@ std::size_t decode_socket(std::span<const std::byte> bytes, Flow& flow) noexcept
   if (record.flow.header.type != WIRE_SOCKET || record.flow.header.size != sizeof record) return 0;
   if (!decode_flow(record.flow, flow)) return 0;
   decode_counters(record, flow.counters);
+  flow.has_counters = flow.state != TcpState::kTimeWait && flow.state != TcpState::kNewSynRecv;
   return sizeof record;
 }
 

@@ -129,8 +129,15 @@ void write_identity(Writer& writer, const Flow& flow) {
 }
 
 template <class Writer>
-void write_counters(Writer& writer, const Counters& counters) {
+void write_counters(Writer& writer, const Flow& flow) {
   Fields fields(writer);
+  const Counters& counters = flow.counters;
+  if (!flow.has_counters) {
+    for (const char* key : {"tx_bytes", "rx_bytes", "tx_segments", "rx_segments", "retransmits",
+                            "srtt_us", "min_rtt_us"})
+      fields.null(key);
+    return;
+  }
   fields.number("tx_bytes", counters.tx_bytes);
   fields.number("rx_bytes", counters.rx_bytes);
   fields.number("tx_segments", counters.tx_segments);
@@ -145,7 +152,7 @@ void write_flow_row(Writer& writer, const Flow& flow, const Snapshot& snapshot, 
   Fields fields(writer);
   writer.StartObject();
   write_identity(writer, flow);
-  write_counters(writer, flow.counters);
+  write_counters(writer, flow);
   fields.optional("tx_rate", flow.tx_rate);
   fields.optional("rx_rate", flow.rx_rate);
   if (flow.opened_ns == 0) {
@@ -253,7 +260,7 @@ void EventWriter::event(const Event& event, std::string& out) {
         fields.null("error");
       break;
     case EventKind::kClose:
-      write_counters(writer, event.flow.counters);
+      write_counters(writer, event.flow);
       fields.optional("duration_us", event.duration_us);
       break;
     case EventKind::kRetransmit:

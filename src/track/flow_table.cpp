@@ -89,6 +89,7 @@ void FlowTable::count(Entry& entry, const Counters& counters) {
   sums.rx_bytes += counters.rx_bytes - entry.counters.rx_bytes;
   sums.retransmits += counters.retransmits - entry.counters.retransmits;
   entry.counters = counters;
+  entry.has_counters = true;
 }
 
 // The same socket again, after a disconnect: a new flow, while the old one stays in the sums.
@@ -194,6 +195,7 @@ void FlowTable::sync(const Flow& socket) {
     slot = add(socket, pass_began_ns_);
     Entry& entry = at(slot);
     count(entry, socket.counters);
+    entry.has_counters = socket.has_counters;
     // Bytes from before this interval are not part of its rate.
     if (entry.opened_ns == 0 || entry.opened_ns < interval_began_ns_) {
       entry.interval_tx = entry.counters.tx_bytes;
@@ -222,7 +224,7 @@ void FlowTable::sync(const Flow& socket) {
   if (socket.direction != Direction::kUnknown) entry.direction = socket.direction;
   if (socket.opened_ns != 0) entry.opened_ns = socket.opened_ns;
   set_owner(entry, socket, pass_began_ns_);
-  count(entry, socket.counters);
+  if (socket.has_counters) count(entry, socket.counters);
 }
 
 void FlowTable::end_sync() {
@@ -252,6 +254,7 @@ void FlowTable::fill(const Entry& entry, Flow& flow) const {
   flow.owner.kind = entry.owner;
   flow.owner.comm = process.comm;
   flow.counters = entry.counters;
+  flow.has_counters = entry.has_counters;
   flow.opened_ns = entry.opened_ns;
   flow.closed_ns = entry.closed_ns;
 }

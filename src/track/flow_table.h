@@ -77,6 +77,7 @@ class FlowTable {
     bool closed = false;
     bool in_use = false;
     bool has_uid = false;
+    bool has_counters = true;
   };
 
   // The kernel keeps a closed connection in TIME_WAIT for a while: so do we.

@@ -40,8 +40,15 @@ CellValue connected(const Flow& f, CellValue value) {
   return f.remote.addr.is_unspecified() ? CellValue() : value;
 }
 
-CellValue tcp_only(const Flow& f, CellValue value) {
-  return f.protocol == Protocol::kTcp ? value : CellValue();
+CellValue counted(const Flow& f, std::uint64_t value) {
+  return f.has_counters ? CellValue(value) : CellValue();
+}
+
+// Of a Flow or a Process.
+template <class Row>
+CellValue both_rates(const Row& row) {
+  if (!row.rx_rate || !row.tx_rate) return {};
+  return *row.rx_rate + *row.tx_rate;
 }
 
 CellValue state(const Flow& f, const Options& o) {
@@ -68,13 +75,15 @@ bool often_retransmits(const Process& p) {
 
 using K = ValueKind;
 
-const std::array<Column<Flow>, 25> kFlowColumns{{
+constexpr std::string_view kNobody = "[unattributed]";
+
+const std::array<Column<Flow>, 26> kFlowColumns{{
     {"pid", "PID", 7, K::kId, "process that uses the socket",
      [](const Flow& f, const Options&) { return known(f.owner.pid); }},
     {"opener_pid", "OPENER", 7, K::kId, "process that connected, accepted or created it",
      [](const Flow& f, const Options&) { return known(f.owner.opener_pid); }},
     {"comm", "COMMAND", 10, K::kText, "name of the process",
-     [](const Flow& f, const Options&) { return known(f.owner.name()); }},
+     [](const Flow& f, const Options&) { return known(f.owner.name()); }, nullptr, kNobody},
     {"uid", "USER", 8, K::kUser, "user the process runs as (CSV: number)",
      [](const Flow& f, const Options&) { return user(f.owner.uid); }},
     {"proto", "PROT", 4, K::kText, "tcp, tcp6, udp or udp6",
@@ -95,17 +104,19 @@ const std::array<Column<Flow>, 25> kFlowColumns{{
      [](const Flow& f, const Options&) { return known(f.rx_rate); }},
     {"tx_rate", "TX/s", 7, K::kRate, "sent per second (CSV: bytes)",
      [](const Flow& f, const Options&) { return known(f.tx_rate); }},
+    {"rate", "RX+TX/s", 7, K::kRate, "both per second (CSV: bytes)",
+     [](const Flow& f, const Options&) { return both_rates(f); }},
     {"rx_bytes", "RX", 8, K::kBytes, "bytes received",
-     [](const Flow& f, const Options&) -> CellValue { return f.counters.rx_bytes; }},
+     [](const Flow& f, const Options&) { return counted(f, f.counters.rx_bytes); }},
     {"tx_bytes", "TX", 8, K::kBytes, "bytes sent",
-     [](const Flow& f, const Options&) -> CellValue { return f.counters.tx_bytes; }},
+     [](const Flow& f, const Options&) { return counted(f, f.counters.tx_bytes); }},
     {"rx_segments", "RXSEG", 7, K::kCount, "segments or datagrams received",
-     [](const Flow& f, const Options&) -> CellValue { return f.counters.rx_segments; }},
+     [](const Flow& f, const Options&) { return counted(f, f.counters.rx_segments); }},
     {"tx_segments", "TXSEG", 7, K::kCount, "segments or datagrams sent",
-     [](const Flow& f, const Options&) -> CellValue { return f.counters.tx_segments; }},
+     [](const Flow& f, const Options&) { return counted(f, f.counters.tx_segments); }},
     {"retransmits", "RETR", 4, K::kCount, "segments sent again, ! above 1 %",
      [](const Flow& f, const Options&) {
-       return tcp_only(f, std::uint64_t{f.counters.retransmits});
+       return f.protocol == Protocol::kTcp ? counted(f, f.counters.retransmits) : CellValue();
      },
      many_retransmits},
     {"rtt", "RTTms", 6, K::kRtt, "smoothed round trip time in ms (CSV: us)",
@@ -126,11 +137,11 @@ const std::array<Column<Flow>, 25> kFlowColumns{{
      [](const Flow& f, const Options& o) { return age(f, o); }},
 }};
 
-const std::array<Column<Process>, 14> kProcessColumns{{
+const std::array<Column<Process>, 15> kProcessColumns{{
     {"pid", "PID", 7, K::kId, "process",
      [](const Process& p, const Options&) { return known(p.pid); }},
     {"comm", "COMMAND", 15, K::kText, "name of the process",
-     [](const Process& p, const Options&) { return known(p.name()); }},
+     [](const Process& p, const Options&) { return known(p.name()); }, nullptr, kNobody},
     {"uid", "USER", 8, K::kUser, "user the process runs as (CSV: number)",
      [](const Process& p, const Options&) { return user(p.uid); }},
     {"conns", "CONNS", 5, K::kCount, "open connections",
@@ -143,6 +154,8 @@ const std::array<Column<Process>, 14> kProcessColumns{{
      [](const Process& p, const Options&) { return known(p.rx_rate); }},
     {"tx_rate", "TX/s", 8, K::kRate, "sent per second (CSV: bytes)",
      [](const Process& p, const Options&) { return known(p.tx_rate); }},
+    {"rate", "RX+TX/s", 8, K::kRate, "both per second (CSV: bytes)",
+     [](const Process& p, const Options&) { return both_rates(p); }},
     {"rx_bytes", "RX", 8, K::kBytes, "bytes received",
      [](const Process& p, const Options&) -> CellValue { return p.rx_bytes; }},
     {"tx_bytes", "TX", 8, K::kBytes, "bytes sent",
@@ -248,7 +261,7 @@ std::string cell_text(const Column<Row>& column, const Row& row, const CellOptio
                       std::size_t width) {
   const CellValue value = column.value(row, options);
   if (column.kind == K::kEndpoint) return endpoint_text(value, width);
-  if (std::holds_alternative<std::monostate>(value)) return "—";
+  if (std::holds_alternative<std::monostate>(value)) return shorten_right(column.unknown, width);
   if (const auto* text = std::get_if<std::string>(&value)) {
     return shorten_right(clean_text(*text), width);
   }

@@ -52,6 +52,7 @@ struct Column {
   std::string_view help;
   CellValue (*value)(const Row&, const CellOptions&);
   bool (*alarming)(const Row&) = nullptr;  // the cell deserves a look: "!" is appended
+  std::string_view unknown = "—";          // what people read when there is no value
 
   bool is_text() const noexcept {
     return kind == ValueKind::kText || kind == ValueKind::kEndpoint || kind == ValueKind::kUser;
