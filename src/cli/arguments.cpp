@@ -31,6 +31,21 @@ CLI::Option* add_parsed(CLI::App& app, const std::string& names, T& target, cons
       help);
 }
 
+// A flag that sets target to value, and cannot stand beside the flag `other` that sets it too.
+template <class T>
+void add_choice(CLI::App& app, const std::string& name, T& target, T value, const std::string& help,
+                const std::string& other) {
+  app.add_flag_callback(
+         name,
+         [&target, value, name, other] {
+           if (target != T{} && target != value)
+             throw CLI::ValidationError(name, "excludes " + other);
+           target = value;
+         },
+         help)
+      ->group("Which connections");
+}
+
 void add_selection(CLI::App& app, Arguments& arguments) {
   Filter& filter = arguments.options.filter;
   const std::string group = "Which connections";
@@ -56,16 +71,10 @@ void add_selection(CLI::App& app, Arguments& arguments) {
   add_parsed(app, "-D,--dport", filter.remote_ports, "with one of these remote ports", parse_ports)
       ->type_name("LIST")
       ->group(group);
-  auto* v4 = app.add_flag_callback("-4", [&filter] { filter.family = 4; }, "IPv4 only");
-  auto* v6 = app.add_flag_callback("-6", [&filter] { filter.family = 6; }, "IPv6 only");
-  v4->excludes(v6)->group(group);
-  v6->group(group);
-  auto* tcp =
-      app.add_flag_callback("--tcp", [&filter] { filter.protocol = Protocol::kTcp; }, "TCP only");
-  auto* udp =
-      app.add_flag_callback("--udp", [&filter] { filter.protocol = Protocol::kUdp; }, "UDP only");
-  tcp->excludes(udp)->group(group);
-  udp->group(group);
+  add_choice(app, "-4", filter.family, std::uint8_t{4}, "IPv4 only", "-6");
+  add_choice(app, "-6", filter.family, std::uint8_t{6}, "IPv6 only", "-4");
+  add_choice(app, "--tcp", filter.protocol, std::optional(Protocol::kTcp), "TCP only", "--udp");
+  add_choice(app, "--udp", filter.protocol, std::optional(Protocol::kUdp), "UDP only", "--tcp");
   app.add_option("--filter", arguments.filter, "an expression, see 'sockscope help filter'")
       ->type_name("EXPR")
       ->group(group);
@@ -125,7 +134,7 @@ void add_order(CLI::App& app, Arguments& arguments) {
       ->type_name("COLUMN")
       ->group(group);
   app.add_flag("--rsort", arguments.reverse, "the other way round")->group(group);
-  app.add_option("--top", arguments.top, "so many rows of each table; 0: all")
+  add_parsed(app, "--top", arguments.top, "so many rows of each table; 0: all", parse_count)
       ->type_name("N")
       ->group(group);
 }
@@ -136,7 +145,7 @@ void add_time_limits(CLI::App& app, Arguments& arguments, const std::string& cou
              [](const std::string& text) { return parse_seconds(text, 0, 1e9); })
       ->type_name("SECS")
       ->group(group);
-  app.add_option("--count", arguments.count, "stop after so many " + counted)
+  add_parsed(app, "--count", arguments.count, "stop after so many " + counted, parse_count)
       ->type_name("N")
       ->group(group);
 }
@@ -193,16 +202,19 @@ void set_up_trace(CLI::App& app, Arguments& arguments) {
            arguments.time = found->second;
          },
          "abs (time of day, default), rel (seconds since start), iso, ns (Unix)")
-      ->type_name("[=FORMAT]")
+      ->type_name("[FORMAT]")
       ->expected(0, 1)
       ->group("Output");
-  app.add_option_function<std::size_t>(
-         "--ring-kib",
-         [&options](const std::size_t& kib) { options.ring_bytes = kib << 10; },
-         "size of the kernel's event buffer, 4096 by default")
+  add_parsed(app, "--ring-kib", options.ring_bytes,
+             "size of the kernel's event buffer, 4096 by default",
+             [](const std::string& text) -> Parsed<std::size_t> {
+               const auto kib = parse_count(text);
+               if (!kib || *kib < 4 || *kib > (1u << 20))
+                 return tl::make_unexpected("'" + text + "' is not between 4 and 1048576");
+               return *kib << 10;
+             })
       ->type_name("KIB")
-      ->check(CLI::Range(std::size_t{4}, std::size_t{1} << 20))
-      ->group("When to stop");
+      ->group("Which events");
   add_time_limits(app, arguments, "events");
 }
 
@@ -253,7 +265,8 @@ ParseOutcome parse_arguments(int argc, char** argv) {
   }
   if (first == "-h" || first == "--help") return print_help("");
   if (first == "help") {
-    const std::string name = words.size() > 1 ? words[1] : "";
+    std::string name = words.size() > 1 ? words[1] : "";
+    if (name == "help") name.clear();
     if (name != "top" && name != "snapshot" && name != "trace") return print_help(name);
     words = {name, "--help"};
   } else if (first.starts_with('-')) {

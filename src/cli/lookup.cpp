@@ -88,6 +88,12 @@ Parsed<std::uint32_t> parse_netns(const std::string& text) {
   return static_cast<std::uint32_t>(status.st_ino);
 }
 
+Parsed<std::size_t> parse_count(std::string_view text) {
+  const auto number = parse_number<std::size_t>(text);
+  if (!number) return wrong("'" + std::string(text) + "' is no whole number from 0");
+  return *number;
+}
+
 Parsed<std::chrono::milliseconds> parse_seconds(const std::string& text, double least,
                                                 double most) {
   double seconds = 0;

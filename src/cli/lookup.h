@@ -24,6 +24,8 @@ Parsed<std::vector<PortRange>> parse_ports(std::string_view text);
 Parsed<std::uint32_t> parse_user(const std::string& text);
 // An inode number, a path (/run/netns/x) or pid:N.
 Parsed<std::uint32_t> parse_netns(const std::string& text);
+// A whole number, not negative.
+Parsed<std::size_t> parse_count(std::string_view text);
 // Seconds with fractions, within the limits.
 Parsed<std::chrono::milliseconds> parse_seconds(const std::string& text, double least, double most);
 

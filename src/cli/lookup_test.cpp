@@ -25,6 +25,13 @@ TEST(Lookup, Ports) {
     EXPECT_FALSE(parse_ports(bad)) << bad;
 }
 
+TEST(Lookup, Counts) {
+  EXPECT_EQ(*parse_count("0"), 0u);
+  EXPECT_EQ(*parse_count("12"), 12u);
+  for (const char* bad : {"", "-1", "+1", "1.5", "99999999999999999999"})
+    EXPECT_FALSE(parse_count(bad)) << bad;
+}
+
 TEST(Lookup, Seconds) {
   EXPECT_EQ(parse_seconds("0.25", 0.1, 10)->count(), 250);
   for (const char* bad : {"", "0", "11", "nan", "inf", "1s", "-1"})

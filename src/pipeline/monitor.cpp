@@ -136,7 +136,7 @@ void Monitor::Impl::note_loss(const Handler* handler) {
   gap.lost = {.ring_full = lost.ring_full - reported.ring_full,
               .storage_failed = lost.storage_failed - reported.storage_failed,
               .malformed = lost.malformed - reported.malformed};
-  settler.add(gap, gap.mono_ns, *handler);
+  settler.add(gap, *handler);
   reported = lost;
 }
 
@@ -154,7 +154,7 @@ std::size_t Monitor::Impl::drain(const Handler* handler) {
       return;
     }
     table.apply(event);
-    if (handler) settler.add(event, now, hand_over);
+    if (handler) settler.add(event, hand_over);
   });
   if (handler) settler.release(now, hand_over);
   return handed_over;

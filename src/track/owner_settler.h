@@ -12,14 +12,15 @@ namespace sockscope {
 
 // Holds an accept back for a moment while its owner is only inherited from the listener: the
 // process that took the connection shows itself when it first touches it. Keeps the order of all
-// events. Pure: time comes in as an argument.
+// events. Its clock is that of the events: a reader that comes late finds the accept and what
+// settles it together, and must not judge by its own.
 class OwnerSettler {
  public:
   explicit OwnerSettler(std::uint64_t patience_ns) : patience_ns_(patience_ns) {}
 
   // Calls hand_over(const Event&) for the event, now or in a later call.
   template <class HandOver>
-  void add(const Event& event, std::uint64_t now_ns, HandOver&& hand_over) {
+  void add(const Event& event, HandOver&& hand_over) {
     settle(event);
     const bool waits = patience_ns_ != 0 && event.kind == EventKind::kAccept &&
                        event.flow.owner.kind == OwnerKind::kInherited;
@@ -28,10 +29,11 @@ class OwnerSettler {
       return;
     }
     push(event, waits);
-    release(now_ns, hand_over);
+    release(event.mono_ns, hand_over);
   }
 
-  // Hands over what has waited long enough, and what stands behind it.
+  // Hands over what has waited long enough, and what stands behind it. now_ns: no event from before
+  // it is still to come.
   template <class HandOver>
   void release(std::uint64_t now_ns, HandOver&& hand_over) {
     while (!queue_.empty()) {

@@ -20,7 +20,7 @@ class OwnerSettlerTest : public testing::Test {
     event.flow.cookie = cookie;
     event.flow.owner.pid = pid;
     event.flow.owner.kind = owner;
-    settler.add(event, at, keep());
+    settler.add(event, keep());
   }
   std::function<void(const Event&)> keep() {
     return [this](const Event& event) { out.push_back(event); };
@@ -64,6 +64,12 @@ TEST_F(OwnerSettlerTest, PatienceEnds) {
   EXPECT_TRUE(settler.empty());
 }
 
+TEST_F(OwnerSettlerTest, AnEventOfLaterTimeEndsPatience) {
+  add(EventKind::kAccept, 1, 0, 10, OwnerKind::kInherited);
+  add(EventKind::kConnect, 2, 100, 20);
+  EXPECT_EQ(out.size(), 2u);
+}
+
 TEST_F(OwnerSettlerTest, OrderIsKept) {
   add(EventKind::kAccept, 1, 0, 10, OwnerKind::kInherited);
   add(EventKind::kConnect, 2, 1, 20);
@@ -83,7 +89,7 @@ TEST_F(OwnerSettlerTest, WithoutPatienceNothingWaits) {
   event.kind = EventKind::kAccept;
   event.flow.cookie = 1;
   event.flow.owner.kind = OwnerKind::kInherited;
-  hasty.add(event, 0, keep());
+  hasty.add(event, keep());
   EXPECT_EQ(out.size(), 1u);
 }
 
