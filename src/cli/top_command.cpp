@@ -11,8 +11,6 @@
 namespace sockscope {
 namespace {
 
-constexpr std::size_t kRowsOfEachTable = 20;
-
 // Only what the filter lets through, with the processes' sums of what it let through.
 void apply_filter(Snapshot& snapshot, const FlowFilter& filter) {
   std::erase_if(snapshot.flows, [&](const Flow& flow) { return !filter.matches(flow); });

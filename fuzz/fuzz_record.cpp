@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "decode/record.h"
+#include "snapshot/json.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace sockscope;
+  const std::span<const std::byte> bytes{reinterpret_cast<const std::byte*>(data), size};
+  Event event;
+  if (decode_event(bytes, event)) {
+    std::string line;
+    EventWriter(0).event(event, line);
+    if (line.find('\n') != line.size() - 1) __builtin_trap();
+  }
+  Flow flow;
+  if (decode_socket(bytes, flow) > size) __builtin_trap();
+  return 0;
+}
