@@ -66,9 +66,11 @@ int cgroup__sock_release(struct bpf_sock *ctx) {
   struct socket_state *state = bpf_sk_storage_get(&sockets, ctx, 0, 0);
   if (!state)
     return ALLOW;
-  bool changed = note_use(state, false);
+  __u32 owner_before = state->pid;
+  note_use(state, false);
   if (protocol == IPPROTO_TCP) {
-    if (changed && state->direction != WIRE_DIRECTION_LISTEN && state->since_ns) {
+    /* Unless somebody else closes it than used it, the close record tells all. */
+    if (state->pid != owner_before && state->direction != WIRE_DIRECTION_LISTEN && state->since_ns) {
       struct wire_flow *owner = reserve_owner(ctx, state, bpf_get_socket_cookie(ctx));
       if (owner) {
         read_address(owner, (const struct sock *)(void *)ctx);

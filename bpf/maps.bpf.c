@@ -6,5 +6,6 @@ struct events_map events SEC(".maps");
 struct control_map control SEC(".maps");
 const volatile struct wire_config config SEC(".rodata") = {};
 
-/* Never read: puts the layout of the records into the object's BTF, for tests/wire_abi. */
-const volatile struct wire_flow_totals *const record_layout SEC(".rodata") = NULL;
+/* Never read: put the layout of the records into the object's BTF, for tests/wire_abi. */
+const volatile struct wire_flow_totals *const totals_layout SEC(".rodata") = NULL;
+const volatile struct wire_counters *const counters_layout SEC(".rodata") = NULL;

@@ -150,8 +150,9 @@ static __always_inline int on_state(const struct sock *sk, int old_state, int ne
     /* A process closes or shuts down, unless the lock says that none is at work. */
     if (sk->sk_lock.owned) {
       state = find_state(sk);
-      if (state && note_use(state, false))
-        type = WIRE_OWNER;
+      __u32 owner_before = state ? state->pid : 0;
+      if (state && note_use(state, false) && state->pid != owner_before)
+        type = WIRE_OWNER; /* else the close record tells it */
     }
   }
   if (type)

@@ -16,6 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (line.find('\n') != line.size() - 1) __builtin_trap();
   }
   Flow flow;
-  if (decode_socket(bytes, flow) > size) __builtin_trap();
+  bool is_short = false;
+  if (decode_socket(bytes, flow, is_short) > size) __builtin_trap();
   return 0;
 }

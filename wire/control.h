@@ -41,8 +41,10 @@ struct wire_control {
   uint64_t lost_storage;   /* sockets whose storage could not be created */
   uint32_t reader_waiting; /* set by the reader before it sleeps; the first record clears it and wakes */
   uint32_t foreign_netns;  /* 1: some socket was seen outside home_netns */
+  uint32_t short_pass; /* 1: iter/tcp writes wire_counters for established connections */
+  uint32_t pad0;
 };
-WIRE_ASSERT(sizeof(struct wire_control) == 144);
+WIRE_ASSERT(sizeof(struct wire_control) == 152);
 WIRE_ASSERT(__builtin_offsetof(struct wire_control, foreign_netns) == 140);
 
 #endif

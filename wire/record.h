@@ -29,7 +29,8 @@
 #define WIRE_STATE 10u         /* wire_flow: TCP state change old_state -> state */
 #define WIRE_DATA 11u          /* wire_flow: value = bytes, extra = WIRE_SENT or WIRE_RECEIVED */
 #define WIRE_SOCKET 12u        /* wire_flow_totals: one socket of a snapshot pass (iterators only) */
-#define WIRE_TYPE_END 13u      /* first number not in use */
+#define WIRE_COUNTERS 13u      /* wire_counters: the same in short, of a connection known by events */
+#define WIRE_TYPE_END 14u      /* first number not in use */
 
 #define WIRE_RECEIVED 0u
 #define WIRE_SENT 1u
@@ -98,5 +99,22 @@ struct wire_flow_totals {
 };
 WIRE_ASSERT(sizeof(struct wire_flow_totals) == 176);
 WIRE_ASSERT(__builtin_offsetof(struct wire_flow_totals, min_rtt_us) == 168);
+
+/* An established TCP connection in a short pass: what events have told of it is left out. */
+struct wire_counters {
+  struct wire_header header;
+  uint64_t cookie;
+  uint64_t tx_bytes;
+  uint64_t rx_bytes;
+  uint32_t tx_segments;
+  uint32_t rx_segments;
+  uint32_t retransmits;
+  uint32_t srtt_us;
+  uint32_t min_rtt_us;
+  uint8_t state;
+  uint8_t pad0[3];
+};
+WIRE_ASSERT(sizeof(struct wire_counters) == 64);
+WIRE_ASSERT(__builtin_offsetof(struct wire_counters, state) == 60);
 
 #endif

@@ -91,20 +91,26 @@ static __always_inline __u32 netns_of(const struct sock_common *common,
   return read_netns(common);
 }
 
-/* TCP's own counters. A received FIN is in bytes_received and is taken out. */
+/* TCP's own counters, of wire_flow_totals and of wire_counters. A received FIN is in bytes_received
+ * and is taken out. */
+#define FILL_TCP_COUNTERS(record, tcp)                                                       \
+  do {                                                                                       \
+    const struct sock *sk_ = &(tcp)->inet_conn.icsk_inet.sk;                                 \
+    __u64 fin_ = (sk_->__sk_common.skc_flags >> SOCK_DONE_BIT) & 1;                          \
+    __u64 received_ = (tcp)->bytes_received;                                                 \
+    __u32 min_rtt_ = (tcp)->rtt_min.s[0].v;                                                  \
+    (record)->tx_bytes = (tcp)->bytes_sent - (tcp)->bytes_retrans;                           \
+    (record)->rx_bytes = received_ - (received_ ? fin_ : 0);                                 \
+    (record)->tx_segments = (tcp)->segs_out;                                                 \
+    (record)->rx_segments = (tcp)->segs_in;                                                  \
+    (record)->retransmits = (tcp)->total_retrans;                                            \
+    (record)->srtt_us = (tcp)->srtt_us >> 3;                                                 \
+    (record)->min_rtt_us = min_rtt_ == 0xffffffffu ? 0 : min_rtt_;                           \
+  } while (0)
+
 static __always_inline void fill_tcp_totals(struct wire_flow_totals *record,
                                             const struct tcp_sock *tcp) {
-  const struct sock *sk = &tcp->inet_conn.icsk_inet.sk;
-  __u64 fin = (sk->__sk_common.skc_flags >> SOCK_DONE_BIT) & 1;
-  __u64 received = tcp->bytes_received;
-  __u32 min_rtt = tcp->rtt_min.s[0].v;
-  record->tx_bytes = tcp->bytes_sent - tcp->bytes_retrans;
-  record->rx_bytes = received - (received ? fin : 0);
-  record->tx_segments = tcp->segs_out;
-  record->rx_segments = tcp->segs_in;
-  record->retransmits = tcp->total_retrans;
-  record->srtt_us = tcp->srtt_us >> 3;
-  record->min_rtt_us = min_rtt == 0xffffffffu ? 0 : min_rtt;
+  FILL_TCP_COUNTERS(record, tcp);
   record->pad0 = 0;
 }
 

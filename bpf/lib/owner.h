@@ -37,14 +37,15 @@ static __always_inline void set_opener(struct socket_state *state) {
   state->owner = WIRE_OWNER_EXACT;
 }
 
-/* The running process uses this socket. Returns true when that changed who the owner is.
+/* The running process uses this socket. Returns true when that changed what is known of the owner.
  * accepting: it is inside accept(2) right now, so it is the opener too. */
 static __always_inline bool note_use(struct socket_state *state, bool accepting) {
   __u32 pid = current_pid();
   if (pid == state->pid) {
-    if (state->owner == WIRE_OWNER_INHERITED)
-      state->owner = WIRE_OWNER_EXACT;
-    return false;
+    if (state->owner != WIRE_OWNER_INHERITED)
+      return false;
+    state->owner = WIRE_OWNER_EXACT;
+    return true;
   }
   if (pid == 0)
     return false;

@@ -14,7 +14,17 @@ namespace sockscope {
 
 Output::Output() : is_terminal_(::isatty(1) != 0) {}
 
+bool Output::piece(std::string_view piece) {
+  constexpr std::size_t kMuch = 64 << 10;
+  text_ += piece;
+  return text_.size() < kMuch || flush();
+}
+
 bool Output::flush() {
+  if (is_broken_) {
+    text_.clear();
+    return false;
+  }
   std::string_view rest = text_;
   while (!rest.empty()) {
     const ssize_t count = ::write(1, rest.data(), rest.size());
@@ -30,6 +40,7 @@ bool Output::flush() {
         exit_code_ = kExitFailed;
       }
       text_.clear();
+      is_broken_ = true;
       return false;
     }
   }

@@ -7,14 +7,12 @@ namespace sockscope {
 namespace {
 
 // The rows that pass --filter, in the order of --sort, as many as --top.
-std::vector<Flow> arranged(const Snapshot& snapshot, const FlowFilter& filter,
+std::vector<Flow> arranged(std::vector<Flow> flows, const FlowFilter& filter,
                            const TableChoice<Flow>& choice) {
-  std::vector<Flow> wanted;
-  for (const Flow& flow : snapshot.flows)
-    if (filter.matches(flow)) wanted.push_back(flow);
+  std::erase_if(flows, [&filter](const Flow& flow) { return !filter.matches(flow); });
   std::vector<Flow> rows;
-  rows.reserve(wanted.size());
-  for (const Flow* flow : arrange<Flow>(wanted, choice.order, choice.cells)) rows.push_back(*flow);
+  rows.reserve(flows.size());
+  for (const Flow* flow : arrange<Flow>(flows, choice.order, choice.cells)) rows.push_back(*flow);
   return rows;
 }
 
@@ -30,18 +28,22 @@ int run_snapshot(const Arguments& arguments) {
   if (!snapshot) return report(snapshot.error());
 
   choice->cells.now_ns = snapshot->mono_ns;
-  snapshot->flows = arranged(*snapshot, session->filter, *choice);
+  snapshot->flows = arranged(std::move(snapshot->flows), session->filter, *choice);
   Output& output = session->output;
   if (arguments.format == OutputFormat::kJson || arguments.format == OutputFormat::kNdjson) {
     const bool pretty = output.is_terminal() && arguments.format == OutputFormat::kJson;
-    output.line(snapshot_json(*snapshot, session->host, pretty));
+    write_snapshot_json(*snapshot, session->host, pretty,
+                        [&output](std::string_view piece) { output.piece(piece); });
   } else {
     std::vector<const Flow*> rows;
     for (const Flow& flow : snapshot->flows) rows.push_back(&flow);
     const auto lines = arguments.format == OutputFormat::kCsv
                            ? render_csv<Flow>(rows, choice->columns, choice->cells)
                            : render_table<Flow>(rows, choice->columns, choice->cells, output.width());
-    for (const std::string& line : lines) output.line(line);
+    for (const std::string& line : lines) {
+      output.piece(line);
+      output.piece("\n");
+    }
   }
   if (!output.flush()) return output.exit_code();
   return session->exit_code();

@@ -64,7 +64,8 @@ class TopTables {
   TopTables(const TableChoice<Process>& processes, const TableChoice<Flow>& flows)
       : processes_(processes), flows_(flows) {}
 
-  void print(const Session& session, const Snapshot& snapshot, Output& output) const {
+  // Takes idle rows out of the snapshot, unless they are wanted.
+  void print(const Session& session, Snapshot& snapshot, Output& output) const {
     output.line(head_line(snapshot, session.host, session.arguments.units));
     const bool idle = session.arguments.idle;
     print_table<Process>(snapshot.processes, processes_, snapshot, idle, output);
@@ -86,21 +87,19 @@ class TopTables {
 
  private:
   template <class Row>
-  static void print_table(const std::vector<Row>& all, const TableChoice<Row>& choice,
+  static void print_table(std::vector<Row>& candidates, const TableChoice<Row>& choice,
                           const Snapshot& snapshot, bool idle, Output& output) {
     CellOptions cells = choice.cells;
     cells.now_ns = snapshot.mono_ns;
-    std::vector<Row> shown;
-    for (const Row& row : all)
-      if (idle || !is_idle(row)) shown.push_back(row);
-    const auto rows = arrange<Row>(shown, choice.order, cells);
+    const std::size_t hidden =
+        idle ? 0 : std::erase_if(candidates, [](const Row& row) { return is_idle(row); });
+    const auto rows = arrange<Row>(candidates, choice.order, cells);
     for (const std::string& line : render_table<Row>(rows, choice.columns, cells, output.width()))
       output.line(line);
     std::string left_out;
-    if (rows.size() < shown.size())
-      left_out += fmt::format("  {} of {} (--top 0: all)", rows.size(), shown.size());
-    if (shown.size() < all.size())
-      left_out += fmt::format("  {} idle hidden (--idle: all)", all.size() - shown.size());
+    if (rows.size() < candidates.size())
+      left_out += fmt::format("  {} of {} (--top 0: all)", rows.size(), candidates.size());
+    if (hidden != 0) left_out += fmt::format("  {} idle hidden (--idle: all)", hidden);
     if (!left_out.empty()) output.line(left_out);
   }
 
@@ -150,7 +149,9 @@ int run_top(const Arguments& arguments) {
         break;
       case OutputFormat::kJson:
       case OutputFormat::kNdjson:
-        session->output.line(snapshot_json(*snapshot, session->host, false));
+        write_snapshot_json(*snapshot, session->host, false, [&session](std::string_view piece) {
+          session->output.piece(piece);
+        });
         break;
     }
     if (!session->output.flush()) return session->output.exit_code();

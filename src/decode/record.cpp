@@ -11,6 +11,10 @@ namespace {
 constexpr std::uint8_t kAfInet6 = 10;
 constexpr std::array<std::uint8_t, 12> kMappedPrefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
+TcpState decode_state(std::uint8_t number) noexcept {
+  return number <= WIRE_TCP_STATE_LAST ? TcpState{number} : TcpState::kNone;
+}
+
 bool is_mapped(const std::uint8_t* bytes) noexcept {
   return std::memcmp(bytes, kMappedPrefix.data(), kMappedPrefix.size()) == 0;
 }
@@ -43,7 +47,7 @@ bool decode_flow(const wire_flow& record, Flow& flow) noexcept {
   flow.protocol = Protocol{record.protocol};
   flow.direction = record.direction <= WIRE_DIRECTION_LISTEN ? Direction{record.direction}
                                                              : Direction::kUnknown;
-  flow.state = record.state <= WIRE_TCP_STATE_LAST ? TcpState{record.state} : TcpState::kNone;
+  flow.state = decode_state(record.state);
   if (flow.state == TcpState::kListen) flow.direction = Direction::kListen;
   flow.closed = false;
   flow.has_counters = true;
@@ -134,9 +138,7 @@ bool decode_event(std::span<const std::byte> bytes, Event& event) noexcept {
   event.duration_us.reset();
   event.bytes = 0;
   if (!decode_flow(record.flow, event.flow)) return false;
-  event.old_state = record.flow.old_state <= WIRE_TCP_STATE_LAST
-                        ? TcpState{record.flow.old_state}
-                        : TcpState::kNone;
+  event.old_state = decode_state(record.flow.old_state);
   if (has_totals) {
     std::memcpy(&record, bytes.data(), sizeof record);
     decode_counters(record, event.flow.counters);
@@ -146,11 +148,30 @@ bool decode_event(std::span<const std::byte> bytes, Event& event) noexcept {
   return decode_kind(record.flow, event);
 }
 
-std::size_t decode_socket(std::span<const std::byte> bytes, Flow& flow) noexcept {
+std::size_t decode_socket(std::span<const std::byte> bytes, Flow& flow, bool& is_short) noexcept {
+  wire_header header;
+  if (bytes.size() < sizeof header) return 0;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  is_short = header.type == WIRE_COUNTERS;
+  if (is_short) {
+    wire_counters record;
+    if (header.size != sizeof record || bytes.size() < sizeof record) return 0;
+    std::memcpy(&record, bytes.data(), sizeof record);
+    flow.cookie = record.cookie;
+    flow.state = decode_state(record.state);
+    flow.counters = {.tx_bytes = record.tx_bytes,
+                     .rx_bytes = record.rx_bytes,
+                     .tx_segments = record.tx_segments,
+                     .rx_segments = record.rx_segments,
+                     .retransmits = record.retransmits,
+                     .srtt_us = record.srtt_us,
+                     .min_rtt_us = record.min_rtt_us};
+    return sizeof record;
+  }
   wire_flow_totals record;
-  if (bytes.size() < sizeof record) return 0;
+  if (header.type != WIRE_SOCKET || header.size != sizeof record || bytes.size() < sizeof record)
+    return 0;
   std::memcpy(&record, bytes.data(), sizeof record);
-  if (record.flow.header.type != WIRE_SOCKET || record.flow.header.size != sizeof record) return 0;
   if (!decode_flow(record.flow, flow)) return 0;
   decode_counters(record, flow.counters);
   flow.has_counters = flow.state != TcpState::kTimeWait && flow.state != TcpState::kNewSynRecv;

@@ -15,7 +15,8 @@ namespace sockscope {
 bool decode_event(std::span<const std::byte> bytes, Event& event) noexcept;
 
 // One record of a snapshot pass; bytes may hold more after it. Returns its size, 0 when the bytes
-// hold no complete record.
-std::size_t decode_socket(std::span<const std::byte> bytes, Flow& flow) noexcept;
+// hold no complete record. Of a short record only cookie, state and counters are filled, and
+// is_short is true.
+std::size_t decode_socket(std::span<const std::byte> bytes, Flow& flow, bool& is_short) noexcept;
 
 }  // namespace sockscope

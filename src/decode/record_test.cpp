@@ -164,9 +164,12 @@ TEST(DecodeSocket, ReadsOneRecordOfMany) {
   const wire_flow_totals two[2] = {sample(WIRE_SOCKET), sample(WIRE_SOCKET)};
   const std::span<const std::byte> bytes{reinterpret_cast<const std::byte*>(two), sizeof two};
   Flow flow;
-  EXPECT_EQ(decode_socket(bytes, flow), sizeof two[0]);
+  bool is_short = true;
+  EXPECT_EQ(decode_socket(bytes, flow, is_short), sizeof two[0]);
+  EXPECT_FALSE(is_short);
   EXPECT_EQ(flow.counters.rx_bytes, 947u);
-  EXPECT_EQ(decode_socket(bytes.first(sizeof two[0] - 1), flow), 0u);
+  for (std::size_t size = 0; size < sizeof two[0]; ++size)
+    EXPECT_EQ(decode_socket(bytes.first(size), flow, is_short), 0u) << size;
 }
 
 TEST(DecodeSocket, ListeningSocketHasThatDirectionWithoutAnOwner) {
@@ -174,8 +177,39 @@ TEST(DecodeSocket, ListeningSocketHasThatDirectionWithoutAnOwner) {
   record.flow.state = 10;
   record.flow.direction = WIRE_DIRECTION_UNKNOWN;
   Flow flow;
-  ASSERT_NE(decode_socket(bytes_of(record), flow), 0u);
+  bool is_short = false;
+  ASSERT_NE(decode_socket(bytes_of(record), flow, is_short), 0u);
   EXPECT_EQ(flow.direction, Direction::kListen);
+}
+
+TEST(DecodeSocket, ShortRecordHasTheCounters) {
+  wire_counters record{};
+  record.header = {.type = WIRE_COUNTERS, .size = sizeof record, .netns = 0, .mono_ns = 0};
+  record.cookie = 5;
+  record.tx_bytes = 1;
+  record.rx_bytes = 2;
+  record.tx_segments = 3;
+  record.rx_segments = 4;
+  record.retransmits = 5;
+  record.srtt_us = 6;
+  record.min_rtt_us = 7;
+  record.state = 8;
+  const std::span<const std::byte> bytes{reinterpret_cast<const std::byte*>(&record),
+                                         sizeof record};
+  Flow flow;
+  bool is_short = false;
+  EXPECT_EQ(decode_socket(bytes, flow, is_short), sizeof record);
+  EXPECT_TRUE(is_short);
+  EXPECT_EQ(flow.cookie, 5u);
+  EXPECT_EQ(flow.state, TcpState::kCloseWait);
+  EXPECT_EQ(flow.counters.tx_bytes, 1u);
+  EXPECT_EQ(flow.counters.rx_bytes, 2u);
+  EXPECT_EQ(flow.counters.tx_segments, 3u);
+  EXPECT_EQ(flow.counters.rx_segments, 4u);
+  EXPECT_EQ(flow.counters.retransmits, 5u);
+  EXPECT_EQ(flow.counters.srtt_us, 6u);
+  EXPECT_EQ(flow.counters.min_rtt_us, 7u);
+  EXPECT_EQ(decode_socket(bytes.first(sizeof record - 1), flow, is_short), 0u);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include <sockscope/types.h>
@@ -84,8 +85,16 @@ std::string_view to_string(EventKind kind) noexcept {
 
 std::string to_string(const Address& address) {
   char text[INET6_ADDRSTRLEN] = "";
-  ::inet_ntop(address.family == 6 ? AF_INET6 : AF_INET, address.bytes.data(), text, sizeof text);
-  return text;
+  if (address.family == 6) {
+    ::inet_ntop(AF_INET6, address.bytes.data(), text, sizeof text);
+    return text;
+  }
+  char* end = text;  // inet_ntop takes a printf for this, once or twice per event
+  for (std::size_t i = 0; i < 4; ++i) {
+    if (i != 0) *end++ = '.';
+    end = std::to_chars(end, text + sizeof text, address.bytes[i]).ptr;
+  }
+  return {text, end};
 }
 
 std::string to_string(const Endpoint& endpoint) {

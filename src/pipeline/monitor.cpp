@@ -81,6 +81,7 @@ struct Monitor::Impl {
   void set_timer(std::uint64_t after_ns) const;
   std::size_t drain(const Handler* handler);
   void note_loss(const Handler* handler);
+  Result<void> read_sockets(bool is_short_pass);
   Result<void> sync(const Handler* handler);
   void rest_until_more();
 
@@ -97,6 +98,9 @@ struct Monitor::Impl {
   Cost cost;
   Event event;
   bool resync_wanted = false;
+  bool follows_owners = false;  // events tell when an owner changes
+  bool owners_known = false;    // by a whole pass, since when nothing was lost
+  std::vector<std::uint64_t> strangers;
   std::uint64_t resync_not_before_ns = 0;
   std::uint64_t expire_at_ns = 0;
 };
@@ -129,6 +133,7 @@ void Monitor::Impl::note_loss(const Handler* handler) {
   lost.storage_failed = __atomic_load_n(&control.lost_storage, __ATOMIC_RELAXED);
   if (lost == reported) return;
   resync_wanted = true;
+  owners_known = false;
   if (!handler) return;
   Event gap;
   gap.kind = EventKind::kGap;
@@ -160,19 +165,24 @@ std::size_t Monitor::Impl::drain(const Handler* handler) {
   return handed_over;
 }
 
-Result<void> Monitor::Impl::sync(const Handler* handler) {
-  const std::uint64_t began = mono_now_ns();
-  drain(handler);
-  table.begin_sync(mono_now_ns());
+// Reads the sockets' tables. A short pass reads only figures of connections that events announced;
+// those it shows although nobody announced them are collected in `strangers`.
+Result<void> Monitor::Impl::read_sockets(bool is_short_pass) {
+  __atomic_store_n(&programs.control().short_pass, is_short_pass ? 1 : 0, __ATOMIC_RELEASE);
+  strangers.clear();
   Flow flow;
   auto take_records = [&](std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
-      const std::size_t size = decode_socket(bytes, flow);
+      bool is_short = false;
+      const std::size_t size = decode_socket(bytes, flow, is_short);
       if (size == 0) {
         ++lost.malformed;
         return;
       }
-      table.sync(flow);
+      if (!is_short)
+        table.sync(flow);
+      else if (!table.sync_counters(flow))
+        strangers.push_back(flow.cookie);
       bytes = bytes.subspan(size);
     }
   };
@@ -180,12 +190,27 @@ Result<void> Monitor::Impl::sync(const Handler* handler) {
   if (done) done = programs.read(Programs::Pass::kUdp, take_records);
   if (done && programs.control().foreign_netns != 0)
     done = programs.read(Programs::Pass::kForeign, take_records);
-  if (!done) return done;
+  return done;
+}
+
+Result<void> Monitor::Impl::sync(const Handler* handler) {
+  const std::uint64_t began = mono_now_ns();
   drain(handler);
+  table.begin_sync(mono_now_ns());
+  if (auto done = read_sockets(owners_known); !done) return done;
+  drain(handler);
+  // A stranger established itself during the pass, and its event has come by now; or its event was
+  // never to be had.
+  if (!std::all_of(strangers.begin(), strangers.end(),
+                   [this](std::uint64_t cookie) { return table.contains(cookie); })) {
+    if (auto done = read_sockets(false); !done) return done;
+    drain(handler);
+  }
   table.end_sync();
   const std::uint64_t now = mono_now_ns();
   cost.snapshot_ns = now - began;
   resync_wanted = false;
+  owners_known = follows_owners;
   // Healing must not become a load of its own while the loss goes on.
   resync_not_before_ns = now + std::max(kSecond, 20 * cost.snapshot_ns);
   return {};
@@ -231,6 +256,7 @@ Result<Monitor> Monitor::open(const Options& options) {
 
   auto impl = std::make_unique<Impl>(options, std::move(*matcher), std::move(*programs),
                                      std::move(*ring));
+  impl->follows_owners = wanted.connections;
   if (auto done = impl->make_pollable(); !done) return tl::make_unexpected(std::move(done).error());
   // After attaching, so that no socket falls between; sockets the hooks already know keep what
   // they know.

@@ -13,12 +13,26 @@
 namespace sockscope {
 namespace {
 
-// Lets RapidJSON write straight into a std::string.
-struct StringSink {
+// RapidJSON's output, handed over whenever a piece is full.
+class Pieces {
+ public:
   using Ch = char;
-  std::string& text;
-  void Put(char c) { text.push_back(c); }
+  explicit Pieces(const WriteText& write) : write_(write) { piece_.resize(kSize); }
+  void Put(char c) {
+    if (used_ == kSize) hand_over();
+    piece_[used_++] = c;
+  }
   void Flush() {}
+  void hand_over() {
+    write_({piece_.data(), used_});
+    used_ = 0;
+  }
+
+ private:
+  static constexpr std::size_t kSize = 64 << 10;
+  const WriteText& write_;
+  std::string piece_;
+  std::size_t used_ = 0;
 };
 
 template <class Writer>
@@ -219,10 +233,29 @@ void write_snapshot(Writer& writer, const Snapshot& snapshot, const HostId& host
 
 }  // namespace
 
+// Kept from line to line: making them anew would cost an allocation each.
+struct EventWriter::Line {
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> writer{buffer};
+
+  auto& begin() {
+    buffer.Clear();
+    writer.Reset(buffer);
+    return writer;
+  }
+  void end(std::string& out) {
+    out.append(buffer.GetString(), buffer.GetSize());
+    out.push_back('\n');
+  }
+};
+
+EventWriter::EventWriter(std::int64_t mono_to_wall_ns)
+    : mono_to_wall_ns_(mono_to_wall_ns), line_(std::make_unique<Line>()) {}
+EventWriter::~EventWriter() = default;
+
 void EventWriter::start(const HostId& host, std::uint64_t wall_ns, const std::vector<Door>& doors,
                         std::string& out) {
-  StringSink sink{out};
-  rapidjson::Writer writer(sink);
+  auto& writer = line_->begin();
   Fields fields(writer);
   writer.StartObject();
   fields.text("schema", kTraceSchema);
@@ -232,12 +265,11 @@ void EventWriter::start(const HostId& host, std::uint64_t wall_ns, const std::ve
   write_lost(writer, {});
   write_doors(writer, doors);
   writer.EndObject();
-  out.push_back('\n');
+  line_->end(out);
 }
 
 void EventWriter::event(const Event& event, std::string& out) {
-  StringSink sink{out};
-  rapidjson::Writer writer(sink);
+  auto& writer = line_->begin();
   Fields fields(writer);
   const auto wall_ns =
       static_cast<std::uint64_t>(static_cast<std::int64_t>(event.mono_ns) + mono_to_wall_ns_);
@@ -278,13 +310,12 @@ void EventWriter::event(const Event& event, std::string& out) {
     case EventKind::kGap: break;
   }
   writer.EndObject();
-  out.push_back('\n');
+  line_->end(out);
 }
 
 void EventWriter::end(std::uint64_t wall_ns, std::uint64_t events, const Loss& lost,
                       std::string& out) {
-  StringSink sink{out};
-  rapidjson::Writer writer(sink);
+  auto& writer = line_->begin();
   Fields fields(writer);
   writer.StartObject();
   fields.text("event", "end");
@@ -293,21 +324,22 @@ void EventWriter::end(std::uint64_t wall_ns, std::uint64_t events, const Loss& l
   fields.number("events", events);
   write_lost(writer, lost);
   writer.EndObject();
-  out.push_back('\n');
+  line_->end(out);
 }
 
-std::string snapshot_json(const Snapshot& snapshot, const HostId& host, bool pretty) {
-  std::string text;
-  StringSink sink{text};
+void write_snapshot_json(const Snapshot& snapshot, const HostId& host, bool pretty,
+                         const WriteText& write) {
+  Pieces pieces(write);
   if (pretty) {
-    rapidjson::PrettyWriter writer(sink);
+    rapidjson::PrettyWriter writer(pieces);
     writer.SetIndent(' ', 2);
     write_snapshot(writer, snapshot, host);
   } else {
-    rapidjson::Writer writer(sink);
+    rapidjson::Writer writer(pieces);
     write_snapshot(writer, snapshot, host);
   }
-  return text;
+  pieces.Put('\n');
+  pieces.hand_over();
 }
 
 }  // namespace sockscope

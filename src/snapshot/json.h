@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -25,7 +27,8 @@ struct HostId {
 class EventWriter {
  public:
   // mono_to_wall_ns: what to add to the events' times; set it anew from time to time.
-  explicit EventWriter(std::int64_t mono_to_wall_ns) : mono_to_wall_ns_(mono_to_wall_ns) {}
+  explicit EventWriter(std::int64_t mono_to_wall_ns);
+  ~EventWriter();
   void set_clock_offset(std::int64_t mono_to_wall_ns) { mono_to_wall_ns_ = mono_to_wall_ns; }
 
   void start(const HostId& host, std::uint64_t wall_ns, const std::vector<Door>& doors,
@@ -34,11 +37,16 @@ class EventWriter {
   void end(std::uint64_t wall_ns, std::uint64_t events, const Loss& lost, std::string& out);
 
  private:
+  struct Line;
   std::int64_t mono_to_wall_ns_;
   Rfc3339 rfc3339_;
+  std::unique_ptr<Line> line_;
 };
 
-// The document, without a newline at its end. `pretty`: for people.
-std::string snapshot_json(const Snapshot& snapshot, const HostId& host, bool pretty);
+// Hands the document over in pieces of some 64 KiB, the last one with a newline at its end, so that
+// a host with many sockets needs no memory for all of it. `pretty`: for people.
+using WriteText = std::function<void(std::string_view)>;
+void write_snapshot_json(const Snapshot& snapshot, const HostId& host, bool pretty,
+                         const WriteText& write);
 
 }  // namespace sockscope

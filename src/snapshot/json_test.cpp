@@ -134,7 +134,11 @@ TEST(SnapshotJson, IsOneDocument) {
   process.tx_bytes = 5;
   snapshot.processes.push_back(process);
   for (const bool pretty : {false, true}) {
-    const auto json = parse(snapshot_json(snapshot, {"web-03", "boot"}, pretty));
+    std::string text;
+    write_snapshot_json(snapshot, {"web-03", "boot"}, pretty,
+                        [&text](std::string_view piece) { text += piece; });
+    EXPECT_EQ(text.back(), '\n');
+    const auto json = parse(text);
     EXPECT_STREQ(json["schema"].GetString(), "sockscope.snapshot.v1");
     EXPECT_STREQ(json["host"].GetString(), "web-03");
     EXPECT_STREQ(json["ts"].GetString(), "2023-11-14T22:13:20.000000000Z");
@@ -151,6 +155,19 @@ TEST(SnapshotJson, IsOneDocument) {
     EXPECT_EQ(json["processes"][0]["tx_bytes"].GetUint64(), 5u);
     EXPECT_TRUE(json["processes"][0]["comm"].IsNull());
   }
+}
+
+TEST(SnapshotJson, ComesInPieces) {
+  Snapshot snapshot;
+  snapshot.flows.assign(1000, sample(EventKind::kConnect).flow);
+  std::string text;
+  std::size_t largest = 0;
+  write_snapshot_json(snapshot, {"host", ""}, false, [&](std::string_view piece) {
+    text += piece;
+    largest = std::max(largest, piece.size());
+  });
+  EXPECT_LE(largest, 64u << 10);
+  EXPECT_EQ(parse(text)["flows"].Size(), 1000u);
 }
 
 }  // namespace

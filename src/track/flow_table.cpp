@@ -227,6 +227,16 @@ void FlowTable::sync(const Flow& socket) {
   if (socket.has_counters) count(entry, socket.counters);
 }
 
+bool FlowTable::sync_counters(const Flow& socket) {
+  const std::uint32_t slot = find(socket.cookie);
+  if (slot == kNone || at(slot).closed) return false;
+  Entry& entry = at(slot);
+  entry.pass = pass_;
+  entry.state = socket.state;
+  count(entry, socket.counters);
+  return true;
+}
+
 void FlowTable::end_sync() {
   for (std::uint32_t slot = 0; slot < chunks_.size() * kChunk; ++slot) {
     const Entry& entry = at(slot);

@@ -36,6 +36,9 @@ class FlowTable {
   // shown are closed: their close was lost.
   void begin_sync(std::uint64_t now_ns);
   void sync(const Flow& socket);
+  // The same for a socket of which only cookie, state and counters are given. False: it is not in
+  // the table, or closed there; a whole sync() is needed.
+  bool sync_counters(const Flow& socket);
   void end_sync();
 
   // Fills flows, processes, interval and mono_ns, and starts the next rate interval. With `wanted`,
@@ -46,6 +49,7 @@ class FlowTable {
   // Drops closed flows and exited processes that are too old to keep. take() does not.
   void expire(std::uint64_t now_ns, const std::function<bool(std::uint32_t pid)>& is_running);
 
+  bool contains(std::uint64_t cookie) const noexcept { return find(cookie) != kNone; }
   std::size_t open_flows() const noexcept { return index_.size() - closed_; }
   std::size_t closed_flows() const noexcept { return closed_; }
 

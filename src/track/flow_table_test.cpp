@@ -176,6 +176,25 @@ TEST_F(FlowTableTest, APassNeverDoublesWhatEventsBrought) {
   EXPECT_EQ(process(snapshot, 7).open_flows, 1u);
 }
 
+TEST_F(FlowTableTest, AShortPassBringsFiguresAlone) {
+  table.apply(event(EventKind::kConnect, 1, kSecond));
+  table.begin_sync(2 * kSecond);
+  Flow figures;
+  figures.cookie = 1;
+  figures.state = TcpState::kCloseWait;
+  figures.counters.tx_bytes = 30;
+  EXPECT_TRUE(table.sync_counters(figures));
+  figures.cookie = 2;
+  EXPECT_FALSE(table.sync_counters(figures)) << "not known";
+  table.end_sync();
+  const Snapshot snapshot = take(3 * kSecond);
+  ASSERT_EQ(snapshot.flows.size(), 1u);
+  EXPECT_EQ(snapshot.flows[0].state, TcpState::kCloseWait);
+  EXPECT_EQ(snapshot.flows[0].owner.pid, 7u);
+  EXPECT_EQ(snapshot.flows[0].local.port, 1000);
+  EXPECT_EQ(process(snapshot, 7).tx_bytes, 30u);
+}
+
 TEST_F(FlowTableTest, AClosedFlowInTimeWaitStaysAsLongAsTheKernelShowsIt) {
   table.apply(event(EventKind::kConnect, 1, kSecond));
   table.apply(closed(1, 2 * kSecond, 9, 9));

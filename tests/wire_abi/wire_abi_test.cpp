@@ -75,11 +75,25 @@ TEST(WireAbi, FlowTotals) {
   EXPECT_EQ(size, sizeof(wire_flow_totals));
 }
 
+TEST(WireAbi, Counters) {
+  unsigned size = 0;
+  const std::map<std::string, unsigned> host = {
+      MEMBER(wire_counters, header),      MEMBER(wire_counters, cookie),
+      MEMBER(wire_counters, tx_bytes),    MEMBER(wire_counters, rx_bytes),
+      MEMBER(wire_counters, tx_segments), MEMBER(wire_counters, rx_segments),
+      MEMBER(wire_counters, retransmits), MEMBER(wire_counters, srtt_us),
+      MEMBER(wire_counters, min_rtt_us),  MEMBER(wire_counters, state),
+      MEMBER(wire_counters, pad0)};
+  EXPECT_EQ(offsets_in_object("wire_counters", size), host);
+  EXPECT_EQ(size, sizeof(wire_counters));
+}
+
 TEST(WireAbi, Control) {
   unsigned size = 0;
   const std::map<std::string, unsigned> host = {
       MEMBER(wire_control, lost_ring), MEMBER(wire_control, lost_storage),
-      MEMBER(wire_control, reader_waiting), MEMBER(wire_control, foreign_netns)};
+      MEMBER(wire_control, reader_waiting), MEMBER(wire_control, foreign_netns),
+      MEMBER(wire_control, short_pass), MEMBER(wire_control, pad0)};
   EXPECT_EQ(offsets_in_object("wire_control", size), host);
   EXPECT_EQ(size, sizeof(wire_control));
 }
