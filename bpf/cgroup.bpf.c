@@ -67,7 +67,7 @@ int cgroup__sock_release(struct bpf_sock *ctx) {
   if (!state)
     return ALLOW;
   __u32 owner_before = state->pid;
-  note_use(state, false);
+  note_use(state);
   if (protocol == IPPROTO_TCP) {
     /* Unless somebody else closes it than used it, the close record tells all. */
     if (state->pid != owner_before && state->direction != WIRE_DIRECTION_LISTEN && state->since_ns) {
@@ -95,7 +95,8 @@ int cgroup__sock_release(struct bpf_sock *ctx) {
 }
 
 /* accept(2) asks the new socket for its peer's name while the acceptor runs: the one place, short
- * of probing the kernel's functions, where the acceptor is exactly known. */
+ * of probing the kernel's functions, where the acceptor shows itself. getpeername(2) looks the
+ * same from here, so this is a use like any other. */
 static __always_inline int on_peer_name(struct bpf_sock_addr *ctx, bool ipv6) {
   if (ctx->protocol != IPPROTO_TCP)
     return ALLOW;
@@ -105,7 +106,7 @@ static __always_inline int on_peer_name(struct bpf_sock_addr *ctx, bool ipv6) {
   struct socket_state *state = bpf_sk_storage_get(&sockets, socket, 0, 0);
   if (!state || state->direction == WIRE_DIRECTION_LISTEN)
     return ALLOW;
-  if (!note_use(state, state->owner == WIRE_OWNER_INHERITED))
+  if (!note_use(state))
     return ALLOW;
   struct wire_flow *record = reserve_owner(socket, state, bpf_get_socket_cookie(ctx));
   if (!record)

@@ -89,7 +89,7 @@ static __always_inline int on_tcp(struct sock *sk, int result, __u32 sent) {
   struct socket_state *state = state_at_use(sk);
   if (!state)
     return 0;
-  if (note_use(state, false) && state->direction != WIRE_DIRECTION_LISTEN)
+  if (note_use(state) && state->direction != WIRE_DIRECTION_LISTEN)
     emit_record(WIRE_OWNER, sk, IPPROTO_TCP, state, 0, 0);
   if ((config.observe & WIRE_OBSERVE_DATA) && data_wanted(&sk->__sk_common, state))
     emit_record(WIRE_DATA, sk, IPPROTO_TCP, state, (__u32)result, sent);
@@ -100,7 +100,7 @@ static __always_inline int on_udp(struct sock *sk, int result, __u32 sent) {
   struct socket_state *state = state_at_use(sk);
   if (!state)
     return 0;
-  note_use(state, false);
+  note_use(state);
   if (sent) {
     /* One call with UDP_SEGMENT set on the socket leaves as several datagrams. */
     __u16 segment = BPF_CORE_READ((struct udp_sock *)sk, gso_size);

@@ -143,7 +143,7 @@ static __always_inline int on_state(const struct sock *sk, int old_state, int ne
       extra = state ? elapsed_us(state->since_ns) : 0;
     } else if (old_state != TCP_SYN_RECV) {
       if (state && sk->sk_lock.owned)
-        note_use(state, false);
+        note_use(state);
       emit_close(sk, state, (__u8)old_state);
     }
   } else if (new_state == TCP_FIN_WAIT1 || new_state == TCP_LAST_ACK) {
@@ -151,7 +151,7 @@ static __always_inline int on_state(const struct sock *sk, int old_state, int ne
     if (sk->sk_lock.owned) {
       state = find_state(sk);
       __u32 owner_before = state ? state->pid : 0;
-      if (state && note_use(state, false) && state->pid != owner_before)
+      if (state && note_use(state) && state->pid != owner_before)
         type = WIRE_OWNER; /* else the close record tells it */
     }
   }

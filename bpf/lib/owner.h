@@ -37,9 +37,8 @@ static __always_inline void set_opener(struct socket_state *state) {
   state->owner = WIRE_OWNER_EXACT;
 }
 
-/* The running process uses this socket. Returns true when that changed what is known of the owner.
- * accepting: it is inside accept(2) right now, so it is the opener too. */
-static __always_inline bool note_use(struct socket_state *state, bool accepting) {
+/* The running process uses this socket. Returns true when that changed what is known of the owner. */
+static __always_inline bool note_use(struct socket_state *state) {
   __u32 pid = current_pid();
   if (pid == state->pid) {
     if (state->owner != WIRE_OWNER_INHERITED)
@@ -61,7 +60,7 @@ static __always_inline bool note_use(struct socket_state *state, bool accepting)
   /* A process older than the connection accepted it itself (a worker of a preforking server); a
    * younger one was forked to serve it by the process that accepted. */
   bool unconfirmed = state->owner == WIRE_OWNER_INHERITED || state->owner == WIRE_OWNER_UNKNOWN;
-  if (unconfirmed && (accepting || BPF_CORE_READ(leader, start_time) <= state->since_ns))
+  if (unconfirmed && BPF_CORE_READ(leader, start_time) <= state->since_ns)
     state->opener_pid = pid;
   set_process(state, pid, leader);
   state->owner = WIRE_OWNER_EXACT;

@@ -41,7 +41,10 @@ std::uint32_t FlowTable::add(const Flow& flow, std::uint64_t now_ns) {
 
 void FlowTable::remove(std::uint32_t slot) {
   Entry& entry = at(slot);
-  if (entry.closed) unlink_closed(slot);
+  if (entry.remnant)
+    --remnants_;
+  else if (entry.closed)
+    unlink_closed(slot);
   --processes_[entry.process].references;
   index_.erase(entry.cookie);
   entry.in_use = false;
@@ -185,6 +188,7 @@ void FlowTable::apply(const Event& event) {
 
 void FlowTable::begin_sync(std::uint64_t now_ns) {
   ++pass_;
+  in_pass_ = true;
   pass_began_ns_ = now_ns;
 }
 
@@ -202,9 +206,12 @@ void FlowTable::sync(const Flow& socket) {
       entry.interval_rx = entry.counters.rx_bytes;
       entry.interval_retransmits = entry.counters.retransmits;
     }
-    if (socket.state == TcpState::kTimeWait) close(slot, pass_began_ns_);
-    slot = find(socket.cookie);  // closing may have dropped it at once
-    if (slot != kNone) at(slot).pass = pass_;
+    if (socket.state == TcpState::kTimeWait) {
+      entry.closed = entry.remnant = true;
+      entry.closed_ns = pass_began_ns_;
+      ++remnants_;
+    }
+    entry.pass = pass_;
     return;
   }
   Entry& entry = at(slot);
@@ -238,9 +245,13 @@ bool FlowTable::sync_counters(const Flow& socket) {
 }
 
 void FlowTable::end_sync() {
+  in_pass_ = false;
   for (std::uint32_t slot = 0; slot < chunks_.size() * kChunk; ++slot) {
     const Entry& entry = at(slot);
-    if (entry.in_use && !entry.closed && entry.pass != pass_ && entry.opened_ns < pass_began_ns_)
+    if (!entry.in_use || entry.pass == pass_) continue;
+    if (entry.remnant)
+      remove(slot);
+    else if (!entry.closed && entry.opened_ns < pass_began_ns_)
       close(slot, pass_began_ns_);
   }
 }

@@ -50,7 +50,7 @@ class FlowTable {
   void expire(std::uint64_t now_ns, const std::function<bool(std::uint32_t pid)>& is_running);
 
   bool contains(std::uint64_t cookie) const noexcept { return find(cookie) != kNone; }
-  std::size_t open_flows() const noexcept { return index_.size() - closed_; }
+  std::size_t open_flows() const noexcept { return index_.size() - closed_ - remnants_; }
   std::size_t closed_flows() const noexcept { return closed_; }
 
  private:
@@ -79,14 +79,17 @@ class FlowTable {
     TcpState state = TcpState::kNone;
     OwnerKind owner = OwnerKind::kUnknown;
     bool closed = false;
+    bool remnant = false;  // in TIME_WAIT when first seen: kept while shown, not in the closed list
     bool in_use = false;
     bool has_uid = false;
     bool has_counters = true;
   };
 
-  // The kernel keeps a closed connection in TIME_WAIT for a while: so do we.
+  // The kernel keeps a closed connection in TIME_WAIT for a while: so do we. A pass under way may
+  // yet show it.
   bool still_shown(const Entry& entry) const noexcept {
-    return entry.state == TcpState::kTimeWait && entry.pass == pass_;
+    return entry.state == TcpState::kTimeWait &&
+           (entry.pass == pass_ || (in_pass_ && entry.pass + 1 == pass_));
   }
   Entry& at(std::uint32_t slot) noexcept { return chunks_[slot / kChunk][slot % kChunk]; }
   std::uint32_t find(std::uint64_t cookie) const noexcept { return index_.find(cookie); }
@@ -107,7 +110,9 @@ class FlowTable {
   std::uint32_t oldest_closed_ = kNone;
   std::uint32_t newest_closed_ = kNone;
   std::size_t closed_ = 0;
+  std::size_t remnants_ = 0;
   std::uint32_t pass_ = 0;
+  bool in_pass_ = false;
   std::uint64_t pass_began_ns_ = 0;
   std::uint64_t interval_began_ns_ = 0;
 };

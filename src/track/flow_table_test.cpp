@@ -221,6 +221,26 @@ TEST_F(FlowTableTest, MoreInTimeWaitThanClosedOnesAreKeptAreAllShown) {
   }
 }
 
+TEST_F(FlowTableTest, RemnantsDoNotDriveOutWhatWasSeenToClose) {
+  table.apply(event(EventKind::kConnect, 1, kSecond));
+  table.apply(closed(1, 2 * kSecond, 9, 9));
+  table.apply(event(EventKind::kConnect, 2, kSecond));
+  table.apply(closed(2, 2 * kSecond, 8, 8));
+  for (std::uint64_t round = 3; round <= 4; ++round) {
+    table.begin_sync(round * kSecond);
+    for (std::uint64_t cookie = 1000; cookie >= 2; --cookie)
+      table.sync(shown(cookie, 0, 0, TcpState::kTimeWait, Owner{}));
+    table.end_sync();
+    const Snapshot snapshot = take(round * kSecond + 1);
+    EXPECT_EQ(snapshot.flows.size(), 1000u);
+    for (const Flow& flow : snapshot.flows) {
+      EXPECT_EQ(flow.owner.pid, flow.cookie <= 2 ? 7u : 0u) << flow.cookie;
+    }
+  }
+  pass(5 * kSecond, {});
+  EXPECT_EQ(take(5 * kSecond).flows.size(), 2u);
+}
+
 TEST_F(FlowTableTest, ASocketConnectedAgainIsANewFlow) {
   table.apply(event(EventKind::kConnect, 1, kSecond));
   table.apply(closed(1, 2 * kSecond, 100, 0));
