@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "snapshot/json.h"
 
+#include <fmt/format.h>
 #include <rapidjson/prettywriter.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -35,6 +37,27 @@ class Pieces {
   std::size_t used_ = 0;
 };
 
+bool is_plain(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](unsigned char c) { return c >= ' ' && c < 0x7f; });
+}
+
+// Any bytes as a JSON string, quotes included. RapidJSON leaves DEL and the C1 controls as they are,
+// and some terminals obey those.
+std::string quoted(std::string_view bytes) {
+  std::string json = "\"";
+  const std::string text = clean_utf8(bytes);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    auto code = static_cast<unsigned char>(text[i]);
+    const bool is_c1 = code == 0xc2 && static_cast<unsigned char>(text[i + 1]) < 0xa0;
+    if (is_c1) code = static_cast<unsigned char>(text[++i]);
+    if (is_c1 || code < ' ' || code == 0x7f || code == '"' || code == '\\')
+      json += fmt::format("\\u{:04x}", code);
+    else
+      json += text[i];
+  }
+  return json + '"';
+}
+
 template <class Writer>
 class Fields {
  public:
@@ -49,12 +72,15 @@ class Fields {
   }
   // From outside: any bytes.
   void foreign_text(std::string_view key, std::string_view value) {
-    if (value.empty())
+    if (value.empty()) {
       null(key);
-    else if (is_plain_ascii(value))
+    } else if (is_plain(value)) {
       text(key, value);
-    else
-      text(key, clean_utf8(value));
+    } else {
+      name(key);
+      const std::string json = quoted(value);
+      writer_.RawValue(json.data(), json.size(), rapidjson::kStringType);
+    }
   }
   void number(std::string_view key, std::uint64_t value) {
     name(key);
@@ -81,11 +107,6 @@ class Fields {
   }
 
  private:
-  static bool is_plain_ascii(std::string_view text) {
-    for (const char c : text)
-      if (static_cast<unsigned char>(c) >= 0x80) return false;
-    return true;
-  }
   Writer& writer_;
 };
 
@@ -209,7 +230,7 @@ void write_snapshot(Writer& writer, const Snapshot& snapshot, const HostId& host
   Fields fields(writer);
   writer.StartObject();
   fields.text("schema", kSnapshotSchema);
-  fields.text("host", clean_utf8(host.name));
+  fields.foreign_text("host", host.name);
   fields.text_or_null("boot_id", host.boot_id);
   fields.text("ts", rfc3339(snapshot.wall_ns));
   fields.number("ts_ns", snapshot.wall_ns);
@@ -259,7 +280,7 @@ void EventWriter::start(const HostId& host, std::uint64_t wall_ns, const std::ve
   Fields fields(writer);
   writer.StartObject();
   fields.text("schema", kTraceSchema);
-  fields.text("host", clean_utf8(host.name));
+  fields.foreign_text("host", host.name);
   fields.text_or_null("boot_id", host.boot_id);
   fields.text("start", rfc3339_(wall_ns));
   write_lost(writer, {});

@@ -111,11 +111,13 @@ TEST(EventJson, EachKindHasItsOwnFields) {
 
 TEST(EventJson, HostileNamesAreValidUtf8OnOneLine) {
   Event event = sample(EventKind::kAccept);
-  std::memcpy(event.flow.owner.comm.data(), "\x1b[31m\n\"\xff\xc3", 10);
+  std::memcpy(event.flow.owner.comm.data(), "\x1b[31m\n\"\xff\xc2\x9b\x7f\\", 13);
   const std::string text = line_of(event);
   EXPECT_EQ(text.find('\n'), text.size() - 1);
   EXPECT_EQ(text.find('\x1b'), std::string::npos);
-  EXPECT_STREQ(parse(text)["comm"].GetString(), "\x1b[31m\n\"\xef\xbf\xbd\xef\xbf\xbd");
+  EXPECT_EQ(text.find('\x9b'), std::string::npos);
+  EXPECT_EQ(text.find('\x7f'), std::string::npos);
+  EXPECT_STREQ(parse(text)["comm"].GetString(), "\x1b[31m\n\"\xef\xbf\xbd\xc2\x9b\x7f\\");
 }
 
 TEST(SnapshotJson, IsOneDocument) {
