@@ -98,7 +98,7 @@ struct Monitor::Impl {
   Cost cost;
   Event event;
   bool resync_wanted = false;
-  bool follows_owners = false;  // events tell when an owner changes
+  bool follows_events = false;  // owners and UDP bytes are followed by hooks
   bool owners_known = false;    // by a whole pass, since when nothing was lost
   std::vector<std::uint64_t> strangers;
   std::uint64_t resync_not_before_ns = 0;
@@ -158,8 +158,9 @@ std::size_t Monitor::Impl::drain(const Handler* handler) {
       ++lost.malformed;
       return;
     }
-    table.apply(event);
-    if (handler) settler.add(event, hand_over);
+    const bool is_news = table.apply(event);
+    if (!handler) return;
+    is_news ? settler.add(event, hand_over) : settler.confirm(event, hand_over);
   });
   if (handler) settler.release(now, hand_over);
   return handed_over;
@@ -179,6 +180,8 @@ Result<void> Monitor::Impl::read_sockets(bool is_short_pass) {
         ++lost.malformed;
         return;
       }
+      // Without its hooks UDP is not counted.
+      if (!follows_events && flow.protocol == Protocol::kUdp) flow.has_counters = false;
       if (!is_short)
         table.sync(flow);
       else if (!table.sync_counters(flow))
@@ -210,7 +213,7 @@ Result<void> Monitor::Impl::sync(const Handler* handler) {
   const std::uint64_t now = mono_now_ns();
   cost.snapshot_ns = now - began;
   resync_wanted = false;
-  owners_known = follows_owners;
+  owners_known = follows_events;
   // Healing must not become a load of its own while the loss goes on.
   resync_not_before_ns = now + std::max(kSecond, 20 * cost.snapshot_ns);
   return {};
@@ -256,7 +259,7 @@ Result<Monitor> Monitor::open(const Options& options) {
 
   auto impl = std::make_unique<Impl>(options, std::move(*matcher), std::move(*programs),
                                      std::move(*ring));
-  impl->follows_owners = wanted.connections;
+  impl->follows_events = wanted.connections;
   if (auto done = impl->make_pollable(); !done) return tl::make_unexpected(std::move(done).error());
   // After attaching, so that no socket falls between; sockets the hooks already know keep what
   // they know.

@@ -126,9 +126,9 @@ void FlowTable::unlink_closed(std::uint32_t slot) {
   --closed_;
 }
 
-void FlowTable::apply(const Event& event) {
+bool FlowTable::apply(const Event& event) {
   const Flow& flow = event.flow;
-  if (event.kind == EventKind::kGap || flow.cookie == 0) return;
+  if (event.kind == EventKind::kGap || flow.cookie == 0) return true;
   std::uint32_t slot = find(flow.cookie);
   switch (event.kind) {
     case EventKind::kConnect:
@@ -170,7 +170,11 @@ void FlowTable::apply(const Event& event) {
       break;
 
     case EventKind::kOwner:
-      if (slot != kNone) set_owner(at(slot), flow, event.mono_ns);
+      if (slot != kNone) {
+        const std::uint32_t before = at(slot).process;
+        set_owner(at(slot), flow, event.mono_ns);
+        return at(slot).process != before;
+      }
       break;
 
     case EventKind::kState:
@@ -184,6 +188,7 @@ void FlowTable::apply(const Event& event) {
     case EventKind::kGap:
       break;
   }
+  return true;
 }
 
 void FlowTable::begin_sync(std::uint64_t now_ns) {

@@ -29,7 +29,8 @@ class FlowTable {
 
   explicit FlowTable(Limits limits) : limits_(limits) {}
 
-  void apply(const Event& event);
+  // False for a kOwner event that names the process which is the owner already.
+  bool apply(const Event& event);
 
   // A pass: begin, one sync() per socket the kernel shows, end. Events drained from the ring before
   // begin and before end must have been applied. Open flows from before the pass that were not

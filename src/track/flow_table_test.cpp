@@ -119,7 +119,8 @@ TEST_F(FlowTableTest, ClosedFlowsAreKeptForAWhile) {
 
 TEST_F(FlowTableTest, BytesMoveToTheProcessThatTookTheConnectionOver) {
   pass(kSecond, {shown(1, 500, 100)});
-  table.apply(event(EventKind::kOwner, 1, 2 * kSecond, owner(8, "worker")));
+  EXPECT_FALSE(table.apply(event(EventKind::kOwner, 1, 2 * kSecond, owner(7))));
+  EXPECT_TRUE(table.apply(event(EventKind::kOwner, 1, 2 * kSecond, owner(8, "worker"))));
   const Snapshot snapshot = take(3 * kSecond);
   EXPECT_EQ(process(snapshot, 8).tx_bytes, 500u);
   EXPECT_EQ(snapshot.flows[0].owner.pid, 8u);

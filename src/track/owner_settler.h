@@ -32,6 +32,13 @@ class OwnerSettler {
     release(event.mono_ns, hand_over);
   }
 
+  // A kOwner event that only confirms whom we took for the owner: not handed over itself.
+  template <class HandOver>
+  void confirm(const Event& event, HandOver&& hand_over) {
+    settle(event);
+    release(event.mono_ns, hand_over);
+  }
+
   // Hands over what has waited long enough, and what stands behind it. now_ns: no event from before
   // it is still to come.
   template <class HandOver>

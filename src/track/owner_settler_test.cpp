@@ -47,6 +47,19 @@ TEST_F(OwnerSettlerTest, AnAcceptGetsTheOwnerThatShowsItselfSoonAfter) {
   EXPECT_EQ(out[0].flow.owner.kind, OwnerKind::kExact);
 }
 
+TEST_F(OwnerSettlerTest, AConfirmationSettlesAndIsNoEvent) {
+  add(EventKind::kAccept, 1, 0, 10, OwnerKind::kInherited);
+  Event owner;
+  owner.kind = EventKind::kOwner;
+  owner.flow.cookie = 1;
+  owner.flow.owner.pid = 10;
+  owner.flow.owner.kind = OwnerKind::kExact;
+  settler.confirm(owner, keep());
+  ASSERT_EQ(out.size(), 1u);
+  EXPECT_EQ(out[0].kind, EventKind::kAccept);
+  EXPECT_EQ(out[0].flow.owner.kind, OwnerKind::kExact);
+}
+
 TEST_F(OwnerSettlerTest, ACloseSettlesItToo) {
   add(EventKind::kAccept, 1, 0, 10, OwnerKind::kInherited);
   add(EventKind::kClose, 1, 5, 12);
