@@ -59,8 +59,9 @@ struct Options {
   std::size_t max_closed = 10'000;
   // The longest an event waits in the kernel while others keep coming. An idle host is not polled.
   std::chrono::milliseconds batch{20};
-  // How long an accept is held back, and the events behind it, while its owner is only inherited
-  // from the listening socket: the process that serves it shows itself by touching it. 0: not.
+  // How long an accept is held back, and the events behind it, because its owner is only inherited
+  // from the listening socket: the process that serves it, perhaps a child of the one that accepts,
+  // shows itself by touching it. 0: not.
   std::chrono::milliseconds settle_owner{100};
 };
 
@@ -91,6 +92,9 @@ class Monitor {
   // Waits until there is something to consume, or the timeout is over (negative: forever), then
   // consumes. A signal ends the wait early.
   Result<std::size_t> poll(std::chrono::milliseconds timeout, const Handler& handler);
+
+  // As consume(), and hands over what is still held back for its owner to settle. For the end.
+  Result<std::size_t> finish(const Handler& handler);
 
   // The state of all sockets now, read from the kernel; rates are those since the call before.
   // Events that are waiting are taken into account first, and handed to `handler` when there is one.

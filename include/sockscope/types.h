@@ -78,7 +78,9 @@ struct Owner {
 
 // TCP: the kernel's own counters, from tcp_sock, whole life of the connection. tx_bytes counts
 // payload sent at least once, without retransmissions; rx_bytes payload received in order, read by
-// the process or not. UDP: payload of successful calls since sockscope observes the socket.
+// the process or not. UDP: payload of successful calls since sockscope observes the socket; a call
+// is a datagram, but for sends on a socket with UDP_SEGMENT set, which count as what they are cut
+// into (a segment size given with the message, and UDP_GRO, are not seen).
 struct Counters {
   std::uint64_t tx_bytes = 0;
   std::uint64_t rx_bytes = 0;

@@ -3,16 +3,34 @@
 
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 
 #include "cli/report.h"
 
 namespace sockscope {
 
-Output::Output() : is_terminal_(::isatty(1) != 0) {}
+Output::Output(int stop_fd) : stop_fd_(stop_fd), is_terminal_(::isatty(1) != 0) {
+  struct stat status {};
+  is_file_ = ::fstat(1, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+// A blocking write would keep the user from stopping us. False: he wants to.
+bool Output::wait_for_room() const {
+  if (is_file_) return true;
+  pollfd files[2] = {{.fd = 1, .events = POLLOUT, .revents = 0},
+                     {.fd = stop_fd_, .events = POLLIN, .revents = 0}};
+  do {
+    ::poll(files, 2, -1);
+    if (files[0].revents != 0) return true;
+  } while (files[1].revents == 0);
+  return false;
+}
 
 bool Output::piece(std::string_view piece) {
   constexpr std::size_t kMuch = 64 << 10;
@@ -25,24 +43,27 @@ bool Output::flush() {
     text_.clear();
     return false;
   }
+  // A pipe that has room has it for this much: such a write does not block.
+  constexpr std::size_t kPipeRoom = PIPE_BUF;
   std::string_view rest = text_;
   while (!rest.empty()) {
-    const ssize_t count = ::write(1, rest.data(), rest.size());
+    const bool has_room = wait_for_room();
+    const ssize_t count =
+        has_room ? ::write(1, rest.data(), is_file_ ? rest.size() : std::min(rest.size(), kPipeRoom))
+                 : -1;
     if (count >= 0) {
       rest.remove_prefix(static_cast<std::size_t>(count));
-    } else if (errno == EAGAIN) {  // somebody made our output non-blocking
-      pollfd writable{.fd = 1, .events = POLLOUT, .revents = 0};
-      ::poll(&writable, 1, -1);
-    } else if (errno != EINTR) {
-      if (errno != EPIPE) {
-        report(std::string("cannot write the output: ") + std::strerror(errno),
-               "what was not written yet is lost", "make room or write to another file");
-        exit_code_ = kExitFailed;
-      }
-      text_.clear();
-      is_broken_ = true;
-      return false;
+      continue;
     }
+    if (has_room && (errno == EINTR || errno == EAGAIN)) continue;
+    if (has_room && errno != EPIPE) {
+      report(std::string("cannot write the output: ") + std::strerror(errno),
+             "what was not written yet is lost", "make room or write to another file");
+      exit_code_ = kExitFailed;
+    }
+    text_.clear();
+    is_broken_ = true;
+    return false;
   }
   text_.clear();
   return true;

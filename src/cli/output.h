@@ -2,13 +2,15 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace sockscope {
 
 // Standard output: text is collected in text() and leaves with flush(), whole lines at a time.
 class Output {
  public:
-  Output();
+  // stop_fd: becomes readable when the user wants to stop; not owned.
+  explicit Output(int stop_fd);
 
   std::string& text() noexcept { return text_; }
   void line(std::string_view line) { text_.append(line).push_back('\n'); }
@@ -16,8 +18,9 @@ class Output {
   // Takes a piece of something large, and writes when much has come together. False as flush().
   bool piece(std::string_view piece);
 
-  // Writes all of it. False when nobody reads any more (a closed pipe) or the write failed: then
-  // exit_code() says how to leave, and the reason was reported.
+  // Writes all of it. False when nobody reads any more (a closed pipe), when the user wants to stop
+  // while nobody reads (a full pipe), or when the write failed: then exit_code() says how to leave,
+  // and what failed was reported.
   bool flush();
 
   // For a poll set: reports when the reader goes away while nothing is written.
@@ -30,7 +33,11 @@ class Output {
   bool is_broken() const noexcept { return is_broken_; }
 
  private:
+  bool wait_for_room() const;
+
   std::string text_;
+  int stop_fd_;
+  bool is_file_ = false;
   bool is_terminal_ = false;
   bool is_broken_ = false;
   int exit_code_ = 0;

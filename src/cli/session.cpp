@@ -40,11 +40,12 @@ Fd take_stop_signals() {
 std::uint64_t wall_now_ns() { return clock_ns(CLOCK_REALTIME); }
 
 Session::Session(const Arguments& given, Monitor opened, FlowFilter compiled, Fd signals)
-    : arguments(given),
+    : signals_(std::move(signals)),
+      arguments(given),
       monitor(std::move(opened)),
       filter(std::move(compiled)),
       host(this_host()),
-      signals_(std::move(signals)) {}
+      output(signals_.get()) {}
 
 std::optional<Session> Session::open(const Arguments& arguments, int& exit_code) {
   auto filter = FlowFilter::parse(arguments.filter, user_id);

@@ -28,15 +28,16 @@ class Session {
   // 0, or 3 when --strict and some door stayed closed.
   int exit_code() const;
 
+ private:
+  Session(const Arguments& given, Monitor opened, FlowFilter compiled, Fd signals);
+  Fd signals_;
+
+ public:
   const Arguments& arguments;
   Monitor monitor;
   FlowFilter filter;
   HostId host;
   Output output;
-
- private:
-  Session(const Arguments& given, Monitor opened, FlowFilter compiled, Fd signals);
-  Fd signals_;
 };
 
 std::uint64_t wall_now_ns();

@@ -206,14 +206,12 @@ void TraceCommand::print_end() {
 
 // What happened before the end is still on its way, for as long as owners are waited for.
 bool TraceCommand::settle() {
+  const auto take = [this](const Event& event) { print(event); };
   const auto end = std::chrono::steady_clock::now() + arguments_.options.settle_owner +
                    2 * arguments_.options.batch;
-  while (std::chrono::steady_clock::now() < end) {
-    const auto done = session_.monitor.poll(arguments_.options.batch,
-                                            [this](const Event& event) { print(event); });
-    if (!done) return false;
-  }
-  return true;
+  while (std::chrono::steady_clock::now() < end)
+    if (!session_.monitor.poll(arguments_.options.batch, take)) return false;
+  return session_.monitor.finish(take).has_value();
 }
 
 int TraceCommand::run() {

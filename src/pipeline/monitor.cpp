@@ -148,7 +148,7 @@ void Monitor::Impl::note_loss(const Handler* handler) {
 std::size_t Monitor::Impl::drain(const Handler* handler) {
   std::size_t handed_over = 0;
   const auto hand_over = [&](const Event& ready) {
-    if (!handler || (ready.kind != EventKind::kGap && !matcher(ready.flow))) return;
+    if (ready.kind != EventKind::kGap && !matcher(ready.flow)) return;
     (*handler)(ready);
     ++handed_over;
   };
@@ -295,6 +295,17 @@ Result<std::size_t> Monitor::consume(const Handler& handler) {
     impl.rest_until_more();
   else
     impl.set_timer(impl.batch_ns);
+  return count;
+}
+
+Result<std::size_t> Monitor::finish(const Handler& handler) {
+  auto count = consume(handler);
+  if (!count) return count;
+  impl_->settler.release_all([&](const Event& ready) {
+    if (ready.kind != EventKind::kGap && !impl_->matcher(ready.flow)) return;
+    handler(ready);
+    ++*count;
+  });
   return count;
 }
 

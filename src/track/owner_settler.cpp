@@ -3,6 +3,11 @@
 
 namespace sockscope {
 
+Event* OwnerSettler::find_waiting(std::uint64_t cookie) {
+  const std::uint32_t number = waiting_.find(cookie);
+  return number == CookieIndex::kNone ? nullptr : &queue_[number - first_].event;
+}
+
 void OwnerSettler::settle(const Event& event) {
   if (queue_.empty() || (event.kind != EventKind::kOwner && event.kind != EventKind::kClose)) return;
   const std::uint32_t number = waiting_.find(event.flow.cookie);

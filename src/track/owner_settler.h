@@ -11,8 +11,8 @@
 namespace sockscope {
 
 // Holds an accept back for a moment while its owner is only inherited from the listener: the
-// process that took the connection shows itself when it first touches it. Keeps the order of all
-// events. Its clock is that of the events: a reader that comes late finds the accept and what
+// process that serves the connection shows itself by touching it, and that may be a child of the one
+// that accepted. Keeps the order of all events. Its clock is that of the events: a reader that comes late finds the accept and what
 // settles it together, and must not judge by its own.
 class OwnerSettler {
  public:
@@ -32,11 +32,18 @@ class OwnerSettler {
     release(event.mono_ns, hand_over);
   }
 
-  // A kOwner event that only confirms whom we took for the owner: not handed over itself.
+  // A kOwner event that only confirms whom we took for the owner: it is not handed over, and the
+  // accept goes on waiting, because that process may fork another to serve the connection.
   template <class HandOver>
   void confirm(const Event& event, HandOver&& hand_over) {
-    settle(event);
+    if (Event* const accept = find_waiting(event.flow.cookie)) accept->flow.owner = event.flow.owner;
     release(event.mono_ns, hand_over);
+  }
+
+  // Hands over everything.
+  template <class HandOver>
+  void release_all(HandOver&& hand_over) {
+    release(~std::uint64_t{0}, hand_over);
   }
 
   // Hands over what has waited long enough, and what stands behind it. now_ns: no event from before
@@ -59,6 +66,7 @@ class OwnerSettler {
     bool waits;
   };
 
+  Event* find_waiting(std::uint64_t cookie);
   void settle(const Event& event);
   void push(const Event& event, bool waits);
   void pop();

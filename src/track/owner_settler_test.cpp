@@ -47,7 +47,7 @@ TEST_F(OwnerSettlerTest, AnAcceptGetsTheOwnerThatShowsItselfSoonAfter) {
   EXPECT_EQ(out[0].flow.owner.kind, OwnerKind::kExact);
 }
 
-TEST_F(OwnerSettlerTest, AConfirmationSettlesAndIsNoEvent) {
+TEST_F(OwnerSettlerTest, AConfirmationIsNoEventAndPatienceGoesOn) {
   add(EventKind::kAccept, 1, 0, 10, OwnerKind::kInherited);
   Event owner;
   owner.kind = EventKind::kOwner;
@@ -55,9 +55,32 @@ TEST_F(OwnerSettlerTest, AConfirmationSettlesAndIsNoEvent) {
   owner.flow.owner.pid = 10;
   owner.flow.owner.kind = OwnerKind::kExact;
   settler.confirm(owner, keep());
+  EXPECT_TRUE(out.empty());
+  settler.release(kPatience, keep());
   ASSERT_EQ(out.size(), 1u);
   EXPECT_EQ(out[0].kind, EventKind::kAccept);
   EXPECT_EQ(out[0].flow.owner.kind, OwnerKind::kExact);
+}
+
+TEST_F(OwnerSettlerTest, AChildThatServesIsTheOwnerAfterTheParentWasConfirmed) {
+  add(EventKind::kAccept, 1, 0, 10, OwnerKind::kInherited);
+  Event owner;
+  owner.kind = EventKind::kOwner;
+  owner.flow.cookie = 1;
+  owner.flow.owner.pid = 10;
+  owner.flow.owner.kind = OwnerKind::kExact;
+  settler.confirm(owner, keep());
+  add(EventKind::kOwner, 1, 5, 11);
+  ASSERT_EQ(out.size(), 2u);
+  EXPECT_EQ(out[0].flow.owner.pid, 11u);
+}
+
+TEST_F(OwnerSettlerTest, ReleasesAllInTheEnd) {
+  add(EventKind::kAccept, 1, 0, 10, OwnerKind::kInherited);
+  add(EventKind::kConnect, 2, 1, 20);
+  settler.release_all(keep());
+  EXPECT_EQ(out.size(), 2u);
+  EXPECT_TRUE(settler.empty());
 }
 
 TEST_F(OwnerSettlerTest, ACloseSettlesItToo) {
