@@ -38,7 +38,7 @@ std::string missing_capabilities() {
   return missing;
 }
 
-constexpr const char* kCapabilities = "cap_bpf,cap_perfmon,cap_net_admin,cap_sys_resource+ep ";
+constexpr const char* kCapabilities = "cap_bpf,cap_perfmon,cap_net_admin+ep ";
 
 }  // namespace
 
