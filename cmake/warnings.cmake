@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 add_library(sockscope_warnings INTERFACE)
 target_compile_options(sockscope_warnings INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion
   # Members left out of a designated initializer have their defaults.
   -Wno-missing-field-initializers)
+# Only where developers build: another compiler's new warning must not keep a user from his program.
+option(SOCKSCOPE_WERROR "Treat warnings as errors" OFF)
+if(SOCKSCOPE_WERROR)
+  target_compile_options(sockscope_warnings INTERFACE -Werror)
+endif()
 if(SOCKSCOPE_SANITIZE)
   # RapidJSON 1.1 adds to a null pointer when its stack is empty; nothing is wrong with the result.
   add_compile_options(-fsanitize=${SOCKSCOPE_SANITIZE} -fno-omit-frame-pointer

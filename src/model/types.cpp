@@ -84,17 +84,18 @@ std::string_view to_string(EventKind kind) noexcept {
 }
 
 std::string to_string(const Address& address) {
-  char text[INET6_ADDRSTRLEN] = "";
   if (address.family == 6) {
+    char text[INET6_ADDRSTRLEN] = "";
     ::inet_ntop(AF_INET6, address.bytes.data(), text, sizeof text);
     return text;
   }
-  char* end = text;  // inet_ntop takes a printf for this, once or twice per event
+  std::string text;  // inet_ntop takes a printf for this, twice per event
   for (std::size_t i = 0; i < 4; ++i) {
-    if (i != 0) *end++ = '.';
-    end = std::to_chars(end, text + sizeof text, address.bytes[i]).ptr;
+    char digits[4];
+    if (i != 0) text += '.';
+    text.append(digits, std::to_chars(digits, digits + sizeof digits, address.bytes[i]).ptr);
   }
-  return {text, end};
+  return text;
 }
 
 std::string to_string(const Endpoint& endpoint) {
