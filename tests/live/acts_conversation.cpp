@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "acts_conversation.h"
+
+#include <poll.h>
+
+namespace sockscope::live {
+namespace {
+
+// The clock is read for the flow, and again for the event.
+constexpr std::uint64_t kReadTwiceNs = 10'000'000;
+
+bool same(const Counters& a, const Counters& b) {
+  return a.tx_bytes == b.tx_bytes && a.rx_bytes == b.rx_bytes && a.tx_segments == b.tx_segments &&
+         a.rx_segments == b.rx_segments && a.retransmits == b.retransmits &&
+         a.srtt_us == b.srtt_us && a.min_rtt_us == b.min_rtt_us;
+}
+
+}  // namespace
+
+Conversation converse(Collector& collector, std::uint8_t family) {
+  Conversation talk;
+  talk.owner = owned_by(own_identity());
+  talk.began_ns = mono_ns();
+  talk.listener = listen_on(loopback(family));
+  talk.client = connect_to(local_of(talk.listener.get()));
+  talk.server = accept_from(talk.listener.get());
+  talk.client_socket = describe(talk.client.get());
+  talk.server_socket = describe_accepted(talk.server.get(), talk.client_socket);
+
+  const Event connect = collector.wait_for(EventKind::kConnect, talk.client_socket.cookie);
+  expect_event(connect, talk.expected_client(TcpState::kEstablished));
+  EXPECT_LE(connect.mono_ns - connect.flow.opened_ns, kReadTwiceNs);
+  EXPECT_LE(connect.latency_us, (connect.mono_ns - talk.began_ns) / 1000);
+
+  // Nobody has touched the accepted socket, and after settle_owner that is what is reported.
+  const Event accept = collector.wait_for(EventKind::kAccept, talk.server_socket.cookie);
+  expect_event(accept, talk.expected_server(TcpState::kEstablished, OwnerKind::kInherited));
+  EXPECT_LE(accept.mono_ns - accept.flow.opened_ns, kReadTwiceNs);
+  return talk;
+}
+
+void expect_open_counters(Collector& collector, int fd) {
+  const std::uint64_t cookie = cookie_of(fd);
+  // A delayed acknowledgement may come between the question and the snapshot: ask again then.
+  for (int attempt = 0; attempt < 20; ++attempt) {
+    const Counters before = counters_of(fd);
+    const auto flow = collector.flow_of(cookie);
+    const Counters after = counters_of(fd);
+    ASSERT_TRUE(flow);
+    if (!same(before, after)) continue;
+    EXPECT_EQ(flow->counters.tx_bytes, before.tx_bytes);
+    EXPECT_EQ(flow->counters.rx_bytes, before.rx_bytes);
+    EXPECT_EQ(flow->counters.tx_segments, before.tx_segments);
+    EXPECT_EQ(flow->counters.rx_segments, before.rx_segments);
+    EXPECT_EQ(flow->counters.retransmits, before.retransmits);
+    EXPECT_EQ(flow->counters.srtt_us, before.srtt_us);
+    EXPECT_EQ(flow->counters.min_rtt_us, before.min_rtt_us);
+    return;
+  }
+  FAIL() << "the connection never rests";
+}
+
+void finish(Collector& collector, Conversation& talk, std::uint64_t client_bytes,
+            std::uint64_t server_bytes) {
+  expect_open_counters(collector, talk.client.get());
+  expect_open_counters(collector, talk.server.get());
+  const auto open_client = collector.flow_of(talk.client_socket.cookie);
+  ASSERT_TRUE(open_client);
+  expect_flow(*open_client, talk.expected_client(TcpState::kEstablished));
+
+  const Counters client_before = counters_of(talk.client.get());
+  const Counters server_before = counters_of(talk.server.get());
+  talk.client.reset();
+  wait_for_hangup(talk.server.get());
+  EXPECT_FALSE(read_exactly(talk.server.get(), 1)) << "bytes were left unread";
+  talk.server.reset();
+
+  const Event client = collector.wait_for(EventKind::kClose, talk.client_socket.cookie);
+  expect_close(client, talk.expected_client(TcpState::kClose), TcpState::kFinWait2);
+  expect_final_counters(client.flow.counters, client_before, client_bytes, server_bytes);
+  const Event server = collector.wait_for(EventKind::kClose, talk.server_socket.cookie);
+  expect_close(server, talk.expected_server(TcpState::kClose), TcpState::kLastAck);
+  expect_final_counters(server.flow.counters, server_before, server_bytes, client_bytes);
+
+  EXPECT_EQ(collector.count(EventKind::kClose, talk.client_socket.cookie), 1u);
+  EXPECT_EQ(collector.count(EventKind::kClose, talk.server_socket.cookie), 1u);
+  for (const Event& event : collector.events())
+    if (event.kind == EventKind::kOwner && (event.flow.cookie == talk.client_socket.cookie ||
+                                            event.flow.cookie == talk.server_socket.cookie))
+      expect_owner(event.flow.owner, talk.owner);
+}
+
+}  // namespace sockscope::live

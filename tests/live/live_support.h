@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// What live tests share: sockets on loopback, forked helpers, the truth as the kernel tells it to
+// the sockets' owner, and a monitor whose events are kept. Helpers throw when a system call fails.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sockscope/monitor.h>
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace sockscope::live {
+
+// No wait is longer.
+constexpr std::chrono::milliseconds kPatience{3000};
+
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept;
+  ~Fd() { reset(); }
+  int get() const { return fd_; }
+  void reset();
+
+ private:
+  int fd_ = -1;
+};
+
+// ---- sockets; families are 4 and 6
+
+Fd open_socket(std::uint8_t family, int type);
+Endpoint loopback(std::uint8_t family, std::uint16_t port = 0);
+void bind_to(int fd, const Endpoint& to);
+// connect(2): 0 or errno. A mapped socket is an IPv6 one that connects to an IPv4 address.
+int try_connect(int fd, const Endpoint& to, bool mapped = false);
+// A TCP or UDP socket connected to `to`; throws when it is refused.
+Fd connect_to(const Endpoint& to, int type = SOCK_STREAM);
+Fd listen_on(const Endpoint& at, int backlog = 64);
+Fd accept_from(int listener, bool with_address = false);
+void set_option(int fd, int level, int name, int value);
+// Blocks until exactly `size` bytes came; false when the stream ended before.
+bool read_exactly(int fd, std::size_t size);
+// Blocks until the other end sent FIN or RST; reads nothing.
+void wait_for_hangup(int fd, short events = 0);
+void send_bytes(int fd, std::size_t size, int flags = 0);
+std::vector<char> payload(std::size_t size);
+// Sends without blocking until the buffers on both sides are full; how much went in.
+std::size_t send_until_full(int fd);
+// Packets for this socket are lost from now on, or no longer.
+void drop_incoming(int fd);
+void stop_dropping(int fd);
+
+// What the kernel knows of a socket, asked from the process that holds it.
+struct Socket {
+  std::uint64_t cookie = 0;
+  std::uint32_t netns = 0;
+  Protocol protocol = Protocol::kTcp;
+  Endpoint local;
+  Endpoint remote;  // unspecified: not connected
+};
+Socket describe(int fd);
+// The same of an accepted socket, from what is known of its client: getpeername(2) would be a use
+// of the socket, and sockscope would see it.
+Socket describe_accepted(int fd, const Socket& client);
+std::uint64_t cookie_of(int fd);
+Endpoint local_of(int fd);
+Counters counters_of(int fd);  // TCP_INFO
+void wait_for_tcp_state(int fd, TcpState state);
+
+std::uint32_t own_netns();
+std::uint64_t mono_ns();
+
+// ---- processes
+
+struct Identity {
+  std::uint32_t pid = 0;
+  std::uint64_t start_ticks = 0;  // since boot, in units of 1 / sysconf(_SC_CLK_TCK)
+  std::uint64_t cgroup_id = 0;
+  std::uint32_t uid = 0;
+  std::array<char, 16> comm{};
+};
+Identity identity_of(pid_t pid);
+Identity own_identity();
+
+// One end of a stream between a test and its child: values without pointers, and open files.
+class Channel {
+ public:
+  explicit Channel(Fd fd) : fd_(std::move(fd)) {}
+
+  template <class T>
+  void put(const T& value) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    write_bytes(&value, sizeof value);
+  }
+  template <class T>
+  T get() {
+    static_assert(std::is_trivially_copyable_v<T>);
+    T value;
+    read_bytes(&value, sizeof value);
+    return value;
+  }
+  // A message without content: the other side may go on.
+  void signal() { put('g'); }
+  void await() { get<char>(); }
+  void put_fd(int fd);
+  Fd get_fd();
+  void close() { fd_.reset(); }
+
+ private:
+  void write_bytes(const void* bytes, std::size_t size);
+  void read_bytes(void* bytes, std::size_t size);
+  Fd fd_;
+};
+
+// A forked process that runs `body` and ends: status 0, 1 when an expectation failed in it, 70 when
+// it threw. Ended with SIGKILL when the test forgets it.
+class Child {
+ public:
+  using Body = std::function<void(Channel&)>;
+  explicit Child(const Body& body);
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+  ~Child();
+
+  Channel& channel() { return channel_; }
+  pid_t pid() const { return pid_; }
+  void kill();
+  int wait();  // exit status, or minus the signal
+
+ private:
+  pid_t pid_ = -1;
+  Channel channel_;
+};
+
+// A network namespace of its own for the calling process, with loopback up.
+void enter_new_netns();
+
+// ---- monitor
+
+class Collector {
+ public:
+  explicit Collector(const Options& options = {});
+
+  Monitor& monitor() { return monitor_; }
+  std::uint64_t opened_ns() const { return opened_ns_; }
+
+  // The first event, old or new, that fits; throws when none came in time.
+  using Predicate = std::function<bool(const Event&)>;
+  const Event& wait_for(const Predicate& fits, std::string_view what,
+                        std::chrono::milliseconds timeout = kPatience);
+  const Event& wait_for(EventKind kind, std::uint64_t cookie);
+  // The accept of the connection whose other end is `client`.
+  const Event& wait_for_accept_from(const Socket& client);
+
+  // Returns when all that happened before the call has been collected. Not for monitors whose
+  // filter hides the calling process.
+  void catch_up();
+
+  std::vector<Event> events_of(std::uint64_t cookie) const;
+  std::size_t count(EventKind kind, std::uint64_t cookie) const;
+  const std::deque<Event>& events() const { return events_; }
+
+  Snapshot snapshot();
+  // Out of a new snapshot.
+  std::optional<Flow> flow_of(std::uint64_t cookie);
+
+ private:
+  Monitor::Handler keep_ = [this](const Event& event) { events_.push_back(event); };
+  std::uint64_t opened_ns_;
+  Monitor monitor_;
+  std::deque<Event> events_;
+};
+
+std::string family_name(const testing::TestParamInfo<std::uint8_t>& info);
+
+}  // namespace sockscope::live
