@@ -76,6 +76,13 @@ static __always_inline __u32 failure_of(const struct sock *sk) {
   return 0;
 }
 
+/* A process inside close(2) that resets the connection. That the socket is locked by a process is
+ * not enough: one that only looks at it (ss, an iterator) works off the packets that came meanwhile. */
+static __always_inline bool is_closed_by_current(const struct sock *sk, int old_state) {
+  return sk->sk_lock.owned && sk->sk_shutdown == SHUTDOWN_MASK &&
+         (old_state == TCP_ESTABLISHED || old_state == TCP_CLOSE_WAIT);
+}
+
 static __always_inline struct socket_state *find_state(const struct sock *sk) {
   return bpf_sk_storage_get(&sockets, (struct sock *)sk, 0, 0);
 }
@@ -142,12 +149,12 @@ static __always_inline int on_state(const struct sock *sk, int old_state, int ne
       value = failure_of(sk);
       extra = state ? elapsed_us(state->since_ns) : 0;
     } else if (old_state != TCP_SYN_RECV) {
-      if (state && sk->sk_lock.owned)
+      if (state && is_closed_by_current(sk, old_state))
         note_use(state);
       emit_close(sk, state, (__u8)old_state);
     }
   } else if (new_state == TCP_FIN_WAIT1 || new_state == TCP_LAST_ACK) {
-    /* A process closes or shuts down, unless the lock says that none is at work. */
+    /* Only close(2) and shutdown(2) lead there, unless the lock says that no process is at work. */
     if (sk->sk_lock.owned) {
       state = find_state(sk);
       __u32 owner_before = state ? state->pid : 0;

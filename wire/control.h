@@ -42,7 +42,7 @@ struct wire_control {
   uint32_t reader_waiting; /* set by the reader before it sleeps; the first record clears it and wakes */
   uint32_t foreign_netns;  /* 1: some socket was seen outside home_netns */
   uint32_t short_pass; /* 1: iter/tcp writes wire_counters for established connections */
-  uint32_t pad0;
+  uint32_t pass_pid;   /* thread group that reads iter/task_file now; 0: none */
 };
 WIRE_ASSERT(sizeof(struct wire_control) == 152);
 WIRE_ASSERT(__builtin_offsetof(struct wire_control, foreign_netns) == 140);

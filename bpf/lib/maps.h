@@ -43,7 +43,7 @@ extern struct sockets_map sockets SEC(".maps");
 
 struct events_map {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
-  __uint(max_entries, 4 << 20); /* user space sets the size before loading */
+  __uint(max_entries, 4096); /* user space sets the size before loading */
 };
 extern struct events_map events SEC(".maps");
 

@@ -46,7 +46,9 @@ static __always_inline bool note_use(struct socket_state *state) {
     state->owner = WIRE_OWNER_EXACT;
     return true;
   }
-  if (pid == 0)
+  struct wire_control *shared = get_control();
+  /* Reading iter/task_file holds each file for a moment, and may close it in its owner's stead. */
+  if (pid == 0 || (shared && pid == shared->pass_pid))
     return false;
   __u64 now = bpf_ktime_get_ns();
   if (state->owner_changes >= OWNER_CHANGES_AT_ONCE &&

@@ -51,9 +51,10 @@ struct Options {
   // filter are then applied in the kernel.
   bool data = false;
 
-  // Size of the ring buffer, rounded up to a power of two and at least a page. 4 MiB hold what a
-  // host with 30,000 connections a second produces in a quarter of a second.
-  std::size_t ring_bytes = std::size_t{4} << 20;
+  // Size of the kernel's ring buffer, rounded up to a power of two and at least a page. 16 MiB hold
+  // what 15,000 connections a second, both ends here, produce while the reader is kept from running
+  // for a second.
+  std::size_t ring_bytes = std::size_t{16} << 20;
   // How long closed flows stay in snapshots, and how many at the most.
   std::chrono::milliseconds keep_closed{10'000};
   std::size_t max_closed = 10'000;

@@ -206,7 +206,7 @@ void set_up_trace(CLI::App& app, Arguments& arguments) {
       ->expected(0, 1)
       ->group("Output");
   add_parsed(app, "--ring-kib", options.ring_bytes,
-             "size of the kernel's event buffer, 4096 by default",
+             "size of the kernel's event buffer, 16384 by default",
              [](const std::string& text) -> Parsed<std::size_t> {
                const auto kib = parse_count(text);
                if (!kib || *kib < 4 || *kib > (1u << 20))

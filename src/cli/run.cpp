@@ -2,6 +2,7 @@
 #include "cli/run.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 
 #include "cli/arguments.h"
 #include "cli/commands.h"
@@ -20,6 +21,8 @@ void occupy_standard_files() {
 
 int run(int argc, char** argv) {
   occupy_standard_files();
+  // Set, it stays: else glibc keeps what a snapshot of many sockets took once.
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
   const ParseOutcome outcome = parse_arguments(argc, argv);
   if (!outcome.arguments) return outcome.exit_code;
   switch (outcome.arguments->command) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/session.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -60,6 +61,7 @@ std::optional<Session> Session::open(const Arguments& arguments, int& exit_code)
     exit_code = report(monitor.error());
     return std::nullopt;
   }
+  ::malloc_trim(0);  // reading the kernel's types left much behind that is free
   if (auto dropped = drop_privileges(); !dropped) {
     exit_code = report(dropped.error());
     return std::nullopt;

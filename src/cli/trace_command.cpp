@@ -181,6 +181,8 @@ void TraceCommand::print(const Event& event) {
   } else {
     session_.output.line(table_.line(event));
   }
+  constexpr std::size_t kMuch = 64 << 10;
+  if (text.size() >= kMuch) session_.output.flush();
 }
 
 void TraceCommand::print_start() {

@@ -263,8 +263,11 @@ Result<Monitor> Monitor::open(const Options& options) {
   if (auto done = impl->make_pollable(); !done) return tl::make_unexpected(std::move(done).error());
   // After attaching, so that no socket falls between; sockets the hooks already know keep what
   // they know.
-  if (auto done = impl->programs.read(Programs::Pass::kOwners, [](auto) {}); !done)
-    return tl::make_unexpected(std::move(done).error());
+  std::uint32_t& pass_pid = impl->programs.control().pass_pid;
+  __atomic_store_n(&pass_pid, static_cast<std::uint32_t>(::getpid()), __ATOMIC_SEQ_CST);
+  auto owners = impl->programs.read(Programs::Pass::kOwners, [](auto) {});
+  __atomic_store_n(&pass_pid, 0, __ATOMIC_SEQ_CST);
+  if (!owners) return tl::make_unexpected(std::move(owners).error());
   impl->rest_until_more();
   return Monitor(std::move(impl));
 }

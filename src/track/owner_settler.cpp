@@ -9,7 +9,7 @@ Event* OwnerSettler::find_waiting(std::uint64_t cookie) {
 }
 
 void OwnerSettler::settle(const Event& event) {
-  if (queue_.empty() || (event.kind != EventKind::kOwner && event.kind != EventKind::kClose)) return;
+  if (empty() || (event.kind != EventKind::kOwner && event.kind != EventKind::kClose)) return;
   const std::uint32_t number = waiting_.find(event.flow.cookie);
   if (number == CookieIndex::kNone) return;
   Held& held = queue_[number - first_];
@@ -25,9 +25,13 @@ void OwnerSettler::push(const Event& event, bool waits) {
 }
 
 void OwnerSettler::pop() {
-  if (queue_.front().waits) waiting_.erase(queue_.front().event.flow.cookie);
-  queue_.pop_front();
-  ++first_;
+  if (queue_[front_].waits) waiting_.erase(queue_[front_].event.flow.cookie);
+  ++front_;
+  // Move up only when that is less than what was taken out.
+  if (front_ * 2 < queue_.size()) return;
+  first_ += static_cast<std::uint32_t>(front_);
+  queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(front_));
+  front_ = 0;
 }
 
 }  // namespace sockscope

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <vector>
 
 #include <sockscope/types.h>
 
@@ -24,7 +24,7 @@ class OwnerSettler {
     settle(event);
     const bool waits = patience_ns_ != 0 && event.kind == EventKind::kAccept &&
                        event.flow.owner.kind == OwnerKind::kInherited;
-    if (queue_.empty() && !waits) {
+    if (empty() && !waits) {
       hand_over(event);
       return;
     }
@@ -50,15 +50,15 @@ class OwnerSettler {
   // it is still to come.
   template <class HandOver>
   void release(std::uint64_t now_ns, HandOver&& hand_over) {
-    while (!queue_.empty()) {
-      const Held& held = queue_.front();
+    while (!empty()) {
+      const Held& held = queue_[front_];
       if (held.waits && held.event.mono_ns + patience_ns_ > now_ns) return;
       hand_over(held.event);
       pop();
     }
   }
 
-  bool empty() const noexcept { return queue_.empty(); }
+  bool empty() const noexcept { return front_ == queue_.size(); }
 
  private:
   struct Held {
@@ -72,8 +72,9 @@ class OwnerSettler {
   void pop();
 
   std::uint64_t patience_ns_;
-  std::deque<Held> queue_;
-  std::uint32_t first_ = 0;  // number of the queue's front; numbers may wrap around
+  std::vector<Held> queue_;  // from front_ on; what stands before it was handed over
+  std::size_t front_ = 0;
+  std::uint32_t first_ = 0;  // number of queue_[0]; numbers may wrap around
   CookieIndex waiting_;      // cookie → number of its waiting accept
 };
 

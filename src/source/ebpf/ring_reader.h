@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include <sockscope/error.h>
 
@@ -12,12 +11,12 @@
 
 namespace sockscope {
 
-// The consumer's end of a BPF ring buffer. libbpf's own maps the data twice, to have records that
-// wrap around in one piece: twice the resident memory, which for us is most of it. This one maps it
-// once and copies the rare record that wraps.
+// The consumer's end of a BPF ring buffer. libbpf's own maps all of the data, twice in a row: for a
+// ring large enough to outlive a stall that is more resident memory than all the rest. This one maps
+// a window of it at a time; the kernel's second copy keeps records in one piece at the end.
 class RingReader {
  public:
-  // map_fd: a BPF_MAP_TYPE_RINGBUF of `size` bytes; not owned, used here only.
+  // map_fd: a BPF_MAP_TYPE_RINGBUF of `size` bytes; not owned, must stay open.
   static Result<RingReader> open(int map_fd, std::size_t size);
 
   // Calls handle(std::span<const std::byte>) for each record that is there; the bytes are valid
@@ -32,19 +31,29 @@ class RingReader {
   static constexpr std::uint32_t kBusy = 1u << 31;
   static constexpr std::uint32_t kDiscarded = 1u << 30;
   static constexpr std::size_t kHeader = 8;
+  static constexpr std::size_t kWindow = std::size_t{512} << 10;
+  static constexpr std::size_t kLargestRecord = std::size_t{64} << 10;
 
   static std::uint64_t load(const std::uint64_t* position) noexcept {
     return __atomic_load_n(position, __ATOMIC_ACQUIRE);
   }
-  std::span<const std::byte> contiguous(std::size_t offset, std::size_t length);
+  // The record at this place of the data; nullptr when its window cannot be mapped.
+  const std::byte* at(std::size_t offset) noexcept {
+    if (offset - window_begin_ >= window_size_ && !move_window(offset)) return nullptr;
+    return window_.data() + (offset - window_begin_);
+  }
+  bool move_window(std::size_t offset) noexcept;
 
+  int map_fd_ = -1;
+  std::size_t size_ = 0;
+  std::size_t page_ = 0;
   Mapping consumer_page_;
-  Mapping producer_page_and_data_;
+  Mapping producer_page_;
+  Mapping window_;
   std::uint64_t* consumer_ = nullptr;
   const std::uint64_t* producer_ = nullptr;
-  const std::byte* data_ = nullptr;
-  std::size_t size_ = 0;
-  std::vector<std::byte> wrapped_;
+  std::size_t window_begin_ = 0;
+  std::size_t window_size_ = 0;
 };
 
 template <class Handle>
@@ -55,13 +64,14 @@ std::size_t RingReader::drain(Handle&& handle) {
     const std::uint64_t end = load(producer_);
     if (position >= end) break;
     while (position < end) {
-      const std::size_t offset = position & (size_ - 1);
-      const auto* header = reinterpret_cast<const std::uint32_t*>(data_ + offset);
-      const std::uint32_t length_and_flags = __atomic_load_n(header, __ATOMIC_ACQUIRE);
+      const std::byte* record = at(position & (size_ - 1));
+      if (!record) return count;
+      const std::uint32_t length_and_flags =
+          __atomic_load_n(reinterpret_cast<const std::uint32_t*>(record), __ATOMIC_ACQUIRE);
       if (length_and_flags & kBusy) return count;  // still being written: later
       const std::size_t length = length_and_flags & ~(kBusy | kDiscarded);
       if (!(length_and_flags & kDiscarded)) {
-        handle(contiguous((offset + kHeader) & (size_ - 1), length));
+        handle(std::span<const std::byte>(record + kHeader, length));
         ++count;
       }
       position += (length + kHeader + 7) & ~std::uint64_t{7};
