@@ -119,6 +119,14 @@ void FlowTable::close(std::uint32_t slot, std::uint64_t now_ns) {
   if (closed_ > limits_.max_closed && !still_shown(at(oldest_closed_))) remove(oldest_closed_);
 }
 
+void FlowTable::revive(std::uint32_t slot) {
+  Entry& entry = at(slot);
+  unlink_closed(slot);
+  --processes_[entry.process].sums.closed_flows;
+  entry.closed = entry.missed = false;
+  entry.closed_ns = 0;
+}
+
 void FlowTable::unlink_closed(std::uint32_t slot) {
   Entry& entry = at(slot);
   (entry.older == kNone ? oldest_closed_ : at(entry.older).newer) = entry.newer;
@@ -152,6 +160,7 @@ bool FlowTable::apply(const Event& event) {
       if (slot == kNone) slot = add(flow, event.mono_ns);
       set_owner(at(slot), flow, event.mono_ns);
       if (at(slot).closed) {  // a pass missed it before: these are its true figures
+        at(slot).missed = false;
         count(at(slot), flow.counters);
       } else {
         at(slot).state = flow.state;
@@ -221,6 +230,7 @@ void FlowTable::sync(const Flow& socket) {
   }
   Entry& entry = at(slot);
   entry.pass = pass_;
+  if (entry.missed) revive(slot);
   if (entry.closed) {
     if (socket.state == TcpState::kTimeWait) entry.state = socket.state;
     return;
@@ -241,8 +251,10 @@ void FlowTable::sync(const Flow& socket) {
 
 bool FlowTable::sync_counters(const Flow& socket) {
   const std::uint32_t slot = find(socket.cookie);
-  if (slot == kNone || at(slot).closed) return false;
+  if (slot == kNone) return false;
   Entry& entry = at(slot);
+  if (entry.missed) revive(slot);
+  if (entry.closed) return false;
   entry.pass = pass_;
   entry.state = socket.state;
   count(entry, socket.counters);
@@ -254,10 +266,12 @@ void FlowTable::end_sync() {
   for (std::uint32_t slot = 0; slot < chunks_.size() * kChunk; ++slot) {
     const Entry& entry = at(slot);
     if (!entry.in_use || entry.pass == pass_) continue;
-    if (entry.remnant)
+    if (entry.remnant) {
       remove(slot);
-    else if (!entry.closed && entry.opened_ns < pass_began_ns_)
+    } else if (!entry.closed && entry.opened_ns < pass_began_ns_) {
+      at(slot).missed = true;
       close(slot, pass_began_ns_);
+    }
   }
 }
 

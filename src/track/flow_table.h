@@ -34,7 +34,8 @@ class FlowTable {
 
   // A pass: begin, one sync() per socket the kernel shows, end. Events drained from the ring before
   // begin and before end must have been applied. Open flows from before the pass that were not
-  // shown are closed: their close was lost.
+  // shown are closed: their close was lost. A later pass that shows one opens it again: iterators of
+  // kernels before 6.17 can pass a socket over while others come and go.
   void begin_sync(std::uint64_t now_ns);
   void sync(const Flow& socket);
   // The same for a socket of which only cookie, state and counters are given. False: it is not in
@@ -81,6 +82,7 @@ class FlowTable {
     OwnerKind owner = OwnerKind::kUnknown;
     bool closed = false;
     bool remnant = false;  // in TIME_WAIT when first seen: kept while shown, not in the closed list
+    bool missed = false;   // closed because a pass did not show it
     bool in_use = false;
     bool has_uid = false;
     bool has_counters = true;
@@ -100,6 +102,7 @@ class FlowTable {
   void count(Entry& entry, const Counters& counters);
   void reopen(std::uint32_t slot, const Flow& flow, std::uint64_t now_ns);
   void close(std::uint32_t slot, std::uint64_t now_ns);
+  void revive(std::uint32_t slot);
   void unlink_closed(std::uint32_t slot);
   void fill(const Entry& entry, Flow& flow) const;
 

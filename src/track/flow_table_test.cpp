@@ -150,6 +150,23 @@ TEST_F(FlowTableTest, AFlowGoneFromTheKernelIsClosed) {
   EXPECT_EQ(table.closed_flows(), 1u);
 }
 
+TEST_F(FlowTableTest, AFlowThatAPassMissedComesBack) {
+  pass(kSecond, {shown(1, 100, 500), shown(2, 100, 500)});
+  take(kSecond);
+  pass(2 * kSecond, {});
+  EXPECT_EQ(table.open_flows(), 0u);
+  Flow figures = shown(1, 150, 500);
+  table.begin_sync(3 * kSecond);
+  EXPECT_TRUE(table.sync_counters(figures));
+  table.sync(shown(2, 120, 500));
+  table.end_sync();
+  const Snapshot snapshot = take(3 * kSecond);
+  EXPECT_EQ(table.open_flows(), 2u);
+  EXPECT_EQ(table.closed_flows(), 0u);
+  EXPECT_EQ(process(snapshot, 7).closed_flows, 0u);
+  EXPECT_EQ(process(snapshot, 7).tx_bytes, 270u);
+}
+
 TEST_F(FlowTableTest, AFlowOpenedDuringThePassStays) {
   table.begin_sync(2 * kSecond);
   table.apply(event(EventKind::kConnect, 1, 2 * kSecond + 5));

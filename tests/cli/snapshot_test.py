@@ -1,0 +1,356 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`snapshot`: its JSON, CSV and table, and the filters, against sockets made for the purpose."""
+import csv
+import io
+import os
+import re
+import shutil
+import socket
+import unittest
+
+import support
+
+TEXT, NUMBER, TRUTH = str, int, bool
+
+# Every field of a row: its type, and whether null is allowed.
+FLOW_FIELDS = {
+    "cookie": (NUMBER, True), "netns": (NUMBER, True), "proto": (TEXT, False),
+    "family": (NUMBER, False), "local_addr": (TEXT, False), "local_port": (NUMBER, False),
+    "remote_addr": (TEXT, True), "remote_port": (NUMBER, True), "direction": (TEXT, True),
+    "pid": (NUMBER, True), "opener_pid": (NUMBER, True), "comm": (TEXT, True),
+    "uid": (NUMBER, True), "cgroup_id": (NUMBER, True), "owner": (TEXT, False),
+    "state": (TEXT, True), "tx_bytes": (NUMBER, True), "rx_bytes": (NUMBER, True),
+    "tx_segments": (NUMBER, True), "rx_segments": (NUMBER, True),
+    "retransmits": (NUMBER, True), "srtt_us": (NUMBER, True), "min_rtt_us": (NUMBER, True),
+    "tx_rate": (NUMBER, True), "rx_rate": (NUMBER, True), "opened": (TEXT, True),
+    "age_us": (NUMBER, True), "closed": (TRUTH, False),
+}
+COUNTERS = ("tx_bytes", "rx_bytes", "tx_segments", "rx_segments", "retransmits")
+WITHOUT_COUNTERS = ("TIME_WAIT", "SYN_RECV", "NEW_SYN_RECV")
+PROCESS_FIELDS = {
+    "pid": (NUMBER, True), "comm": (TEXT, True), "uid": (NUMBER, True),
+    "cgroup_id": (NUMBER, True), "open_flows": (NUMBER, False), "listeners": (NUMBER, False),
+    "closed_flows": (NUMBER, False), "tx_bytes": (NUMBER, False), "rx_bytes": (NUMBER, False),
+    "retransmits": (NUMBER, False), "srtt_us": (NUMBER, True), "tx_rate": (NUMBER, True),
+    "rx_rate": (NUMBER, True),
+}
+DOCUMENT_FIELDS = {"schema", "host", "boot_id", "ts", "ts_ns", "interval_s", "lost", "doors",
+                   "flows", "processes"}
+RFC3339 = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$"
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e]")
+ALL_KINDS = ("tcp4", "tcp6", "udp4", "udp6", "listen4", "bound-udp4")
+OTHER_USER = 65534
+# Of this run only: another may be under way.
+FIRST = f"first-{os.getpid()}"
+SECOND = f"second-{os.getpid()}"
+
+
+def setUpModule():
+    support.need_root()
+
+
+def shown_cookies(*arguments):
+    """Cookies of what a snapshot shows. As CSV: a busy host has 100,000 in TIME_WAIT."""
+    done = support.run("snapshot", "-o", "csv", "--columns", "cookie", *arguments)
+    if done.returncode != 0:
+        raise AssertionError(f"snapshot {arguments} ended with {done.returncode}: {done.stderr}")
+    return {int(line) for line in done.stdout.splitlines()[1:] if line}
+
+
+def cookies_of(document):
+    return {flow["cookie"] for flow in document["flows"]}
+
+
+class Schema(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        with support.Holder(*ALL_KINDS) as holder:
+            cls.holder_pid = holder.pid
+            cls.sockets = holder.sockets
+            done = support.run("snapshot", "--json")
+        cls.text = done.stdout
+        cls.returncode = done.returncode
+        cls.document = support.json.loads(done.stdout)
+        cls.flows = {flow["cookie"]: flow for flow in cls.document["flows"]}
+
+    def flow(self, kind, role):
+        cookie = next(s["cookie"] for s in self.sockets[kind] if s["role"] == role)
+        return self.flows[cookie]
+
+    def check_row(self, row, fields):
+        self.assertLessEqual(set(fields), set(row))
+        for name, (kind, nullable) in fields.items():
+            value = row[name]
+            if value is None:
+                self.assertTrue(nullable, f"{name} is null: {row}")
+            else:
+                self.assertIs(type(value), kind, f"{name}: {row}")
+            if kind is NUMBER and value is not None:
+                self.assertGreaterEqual(value, 0, f"{name}: {row}")
+
+    def test_one_document_on_one_line(self):
+        self.assertEqual(self.returncode, 0)
+        self.assertEqual(self.text.count("\n"), 1)
+        self.assertTrue(self.text.endswith("}\n"))
+        self.assertLessEqual(DOCUMENT_FIELDS, set(self.document))
+        self.assertEqual(self.document["schema"], "sockscope.snapshot.v1")
+        self.assertEqual(self.document["host"], socket.gethostname())
+        self.assertRegex(self.document["ts"], RFC3339)
+        self.assertIsNone(self.document["interval_s"])
+        self.assertEqual(set(self.document["lost"]), {"ring_full", "storage_failed", "malformed"})
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            self.assertEqual(self.document["boot_id"], file.read().strip())
+
+    def test_ts_and_ts_ns_are_the_same_moment(self):
+        self.assertEqual(int(self.document["ts"][-10:-1]), self.document["ts_ns"] % 10**9)
+
+    def test_no_number_is_in_scientific_notation(self):
+        without_texts = re.sub(r'"(\\.|[^"\\])*"', '""', self.text)
+        numbers = re.findall(r"[:\[,](-?[0-9][^,}\]]*)", without_texts)
+        self.assertTrue(numbers)
+        for number in numbers:
+            self.assertRegex(number, r"^\d+$")
+
+    def test_fields_of_each_row(self):
+        self.assertTrue(self.document["flows"])
+        for flow in self.document["flows"]:
+            self.check_row(flow, FLOW_FIELDS)
+            counters = [flow[counter] for counter in COUNTERS]
+            if flow["proto"] == "udp":  # counted by hooks, and a snapshot attaches none
+                self.assertEqual(counters, [None] * len(COUNTERS), flow)
+            elif flow["state"] not in WITHOUT_COUNTERS:
+                self.assertNotIn(None, counters, flow)
+        for process in self.document["processes"]:
+            self.check_row(process, PROCESS_FIELDS)
+        for door in self.document["doors"]:
+            self.assertEqual(set(door), {"observation", "door", "refused"})
+
+    def test_both_ends_of_a_connection(self):
+        for kind, proto, family in (("tcp4", "tcp", 4), ("tcp6", "tcp", 6), ("udp4", "udp", 4),
+                                    ("udp6", "udp", 6)):
+            client = self.flow(kind, "client")
+            server = self.flow(kind, "server")
+            with self.subTest(kind):
+                for flow in (client, server):
+                    self.assertEqual((flow["proto"], flow["family"]), (proto, family))
+                    self.assertEqual((flow["pid"], flow["comm"], flow["uid"], flow["owner"]),
+                                     (self.holder_pid, "holder", 0, "bootstrap"))
+                    self.assertFalse(flow["closed"])
+                    self.assertEqual(flow["local_addr"], "127.0.0.1" if family == 4 else "::1")
+                self.assertEqual(client["local_port"], server["remote_port"])
+                self.assertEqual(server["local_port"], client["remote_port"])
+
+    def test_bytes_of_tcp_connections_that_were_there_before(self):
+        for kind in ("tcp4", "tcp6"):
+            client = self.flow(kind, "client")
+            server = self.flow(kind, "server")
+            self.assertEqual((client["tx_bytes"], client["rx_bytes"]), (1000, 3000))
+            self.assertEqual((server["tx_bytes"], server["rx_bytes"]), (3000, 1000))
+            self.assertEqual(client["state"], "ESTABLISHED")
+            self.assertGreater(client["srtt_us"], 0)
+
+    def test_a_socket_without_peer_has_a_null_one(self):
+        for kind, role, state in (("listen4", "listener", "LISTEN"), ("bound-udp4", "bound", None)):
+            flow = self.flow(kind, role)
+            self.assertEqual((flow["remote_addr"], flow["remote_port"]), (None, None))
+            self.assertEqual(flow["state"], state)
+        self.assertEqual(self.flow("listen4", "listener")["direction"], "listen")
+
+    def test_sums_of_the_process(self):
+        rows = [p for p in self.document["processes"] if p["pid"] == self.holder_pid]
+        self.assertEqual(len(rows), 1)
+        self.assertEqual((rows[0]["listeners"], rows[0]["open_flows"]), (3, 9))
+        mine = [f for f in self.flows.values() if f["pid"] == self.holder_pid]
+        for field in ("tx_bytes", "rx_bytes"):
+            self.assertEqual(rows[0][field], sum(flow[field] or 0 for flow in mine))
+
+
+class Filters(unittest.TestCase):
+    """Only what is asked for, and all of it. Two processes of different users hold sockets."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.mine = support.Holder(*ALL_KINDS, name=FIRST.encode())
+        cls.other = support.Holder("tcp4", "udp4", name=SECOND.encode(), uid=OTHER_USER)
+        cls.mine.__enter__()
+        cls.addClassCleanup(cls.mine.__exit__)
+        cls.other.__enter__()
+        cls.addClassCleanup(cls.other.__exit__)
+        cls.both = cls.mine.cookies() | cls.other.cookies()
+
+    def found(self, *arguments):
+        """Which of the holders' sockets a snapshot shows."""
+        return shown_cookies(*arguments) & self.both
+
+    def socket(self, kind, role, holder=None):
+        return next(s for s in (holder or self.mine).sockets[kind] if s["role"] == role)
+
+    def roles(self, *wanted):
+        """Cookies by "kind role"."""
+        return {self.socket(*each.split())["cookie"] for each in wanted}
+
+    def test_without_a_filter_all(self):
+        self.assertEqual(self.found(), self.both)
+
+    def test_pid(self):
+        document = support.snapshot("-p", str(self.mine.pid))
+        self.assertEqual(cookies_of(document), self.mine.cookies())
+        self.assertEqual([p["pid"] for p in document["processes"]], [self.mine.pid])
+        both = f"{self.mine.pid},{self.other.pid}"
+        self.assertEqual(cookies_of(support.snapshot("--pid", both)), self.both)
+
+    def test_comm(self):
+        self.assertEqual(cookies_of(support.snapshot("-c", FIRST)), self.mine.cookies())
+        self.assertEqual(shown_cookies("-c", FIRST[:-1]), set())
+        self.assertEqual(shown_cookies("-c", f"/^(first|second)-{os.getpid()}$/"), self.both)
+
+    def test_user(self):
+        self.assertEqual(self.found("-u", str(OTHER_USER)), self.other.cookies())
+        self.assertEqual(self.found("-u", "nobody"), self.other.cookies())
+        self.assertEqual(self.found("-u", "root"), self.mine.cookies())
+
+    def test_netns(self):
+        inode = os.stat("/proc/self/ns/net").st_ino
+        for name in (str(inode), "/proc/self/ns/net", f"pid:{self.mine.pid}"):
+            self.assertEqual(self.found("-n", name), self.both, name)
+        self.assertEqual(self.found("-n", str(inode + 1)), set())
+
+    def test_ports(self):
+        listener = self.socket("tcp4", "listener")["local_port"]
+        client = self.socket("tcp4", "client")["local_port"]
+        self.assertEqual(self.found("-P", str(listener)),
+                         self.roles("tcp4 listener", "tcp4 client", "tcp4 server"))
+        self.assertEqual(self.found("-L", str(listener)),
+                         self.roles("tcp4 listener", "tcp4 server"))
+        self.assertEqual(self.found("-D", str(listener)), self.roles("tcp4 client"))
+        self.assertEqual(self.found("-L", str(client), "-D", str(listener)),
+                         self.roles("tcp4 client"))
+        low, high = sorted((listener, client))
+        self.assertLessEqual(self.roles("tcp4 client", "tcp4 server"),
+                             self.found("-P", f"1,{low}-{high}"))
+        self.assertEqual(self.found("-P", "1,2-3"), set())
+
+    def test_family_and_protocol(self):
+        six = self.mine.cookies("tcp6", "udp6")
+        udp = self.mine.cookies("udp4", "udp6", "bound-udp4") | self.other.cookies("udp4")
+        self.assertEqual(self.found("-6"), six)
+        self.assertEqual(self.found("-4"), self.both - six)
+        self.assertEqual(self.found("--udp"), udp)
+        self.assertEqual(self.found("--tcp"), self.both - udp)
+        self.assertEqual(self.found("--tcp", "-6"), self.mine.cookies("tcp6"))
+
+    def test_filter_expression(self):
+        port = self.socket("tcp6", "client")["local_port"]
+        first = self.mine.cookies()
+        for expression, wanted in (
+                (f"pid:{self.mine.pid}", first),
+                (f"comm={FIRST}", first),
+                (f"comm:{FIRST.upper()}", first),
+                (FIRST, first),
+                (f"/^{SECOND}$/", self.other.cookies()),
+                (f"!first -{os.getpid()}", self.other.cookies()),
+                (f"{FIRST} | {SECOND}", self.both),
+                (f"{FIRST} proto:tcp6", self.mine.cookies("tcp6")),
+                (f"{FIRST} proto:udp", self.mine.cookies("udp4", "udp6", "bound-udp4")),
+                (f"{FIRST} state:LISTEN", self.roles("tcp4 listener", "tcp6 listener",
+                                                       "listen4 listener")),
+                (f"sport:{port} {FIRST}", self.roles("tcp6 client")),
+                (f"dport:{port} {FIRST}", self.roles("tcp6 server")),
+                (f"{FIRST} dst:::1 state:est", self.roles("tcp6 client", "tcp6 server")),
+                (f"{FIRST} dst:127.0.0.0/8 state:est", self.roles("tcp4 client", "tcp4 server")),
+                (f"{SECOND} user:nobody state:lis",
+                 {self.socket("tcp4", "listener", self.other)["cookie"]}),
+                (f"{FIRST} txbytes>=3k", self.roles("tcp4 server", "tcp6 server")),
+                (f"{FIRST} rxbytes=3000", self.roles("tcp4 client", "tcp6 client")),
+                (f"{FIRST} owner:bootstrap", first),
+                (f"{FIRST} owner:exact", set()),
+                (f"{FIRST} rx>=0", set()),  # no rate is known in a single snapshot
+        ):
+            with self.subTest(expression):
+                self.assertEqual(self.found("--filter", expression), wanted)
+
+    def test_sort_rsort_and_top(self):
+        pid = str(self.mine.pid)
+
+        def bytes_sent(*arguments):
+            return [f["tx_bytes"] for f in support.snapshot("-p", pid, "--sort", "tx_bytes",
+                                                            *arguments)["flows"]]
+        down = bytes_sent()
+        known = [3000, 3000, 1000, 1000, 0, 0, 0]
+        not_known = [None] * (len(self.mine.cookies()) - len(known))
+        self.assertEqual(down, known + not_known)
+        self.assertEqual(bytes_sent("--rsort"), known[::-1] + not_known)
+        self.assertEqual(bytes_sent("--top", "3"), down[:3])
+        self.assertEqual(bytes_sent("--top", "0"), down)
+
+    def test_columns(self):
+        done = support.run("snapshot", "-p", str(self.mine.pid), "-c", FIRST, "--columns",
+                           "proto,cookie,comm", "--sort", "cookie", "--rsort", "-o", "csv")
+        rows = list(csv.reader(io.StringIO(done.stdout)))
+        self.assertEqual(rows[0], ["proto", "cookie", "comm"])
+        self.assertEqual([int(row[1]) for row in rows[1:]], sorted(self.mine.cookies()))
+        self.assertEqual({row[2] for row in rows[1:]}, {FIRST})
+
+    def test_table(self):
+        done = support.run("snapshot", "-p", str(self.mine.pid))
+        heading, *rows = done.stdout.splitlines()
+        self.assertEqual(heading.split()[:6], ["PROT", "ST", "LOCAL", "REMOTE", "PID", "COMMAND"])
+        self.assertEqual(len(rows), len(self.mine.cookies()))
+        self.assertTrue(all(FIRST in row for row in rows))
+
+
+class OtherNamespace(unittest.TestCase):
+    def test_sockets_of_another_network_namespace(self):
+        if not shutil.which("unshare"):
+            self.skipTest("unshare is not installed")
+        with support.Holder("bound-udp4-any", "listen4-any",
+                            prefix=("unshare", "--net", "--")) as holder:
+            inode = os.stat(f"/proc/{holder.pid}/ns/net").st_ino
+            for name in (str(inode), f"/proc/{holder.pid}/ns/net", f"pid:{holder.pid}"):
+                document = support.snapshot("-n", name)
+                self.assertEqual(cookies_of(document), holder.cookies(), name)
+                self.assertEqual({f["pid"] for f in document["flows"]}, {holder.pid})
+                self.assertEqual({f["netns"] for f in document["flows"]}, {inode})
+            self.assertLessEqual(holder.cookies(), shown_cookies())
+
+
+class HostileNames(unittest.TestCase):
+    NAMES = [b"\x1b[2J\x1b]0;x\x07", b"two\nlines\r\t", b"\xff\xfe\xc3(\xa0\xa1", b'q"uo,te\\',
+             b"\xc2\x9b31m\xc2\x85", "\u202eabc".encode(), "né日本".encode(), b"\xe2\x82"]
+
+    def test_nothing_hostile_gets_through(self):
+        for name in self.NAMES:
+            with self.subTest(name), support.Holder("tcp4", name=name) as holder:
+                self.check_table(holder)
+                self.check_csv(holder)
+                self.check_json(holder, name)
+
+    def check_table(self, holder):
+        for words in (["snapshot"], ["top", "--once", "--idle", "-i", "0.1"]):
+            done = support.run(*words, "-p", str(holder.pid), text=False)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            text = done.stdout.decode("utf-8")
+            self.assertIsNone(CONTROL.search(text), repr(text))
+            self.assertEqual(text.count(f" {holder.pid} "), 3 if words[0] == "snapshot" else 4)
+
+    def check_csv(self, holder):
+        done = support.run("snapshot", "-p", str(holder.pid), "-o", "csv", "--columns",
+                           "pid,comm,cookie", text=False)
+        text = done.stdout.decode("utf-8")
+        self.assertIsNone(CONTROL.search(text), repr(text))
+        rows = list(csv.reader(io.StringIO(text)))
+        self.assertEqual([len(row) for row in rows], [3] * 4)
+        self.assertEqual({row[0] for row in rows[1:]}, {str(holder.pid)})
+
+    def check_json(self, holder, name):
+        done = support.run("snapshot", "--json", "-p", str(holder.pid), text=False)
+        text = done.stdout.decode("utf-8")
+        self.assertEqual(text.count("\n"), 1)
+        comms = {flow["comm"] for flow in support.json.loads(text)["flows"]}
+        self.assertEqual(len(comms), 1)
+        if name.isascii():
+            self.assertEqual(comms, {name.decode()})
+
+
+if __name__ == "__main__":
+    support.main()

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`top`: its tables, streams of snapshots, rates, and how it ends."""
+import csv
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import unittest
+
+import support
+
+
+NAME = f"top-{os.getpid()}"  # of this run only
+
+
+def setUpModule():
+    support.need_root()
+
+
+def documents(text):
+    return [json.loads(line) for line in text.splitlines()]
+
+
+class Table(unittest.TestCase):
+    def test_once(self):
+        with support.Holder("tcp4", "udp4", name=NAME.encode()) as holder:
+            done = support.run("top", "--plain", "--once", "-i", "0.1", "-p", str(holder.pid))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = done.stdout.splitlines()
+        self.assertRegex(lines[0], r"^sockscope  \S+  \d\d:\d\d:\d\d  0\.\d s .* 4 conns  lost 0")
+        self.assertEqual(lines[1].split()[:3], ["PID", "COMMAND", "CONNS"])
+        self.assertEqual(lines[2].split()[:3], [str(holder.pid), NAME, "4"])
+        connections = [line for line in lines[3:] if line.startswith(NAME + " ")]
+        self.assertEqual(len(connections), 4)  # the listener is idle
+
+    def test_idle_rows_on_demand(self):
+        with support.Holder("listen4", name=NAME.encode()) as holder:
+            words = ("top", "--once", "-i", "0.1", "-p", str(holder.pid))
+            self.assertNotIn(NAME, support.run(*words).stdout)
+            self.assertIn(NAME, support.run(*words, "--idle").stdout)
+
+    def test_rows_left_out_are_counted(self):
+        with support.Holder("tcp4", "udp4") as holder:
+            done = support.run("top", "--once", "-i", "0.1", "--top", "1", "-p", str(holder.pid))
+        self.assertIn("  1 of 4 ", done.stdout)
+
+    def test_sort_and_columns_of_processes(self):
+        with support.Holder("tcp4") as few, support.Holder("tcp4", "tcp6", "udp4") as many:
+            done = support.run("top", "--once", "-i", "0.1", "-p", f"{few.pid},{many.pid}",
+                               "--sort", "conns", "--columns", "conns,pid,listeners")
+        lines = done.stdout.splitlines()
+        self.assertEqual(lines[1].split(), ["CONNS", "PID", "LISTEN"])
+        self.assertEqual([line.split() for line in lines[2:4]],
+                         [["6", str(many.pid), "2"], ["2", str(few.pid), "1"]])
+
+    def test_filters(self):
+        with support.Holder("tcp4", "udp4", name=NAME.encode()) as holder:
+            for words, connections in ((["-c", NAME], 4),
+                                       (["-c", NAME, "--udp"], 2),
+                                       (["--filter", f"pid:{holder.pid} proto:tcp"], 2),
+                                       (["--filter", f"{NAME} dir:listen"], 0)):
+                with self.subTest(words):
+                    done = support.run("top", "--once", "-i", "0.1", *words)
+                    rows = [x for x in done.stdout.splitlines() if x.startswith(NAME + " ")]
+                    self.assertEqual(len(rows), connections, done.stdout)
+
+
+class Stream(unittest.TestCase):
+    def test_count_and_interval(self):
+        for words in (["-o", "ndjson"], ["-o", "json"], ["--json"]):
+            with self.subTest(words), support.Holder("tcp4", "udp6") as holder:
+                began = time.monotonic()
+                done = support.run("top", "--count", "2", "-i", "0.2", "-p", str(holder.pid),
+                                   *words)
+                took = time.monotonic() - began
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                self.check_two(documents(done.stdout))
+                self.assertTrue(0.4 <= took < 5, took)
+
+    def check_two(self, two):
+        """A beat that came late makes the next interval shorter."""
+        self.assertEqual([d["schema"] for d in two], ["sockscope.snapshot.v1"] * 2)
+        for document in two:
+            self.assertTrue(0.05 <= document["interval_s"] < 2, document["interval_s"])
+            self.assertEqual(len(document["flows"]), 5)
+            for flow in document["flows"]:
+                self.assertEqual((flow["rx_rate"], flow["tx_rate"]), (0, 0))
+        between = (two[1]["ts_ns"] - two[0]["ts_ns"]) / 1e9
+        self.assertAlmostEqual(two[1]["interval_s"], between, delta=0.05)
+
+    def test_rates_add_up_to_the_bytes(self):
+        size = 1_000_000
+        with socket.create_server(("127.0.0.1", 0)) as listener, \
+                socket.create_connection(listener.getsockname()) as client, \
+                listener.accept()[0] as server:
+            process = subprocess.Popen(
+                [support.program(), "top", "--json", "-i", "0.1", "-P",
+                 str(listener.getsockname()[1])],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, encoding="utf-8")
+            lines = [process.stdout.readline()]
+            for _ in range(size // 10_000):
+                client.sendall(b"x" * 10_000)
+                server.recv(10_000, socket.MSG_WAITALL)
+            lines += [process.stdout.readline() for _ in range(3)]
+            process.send_signal(signal.SIGINT)
+            lines += process.communicate(timeout=support.PATIENCE)[0].splitlines()
+            self.assertEqual(process.returncode, 0)
+            self.check_rates([json.loads(line) for line in lines], size, support.cookie_of(client),
+                             support.cookie_of(server))
+
+    def check_rates(self, snapshots, size, client, server):
+        for cookie, rate, total in ((client, "tx_rate", "tx_bytes"),
+                                    (server, "rx_rate", "rx_bytes")):
+            rows = [(f, s) for s in snapshots for f in s["flows"] if f["cookie"] == cookie]
+            self.assertEqual(rows[-1][0][total], size)
+            moved = sum(flow[rate] * snapshot["interval_s"] for flow, snapshot in rows)
+            self.assertAlmostEqual(moved, size, delta=len(rows))
+        for snapshot in snapshots:
+            for field in ("tx_bytes", "rx_bytes"):
+                self.assertEqual(sum(p[field] for p in snapshot["processes"]),
+                                 sum(f[field] for f in snapshot["flows"]))
+
+    def test_csv(self):
+        with support.Holder("tcp4", name=b'a,"b') as holder:
+            done = support.run("top", "--count", "2", "-i", "0.1", "-o", "csv", "--columns",
+                               "pid,comm,conns,rx_rate", "-p", str(holder.pid))
+        rows = list(csv.reader(io.StringIO(done.stdout)))
+        self.assertEqual(rows[0], ["ts_ns", "pid", "comm", "conns", "rx_rate"])
+        self.assertEqual([row[1:4] for row in rows[1:]], [[str(holder.pid), 'a,"b', "2"]] * 2)
+
+
+class Ending(unittest.TestCase):
+    def start(self, *arguments):
+        process = subprocess.Popen([support.program(), "top", "-i", "0.1", *arguments],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, encoding="utf-8")
+        self.assertTrue(process.stdout.readline())
+        return process
+
+    def test_signals(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with self.subTest(number):
+                process = self.start()
+                process.send_signal(number)
+                _, errors = process.communicate(timeout=support.PATIENCE)
+                self.assertEqual((process.returncode, errors), (0, ""))
+
+    def test_reader_that_takes_one_line(self):
+        for words in ([], ["--json"], ["-o", "csv"]):
+            with self.subTest(words):
+                process = self.start(*words)
+                process.stdout.close()
+                self.assertEqual(process.wait(timeout=5), 0)
+                self.assertEqual(process.stderr.read(), "")
+                process.stderr.close()
+
+    def test_reader_that_is_gone_between_tables(self):
+        process = subprocess.Popen([support.program(), "top", "-i", "60"], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stdout.close()
+        self.assertEqual(process.wait(timeout=10), 0)
+        process.stderr.close()
+
+    def test_duration(self):
+        began = time.monotonic()
+        done = support.run("top", "-i", "0.2", "-d", "0.7", "--json", "-p", "1")
+        self.assertTrue(0.6 <= time.monotonic() - began < 5)
+        self.assertEqual(done.returncode, 0)
+        self.assertIn(len(documents(done.stdout)), (1, 2, 3, 4))  # a busy host skips beats
+
+
+if __name__ == "__main__":
+    support.main()

@@ -1,0 +1,397 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`trace`: its stream, how it ends, its filters and kinds of events."""
+import csv
+import io
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+import unittest
+
+import support
+from support import Trace
+
+RFC3339 = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$"
+NO_LOSS = {"ring_full": 0, "storage_failed": 0, "malformed": 0}
+CONNECTION_FIELDS = {
+    "cookie", "netns", "proto", "family", "local_addr", "local_port", "remote_addr", "remote_port",
+    "direction", "pid", "opener_pid", "comm", "uid", "cgroup_id", "owner", "state"}
+CLOSE_FIELDS = {
+    "tx_bytes", "rx_bytes", "tx_segments", "rx_segments", "retransmits", "srtt_us", "min_rtt_us",
+    "duration_us"}
+CLOSED_PORT = 1
+
+
+def setUpModule():
+    support.need_root()
+
+
+def traffic(port):
+    """Filters that leave only this test's own connections in a trace."""
+    return "-P", str(port)
+
+
+def refused_connection():
+    """The local port of an attempt that is refused."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+        if sock.connect_ex(("127.0.0.1", CLOSED_PORT)) == 0:
+            raise AssertionError(f"somebody listens on port {CLOSED_PORT}")
+        return port
+
+
+class Server:
+    """A listener of this process."""
+
+    def __init__(self, family=socket.AF_INET):
+        host = "127.0.0.1" if family == socket.AF_INET else "::1"
+        self.listener = socket.create_server((host, 0), family=family)
+        self.port = self.listener.getsockname()[1]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+    def connection(self):
+        return support.tcp_client_exchange(self.listener)
+
+
+def table_trace(*arguments, **options):
+    """A trace that prints a table, its heading already read."""
+    process = subprocess.Popen([support.program(), "trace", *arguments], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
+                               **options)
+    heading = process.stdout.readline()
+    return process, heading
+
+
+class Stream(unittest.TestCase):
+    """What one trace of everything says about one connection of each kind."""
+
+    @classmethod
+    def setUpClass(cls):
+        with Server() as four, Server(socket.AF_INET6) as six, Trace() as trace:
+            cls.before_ns = time.time_ns()
+            cls.ports4 = (four.port, four.connection())
+            cls.ports6 = (six.port, six.connection())
+            cls.refused_port = refused_connection()
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+                udp.bind(("127.0.0.1", 0))
+                udp.sendto(b"x" * 10, udp.getsockname())
+                udp.recv(100)
+                cls.udp_port = udp.getsockname()[1]
+            cls.stream = trace.stop()
+            cls.after_ns = time.time_ns()
+
+    def own(self, kind, local_port):
+        found = [e for e in self.stream.of(kind) if e["local_port"] == local_port
+                 and e["pid"] == os.getpid()]
+        self.assertEqual(len(found), 1, f"{kind} on port {local_port}: {found}")
+        return found[0]
+
+    def test_header(self):
+        header = self.stream.header
+        self.assertEqual(header["schema"], "sockscope.trace.v1")
+        self.assertEqual(set(header), {"schema", "host", "boot_id", "start", "lost", "doors"})
+        self.assertEqual(header["lost"], NO_LOSS)
+        self.assertRegex(header["start"], RFC3339)
+        self.assertEqual([d for d in header["doors"] if d["refused"] is not None], [])
+
+    def test_end(self):
+        self.assertEqual((self.stream.returncode, self.stream.stderr), (0, ""))
+        self.assertEqual(set(self.stream.end), {"event", "ts", "ts_ns", "events", "lost"})
+        self.assertEqual(self.stream.end["events"], len(self.stream.events))
+        self.assertEqual(self.stream.end["lost"], NO_LOSS)
+
+    def test_fields_of_every_event(self):
+        for event in self.stream.of_connections():
+            self.assertLessEqual(CONNECTION_FIELDS, set(event))
+            self.assertRegex(event["ts"], RFC3339)
+            self.assertEqual(int(event["ts"][-10:-1]), event["ts_ns"] % 10**9)
+            numbers = [v for v in event.values() if v is not None and not isinstance(v, str)]
+            self.assertTrue(all(type(v) is int and v >= 0 for v in numbers), event)
+        for event in self.stream.of("close"):
+            self.assertLessEqual(CLOSE_FIELDS, set(event))
+
+    def test_times_are_of_the_wall_clock(self):
+        for kind, port in (("connect", self.ports4[1]), ("close", self.ports4[0])):
+            self.assertTrue(self.before_ns <= self.own(kind, port)["ts_ns"] <= self.after_ns)
+
+    def test_both_ends_of_a_connection(self):
+        for server_port, client_port in (self.ports4, self.ports6):
+            connect = self.own("connect", client_port)
+            accept = self.own("accept", server_port)
+            self.assertEqual((connect["direction"], accept["direction"]), ("outbound", "inbound"))
+            self.assertGreater(connect["latency_us"], 0)
+            for event in (connect, accept):
+                self.assertEqual(event["state"], "ESTABLISHED")
+                self.assertEqual(event["opener_pid"], os.getpid())
+            client = self.own("close", client_port)
+            server = self.own("close", server_port)
+            self.assertEqual((client["tx_bytes"], client["rx_bytes"]), (4, 5))
+            self.assertEqual((server["tx_bytes"], server["rx_bytes"]), (5, 4))
+            self.assertEqual(client["cookie"], connect["cookie"])
+            self.assertEqual(server["cookie"], accept["cookie"])
+            self.assertAlmostEqual(client["duration_us"] * 1000,
+                                   client["ts_ns"] - connect["ts_ns"], delta=5_000_000)
+
+    def test_refused_connection(self):
+        failed = self.own("connect_failed", self.refused_port)
+        self.assertEqual((failed["error"], failed["remote_port"]), ("ECONNREFUSED", CLOSED_PORT))
+        self.assertGreaterEqual(failed["latency_us"], 0)
+
+    def test_udp_socket(self):
+        close = self.own("close", self.udp_port)
+        self.assertEqual((close["proto"], close["state"], close["remote_addr"]),
+                         ("udp", None, None))
+        self.assertEqual((close["tx_bytes"], close["rx_bytes"]), (10, 10))
+        self.assertEqual((close["tx_segments"], close["rx_segments"]), (1, 1))
+
+
+class Ending(unittest.TestCase):
+    def test_reader_that_takes_one_line(self):
+        for arguments in ([], ["--json"], ["-o", "csv"]):
+            with self.subTest(arguments):
+                process, heading = table_trace(*arguments)
+                self.assertTrue(heading)
+                began = time.monotonic()
+                process.stdout.close()
+                self.assertEqual(process.wait(timeout=support.PATIENCE), 0)
+                self.assertLess(time.monotonic() - began, 2)
+                self.assertEqual(process.stderr.read(), "")
+                process.stderr.close()
+
+    def test_reader_that_leaves_while_lines_come(self):
+        with Server() as server:
+            process, _ = table_trace(*traffic(server.port))
+            process.stdout.close()
+            for _ in range(20):
+                server.connection()
+            self.assertEqual(process.wait(timeout=support.PATIENCE), 0)
+            self.assertEqual(process.stderr.read(), "")
+            process.stderr.close()
+
+    def test_signals_end_a_table_with_a_summary(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with self.subTest(number), Server() as server:
+                process, _ = table_trace(*traffic(server.port))
+                server.connection()
+                process.send_signal(number)
+                table, summary = process.communicate(timeout=support.PATIENCE)
+                self.assertEqual(process.returncode, 0)
+                self.assertEqual(len(table.splitlines()), 4)
+                self.assertEqual(summary, "sockscope: 1 connect, 1 accept, 2 close, lost 0\n")
+
+    def test_quiet_leaves_the_summary_out(self):
+        done = support.run("trace", "-q", "-d", "0.1", *traffic(CLOSED_PORT))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_signals_end_a_stream_with_its_end_record(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(number), Server() as server, Trace(*traffic(server.port)) as trace:
+                server.connection()
+                stream = trace.stop(number)
+                self.assertEqual(stream.returncode, 0)
+                self.assertEqual(stream.end["events"], 4)
+
+    def test_what_happened_before_the_signal_is_told(self):
+        """Also the accept that still waits for its owner."""
+        with Server() as server, Trace(*traffic(server.port)) as trace:
+            with socket.create_connection(("127.0.0.1", server.port)):
+                stream = trace.stop()
+        self.assertEqual([e["event"] for e in stream.of_connections()], ["connect", "accept"])
+
+    def test_duration(self):
+        began = time.monotonic()
+        done = support.run("trace", "--json", "-d", "0.5", *traffic(CLOSED_PORT))
+        took = time.monotonic() - began
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(len(done.stdout.splitlines()), 2)
+        self.assertTrue(0.5 <= took < 5, took)
+
+    def test_count(self):
+        with Server() as server, Trace("--count", "3", *traffic(server.port)) as trace:
+            server.connection()
+            stream = trace.ended()
+        self.assertEqual((stream.returncode, len(stream.events)), (0, 3))
+        self.assertEqual(stream.end["events"], 3)
+
+    def test_full_disk(self):
+        for words in (["trace", "-d", "1"], ["trace", "--json", "-d", "1"], ["snapshot"],
+                      ["snapshot", "--json"], ["top", "--once", "-i", "0.1"]):
+            with self.subTest(" ".join(words)), open("/dev/full", "wb") as full:
+                done = support.run(*words, stdout=full)
+                self.assertEqual(done.returncode, 1, done.stderr)
+                self.assertRegex(done.stderr, "^sockscope: cannot write the output: No space left")
+
+    def test_output_that_is_closed(self):
+        try:
+            done = subprocess.run(["sh", "-c", 'exec "$0" trace -d 0.5 >&-', support.program()],
+                                  stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8",
+                                  timeout=10, check=False)
+        except subprocess.TimeoutExpired:
+            self.fail("hangs")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("cannot write the output", done.stderr)
+
+
+class Filters(unittest.TestCase):
+    """Each filter lets exactly the wanted ends of two connections through, 4 and 6."""
+
+    def traced(self, *arguments):
+        """(event, end) of this test's connections, end as "client4"."""
+        with Server() as four, Server(socket.AF_INET6) as six:
+            words = [{"PORT4": str(four.port), "PORT6": str(six.port)}.get(a, a) for a in arguments]
+            with Trace(*words) as trace:
+                ends = {}
+                for version, server in (("4", four), ("6", six)):
+                    ends[server.port] = "server" + version
+                    ends[server.connection()] = "client" + version
+                events = trace.stop().of_connections()
+        return {(e["event"], ends[e["local_port"]]) for e in events
+                if e["pid"] == os.getpid() and e["local_port"] in ends}
+
+    FOUR = {("connect", "client4"), ("accept", "server4"), ("close", "client4"),
+            ("close", "server4")}
+    SIX = {(kind, end.replace("4", "6")) for kind, end in FOUR}
+
+    def test_each(self):
+        pid = str(os.getpid())
+        with open("/proc/self/comm", encoding="utf-8") as file:
+            comm = file.read().rstrip("\n")
+        client4 = {("connect", "client4"), ("close", "client4")}
+        for arguments, wanted in (
+                ([], self.FOUR | self.SIX),
+                (["-p", pid], self.FOUR | self.SIX),
+                (["-p", "1"], set()),
+                (["-c", comm], self.FOUR | self.SIX),
+                (["-c", "/^no such name$/"], set()),
+                (["-u", "root"], self.FOUR | self.SIX),
+                (["-u", "65534"], set()),
+                (["-n", "pid:" + pid], self.FOUR | self.SIX),
+                (["-n", "1"], set()),
+                (["-P", "PORT4"], self.FOUR),
+                (["-L", "PORT4"], self.FOUR - client4),
+                (["-D", "PORT4"], client4),
+                (["-4"], self.FOUR),
+                (["-6"], self.SIX),
+                (["--tcp"], self.FOUR | self.SIX),
+                (["--udp"], set()),
+                (["-x"], set()),
+                (["--filter", f"pid:{pid} proto:tcp4 dir:out"], client4),
+                (["--filter", "txbytes=5"], {("close", "server4"), ("close", "server6")}),
+                (["--filter", "dir:in", "-6", "-p", pid],
+                 {("accept", "server6"), ("close", "server6")}),
+        ):
+            with self.subTest(arguments):
+                self.assertEqual(self.traced(*arguments), wanted)
+
+    def test_failures_only(self):
+        with Server() as server, Trace("-x", "-p", str(os.getpid())) as trace:
+            server.connection()
+            port = refused_connection()
+            events = trace.stop().of_connections()
+        self.assertEqual([(e["event"], e["local_port"]) for e in events],
+                         [("connect_failed", port)])
+
+
+class KindsOfEvents(unittest.TestCase):
+    def events_of_a_connection(self, *arguments):
+        with Server() as server, Trace(*arguments, *traffic(server.port)) as trace:
+            client_port = server.connection()
+            events = trace.stop().of_connections()
+        return [e for e in events if e["local_port"] in (client_port, 0)], events
+
+    def test_attempts(self):
+        client, _ = self.events_of_a_connection("--attempts")
+        self.assertEqual([e["event"] for e in client], ["attempt", "connect", "close"])
+        self.assertEqual(client[0]["pid"], os.getpid())
+
+    def test_states(self):
+        client, every = self.events_of_a_connection("--states")
+        changes = [(e["old_state"], e["state"]) for e in client if e["event"] == "state"]
+        self.assertEqual(changes[:3], [("CLOSE", "SYN_SENT"), ("SYN_SENT", "ESTABLISHED"),
+                                       ("ESTABLISHED", "CLOSE_WAIT")])
+        self.assertEqual(changes[-1][1], "CLOSE")
+        self.assertIn(("SYN_RECV", "ESTABLISHED"),
+                      [(e["old_state"], e["state"]) for e in every if e["event"] == "state"])
+
+    def test_data(self):
+        _, every = self.events_of_a_connection("--data", "-p", str(os.getpid()))
+        calls = [(e["call"], e["bytes"]) for e in every if e["event"] == "data"]
+        self.assertEqual(calls, [("send", 4), ("recv", 4), ("send", 5), ("recv", 5)])
+
+    def test_reset(self):
+        with Server() as server, Trace(*traffic(server.port)) as trace:
+            client = socket.create_connection(("127.0.0.1", server.port))
+            served, _ = server.listener.accept()
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            client.close()
+            served.close()
+            stream = trace.stop()
+        self.assertEqual({e["reset"] for e in stream.of("reset")}, {"sent", "received"})
+
+
+class Table(unittest.TestCase):
+    def lines_of_a_connection(self, *arguments):
+        with Server() as server:
+            process, heading = table_trace(*arguments, *traffic(server.port))
+            server.connection()
+            process.send_signal(signal.SIGINT)
+            table, _ = process.communicate(timeout=support.PATIENCE)
+        return heading.rstrip("\n"), table.splitlines()
+
+    def test_usual_columns(self):
+        heading, lines = self.lines_of_a_connection()
+        self.assertEqual(heading.split(), ["TIME", "EVENT", "PID", "COMMAND", "PROT", "LOCAL",
+                                           "REMOTE", "DETAIL"])
+        self.assertEqual(len(lines), 4)
+        self.assertTrue(all(f" {os.getpid()} " in line for line in lines))
+
+    def test_timestamps(self):
+        for words, pattern in (([], r"\d\d:\d\d:\d\d\.\d{3}"), (["-t"], r"\d\d:\d\d:\d\d\.\d{3}"),
+                               (["--timestamps=abs"], r"\d\d:\d\d:\d\d\.\d{3}"),
+                               (["-t", "rel"], r"\d\.\d{6}"), (["--timestamps=ns"], r"\d{19}"),
+                               (["--timestamps", "iso"], RFC3339[1:-1])):
+            with self.subTest(words):
+                _, lines = self.lines_of_a_connection(*words)
+                for line in lines:
+                    self.assertRegex(line, f"^{pattern} +(connect|accept|close) ")
+
+    def test_columns_chosen(self):
+        heading, lines = self.lines_of_a_connection("--columns", "rport,comm,lport")
+        self.assertEqual(heading.split(), ["TIME", "EVENT", "RPORT", "COMMAND", "LPORT", "DETAIL"])
+        self.assertEqual(len(lines), 4)
+
+    def test_csv(self):
+        with Server() as server:
+            process, heading = table_trace("-o", "csv", *traffic(server.port))
+            server.connection()
+            process.send_signal(signal.SIGINT)
+            text, _ = process.communicate(timeout=support.PATIENCE)
+        columns = heading.strip().split(",")
+        self.assertEqual(columns[:5], ["ts_ns", "event", "proto", "local", "remote"])
+        rows = [dict(zip(columns, row, strict=True)) for row in csv.reader(io.StringIO(text))]
+        self.assertEqual(sorted(r["event"] for r in rows), ["accept", "close", "close", "connect"])
+        self.assertEqual({r["pid"] for r in rows}, {str(os.getpid())})
+        closes = {(r["tx_bytes"], r["rx_bytes"]) for r in rows if r["event"] == "close"}
+        self.assertEqual(closes, {("4", "5"), ("5", "4")})
+        self.assertTrue(all(re.fullmatch(r"\d{19}", r["ts_ns"]) for r in rows))
+
+    def test_lines_come_at_once(self):
+        with Server() as server:
+            process, _ = table_trace(*traffic(server.port))
+            server.connection()
+            lines = [process.stdout.readline() for _ in range(4)]  # hangs if they are held back
+            process.kill()
+            process.communicate()
+        self.assertTrue(all(lines))
+
+
+if __name__ == "__main__":
+    support.main()

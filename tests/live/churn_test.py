@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Thousands of short connections: each end seen once, with the right process and exact bytes."""
+import collections
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "cli"))
+import support  # noqa: E402
+
+MANY = 20_000
+FEW = 3_000
+SHOWN = 5  # examples of each kind of mistake
+
+End = collections.namedtuple("End", "side pid opener_pid tx rx local_port remote_port")
+Run = collections.namedtuple("Run", "truth ports trace")
+
+_scratch = None
+_workload = None
+
+
+def setUpModule():
+    support.need_root()
+    global _scratch, _workload
+    _scratch = tempfile.TemporaryDirectory(prefix="sockscope-churn-")
+    _workload = support.workload_program() or build_workload(_scratch.name)
+
+
+def tearDownModule():
+    if _scratch:
+        _scratch.cleanup()
+
+
+def build_workload(directory):
+    path = os.path.join(directory, "churn_workload")
+    subprocess.run(["g++", "-std=c++20", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow",
+                    "-Wconversion", "-Werror", "-pthread", str(HERE / "churn_workload.cpp"),
+                    "-o", path], check=True, timeout=120)
+    return path
+
+
+def read_truth(path):
+    truth = {}
+    with open(path, encoding="ascii") as lines:
+        for line in lines:
+            cookie, side, *numbers = line.split()
+            truth[int(cookie)] = End(side, *map(int, numbers))
+    return truth
+
+
+def churn(connections, trace_paused=False, **options):
+    """Runs the workload under a trace, which sleeps through it if trace_paused."""
+    truth_path = os.path.join(_scratch.name, "truth")
+    command = [_workload, "--connections", str(connections), "--truth", truth_path]
+    for name, value in options.items():
+        command += ["--" + name.replace("_", "-"), str(value)]
+    # A trace that sleeps must find room for all; the others do with the usual ring.
+    with support.Trace(*(["--ring-kib", "32768"] if trace_paused else [])) as trace, \
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                             encoding="ascii") as workload:
+        try:
+            ports = {int(port) for port in workload.stdout.readline().split()}
+            if trace_paused:
+                os.kill(trace.pid, signal.SIGSTOP)
+            workload.communicate("go\n", timeout=60)
+        finally:
+            workload.kill()  # nothing when it ended by itself
+            os.kill(trace.pid, signal.SIGCONT)
+        if workload.returncode != 0:
+            raise AssertionError(f"{command} ended with {workload.returncode}")
+        return Run(read_truth(truth_path), ports, trace.stop())
+
+
+SHOWN_FIELDS = ("event", "ts", "cookie", "pid", "opener_pid", "comm", "owner", "local_port",
+                "remote_port", "tx_bytes", "rx_bytes")
+
+
+def brief(event):
+    return " ".join(f"{field}={event[field]}" for field in SHOWN_FIELDS if field in event)
+
+
+class Mistakes:
+    """Counts mistakes by what they are about and keeps a few examples."""
+
+    def __init__(self):
+        self._examples = collections.defaultdict(list)
+        self._counts = collections.Counter()
+
+    def add(self, what, example):
+        self._counts[what] += 1
+        if len(self._examples[what]) < SHOWN:
+            self._examples[what].append(example)
+
+    def expect(self, what, got, wanted, example):
+        if got != wanted:
+            shown = brief(example) if isinstance(example, dict) else example
+            self.add(f"{what} wrong", f"got {got}, not {wanted}: {shown}")
+
+    def __str__(self):
+        return "".join(f"\n{count} × {what}" + "".join(f"\n    {e}" for e in self._examples[what])
+                       for what, count in self._counts.items())
+
+
+def check_event(event, end, mistakes):
+    kind = event["event"]
+    is_client = end.side == "client"
+    opening = "connect" if is_client else "accept"
+    if kind not in (opening, "close"):
+        mistakes.add(f"{kind} of a {end.side}", brief(event))
+        return
+    where = f"{kind} of {end.side}: "
+    mistakes.expect(where + "pid", event["pid"], end.pid, event)
+    mistakes.expect(where + "opener_pid", event["opener_pid"], end.opener_pid, event)
+    mistakes.expect(where + "comm", event["comm"], f"churn-{end.side}", event)
+    if kind != "accept":  # there it may be inherited, when the pid is the listener's
+        mistakes.expect(where + "owner", event["owner"], "exact", event)
+    mistakes.expect(where + "direction", event["direction"],
+                    "outbound" if is_client else "inbound", event)
+    mistakes.expect(where + "ports", (event["local_port"], event["remote_port"]),
+                    (end.local_port, end.remote_port), event)
+    if kind == "close":
+        mistakes.expect(where + "bytes", (event["tx_bytes"], event["rx_bytes"]), (end.tx, end.rx),
+                        event)
+
+
+def check_run(run, family):
+    mistakes = Mistakes()
+    seen = collections.defaultdict(list)
+    for event in run.trace.events:
+        if event["event"] == "gap":
+            mistakes.add("gap", event)
+            continue
+        if run.ports.isdisjoint((event["local_port"], event["remote_port"])):
+            continue
+        end = run.truth.get(event["cookie"])
+        if end is None:
+            mistakes.add("event of a socket that is not in the truth", brief(event))
+            continue
+        # A host with all the TIME_WAIT sockets it allows answers the last FIN with a reset.
+        if event["event"] in ("reset", "retransmit"):
+            continue
+        seen[event["cookie"]].append(event["event"])
+        mistakes.expect("family", event["family"], family, event)
+        check_event(event, end, mistakes)
+    for cookie, end in run.truth.items():
+        wanted = ["connect" if end.side == "client" else "accept", "close"]
+        mistakes.expect(f"events of a {end.side}", seen[cookie], wanted, f"cookie {cookie} {end}")
+    lost = run.trace.end["lost"]
+    mistakes.expect("lost", lost, dict.fromkeys(lost, 0), "end record")
+    return str(mistakes)
+
+
+class Churn(unittest.TestCase):
+    maxDiff = None
+
+    def check(self, connections, family="4", **options):
+        run = churn(connections, family=family, **options)
+        self.assertEqual(run.trace.returncode, 0, run.trace.stderr)
+        self.assertEqual(len(run.truth), 2 * connections)
+        mistakes = check_run(run, 6 if family == "6" else 4)
+        if mistakes:
+            self.fail(f"{connections} connections, {options}, family {family}:{mistakes}")
+
+
+    def test_trace_that_gets_no_cpu_for_a_while(self):
+        """All of it is in the ring: a late reader knows no less."""
+        self.check(FEW, server="fork", close="server", accept_address=0, clients=2, workers=3,
+                   trace_paused=True)
+
+
+# server kind, who closes first, family, accept with an address, connections
+CONFIGURATIONS = [
+    ("prefork", "client", "4", 0, MANY),
+    ("prefork", "server", "4", 0, MANY),
+    ("threaded", "client", "4", 0, MANY),
+    ("threaded", "server", "6", 1, MANY),
+    ("fork", "client", "4", 0, MANY),
+    ("fork", "server", "4", 1, MANY),
+    ("prefork", "client", "6", 1, FEW),
+    ("prefork", "server", "6", 1, FEW),
+    ("prefork", "server", "mapped", 0, FEW),
+    ("prefork", "client", "mapped", 1, FEW),
+    ("threaded", "client", "mapped", 1, FEW),
+    ("threaded", "server", "4", 0, FEW),
+    ("fork", "client", "6", 1, FEW),
+    ("fork", "server", "6", 0, FEW),
+    ("fork", "server", "mapped", 0, FEW),
+]
+
+
+def add_test(server, close, family, address, connections):
+    def test(self):
+        self.check(connections, server=server, close=close, family=family, accept_address=address,
+                   clients=2, workers=3)
+    accept = "accept_with_address" if address else "accept_without_address"
+    setattr(Churn, f"test_{server}_{close}_closes_first_v{family}_{accept}", test)
+
+
+for configuration in CONFIGURATIONS:
+    add_test(*configuration)
+
+
+if __name__ == "__main__":
+    support.main()
