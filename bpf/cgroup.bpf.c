@@ -47,7 +47,7 @@ static __always_inline struct wire_flow *reserve_owner(struct bpf_sock *socket,
   struct wire_flow *record = reserve(WIRE_OWNER, sizeof(*record));
   if (!record)
     return NULL;
-  fill_header(record, WIRE_OWNER, sizeof(*record), state->netns);
+  fill_header(record, WIRE_OWNER, sizeof(*record), state->netns, bpf_ktime_get_ns());
   record->cookie = cookie;
   record->family = (__u8)socket->family;
   record->protocol = IPPROTO_TCP;
@@ -82,7 +82,7 @@ int cgroup__sock_release(struct bpf_sock *ctx) {
   struct wire_flow_totals *record = reserve(WIRE_CLOSE, sizeof(*record));
   if (!record)
     return ALLOW;
-  fill_header(&record->flow, WIRE_CLOSE, sizeof(*record), state->netns);
+  fill_header(&record->flow, WIRE_CLOSE, sizeof(*record), state->netns, bpf_ktime_get_ns());
   record->flow.cookie = bpf_get_socket_cookie(ctx);
   record->flow.family = (__u8)family;
   record->flow.protocol = IPPROTO_UDP;

@@ -60,7 +60,8 @@ static __always_inline void emit_record(__u16 type, struct sock *sk, __u8 protoc
   struct wire_flow *record = reserve(type, sizeof(*record));
   if (!record)
     return;
-  fill_header(record, type, sizeof(*record), netns_of(&sk->__sk_common, state));
+  fill_header(record, type, sizeof(*record), netns_of(&sk->__sk_common, state),
+              bpf_ktime_get_ns());
   record->cookie = bpf_get_socket_cookie(sk);
   fill_address(record, &sk->__sk_common);
   record->protocol = protocol;

@@ -11,7 +11,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 static __always_inline void fill_socket(struct wire_flow_totals *record, struct sock_common *common,
                                         struct socket_state *state, __u8 protocol) {
-  fill_header(&record->flow, WIRE_SOCKET, sizeof(*record), netns_of(common, state));
+  fill_header(&record->flow, WIRE_SOCKET, sizeof(*record), netns_of(common, state), 0);
   record->flow.cookie = bpf_get_socket_cookie(common);
   fill_address(&record->flow, common);
   record->flow.protocol = protocol;

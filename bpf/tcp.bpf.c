@@ -10,16 +10,17 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-static __always_inline __u32 elapsed_us(__u64 since_ns) {
+static __always_inline __u32 elapsed_us(__u64 since_ns, __u64 now_ns) {
   if (!since_ns)
     return 0;
-  __u64 elapsed = (bpf_ktime_get_ns() - since_ns) / 1000;
+  __u64 elapsed = (now_ns - since_ns) / 1000;
   return elapsed > 0xffffffffu ? 0xffffffffu : (__u32)elapsed;
 }
 
 static __always_inline void fill_flow(struct wire_flow *record, __u16 type, __u16 size,
-                                      const struct sock *sk, const struct socket_state *state) {
-  fill_header(record, type, size, netns_of(&sk->__sk_common, state));
+                                      const struct sock *sk, const struct socket_state *state,
+                                      __u64 now_ns) {
+  fill_header(record, type, size, netns_of(&sk->__sk_common, state), now_ns);
   record->cookie = bpf_get_socket_cookie((void *)sk);
   fill_address(record, &sk->__sk_common);
   record->protocol = IPPROTO_TCP;
@@ -28,11 +29,11 @@ static __always_inline void fill_flow(struct wire_flow *record, __u16 type, __u1
 
 static __always_inline void emit_flow(__u16 type, const struct sock *sk,
                                       const struct socket_state *state, __u32 value, __u32 extra,
-                                      __u8 old_state, __u8 new_state) {
+                                      __u8 old_state, __u8 new_state, __u64 now_ns) {
   struct wire_flow *record = reserve(type, sizeof(*record));
   if (!record)
     return;
-  fill_flow(record, type, sizeof(*record), sk, state);
+  fill_flow(record, type, sizeof(*record), sk, state, now_ns);
   record->value = value;
   record->extra = extra;
   record->old_state = old_state;
@@ -46,11 +47,11 @@ static __always_inline void emit_flow(__u16 type, const struct sock *sk,
 }
 
 static __always_inline void emit_close(const struct sock *sk, const struct socket_state *state,
-                                       __u8 old_state) {
+                                       __u8 old_state, __u64 now_ns) {
   struct wire_flow_totals *record = reserve(WIRE_CLOSE, sizeof(*record));
   if (!record)
     return;
-  fill_flow(&record->flow, WIRE_CLOSE, sizeof(*record), sk, state);
+  fill_flow(&record->flow, WIRE_CLOSE, sizeof(*record), sk, state, now_ns);
   record->flow.old_state = old_state;
   record->flow.state = TCP_CLOSE;
   const struct tcp_sock *tcp = bpf_skc_to_tcp_sock((void *)sk);
@@ -88,12 +89,13 @@ static __always_inline struct socket_state *find_state(const struct sock *sk) {
 }
 
 /* connect(2) and listen(2): the process that calls them is running. */
-static __always_inline struct socket_state *open_state(const struct sock *sk, __u8 direction) {
+static __always_inline struct socket_state *open_state(const struct sock *sk, __u8 direction,
+                                                       __u64 now_ns) {
   struct socket_state *state = get_or_create_state((struct sock *)sk);
   if (state) {
     set_opener(state);
     note_netns(state, read_netns(&sk->__sk_common));
-    state->since_ns = bpf_ktime_get_ns();
+    state->since_ns = now_ns;
     state->direction = direction;
   }
   return state;
@@ -101,12 +103,12 @@ static __always_inline struct socket_state *open_state(const struct sock *sk, __
 
 /* Softirq: the current task means nothing. Returns the record to send. */
 static __always_inline __u16 establish(const struct sock *sk, struct socket_state *state,
-                                       int old_state, __u32 *latency_us) {
+                                       int old_state, __u64 now_ns, __u32 *latency_us) {
   bool outbound =
       old_state == TCP_SYN_SENT || (state && state->direction == WIRE_DIRECTION_OUTBOUND);
   if (state) {
     if (outbound) {
-      *latency_us = elapsed_us(state->since_ns);
+      *latency_us = elapsed_us(state->since_ns, now_ns);
       state->direction = WIRE_DIRECTION_OUTBOUND;
     } else { /* a copy of the listener's state, made when the child was born */
       state->direction = WIRE_DIRECTION_INBOUND;
@@ -114,8 +116,9 @@ static __always_inline __u16 establish(const struct sock *sk, struct socket_stat
       state->owner = state->pid ? WIRE_OWNER_INHERITED : WIRE_OWNER_UNKNOWN;
       state->owner_changes = 0;
     }
-    state->since_ns = bpf_ktime_get_ns();
-    note_netns(state, read_netns(&sk->__sk_common));
+    state->since_ns = now_ns;
+    if (!state->netns) /* else known since the SYN, or from the listener */
+      note_netns(state, read_netns(&sk->__sk_common));
   }
   if (!outbound)
     return WIRE_ACCEPT;
@@ -125,20 +128,26 @@ static __always_inline __u16 establish(const struct sock *sk, struct socket_stat
 static __always_inline int on_state(const struct sock *sk, int old_state, int new_state) {
   if (sk->sk_protocol != IPPROTO_TCP)
     return 0;
+  /* Half of all changes are of no interest. */
+  if (!(config.observe & WIRE_OBSERVE_STATES) &&
+      (new_state == TCP_SYN_RECV || new_state == TCP_FIN_WAIT2 || new_state == TCP_CLOSE_WAIT ||
+       new_state == TCP_TIME_WAIT || new_state == TCP_CLOSING))
+    return 0;
 
   struct socket_state *state = NULL;
+  __u64 now_ns = bpf_ktime_get_ns();
   __u16 type = 0;
   __u32 value = 0;
   __u32 extra = 0;
   if (new_state == TCP_SYN_SENT) {
-    state = open_state(sk, WIRE_DIRECTION_OUTBOUND);
+    state = open_state(sk, WIRE_DIRECTION_OUTBOUND, now_ns);
     if (config.observe & WIRE_OBSERVE_ATTEMPTS)
       type = WIRE_ATTEMPT;
   } else if (new_state == TCP_LISTEN) {
-    state = open_state(sk, WIRE_DIRECTION_LISTEN);
+    state = open_state(sk, WIRE_DIRECTION_LISTEN, now_ns);
   } else if (new_state == TCP_ESTABLISHED) {
     state = get_or_create_state((struct sock *)sk);
-    type = establish(sk, state, old_state, &value);
+    type = establish(sk, state, old_state, now_ns, &value);
   } else if (new_state == TCP_CLOSE) {
     if (old_state == TCP_CLOSE || old_state == TCP_LISTEN)
       goto states;
@@ -147,11 +156,11 @@ static __always_inline int on_state(const struct sock *sk, int old_state, int ne
     if (old_state == TCP_SYN_SENT || (old_state == TCP_SYN_RECV && outbound)) {
       type = WIRE_CONNECT_FAILED;
       value = failure_of(sk);
-      extra = state ? elapsed_us(state->since_ns) : 0;
+      extra = state ? elapsed_us(state->since_ns, now_ns) : 0;
     } else if (old_state != TCP_SYN_RECV) {
       if (state && is_closed_by_current(sk, old_state))
         note_use(state);
-      emit_close(sk, state, (__u8)old_state);
+      emit_close(sk, state, (__u8)old_state, now_ns);
     }
   } else if (new_state == TCP_FIN_WAIT1 || new_state == TCP_LAST_ACK) {
     /* Only close(2) and shutdown(2) lead there, unless the lock says that no process is at work. */
@@ -163,12 +172,12 @@ static __always_inline int on_state(const struct sock *sk, int old_state, int ne
     }
   }
   if (type)
-    emit_flow(type, sk, state, value, extra, (__u8)old_state, (__u8)new_state);
+    emit_flow(type, sk, state, value, extra, (__u8)old_state, (__u8)new_state, now_ns);
 
 states:
   if (config.observe & WIRE_OBSERVE_STATES)
     emit_flow(WIRE_STATE, sk, state ? state : find_state(sk), 0, 0, (__u8)old_state,
-              (__u8)new_state);
+              (__u8)new_state, now_ns);
   return 0;
 }
 
@@ -189,7 +198,7 @@ static __always_inline int on_retransmit(const struct sock *sk) {
     if (tcp)
       total = tcp->total_retrans;
   }
-  emit_flow(WIRE_RETRANSMIT, sk, state, total, 0, tcp_state, tcp_state);
+  emit_flow(WIRE_RETRANSMIT, sk, state, total, 0, tcp_state, tcp_state, bpf_ktime_get_ns());
   return 0;
 }
 
@@ -211,7 +220,7 @@ static __always_inline int on_reset(const struct sock *sk, __u32 sent) {
       return 0; /* a reset for a stranger's packet, not of a connection */
     state = bpf_sk_storage_get(&sockets, (struct sock *)sk, 0, 0);
   }
-  emit_flow(WIRE_RESET, sk, state, sent, 0, tcp_state, tcp_state);
+  emit_flow(WIRE_RESET, sk, state, sent, 0, tcp_state, tcp_state, bpf_ktime_get_ns());
   return 0;
 }
 

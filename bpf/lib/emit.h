@@ -32,11 +32,11 @@ static __always_inline void submit(void *record) {
 }
 
 static __always_inline void fill_header(struct wire_flow *record, __u16 type, __u16 size,
-                                        __u32 netns) {
+                                        __u32 netns, __u64 now_ns) {
   record->header.type = type;
   record->header.size = size;
   record->header.netns = netns;
-  record->header.mono_ns = bpf_ktime_get_ns();
+  record->header.mono_ns = now_ns;
 }
 
 static __always_inline void fill_owner(struct wire_flow *record, const struct socket_state *state) {
