@@ -78,11 +78,9 @@ static __always_inline struct socket_state *state_at_use(struct sock *sk) {
   if (state)
     return state;
   state = get_or_create_state(sk);
-  if (state && !state->pid) {
-    set_opener(state);
-    state->opener_pid = 0; /* using a socket is not opening it */
+  /* Older than us and not found at start. note_use() makes the process its owner, not its opener. */
+  if (state && !state->pid)
     note_netns(state, read_netns(&sk->__sk_common));
-  }
   return state;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Exactly the kernel fields that the programs read. CO-RE finds them by name in the running
- * kernel's BTF, so the layout written here does not matter; a field that a kernel lacks is guarded
- * with bpf_core_field_exists() where it is read. */
+ * kernel's BTF, so the layout written here does not matter. */
 #ifndef SOCKSCOPE_BPF_KERNEL_TYPES_H
 #define SOCKSCOPE_BPF_KERNEL_TYPES_H
 

@@ -16,6 +16,12 @@ static __always_inline void fill_socket(struct wire_flow_totals *record, struct 
   fill_address(&record->flow, common);
   record->flow.protocol = protocol;
   fill_owner(&record->flow, state);
+  /* A copy of the listener's storage that no hook has corrected. */
+  if (record->flow.direction == WIRE_DIRECTION_LISTEN && record->flow.state != TCP_LISTEN) {
+    record->flow.direction = WIRE_DIRECTION_INBOUND;
+    record->flow.owner = WIRE_OWNER_INHERITED;
+    record->flow.since_ns = 0;
+  }
 }
 
 /* Established and half closed: connections that a connect or accept event has announced. */

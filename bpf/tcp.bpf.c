@@ -213,6 +213,10 @@ SEC("?tp_btf/tcp_retransmit_skb")
 int BPF_PROG(tp_btf__tcp_retransmit_skb, const struct sock *sk) { return on_retransmit(sk); }
 
 static __always_inline int on_reset(const struct sock *sk, __u32 sent) {
+  /* Some verifiers hold that sk is never NULL and take the test for it out: its fields read 0. */
+  __u16 family = sk->__sk_common.skc_family;
+  if (family != AF_INET && family != AF_INET6)
+    return 0;
   struct socket_state *state = NULL;
   __u8 tcp_state = sk->__sk_common.skc_state;
   if (tcp_state != TCP_NEW_SYN_RECV && tcp_state != TCP_TIME_WAIT) {

@@ -38,7 +38,7 @@ WIRE_ASSERT(__builtin_offsetof(struct wire_config, comm) == 280);
 
 struct wire_control {
   uint64_t lost_ring[16];  /* records that found the ring full, by wire_header.type */
-  uint64_t lost_storage;   /* sockets whose storage could not be created */
+  uint64_t lost_storage;   /* times a socket's storage could not be created */
   uint32_t reader_waiting; /* set by the reader before it sleeps; the first record clears it and wakes */
   uint32_t foreign_netns;  /* 1: some socket was seen outside home_netns */
   uint32_t short_pass; /* 1: iter/tcp writes wire_counters for established connections */

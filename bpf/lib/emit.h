@@ -20,9 +20,12 @@ static __always_inline void *reserve(__u16 type, __u64 size) {
 
 /* A wake-up costs the traced process microseconds, so only the first record after the reader went
  * to sleep pays for one. The reader sets reader_waiting before it looks at the ring for the last
- * time; the flag is read after the reservation, so one of the two sees the other. */
+ * time; the flag is read after the reservation, so one of the two sees the other. The atomic on our
+ * own record is the full barrier between the two. */
 static __always_inline void submit(void *record) {
   struct wire_control *shared = get_control();
+  __u64 time = __sync_fetch_and_add(&((struct wire_header *)record)->mono_ns, 0);
+  asm volatile("" ::"r"(time));
   __u64 flags = BPF_RB_NO_WAKEUP;
   if (shared && *(volatile __u32 *)&shared->reader_waiting) {
     *(volatile __u32 *)&shared->reader_waiting = 0;

@@ -55,7 +55,8 @@ struct Options {
   // what 15,000 connections a second, both ends here, produce while the reader is kept from running
   // for a second.
   std::size_t ring_bytes = std::size_t{16} << 20;
-  // How long closed flows stay in snapshots, and how many at the most.
+  // How long closed flows stay in snapshots, and how many at the most, besides those that the kernel
+  // itself still shows in TIME_WAIT.
   std::chrono::milliseconds keep_closed{10'000};
   std::size_t max_closed = 10'000;
   // The longest an event waits in the kernel while others keep coming. An idle host is not polled.

@@ -281,6 +281,7 @@ ParseOutcome parse_arguments(int argc, char** argv) {
   if (words[0] == "top") {
     arguments.command = Command::kTop;
     arguments.options.quality = false;  // tables read the kernel's own counters
+    arguments.options.settle_owner = {};
     set_up_top(app, arguments);
   } else if (words[0] == "snapshot") {
     arguments.command = Command::kSnapshot;

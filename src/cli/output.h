@@ -30,7 +30,6 @@ class Output {
   std::size_t width() const;
 
   int exit_code() const noexcept { return exit_code_; }
-  bool is_broken() const noexcept { return is_broken_; }
 
  private:
   bool wait_for_room() const;

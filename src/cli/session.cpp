@@ -10,6 +10,7 @@
 #include <array>
 #include <climits>
 #include <csignal>
+#include <set>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -69,8 +70,7 @@ std::optional<Session> Session::open(const Arguments& arguments, int& exit_code)
   return Session(arguments, std::move(*monitor), std::move(*filter), take_stop_signals());
 }
 
-Session::Wake Session::wait_until(std::chrono::steady_clock::time_point deadline,
-                                  bool for_events) {
+Session::Wake Session::wait_until(std::chrono::steady_clock::time_point deadline) {
   std::array<pollfd, 3> files{{{.fd = signals_.get(), .events = POLLIN, .revents = 0},
                                {.fd = output.fd(), .events = 0, .revents = 0},
                                {.fd = monitor.fd(), .events = POLLIN, .revents = 0}}};
@@ -78,21 +78,35 @@ Session::Wake Session::wait_until(std::chrono::steady_clock::time_point deadline
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(
         deadline - std::chrono::steady_clock::now());
     const auto timeout = std::clamp<std::int64_t>(left.count(), 0, INT_MAX);
-    const int ready =
-        ::poll(files.data(), for_events ? files.size() : files.size() - 1, static_cast<int>(timeout));
+    const int ready = ::poll(files.data(), files.size(), static_cast<int>(timeout));
     if (files[0].revents != 0) return Wake::kStop;
     if ((files[1].revents & (POLLERR | POLLHUP)) != 0) return Wake::kReaderGone;
+    // Before the events: on a busy host there are always some.
+    if (std::chrono::steady_clock::now() >= deadline) return Wake::kTime;
     if (ready > 0) return Wake::kEvents;
-    if (ready == 0 && timeout < INT_MAX) return Wake::kTime;
   }
 }
 
 int Session::exit_code() const {
-  if (!arguments.strict) return kExitDone;
-  const auto& doors = monitor.doors();
-  return std::any_of(doors.begin(), doors.end(), [](const Door& d) { return !d.refused.empty(); })
-             ? kExitIncomplete
-             : kExitDone;
+  return arguments.strict && count_unobserved(monitor.doors()) != 0 ? kExitIncomplete : kExitDone;
+}
+
+void apply_filter(Snapshot& snapshot, const FlowFilter& filter) {
+  if (filter.matches_all()) return;
+  std::erase_if(snapshot.flows, [&](const Flow& flow) { return !filter.matches(flow); });
+  std::set<std::pair<std::uint32_t, std::uint64_t>> wanted;
+  for (const Flow& flow : snapshot.flows) wanted.emplace(flow.owner.pid, flow.owner.start_ns);
+  std::erase_if(snapshot.processes, [&](const Process& process) {
+    return !wanted.contains({process.pid, process.start_ns});
+  });
+}
+
+std::size_t count_unobserved(const std::vector<Door>& doors) {
+  std::set<std::string_view> refused;
+  for (const Door& door : doors) refused.insert(door.observation);
+  for (const Door& door : doors)
+    if (door.refused.empty()) refused.erase(door.observation);
+  return refused.size();
 }
 
 }  // namespace sockscope

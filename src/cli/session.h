@@ -23,7 +23,7 @@ class Session {
   static std::optional<Session> open(const Arguments& arguments, int& exit_code);
 
   enum class Wake { kEvents, kTime, kStop, kReaderGone };
-  Wake wait_until(std::chrono::steady_clock::time_point deadline, bool for_events = true);
+  Wake wait_until(std::chrono::steady_clock::time_point deadline);
 
   // 0, or 3 when --strict and some door stayed closed.
   int exit_code() const;
@@ -39,6 +39,13 @@ class Session {
   HostId host;
   Output output;
 };
+
+// Leaves the flows that the filter lets through, and the processes that have such flows; a process's
+// sums are over all of its flows.
+void apply_filter(Snapshot& snapshot, const FlowFilter& filter);
+
+// How many observations have no door that opened.
+std::size_t count_unobserved(const std::vector<Door>& doors);
 
 std::uint64_t wall_now_ns();
 

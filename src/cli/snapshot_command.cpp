@@ -6,10 +6,8 @@
 namespace sockscope {
 namespace {
 
-// The rows that pass --filter, in the order of --sort, as many as --top.
-std::vector<Flow> arranged(std::vector<Flow> flows, const FlowFilter& filter,
-                           const TableChoice<Flow>& choice) {
-  std::erase_if(flows, [&filter](const Flow& flow) { return !filter.matches(flow); });
+// The rows in the order of --sort, as many as --top.
+std::vector<Flow> arranged(std::vector<Flow> flows, const TableChoice<Flow>& choice) {
   std::vector<Flow> rows;
   rows.reserve(flows.size());
   for (const Flow* flow : arrange<Flow>(flows, choice.order, choice.cells)) rows.push_back(*flow);
@@ -28,7 +26,8 @@ int run_snapshot(const Arguments& arguments) {
   if (!snapshot) return report(snapshot.error());
 
   choice->cells.now_ns = snapshot->mono_ns;
-  snapshot->flows = arranged(std::move(snapshot->flows), session->filter, *choice);
+  apply_filter(*snapshot, session->filter);
+  snapshot->flows = arranged(std::move(snapshot->flows), *choice);
   Output& output = session->output;
   if (arguments.format == OutputFormat::kJson || arguments.format == OutputFormat::kNdjson) {
     const bool pretty = output.is_terminal() && arguments.format == OutputFormat::kJson;

@@ -11,16 +11,6 @@
 namespace sockscope {
 namespace {
 
-// Only what the filter lets through, with the processes' sums of what it let through.
-void apply_filter(Snapshot& snapshot, const FlowFilter& filter) {
-  std::erase_if(snapshot.flows, [&](const Flow& flow) { return !filter.matches(flow); });
-  std::erase_if(snapshot.processes, [&](const Process& process) {
-    return std::none_of(snapshot.flows.begin(), snapshot.flows.end(), [&](const Flow& flow) {
-      return flow.owner.pid == process.pid && flow.owner.start_ns == process.start_ns;
-    });
-  });
-}
-
 bool moves(const std::optional<double>& rx, const std::optional<double>& tx) {
   return rx.value_or(0) + tx.value_or(0) > 0;
 }
@@ -49,13 +39,13 @@ std::string head_line(const Snapshot& snapshot, const HostId& host, Units units)
     tx += process.tx_rate.value_or(0);
     open += process.open_flows;
   }
-  std::size_t refused = 0;
-  for (const Door& door : snapshot.doors) refused += door.refused.empty() ? 0 : 1;
+  const std::size_t unobserved = count_unobserved(snapshot.doors);
   std::string line = fmt::format(
       "sockscope  {}  {}  {:.1f} s   ↓ {}  ↑ {}  {} conns  lost {}", clean_text(host.name),
       time_of_day(snapshot.wall_ns).substr(0, 8), snapshot.interval_s.value_or(0),
       rate_with_unit(rx, units), rate_with_unit(tx, units), open, snapshot.lost.total());
-  if (refused != 0) line += fmt::format("  {} doors refused (see doors in --json)", refused);
+  if (unobserved != 0)
+    line += fmt::format("  {} things not observed (see doors in --json)", unobserved);
   return line;
 }
 
@@ -126,12 +116,13 @@ int run_top(const Arguments& arguments) {
   // Rates need a start.
   if (auto first = session->monitor.snapshot(); !first) return report(first.error());
 
-  const auto began = std::chrono::steady_clock::now();
-  auto next = began + arguments.interval;
+  auto next = std::chrono::steady_clock::now() + arguments.interval;
+  const auto end = arguments.duration ? std::chrono::steady_clock::now() + *arguments.duration
+                                      : std::chrono::steady_clock::time_point::max();
   bool csv_heading = true;
   std::uint64_t printed = 0;
   for (;;) {
-    const Session::Wake wake = session->wait_until(next);
+    const Session::Wake wake = session->wait_until(std::min(next, end));
     if (wake == Session::Wake::kStop || wake == Session::Wake::kReaderGone) break;
     if (wake == Session::Wake::kEvents) {
       if (auto done = session->monitor.consume([](const Event&) {}); !done)
@@ -140,7 +131,7 @@ int run_top(const Arguments& arguments) {
     }
     auto snapshot = session->monitor.snapshot();
     if (!snapshot) return report(snapshot.error());
-    if (!arguments.filter.empty()) apply_filter(*snapshot, session->filter);
+    apply_filter(*snapshot, session->filter);
     switch (arguments.format) {
       case OutputFormat::kTable: tables.print(*session, *snapshot, session->output); break;
       case OutputFormat::kCsv:
@@ -158,7 +149,7 @@ int run_top(const Arguments& arguments) {
     ++printed;
     if (arguments.count != 0 && printed >= arguments.count) break;
     const auto now = std::chrono::steady_clock::now();
-    if (arguments.duration && now - began >= *arguments.duration) break;
+    if (now >= end) break;
     // A slow pass skips beats instead of piling them up.
     while (next <= now) next += arguments.interval;
   }

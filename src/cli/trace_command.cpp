@@ -67,6 +67,8 @@ class EventTable {
     return line + "DETAIL";
   }
 
+  void set_clock_offset(std::int64_t mono_to_wall_ns) { offset_ = mono_to_wall_ns; }
+
   std::string line(const Event& event) {
     std::string line =
         fmt::format("{:<{}} {:<14} ", time_text(event), time_width(), to_string(event.kind));
@@ -226,6 +228,7 @@ int TraceCommand::run() {
   for (;;) {
     // The clock may be set while we run.
     json_.set_clock_offset(mono_to_wall_ns());
+    table_.set_clock_offset(mono_to_wall_ns());
     const Session::Wake wake = session_.wait_until(deadline);
     if (wake == Session::Wake::kReaderGone) return kExitDone;
     if (wake != Session::Wake::kEvents) break;

@@ -30,7 +30,7 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 
 std::uint32_t home_netns() {
   struct stat status {};
-  return ::stat("/proc/self/ns/net", &status) == 0 ? static_cast<std::uint32_t>(status.st_ino) : 0;
+  return ::stat("/proc/thread-self/ns/net", &status) == 0 ? static_cast<std::uint32_t>(status.st_ino) : 0;
 }
 
 std::uint32_t copy_ranges(const std::vector<PortRange>& from, wire_port_range* to) {
@@ -79,6 +79,7 @@ struct Monitor::Impl {
 
   Result<void> make_pollable();
   void set_timer(std::uint64_t after_ns) const;
+  std::size_t hand_over(const Event& ready, const Handler& handler) const;
   std::size_t drain(const Handler* handler);
   void note_loss(const Handler* handler);
   Result<void> read_sockets(bool is_short_pass);
@@ -94,11 +95,13 @@ struct Monitor::Impl {
   Fd epoll;
   Fd timer;
   Loss lost;
-  Loss reported;
+  Loss reported;                   // in gaps
+  std::uint64_t records_lost = 0;  // that a pass was asked for
   Cost cost;
   Event event;
   bool resync_wanted = false;
-  bool follows_events = false;  // owners and UDP bytes are followed by hooks
+  bool follows_events = false;  // owners are followed by hooks
+  bool counts_udp = false;      // and so are the bytes of UDP
   bool owners_known = false;    // by a whole pass, since when nothing was lost
   std::vector<std::uint64_t> strangers;
   std::uint64_t resync_not_before_ns = 0;
@@ -131,38 +134,45 @@ void Monitor::Impl::note_loss(const Handler* handler) {
   for (const std::uint64_t& count : control.lost_ring)
     lost.ring_full += __atomic_load_n(&count, __ATOMIC_RELAXED);
   lost.storage_failed = __atomic_load_n(&control.lost_storage, __ATOMIC_RELAXED);
-  if (lost == reported) return;
-  resync_wanted = true;
-  owners_known = false;
-  if (!handler) return;
+  // What the kernel could not remember no pass can tell either.
+  if (const std::uint64_t records = lost.ring_full + lost.malformed; records != records_lost) {
+    records_lost = records;
+    resync_wanted = true;
+    owners_known = false;
+  }
+  if (!handler || lost == reported) return;
   Event gap;
   gap.kind = EventKind::kGap;
-  gap.mono_ns = mono_now_ns();
+  gap.mono_ns = event.mono_ns != 0 ? event.mono_ns : mono_now_ns();  // after the last one read
   gap.lost = {.ring_full = lost.ring_full - reported.ring_full,
               .storage_failed = lost.storage_failed - reported.storage_failed,
               .malformed = lost.malformed - reported.malformed};
-  settler.add(gap, *handler);
+  settler.add(gap, [&](const Event& ready) { hand_over(ready, *handler); });
   reported = lost;
+}
+
+// Returns how many: one, or none when the filter does not want it.
+std::size_t Monitor::Impl::hand_over(const Event& ready, const Handler& handler) const {
+  if (ready.kind != EventKind::kGap && !matcher(ready.flow)) return 0;
+  handler(ready);
+  return 1;
 }
 
 std::size_t Monitor::Impl::drain(const Handler* handler) {
   std::size_t handed_over = 0;
-  const auto hand_over = [&](const Event& ready) {
-    if (ready.kind != EventKind::kGap && !matcher(ready.flow)) return;
-    (*handler)(ready);
-    ++handed_over;
-  };
+  const auto take = [&](const Event& ready) { handed_over += hand_over(ready, *handler); };
   const std::uint64_t now = mono_now_ns();
   cost.events += ring.drain([&](std::span<const std::byte> bytes) {
     if (!decode_event(bytes, event)) {
       ++lost.malformed;
       return;
     }
+    if (!counts_udp && event.flow.protocol == Protocol::kUdp) event.flow.has_counters = false;
     const bool is_news = table.apply(event);
     if (!handler) return;
-    is_news ? settler.add(event, hand_over) : settler.confirm(event, hand_over);
+    is_news ? settler.add(event, take) : settler.confirm(event, take);
   });
-  if (handler) settler.release(now, hand_over);
+  if (handler) settler.release(now, take);
   return handed_over;
 }
 
@@ -181,7 +191,7 @@ Result<void> Monitor::Impl::read_sockets(bool is_short_pass) {
         return;
       }
       // Without its hooks UDP is not counted.
-      if (!follows_events && flow.protocol == Protocol::kUdp) flow.has_counters = false;
+      if (!counts_udp && flow.protocol == Protocol::kUdp) flow.has_counters = false;
       if (!is_short)
         table.sync(flow);
       else if (!table.sync_counters(flow))
@@ -241,7 +251,10 @@ Result<Monitor> Monitor::open(const Options& options) {
   if (options.batch.count() <= 0 || options.keep_closed.count() < 0 ||
       options.settle_owner.count() < 0)
     return tl::make_unexpected(
-        Error(ErrorKind::kInvalidArgument, {}, "use a negative time in the options"));
+        Error(ErrorKind::kInvalidArgument, {}, "use a time in the options that is not positive"));
+  if (options.ring_bytes > std::size_t{1} << 31)
+    return tl::make_unexpected(
+        Error(ErrorKind::kInvalidArgument, {}, "make a ring buffer of more than 2 GiB"));
   auto matcher = FlowMatcher::compile(options.filter);
   if (!matcher) return tl::make_unexpected(std::move(matcher).error());
 
@@ -260,6 +273,8 @@ Result<Monitor> Monitor::open(const Options& options) {
   auto impl = std::make_unique<Impl>(options, std::move(*matcher), std::move(*programs),
                                      std::move(*ring));
   impl->follows_events = wanted.connections;
+  impl->counts_udp = impl->programs.is_open("tp_btf/sock_send_length") &&
+                     impl->programs.is_open("tp_btf/sock_recv_length");
   if (auto done = impl->make_pollable(); !done) return tl::make_unexpected(std::move(done).error());
   // After attaching, so that no socket falls between; sockets the hooks already know keep what
   // they know.
@@ -304,11 +319,8 @@ Result<std::size_t> Monitor::consume(const Handler& handler) {
 Result<std::size_t> Monitor::finish(const Handler& handler) {
   auto count = consume(handler);
   if (!count) return count;
-  impl_->settler.release_all([&](const Event& ready) {
-    if (ready.kind != EventKind::kGap && !impl_->matcher(ready.flow)) return;
-    handler(ready);
-    ++*count;
-  });
+  impl_->settler.release_all(
+      [&](const Event& ready) { *count += impl_->hand_over(ready, handler); });
   return count;
 }
 

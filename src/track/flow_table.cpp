@@ -34,6 +34,7 @@ std::uint32_t FlowTable::add(const Flow& flow, std::uint64_t now_ns) {
   entry.local = flow.local;
   entry.remote = flow.remote;
   entry.opened_ns = flow.opened_ns;
+  if (in_pass_) entry.pass = pass_;  // it came while the pass was under way
   ++processes_[0].references;
   set_owner(entry, flow, now_ns);
   return slot;
@@ -90,7 +91,7 @@ void FlowTable::count(Entry& entry, const Counters& counters) {
   Process& sums = processes_[entry.process].sums;
   sums.tx_bytes += counters.tx_bytes - entry.counters.tx_bytes;
   sums.rx_bytes += counters.rx_bytes - entry.counters.rx_bytes;
-  sums.retransmits += counters.retransmits - entry.counters.retransmits;
+  sums.retransmits += std::uint64_t{counters.retransmits} - entry.counters.retransmits;
   entry.counters = counters;
   entry.has_counters = true;
 }
@@ -147,6 +148,7 @@ bool FlowTable::apply(const Event& event) {
         reopen(slot, flow, event.mono_ns);
       } else {
         Entry& entry = at(slot);
+        if (in_pass_) entry.pass = pass_;
         entry.direction = flow.direction;
         entry.state = flow.state;
         entry.local = flow.local;
@@ -157,6 +159,10 @@ bool FlowTable::apply(const Event& event) {
       break;
 
     case EventKind::kClose:
+      if (slot != kNone && at(slot).remnant) {
+        remove(slot);
+        slot = kNone;
+      }
       if (slot == kNone) slot = add(flow, event.mono_ns);
       set_owner(at(slot), flow, event.mono_ns);
       if (at(slot).closed) {  // a pass missed it before: these are its true figures
@@ -233,6 +239,15 @@ void FlowTable::sync(const Flow& socket) {
   if (entry.missed) revive(slot);
   if (entry.closed) {
     if (socket.state == TcpState::kTimeWait) entry.state = socket.state;
+    return;
+  }
+  if (socket.has_counters && (socket.counters.tx_bytes < entry.counters.tx_bytes ||
+                              socket.counters.rx_bytes < entry.counters.rx_bytes)) {
+    // Connected anew, and the events that told so were lost.
+    close(slot, pass_began_ns_);
+    slot = find(socket.cookie);
+    if (slot != kNone) remove(slot);
+    sync(socket);
     return;
   }
   if (socket.state == TcpState::kTimeWait) {  // its close event was lost; the kernel's figures too

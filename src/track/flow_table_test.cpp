@@ -259,6 +259,36 @@ TEST_F(FlowTableTest, RemnantsDoNotDriveOutWhatWasSeenToClose) {
   EXPECT_EQ(take(5 * kSecond).flows.size(), 2u);
 }
 
+TEST_F(FlowTableTest, AFlowThatOpensJustBeforeAPassStaysOpen) {
+  table.begin_sync(2 * kSecond);
+  Flow figures;
+  figures.cookie = 1;
+  EXPECT_FALSE(table.sync_counters(figures));
+  table.apply(event(EventKind::kAccept, 1, 2 * kSecond - 5));
+  table.end_sync();
+  EXPECT_EQ(table.open_flows(), 1u);
+}
+
+TEST_F(FlowTableTest, TheCloseOfARemnantCountsOnce) {
+  pass(kSecond, {shown(1, 0, 0, TcpState::kTimeWait, Owner{})});
+  table.apply(closed(1, 2 * kSecond, 5, 6));
+  const Snapshot snapshot = take(3 * kSecond);
+  ASSERT_EQ(snapshot.processes.size(), 1u);
+  EXPECT_EQ(process(snapshot, 7).closed_flows, 1u);
+  EXPECT_EQ(process(snapshot, 7).tx_bytes, 5u);
+}
+
+TEST_F(FlowTableTest, CountersThatBeganAnewAreAnotherFlow) {
+  Flow socket = shown(1, 100, 500);
+  socket.counters.retransmits = 3;
+  pass(kSecond, {socket});
+  pass(2 * kSecond, {shown(1, 7, 1500)});
+  const Snapshot snapshot = take(3 * kSecond);
+  EXPECT_EQ(process(snapshot, 7).tx_bytes, 107u);
+  EXPECT_EQ(process(snapshot, 7).retransmits, 3u);
+  EXPECT_EQ(process(snapshot, 7).open_flows, 1u);
+}
+
 TEST_F(FlowTableTest, ASocketConnectedAgainIsANewFlow) {
   table.apply(event(EventKind::kConnect, 1, kSecond));
   table.apply(closed(1, 2 * kSecond, 100, 0));

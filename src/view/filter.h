@@ -51,6 +51,9 @@ class FlowFilter {
                                                      UserLookup lookup_user = nullptr);
 
   bool matches(const Flow& flow) const;
+  bool matches_all() const noexcept {
+    return alternatives_.size() == 1 && alternatives_[0].empty();
+  }
 
  private:
   friend class FilterParser;

@@ -55,7 +55,7 @@ Result<void> check_permission() {
     return tl::make_unexpected(
         Error::from_errno(ErrorKind::kKernelLacksFeature, errno, "load the TCP programs")
             .with_detail("the kernel's type information (/sys/kernel/btf/vmlinux) cannot be read")
-            .with_hint("use a kernel built with CONFIG_DEBUG_INFO_BTF=y, version 5.12 or newer, "
+            .with_hint("use a kernel built with CONFIG_DEBUG_INFO_BTF=y, version 5.19 or newer, "
                        "and mount /sys"));
   return {};
 }
@@ -64,7 +64,6 @@ Error explain_refusal(Error error) {
   if (error.code() != std::errc::operation_not_permitted &&
       error.code() != std::errc::permission_denied)
     return error;
-  if (error.kind() == ErrorKind::kLoadFailed && !error.detail().empty()) return error;
   return Error(ErrorKind::kNotPermitted, error.code(), "load the TCP programs")
       .with_detail("the kernel refuses eBPF to this process, although it has the capabilities")
       .with_hint("look for kernel lockdown, a seccomp filter or an LSM; in a container, run it "

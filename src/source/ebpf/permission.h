@@ -8,7 +8,7 @@ namespace sockscope {
 // Whether this process can load and attach at all; the error names what is missing.
 Result<void> check_permission();
 
-// What the kernel meant by refusing something essential.
+// What the kernel meant by refusing more than one program.
 Error explain_refusal(Error error);
 
 }  // namespace sockscope

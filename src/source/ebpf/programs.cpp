@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -50,6 +51,8 @@ constexpr Observation kObservations[] = {
 };
 constexpr std::size_t kObservationCount = std::size(kObservations);
 
+constexpr ino_t kRootCgroup = 1;  // of the whole hierarchy; in a cgroup namespace it is another
+
 struct SkeletonDeleter {
   void operator()(sockscope_bpf* skeleton) const { sockscope_bpf__destroy(skeleton); }
 };
@@ -63,7 +66,8 @@ using Link = std::unique_ptr<bpf_link, LinkDeleter>;
 std::string door_name(const bpf_program* program) {
   std::string_view section = bpf_program__section_name(program);
   if (section.starts_with('?')) section.remove_prefix(1);
-  return std::string(section);
+  const bool with_error = std::string_view(bpf_program__name(program)).ends_with("_err");
+  return std::string(section) + (with_error ? " with its error" : "");
 }
 
 // Which door of each observation is tried; past the last: none.
@@ -146,9 +150,16 @@ tl::expected<void, Programs::Impl::Refusal> Programs::Impl::try_doors(const Want
   const std::string mount =
       find_cgroup2_mount(read_text("/proc/self/mounts")).value_or("/sys/fs/cgroup");
   const Fd cgroup(::open(mount.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  struct stat status {};
+  const bool is_root = ::fstat(cgroup.get(), &status) == 0 && status.st_ino == kRootCgroup;
   for (std::size_t i = 0; i < kObservationCount; ++i) {
     if (!programs[i]) continue;
     const std::string door = door_name(programs[i]);
+    if (door.starts_with("cgroup/") && !is_root)
+      return tl::make_unexpected(Refusal{
+          i, Error(ErrorKind::kAttachFailed, std::make_error_code(std::errc::not_supported),
+                   "attach to " + door)
+                 .with_detail("the host's root cgroup is not to be seen from here")});
     links[i] =
         attach(programs[i], cgroup.get(), bpf_map__fd(skeleton->maps.sockets), door);
     if (!links[i])
@@ -178,11 +189,13 @@ Result<Programs> Programs::load(const Wanted& wanted) {
     if (i == kObservationCount) return tl::make_unexpected(explain_refusal(std::move(error)));
     const bpf_program* program =
         bpf_object__find_program_by_name(impl->skeleton->obj, chosen_door(choice, i));
-    refused[i].push_back({kObservations[i].name, door_name(program), error.code().message()});
+    refused[i].push_back({kObservations[i].name, door_name(program),
+                          error.kind() == ErrorKind::kAttachFailed && !error.detail().empty()
+                              ? error.detail()
+                              : error.code().message()});
     ++choice[i];
     if (!chosen_door(choice, i)) {
-      if (kObservations[i].essential)
-        return tl::make_unexpected(explain_refusal(std::move(error)));
+      if (kObservations[i].essential) return tl::make_unexpected(std::move(error));
       choice[i] = kObservations[i].doors.size();
     }
   }
@@ -239,5 +252,9 @@ wire_control& Programs::control() const noexcept {
   return *reinterpret_cast<wire_control*>(impl_->control.data());
 }
 const std::vector<Door>& Programs::doors() const noexcept { return impl_->doors; }
+bool Programs::is_open(std::string_view name) const noexcept {
+  return std::any_of(impl_->doors.begin(), impl_->doors.end(),
+                     [name](const Door& door) { return door.name == name && door.refused.empty(); });
+}
 
 }  // namespace sockscope

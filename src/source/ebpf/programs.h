@@ -51,6 +51,8 @@ class Programs {
   std::size_t ring_bytes() const noexcept;
   wire_control& control() const noexcept;
   const std::vector<Door>& doors() const noexcept;
+  // By the name it has in doors().
+  bool is_open(std::string_view door) const noexcept;
 
  private:
   struct Impl;

@@ -19,7 +19,7 @@ class RingReader {
   // map_fd: a BPF_MAP_TYPE_RINGBUF of `size` bytes; not owned, must stay open.
   static Result<RingReader> open(int map_fd, std::size_t size);
 
-  // Calls handle(std::span<const std::byte>) for each record that is there; the bytes are valid
+  // Calls handle(std::span<const std::byte>) for each record that was there at the call; the bytes are valid
   // during the call. Gives the space back to the kernel as it goes. Returns how many.
   template <class Handle>
   std::size_t drain(Handle&& handle);
@@ -60,23 +60,21 @@ template <class Handle>
 std::size_t RingReader::drain(Handle&& handle) {
   std::size_t count = 0;
   std::uint64_t position = *consumer_;
-  for (;;) {
-    const std::uint64_t end = load(producer_);
-    if (position >= end) break;
-    while (position < end) {
-      const std::byte* record = at(position & (size_ - 1));
-      if (!record) return count;
-      const std::uint32_t length_and_flags =
-          __atomic_load_n(reinterpret_cast<const std::uint32_t*>(record), __ATOMIC_ACQUIRE);
-      if (length_and_flags & kBusy) return count;  // still being written: later
-      const std::size_t length = length_and_flags & ~(kBusy | kDiscarded);
-      if (!(length_and_flags & kDiscarded)) {
-        handle(std::span<const std::byte>(record + kHeader, length));
-        ++count;
-      }
-      position += (length + kHeader + 7) & ~std::uint64_t{7};
-      __atomic_store_n(consumer_, position, __ATOMIC_RELEASE);
+  // What comes while we are at it is left for the next time: else a busy host would never let us go.
+  const std::uint64_t end = load(producer_);
+  while (position < end) {
+    const std::byte* record = at(position & (size_ - 1));
+    if (!record) return count;
+    const std::uint32_t length_and_flags =
+        __atomic_load_n(reinterpret_cast<const std::uint32_t*>(record), __ATOMIC_ACQUIRE);
+    if (length_and_flags & kBusy) return count;  // still being written: later
+    const std::size_t length = length_and_flags & ~(kBusy | kDiscarded);
+    if (!(length_and_flags & kDiscarded)) {
+      handle(std::span<const std::byte>(record + kHeader, length));
+      ++count;
     }
+    position += (length + kHeader + 7) & ~std::uint64_t{7};
+    __atomic_store_n(consumer_, position, __ATOMIC_RELEASE);
   }
   return count;
 }
