@@ -7,16 +7,14 @@ import sys
 text = sys.stdin.read()
 passed = failed = skipped = 0
 reasons = []
-for block in re.split(r"^-{58}$\n(?=\d+/\d+ Testing: )", text, flags=re.M):
-    name = re.search(r"Testing: (.+)", block)
-    if not name:
-        continue
+blocks = re.split(r"^\d+/\d+ Testing: (.+)$", text, flags=re.M)
+for name, block in zip(blocks[1::2], blocks[2::2]):
     inner = re.search(r"^Ran (\d+) tests? in .*\n+(OK|FAILED)(?: \((.*)\))?", block, flags=re.M)
     if inner:  # a Python file with many tests
         counts = dict(re.findall(r"(failures|errors|skipped)=(\d+)", inner.group(3) or ""))
         bad = int(counts.get("failures", 0)) + int(counts.get("errors", 0))
         left_out = int(counts.get("skipped", 0))
-        passed += int(inner.group(1)) - bad - left_out
+        passed += max(0, int(inner.group(1)) - bad - left_out)
         failed += bad
         skipped += left_out
         reasons += re.findall(r"^(\S+ .*\.\.\. skipped .*)$", block, flags=re.M)
@@ -25,7 +23,7 @@ for block in re.split(r"^-{58}$\n(?=\d+/\d+ Testing: )", text, flags=re.M):
     elif "[  SKIPPED ]" in block:
         skipped += 1
         reason = re.search(r"^.*: Skipped\n(.*)$", block, flags=re.M)
-        reasons.append(f"{name.group(1)}: {reason.group(1) if reason else 'no reason given'}")
+        reasons.append(f"{name}: {reason.group(1) if reason else 'no reason given'}")
     else:
         failed += 1
 
