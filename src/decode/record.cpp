@@ -70,7 +70,9 @@ bool decode_flow(const wire_flow& record, Flow& flow) noexcept {
   return true;
 }
 
-void decode_counters(const wire_flow_totals& record, Counters& counters) noexcept {
+// Of wire_flow_totals or wire_counters.
+template <class Record>
+void decode_counters(const Record& record, Counters& counters) noexcept {
   counters = {.tx_bytes = record.tx_bytes,
               .rx_bytes = record.rx_bytes,
               .tx_segments = record.tx_segments,
@@ -159,13 +161,7 @@ std::size_t decode_socket(std::span<const std::byte> bytes, Flow& flow, bool& is
     std::memcpy(&record, bytes.data(), sizeof record);
     flow.cookie = record.cookie;
     flow.state = decode_state(record.state);
-    flow.counters = {.tx_bytes = record.tx_bytes,
-                     .rx_bytes = record.rx_bytes,
-                     .tx_segments = record.tx_segments,
-                     .rx_segments = record.rx_segments,
-                     .retransmits = record.retransmits,
-                     .srtt_us = record.srtt_us,
-                     .min_rtt_us = record.min_rtt_us};
+    decode_counters(record, flow.counters);
     return sizeof record;
   }
   wire_flow_totals record;
