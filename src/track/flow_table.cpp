@@ -168,11 +168,13 @@ bool FlowTable::apply(const Event& event) {
       if (at(slot).closed) {  // a pass missed it before: these are its true figures
         at(slot).missed = false;
         count(at(slot), flow.counters);
+        at(slot).has_counters = flow.has_counters;
       } else {
         at(slot).state = flow.state;
         at(slot).local = flow.local;
         at(slot).remote = flow.remote;
         count(at(slot), flow.counters);
+        at(slot).has_counters = flow.has_counters;
         close(slot, event.mono_ns);
       }
       break;

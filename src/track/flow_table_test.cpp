@@ -310,6 +310,14 @@ TEST_F(FlowTableTest, UdpSocketIsKnownFromItsCloseAlone) {
   EXPECT_EQ(process(snapshot, 7).rx_bytes, 80u);
 }
 
+TEST_F(FlowTableTest, UdpThatIsNotCountedHasNoCounters) {
+  Event close = closed(1, 2 * kSecond, 0, 0);
+  close.flow.protocol = Protocol::kUdp;
+  close.flow.has_counters = false;
+  table.apply(close);
+  EXPECT_FALSE(take(3 * kSecond).flows.at(0).has_counters);
+}
+
 TEST_F(FlowTableTest, RatesAreDifferencesBetweenSnapshots) {
   pass(kSecond, {shown(1, 1'000'000, 0)});
   EXPECT_FALSE(take(kSecond).flows[0].tx_rate) << "nothing to compare with yet";
