@@ -25,7 +25,7 @@ class Session {
   enum class Wake { kEvents, kTime, kStop, kReaderGone };
   Wake wait_until(std::chrono::steady_clock::time_point deadline);
 
-  // 0, or 3 when --strict and some door stayed closed.
+  // 0, or 3 when --strict and something could not be observed.
   int exit_code() const;
 
  private:

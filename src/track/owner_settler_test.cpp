@@ -14,13 +14,20 @@ class OwnerSettlerTest : public testing::Test {
  protected:
   void add(EventKind kind, std::uint64_t cookie, std::uint64_t at, std::uint32_t pid,
            OwnerKind owner = OwnerKind::kExact) {
+    settler.add(event_of(kind, cookie, at, pid, owner), keep());
+  }
+  void confirm(std::uint64_t cookie, std::uint32_t pid) {
+    settler.confirm(event_of(EventKind::kOwner, cookie, 0, pid, OwnerKind::kExact), keep());
+  }
+  static Event event_of(EventKind kind, std::uint64_t cookie, std::uint64_t at, std::uint32_t pid,
+                        OwnerKind owner) {
     Event event;
     event.kind = kind;
     event.mono_ns = at;
     event.flow.cookie = cookie;
     event.flow.owner.pid = pid;
     event.flow.owner.kind = owner;
-    settler.add(event, keep());
+    return event;
   }
   std::function<void(const Event&)> keep() {
     return [this](const Event& event) { out.push_back(event); };
@@ -49,12 +56,7 @@ TEST_F(OwnerSettlerTest, AnAcceptGetsTheOwnerThatShowsItselfSoonAfter) {
 
 TEST_F(OwnerSettlerTest, AConfirmationIsNoEventAndPatienceGoesOn) {
   add(EventKind::kAccept, 1, 0, 10, OwnerKind::kInherited);
-  Event owner;
-  owner.kind = EventKind::kOwner;
-  owner.flow.cookie = 1;
-  owner.flow.owner.pid = 10;
-  owner.flow.owner.kind = OwnerKind::kExact;
-  settler.confirm(owner, keep());
+  confirm(1, 10);
   EXPECT_TRUE(out.empty());
   settler.release(kPatience, keep());
   ASSERT_EQ(out.size(), 1u);
@@ -64,12 +66,7 @@ TEST_F(OwnerSettlerTest, AConfirmationIsNoEventAndPatienceGoesOn) {
 
 TEST_F(OwnerSettlerTest, AChildThatServesIsTheOwnerAfterTheParentWasConfirmed) {
   add(EventKind::kAccept, 1, 0, 10, OwnerKind::kInherited);
-  Event owner;
-  owner.kind = EventKind::kOwner;
-  owner.flow.cookie = 1;
-  owner.flow.owner.pid = 10;
-  owner.flow.owner.kind = OwnerKind::kExact;
-  settler.confirm(owner, keep());
+  confirm(1, 10);
   add(EventKind::kOwner, 1, 5, 11);
   ASSERT_EQ(out.size(), 2u);
   EXPECT_EQ(out[0].flow.owner.pid, 11u);

@@ -33,7 +33,6 @@ class ProcessTotals {
   Entry& operator[](std::uint32_t slot) noexcept { return entries_[slot]; }
   const Entry& operator[](std::uint32_t slot) const noexcept { return entries_[slot]; }
   std::uint32_t slots() const noexcept { return static_cast<std::uint32_t>(entries_.size()); }
-  std::size_t size() const noexcept { return index_.size(); }
 
   // Forgets processes without flows that were not used since `before_ns` and no longer run, and
   // past kMaxIdle the longest unused ones even when they do.
