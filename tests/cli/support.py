@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import pathlib
+import random
 import signal
 import socket
 import struct
@@ -195,10 +196,18 @@ def cookie_of(sock):
     return struct.unpack("Q", sock.getsockopt(socket.SOL_SOCKET, SO_COOKIE, 8))[0]
 
 
-def free_port(kind=socket.SOCK_STREAM, family=socket.AF_INET):
-    with socket.socket(family, kind) as probe:
-        probe.bind(("127.0.0.1" if family == socket.AF_INET else "::1", 0))
-        return probe.getsockname()[1]
+def free_port(kind=socket.SOCK_STREAM):
+    """Below the range the kernel chooses from: what thousands of connections left behind is there,
+    and a server that binds the wildcard address of both families trips over it."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket(socket.AF_INET6, kind) as probe:
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            try:
+                probe.bind(("::", port))
+                return port
+            except OSError:
+                continue
 
 
 LISTEN = "0A"
