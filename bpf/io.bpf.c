@@ -84,12 +84,43 @@ static __always_inline struct socket_state *state_at_use(struct sock *sk) {
   return state;
 }
 
+/* Which process each processor saw last use which connection: nearly always the same again, and
+ * looking up the socket's storage costs more than all the rest of the hook. A change of owner
+ * anywhere makes all of it stale. */
+#define NOTED_USES 1024
+
+struct noted_use {
+  __u64 cookie;
+  __u32 pid;
+  __u32 owner_changes; /* as of then */
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, NOTED_USES);
+  __type(key, __u32);
+  __type(value, struct noted_use);
+} noted_uses SEC(".maps");
+
 static __always_inline int on_tcp(struct sock *sk, int result, __u32 sent) {
+  __u64 cookie = (__u64)sk->__sk_common.skc_cookie.counter;
+  __u32 pid = current_pid();
+  __u32 changes = owner_changes;
+  __u32 slot = cookie & (NOTED_USES - 1);
+  struct noted_use *noted = cookie ? bpf_map_lookup_elem(&noted_uses, &slot) : NULL;
+  if (noted && noted->cookie == cookie && noted->pid == pid && noted->owner_changes == changes &&
+      !(config.observe & WIRE_OBSERVE_DATA))
+    return 0;
   struct socket_state *state = state_at_use(sk);
   if (!state)
     return 0;
-  if (note_use(state) && state->direction != WIRE_DIRECTION_LISTEN)
+  if (note_use(state) && state->direction != WIRE_DIRECTION_LISTEN) {
     emit_record(WIRE_OWNER, sk, IPPROTO_TCP, state, 0, 0);
+  } else if (noted && state->pid == pid) {
+    noted->cookie = cookie;
+    noted->pid = pid;
+    noted->owner_changes = changes;
+  }
   if ((config.observe & WIRE_OBSERVE_DATA) && data_wanted(&sk->__sk_common, state))
     emit_record(WIRE_DATA, sk, IPPROTO_TCP, state, (__u32)result, sent);
   return 0;

@@ -58,6 +58,9 @@ extern struct control_map control SEC(".maps");
 
 extern const volatile struct wire_config config;
 
+/* Bumped each time a socket passes from one process to another. */
+extern volatile __u32 owner_changes;
+
 static __always_inline struct wire_control *get_control(void) {
   __u32 zero = 0;
   return bpf_map_lookup_elem(&control, &zero);

@@ -66,6 +66,7 @@ static __always_inline bool note_use(struct socket_state *state) {
     state->opener_pid = pid;
   set_process(state, pid, leader);
   state->owner = WIRE_OWNER_EXACT;
+  __sync_fetch_and_add(&owner_changes, 1);
   return true;
 }
 
