@@ -27,8 +27,10 @@ typedef _Bool bool;
 #define NULL ((void *)0)
 
 enum {
+  BPF_MAP_TYPE_HASH = 1,
   BPF_MAP_TYPE_ARRAY = 2,
   BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+  BPF_MAP_TYPE_LRU_HASH = 9,
   BPF_MAP_TYPE_SK_STORAGE = 24,
   BPF_MAP_TYPE_RINGBUF = 27,
   BPF_F_NO_PREALLOC = 1,
@@ -174,7 +176,13 @@ struct task_struct {
 struct socket {
   struct sock *sk;
 };
-struct file;
+struct inode {
+  unsigned short i_mode;
+};
+struct file {
+  struct inode *f_inode;
+  void *private_data;
+};
 struct seq_file;
 struct sk_buff;
 struct bpf_map;
@@ -222,6 +230,24 @@ struct bpf_iter__task_file {
     __u64 : 64;
   };
 };
+struct bpf_iter__bpf_map_elem {
+  union {
+    struct bpf_iter_meta *meta;
+    __u64 : 64;
+  };
+  union {
+    struct bpf_map *map;
+    __u64 : 64;
+  };
+  union {
+    void *key;
+    __u64 : 64;
+  };
+  union {
+    void *value;
+    __u64 : 64;
+  };
+};
 struct bpf_iter__bpf_sk_storage_map {
   union {
     struct bpf_iter_meta *meta;
@@ -242,6 +268,22 @@ struct bpf_iter__bpf_sk_storage_map {
 };
 
 #pragma clang attribute pop
+
+/* Contexts of kprobes: the registers, a user-space ABI, not relocated. */
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+  unsigned long r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi, orig_rax,
+      rip, cs, eflags, rsp, ss;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs;
+struct user_pt_regs {
+  __u64 regs[31];
+  __u64 sp;
+  __u64 pc;
+  __u64 pstate;
+};
+#endif
 
 /* Contexts of cgroup programs: a user-space ABI, not relocated. */
 struct bpf_sock {

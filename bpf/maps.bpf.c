@@ -2,10 +2,13 @@
 #include "bpf/lib/maps.h"
 
 struct sockets_map sockets SEC(".maps");
+struct states_map states SEC(".maps");
+struct listeners_map listeners SEC(".maps");
 struct events_map events SEC(".maps");
 struct control_map control SEC(".maps");
-const volatile struct wire_config config SEC(".rodata") = {};
+struct noted_uses_map noted_uses SEC(".maps");
 volatile __u32 owner_changes = 0;
+const volatile struct wire_config config SEC(".rodata") = {};
 
 /* Never read: put the layout of the records into the object's BTF, for tests/wire_abi. */
 const volatile struct wire_flow_totals *const totals_layout SEC(".rodata") = NULL;

@@ -4,25 +4,10 @@
 
 #include <bpf/bpf_tracing.h>
 
-#include "bpf/lib/emit.h"
-#include "bpf/lib/owner.h"
+#define COOKIE(socket) (config.has_cookies ? bpf_get_socket_cookie(socket) : 0)
+#include "bpf/lib/pass.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-static __always_inline void fill_socket(struct wire_flow_totals *record, struct sock_common *common,
-                                        struct socket_state *state, __u8 protocol) {
-  fill_header(&record->flow, WIRE_SOCKET, sizeof(*record), netns_of(common, state), 0);
-  record->flow.cookie = bpf_get_socket_cookie(common);
-  fill_address(&record->flow, common);
-  record->flow.protocol = protocol;
-  fill_owner(&record->flow, state);
-  /* A copy of the listener's storage that no hook has corrected. */
-  if (record->flow.direction == WIRE_DIRECTION_LISTEN && record->flow.state != TCP_LISTEN) {
-    record->flow.direction = WIRE_DIRECTION_INBOUND;
-    record->flow.owner = WIRE_OWNER_INHERITED;
-    record->flow.since_ns = 0;
-  }
-}
 
 /* Established and half closed: connections that a connect or accept event has announced. */
 static __always_inline bool is_announced(__u8 state) {
@@ -35,9 +20,10 @@ static __always_inline bool is_announced(__u8 state) {
 static __always_inline void write_counters(struct seq_file *seq, struct sock_common *common,
                                            const struct tcp_sock *tcp) {
   struct wire_counters record = {};
+  struct socket_state *state = is_state_in_hash() ? find_state(common) : NULL;
   record.header.type = WIRE_COUNTERS;
   record.header.size = sizeof(record);
-  record.cookie = bpf_get_socket_cookie(common);
+  record.cookie = IDENTITY(common, state);
   record.state = common->skc_state;
   FILL_TCP_COUNTERS(&record, tcp);
   bpf_seq_write(seq, &record, sizeof(record));
@@ -57,7 +43,7 @@ int iter__tcp(struct bpf_iter__tcp *ctx) {
   struct wire_flow_totals record;
   struct socket_state *state = NULL;
   if (tcp) /* NULL for request and TIME_WAIT sockets */
-    state = bpf_sk_storage_get(&sockets, (struct sock *)tcp, 0, 0);
+    state = find_state(tcp);
   fill_socket(&record, common, state, IPPROTO_TCP);
   if (tcp)
     fill_tcp_totals(&record, tcp);
@@ -78,7 +64,7 @@ int iter__udp(struct bpf_iter__udp *ctx) {
   if (sk->sk_protocol != IPPROTO_UDP) /* UDP-Lite */
     return 0;
   struct wire_flow_totals record;
-  struct socket_state *state = bpf_sk_storage_get(&sockets, sk, 0, 0);
+  struct socket_state *state = find_state(sk);
   fill_socket(&record, &sk->__sk_common, state, IPPROTO_UDP);
   record.flow.state = 0;
   fill_udp_totals(&record, state);
@@ -95,24 +81,7 @@ int iter__bpf_sk_storage_map(struct bpf_iter__bpf_sk_storage_map *ctx) {
   struct socket_state *state = ctx->value;
   if (!sk || !state)
     return 0;
-  if (state->netns == config.home_netns)
-    return 0;
-  struct wire_flow_totals record;
-  __u8 protocol = (__u8)sk->sk_protocol;
-  fill_socket(&record, &sk->__sk_common, state, protocol);
-  if (protocol == IPPROTO_TCP) {
-    if (record.flow.state == TCP_CLOSE)
-      return 0;
-    struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
-    if (tcp)
-      fill_tcp_totals(&record, tcp);
-    else
-      fill_no_totals(&record);
-  } else {
-    record.flow.state = 0;
-    fill_udp_totals(&record, state);
-  }
-  bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
+  write_foreign(ctx->meta->seq, sk, state);
   return 0;
 }
 
@@ -128,25 +97,7 @@ int iter__task_file(struct bpf_iter__task_file *ctx) {
   if (!socket)
     return 0;
   struct sock *sk = socket->sk;
-  if (!sk)
-    return 0;
-  __u16 family = sk->__sk_common.skc_family;
-  __u16 protocol = sk->sk_protocol;
-  if ((family != AF_INET && family != AF_INET6) ||
-      (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP))
-    return 0;
-  struct socket_state *state = get_or_create_state(sk);
-  if (!state || state->pid)
-    return 0;
-  struct task_struct *leader = task->group_leader;
-  state->pid = (__u32)task->tgid;
-  state->uid = BPF_CORE_READ(task, cred, uid.val);
-  state->cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
-  state->process_start_ns = leader->start_boottime;
-  bpf_probe_read_kernel_str(state->comm, sizeof(state->comm), &leader->comm);
-  state->owner = WIRE_OWNER_BOOTSTRAP;
-  if (protocol == IPPROTO_TCP && sk->__sk_common.skc_state == TCP_LISTEN)
-    state->direction = WIRE_DIRECTION_LISTEN;
-  note_netns(state, read_netns(&sk->__sk_common));
+  if (sk)
+    note_holder(task, sk);
   return 0;
 }

@@ -32,19 +32,27 @@ struct wire_config {
   struct wire_port_range local_ports[WIRE_FILTER_PORTS];
   struct wire_port_range remote_ports[WIRE_FILTER_PORTS];
   char comm[16]; /* WIRE_DATA only for this name; empty: any */
+  uint8_t state_in_hash;      /* 1: sockets' states by address, not in their storage */
+  uint8_t has_cookies;        /* 1: tracing programs may ask for a socket's cookie (5.12) */
+  uint8_t tcp_recvmsg_args;   /* how many parameters these have in this kernel: the older ones */
+  uint8_t udp_recvmsg_args;   /* have one more before the flags */
+  uint8_t udpv6_recvmsg_args;
+  uint8_t accept_args;
+  uint8_t pad0[2];
 };
-WIRE_ASSERT(sizeof(struct wire_config) == 296);
-WIRE_ASSERT(__builtin_offsetof(struct wire_config, comm) == 280);
+WIRE_ASSERT(sizeof(struct wire_config) == 304);
+WIRE_ASSERT(__builtin_offsetof(struct wire_config, accept_args) == 301);
 
 struct wire_control {
   uint64_t lost_ring[16];  /* records that found the ring full, by wire_header.type */
-  uint64_t lost_storage;   /* times a socket's storage could not be created */
+  uint64_t lost_storage;   /* times a socket's state could not be created */
+  uint64_t missed_returns; /* calls that kretprobes were too few to see the end of */
   uint32_t reader_waiting; /* set by the reader before it sleeps; the first record clears it and wakes */
   uint32_t foreign_netns;  /* 1: some socket was seen outside home_netns */
   uint32_t short_pass; /* 1: iter/tcp writes wire_counters for established connections */
   uint32_t pass_pid;   /* thread group that reads iter/task_file now; 0: none */
 };
-WIRE_ASSERT(sizeof(struct wire_control) == 152);
-WIRE_ASSERT(__builtin_offsetof(struct wire_control, foreign_netns) == 140);
+WIRE_ASSERT(sizeof(struct wire_control) == 160);
+WIRE_ASSERT(__builtin_offsetof(struct wire_control, foreign_netns) == 148);
 
 #endif

@@ -3,9 +3,9 @@
 #ifndef SOCKSCOPE_BPF_EMIT_H
 #define SOCKSCOPE_BPF_EMIT_H
 
+#include "bpf/lib/access.h"
 #include "bpf/lib/maps.h"
 
-#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 
 static __always_inline void *reserve(__u16 type, __u64 size) {
@@ -24,8 +24,12 @@ static __always_inline void *reserve(__u16 type, __u64 size) {
  * own record is the full barrier between the two. */
 static __always_inline void submit(void *record) {
   struct wire_control *shared = get_control();
+#ifdef __TARGET_ARCH_x86
+  __sync_fetch_and_add(&((struct wire_header *)record)->mono_ns, 0); /* 5.10 has no other atomic */
+#else
   __u64 time = __sync_fetch_and_add(&((struct wire_header *)record)->mono_ns, 0);
   asm volatile("" ::"r"(time));
+#endif
   __u64 flags = BPF_RB_NO_WAKEUP;
   if (shared && *(volatile __u32 *)&shared->reader_waiting) {
     *(volatile __u32 *)&shared->reader_waiting = 0;
@@ -70,20 +74,19 @@ static __always_inline void fill_owner(struct wire_flow *record, const struct so
   record->extra = 0;
 }
 
-/* Works on every kind of socket that starts with sock_common: full, request and TIME_WAIT. The
- * pointer must be one the verifier knows (tracing programs). */
+/* Works on every kind of socket that starts with sock_common: full, request and TIME_WAIT. */
 static __always_inline void fill_address(struct wire_flow *record, const struct sock_common *common) {
-  record->family = (__u8)common->skc_family;
-  record->state = common->skc_state;
-  record->local_port = common->skc_num;
-  record->remote_port = bpf_ntohs(common->skc_dport);
+  record->family = (__u8)READ(common, skc_family);
+  record->state = READ(common, skc_state);
+  record->local_port = READ(common, skc_num);
+  record->remote_port = bpf_ntohs(READ(common, skc_dport));
   if (record->family == AF_INET6) {
-    __builtin_memcpy(record->local_addr, &common->skc_v6_rcv_saddr, 16);
-    __builtin_memcpy(record->remote_addr, &common->skc_v6_daddr, 16);
+    READ_ADDRESS(record->local_addr, common, skc_v6_rcv_saddr);
+    READ_ADDRESS(record->remote_addr, common, skc_v6_daddr);
   } else {
     __builtin_memset(record->local_addr, 0, 32);
-    *(__be32 *)record->local_addr = common->skc_rcv_saddr;
-    *(__be32 *)record->remote_addr = common->skc_daddr;
+    *(__be32 *)record->local_addr = READ(common, skc_rcv_saddr);
+    *(__be32 *)record->remote_addr = READ(common, skc_daddr);
   }
 }
 
@@ -99,15 +102,15 @@ static __always_inline __u32 netns_of(const struct sock_common *common,
 #define FILL_TCP_COUNTERS(record, tcp)                                                       \
   do {                                                                                       \
     const struct sock *sk_ = &(tcp)->inet_conn.icsk_inet.sk;                                 \
-    __u64 fin_ = (sk_->__sk_common.skc_flags >> SOCK_DONE_BIT) & 1;                          \
-    __u64 received_ = (tcp)->bytes_received;                                                 \
-    __u32 min_rtt_ = (tcp)->rtt_min.s[0].v;                                                  \
-    (record)->tx_bytes = (tcp)->bytes_sent - (tcp)->bytes_retrans;                           \
+    __u64 fin_ = (READ(sk_, __sk_common.skc_flags) >> SOCK_DONE_BIT) & 1;                    \
+    __u64 received_ = READ(tcp, bytes_received);                                             \
+    __u32 min_rtt_ = READ(tcp, rtt_min.s[0].v);                                              \
+    (record)->tx_bytes = READ(tcp, bytes_sent) - READ(tcp, bytes_retrans);                   \
     (record)->rx_bytes = received_ - (received_ ? fin_ : 0);                                 \
-    (record)->tx_segments = (tcp)->segs_out;                                                 \
-    (record)->rx_segments = (tcp)->segs_in;                                                  \
-    (record)->retransmits = (tcp)->total_retrans;                                            \
-    (record)->srtt_us = (tcp)->srtt_us >> 3;                                                 \
+    (record)->tx_segments = READ(tcp, segs_out);                                             \
+    (record)->rx_segments = READ(tcp, segs_in);                                              \
+    (record)->retransmits = READ(tcp, total_retrans);                                        \
+    (record)->srtt_us = READ(tcp, srtt_us) >> 3;                                             \
     (record)->min_rtt_us = min_rtt_ == 0xffffffffu ? 0 : min_rtt_;                           \
   } while (0)
 

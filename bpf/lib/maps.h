@@ -6,7 +6,6 @@
 
 #include "bpf/kernel_types.h"
 
-#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
 #include "wire/control.h"
@@ -14,6 +13,7 @@
 
 /* What we remember of a socket beside what the kernel counts itself. Kernel side only. */
 struct socket_state {
+  __u64 identity; /* only when config.state_in_hash: the cookie, or a number of our own */
   __u64 since_ns; /* mono: SYN, then establishment, or creation; 0 older than us */
   __u64 process_start_ns;
   __u64 cgroup_id;
@@ -33,6 +33,7 @@ struct socket_state {
   char comm[16];
 };
 
+/* With the socket it belongs to: born, inherited from the listener, and freed by the kernel. */
 struct sockets_map {
   __uint(type, BPF_MAP_TYPE_SK_STORAGE);
   __uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
@@ -40,6 +41,29 @@ struct sockets_map {
   __type(value, struct socket_state);
 };
 extern struct sockets_map sockets SEC(".maps");
+
+/* The same by the socket's address, where a program cannot reach its storage (kprobes; any tracing
+ * program before 5.11). User space sets the sizes; 1 when it is not in use. */
+struct states_map {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 1);
+  __type(key, __u64);
+  __type(value, struct socket_state);
+};
+extern struct states_map states SEC(".maps");
+
+struct listener_key {
+  __u32 netns;
+  __u16 port;
+  __u16 pad0;
+};
+struct listeners_map {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 1);
+  __type(key, struct listener_key);
+  __type(value, struct socket_state);
+};
+extern struct listeners_map listeners SEC(".maps");
 
 struct events_map {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -56,20 +80,32 @@ struct control_map {
 };
 extern struct control_map control SEC(".maps");
 
-extern const volatile struct wire_config config;
+/* Which process each processor saw last use which connection: nearly always the same again, and
+ * looking up the socket's state costs more than all the rest of the hook. A change of owner
+ * anywhere makes all of it stale. */
+#define NOTED_USES 1024
+
+struct noted_use {
+  __u64 cookie;
+  __u32 pid;
+  __u32 owner_changes; /* as of then */
+};
+struct noted_uses_map {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, NOTED_USES);
+  __type(key, __u32);
+  __type(value, struct noted_use);
+};
+extern struct noted_uses_map noted_uses SEC(".maps");
 
 /* Bumped each time a socket passes from one process to another. */
 extern volatile __u32 owner_changes;
 
+extern const volatile struct wire_config config;
+
 static __always_inline struct wire_control *get_control(void) {
   __u32 zero = 0;
   return bpf_map_lookup_elem(&control, &zero);
-}
-
-/* Read as kernel memory even where the verifier would follow the pointer itself: it looks each
- * pointer type up in the whole of the kernel's BTF, which makes loading slow. */
-static __always_inline __u32 read_netns(const struct sock_common *common) {
-  return BPF_CORE_READ(common, skc_net.net, ns.inum);
 }
 
 #endif

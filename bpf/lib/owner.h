@@ -4,9 +4,7 @@
 #ifndef SOCKSCOPE_BPF_OWNER_H
 #define SOCKSCOPE_BPF_OWNER_H
 
-#include "bpf/lib/maps.h"
-
-#include <bpf/bpf_core_read.h>
+#include "bpf/lib/state.h"
 
 /* A socket handed back and forth between processes changes owner at once this many times, after
  * that at most once a second, so that a shared one costs no more than any other. */
@@ -69,34 +67,5 @@ static __always_inline bool note_use(struct socket_state *state) {
   __sync_fetch_and_add(&owner_changes, 1);
   return true;
 }
-
-static __always_inline void count_lost_storage(void) {
-  struct wire_control *shared = get_control();
-  if (shared)
-    __sync_fetch_and_add(&shared->lost_storage, 1);
-}
-
-/* Called once for each new socket_state. */
-static __always_inline void note_netns(struct socket_state *state, __u32 netns) {
-  state->netns = netns;
-  if (netns != config.home_netns) {
-    struct wire_control *shared = get_control();
-    if (shared && !shared->foreign_netns)
-      shared->foreign_netns = 1;
-  }
-}
-
-/* The socket's state, made when it is not there. A creation race leaves its loser with NULL:
- * the winner's is taken then. `socket` is what the program type offers: struct sock or bpf_sock. */
-#define get_or_create_state(socket)                                                         \
-  ({                                                                                        \
-    struct socket_state *state_ =                                                           \
-        bpf_sk_storage_get(&sockets, (socket), 0, BPF_SK_STORAGE_GET_F_CREATE);             \
-    if (!state_)                                                                            \
-      state_ = bpf_sk_storage_get(&sockets, (socket), 0, 0);                                \
-    if (!state_)                                                                            \
-      count_lost_storage();                                                                 \
-    state_;                                                                                 \
-  })
 
 #endif

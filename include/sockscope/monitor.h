@@ -51,6 +51,10 @@ struct Options {
   // filter are then applied in the kernel.
   bool data = false;
 
+  // Kinds of doors into the kernel that may be used, comma-separated: tp_btf, fexit, kprobe, cgroup.
+  // Empty: all, the best that is to be had for each observation. Iterators are always used.
+  std::string doors;
+
   // Size of the kernel's ring buffer, rounded up to a power of two and at least a page. 16 MiB hold
   // what 15,000 connections a second, both ends here, produce while the reader is kept from running
   // for a second.

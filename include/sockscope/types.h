@@ -137,8 +137,11 @@ struct Loss {
   std::uint64_t ring_full = 0;       // records that found the ring buffer full
   std::uint64_t storage_failed = 0;  // times the kernel had no memory to remember a socket's owner
   std::uint64_t malformed = 0;       // records that user space could not read
+  std::uint64_t missed_returns = 0;  // calls whose end was not seen: too few return probes (kprobe)
 
-  std::uint64_t total() const noexcept { return ring_full + storage_failed + malformed; }
+  std::uint64_t total() const noexcept {
+    return ring_full + storage_failed + malformed + missed_returns;
+  }
   bool operator==(const Loss&) const = default;
 };
 
@@ -147,6 +150,7 @@ struct Door {
   std::string observation;  // "tcp lifecycle", "udp bytes", …
   std::string name;         // "tp_btf/inet_sock_set_state"
   std::string refused;      // the kernel's reason; empty: in use
+  std::string limits = {};  // what is not exact about it; empty: nothing
 };
 
 // What watching costs this process.

@@ -37,8 +37,9 @@ std::string describe(const Event& event) {
     case EventKind::kData:
       return fmt::format("{} {}", event.sent ? "send" : "recv", event.bytes);
     case EventKind::kGap:
-      return fmt::format("lost {} ring_full, {} storage_failed, {} malformed",
-                         event.lost.ring_full, event.lost.storage_failed, event.lost.malformed);
+      return fmt::format("lost {} ring_full, {} storage_failed, {} malformed, {} missed_returns",
+                         event.lost.ring_full, event.lost.storage_failed, event.lost.malformed,
+                         event.lost.missed_returns);
     case EventKind::kAccept:
     case EventKind::kOwner:
     case EventKind::kAttempt: break;

@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "decode/record.h"
 #include "model/match.h"
+#include "source/ebpf/observations.h"
 #include "source/ebpf/programs.h"
 #include "source/ebpf/ring_reader.h"
 #include "track/flow_table.h"
@@ -134,6 +135,7 @@ void Monitor::Impl::note_loss(const Handler* handler) {
   for (const std::uint64_t& count : control.lost_ring)
     lost.ring_full += __atomic_load_n(&count, __ATOMIC_RELAXED);
   lost.storage_failed = __atomic_load_n(&control.lost_storage, __ATOMIC_RELAXED);
+  lost.missed_returns = __atomic_load_n(&control.missed_returns, __ATOMIC_RELAXED);
   // What the kernel could not remember no pass can tell either.
   if (const std::uint64_t records = lost.ring_full + lost.malformed; records != records_lost) {
     records_lost = records;
@@ -146,7 +148,8 @@ void Monitor::Impl::note_loss(const Handler* handler) {
   gap.mono_ns = event.mono_ns != 0 ? event.mono_ns : mono_now_ns();  // after the last one read
   gap.lost = {.ring_full = lost.ring_full - reported.ring_full,
               .storage_failed = lost.storage_failed - reported.storage_failed,
-              .malformed = lost.malformed - reported.malformed};
+              .malformed = lost.malformed - reported.malformed,
+              .missed_returns = lost.missed_returns - reported.missed_returns};
   settler.add(gap, [&](const Event& ready) { hand_over(ready, *handler); });
   reported = lost;
 }
@@ -262,6 +265,7 @@ Result<Monitor> Monitor::open(const Options& options) {
   Programs::Wanted wanted;
   wanted.connections = options.connections || options.states || options.attempts || options.data;
   wanted.quality = options.quality;
+  wanted.doors = options.doors;
   const bool events = wanted.connections || wanted.quality;
   wanted.ring_bytes = events ? std::bit_ceil(std::max(options.ring_bytes, page)) : page;
   wanted.config = make_config(options, *matcher);
@@ -273,8 +277,7 @@ Result<Monitor> Monitor::open(const Options& options) {
   auto impl = std::make_unique<Impl>(options, std::move(*matcher), std::move(*programs),
                                      std::move(*ring));
   impl->follows_events = wanted.connections;
-  impl->counts_udp = impl->programs.is_open("tp_btf/sock_send_length") &&
-                     impl->programs.is_open("tp_btf/sock_recv_length");
+  impl->counts_udp = impl->programs.is_made(kUdpSent) && impl->programs.is_made(kUdpReceived);
   if (auto done = impl->make_pollable(); !done) return tl::make_unexpected(std::move(done).error());
   // After attaching, so that no socket falls between; sockets the hooks already know keep what
   // they know.

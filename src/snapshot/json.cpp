@@ -118,6 +118,7 @@ void write_lost(Writer& writer, const Loss& lost) {
   fields.number("ring_full", lost.ring_full);
   fields.number("storage_failed", lost.storage_failed);
   fields.number("malformed", lost.malformed);
+  fields.number("missed_returns", lost.missed_returns);
   writer.EndObject();
 }
 

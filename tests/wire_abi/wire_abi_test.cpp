@@ -91,7 +91,7 @@ TEST(WireAbi, Counters) {
 TEST(WireAbi, Control) {
   unsigned size = 0;
   const std::map<std::string, unsigned> host = {
-      MEMBER(wire_control, lost_ring), MEMBER(wire_control, lost_storage),
+      MEMBER(wire_control, lost_ring), MEMBER(wire_control, lost_storage), MEMBER(wire_control, missed_returns),
       MEMBER(wire_control, reader_waiting), MEMBER(wire_control, foreign_netns),
       MEMBER(wire_control, short_pass), MEMBER(wire_control, pass_pid)};
   EXPECT_EQ(offsets_in_object("wire_control", size), host);
@@ -106,7 +106,10 @@ TEST(WireAbi, Config) {
       MEMBER(wire_config, any_port_count),    MEMBER(wire_config, local_port_count),
       MEMBER(wire_config, remote_port_count), MEMBER(wire_config, any_ports),
       MEMBER(wire_config, local_ports),       MEMBER(wire_config, remote_ports),
-      MEMBER(wire_config, comm)};
+      MEMBER(wire_config, comm),              MEMBER(wire_config, state_in_hash),
+      MEMBER(wire_config, has_cookies),       MEMBER(wire_config, tcp_recvmsg_args),
+      MEMBER(wire_config, udp_recvmsg_args),  MEMBER(wire_config, udpv6_recvmsg_args),
+      MEMBER(wire_config, accept_args),       MEMBER(wire_config, pad0)};
   EXPECT_EQ(offsets_in_object("wire_config", size), host);
   EXPECT_EQ(size, sizeof(wire_config));
 }

@@ -5,51 +5,28 @@
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
+#include <map>
+#include <set>
 
 #include "base/fd.h"
 #include "base/file.h"
 #include "decode/procfs.h"
+#include "source/ebpf/kernel_types.h"
 #include "source/ebpf/libbpf_log.h"
+#include "source/ebpf/observations.h"
 #include "source/ebpf/permission.h"
 #include "source/ebpf/sockscope.skel.h"
 
 namespace sockscope {
 namespace {
-
-enum class Need { kAlways, kConnections, kQuality };
-
-struct Observation {
-  const char* name;
-  Need need;
-  bool essential;
-  std::array<const char*, 2> doors;  // programs, best first
-};
-
-constexpr Observation kObservations[] = {
-    {"tcp sockets", Need::kAlways, true, {"iter__tcp"}},
-    {"udp sockets", Need::kAlways, false, {"iter__udp"}},
-    {"sockets of other network namespaces", Need::kAlways, false, {"iter__bpf_sk_storage_map"}},
-    {"owners of older sockets", Need::kAlways, false, {"iter__task_file"}},
-    {"tcp lifecycle", Need::kConnections, true, {"tp_btf__inet_sock_set_state"}},
-    {"udp sent bytes, sending process", Need::kConnections, false, {"tp_btf__sock_send_length"}},
-    {"udp received bytes, receiving process", Need::kConnections, false,
-     {"tp_btf__sock_recv_length"}},
-    {"udp birth", Need::kConnections, false, {"cgroup__sock_create"}},
-    {"udp close, closing process", Need::kConnections, false, {"cgroup__sock_release"}},
-    {"accepting process, IPv4", Need::kConnections, false, {"cgroup__getpeername4"}},
-    {"accepting process, IPv6", Need::kConnections, false, {"cgroup__getpeername6"}},
-    {"retransmits", Need::kQuality, false,
-     {"tp_btf__tcp_retransmit_skb_err", "tp_btf__tcp_retransmit_skb"}},
-    {"resets sent", Need::kQuality, false, {"tp_btf__tcp_send_reset"}},
-    {"resets received", Need::kQuality, false, {"tp_btf__tcp_receive_reset"}},
-};
-constexpr std::size_t kObservationCount = std::size(kObservations);
 
 constexpr ino_t kRootCgroup = 1;  // of the whole hierarchy; in a cgroup namespace it is another
 
@@ -63,26 +40,78 @@ using Skeleton = std::unique_ptr<sockscope_bpf, SkeletonDeleter>;
 using Link = std::unique_ptr<bpf_link, LinkDeleter>;
 
 // The section name without the mark that says "not loaded unless asked for".
-std::string door_name(const bpf_program* program) {
+std::string section_of(const bpf_program* program) {
   std::string_view section = bpf_program__section_name(program);
   if (section.starts_with('?')) section.remove_prefix(1);
+  return std::string(section);
+}
+
+std::string door_of(const bpf_program* program) {
   const bool with_error = std::string_view(bpf_program__name(program)).ends_with("_err");
-  return std::string(section) + (with_error ? " with its error" : "");
+  return section_of(program) + (with_error ? " with its error" : "");
 }
 
-// Which door of each observation is tried; past the last: none.
-using Choice = std::array<std::size_t, kObservationCount>;
+struct ProgramName {
+  std::string name;
+  bool is_optional = false;
+  bool is_for_data = false;
+};
 
-const char* chosen_door(const Choice& choice, std::size_t observation) {
-  const auto& doors = kObservations[observation].doors;
-  return choice[observation] < doors.size() ? doors[choice[observation]] : nullptr;
+std::vector<ProgramName> split_programs(std::string_view words) {
+  std::vector<ProgramName> names;
+  while (!words.empty()) {
+    const std::size_t end = std::min(words.find(' '), words.size());
+    std::string_view word = words.substr(0, end);
+    words.remove_prefix(std::min(end + 1, words.size()));
+    ProgramName program;
+    if (word.starts_with('*')) program.is_for_data = true, word.remove_prefix(1);
+    if (word.starts_with('?')) program.is_optional = true, word.remove_prefix(1);
+    program.name = word;
+    names.push_back(std::move(program));
+  }
+  return names;
 }
 
-Link attach(bpf_program* program, int cgroup, int storage_map, const std::string& door) {
+bool is_listed(std::string_view list, std::string_view word) {
+  while (!list.empty()) {
+    const std::size_t end = std::min(list.find(','), list.size());
+    if (list.substr(0, end) == word) return true;
+    list.remove_prefix(std::min(end + 1, list.size()));
+  }
+  return false;
+}
+
+// Before 6.15 some door is always missing: worth asking the types first.
+bool is_old_kernel() {
+  utsname system{};
+  int major = 0;
+  int minor = 0;
+  ::uname(&system);
+  return std::sscanf(system.release, "%d.%d", &major, &minor) != 2 || major < 6 ||
+         (major == 6 && minor < 15);
+}
+
+bool has_way_after(const Observation& observation, std::size_t way) {
+  return way + 1 < kMaxWays && observation.ways[way + 1].kind != DoorKind::kNone;
+}
+
+std::string first_reason(const std::array<std::string, kMaxWays>& reasons,
+                         const std::string& allowed) {
+  for (const std::string& reason : reasons)
+    if (!reason.empty()) return reason;
+  return "none of its doors is among those allowed: " + allowed;
+}
+
+constexpr std::uint32_t kStatesInHash = 1u << 16;
+constexpr std::uint32_t kListenersInHash = 1u << 13;
+
+Link attach(bpf_program* program, int cgroup, int storage_map, int hash_map,
+            const std::string& door) {
   if (door.starts_with("cgroup/")) return Link(bpf_program__attach_cgroup(program, cgroup));
-  if (door == "iter/bpf_sk_storage_map") {
+  if (door == "iter/bpf_sk_storage_map" || door == "iter/bpf_map_elem") {
     bpf_iter_link_info info{};
-    info.map.map_fd = static_cast<std::uint32_t>(storage_map);
+    info.map.map_fd =
+        static_cast<std::uint32_t>(door == "iter/bpf_map_elem" ? hash_map : storage_map);
     bpf_iter_attach_opts options{};
     options.sz = sizeof options;
     options.link_info = &info;
@@ -96,118 +125,291 @@ Link attach(bpf_program* program, int cgroup, int storage_map, const std::string
 
 struct Programs::Impl {
   Skeleton skeleton;
-  std::array<Link, kObservationCount> links;
+  std::array<std::vector<Link>, kObservationCount> links;
   Mapping control;
   std::vector<Door> doors;
 
-  const Link& link_of(std::string_view program) const {
-    for (std::size_t i = 0; i < kObservationCount; ++i)
-      if (kObservations[i].doors[0] == program) return links[i];
-    return links[0];
-  }
+  // The choice: for each observation which way, kMaxWays: none; and why others are not taken.
+  std::array<std::size_t, kObservationCount> chosen{};
+  std::array<std::array<std::string, kMaxWays>, kObservationCount> refused;
+  bool state_in_hash = false;
+  bool has_storage = true;
+  bool has_cookies = true;
+  KernelTypes types;
+  bool types_asked = false;
+  std::array<bool, kObservationCount> is_wanted{};
 
-  // Opens, loads and attaches the chosen doors. A refused one is noted in `refused`.
   struct Refusal {
     std::size_t observation = kObservationCount;  // count: not a matter of one program
     Error error;
   };
-  tl::expected<void, Refusal> try_doors(const Wanted& wanted, const Choice& choice);
+  using Outcome = tl::expected<void, Refusal>;
+
+  bool is_usable(std::size_t observation, std::size_t way, const Wanted& wanted, bool in_hash);
+  void choose(const Wanted& wanted);
+  void ask_types();
+  std::vector<bpf_program*> programs_of(std::size_t observation, const Wanted& wanted);
+  void fill_config(const Wanted& wanted);
+  Outcome load_chosen(const Wanted& wanted);
+  Outcome attach_chosen(const Wanted& wanted);
+  bool learn_from(const std::string& verifier_words);
+  void describe_doors();
+
+  const Way& way_of(std::size_t observation) const {
+    return kObservations[observation].ways[chosen[observation]];
+  }
 };
 
-tl::expected<void, Programs::Impl::Refusal> Programs::Impl::try_doors(const Wanted& wanted,
-                                                                      const Choice& choice) {
-  links = {};
+bool Programs::Impl::is_usable(std::size_t observation, std::size_t way, const Wanted& wanted,
+                               bool in_hash) {
+  const Way& candidate = kObservations[observation].ways[way];
+  if (candidate.kind == DoorKind::kNone || !refused[observation][way].empty()) return false;
+  const bool wants_hash = candidate.state == StateIn::kHash || candidate.kind == DoorKind::kProbe;
+  if (in_hash ? candidate.state == StateIn::kStorage : wants_hash) return false;
+  return wanted.doors.empty() || candidate.kind == DoorKind::kIterator ||
+         is_listed(wanted.doors, to_string(candidate.kind));
+}
+
+// The best ways that are left. States go into the hash only when the storage cannot be reached, or
+// for an observation that nothing but a kprobe can make.
+void Programs::Impl::choose(const Wanted& wanted) {
+  const auto choose_with = [&](bool in_hash) {
+    bool would_gain = false;
+    for (std::size_t i = 0; i < kObservationCount; ++i) {
+      chosen[i] = kMaxWays;
+      if (!is_wanted[i]) continue;
+      for (std::size_t way = 0; way < kMaxWays; ++way) {
+        if (!is_usable(i, way, wanted, in_hash)) continue;
+        chosen[i] = way;
+        break;
+      }
+      if (chosen[i] != kMaxWays) continue;
+      for (std::size_t way = 0; way < kMaxWays; ++way)
+        would_gain |= kObservations[i].ways[way].kind == DoorKind::kProbe &&
+                      is_usable(i, way, wanted, true);
+    }
+    return would_gain;
+  };
+  state_in_hash = !has_storage;
+  if (choose_with(state_in_hash) && !state_in_hash) {
+    state_in_hash = true;
+    choose_with(true);
+  }
+}
+
+// Marks ways whose tracepoint or function this kernel does not have, before the verifier is asked.
+void Programs::Impl::ask_types() {
+  types_asked = true;
+  for (std::size_t i = 0; i < kObservationCount; ++i) {
+    for (std::size_t way = 0; way < kMaxWays; ++way) {
+      const Way& candidate = kObservations[i].ways[way];
+      if (!refused[i][way].empty()) continue;
+      for (const ProgramName& name : split_programs(candidate.programs)) {
+        if (name.is_optional || name.is_for_data) continue;
+        const std::string target = name.name.substr(name.name.find("__") + 2);
+        if (candidate.kind == DoorKind::kTracepoint) {
+          const bool with_error = target.ends_with("_err");
+          const auto parameters = types.tracepoint_parameters(
+              with_error ? target.substr(0, target.size() - 4) : target);
+          if (!parameters)
+            refused[i][way] = "the kernel has no tracepoint " + target;
+          else if (with_error && *parameters < 3)
+            refused[i][way] = "the kernel's tracepoint does not tell the error";
+        } else if (candidate.kind == DoorKind::kFunction || candidate.kind == DoorKind::kProbe) {
+          if (!types.function_parameters(target))
+            refused[i][way] = "the kernel has no function " + target;
+        }
+      }
+    }
+  }
+}
+
+std::vector<bpf_program*> Programs::Impl::programs_of(std::size_t observation,
+                                                      const Wanted& wanted) {
+  std::vector<bpf_program*> programs;
+  if (chosen[observation] == kMaxWays) return programs;
+  for (const ProgramName& name : split_programs(way_of(observation).programs)) {
+    if (name.is_for_data && !(wanted.config.observe & WIRE_OBSERVE_DATA)) continue;
+    if (name.is_optional && !types.function_parameters(name.name.substr(name.name.find("__") + 2)))
+      continue;
+    programs.push_back(bpf_object__find_program_by_name(skeleton->obj, name.name.c_str()));
+  }
+  return programs;
+}
+
+void Programs::Impl::fill_config(const Wanted& wanted) {
+  wire_config& config = skeleton->rodata->config;
+  config = wanted.config;
+  config.state_in_hash = state_in_hash ? 1 : 0;
+  config.has_cookies = has_cookies ? 1 : 0;
+  const bool by_function = std::any_of(chosen.begin(), chosen.end(), [&](const std::size_t& way) {
+    if (way == kMaxWays) return false;
+    const DoorKind kind = kObservations[static_cast<std::size_t>(&way - chosen.data())].ways[way].kind;
+    return kind == DoorKind::kFunction || kind == DoorKind::kProbe;
+  });
+  if (by_function) {
+    const auto parameters = [this](const char* function) {
+      return static_cast<std::uint8_t>(types.function_parameters(function).value_or(0));
+    };
+    config.tcp_recvmsg_args = parameters("tcp_recvmsg");
+    config.udp_recvmsg_args = parameters("udp_recvmsg");
+    config.udpv6_recvmsg_args = parameters("udpv6_recvmsg");
+    config.accept_args = parameters("inet_csk_accept");
+  }
+  bpf_map__set_max_entries(skeleton->maps.events, static_cast<std::uint32_t>(wanted.ring_bytes));
+  if (state_in_hash) {
+    bpf_map__set_max_entries(skeleton->maps.states, kStatesInHash);
+    bpf_map__set_max_entries(skeleton->maps.listeners, kListenersInHash);
+  }
+}
+
+Programs::Impl::Outcome Programs::Impl::load_chosen(const Wanted& wanted) {
+  for (auto& held : links) held.clear();
   skeleton.reset(sockscope_bpf__open());
   if (!skeleton)
     return tl::make_unexpected(Refusal{
         kObservationCount, Error::from_errno(ErrorKind::kLoadFailed, errno, "open the programs")});
-  skeleton->rodata->config = wanted.config;
-  bpf_map__set_max_entries(skeleton->maps.events, static_cast<std::uint32_t>(wanted.ring_bytes));
-
-  std::array<bpf_program*, kObservationCount> programs{};
+  fill_config(wanted);
+  std::map<std::string, std::size_t> observation_of;
   for (std::size_t i = 0; i < kObservationCount; ++i) {
-    const char* name = chosen_door(choice, i);
-    if (!name) continue;
-    programs[i] = bpf_object__find_program_by_name(skeleton->obj, name);
-    bpf_program__set_autoload(programs[i], true);
+    for (bpf_program* program : programs_of(i, wanted)) {
+      bpf_program__set_autoload(program, true);
+      observation_of.emplace(bpf_program__name(program), i);
+    }
   }
-
   LibbpfLog log;
-  if (const int error = sockscope_bpf__load(skeleton.get()); error != 0) {
-    const std::string culprit = log.refused_program();
-    std::size_t observation = 0;
-    while (observation < kObservationCount &&
-           (!programs[observation] || culprit != bpf_program__name(programs[observation])))
-      ++observation;
-    const std::string what = observation < kObservationCount
-                                 ? "load the program for " + door_name(programs[observation])
-                                 : "load the programs";
-    return tl::make_unexpected(Refusal{
-        observation,
-        Error::from_errno(ErrorKind::kLoadFailed, error, what).with_detail(log.last_lines(12))});
-  }
+  const int error = sockscope_bpf__load(skeleton.get());
+  if (error == 0) return {};
+  std::string words = log.last_lines(12);
+  const auto culprit = observation_of.find(log.refused_program());
+  if (culprit == observation_of.end())
+    return tl::make_unexpected(
+        Refusal{kObservationCount,
+                Error::from_errno(ErrorKind::kLoadFailed, error, "load the programs")
+                    .with_detail(std::move(words))});
+  const bpf_program* program =
+      bpf_object__find_program_by_name(skeleton->obj, culprit->first.c_str());
+  return tl::make_unexpected(Refusal{
+      culprit->second, Error::from_errno(ErrorKind::kLoadFailed, error,
+                                         "load the program for " + door_of(program))
+                           .with_detail(std::move(words))});
+}
 
+Programs::Impl::Outcome Programs::Impl::attach_chosen(const Wanted& wanted) {
   const std::string mount =
       find_cgroup2_mount(read_text("/proc/self/mounts")).value_or("/sys/fs/cgroup");
   const Fd cgroup(::open(mount.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   struct stat status {};
   const bool is_root = ::fstat(cgroup.get(), &status) == 0 && status.st_ino == kRootCgroup;
+  std::set<const bpf_program*> attached;  // one may serve two observations
   for (std::size_t i = 0; i < kObservationCount; ++i) {
-    if (!programs[i]) continue;
-    const std::string door = door_name(programs[i]);
-    if (door.starts_with("cgroup/") && !is_root)
-      return tl::make_unexpected(Refusal{
-          i, Error(ErrorKind::kAttachFailed, std::make_error_code(std::errc::not_supported),
-                   "attach to " + door)
-                 .with_detail("the host's root cgroup is not to be seen from here")});
-    links[i] =
-        attach(programs[i], cgroup.get(), bpf_map__fd(skeleton->maps.sockets), door);
-    if (!links[i])
-      return tl::make_unexpected(Refusal{
-          i, Error::from_errno(ErrorKind::kAttachFailed, errno, "attach to " + door)});
+    for (bpf_program* program : programs_of(i, wanted)) {
+      if (!attached.insert(program).second) continue;
+      const std::string door = section_of(program);
+      if (way_of(i).kind == DoorKind::kCgroup && !is_root)
+        return tl::make_unexpected(Refusal{
+            i, Error(ErrorKind::kAttachFailed, std::make_error_code(std::errc::not_supported),
+                     "attach to " + door)
+                   .with_detail("the host's root cgroup is not to be seen from here")});
+      Link link = attach(program, cgroup.get(), bpf_map__fd(skeleton->maps.sockets),
+                         bpf_map__fd(skeleton->maps.states), door);
+      if (!link)
+        return tl::make_unexpected(Refusal{
+            i, Error::from_errno(ErrorKind::kAttachFailed, errno, "attach to " + door)});
+      links[i].push_back(std::move(link));
+    }
   }
   return {};
+}
+
+// What a refusal says of the kernel as a whole.
+bool Programs::Impl::learn_from(const std::string& words) {
+  const auto is_unknown = [&](std::string_view helper) {
+    return words.find("unknown func " + std::string(helper)) != std::string::npos ||
+           words.find("cannot use helper " + std::string(helper)) != std::string::npos;
+  };
+  if (has_storage && !state_in_hash && is_unknown("bpf_sk_storage_get#")) {
+    has_storage = false;
+    return true;
+  }
+  if (has_cookies && is_unknown("bpf_get_socket_cookie#")) {
+    has_cookies = false;
+    has_storage = false;  // without cookies the hash gives the sockets their numbers
+    return true;
+  }
+  return false;
+}
+
+void Programs::Impl::describe_doors() {
+  const auto name_of = [this](const Way& way) {
+    std::string names;
+    for (const ProgramName& name : split_programs(way.programs)) {
+      if (name.is_optional || name.is_for_data) continue;
+      const bpf_program* program =
+          bpf_object__find_program_by_name(skeleton->obj, name.name.c_str());
+      names += (names.empty() ? "" : ", ") + door_of(program);
+    }
+    return names;
+  };
+  for (std::size_t i = 0; i < kObservationCount; ++i) {
+    const Observation& observation = kObservations[i];
+    for (std::size_t way = 0; is_wanted[i] && way < kMaxWays; ++way) {
+      if (way == chosen[i]) {
+        doors.push_back({std::string(observation.name), name_of(observation.ways[way]), {},
+                         std::string(observation.ways[way].limits)});
+        break;
+      }
+      if (!refused[i][way].empty())
+        doors.push_back({std::string(observation.name), name_of(observation.ways[way]),
+                         refused[i][way], {}});
+    }
+  }
 }
 
 Result<Programs> Programs::load(const Wanted& wanted) {
   if (auto allowed = check_permission(); !allowed) return tl::make_unexpected(allowed.error());
 
   auto impl = std::make_unique<Impl>();
-  Choice choice{};
-  std::array<std::vector<Door>, kObservationCount> refused;
+  const std::string no_functions = function_door_refusal();
+  const std::string no_probes = probe_door_refusal();
   for (std::size_t i = 0; i < kObservationCount; ++i) {
     const Need need = kObservations[i].need;
-    const bool needed = need == Need::kAlways || (need == Need::kConnections && wanted.connections) ||
-                        (need == Need::kQuality && wanted.quality);
-    if (!needed) choice[i] = kObservations[i].doors.size();
-  }
-  for (;;) {
-    auto done = impl->try_doors(wanted, choice);
-    if (done) break;
-    const std::size_t i = done.error().observation;
-    Error& error = done.error().error;
-    if (i == kObservationCount) return tl::make_unexpected(explain_refusal(std::move(error)));
-    const bpf_program* program =
-        bpf_object__find_program_by_name(impl->skeleton->obj, chosen_door(choice, i));
-    refused[i].push_back({kObservations[i].name, door_name(program),
-                          error.kind() == ErrorKind::kAttachFailed && !error.detail().empty()
-                              ? error.detail()
-                              : error.code().message()});
-    ++choice[i];
-    if (!chosen_door(choice, i)) {
-      if (kObservations[i].essential) return tl::make_unexpected(std::move(error));
-      choice[i] = kObservations[i].doors.size();
+    impl->is_wanted[i] = need == Need::kAlways || (need == Need::kConnections && wanted.connections) ||
+                         (need == Need::kQuality && wanted.quality);
+    for (std::size_t way = 0; way < kMaxWays; ++way) {
+      const DoorKind kind = kObservations[i].ways[way].kind;
+      if (kind == DoorKind::kFunction) impl->refused[i][way] = no_functions;
+      if (kind == DoorKind::kProbe) impl->refused[i][way] = no_probes;
     }
   }
+  if (is_old_kernel()) impl->ask_types();
 
-  for (std::size_t i = 0; i < kObservationCount; ++i) {
-    std::move(refused[i].begin(), refused[i].end(), std::back_inserter(impl->doors));
-    if (const char* name = chosen_door(choice, i))
-      impl->doors.push_back(
-          {kObservations[i].name,
-           door_name(bpf_object__find_program_by_name(impl->skeleton->obj, name)),
-           {}});
+  for (;;) {
+    impl->choose(wanted);
+    for (std::size_t i = 0; i < kObservationCount; ++i) {
+      const Observation& observation = kObservations[i];
+      if (observation.essential && impl->is_wanted[i] && impl->chosen[i] == kMaxWays)
+        return tl::make_unexpected(
+            Error(ErrorKind::kKernelLacksFeature, std::make_error_code(std::errc::not_supported),
+                  "observe the " + std::string(observation.name))
+                .with_detail(first_reason(impl->refused[i], wanted.doors)));
+    }
+    auto done = impl->load_chosen(wanted);
+    if (done) done = impl->attach_chosen(wanted);
+    if (done) break;
+    Error& error = done.error().error;
+    if (impl->learn_from(error.detail())) continue;
+    const std::size_t i = done.error().observation;
+    if (i == kObservationCount) return tl::make_unexpected(explain_refusal(std::move(error)));
+    const bool is_last = kObservations[i].essential && !has_way_after(kObservations[i], impl->chosen[i]);
+    if (is_last) return tl::make_unexpected(std::move(error));
+    impl->refused[i][impl->chosen[i]] =
+        error.kind() == ErrorKind::kAttachFailed && !error.detail().empty()
+            ? error.detail()
+            : error.code().message();
+    if (!impl->types_asked) impl->ask_types();
   }
+  impl->describe_doors();
   impl->control = Mapping(bpf_map__fd(impl->skeleton->maps.control),
                           static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)),
                           PROT_READ | PROT_WRITE, 0);
@@ -223,11 +425,10 @@ Programs::~Programs() = default;
 
 Result<void> Programs::read(
     Pass pass, const std::function<void(std::span<const std::byte>)>& handle) const {
-  static constexpr const char* kPrograms[] = {"iter__tcp", "iter__udp", "iter__bpf_sk_storage_map",
-                                              "iter__task_file"};
-  const Link& link = impl_->link_of(kPrograms[static_cast<std::size_t>(pass)]);
-  if (!link) return {};
-  const Fd iterator(bpf_iter_create(bpf_link__fd(link.get())));
+  static constexpr std::size_t kPassObservations[] = {0, 1, 2, 3};
+  const auto& links = impl_->links[kPassObservations[static_cast<std::size_t>(pass)]];
+  if (links.empty()) return {};
+  const Fd iterator(bpf_iter_create(bpf_link__fd(links.front().get())));
   if (!iterator)
     return tl::make_unexpected(
         Error::from_errno(ErrorKind::kIo, errno, "start a pass over the sockets"));
@@ -252,9 +453,10 @@ wire_control& Programs::control() const noexcept {
   return *reinterpret_cast<wire_control*>(impl_->control.data());
 }
 const std::vector<Door>& Programs::doors() const noexcept { return impl_->doors; }
-bool Programs::is_open(std::string_view name) const noexcept {
-  return std::any_of(impl_->doors.begin(), impl_->doors.end(),
-                     [name](const Door& door) { return door.name == name && door.refused.empty(); });
+bool Programs::is_made(std::string_view observation) const noexcept {
+  for (std::size_t i = 0; i < kObservationCount; ++i)
+    if (kObservations[i].name == observation) return impl_->chosen[i] < kMaxWays;
+  return false;
 }
 
 }  // namespace sockscope

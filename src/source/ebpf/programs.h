@@ -24,6 +24,7 @@ class Programs {
     bool connections = true;
     bool quality = true;
     std::size_t ring_bytes = 0;  // a power of two, at least a page
+    std::string doors;           // kinds of doors to try, comma-separated; empty: all
     wire_config config{};
   };
 
@@ -51,8 +52,7 @@ class Programs {
   std::size_t ring_bytes() const noexcept;
   wire_control& control() const noexcept;
   const std::vector<Door>& doors() const noexcept;
-  // By the name it has in doors().
-  bool is_open(std::string_view door) const noexcept;
+  bool is_made(std::string_view observation) const noexcept;
 
  private:
   struct Impl;

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* TCP connections: opened, failed, closed, retransmitting, reset. Nothing here runs per send or
  * receive: tcp_sock already counts, and is read once, at close. */
-#include "bpf/kernel_types.h"
-
-#include <bpf/bpf_tracing.h>
+#ifndef SOCKSCOPE_BPF_LIFECYCLE_H
+#define SOCKSCOPE_BPF_LIFECYCLE_H
 
 #include "bpf/lib/emit.h"
 #include "bpf/lib/owner.h"
-
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 static __always_inline __u32 elapsed_us(__u64 since_ns, __u64 now_ns) {
   if (!since_ns)
@@ -21,7 +18,7 @@ static __always_inline void fill_flow(struct wire_flow *record, __u16 type, __u1
                                       const struct sock *sk, const struct socket_state *state,
                                       __u64 now_ns) {
   fill_header(record, type, size, netns_of(&sk->__sk_common, state), now_ns);
-  record->cookie = bpf_get_socket_cookie((void *)sk);
+  record->cookie = IDENTITY((void *)sk, state);
   fill_address(record, &sk->__sk_common);
   record->protocol = IPPROTO_TCP;
   fill_owner(record, state);
@@ -39,9 +36,9 @@ static __always_inline void emit_flow(__u16 type, const struct sock *sk,
   record->old_state = old_state;
   record->state = new_state;
   if (record->local_port == 0) { /* already released at CLOSE; inet_sport still holds it */
-    const struct tcp_sock *tcp = bpf_skc_to_tcp_sock((void *)sk);
+    const struct tcp_sock *tcp = TCP_SOCK(sk);
     if (tcp)
-      record->local_port = bpf_ntohs(tcp->inet_conn.icsk_inet.inet_sport);
+      record->local_port = bpf_ntohs(READ(tcp, inet_conn.icsk_inet.inet_sport));
   }
   submit(record);
 }
@@ -54,10 +51,10 @@ static __always_inline void emit_close(const struct sock *sk, const struct socke
   fill_flow(&record->flow, WIRE_CLOSE, sizeof(*record), sk, state, now_ns);
   record->flow.old_state = old_state;
   record->flow.state = TCP_CLOSE;
-  const struct tcp_sock *tcp = bpf_skc_to_tcp_sock((void *)sk);
+  const struct tcp_sock *tcp = TCP_SOCK(sk);
   if (tcp) {
     fill_tcp_totals(record, tcp);
-    record->flow.local_port = bpf_ntohs(tcp->inet_conn.icsk_inet.inet_sport);
+    record->flow.local_port = bpf_ntohs(READ(tcp, inet_conn.icsk_inet.inet_sport));
   } else {
     fill_no_totals(record);
   }
@@ -67,12 +64,15 @@ static __always_inline void emit_close(const struct sock *sk, const struct socke
 /* Why a connection attempt ended. The kernel keeps the reason in sk_err, except when the attempt
  * never left connect(2), and when the process itself gave up. */
 static __always_inline __u32 failure_of(const struct sock *sk) {
-  if (sk->sk_err)
-    return (__u32)sk->sk_err;
-  if (sk->sk_shutdown == SHUTDOWN_MASK)
-    return sk->sk_err_soft ? (__u32)sk->sk_err_soft : ECANCELED_;
-  const struct tcp_sock *tcp = bpf_skc_to_tcp_sock((void *)sk);
-  if (tcp && tcp->inet_conn.icsk_inet.inet_sport == 0)
+  int error = READ(sk, sk_err);
+  if (error)
+    return (__u32)error;
+  if (READ(sk, sk_shutdown) == SHUTDOWN_MASK) {
+    int soft = READ(sk, sk_err_soft);
+    return soft ? (__u32)soft : ECANCELED_;
+  }
+  const struct tcp_sock *tcp = TCP_SOCK(sk);
+  if (tcp && READ(tcp, inet_conn.icsk_inet.inet_sport) == 0)
     return EADDRNOTAVAIL_; /* no free local port */
   return 0;
 }
@@ -80,23 +80,50 @@ static __always_inline __u32 failure_of(const struct sock *sk) {
 /* A process inside close(2) that resets the connection. That the socket is locked by a process is
  * not enough: one that only looks at it (ss, an iterator) works off the packets that came meanwhile. */
 static __always_inline bool is_closed_by_current(const struct sock *sk, int old_state) {
-  return sk->sk_lock.owned && sk->sk_shutdown == SHUTDOWN_MASK &&
+  return READ(sk, sk_lock.owned) && READ(sk, sk_shutdown) == SHUTDOWN_MASK &&
          (old_state == TCP_ESTABLISHED || old_state == TCP_CLOSE_WAIT);
-}
-
-static __always_inline struct socket_state *find_state(const struct sock *sk) {
-  return bpf_sk_storage_get(&sockets, (struct sock *)sk, 0, 0);
 }
 
 /* connect(2) and listen(2): the process that calls them is running. */
 static __always_inline struct socket_state *open_state(const struct sock *sk, __u8 direction,
                                                        __u64 now_ns) {
-  struct socket_state *state = get_or_create_state((struct sock *)sk);
+  struct socket_state *state = GET_OR_MAKE_STATE((void *)sk);
   if (state) {
     set_opener(state);
     note_netns(state, read_netns(&sk->__sk_common));
     state->since_ns = now_ns;
     state->direction = direction;
+  }
+  return state;
+}
+
+/* The hash knows listening sockets by their port, so that their connections can inherit from them. */
+static __always_inline void note_listener(const struct sock *sk, const struct socket_state *state) {
+  struct listener_key key = {.netns = state->netns, .port = READ(sk, __sk_common.skc_num)};
+  bpf_map_update_elem(&listeners, &key, state, 0);
+}
+
+static __always_inline void forget_listener(const struct sock *sk) {
+  const struct tcp_sock *tcp = TCP_SOCK(sk);
+  if (!tcp)
+    return;
+  struct listener_key key = {.netns = read_netns(&sk->__sk_common),
+                             .port = bpf_ntohs(READ(tcp, inet_conn.icsk_inet.inet_sport))};
+  bpf_map_delete_elem(&listeners, &key);
+}
+
+/* What storage does by itself: a new connection gets a copy of its listener's. */
+static __always_inline struct socket_state *make_accepted_state(const struct sock *sk) {
+  struct socket_state *state = make_state_in_hash(sk, COOKIE((void *)sk));
+  if (!state)
+    return NULL;
+  state->netns = read_netns(&sk->__sk_common);
+  struct listener_key key = {.netns = state->netns, .port = READ(sk, __sk_common.skc_num)};
+  struct socket_state *listener = bpf_map_lookup_elem(&listeners, &key);
+  if (listener) {
+    __u64 identity = state->identity;
+    *state = *listener;
+    state->identity = identity;
   }
   return state;
 }
@@ -122,11 +149,11 @@ static __always_inline __u16 establish(const struct sock *sk, struct socket_stat
   }
   if (!outbound)
     return WIRE_ACCEPT;
-  return sk->__sk_common.skc_family == AF_INET6 ? WIRE_CONNECT_V6 : WIRE_CONNECT_V4;
+  return READ(sk, __sk_common.skc_family) == AF_INET6 ? WIRE_CONNECT_V6 : WIRE_CONNECT_V4;
 }
 
 static __always_inline int on_state(const struct sock *sk, int old_state, int new_state) {
-  if (sk->sk_protocol != IPPROTO_TCP)
+  if (READ(sk, sk_protocol) != IPPROTO_TCP)
     return 0;
   /* Half of all changes are of no interest. */
   if (!(config.observe & WIRE_OBSERVE_STATES) &&
@@ -145,10 +172,20 @@ static __always_inline int on_state(const struct sock *sk, int old_state, int ne
       type = WIRE_ATTEMPT;
   } else if (new_state == TCP_LISTEN) {
     state = open_state(sk, WIRE_DIRECTION_LISTEN, now_ns);
+    if (state && is_state_in_hash())
+      note_listener(sk, state);
   } else if (new_state == TCP_ESTABLISHED) {
-    state = get_or_create_state((struct sock *)sk);
+    if (is_state_in_hash() && old_state == TCP_SYN_RECV) {
+      state = find_state(sk);
+      if (!state || state->direction != WIRE_DIRECTION_OUTBOUND) /* else: both ends connected */
+        state = make_accepted_state(sk);
+    } else {
+      state = GET_OR_MAKE_STATE((void *)sk);
+    }
     type = establish(sk, state, old_state, now_ns, &value);
   } else if (new_state == TCP_CLOSE) {
+    if (old_state == TCP_LISTEN && is_state_in_hash())
+      forget_listener(sk);
     if (old_state == TCP_CLOSE || old_state == TCP_LISTEN)
       goto states;
     state = find_state(sk);
@@ -164,7 +201,7 @@ static __always_inline int on_state(const struct sock *sk, int old_state, int ne
     }
   } else if (new_state == TCP_FIN_WAIT1 || new_state == TCP_LAST_ACK) {
     /* Only close(2) and shutdown(2) lead there, unless the lock says that no process is at work. */
-    if (sk->sk_lock.owned) {
+    if (READ(sk, sk_lock.owned)) {
       state = find_state(sk);
       __u32 owner_before = state ? state->pid : 0;
       if (state && note_use(state) && state->pid != owner_before)
@@ -178,62 +215,40 @@ states:
   if (config.observe & WIRE_OBSERVE_STATES)
     emit_flow(WIRE_STATE, sk, state ? state : find_state(sk), 0, 0, (__u8)old_state,
               (__u8)new_state, now_ns);
+  if (new_state == TCP_CLOSE)
+    drop_state(sk);
   return 0;
-}
-
-SEC("?tp_btf/inet_sock_set_state")
-int BPF_PROG(tp_btf__inet_sock_set_state, const struct sock *sk, const int old_state,
-             const int new_state) {
-  return on_state(sk, old_state, new_state);
 }
 
 static __always_inline int on_retransmit(const struct sock *sk) {
   struct socket_state *state = NULL;
   __u32 total = 0;
   /* SYN+ACK retransmits come with a request socket, which has no storage and no counters. */
-  __u8 tcp_state = sk->__sk_common.skc_state;
+  __u8 tcp_state = READ(sk, __sk_common.skc_state);
   if (tcp_state != TCP_NEW_SYN_RECV && tcp_state != TCP_TIME_WAIT) {
-    state = bpf_sk_storage_get(&sockets, (struct sock *)sk, 0, 0);
-    const struct tcp_sock *tcp = bpf_skc_to_tcp_sock((void *)sk);
+    state = find_state(sk);
+    const struct tcp_sock *tcp = TCP_SOCK(sk);
     if (tcp)
-      total = tcp->total_retrans;
+      total = READ(tcp, total_retrans);
   }
   emit_flow(WIRE_RETRANSMIT, sk, state, total, 0, tcp_state, tcp_state, bpf_ktime_get_ns());
   return 0;
 }
 
-/* Kernels since 6.15 also report those that failed, and pass the error. */
-SEC("?tp_btf/tcp_retransmit_skb")
-int BPF_PROG(tp_btf__tcp_retransmit_skb_err, const struct sock *sk, const struct sk_buff *skb,
-             int error) {
-  return error ? 0 : on_retransmit(sk);
-}
-
-SEC("?tp_btf/tcp_retransmit_skb")
-int BPF_PROG(tp_btf__tcp_retransmit_skb, const struct sock *sk) { return on_retransmit(sk); }
-
 static __always_inline int on_reset(const struct sock *sk, __u32 sent) {
   /* Some verifiers hold that sk is never NULL and take the test for it out: its fields read 0. */
-  __u16 family = sk->__sk_common.skc_family;
+  __u16 family = READ(sk, __sk_common.skc_family);
   if (family != AF_INET && family != AF_INET6)
     return 0;
   struct socket_state *state = NULL;
-  __u8 tcp_state = sk->__sk_common.skc_state;
+  __u8 tcp_state = READ(sk, __sk_common.skc_state);
   if (tcp_state != TCP_NEW_SYN_RECV && tcp_state != TCP_TIME_WAIT) {
     if (tcp_state == TCP_LISTEN)
       return 0; /* a reset for a stranger's packet, not of a connection */
-    state = bpf_sk_storage_get(&sockets, (struct sock *)sk, 0, 0);
+    state = find_state(sk);
   }
   emit_flow(WIRE_RESET, sk, state, sent, 0, tcp_state, tcp_state, bpf_ktime_get_ns());
   return 0;
 }
 
-SEC("?tp_btf/tcp_send_reset")
-int BPF_PROG(tp_btf__tcp_send_reset, const struct sock *sk, const struct sk_buff *skb) {
-  if (!sk) /* an answer to a packet for which there is no socket */
-    return 0;
-  return on_reset(sk, WIRE_SENT);
-}
-
-SEC("?tp_btf/tcp_receive_reset")
-int BPF_PROG(tp_btf__tcp_receive_reset, struct sock *sk) { return on_reset(sk, WIRE_RECEIVED); }
+#endif

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Each send and receive: UDP is counted here, because the kernel keeps no counters for it; for TCP
- * only the process that uses the connection is noted. */
-#include "bpf/kernel_types.h"
-
-#include <bpf/bpf_tracing.h>
+/* What processes do with sockets: each send and receive, where UDP is counted, because the kernel
+ * keeps no counters for it, and for TCP only the process that uses the connection is noted; accept;
+ * the birth of UDP sockets and the last close of any. */
+#ifndef SOCKSCOPE_BPF_USE_H
+#define SOCKSCOPE_BPF_USE_H
 
 #include "bpf/lib/emit.h"
 #include "bpf/lib/owner.h"
-
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 static __always_inline bool in_ranges(const volatile struct wire_port_range *ranges, __u32 count,
                                       __u16 port) {
@@ -42,8 +40,8 @@ static __always_inline bool data_wanted(const struct sock_common *common,
         break;
     }
   }
-  __u16 local = common->skc_num;
-  __u16 remote = bpf_ntohs(common->skc_dport);
+  __u16 local = READ(common, skc_num);
+  __u16 remote = bpf_ntohs(READ(common, skc_dport));
   if (config.local_port_count && !in_ranges(config.local_ports, config.local_port_count, local))
     return false;
   if (config.remote_port_count && !in_ranges(config.remote_ports, config.remote_port_count, remote))
@@ -54,7 +52,7 @@ static __always_inline bool data_wanted(const struct sock_common *common,
   return true;
 }
 
-static __always_inline void emit_record(__u16 type, struct sock *sk, __u8 protocol,
+static __always_inline void emit_record(__u16 type, struct sock *sk, __u64 identity, __u8 protocol,
                                         const struct socket_state *state, __u32 value,
                                         __u32 extra) {
   struct wire_flow *record = reserve(type, sizeof(*record));
@@ -62,7 +60,7 @@ static __always_inline void emit_record(__u16 type, struct sock *sk, __u8 protoc
     return;
   fill_header(record, type, sizeof(*record), netns_of(&sk->__sk_common, state),
               bpf_ktime_get_ns());
-  record->cookie = bpf_get_socket_cookie(sk);
+  record->cookie = identity;
   fill_address(record, &sk->__sk_common);
   record->protocol = protocol;
   fill_owner(record, state);
@@ -74,36 +72,18 @@ static __always_inline void emit_record(__u16 type, struct sock *sk, __u8 protoc
 }
 
 static __always_inline struct socket_state *state_at_use(struct sock *sk) {
-  struct socket_state *state = bpf_sk_storage_get(&sockets, sk, 0, 0);
+  struct socket_state *state = find_state(sk);
   if (state)
     return state;
-  state = get_or_create_state(sk);
+  state = make_state(sk, is_state_in_hash() ? COOKIE(sk) : 0);
   /* Older than us and not found at start. note_use() makes the process its owner, not its opener. */
   if (state && !state->pid)
     note_netns(state, read_netns(&sk->__sk_common));
   return state;
 }
 
-/* Which process each processor saw last use which connection: nearly always the same again, and
- * looking up the socket's storage costs more than all the rest of the hook. A change of owner
- * anywhere makes all of it stale. */
-#define NOTED_USES 1024
-
-struct noted_use {
-  __u64 cookie;
-  __u32 pid;
-  __u32 owner_changes; /* as of then */
-};
-
-struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, NOTED_USES);
-  __type(key, __u32);
-  __type(value, struct noted_use);
-} noted_uses SEC(".maps");
-
 static __always_inline int on_tcp(struct sock *sk, int result, __u32 sent) {
-  __u64 cookie = (__u64)sk->__sk_common.skc_cookie.counter;
+  __u64 cookie = (__u64)READ(sk, __sk_common.skc_cookie.counter);
   __u32 pid = current_pid();
   __u32 changes = owner_changes;
   __u32 slot = cookie & (NOTED_USES - 1);
@@ -115,14 +95,14 @@ static __always_inline int on_tcp(struct sock *sk, int result, __u32 sent) {
   if (!state)
     return 0;
   if (note_use(state) && state->direction != WIRE_DIRECTION_LISTEN) {
-    emit_record(WIRE_OWNER, sk, IPPROTO_TCP, state, 0, 0);
+    emit_record(WIRE_OWNER, sk, IDENTITY(sk, state), IPPROTO_TCP, state, 0, 0);
   } else if (noted && state->pid == pid) {
     noted->cookie = cookie;
     noted->pid = pid;
     noted->owner_changes = changes;
   }
   if ((config.observe & WIRE_OBSERVE_DATA) && data_wanted(&sk->__sk_common, state))
-    emit_record(WIRE_DATA, sk, IPPROTO_TCP, state, (__u32)result, sent);
+    emit_record(WIRE_DATA, sk, IDENTITY(sk, state), IPPROTO_TCP, state, (__u32)result, sent);
   return 0;
 }
 
@@ -144,7 +124,7 @@ static __always_inline int on_udp(struct sock *sk, int result, __u32 sent) {
     __sync_fetch_and_add(&state->rx_datagrams, 1);
   }
   if ((config.observe & WIRE_OBSERVE_DATA) && data_wanted(&sk->__sk_common, state))
-    emit_record(WIRE_DATA, sk, IPPROTO_UDP, state, (__u32)result, sent);
+    emit_record(WIRE_DATA, sk, IDENTITY(sk, state), IPPROTO_UDP, state, (__u32)result, sent);
   return 0;
 }
 
@@ -152,10 +132,10 @@ static __always_inline int on_udp(struct sock *sk, int result, __u32 sent) {
 static __always_inline int on_io(struct sock *sk, int result, int flags, __u32 sent) {
   if (result < 0 || (!sent && (flags & (MSG_PEEK | MSG_ERRQUEUE))))
     return 0;
-  __u16 family = sk->__sk_common.skc_family;
+  __u16 family = READ(sk, __sk_common.skc_family);
   if (family != AF_INET && family != AF_INET6)
     return 0;
-  __u16 protocol = sk->sk_protocol;
+  __u16 protocol = READ(sk, sk_protocol);
   if (protocol == IPPROTO_TCP)
     return result > 0 ? on_tcp(sk, result, sent) : 0;
   if (protocol == IPPROTO_UDP)
@@ -163,12 +143,60 @@ static __always_inline int on_io(struct sock *sk, int result, int flags, __u32 s
   return 0;
 }
 
-SEC("?tp_btf/sock_send_length")
-int BPF_PROG(tp_btf__sock_send_length, struct sock *sk, int result, int flags) {
-  return on_io(sk, result, flags, WIRE_SENT);
+/* The process that accepts, or asks for the peer's name, is running. What can be read, what has the
+ * state, and what COOKIE wants are three different pointers in some programs. */
+static __always_inline int on_accept(struct sock *sk, void *socket, void *context) {
+  struct socket_state *state = find_state(socket);
+  if (!state || state->direction == WIRE_DIRECTION_LISTEN || !note_use(state))
+    return 0;
+  emit_record(WIRE_OWNER, sk, IDENTITY(context, state), IPPROTO_TCP, state, 0, 0);
+  return 0;
 }
 
-SEC("?tp_btf/sock_recv_length")
-int BPF_PROG(tp_btf__sock_recv_length, struct sock *sk, int result, int flags) {
-  return on_io(sk, result, flags, WIRE_RECEIVED);
+static __always_inline int on_udp_birth(struct sock *sk) {
+  if (READ(sk, sk_protocol) != IPPROTO_UDP)
+    return 0;
+  struct socket_state *state = make_state(sk, is_state_in_hash() ? COOKIE(sk) : 0);
+  if (state) {
+    set_opener(state);
+    state->since_ns = bpf_ktime_get_ns();
+    note_netns(state, read_netns(&sk->__sk_common));
+  }
+  return 0;
 }
+
+/* The last close of a socket, by the process that does it. */
+static __always_inline int on_release(struct sock *sk) {
+  __u16 family = READ(sk, __sk_common.skc_family);
+  if (family != AF_INET && family != AF_INET6)
+    return 0;
+  __u16 protocol = READ(sk, sk_protocol);
+  if (protocol != IPPROTO_UDP && protocol != IPPROTO_TCP)
+    return 0;
+  struct socket_state *state = find_state(sk);
+  if (!state)
+    return 0;
+  __u32 owner_before = state->pid;
+  note_use(state);
+  if (protocol == IPPROTO_TCP) {
+    /* Unless somebody else closes it than used it, the close record tells all. */
+    if (state->pid != owner_before && state->direction != WIRE_DIRECTION_LISTEN && state->since_ns)
+      emit_record(WIRE_OWNER, sk, IDENTITY(sk, state), IPPROTO_TCP, state, 0, 0);
+    return 0;
+  }
+  struct wire_flow_totals *record = reserve(WIRE_CLOSE, sizeof(*record));
+  if (record) {
+    fill_header(&record->flow, WIRE_CLOSE, sizeof(*record), state->netns, bpf_ktime_get_ns());
+    record->flow.cookie = IDENTITY(sk, state);
+    fill_address(&record->flow, &sk->__sk_common);
+    record->flow.protocol = IPPROTO_UDP;
+    record->flow.state = 0;
+    fill_owner(&record->flow, state);
+    fill_udp_totals(record, state);
+    submit(record);
+  }
+  drop_state(sk);
+  return 0;
+}
+
+#endif

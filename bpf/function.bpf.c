@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Doors: entry and return of kernel functions by trampoline, with typed pointers. The position of
+ * what follows the parameters depends on how many this kernel's function has. */
+#include "bpf/kernel_types.h"
+
+#include <bpf/bpf_tracing.h>
+
+#define COOKIE(socket) (config.has_cookies ? bpf_get_socket_cookie(socket) : 0)
+#include "bpf/lib/lifecycle.h"
+#include "bpf/lib/use.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+SEC("?fentry/udp_init_sock")
+int BPF_PROG(fentry__udp_init_sock, struct sock *sk) { return on_udp_birth(sk); }
+
+SEC("?fentry/udpv6_init_sock")
+int BPF_PROG(fentry__udpv6_init_sock, struct sock *sk) { return on_udp_birth(sk); }
+
+SEC("?fentry/inet_release")
+int BPF_PROG(fentry__inet_release, struct socket *socket) {
+  struct sock *sk = socket->sk;
+  return sk ? on_release(sk) : 0;
+}
+
+SEC("?fexit/inet_csk_accept")
+int fexit__inet_csk_accept(__u64 *ctx) {
+  struct sock *accepted;
+  if (config.accept_args == 2) {
+    accepted = (struct sock *)ctx[2];
+    asm volatile("/* 2 */" : "+r"(accepted));
+  } else {
+    accepted = (struct sock *)ctx[4];
+    asm volatile("/* 4 */" : "+r"(accepted));
+  }
+  return accepted ? on_accept(accepted, accepted, accepted) : 0;
+}
+
+SEC("?fexit/tcp_sendmsg")
+int BPF_PROG(fexit__tcp_sendmsg, struct sock *sk, void *message, unsigned long size, int result) {
+  return on_io(sk, result, 0, WIRE_SENT);
+}
+
+SEC("?fexit/tcp_sendpage")
+int BPF_PROG(fexit__tcp_sendpage, struct sock *sk, void *page, int offset, unsigned long size,
+             int flags, int result) {
+  return on_io(sk, result, 0, WIRE_SENT);
+}
+
+/* An IPv6 socket's datagram to an IPv4 address passes through both: it counts in the first. */
+SEC("?fexit/udp_sendmsg")
+int BPF_PROG(fexit__udp_sendmsg, struct sock *sk, void *message, unsigned long size, int result) {
+  return sk->__sk_common.skc_family == AF_INET ? on_io(sk, result, 0, WIRE_SENT) : 0;
+}
+
+SEC("?fexit/udpv6_sendmsg")
+int BPF_PROG(fexit__udpv6_sendmsg, struct sock *sk, void *message, unsigned long size,
+             int result) {
+  return sk->__sk_common.skc_family == AF_INET6 ? on_io(sk, result, 0, WIRE_SENT) : 0;
+}
+
+SEC("?fexit/udp_sendpage")
+int BPF_PROG(fexit__udp_sendpage, struct sock *sk, void *page, int offset, unsigned long size,
+             int flags, int result) {
+  return on_io(sk, result, 0, WIRE_SENT);
+}
+
+/* recvmsg(sk, message, size, flags[, length of the address]); before 5.19
+ * recvmsg(sk, message, size, noblock, flags, length of the address). The verifier wants constant
+ * offsets: the texts in the asm keep the compiler from making one load of the three. */
+static __always_inline int on_recvmsg(const __u64 *ctx, __u8 args) {
+  __u64 result, flags;
+  if (args == 6) {
+    result = ctx[6];
+    flags = ctx[4];
+    asm volatile("/* 6 */" : "+r"(result), "+r"(flags));
+  } else if (args == 5) {
+    result = ctx[5];
+    flags = ctx[3];
+    asm volatile("/* 5 */" : "+r"(result), "+r"(flags));
+  } else {
+    result = ctx[4];
+    flags = ctx[3];
+    asm volatile("/* 4 */" : "+r"(result), "+r"(flags));
+  }
+  return on_io((struct sock *)ctx[0], (int)result, (int)flags, WIRE_RECEIVED);
+}
+
+SEC("?fexit/tcp_recvmsg")
+int fexit__tcp_recvmsg(__u64 *ctx) { return on_recvmsg(ctx, config.tcp_recvmsg_args); }
+
+SEC("?fexit/udp_recvmsg")
+int fexit__udp_recvmsg(__u64 *ctx) { return on_recvmsg(ctx, config.udp_recvmsg_args); }
+
+SEC("?fexit/udpv6_recvmsg")
+int fexit__udpv6_recvmsg(__u64 *ctx) { return on_recvmsg(ctx, config.udpv6_recvmsg_args); }
+
+SEC("?fentry/tcp_retransmit_skb")
+int BPF_PROG(fentry__tcp_retransmit_skb, struct sock *sk) { return on_retransmit(sk); }
+
+SEC("?fentry/tcp_send_active_reset")
+int BPF_PROG(fentry__tcp_send_active_reset, struct sock *sk) { return on_reset(sk, WIRE_SENT); }
+
+SEC("?fentry/tcp_v4_send_reset")
+int BPF_PROG(fentry__tcp_v4_send_reset, struct sock *sk) {
+  return sk ? on_reset(sk, WIRE_SENT) : 0;
+}
+
+SEC("?fentry/tcp_v6_send_reset")
+int BPF_PROG(fentry__tcp_v6_send_reset, struct sock *sk) {
+  return sk ? on_reset(sk, WIRE_SENT) : 0;
+}
+
+SEC("?fentry/tcp_reset")
+int BPF_PROG(fentry__tcp_reset, struct sock *sk) { return on_reset(sk, WIRE_RECEIVED); }
+
+/* listen(2) changes the state by itself; all else goes through tcp_set_state. */
+SEC("?fentry/tcp_set_state")
+int BPF_PROG(fentry__tcp_set_state, struct sock *sk, int state) {
+  return on_state(sk, sk->__sk_common.skc_state, state);
+}
+
+SEC("?fexit/inet_csk_listen_start")
+int BPF_PROG(fexit__inet_csk_listen_start, struct sock *sk) {
+  return on_state(sk, TCP_CLOSE, sk->__sk_common.skc_state);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* One socket of a pass over all of them. */
+#ifndef SOCKSCOPE_BPF_PASS_H
+#define SOCKSCOPE_BPF_PASS_H
+
+#include "bpf/lib/emit.h"
+#include "bpf/lib/lifecycle.h"
+#include "bpf/lib/owner.h"
+
+static __always_inline void fill_socket(struct wire_flow_totals *record, const struct sock_common *common,
+                                        struct socket_state *state, __u8 protocol) {
+  fill_header(&record->flow, WIRE_SOCKET, sizeof(*record), netns_of(common, state), 0);
+  record->flow.cookie = IDENTITY(common, state);
+  fill_address(&record->flow, common);
+  record->flow.protocol = protocol;
+  fill_owner(&record->flow, state);
+  /* A copy of the listener's storage that no hook has corrected. */
+  if (record->flow.direction == WIRE_DIRECTION_LISTEN && record->flow.state != TCP_LISTEN) {
+    record->flow.direction = WIRE_DIRECTION_INBOUND;
+    record->flow.owner = WIRE_OWNER_INHERITED;
+    record->flow.since_ns = 0;
+  }
+}
+
+/* iter/tcp and iter/udp show one network namespace: this is for the sockets of all others. */
+static __always_inline void write_foreign(struct seq_file *seq, struct sock *sk,
+                                          struct socket_state *state) {
+  if (state->netns == config.home_netns)
+    return;
+  struct wire_flow_totals record;
+  __u8 protocol = (__u8)READ(sk, sk_protocol);
+  fill_socket(&record, &sk->__sk_common, state, protocol);
+  if (protocol == IPPROTO_TCP) {
+    if (record.flow.state == TCP_CLOSE)
+      return;
+    const struct tcp_sock *tcp = TCP_SOCK(sk);
+    if (tcp)
+      fill_tcp_totals(&record, tcp);
+    else
+      fill_no_totals(&record);
+  } else {
+    record.flow.state = 0;
+    fill_udp_totals(&record, state);
+  }
+  bpf_seq_write(seq, &record, sizeof(record));
+}
+
+/* A process has the socket open. One that an owner is known of keeps him. */
+static __always_inline void note_holder(struct task_struct *task, struct sock *sk) {
+  __u16 family = READ(sk, __sk_common.skc_family);
+  __u16 protocol = READ(sk, sk_protocol);
+  if ((family != AF_INET && family != AF_INET6) ||
+      (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP))
+    return;
+  struct socket_state *state = GET_OR_MAKE_STATE(sk);
+  if (!state || state->pid)
+    return;
+  struct task_struct *leader = task->group_leader;
+  state->pid = (__u32)task->tgid;
+  state->uid = BPF_CORE_READ(task, cred, uid.val);
+  state->cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+  state->process_start_ns = leader->start_boottime;
+  bpf_probe_read_kernel_str(state->comm, sizeof(state->comm), &leader->comm);
+  state->owner = WIRE_OWNER_BOOTSTRAP;
+  note_netns(state, read_netns(&sk->__sk_common));
+  if (protocol == IPPROTO_TCP && READ(sk, __sk_common.skc_state) == TCP_LISTEN) {
+    state->direction = WIRE_DIRECTION_LISTEN;
+    if (is_state_in_hash())
+      note_listener(sk, state);
+  }
+}
+
+#endif

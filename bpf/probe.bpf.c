@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Doors: kprobes, on kernels and machines where nothing better attaches. */
+#include "bpf/kernel_types.h"
+
+#include <bpf/bpf_tracing.h>
+
+#define POINTERS_ARE_PLAIN
+#define STORAGE_IS_OUT_OF_REACH
+#define COOKIE(socket) 0
+#include "bpf/lib/lifecycle.h"
+#include "bpf/lib/use.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* A call under way: the return probe does not see the arguments. */
+struct call_key {
+  __u64 pid_tgid;
+  __u64 function;
+};
+struct call {
+  struct sock *sk;
+  int flags;
+  __u32 pad0;
+};
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 16384);
+  __type(key, struct call_key);
+  __type(value, struct call);
+} calls SEC(".maps");
+
+enum { ACCEPT, TCP_SEND, TCP_RECEIVE, UDP_SEND, UDP_RECEIVE, UDPV6_SEND, UDPV6_RECEIVE, SEND_PAGE };
+
+/* The kernel follows only so many calls of a function at a time to their return. When a thread
+ * calls again and its last call is still here, nobody saw that one return. */
+static __always_inline void enter(__u64 function, struct sock *sk, int flags) {
+  struct call_key key = {.pid_tgid = bpf_get_current_pid_tgid(), .function = function};
+  struct call call = {.sk = sk, .flags = flags};
+  if (bpf_map_lookup_elem(&calls, &key)) {
+    struct wire_control *shared = get_control();
+    if (shared)
+      __sync_fetch_and_add(&shared->missed_returns, 1);
+  }
+  bpf_map_update_elem(&calls, &key, &call, 0);
+}
+
+static __always_inline bool leave(__u64 function, struct call *call) {
+  struct call_key key = {.pid_tgid = bpf_get_current_pid_tgid(), .function = function};
+  struct call *found = bpf_map_lookup_elem(&calls, &key);
+  if (!found)
+    return false;
+  *call = *found;
+  bpf_map_delete_elem(&calls, &key);
+  return true;
+}
+
+static __always_inline int leave_io(__u64 function, int result, __u32 sent) {
+  struct call call;
+  return leave(function, &call) ? on_io(call.sk, result, call.flags, sent) : 0;
+}
+
+#define RECEIVE_FLAGS(ctx, args) (int)((args) == 6 ? PT_REGS_PARM5(ctx) : PT_REGS_PARM4(ctx))
+
+#define ON_RETURN(function, number, sent)                        \
+  SEC("?kretprobe/" #function)                                   \
+  int BPF_KRETPROBE(kretprobe__##function, int result) {         \
+    return leave_io(number, result, sent);                       \
+  }
+
+/* Who uses a connection is known before the call is over; the bytes are not. */
+#define ON_TCP_ENTRY(function, number, flags, sent)                                \
+  SEC("?kprobe/" #function)                                                        \
+  int BPF_KPROBE(kprobe__##function, struct sock *sk) {                            \
+    if (config.observe & WIRE_OBSERVE_DATA)                                        \
+      enter(number, sk, flags);                                                    \
+    else                                                                           \
+      on_io(sk, 1, flags, sent);                                                   \
+    return 0;                                                                      \
+  }
+
+ON_TCP_ENTRY(tcp_sendmsg, TCP_SEND, 0, WIRE_SENT)
+ON_RETURN(tcp_sendmsg, TCP_SEND, WIRE_SENT)
+ON_TCP_ENTRY(tcp_sendpage, SEND_PAGE, 0, WIRE_SENT)
+ON_RETURN(tcp_sendpage, SEND_PAGE, WIRE_SENT)
+ON_TCP_ENTRY(tcp_recvmsg, TCP_RECEIVE, RECEIVE_FLAGS(ctx, config.tcp_recvmsg_args), WIRE_RECEIVED)
+ON_RETURN(tcp_recvmsg, TCP_RECEIVE, WIRE_RECEIVED)
+
+/* An IPv6 socket's datagram to an IPv4 address passes through both: it counts in the first. */
+#define ON_UDP_ENTRY(function, number, flags, wanted)                              \
+  SEC("?kprobe/" #function)                                                        \
+  int BPF_KPROBE(kprobe__##function, struct sock *sk) {                            \
+    if (READ(sk, __sk_common.skc_family) == wanted)                                \
+      enter(number, sk, flags);                                                    \
+    return 0;                                                                      \
+  }
+
+ON_UDP_ENTRY(udp_sendmsg, UDP_SEND, 0, AF_INET)
+ON_RETURN(udp_sendmsg, UDP_SEND, WIRE_SENT)
+ON_UDP_ENTRY(udpv6_sendmsg, UDPV6_SEND, 0, AF_INET6)
+ON_RETURN(udpv6_sendmsg, UDPV6_SEND, WIRE_SENT)
+ON_UDP_ENTRY(udp_sendpage, SEND_PAGE, 0, AF_INET)
+ON_RETURN(udp_sendpage, SEND_PAGE, WIRE_SENT)
+ON_UDP_ENTRY(udp_recvmsg, UDP_RECEIVE, RECEIVE_FLAGS(ctx, config.udp_recvmsg_args), AF_INET)
+ON_RETURN(udp_recvmsg, UDP_RECEIVE, WIRE_RECEIVED)
+ON_UDP_ENTRY(udpv6_recvmsg, UDPV6_RECEIVE, RECEIVE_FLAGS(ctx, config.udpv6_recvmsg_args), AF_INET6)
+ON_RETURN(udpv6_recvmsg, UDPV6_RECEIVE, WIRE_RECEIVED)
+
+SEC("?kprobe/inet_csk_accept")
+int BPF_KPROBE(kprobe__inet_csk_accept, struct sock *listener) {
+  enter(ACCEPT, listener, 0);
+  return 0;
+}
+
+SEC("?kretprobe/inet_csk_accept")
+int BPF_KRETPROBE(kretprobe__inet_csk_accept, struct sock *accepted) {
+  struct call call;
+  if (leave(ACCEPT, &call) && accepted)
+    on_accept(accepted, accepted, accepted);
+  return 0;
+}
+
+SEC("?kprobe/udp_init_sock")
+int BPF_KPROBE(kprobe__udp_init_sock, struct sock *sk) { return on_udp_birth(sk); }
+
+SEC("?kprobe/udpv6_init_sock")
+int BPF_KPROBE(kprobe__udpv6_init_sock, struct sock *sk) { return on_udp_birth(sk); }
+
+SEC("?kprobe/inet_release")
+int BPF_KPROBE(kprobe__inet_release, struct socket *socket) {
+  struct sock *sk = BPF_CORE_READ(socket, sk);
+  return sk ? on_release(sk) : 0;
+}
+
+SEC("?kprobe/tcp_retransmit_skb")
+int BPF_KPROBE(kprobe__tcp_retransmit_skb, struct sock *sk) { return on_retransmit(sk); }
+
+SEC("?kprobe/tcp_send_active_reset")
+int BPF_KPROBE(kprobe__tcp_send_active_reset, struct sock *sk) { return on_reset(sk, WIRE_SENT); }
+
+SEC("?kprobe/tcp_v4_send_reset")
+int BPF_KPROBE(kprobe__tcp_v4_send_reset, struct sock *sk) {
+  return sk ? on_reset(sk, WIRE_SENT) : 0;
+}
+
+SEC("?kprobe/tcp_v6_send_reset")
+int BPF_KPROBE(kprobe__tcp_v6_send_reset, struct sock *sk) {
+  return sk ? on_reset(sk, WIRE_SENT) : 0;
+}
+
+SEC("?kprobe/tcp_reset")
+int BPF_KPROBE(kprobe__tcp_reset, struct sock *sk) { return on_reset(sk, WIRE_RECEIVED); }
+
+/* listen(2) changes the state by itself; all else goes through tcp_set_state. */
+SEC("?kprobe/tcp_set_state")
+int BPF_KPROBE(kprobe__tcp_set_state, struct sock *sk, int state) {
+  return on_state(sk, READ(sk, __sk_common.skc_state), state);
+}
+
+/* The process is known at the start, that the socket listens at the first connection. */
+SEC("?kprobe/inet_csk_listen_start")
+int BPF_KPROBE(kprobe__inet_csk_listen_start, struct sock *sk) {
+  return on_state(sk, TCP_CLOSE, TCP_LISTEN);
+}
+

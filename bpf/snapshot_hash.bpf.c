@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The passes that go another way where sockets' states are in the hash. */
+#include "bpf/kernel_types.h"
+
+#include <bpf/bpf_tracing.h>
+
+#define POINTERS_ARE_PLAIN
+#define STORAGE_IS_OUT_OF_REACH
+#define COOKIE(socket) 0
+#include "bpf/lib/pass.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* The socket may be gone and its memory another's by the time: then its cookie is not the same. */
+SEC("?iter/bpf_map_elem")
+int iter__bpf_map_elem(struct bpf_iter__bpf_map_elem *ctx) {
+  __u64 *address = ctx->key;
+  struct socket_state *state = ctx->value;
+  if (!address || !state)
+    return 0;
+  struct sock *sk = (struct sock *)*address;
+  __u64 cookie = known_cookie(sk);
+  if (cookie && cookie != state->identity && !(state->identity >> 63))
+    return 0;
+  write_foreign(ctx->meta->seq, sk, state);
+  return 0;
+}
+
+/* bpf_sock_from_file exists since 5.11. */
+SEC("?iter/task_file")
+int iter__task_file__inode(struct bpf_iter__task_file *ctx) {
+  struct task_struct *task = ctx->task;
+  struct file *file = ctx->file;
+  if (!task || !file)
+    return 0;
+  if ((BPF_CORE_READ(file, f_inode, i_mode) & 0170000) != 0140000) /* S_IFSOCK */
+    return 0;
+  struct socket *socket = file->private_data;
+  if (!socket)
+    return 0;
+  struct sock *sk = BPF_CORE_READ(socket, sk);
+  if (sk)
+    note_holder(task, sk);
+  return 0;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Doors: tracepoints that hand over typed pointers. */
+#include "bpf/kernel_types.h"
+
+#include <bpf/bpf_tracing.h>
+
+#define COOKIE(socket) (config.has_cookies ? bpf_get_socket_cookie(socket) : 0)
+#include "bpf/lib/lifecycle.h"
+#include "bpf/lib/use.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+SEC("?tp_btf/inet_sock_set_state")
+int BPF_PROG(tp_btf__inet_sock_set_state, const struct sock *sk, const int old_state,
+             const int new_state) {
+  return on_state(sk, old_state, new_state);
+}
+
+/* Kernels since 6.15 also report those that failed, and pass the error. */
+SEC("?tp_btf/tcp_retransmit_skb")
+int BPF_PROG(tp_btf__tcp_retransmit_skb_err, const struct sock *sk, const struct sk_buff *skb,
+             int error) {
+  return error ? 0 : on_retransmit(sk);
+}
+
+SEC("?tp_btf/tcp_retransmit_skb")
+int BPF_PROG(tp_btf__tcp_retransmit_skb, const struct sock *sk) { return on_retransmit(sk); }
+
+SEC("?tp_btf/tcp_send_reset")
+int BPF_PROG(tp_btf__tcp_send_reset, const struct sock *sk, const struct sk_buff *skb) {
+  if (!sk) /* an answer to a packet for which there is no socket */
+    return 0;
+  return on_reset(sk, WIRE_SENT);
+}
+
+SEC("?tp_btf/tcp_receive_reset")
+int BPF_PROG(tp_btf__tcp_receive_reset, struct sock *sk) { return on_reset(sk, WIRE_RECEIVED); }
+
+SEC("?tp_btf/sock_send_length")
+int BPF_PROG(tp_btf__sock_send_length, struct sock *sk, int result, int flags) {
+  return on_io(sk, result, flags, WIRE_SENT);
+}
+
+SEC("?tp_btf/sock_recv_length")
+int BPF_PROG(tp_btf__sock_recv_length, struct sock *sk, int result, int flags) {
+  return on_io(sk, result, flags, WIRE_RECEIVED);
+}

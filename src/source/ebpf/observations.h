@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+namespace sockscope {
+
+// The ways into the kernel, as a user names them.
+enum class DoorKind { kNone, kIterator, kTracepoint, kCgroup, kFunction, kProbe };
+
+// "iter", "tp_btf", "cgroup", "fexit", "kprobe"
+std::string_view to_string(DoorKind kind) noexcept;
+
+// When an observation is made.
+enum class Need { kAlways, kConnections, kQuality };
+
+// Where the sockets' states must be for a way to work (bpf/lib/state.h).
+enum class StateIn { kAny, kStorage, kHash };
+
+struct Way {
+  DoorKind kind = DoorKind::kNone;
+  // Names of programs, separated by blanks. '?' before one: only where the kernel has its function.
+  // '*': only when each send and receive is an event.
+  std::string_view programs;
+  StateIn state = StateIn::kAny;
+  // What is not exact about it; empty: nothing.
+  std::string_view limits = {};
+};
+
+struct Observation {
+  std::string_view name;
+  Need need;
+  bool essential;  // without it there is nothing to show
+  std::array<Way, 4> ways;  // best first
+};
+
+inline constexpr std::size_t kMaxWays = 4;
+inline constexpr std::size_t kObservationCount = 14;
+extern const std::array<Observation, kObservationCount> kObservations;
+
+inline constexpr std::string_view kUdpSent = "udp sent bytes, sending process";
+inline constexpr std::string_view kUdpReceived = "udp received bytes, receiving process";
+
+}  // namespace sockscope
