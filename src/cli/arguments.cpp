@@ -128,6 +128,22 @@ void add_output(CLI::App& app, Arguments& arguments, OutputFormat of_json) {
       ->group(group);
 }
 
+void add_source(CLI::App& app, Arguments& arguments) {
+  app.add_option_function<std::string>(
+         "--doors",
+         [&arguments](const std::string& text) {
+           static const std::set<std::string> kKinds = {"tp_btf", "cgroup", "fexit", "kprobe"};
+           for (const std::string& kind : CLI::detail::split(text, ','))
+             if (!kKinds.contains(kind))
+               throw CLI::ValidationError("--doors",
+                                          "'" + kind + "' is none of tp_btf, cgroup, fexit, kprobe");
+           arguments.options.doors = text;
+         },
+         "use only these ways into the kernel: tp_btf, cgroup, fexit, kprobe")
+      ->type_name("KIND,...")
+      ->group("Where from");
+}
+
 void add_order(CLI::App& app, Arguments& arguments) {
   const std::string group = "Output";
   app.add_option("--sort", arguments.sort, "order by a column: numbers from large to small")
@@ -154,6 +170,7 @@ void set_up_snapshot(CLI::App& app, Arguments& arguments) {
   add_selection(app, arguments);
   add_output(app, arguments, OutputFormat::kJson);
   add_order(app, arguments);
+  add_source(app, arguments);
 }
 
 void set_up_top(CLI::App& app, Arguments& arguments) {
@@ -161,6 +178,7 @@ void set_up_top(CLI::App& app, Arguments& arguments) {
   add_selection(app, arguments);
   add_output(app, arguments, OutputFormat::kNdjson);
   add_order(app, arguments);
+  add_source(app, arguments);
   add_parsed(app, "-i,--interval", arguments.interval, "seconds between tables, 1 by default",
              [](const std::string& text) { return parse_seconds(text, 0.1, 3600); })
       ->type_name("SECS")
@@ -179,6 +197,7 @@ void set_up_top(CLI::App& app, Arguments& arguments) {
 void set_up_trace(CLI::App& app, Arguments& arguments) {
   add_selection(app, arguments);
   add_output(app, arguments, OutputFormat::kNdjson);
+  add_source(app, arguments);
   Options& options = arguments.options;
   const std::string group = "Which events";
   app.add_flag("-x,--fails", arguments.fails_only, "failed connections only")->group(group);

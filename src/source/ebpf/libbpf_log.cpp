@@ -48,6 +48,14 @@ std::string LibbpfLog::refused_program() const {
   return text_.substr(begin + kBefore.size(), end - begin - kBefore.size());
 }
 
+std::string LibbpfLog::objection() const {
+  const std::size_t end = text_.rfind("\nprocessed ");
+  if (end == std::string::npos || end == 0) return {};
+  const std::size_t begin = text_.rfind('\n', end - 1);
+  return text_.substr(begin == std::string::npos ? 0 : begin + 1,
+                      end - (begin == std::string::npos ? 0 : begin + 1));
+}
+
 std::string LibbpfLog::last_lines(int count) const {
   std::size_t begin = text_.size();
   while (begin > 0 && count > 0) {

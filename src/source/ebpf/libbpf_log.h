@@ -17,6 +17,8 @@ class LibbpfLog {
   // The program that made a load fail; empty when it was not a program.
   std::string refused_program() const;
   std::string last_lines(int count) const;
+  // The verifier's closing objection; empty when it had none.
+  std::string objection() const;
 
  private:
   std::string text_;

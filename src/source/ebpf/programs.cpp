@@ -142,6 +142,7 @@ struct Programs::Impl {
   struct Refusal {
     std::size_t observation = kObservationCount;  // count: not a matter of one program
     Error error;
+    std::string objection = {};  // the verifier's
   };
   using Outcome = tl::expected<void, Refusal>;
 
@@ -292,7 +293,8 @@ Programs::Impl::Outcome Programs::Impl::load_chosen(const Wanted& wanted) {
   return tl::make_unexpected(Refusal{
       culprit->second, Error::from_errno(ErrorKind::kLoadFailed, error,
                                          "load the program for " + door_of(program))
-                           .with_detail(std::move(words))});
+                           .with_detail(std::move(words)),
+      log.objection()});
 }
 
 Programs::Impl::Outcome Programs::Impl::attach_chosen(const Wanted& wanted) {
@@ -403,10 +405,12 @@ Result<Programs> Programs::load(const Wanted& wanted) {
     if (i == kObservationCount) return tl::make_unexpected(explain_refusal(std::move(error)));
     const bool is_last = kObservations[i].essential && !has_way_after(kObservations[i], impl->chosen[i]);
     if (is_last) return tl::make_unexpected(std::move(error));
-    impl->refused[i][impl->chosen[i]] =
-        error.kind() == ErrorKind::kAttachFailed && !error.detail().empty()
-            ? error.detail()
-            : error.code().message();
+    std::string& reason = impl->refused[i][impl->chosen[i]];
+    reason = error.code().message();
+    if (error.kind() == ErrorKind::kAttachFailed && !error.detail().empty())
+      reason = error.detail();
+    else if (!done.error().objection.empty())
+      reason += ": " + done.error().objection;
     if (!impl->types_asked) impl->ask_types();
   }
   impl->describe_doors();
