@@ -28,10 +28,10 @@ int fexit__inet_csk_accept(__u64 *ctx) {
   struct sock *accepted;
   if (config.accept_args == 2) {
     accepted = (struct sock *)ctx[2];
-    asm volatile("/* 2 */" : "+r"(accepted));
+    KEEP_APART(2);
   } else {
     accepted = (struct sock *)ctx[4];
-    asm volatile("/* 4 */" : "+r"(accepted));
+    KEEP_APART(4);
   }
   return accepted ? on_accept(accepted, accepted, accepted) : 0;
 }
@@ -66,22 +66,21 @@ int BPF_PROG(fexit__udp_sendpage, struct sock *sk, void *page, int offset, unsig
 }
 
 /* recvmsg(sk, message, size, flags[, length of the address]); before 5.19
- * recvmsg(sk, message, size, noblock, flags, length of the address). The verifier wants constant
- * offsets: the texts in the asm keep the compiler from making one load of the three. */
+ * recvmsg(sk, message, size, noblock, flags, length of the address). */
 static __always_inline int on_recvmsg(const __u64 *ctx, __u8 args) {
   __u64 result, flags;
   if (args == 6) {
     result = ctx[6];
     flags = ctx[4];
-    asm volatile("/* 6 */" : "+r"(result), "+r"(flags));
+    KEEP_APART(6);
   } else if (args == 5) {
     result = ctx[5];
     flags = ctx[3];
-    asm volatile("/* 5 */" : "+r"(result), "+r"(flags));
+    KEEP_APART(5);
   } else {
     result = ctx[4];
     flags = ctx[3];
-    asm volatile("/* 4 */" : "+r"(result), "+r"(flags));
+    KEEP_APART(4);
   }
   return on_io((struct sock *)ctx[0], (int)result, (int)flags, WIRE_RECEIVED);
 }

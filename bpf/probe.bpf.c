@@ -59,7 +59,17 @@ static __always_inline int leave_io(__u64 function, int result, __u32 sent) {
   return leave(function, &call) ? on_io(call.sk, result, call.flags, sent) : 0;
 }
 
-#define RECEIVE_FLAGS(ctx, args) (int)((args) == 6 ? PT_REGS_PARM5(ctx) : PT_REGS_PARM4(ctx))
+static __always_inline int receive_flags(struct pt_regs *ctx, __u8 args) {
+  int flags;
+  if (args == 6) { /* before 5.19 */
+    flags = (int)PT_REGS_PARM5(ctx);
+    KEEP_APART(6);
+  } else {
+    flags = (int)PT_REGS_PARM4(ctx);
+    KEEP_APART(5);
+  }
+  return flags;
+}
 
 #define ON_RETURN(function, number, sent)                        \
   SEC("?kretprobe/" #function)                                   \
@@ -82,7 +92,7 @@ ON_TCP_ENTRY(tcp_sendmsg, TCP_SEND, 0, WIRE_SENT)
 ON_RETURN(tcp_sendmsg, TCP_SEND, WIRE_SENT)
 ON_TCP_ENTRY(tcp_sendpage, SEND_PAGE, 0, WIRE_SENT)
 ON_RETURN(tcp_sendpage, SEND_PAGE, WIRE_SENT)
-ON_TCP_ENTRY(tcp_recvmsg, TCP_RECEIVE, RECEIVE_FLAGS(ctx, config.tcp_recvmsg_args), WIRE_RECEIVED)
+ON_TCP_ENTRY(tcp_recvmsg, TCP_RECEIVE, receive_flags(ctx, config.tcp_recvmsg_args), WIRE_RECEIVED)
 ON_RETURN(tcp_recvmsg, TCP_RECEIVE, WIRE_RECEIVED)
 
 /* An IPv6 socket's datagram to an IPv4 address passes through both: it counts in the first. */
@@ -100,9 +110,9 @@ ON_UDP_ENTRY(udpv6_sendmsg, UDPV6_SEND, 0, AF_INET6)
 ON_RETURN(udpv6_sendmsg, UDPV6_SEND, WIRE_SENT)
 ON_UDP_ENTRY(udp_sendpage, SEND_PAGE, 0, AF_INET)
 ON_RETURN(udp_sendpage, SEND_PAGE, WIRE_SENT)
-ON_UDP_ENTRY(udp_recvmsg, UDP_RECEIVE, RECEIVE_FLAGS(ctx, config.udp_recvmsg_args), AF_INET)
+ON_UDP_ENTRY(udp_recvmsg, UDP_RECEIVE, receive_flags(ctx, config.udp_recvmsg_args), AF_INET)
 ON_RETURN(udp_recvmsg, UDP_RECEIVE, WIRE_RECEIVED)
-ON_UDP_ENTRY(udpv6_recvmsg, UDPV6_RECEIVE, RECEIVE_FLAGS(ctx, config.udpv6_recvmsg_args), AF_INET6)
+ON_UDP_ENTRY(udpv6_recvmsg, UDPV6_RECEIVE, receive_flags(ctx, config.udpv6_recvmsg_args), AF_INET6)
 ON_RETURN(udpv6_recvmsg, UDPV6_RECEIVE, WIRE_RECEIVED)
 
 SEC("?kprobe/inet_csk_accept")

@@ -20,6 +20,10 @@
 #define TCP_SOCK(sk) ((const struct tcp_sock *)bpf_skc_to_tcp_sock((void *)(sk)))
 #endif
 
+/* The verifier wants constant offsets into a context. Each of these is another instruction, so that
+ * the compiler does not make one load of two branches that differ in the offset. */
+#define KEEP_APART(number) asm volatile("r0 = " #number ::: "r0")
+
 /* Read as kernel memory even where the verifier would follow the pointer itself: it looks each
  * pointer type up in the whole of the kernel's BTF, which makes loading slow. */
 static __always_inline __u32 read_netns(const struct sock_common *common) {

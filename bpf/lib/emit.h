@@ -24,8 +24,8 @@ static __always_inline void *reserve(__u16 type, __u64 size) {
  * own record is the full barrier between the two. */
 static __always_inline void submit(void *record) {
   struct wire_control *shared = get_control();
-#ifdef __TARGET_ARCH_x86
-  __sync_fetch_and_add(&((struct wire_header *)record)->mono_ns, 0); /* 5.10 has no other atomic */
+#ifdef __TARGET_ARCH_x86 /* 5.10 has no atomic that returns a value; here this one is a barrier too */
+  asm volatile("r0 = 0\n lock *(u64 *)(%0 + 8) += r0" ::"r"(record) : "r0", "memory");
 #else
   __u64 time = __sync_fetch_and_add(&((struct wire_header *)record)->mono_ns, 0);
   asm volatile("" ::"r"(time));
