@@ -43,3 +43,23 @@ int cgroup__getpeername4(struct bpf_sock_addr *ctx) { return on_peer_name(ctx); 
 
 SEC("?cgroup/getpeername6")
 int cgroup__getpeername6(struct bpf_sock_addr *ctx) { return on_peer_name(ctx); }
+
+/* Programs that keep states in the hash cannot make the kernel number a socket. Its birth can, of
+ * those that a process opens; and the moment before they are established, of those it accepts. */
+SEC("?cgroup/sock_create")
+int cgroup__sock_create__number(struct bpf_sock *ctx) {
+  if (ctx->family != AF_INET && ctx->family != AF_INET6)
+    return ALLOW;
+  __u64 cookie = bpf_get_socket_cookie(ctx);
+  struct socket_state *state = find_state(ctx);
+  if (state && state->identity >> 63) /* a moment ago: nobody was told yet */
+    state->identity = cookie;
+  return ALLOW;
+}
+
+SEC("?sockops")
+int sockops__number(struct bpf_sock_ops *ctx) {
+  if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
+    bpf_get_socket_cookie(ctx);
+  return 1;
+}

@@ -45,6 +45,7 @@ enum { AF_INET = 2, AF_INET6 = 10 };
 enum { IPPROTO_TCP = 6, IPPROTO_UDP = 17 };
 enum { MSG_PEEK = 0x2, MSG_ERRQUEUE = 0x2000 };
 enum { SHUTDOWN_MASK = 3 };
+enum { BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB = 5 };
 enum { EADDRNOTAVAIL_ = 99, ECANCELED_ = 125 };
 enum {
   TCP_ESTABLISHED = 1,
@@ -302,6 +303,9 @@ struct bpf_sock {
   __u32 dst_ip6[4];
   __u32 state;
   __s32 rx_queue_mapping;
+};
+struct bpf_sock_ops {
+  __u32 op;
 };
 struct bpf_sock_addr {
   __u32 user_family;

@@ -20,6 +20,7 @@ std::string_view to_string(DoorKind kind) noexcept {
   switch (kind) {
     case kIterator: return "iter";
     case kTracepoint: return "tp_btf";
+    case kNumbering:
     case kCgroup: return "cgroup";
     case kFunction: return "fexit";
     case kProbe: return "kprobe";
@@ -43,6 +44,10 @@ const std::array<Observation, kObservationCount> kObservations = {{
      kAlways,
      false,
      {{{kIterator, "iter__task_file"}, {kIterator, "iter__task_file__inode", kHash}}}},
+    {"socket cookies",
+     kStateInHash,
+     false,
+     {{{kNumbering, "cgroup__sock_create__number sockops__number"}}}},
     {"tcp lifecycle",
      kConnections,
      true,

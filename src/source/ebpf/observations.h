@@ -8,13 +8,14 @@
 namespace sockscope {
 
 // The ways into the kernel, as a user names them.
-enum class DoorKind { kNone, kIterator, kTracepoint, kCgroup, kFunction, kProbe };
+enum class DoorKind { kNone, kIterator, kNumbering, kTracepoint, kCgroup, kFunction, kProbe };
 
-// "iter", "tp_btf", "cgroup", "fexit", "kprobe"
+// "iter", "tp_btf", "cgroup", "fexit", "kprobe". Iterators and the numbering of sockets are open to
+// everybody who may load anything: no choice of doors leaves them out.
 std::string_view to_string(DoorKind kind) noexcept;
 
 // When an observation is made.
-enum class Need { kAlways, kConnections, kQuality };
+enum class Need { kAlways, kStateInHash, kConnections, kQuality };
 
 // Where the sockets' states must be for a way to work (bpf/lib/state.h).
 enum class StateIn { kAny, kStorage, kHash };
@@ -37,7 +38,7 @@ struct Observation {
 };
 
 inline constexpr std::size_t kMaxWays = 4;
-inline constexpr std::size_t kObservationCount = 14;
+inline constexpr std::size_t kObservationCount = 15;
 extern const std::array<Observation, kObservationCount> kObservations;
 
 inline constexpr std::string_view kUdpSent = "udp sent bytes, sending process";

@@ -91,6 +91,11 @@ bool is_old_kernel() {
          (major == 6 && minor < 15);
 }
 
+bool is_allowed(DoorKind kind, std::string_view doors) {
+  return doors.empty() || kind == DoorKind::kIterator || kind == DoorKind::kNumbering ||
+         is_listed(doors, to_string(kind));
+}
+
 bool has_way_after(const Observation& observation, std::size_t way) {
   return way + 1 < kMaxWays && observation.ways[way + 1].kind != DoorKind::kNone;
 }
@@ -107,7 +112,8 @@ constexpr std::uint32_t kListenersInHash = 1u << 13;
 
 Link attach(bpf_program* program, int cgroup, int storage_map, int hash_map,
             const std::string& door) {
-  if (door.starts_with("cgroup/")) return Link(bpf_program__attach_cgroup(program, cgroup));
+  if (door.starts_with("cgroup/") || door == "sockops")
+    return Link(bpf_program__attach_cgroup(program, cgroup));
   if (door == "iter/bpf_sk_storage_map" || door == "iter/bpf_map_elem") {
     bpf_iter_link_info info{};
     info.map.map_fd =
@@ -154,7 +160,7 @@ struct Programs::Impl {
   Outcome load_chosen(const Wanted& wanted);
   Outcome attach_chosen(const Wanted& wanted);
   bool learn_from(const std::string& verifier_words);
-  void describe_doors();
+  void describe_doors(const Wanted& wanted);
 
   const Way& way_of(std::size_t observation) const {
     return kObservations[observation].ways[chosen[observation]];
@@ -167,8 +173,7 @@ bool Programs::Impl::is_usable(std::size_t observation, std::size_t way, const W
   if (candidate.kind == DoorKind::kNone || !refused[observation][way].empty()) return false;
   const bool wants_hash = candidate.state == StateIn::kHash || candidate.kind == DoorKind::kProbe;
   if (in_hash ? candidate.state == StateIn::kStorage : wants_hash) return false;
-  return wanted.doors.empty() || candidate.kind == DoorKind::kIterator ||
-         is_listed(wanted.doors, to_string(candidate.kind));
+  return is_allowed(candidate.kind, wanted.doors);
 }
 
 // The best ways that are left. States go into the hash only when the storage cannot be reached, or
@@ -178,6 +183,7 @@ void Programs::Impl::choose(const Wanted& wanted) {
     bool would_gain = false;
     for (std::size_t i = 0; i < kObservationCount; ++i) {
       chosen[i] = kMaxWays;
+      if (kObservations[i].need == Need::kStateInHash) is_wanted[i] = in_hash;
       if (!is_wanted[i]) continue;
       for (std::size_t way = 0; way < kMaxWays; ++way) {
         if (!is_usable(i, way, wanted, in_hash)) continue;
@@ -308,7 +314,8 @@ Programs::Impl::Outcome Programs::Impl::attach_chosen(const Wanted& wanted) {
     for (bpf_program* program : programs_of(i, wanted)) {
       if (!attached.insert(program).second) continue;
       const std::string door = section_of(program);
-      if (way_of(i).kind == DoorKind::kCgroup && !is_root)
+      const DoorKind kind = way_of(i).kind;
+      if ((kind == DoorKind::kCgroup || kind == DoorKind::kNumbering) && !is_root)
         return tl::make_unexpected(Refusal{
             i, Error(ErrorKind::kAttachFailed, std::make_error_code(std::errc::not_supported),
                      "attach to " + door)
@@ -342,7 +349,7 @@ bool Programs::Impl::learn_from(const std::string& words) {
   return false;
 }
 
-void Programs::Impl::describe_doors() {
+void Programs::Impl::describe_doors(const Wanted& wanted) {
   const auto name_of = [this](const Way& way) {
     std::string names;
     for (const ProgramName& name : split_programs(way.programs)) {
@@ -361,7 +368,7 @@ void Programs::Impl::describe_doors() {
                          std::string(observation.ways[way].limits)});
         break;
       }
-      if (!refused[i][way].empty())
+      if (!refused[i][way].empty() && is_allowed(observation.ways[way].kind, wanted.doors))
         doors.push_back({std::string(observation.name), name_of(observation.ways[way]),
                          refused[i][way], {}});
     }
@@ -413,7 +420,7 @@ Result<Programs> Programs::load(const Wanted& wanted) {
       reason += ": " + done.error().objection;
     if (!impl->types_asked) impl->ask_types();
   }
-  impl->describe_doors();
+  impl->describe_doors(wanted);
   impl->control = Mapping(bpf_map__fd(impl->skeleton->maps.control),
                           static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)),
                           PROT_READ | PROT_WRITE, 0);
