@@ -25,6 +25,10 @@ echo
 echo "## Start and memory"
 echo
 python3 "$here/startup.py" --build "$build"
+echo "## The hooks alone"
+echo
+"$build/bench/bench_hooks" "$build/bench/floor.bpf.o" "$build/bpf/sockscope.bpf.o"
+echo
 echo "## Overhead"
 echo
 python3 "$here/overhead.py" --build "$build" --reps "${REPS:-5}"

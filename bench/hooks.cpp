@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the hooks alone cost the traffic, against programs that do nothing on the same hooks. All in
+// one process, a few milliseconds of each in turn, so that a noisy host disturbs all alike; nobody
+// reads the ring, its contents are let go.
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "decode/procfs.h"
+#include "sockets.h"
+
+namespace bench {
+namespace {
+
+constexpr std::array kPrograms = {"tp_btf__inet_sock_set_state", "tp_btf__sock_send_length",
+                                  "tp_btf__sock_recv_length",    "cgroup__sock_create",
+                                  "cgroup__sock_release",        "cgroup__getpeername4"};
+constexpr int kRounds = 60;
+constexpr std::uint32_t kRingBytes = 16u << 20;
+
+struct ObjectDeleter {
+  void operator()(bpf_object* object) const { bpf_object__close(object); }
+};
+struct LinkDeleter {
+  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
+};
+
+// A set of programs, loaded once and attached for a while again and again.
+class Hooks {
+ public:
+  explicit Hooks(const char* object) {
+    if (!object) return;
+    object_.reset(bpf_object__open_file(object, nullptr));
+    require(object_ != nullptr, "open the programs");
+    if (bpf_map* events = bpf_object__find_map_by_name(object_.get(), "events"))
+      bpf_map__set_max_entries(events, kRingBytes);
+    for (const char* name : kPrograms)
+      bpf_program__set_autoload(bpf_object__find_program_by_name(object_.get(), name), true);
+    require(bpf_object__load(object_.get()) == 0, "load the programs");
+    const int ring = bpf_object__find_map_fd_by_name(object_.get(), "events");
+    if (ring < 0) return;
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    consumer_ = static_cast<volatile unsigned long*>(
+        ::mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_SHARED, ring, 0));
+    producer_ = static_cast<volatile unsigned long*>(
+        ::mmap(nullptr, page, PROT_READ, MAP_SHARED, ring, static_cast<off_t>(page)));
+    require(consumer_ != MAP_FAILED && producer_ != MAP_FAILED, "map the ring");
+  }
+
+  void attach(int cgroup) {
+    for (const char* name : kPrograms) {
+      if (!object_) return;
+      bpf_program* program = bpf_object__find_program_by_name(object_.get(), name);
+      links_.emplace_back(std::string(name).starts_with("cgroup")
+                              ? bpf_program__attach_cgroup(program, cgroup)
+                              : bpf_program__attach(program));
+      require(links_.back() != nullptr, "attach a program");
+    }
+  }
+  void detach() { links_.clear(); }
+  void empty_ring() const {
+    if (consumer_) *consumer_ = *producer_;
+  }
+
+ private:
+  std::unique_ptr<bpf_object, ObjectDeleter> object_;
+  std::vector<std::unique_ptr<bpf_link, LinkDeleter>> links_;
+  volatile unsigned long* consumer_ = nullptr;
+  volatile unsigned long* producer_ = nullptr;
+};
+
+// The sockets are made anew for each slice, so that they are born under the programs.
+struct Traffic {
+  Listener listener{loopback(kTrafficNet, 2)};
+  Connection tcp;
+  Connection udp;
+
+  void open() {
+    tcp = connect_to(listener);
+    const int on = 1;
+    for (const Fd* end : {&tcp.client, &tcp.server})
+      require(::setsockopt(end->get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0,
+              "set TCP_NODELAY");
+    sockaddr_in address = loopback(kTrafficNet, 2);
+    udp.server = bound_socket(SOCK_DGRAM, address);
+    udp.client = Fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    require(::connect(udp.client.get(), generic(address), sizeof address) == 0, "connect");
+  }
+
+  static void send(const Fd& from, const Fd& to) {
+    std::array<char, 64> message{};
+    require(::send(from.get(), message.data(), message.size(), MSG_NOSIGNAL) == 64, "send");
+    require(::recv(to.get(), message.data(), message.size(), MSG_WAITALL) == 64, "receive");
+  }
+
+  // Without TIME_WAIT, so that ports do not run out.
+  void churn() const {
+    Connection connection;
+    connection.client = Fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    require(::connect(connection.client.get(), generic(listener.address),
+                      sizeof listener.address) == 0,
+            "connect");
+    sockaddr_in peer{};
+    socklen_t size = sizeof peer;
+    connection.server = Fd(::accept4(listener.socket.get(), reinterpret_cast<sockaddr*>(&peer),
+                                     &size, SOCK_CLOEXEC));
+    const linger reset{1, 0};
+    require(::setsockopt(connection.client.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset) == 0,
+            "set SO_LINGER");
+    connection.client.reset();
+  }
+};
+
+struct Workload {
+  const char* name;
+  int count;
+  std::function<void(const Traffic&)> operation;
+};
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+int run(const std::string& floor_object, const std::string& object) {
+  pin_to_core(0);
+  const std::string mount =
+      sockscope::find_cgroup2_mount(sockscope::read_text("/proc/self/mounts")).value_or("");
+  const Fd cgroup(::open(mount.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  std::array<Hooks, 3> hooks = {Hooks(nullptr), Hooks(floor_object.c_str()), Hooks(object.c_str())};
+  const std::array<Workload, 3> workloads = {{
+      {"64 B to a TCP socket and back", 2'000,
+       [](const Traffic& t) {
+         Traffic::send(t.tcp.client, t.tcp.server);
+         Traffic::send(t.tcp.server, t.tcp.client);
+       }},
+      {"64 B datagram", 5'000,
+       [](const Traffic& t) { Traffic::send(t.udp.client, t.udp.server); }},
+      {"connect, accept, reset", 500, [](const Traffic& t) { t.churn(); }},
+  }};
+  fmt::print("| workload | ns alone | empty programs | sockscope's |\n|---|---|---|---|\n");
+  Traffic traffic;
+  for (const Workload& workload : workloads) {
+    std::array<std::vector<double>, 3> ratios;
+    std::vector<double> alone;
+    for (int round = 0; round < kRounds; ++round) {
+      std::array<double, 3> ns{};
+      for (std::size_t i = 0; i < hooks.size(); ++i) {
+        const std::size_t which = (i + static_cast<std::size_t>(round)) % hooks.size();
+        Hooks& attached = hooks[which];
+        attached.attach(cgroup.get());
+        traffic.open();
+        for (int k = 0; k < workload.count / 5; ++k) workload.operation(traffic);
+        const std::uint64_t began = mono_now_ns();
+        for (int k = 0; k < workload.count; ++k) {
+          workload.operation(traffic);
+          if (k % 64 == 0) attached.empty_ring();
+        }
+        ns[which] = static_cast<double>(mono_now_ns() - began) / workload.count;
+        attached.empty_ring();
+        attached.detach();
+      }
+      alone.push_back(ns[0]);
+      for (std::size_t i = 0; i < hooks.size(); ++i) ratios[i].push_back(ns[i] / ns[0]);
+    }
+    fmt::print("| {} | {:.0f} | {:.3f} | {:.3f} |\n", workload.name, median(alone),
+               median(ratios[1]), median(ratios[2]));
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace bench
+
+int main(int argc, char** argv) {
+  if (argc != 3) {
+    std::fprintf(stderr, "usage: bench_hooks FLOOR.bpf.o SOCKSCOPE.bpf.o\n");
+    return 2;
+  }
+  return bench::run(argv[1], argv[2]);
+}
