@@ -94,8 +94,11 @@ int fexit__udp_recvmsg(__u64 *ctx) { return on_recvmsg(ctx, config.udp_recvmsg_a
 SEC("?fexit/udpv6_recvmsg")
 int fexit__udpv6_recvmsg(__u64 *ctx) { return on_recvmsg(ctx, config.udpv6_recvmsg_args); }
 
-SEC("?fentry/tcp_retransmit_skb")
-int BPF_PROG(fentry__tcp_retransmit_skb, struct sock *sk) { return on_retransmit(sk); }
+SEC("?fexit/tcp_retransmit_skb")
+int BPF_PROG(fexit__tcp_retransmit_skb, struct sock *sk, struct sk_buff *skb, int segments,
+             int error) {
+  return error ? 0 : on_retransmit(sk, 0);
+}
 
 SEC("?fentry/tcp_send_active_reset")
 int BPF_PROG(fentry__tcp_send_active_reset, struct sock *sk) { return on_reset(sk, WIRE_SENT); }
@@ -123,3 +126,6 @@ SEC("?fexit/inet_csk_listen_start")
 int BPF_PROG(fexit__inet_csk_listen_start, struct sock *sk) {
   return on_state(sk, TCP_CLOSE, sk->__sk_common.skc_state);
 }
+
+SEC("?fentry/tcp_v4_destroy_sock")
+int BPF_PROG(fentry__tcp_v4_destroy_sock, struct sock *sk) { return on_destroy(sk); }

@@ -129,6 +129,12 @@ int BPF_KRETPROBE(kretprobe__inet_csk_accept, struct sock *accepted) {
   return 0;
 }
 
+/* Runs within accept, for all families: no return probe is needed where the kernel has it. */
+SEC("?kprobe/security_sock_graft")
+int BPF_KPROBE(kprobe__security_sock_graft, struct sock *accepted) {
+  return READ(accepted, sk_protocol) == IPPROTO_TCP ? on_accept(accepted, accepted, accepted) : 0;
+}
+
 SEC("?kprobe/udp_init_sock")
 int BPF_KPROBE(kprobe__udp_init_sock, struct sock *sk) { return on_udp_birth(sk); }
 
@@ -142,7 +148,9 @@ int BPF_KPROBE(kprobe__inet_release, struct socket *socket) {
 }
 
 SEC("?kprobe/tcp_retransmit_skb")
-int BPF_KPROBE(kprobe__tcp_retransmit_skb, struct sock *sk) { return on_retransmit(sk); }
+int BPF_KPROBE(kprobe__tcp_retransmit_skb, struct sock *sk, struct sk_buff *skb, int segments) {
+  return on_retransmit(sk, (__u32)segments);
+}
 
 SEC("?kprobe/tcp_send_active_reset")
 int BPF_KPROBE(kprobe__tcp_send_active_reset, struct sock *sk) { return on_reset(sk, WIRE_SENT); }
@@ -172,3 +180,6 @@ int BPF_KPROBE(kprobe__inet_csk_listen_start, struct sock *sk) {
   return on_state(sk, TCP_CLOSE, TCP_LISTEN);
 }
 
+
+SEC("?kprobe/tcp_v4_destroy_sock")
+int BPF_KPROBE(kprobe__tcp_v4_destroy_sock, struct sock *sk) { return on_destroy(sk); }

@@ -20,11 +20,11 @@ int BPF_PROG(tp_btf__inet_sock_set_state, const struct sock *sk, const int old_s
 SEC("?tp_btf/tcp_retransmit_skb")
 int BPF_PROG(tp_btf__tcp_retransmit_skb_err, const struct sock *sk, const struct sk_buff *skb,
              int error) {
-  return error ? 0 : on_retransmit(sk);
+  return error ? 0 : on_retransmit(sk, 0);
 }
 
 SEC("?tp_btf/tcp_retransmit_skb")
-int BPF_PROG(tp_btf__tcp_retransmit_skb, const struct sock *sk) { return on_retransmit(sk); }
+int BPF_PROG(tp_btf__tcp_retransmit_skb, const struct sock *sk) { return on_retransmit(sk, 0); }
 
 SEC("?tp_btf/tcp_send_reset")
 int BPF_PROG(tp_btf__tcp_send_reset, const struct sock *sk, const struct sk_buff *skb) {
@@ -45,3 +45,6 @@ SEC("?tp_btf/sock_recv_length")
 int BPF_PROG(tp_btf__sock_recv_length, struct sock *sk, int result, int flags) {
   return on_io(sk, result, flags, WIRE_RECEIVED);
 }
+
+SEC("?tp_btf/tcp_destroy_sock")
+int BPF_PROG(tp_btf__tcp_destroy_sock, struct sock *sk) { return on_destroy(sk); }

@@ -38,7 +38,8 @@ struct wire_config {
   uint8_t udp_recvmsg_args;   /* have one more before the flags */
   uint8_t udpv6_recvmsg_args;
   uint8_t accept_args;
-  uint8_t pad0[2];
+  uint8_t forget_at_close;    /* 1: nothing tells when the kernel destroys a TCP socket */
+  uint8_t pad0[1];
 };
 WIRE_ASSERT(sizeof(struct wire_config) == 304);
 WIRE_ASSERT(__builtin_offsetof(struct wire_config, accept_args) == 301);

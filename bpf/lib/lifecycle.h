@@ -215,12 +215,19 @@ states:
   if (config.observe & WIRE_OBSERVE_STATES)
     emit_flow(WIRE_STATE, sk, state ? state : find_state(sk), 0, 0, (__u8)old_state,
               (__u8)new_state, now_ns);
-  if (new_state == TCP_CLOSE)
+  if (new_state == TCP_CLOSE && config.forget_at_close)
     drop_state(sk);
   return 0;
 }
 
-static __always_inline int on_retransmit(const struct sock *sk) {
+/* The hash keeps a connection's state until here: resets are told of those already closed. */
+static __always_inline int on_destroy(const struct sock *sk) {
+  drop_state(sk);
+  return 0;
+}
+
+/* `now`: segments that the kernel has not counted yet. */
+static __always_inline int on_retransmit(const struct sock *sk, __u32 now) {
   struct socket_state *state = NULL;
   __u32 total = 0;
   /* SYN+ACK retransmits come with a request socket, which has no storage and no counters. */
@@ -229,7 +236,7 @@ static __always_inline int on_retransmit(const struct sock *sk) {
     state = find_state(sk);
     const struct tcp_sock *tcp = TCP_SOCK(sk);
     if (tcp)
-      total = READ(tcp, total_retrans);
+      total = READ(tcp, total_retrans) + now;
   }
   emit_flow(WIRE_RETRANSMIT, sk, state, total, 0, tcp_state, tcp_state, bpf_ktime_get_ns());
   return 0;

@@ -38,9 +38,10 @@ struct Observation {
 };
 
 inline constexpr std::size_t kMaxWays = 4;
-inline constexpr std::size_t kObservationCount = 15;
+inline constexpr std::size_t kObservationCount = 16;
 extern const std::array<Observation, kObservationCount> kObservations;
 
+inline constexpr std::string_view kTcpEnd = "end of tcp sockets";
 inline constexpr std::string_view kUdpSent = "udp sent bytes, sending process";
 inline constexpr std::string_view kUdpReceived = "udp received bytes, receiving process";
 

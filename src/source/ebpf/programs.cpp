@@ -162,6 +162,11 @@ struct Programs::Impl {
   bool learn_from(const std::string& verifier_words);
   void describe_doors(const Wanted& wanted);
 
+  bool is_chosen(std::string_view observation) const {
+    for (std::size_t i = 0; i < kObservationCount; ++i)
+      if (kObservations[i].name == observation) return chosen[i] < kMaxWays;
+    return false;
+  }
   const Way& way_of(std::size_t observation) const {
     return kObservations[observation].ways[chosen[observation]];
   }
@@ -249,6 +254,7 @@ void Programs::Impl::fill_config(const Wanted& wanted) {
   config = wanted.config;
   config.state_in_hash = state_in_hash ? 1 : 0;
   config.has_cookies = has_cookies ? 1 : 0;
+  config.forget_at_close = is_chosen(kTcpEnd) ? 0 : 1;
   const bool by_function = std::any_of(chosen.begin(), chosen.end(), [&](const std::size_t& way) {
     if (way == kMaxWays) return false;
     const DoorKind kind = kObservations[static_cast<std::size_t>(&way - chosen.data())].ways[way].kind;
@@ -465,9 +471,7 @@ wire_control& Programs::control() const noexcept {
 }
 const std::vector<Door>& Programs::doors() const noexcept { return impl_->doors; }
 bool Programs::is_made(std::string_view observation) const noexcept {
-  for (std::size_t i = 0; i < kObservationCount; ++i)
-    if (kObservations[i].name == observation) return impl_->chosen[i] < kMaxWays;
-  return false;
+  return impl_->is_chosen(observation);
 }
 
 }  // namespace sockscope
