@@ -85,10 +85,11 @@ class PolledEngine : public Engine {
     std::uint64_t inode;
   };
 
-  Result<void> poll(const Handler* handler);
+  // at_once: for somebody who wants to see all that can be known now.
+  Result<void> poll(const Handler* handler, bool at_once);
   Result<void> read_tables();
   void see(PolledSocket& socket);
-  void find_owners();
+  void find_owners(bool at_once);
   std::size_t take_closes(const Handler* handler);
   void take_close(const PolledSocket& socket, const Handler* handler);
   void complete_figures(const PolledSocket& socket, const Flow& known, Event& event) const;
@@ -139,7 +140,7 @@ Result<void> PolledEngine::start() {
     return tl::make_unexpected(Error::from_errno(ErrorKind::kIo, errno, "make a pollable file"));
   closes_wake_ = source_->closes_fd() >= 0;
   if (!with_events_) return {};
-  auto done = poll(nullptr);
+  auto done = poll(nullptr, true);
   rest();
   return done;
 }
@@ -236,8 +237,8 @@ Result<void> PolledEngine::read_tables() {
   return source_->read([this](PolledSocket& socket) { see(socket); });
 }
 
-void PolledEngine::find_owners() {
-  if (!owners_.find_unknown(mono_now_ns())) return;
+void PolledEngine::find_owners(bool at_once) {
+  if (!owners_.find_unknown(mono_now_ns(), at_once)) return;
   Event event;
   event.kind = EventKind::kOwner;
   event.mono_ns = poll_began_ns_;
@@ -250,7 +251,7 @@ void PolledEngine::find_owners() {
   }
 }
 
-Result<void> PolledEngine::poll(const Handler* handler) {
+Result<void> PolledEngine::poll(const Handler* handler, bool at_once) {
   take_closes(handler);
   poll_began_ns_ = mono_now_ns();
   listened_ = listening_;
@@ -263,7 +264,7 @@ Result<void> PolledEngine::poll(const Handler* handler) {
   // What is missing may only have been passed over while others came and went.
   if (with_events_ && table_.misses_some())
     if (auto done = read_tables(); !done) return done;
-  find_owners();
+  find_owners(at_once);
   if (owners_.was_refused() && doors_.back().observation != "owners in other users' processes")
     doors_.push_back({"owners in other users' processes", "/proc/PID/fd",
                       "this user may not look into them (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH)"});
@@ -402,7 +403,7 @@ Result<std::size_t> PolledEngine::consume(const Handler& handler) {
   ++cost_.wakeups;
   told_ = 0;
   if (mono_now_ns() >= next_poll_ns_) {
-    if (auto done = poll(&handler); !done) return tl::make_unexpected(std::move(done).error());
+    if (auto done = poll(&handler, false); !done) return tl::make_unexpected(std::move(done).error());
   } else {
     const bool came = take_closes(&handler) != 0;
     note_loss(&handler);
@@ -419,12 +420,12 @@ Result<std::size_t> PolledEngine::consume(const Handler& handler) {
 
 Result<std::size_t> PolledEngine::finish(const Handler& handler) {
   told_ = 0;
-  if (auto done = poll(&handler); !done) return tl::make_unexpected(std::move(done).error());
+  if (auto done = poll(&handler, false); !done) return tl::make_unexpected(std::move(done).error());
   return told_;
 }
 
 Result<void> PolledEngine::snapshot(const Handler* handler, Snapshot& snapshot) {
-  if (auto done = poll(handler); !done) return done;
+  if (auto done = poll(handler, true); !done) return done;
   FlowTable::Wanted wanted;
   if (!matcher_.matches_all()) wanted = std::cref(matcher_);
   table_.take(mono_now_ns(), wanted, snapshot);

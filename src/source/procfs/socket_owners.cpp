@@ -27,7 +27,7 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint8_t kSearches = 3;
 // So many seconds a socket is looked after.
 constexpr std::uint8_t kChecks = 5;
-constexpr std::uint64_t kShareOfTime = 20;
+constexpr std::uint64_t kShareOfTime = 10;
 
 struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
@@ -160,8 +160,8 @@ bool SocketOwners::look_into(std::uint32_t pid) {
   return found;
 }
 
-bool SocketOwners::find_unknown(std::uint64_t now_ns) {
-  if (wanted_.empty() || now_ns < walk_not_before_ns_) return false;
+bool SocketOwners::find_unknown(std::uint64_t now_ns, bool at_once) {
+  if (wanted_.empty() || (!at_once && now_ns < walk_not_before_ns_)) return false;
   ++walks_;
   const std::uint64_t began = mono_now_ns();
   bool found = false;

@@ -22,9 +22,9 @@ class SocketOwners {
   void begin(std::uint64_t now_ns);
   // nullptr: not known. Then a later find_unknown() looks for it.
   const Owner* find(std::uint64_t inode);
-  // Looks for the holders of what find() did not know. True: found some. Does nothing while the last
-  // search would otherwise take more than a twentieth of the time.
-  bool find_unknown(std::uint64_t now_ns);
+  // Looks for the holders of what find() did not know. True: found some. Unless it must be at once,
+  // it does nothing while searches would take more than a tenth of the time.
+  bool find_unknown(std::uint64_t now_ns, bool at_once = false);
   // The poll is over: what was not asked for is forgotten.
   void end();
 

@@ -79,8 +79,13 @@ TEST_F(SocketOwnersTest, ASearchThatTookLongIsPutOff) {
   owners.begin(2);
   owners.find(2000);
   EXPECT_FALSE(owners.find_unknown(2));
+  EXPECT_TRUE(owners.find_unknown(2, true));
   owners.end();
-  EXPECT_EQ(poll({2000}), (Pids{400}));
+  owners.begin(3);
+  owners.find(1001);
+  EXPECT_FALSE(owners.find_unknown(3));
+  owners.end();
+  EXPECT_EQ(poll({1001}), (Pids{300}));
 }
 
 TEST_F(SocketOwnersTest, NothingGrowsFromPollToPoll) {
