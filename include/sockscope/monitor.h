@@ -44,8 +44,8 @@ struct Options {
   // kAuto: eBPF; where it is refused sock_diag, and where that is refused too, procfs. doors() tells
   // why. Any other never falls back.
   Source source = Source::kAuto;
-  // Polled sources: time between polls, when events are wanted. It is longer where polls take more
-  // than a twentieth of the time.
+  // Polled sources: time between polls, when events are wanted. It is longer where polls would
+  // take more than a twentieth of a CPU.
   std::chrono::milliseconds poll_interval{250};
 
   // Events. Without any of these the monitor still serves snapshots, at the least cost: nothing

@@ -19,7 +19,7 @@ namespace sockscope {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
-// Of the time, polls take one part of so many at the most.
+// Of a CPU, polls take one part of so many at the most.
 constexpr std::uint64_t kShareOfTime = 20;
 // Closed connections whose sockets live on, because their process has not closed them.
 constexpr std::size_t kMostAwaited = 1 << 16;
@@ -252,6 +252,7 @@ void PolledEngine::find_owners(bool at_once) {
 }
 
 Result<void> PolledEngine::poll(const Handler* handler, bool at_once) {
+  const std::uint64_t cpu_before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
   take_closes(handler);
   poll_began_ns_ = mono_now_ns();
   listened_ = listening_;
@@ -281,7 +282,7 @@ Result<void> PolledEngine::poll(const Handler* handler, bool at_once) {
   has_polled_ = true;
   cost_.snapshot_ns = now - poll_began_ns_;
   next_poll_ns_ = now + std::max(nanoseconds(options_.poll_interval),
-                                 (kShareOfTime - 1) * cost_.snapshot_ns);
+                                 kShareOfTime * (clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_before));
   if (now >= expire_at_ns_) {
     table_.expire(now, is_running);
     expire_at_ns_ = now + kSecond;

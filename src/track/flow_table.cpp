@@ -376,7 +376,7 @@ void FlowTable::take(std::uint64_t now_ns, const Wanted& wanted, Snapshot& snaps
       fill(entry, flow);
       if (wanted && !wanted(flow)) continue;
       sum.wanted = true;
-      if (!first && flow.has_counters) {
+      if (!first && (entry.has_counters || entry.remnant)) {
         flow.tx_rate = rate(tx);
         flow.rx_rate = rate(rx);
       } else {

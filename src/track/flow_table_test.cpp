@@ -414,12 +414,14 @@ TEST_F(FlowTableTest, ReadsOneFlow) {
 TEST_F(FlowTableTest, WithoutCountersThereAreNoRates) {
   Flow uncounted = shown(1, 0, 0);
   uncounted.has_counters = false;
-  pass(kSecond, {uncounted, shown(2, 0, 0)});
+  Flow remnant = shown(3, 0, 0, TcpState::kTimeWait);  // moves nothing any more
+  remnant.has_counters = false;
+  pass(kSecond, {uncounted, shown(2, 0, 0), remnant});
   take(kSecond);
-  pass(2 * kSecond, {uncounted, shown(2, 9, 0)});
+  pass(2 * kSecond, {uncounted, shown(2, 9, 0), remnant});
   const Snapshot snapshot = take(2 * kSecond);
-  ASSERT_EQ(snapshot.flows.size(), 2u);
-  for (const Flow& flow : snapshot.flows) EXPECT_EQ(flow.tx_rate.has_value(), flow.cookie == 2);
+  ASSERT_EQ(snapshot.flows.size(), 3u);
+  for (const Flow& flow : snapshot.flows) EXPECT_EQ(flow.tx_rate.has_value(), flow.cookie != 1);
 }
 
 }  // namespace

@@ -115,7 +115,8 @@ class AgreesWithSs(unittest.TestCase):
                     if {s["local"][1], s["remote"][1]} == {port, client_port}]
         self.assertEqual([s["state"] for s in remnants], ["TIME_WAIT"])
         for source in POLLED:
-            rows = support.snapshot("--source", source, "-P", str(client_port))["flows"]
+            rows = [f for f in support.snapshot("--source", source, "-P", str(port))["flows"]
+                    if {f["local_port"], f["remote_port"]} == {port, client_port}]
             self.assertEqual([f["state"] for f in rows], ["TIME_WAIT"], source)
             self.check_addresses(rows[0], remnants[0])
             self.assertEqual({rows[0][name] for name in COUNTERS}, {None})
@@ -165,7 +166,7 @@ class Rates(unittest.TestCase):
             while moved < 499_000:  # the test's time limit ends it
                 document = json.loads(top.stdout.readline())
                 moved += sum(f["tx_rate"] * document["interval_s"] for f in document["flows"]
-                             if f["local_port"] == client.getsockname()[1])
+                             if f["cookie"] == support.cookie_of(client))
             self.assertLess(moved, 501_000)
             top.terminate()
 

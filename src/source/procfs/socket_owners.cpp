@@ -163,7 +163,7 @@ bool SocketOwners::look_into(std::uint32_t pid) {
 bool SocketOwners::find_unknown(std::uint64_t now_ns, bool at_once) {
   if (wanted_.empty() || (!at_once && now_ns < walk_not_before_ns_)) return false;
   ++walks_;
-  const std::uint64_t began = mono_now_ns();
+  const std::uint64_t cpu_before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
   bool found = false;
   std::vector<std::uint32_t> holders;
   for (const auto& [pid, process] : processes_) holders.push_back(pid);
@@ -178,7 +178,7 @@ bool SocketOwners::find_unknown(std::uint64_t now_ns, bool at_once) {
   }
   for (auto& [inode, holder] : wanted_) ++holder->searches;
   wanted_.clear();
-  walk_not_before_ns_ = now_ns + kShareOfTime * (mono_now_ns() - began);
+  walk_not_before_ns_ = now_ns + kShareOfTime * (clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_before);
   return found;
 }
 

@@ -23,7 +23,7 @@ class SocketOwners {
   // nullptr: not known. Then a later find_unknown() looks for it.
   const Owner* find(std::uint64_t inode);
   // Looks for the holders of what find() did not know. True: found some. Unless it must be at once,
-  // it does nothing while searches would take more than a tenth of the time.
+  // it does nothing while searches would take more than a tenth of a CPU.
   bool find_unknown(std::uint64_t now_ns, bool at_once = false);
   // The poll is over: what was not asked for is forgotten.
   void end();
