@@ -139,7 +139,8 @@ def missing_in_trace(path, connections):
         for line in file:
             kind = line[10:line.index('"', 10)] if line.startswith('{"event":"') else ""
             if kind == "end":
-                causes = r'"(?:ring_full|storage_failed|malformed|missed_returns)":(\d+)'
+                causes = (r'"(?:ring_full|storage_failed|malformed|missed_returns|netlink_full)"'
+                          r':(\d+)')
                 reported = sum(map(int, re.findall(causes, line)))
             elif common.CHURN_NET in line:
                 seen[kind] += 1

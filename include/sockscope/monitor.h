@@ -41,6 +41,13 @@ struct Filter {
 struct Options {
   Filter filter;
 
+  // kAuto: eBPF; where it is refused sock_diag, and where that is refused too, procfs. doors() tells
+  // why. Any other never falls back.
+  Source source = Source::kAuto;
+  // Polled sources: time between polls, when events are wanted. It is longer where polls would
+  // take more than a twentieth of a CPU.
+  std::chrono::milliseconds poll_interval{250};
+
   // Events. Without any of these the monitor still serves snapshots, at the least cost: nothing
   // runs in the kernel until snapshot() asks, owners are those found at open(), UDP has no bytes.
   bool connections = true;  // connect, accept, connect_failed, close, owner; exact owners, UDP bytes
@@ -52,7 +59,8 @@ struct Options {
   bool data = false;
 
   // Kinds of doors into the kernel that may be used, comma-separated: tp_btf, fexit, kprobe, cgroup.
-  // Empty: all, the best that is to be had for each observation. Iterators are always used.
+  // Empty: all, the best that is to be had for each observation. Iterators are always used. With any,
+  // kAuto means kEbpf.
   std::string doors;
 
   // Size of the kernel's ring buffer, rounded up to a power of two and at least a page. 16 MiB hold
@@ -74,8 +82,9 @@ struct Options {
 class Monitor {
  public:
   // Loads and attaches the kernel programs and takes the sockets that are already there. What only
-  // adds to the picture may be refused: doors() tells. Needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN
-  // (or root), for this call only: they can be dropped after it (drop_privileges()).
+  // adds to the picture may be refused: doors() tells. eBPF needs CAP_BPF, CAP_PERFMON and
+  // CAP_NET_ADMIN (or root), for this call only: they can be dropped after it (drop_privileges()).
+  // Polled sources need nothing, and see owners in the processes that the caller may look into.
   // Errors: kNotPermitted, kKernelLacksFeature, kLoadFailed, kAttachFailed, kInvalidArgument, kIo.
   static Result<Monitor> open(const Options& options = {});
 
@@ -107,8 +116,10 @@ class Monitor {
   // Errors: kIo.
   Result<Snapshot> snapshot(const Handler& handler = nullptr);
 
+  Source source() const noexcept;  // the one in use
   const Loss& loss() const noexcept;
   Cost cost() const noexcept;
+  // Valid until the next call.
   const std::vector<Door>& doors() const noexcept;
 
  private:
@@ -118,8 +129,9 @@ class Monitor {
 };
 
 // Gives up every capability of the calling thread for good, and the right to gain new ones through
-// exec. Call it after open(), before other threads exist. Errors: kIo.
-Result<void> drop_privileges();
+// exec; for a polled source all but CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, which show the open files
+// of other users' processes. Call it after open(), before other threads exist. Errors: kIo.
+Result<void> drop_privileges(Source source = Source::kEbpf);
 
 // "0.1.0"
 const char* version() noexcept;

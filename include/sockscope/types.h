@@ -24,12 +24,20 @@ enum class Direction : std::uint8_t {
   kListen,
 };
 
+// Where observations come from.
+enum class Source : std::uint8_t {
+  kAuto,      // as a wish: the first of the others that the kernel allows
+  kEbpf,      // events as they happen
+  kSockDiag,  // the kernel's socket tables and counters, polled
+  kProcfs,    // /proc/net, polled: no counters
+};
+
 // How Owner::pid is known.
 enum class OwnerKind : std::uint8_t {
   kUnknown,
   kExact,      // the process itself was running when it touched the socket
   kInherited,  // the owner of the listening socket; nobody touched the connection yet
-  kBootstrap,  // the process was found holding the socket when sockscope started
+  kBootstrap,  // the process was found holding the socket: when sockscope started, or by a poll
 };
 
 // The kernel's numbers.
@@ -138,9 +146,11 @@ struct Loss {
   std::uint64_t storage_failed = 0;  // times the kernel had no memory to remember a socket's owner
   std::uint64_t malformed = 0;       // records that user space could not read
   std::uint64_t missed_returns = 0;  // calls whose end was not seen: too few return probes (kprobe)
+  // Times the kernel found a netlink socket full: so many closes or more were not told.
+  std::uint64_t netlink_full = 0;
 
   std::uint64_t total() const noexcept {
-    return ring_full + storage_failed + malformed + missed_returns;
+    return ring_full + storage_failed + malformed + missed_returns + netlink_full;
   }
   bool operator==(const Loss&) const = default;
 };
@@ -167,6 +177,7 @@ struct Snapshot {
   std::uint64_t wall_ns = 0;           // Unix time
   std::optional<double> interval_s;    // since the snapshot before; empty in the first
   Loss lost;
+  Source source = Source::kEbpf;
   std::vector<Door> doors;
   std::vector<Flow> flows;             // open ones, and those closed not longer ago than keep_closed
   std::vector<Process> processes;
@@ -176,7 +187,7 @@ enum class EventKind : std::uint8_t {
   kConnect,        // outbound connection established
   kAccept,         // inbound connection established
   kConnectFailed,
-  kClose,          // counters are final
+  kClose,          // counters are final, but for what polled sources could not get: is_final
   kRetransmit,
   kReset,
   kOwner,          // another process uses the connection from now on
@@ -193,8 +204,11 @@ struct Event {
   TcpState old_state = TcpState::kNone;  // kState, kClose
   int error = 0;                    // kConnectFailed: errno, 0 when the kernel does not tell
   std::uint64_t mono_ns = 0;
-  std::uint64_t latency_us = 0;     // kConnect: handshake; kConnectFailed: since the SYN
+  // kConnect: handshake; kConnectFailed: since the SYN. 0: not known, as from polls.
+  std::uint64_t latency_us = 0;
   std::optional<std::uint64_t> duration_us;  // kClose; empty: opened before sockscope started
+  // kClose: false when the counters are those of the last poll, or none.
+  bool is_final = true;
   std::uint64_t bytes = 0;          // kData
   Flow flow;
   Loss lost;                        // kGap: how much since the gap before
@@ -204,6 +218,7 @@ struct Event {
 // as ss and netstat users know them ("ESTABLISHED"), "" for TcpState::kNone.
 std::string_view to_string(Protocol) noexcept;
 std::string_view to_string(OwnerKind) noexcept;
+std::string_view to_string(Source) noexcept;  // "auto", "ebpf", "sock_diag", "procfs"
 std::string_view to_string(TcpState) noexcept;
 std::string_view to_string(EventKind) noexcept;
 std::string_view to_string(Direction) noexcept;  // "" for kUnknown

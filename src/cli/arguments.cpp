@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 
 #include "cli/help.h"
@@ -129,6 +130,22 @@ void add_output(CLI::App& app, Arguments& arguments, OutputFormat of_json) {
 }
 
 void add_source(CLI::App& app, Arguments& arguments) {
+  app.add_option_function<std::string>(
+         "--source",
+         [&arguments](const std::string& text) {
+           static constexpr std::array<std::string_view, 4> kNames = {"auto", "ebpf", "sock_diag",
+                                                                      "procfs"};
+           const auto found = std::find(kNames.begin(), kNames.end(), text);
+           if (found == kNames.end())
+             throw CLI::ValidationError("--source", "'" + text + "' is none of " +
+                                                        comma_list(kNames) +
+                                                        did_you_mean(text, kNames));
+           arguments.options.source = static_cast<Source>(found - kNames.begin());
+         },
+         "auto (default: the first that is allowed), ebpf, sock_diag or procfs; the last two are "
+         "polled")
+      ->type_name("SOURCE")
+      ->group("Where from");
   app.add_option_function<std::string>(
          "--doors",
          [&arguments](const std::string& text) {

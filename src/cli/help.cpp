@@ -39,7 +39,9 @@ std::string_view examples_of(std::string_view command) {
 
 std::string_view notes_of(std::string_view command) {
   if (command == "trace")
-    return "\nA gap line says what was lost at that point. The end of a JSON stream is a record\n"
+    return "\nPolled sources (--source sock_diag, procfs) tell what differs from poll to poll: what is\n"
+           "shorter than 250 ms can be missed.\n"
+           "\nA gap line says what was lost at that point. The end of a JSON stream is a record\n"
            "with the number of events and of all that was lost.\n";
   return "";
 }
@@ -59,7 +61,10 @@ std::string overview() {
          "\n"
          "Options common to all commands stand in the help of each. -V, --version prints the\n"
          "version. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 something could not be observed\n"
-         "(with --strict), 4 not permitted, 5 the kernel lacks something.\n";
+         "(with --strict), 4 not permitted, 5 the kernel lacks something.\n"
+         "\n"
+         "Where eBPF is refused, sock_diag or /proc is polled instead and a note says what is missed;\n"
+         "--source asks for one of ebpf, sock_diag, procfs.\n";
 }
 
 std::string topic(std::string_view name) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/session.h"
 
+#include <fmt/format.h>
 #include <malloc.h>
 #include <poll.h>
 #include <sys/signalfd.h>
@@ -37,6 +38,38 @@ Fd take_stop_signals() {
   return Fd(::signalfd(-1, &stop, SFD_CLOEXEC));
 }
 
+// What the source in use cannot show of what this command is about.
+std::string limits_of(const Arguments& arguments, Source source) {
+  const bool has_counters = source == Source::kSockDiag;
+  std::string text = has_counters ? "UDP has no byte counts" : "there are no byte counts";
+  if (arguments.command != Command::kSnapshot)
+    text += fmt::format("; connections shorter than {} ms {}",
+                        arguments.options.poll_interval.count(),
+                        has_counters ? "are seen only at their end and without their process"
+                                     : "can be missed");
+  if (arguments.command == Command::kTrace) text += "; no retransmit and reset events";
+  if (arguments.options.data) text += "; --data needs eBPF and shows nothing";
+  return text;
+}
+
+// A user who did not ask for it is told that eBPF is refused, and why.
+void note_source(const Arguments& arguments, const Monitor& monitor) {
+  const Source source = monitor.source();
+  if (source == Source::kEbpf || arguments.quiet) return;
+  const std::string limits = fmt::format("{} is polled: {}", to_string(source),
+                                         limits_of(arguments, source));
+  if (arguments.options.source == source) {
+    report(limits, "", "");
+    return;
+  }
+  std::string why = "it is refused";
+  for (const Door& door : monitor.doors())
+    if (door.name == to_string(Source::kEbpf) && !door.refused.empty()) why = door.refused;
+  report("not with eBPF: " + why, limits,
+         ::geteuid() == 0 ? "what eBPF would need is said with --source ebpf"
+                          : "run with sudo for all of it, or see what it needs with --source ebpf");
+}
+
 }  // namespace
 
 std::uint64_t wall_now_ns() { return clock_ns(CLOCK_REALTIME); }
@@ -62,8 +95,9 @@ std::optional<Session> Session::open(const Arguments& arguments, int& exit_code)
     exit_code = report(monitor.error());
     return std::nullopt;
   }
+  note_source(arguments, *monitor);
   ::malloc_trim(0);  // reading the kernel's types left much behind that is free
-  if (auto dropped = drop_privileges(); !dropped) {
+  if (auto dropped = drop_privileges(monitor->source()); !dropped) {
     exit_code = report(dropped.error());
     return std::nullopt;
   }

@@ -44,6 +44,8 @@ std::string head_line(const Snapshot& snapshot, const HostId& host, Units units)
       "sockscope  {}  {}  {:.1f} s   ↓ {}  ↑ {}  {} conns  lost {}", clean_text(host.name),
       time_of_day(snapshot.wall_ns).substr(0, 8), snapshot.interval_s.value_or(0),
       rate_with_unit(rx, units), rate_with_unit(tx, units), open, snapshot.lost.total());
+  line += fmt::format("  {}{}", to_string(snapshot.source),
+                      snapshot.source == Source::kEbpf ? "" : " (polled)");
   if (unobserved != 0)
     line += fmt::format("  {} things not observed (see doors in --json)", unobserved);
   return line;

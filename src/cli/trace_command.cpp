@@ -16,15 +16,19 @@ namespace {
 std::string describe(const Event& event) {
   const Counters& counters = event.flow.counters;
   switch (event.kind) {
-    case EventKind::kConnect: return "ok " + format_duration_us(event.latency_us);
+    case EventKind::kConnect:
+      return event.latency_us == 0 ? "ok" : "ok " + format_duration_us(event.latency_us);
     case EventKind::kConnectFailed: {
       const char* name = event.error == 0 ? nullptr : ::strerrorname_np(event.error);
-      return std::string(name ? name : "unknown reason") + ' ' +
-             format_duration_us(event.latency_us);
+      return std::string(name ? name : "unknown reason") +
+             (event.latency_us == 0 ? "" : ' ' + format_duration_us(event.latency_us));
     }
     case EventKind::kClose: {
-      std::string text = format_bytes(counters.rx_bytes) + "↓ " + format_bytes(counters.tx_bytes) +
-                         "↑ " + (event.duration_us ? format_duration_us(*event.duration_us) : "—");
+      const bool is_counted = event.flow.has_counters;
+      std::string text = (is_counted ? format_bytes(counters.rx_bytes) : "—") + "↓ " +
+                         (is_counted ? format_bytes(counters.tx_bytes) : "—") + "↑ " +
+                         (event.duration_us ? format_duration_us(*event.duration_us) : "—");
+      if (is_counted && !event.is_final) text += " or more";
       if (counters.retransmits != 0) text += fmt::format(" retr {}", counters.retransmits);
       return text;
     }
@@ -39,7 +43,10 @@ std::string describe(const Event& event) {
     case EventKind::kGap:
       return fmt::format("lost {} ring_full, {} storage_failed, {} malformed, {} missed_returns",
                          event.lost.ring_full, event.lost.storage_failed, event.lost.malformed,
-                         event.lost.missed_returns);
+                         event.lost.missed_returns) +
+             (event.lost.netlink_full == 0
+                  ? ""
+                  : fmt::format(", {} netlink_full", event.lost.netlink_full));
     case EventKind::kAccept:
     case EventKind::kOwner:
     case EventKind::kAttempt: break;
@@ -190,7 +197,8 @@ void TraceCommand::print(const Event& event) {
 
 void TraceCommand::print_start() {
   if (is_json())
-    json_.start(session_.host, wall_now_ns(), session_.monitor.doors(), session_.output.text());
+    json_.start(session_.host, wall_now_ns(), session_.monitor.source(), session_.monitor.doors(),
+                session_.output.text());
   else if (arguments_.format == OutputFormat::kCsv)
     session_.output.line("ts_ns,event," + render_csv<Flow>({}, columns_, {})[0]);
   else

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "decode/procfs.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace sockscope {
@@ -51,6 +52,46 @@ std::optional<unsigned long long> find_effective_capabilities(std::string_view s
     unsigned long long bits = 0;
     const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), bits, 16);
     if (error == std::errc{}) return bits;
+  }
+  return std::nullopt;
+}
+
+std::optional<ProcessStat> parse_stat(std::string_view stat) noexcept {
+  // The name stands in parentheses and may hold any bytes, parentheses too.
+  const std::size_t open = stat.find('(');
+  const std::size_t close = stat.rfind(')');
+  if (open == stat.npos || close == stat.npos || close < open) return std::nullopt;
+  ProcessStat process;
+  const std::string_view name = stat.substr(open + 1, close - open - 1);
+  std::copy_n(name.begin(), std::min(name.size(), process.comm.size() - 1), process.comm.begin());
+  constexpr int kStartField = 22;
+  constexpr int kFirstAfterName = 3;
+  std::string_view rest = stat.substr(std::min(close + 2, stat.size()));
+  for (int field = kFirstAfterName; field < kStartField; ++field) take_until(rest, ' ');
+  const auto [end, error] =
+      std::from_chars(rest.data(), rest.data() + rest.size(), process.start_ticks);
+  // What was cut short ends within the number.
+  if (error != std::errc{} || end == rest.data() + rest.size()) return std::nullopt;
+  return process;
+}
+
+std::optional<std::uint32_t> find_real_uid(std::string_view status) noexcept {
+  constexpr std::string_view kKey = "Uid:";
+  while (!status.empty()) {
+    std::string_view line = take_until(status, '\n');
+    if (!line.starts_with(kKey)) continue;
+    line.remove_prefix(std::min(line.find_first_not_of(" \t", kKey.size()), line.size()));
+    std::uint32_t uid = 0;
+    if (std::from_chars(line.data(), line.data() + line.size(), uid).ec == std::errc{}) return uid;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> find_cgroup2_path(std::string_view cgroups) {
+  constexpr std::string_view kKey = "0::";
+  while (!cgroups.empty()) {
+    const std::string_view line = take_until(cgroups, '\n');
+    if (line.starts_with(kKey)) return std::string(line.substr(kKey.size()));
   }
   return std::nullopt;
 }

@@ -2,6 +2,8 @@
 // Text files of /proc to values. Pure.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,5 +15,18 @@ std::optional<std::string> find_cgroup2_mount(std::string_view mounts);
 
 // The effective capabilities (a bit each), from the text of /proc/self/status.
 std::optional<unsigned long long> find_effective_capabilities(std::string_view status);
+
+// Name and start of a process, from the text of /proc/PID/stat.
+struct ProcessStat {
+  std::array<char, 16> comm{};    // any bytes
+  std::uint64_t start_ticks = 0;  // since boot, in units of 1 / sysconf(_SC_CLK_TCK)
+};
+std::optional<ProcessStat> parse_stat(std::string_view stat) noexcept;
+
+// The real user, from the text of /proc/PID/status.
+std::optional<std::uint32_t> find_real_uid(std::string_view status) noexcept;
+
+// The path in the cgroup v2 hierarchy, from the text of /proc/PID/cgroup.
+std::optional<std::string> find_cgroup2_path(std::string_view cgroups);
 
 }  // namespace sockscope

@@ -34,5 +34,39 @@ TEST(FindEffectiveCapabilities, IsAbsentWithoutTheLine) {
   EXPECT_FALSE(find_effective_capabilities("CapEff:\tzz\n"));
 }
 
+constexpr std::string_view kStat =
+    "12394 (a) b (c) S 12303 12303 15238 0 -1 4194304 102 0 0 0 0 0 0 0 20 0 1 0 1225100 3133440 "
+    "366 18446744073709551615 1 1 0 0\n";
+
+TEST(ParseStat, TheNameMayHoldAnything) {
+  const auto stat = parse_stat(kStat);
+  ASSERT_TRUE(stat);
+  EXPECT_STREQ(stat->comm.data(), "a) b (c");
+  EXPECT_EQ(stat->start_ticks, 1225100u);
+  const auto longer = parse_stat("1 (0123456789abcdefghij) S 1 1 1 0 -1 4 1 0 0 0 0 0 0 0 20 0 1 0 9 1");
+  ASSERT_TRUE(longer);
+  EXPECT_STREQ(longer->comm.data(), "0123456789abcde");
+}
+
+TEST(ParseStat, WhatIsCutIsRefused) {
+  const std::size_t end_of_start = kStat.find("1225100") + 7;
+  for (std::size_t size = 0; size < kStat.size(); ++size)
+    EXPECT_EQ(parse_stat(kStat.substr(0, size)).has_value(), size > end_of_start) << size;
+  for (const std::string_view text : {"", "()", ")(", "1 (x", "1 x)", "1 (x) S a b c"})
+    EXPECT_FALSE(parse_stat(text)) << text;
+}
+
+TEST(FindRealUid, ReadsTheFirstOfFour) {
+  EXPECT_EQ(find_real_uid("Name:\tx\nUid:\t1000\t0\t0\t0\nGid:\t5\n"), 1000u);
+  EXPECT_FALSE(find_real_uid("Name:\tUid:\n"));
+  EXPECT_FALSE(find_real_uid("Uid:"));
+  EXPECT_FALSE(find_real_uid("Uid:\t99999999999\n"));
+}
+
+TEST(FindCgroup2Path, IsThatOfTheUnifiedHierarchy) {
+  EXPECT_EQ(find_cgroup2_path("5:cpu:/a\n0::/user.slice/x\n"), "/user.slice/x");
+  EXPECT_FALSE(find_cgroup2_path("5:cpu:/a\n"));
+}
+
 }  // namespace
 }  // namespace sockscope

@@ -3,38 +3,20 @@
 
 #include <cstring>
 
+#include "decode/address.h"
 #include "wire/record.h"
 
 namespace sockscope {
 namespace {
 
 constexpr std::uint8_t kAfInet6 = 10;
-constexpr std::array<std::uint8_t, 12> kMappedPrefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 TcpState decode_state(std::uint8_t number) noexcept {
   return number <= WIRE_TCP_STATE_LAST ? TcpState{number} : TcpState::kNone;
 }
 
-bool is_mapped(const std::uint8_t* bytes) noexcept {
-  return std::memcmp(bytes, kMappedPrefix.data(), kMappedPrefix.size()) == 0;
-}
-
-// An unspecified end of a socket whose other end is mapped belongs to the same family.
 void decode_addresses(const wire_flow& record, Flow& flow) noexcept {
-  const bool mapped =
-      record.family == kAfInet6 && (is_mapped(record.local_addr) || is_mapped(record.remote_addr));
-  auto decode = [&](const std::uint8_t* bytes, Address& address) {
-    address.bytes = {};
-    if (record.family == kAfInet6 && !mapped) {
-      address.family = 6;
-      std::memcpy(address.bytes.data(), bytes, 16);
-    } else {
-      address.family = 4;
-      std::memcpy(address.bytes.data(), bytes + (mapped ? 12 : 0), 4);
-    }
-  };
-  decode(record.local_addr, flow.local.addr);
-  decode(record.remote_addr, flow.remote.addr);
+  set_addresses(record.family == kAfInet6, record.local_addr, record.remote_addr, flow);
   flow.local.port = record.local_port;
   flow.remote.port = record.remote_port;
 }

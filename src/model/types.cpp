@@ -47,6 +47,16 @@ std::string_view to_string(OwnerKind kind) noexcept {
   return "unknown";
 }
 
+std::string_view to_string(Source source) noexcept {
+  switch (source) {
+    case Source::kEbpf: return "ebpf";
+    case Source::kSockDiag: return "sock_diag";
+    case Source::kProcfs: return "procfs";
+    case Source::kAuto: break;
+  }
+  return "auto";
+}
+
 std::string_view to_string(TcpState state) noexcept {
   switch (state) {
     case TcpState::kEstablished: return "ESTABLISHED";

@@ -119,7 +119,16 @@ void write_lost(Writer& writer, const Loss& lost) {
   fields.number("storage_failed", lost.storage_failed);
   fields.number("malformed", lost.malformed);
   fields.number("missed_returns", lost.missed_returns);
+  fields.number("netlink_full", lost.netlink_full);
   writer.EndObject();
+}
+
+template <class Writer>
+void write_source(Writer& writer, Source source) {
+  Fields fields(writer);
+  fields.text("source", to_string(source));
+  fields.name("polled");
+  writer.Bool(source != Source::kEbpf);
 }
 
 template <class Writer>
@@ -240,6 +249,7 @@ void write_snapshot(Writer& writer, const Snapshot& snapshot, const HostId& host
     writer.Double(*snapshot.interval_s);
   else
     writer.Null();
+  write_source(writer, snapshot.source);
   write_lost(writer, snapshot.lost);
   write_doors(writer, snapshot.doors);
   fields.name("flows");
@@ -275,8 +285,8 @@ EventWriter::EventWriter(std::int64_t mono_to_wall_ns)
     : mono_to_wall_ns_(mono_to_wall_ns), line_(std::make_unique<Line>()) {}
 EventWriter::~EventWriter() = default;
 
-void EventWriter::start(const HostId& host, std::uint64_t wall_ns, const std::vector<Door>& doors,
-                        std::string& out) {
+void EventWriter::start(const HostId& host, std::uint64_t wall_ns, Source source,
+                        const std::vector<Door>& doors, std::string& out) {
   auto& writer = line_->begin();
   Fields fields(writer);
   writer.StartObject();
@@ -284,6 +294,7 @@ void EventWriter::start(const HostId& host, std::uint64_t wall_ns, const std::ve
   fields.foreign_text("host", host.name);
   fields.text_or_null("boot_id", host.boot_id);
   fields.text("start", rfc3339_(wall_ns));
+  write_source(writer, source);
   write_lost(writer, {});
   write_doors(writer, doors);
   writer.EndObject();
@@ -305,9 +316,9 @@ void EventWriter::event(const Event& event, std::string& out) {
     write_identity(writer, event.flow);
   }
   switch (event.kind) {
-    case EventKind::kConnect: fields.number("latency_us", event.latency_us); break;
+    case EventKind::kConnect: fields.number_or_null("latency_us", event.latency_us); break;
     case EventKind::kConnectFailed:
-      fields.number("latency_us", event.latency_us);
+      fields.number_or_null("latency_us", event.latency_us);
       if (const char* name = event.error == 0 ? nullptr : ::strerrorname_np(event.error))
         fields.text("error", name);
       else
@@ -316,6 +327,8 @@ void EventWriter::event(const Event& event, std::string& out) {
     case EventKind::kClose:
       write_counters(writer, event.flow);
       fields.optional("duration_us", event.duration_us);
+      fields.name("final");
+      writer.Bool(event.is_final);
       break;
     case EventKind::kRetransmit:
       fields.number("retransmits", event.flow.counters.retransmits);

@@ -31,8 +31,8 @@ class EventWriter {
   ~EventWriter();
   void set_clock_offset(std::int64_t mono_to_wall_ns) { mono_to_wall_ns_ = mono_to_wall_ns; }
 
-  void start(const HostId& host, std::uint64_t wall_ns, const std::vector<Door>& doors,
-             std::string& out);
+  void start(const HostId& host, std::uint64_t wall_ns, Source source,
+             const std::vector<Door>& doors, std::string& out);
   void event(const Event& event, std::string& out);
   void end(std::uint64_t wall_ns, std::uint64_t events, const Loss& lost, std::string& out);
 

@@ -214,8 +214,8 @@ void FlowTable::begin_sync(std::uint64_t now_ns) {
   pass_began_ns_ = now_ns;
 }
 
-void FlowTable::sync(const Flow& socket) {
-  if (socket.cookie == 0) return;
+FlowTable::Change FlowTable::sync(const Flow& socket) {
+  if (socket.cookie == 0) return {};
   std::uint32_t slot = find(socket.cookie);
   if (slot == kNone) {
     slot = add(socket, pass_began_ns_);
@@ -234,14 +234,15 @@ void FlowTable::sync(const Flow& socket) {
       ++remnants_;
     }
     entry.pass = pass_;
-    return;
+    return {.is_new = true};
   }
   Entry& entry = at(slot);
+  const TcpState before = entry.state;
   entry.pass = pass_;
   if (entry.missed) revive(slot);
   if (entry.closed) {
     if (socket.state == TcpState::kTimeWait) entry.state = socket.state;
-    return;
+    return {.before = entry.state};
   }
   if (socket.has_counters && (socket.counters.tx_bytes < entry.counters.tx_bytes ||
                               socket.counters.rx_bytes < entry.counters.rx_bytes)) {
@@ -249,13 +250,12 @@ void FlowTable::sync(const Flow& socket) {
     close(slot, pass_began_ns_);
     slot = find(socket.cookie);
     if (slot != kNone) remove(slot);
-    sync(socket);
-    return;
+    return sync(socket);
   }
   if (socket.state == TcpState::kTimeWait) {  // its close event was lost; the kernel's figures too
     entry.state = socket.state;
     close(slot, pass_began_ns_);
-    return;
+    return {.is_closed = true, .before = before};
   }
   entry.state = socket.state;
   entry.local = socket.local;
@@ -264,6 +264,7 @@ void FlowTable::sync(const Flow& socket) {
   if (socket.opened_ns != 0) entry.opened_ns = socket.opened_ns;
   set_owner(entry, socket, pass_began_ns_);
   if (socket.has_counters) count(entry, socket.counters);
+  return {.before = before};
 }
 
 bool FlowTable::sync_counters(const Flow& socket) {
@@ -278,18 +279,35 @@ bool FlowTable::sync_counters(const Flow& socket) {
   return true;
 }
 
-void FlowTable::end_sync() {
+bool FlowTable::misses_some() const noexcept {
+  for (std::uint32_t slot = 0; slot < chunks_.size() * kChunk; ++slot)
+    if (is_missed(at(slot))) return true;
+  return false;
+}
+
+void FlowTable::end_sync(const std::function<void(const Flow&)>& gone) {
   in_pass_ = false;
+  Flow flow;
   for (std::uint32_t slot = 0; slot < chunks_.size() * kChunk; ++slot) {
-    const Entry& entry = at(slot);
-    if (!entry.in_use || entry.pass == pass_) continue;
-    if (entry.remnant) {
+    Entry& entry = at(slot);
+    if (entry.in_use && entry.remnant && entry.pass != pass_) {
       remove(slot);
-    } else if (!entry.closed && entry.opened_ns < pass_began_ns_) {
-      at(slot).missed = true;
+    } else if (is_missed(entry)) {
+      entry.missed = true;
+      if (gone) {
+        fill(entry, flow);
+        gone(flow);
+      }
       close(slot, pass_began_ns_);
     }
   }
+}
+
+bool FlowTable::read(std::uint64_t cookie, Flow& flow) const {
+  const std::uint32_t slot = find(cookie);
+  if (slot == kNone) return false;
+  fill(at(slot), flow);
+  return true;
 }
 
 void FlowTable::fill(const Entry& entry, Flow& flow) const {
@@ -358,7 +376,7 @@ void FlowTable::take(std::uint64_t now_ns, const Wanted& wanted, Snapshot& snaps
       fill(entry, flow);
       if (wanted && !wanted(flow)) continue;
       sum.wanted = true;
-      if (!first) {
+      if (!first && (entry.has_counters || entry.remnant)) {
         flow.tx_rate = rate(tx);
         flow.rx_rate = rate(rx);
       } else {

@@ -37,11 +37,19 @@ class FlowTable {
   // shown are closed: their close was lost. A later pass that shows one opens it again: iterators of
   // kernels before 6.17 can pass a socket over while others come and go.
   void begin_sync(std::uint64_t now_ns);
-  void sync(const Flow& socket);
+  struct Change {
+    bool is_new = false;
+    bool is_closed = false;              // now: it is in TIME_WAIT
+    TcpState before = TcpState::kNone;  // of one that is not new
+  };
+  Change sync(const Flow& socket);
   // The same for a socket of which only cookie, state and counters are given. False: it is not in
   // the table, or closed there; a whole sync() is needed.
   bool sync_counters(const Flow& socket);
-  void end_sync();
+  // Open flows were not shown in this pass so far.
+  bool misses_some() const noexcept;
+  // gone: called for each flow that is closed because it was not shown.
+  void end_sync(const std::function<void(const Flow&)>& gone = nullptr);
 
   // Fills flows, processes, interval and mono_ns, and starts the next rate interval. With `wanted`,
   // only the flows it accepts, and the processes that have such flows.
@@ -52,6 +60,8 @@ class FlowTable {
   void expire(std::uint64_t now_ns, const std::function<bool(std::uint32_t pid)>& is_running);
 
   bool contains(std::uint64_t cookie) const noexcept { return find(cookie) != kNone; }
+  // The flow as a snapshot would show it, without rates. False: there is none.
+  bool read(std::uint64_t cookie, Flow& flow) const;
   std::size_t open_flows() const noexcept { return index_.size() - closed_ - remnants_; }
   std::size_t closed_flows() const noexcept { return closed_; }
 
@@ -95,6 +105,13 @@ class FlowTable {
            (entry.pass == pass_ || (in_pass_ && entry.pass + 1 == pass_));
   }
   Entry& at(std::uint32_t slot) noexcept { return chunks_[slot / kChunk][slot % kChunk]; }
+  const Entry& at(std::uint32_t slot) const noexcept {
+    return chunks_[slot / kChunk][slot % kChunk];
+  }
+  bool is_missed(const Entry& entry) const noexcept {
+    return entry.in_use && entry.pass != pass_ && !entry.closed &&
+           entry.opened_ns < pass_began_ns_;
+  }
   std::uint32_t find(std::uint64_t cookie) const noexcept { return index_.find(cookie); }
   std::uint32_t add(const Flow& flow, std::uint64_t now_ns);
   void remove(std::uint32_t slot);

@@ -369,5 +369,60 @@ TEST_F(FlowTableTest, WantedChoosesFlowsAndTheirProcesses) {
   EXPECT_EQ(snapshot.processes[0].pid, 8u);
 }
 
+// What a source without events learns from a pass.
+TEST_F(FlowTableTest, APassTellsWhatChanged) {
+  table.begin_sync(kSecond);
+  FlowTable::Change change = table.sync(shown(1, 0, 0, TcpState::kSynSent));
+  EXPECT_TRUE(change.is_new);
+  EXPECT_FALSE(change.is_closed);
+  table.sync(shown(2, 0, 0));
+  EXPECT_FALSE(table.misses_some());
+  table.end_sync();
+
+  table.begin_sync(2 * kSecond);
+  EXPECT_TRUE(table.misses_some());
+  change = table.sync(shown(1, 0, 0));
+  EXPECT_FALSE(change.is_new);
+  EXPECT_EQ(change.before, TcpState::kSynSent);
+  EXPECT_TRUE(table.misses_some());
+  std::vector<Flow> gone;
+  table.end_sync([&](const Flow& flow) { gone.push_back(flow); });
+  ASSERT_EQ(gone.size(), 1u);
+  EXPECT_EQ(gone[0].cookie, 2u);
+  EXPECT_EQ(gone[0].state, TcpState::kEstablished);
+  EXPECT_EQ(gone[0].owner.pid, 7u);
+
+  table.begin_sync(3 * kSecond);
+  change = table.sync(shown(1, 0, 0, TcpState::kTimeWait));
+  EXPECT_TRUE(change.is_closed);
+  EXPECT_EQ(change.before, TcpState::kEstablished);
+  gone.clear();
+  table.end_sync([&](const Flow& flow) { gone.push_back(flow); });
+  EXPECT_TRUE(gone.empty());
+  EXPECT_FALSE(table.misses_some());
+}
+
+TEST_F(FlowTableTest, ReadsOneFlow) {
+  pass(kSecond, {shown(1, 5, 0)});
+  Flow flow;
+  ASSERT_TRUE(table.read(1, flow));
+  EXPECT_EQ(flow.counters.tx_bytes, 5u);
+  EXPECT_EQ(flow.owner.pid, 7u);
+  EXPECT_FALSE(table.read(2, flow));
+}
+
+TEST_F(FlowTableTest, WithoutCountersThereAreNoRates) {
+  Flow uncounted = shown(1, 0, 0);
+  uncounted.has_counters = false;
+  Flow remnant = shown(3, 0, 0, TcpState::kTimeWait);  // moves nothing any more
+  remnant.has_counters = false;
+  pass(kSecond, {uncounted, shown(2, 0, 0), remnant});
+  take(kSecond);
+  pass(2 * kSecond, {uncounted, shown(2, 9, 0), remnant});
+  const Snapshot snapshot = take(2 * kSecond);
+  ASSERT_EQ(snapshot.flows.size(), 3u);
+  for (const Flow& flow : snapshot.flows) EXPECT_EQ(flow.tx_rate.has_value(), flow.cookie != 1);
+}
+
 }  // namespace
 }  // namespace sockscope

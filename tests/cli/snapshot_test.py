@@ -34,8 +34,8 @@ PROCESS_FIELDS = {
     "retransmits": (NUMBER, False), "srtt_us": (NUMBER, True), "tx_rate": (NUMBER, True),
     "rx_rate": (NUMBER, True),
 }
-DOCUMENT_FIELDS = {"schema", "host", "boot_id", "ts", "ts_ns", "interval_s", "lost", "doors",
-                   "flows", "processes"}
+DOCUMENT_FIELDS = {"schema", "host", "boot_id", "ts", "ts_ns", "interval_s", "source", "polled",
+                   "lost", "doors", "flows", "processes"}
 RFC3339 = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$"
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e]")
 ALL_KINDS = ("tcp4", "tcp6", "udp4", "udp6", "listen4", "bound-udp4")
@@ -98,7 +98,8 @@ class Schema(unittest.TestCase):
         self.assertRegex(self.document["ts"], RFC3339)
         self.assertIsNone(self.document["interval_s"])
         self.assertEqual(set(self.document["lost"]), {"ring_full", "storage_failed", "malformed",
-                                                     "missed_returns"})
+                                                     "missed_returns", "netlink_full"})
+        self.assertEqual((self.document["source"], self.document["polled"]), ("ebpf", False))
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             self.assertEqual(self.document["boot_id"], file.read().strip())
 

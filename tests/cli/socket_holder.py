@@ -15,6 +15,7 @@ import socket
 import struct
 import sys
 
+PR_SET_DUMPABLE = 4
 PR_SET_NAME = 15
 SO_COOKIE = 57
 REQUEST = b"r" * 1000
@@ -89,7 +90,10 @@ def main():
     options = parser.parse_args()
     ctypes.CDLL(None).prctl(PR_SET_NAME, ctypes.c_char_p(options.name), 0, 0, 0)
     if options.uid:
+        os.setresgid(options.uid, options.uid, options.uid)
         os.setresuid(options.uid, options.uid, options.uid)
+        # As a process that the user of that number started, in the group of that number.
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
     held = {kind: KINDS[kind]() for kind in options.kinds}
     told = {kind: [describe(role, sock) for role, sock in group.items()]
             for kind, group in held.items()}

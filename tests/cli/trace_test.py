@@ -14,8 +14,8 @@ import support
 from support import Trace
 
 RFC3339 = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$"
-NO_LOSS = {"ring_full": 0, "storage_failed": 0, "malformed": 0,
-           "missed_returns": 0}
+NO_LOSS = {"ring_full": 0, "storage_failed": 0, "malformed": 0, "missed_returns": 0,
+           "netlink_full": 0}
 CONNECTION_FIELDS = {
     "cookie", "netns", "proto", "family", "local_addr", "local_port", "remote_addr", "remote_port",
     "direction", "pid", "opener_pid", "comm", "uid", "cgroup_id", "owner", "state"}
@@ -98,7 +98,9 @@ class Stream(unittest.TestCase):
     def test_header(self):
         header = self.stream.header
         self.assertEqual(header["schema"], "sockscope.trace.v1")
-        self.assertEqual(set(header), {"schema", "host", "boot_id", "start", "lost", "doors"})
+        self.assertEqual(set(header), {"schema", "host", "boot_id", "start", "source", "polled",
+                                       "lost", "doors"})
+        self.assertEqual((header["source"], header["polled"]), ("ebpf", False))
         self.assertEqual(header["lost"], NO_LOSS)
         self.assertRegex(header["start"], RFC3339)
         unobserved = {d["observation"] for d in header["doors"]} - {
@@ -116,10 +118,11 @@ class Stream(unittest.TestCase):
             self.assertLessEqual(CONNECTION_FIELDS, set(event))
             self.assertRegex(event["ts"], RFC3339)
             self.assertEqual(int(event["ts"][-10:-1]), event["ts_ns"] % 10**9)
-            numbers = [v for v in event.values() if v is not None and not isinstance(v, str)]
+            numbers = [v for v in event.values() if v is not None and not isinstance(v, (str, bool))]
             self.assertTrue(all(type(v) is int and v >= 0 for v in numbers), event)
         for event in self.stream.of("close"):
             self.assertLessEqual(CLOSE_FIELDS, set(event))
+            self.assertIs(event["final"], True)
 
     def test_times_are_of_the_wall_clock(self):
         for kind, port in (("connect", self.ports4[1]), ("close", self.ports4[0])):

@@ -52,6 +52,8 @@ MISTAKES = [
     (["top", "-i", "3601"], "allowed are 0.1 to 3600", "sockscope help top"),
     (["top", "--top", "-3"], "--top", "sockscope help top"),
     (["top", "--units", "nibbles"], "none of bits, bytes, ibits, ibytes", "sockscope help top"),
+    (["trace", "--source", "sockdiag"], "did you mean 'sock_diag'?", "sockscope help trace"),
+    (["top", "--source", "netlink"], "none of auto, ebpf, sock_diag, procfs", "sockscope help top"),
     (["snapshot", "-o", "xml"], "none of table, json, ndjson, csv", "sockscope help snapshot"),
     (["snapshot", "--columns", "pid,retransmit"], "did you mean 'retransmits'?", ""),
     (["snapshot", "--sort", "rx_byte"], "did you mean 'rx_bytes'?", ""),
@@ -83,7 +85,8 @@ class Help(unittest.TestCase):
             with self.subTest(command):
                 text = self.help_of("help", command)
                 self.assertIn(f"sudo sockscope {command}", text)
-                for option in ("--pid", "--comm", "--port", "--filter", "--output", "--columns"):
+                for option in ("--pid", "--comm", "--port", "--filter", "--source", "--output",
+                               "--columns"):
                     self.assertIn(option, text)
                 self.assertEqual(self.help_of(command, "--help"), text)
                 self.assertEqual(self.help_of(command, "-h"), text)
@@ -161,7 +164,7 @@ class WithoutPrivileges(unittest.TestCase):
     def test_three_lines_say_what_why_and_what_to_do(self):
         for command in (["trace"], ["snapshot"], ["snapshot", "--json"], ["top", "--once"]):
             with self.subTest(command):
-                done = self.run_as_nobody(*command)
+                done = self.run_as_nobody(*command, "--source", "ebpf")
                 self.assertEqual((done.returncode, done.stdout), (4, ""))
                 what, why, to_do = done.stderr.splitlines()
                 self.assertRegex(what, r"^sockscope: cannot load .*: Operation not permitted$")
@@ -169,6 +172,22 @@ class WithoutPrivileges(unittest.TestCase):
                 self.assertRegex(to_do, r"^  run with sudo, or once: sudo setcap ")
                 self.assertIn("cap_bpf,cap_perfmon", to_do)
                 self.assertIn(self.copy, to_do)
+
+    def test_without_a_wish_it_polls_and_says_so(self):
+        for command in (["trace", "-d", "0.1"], ["snapshot"], ["top", "--once", "-i", "0.1"]):
+            with self.subTest(command):
+                done = self.run_as_nobody(*command)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertNotEqual(done.stdout, "")
+                what, why, to_do = done.stderr.splitlines()[:3]
+                self.assertRegex(what, r"^sockscope: not with eBPF: .*CAP_BPF and CAP_PERFMON")
+                self.assertRegex(why, r"^  sock_diag is polled: UDP has no byte counts")
+                self.assertRegex(to_do, r"^  run with sudo ")
+                self.assertEqual("connections shorter than 250 ms" in why, command != ["snapshot"])
+                self.assertEqual(self.run_as_nobody(*command, "-q").stderr, "")
+
+    def test_strict_counts_what_polls_cannot_show(self):
+        self.assertEqual(self.run_as_nobody("snapshot", "--strict").returncode, 3)
 
     def test_help_and_mistakes_need_no_privileges(self):
         self.assertEqual(self.run_as_nobody("help", "trace").returncode, 0)
@@ -178,7 +197,7 @@ class WithoutPrivileges(unittest.TestCase):
 
     def test_a_missing_one_is_named(self):
         command = ["setpriv", "--bounding-set=-all,+net_admin,+bpf", "--inh-caps=-all", self.copy,
-                   "trace"]
+                   "trace", "--source", "ebpf"]
         done = subprocess.run(command, capture_output=True, encoding="utf-8",
                               timeout=support.PATIENCE, check=False)
         self.assertEqual(done.returncode, 4, done.stderr)

@@ -274,7 +274,9 @@ TEST_P(Bootstrap, WithoutPrivileges) {
     Collector collector;
     const auto dropped = drop_privileges();
     ASSERT_TRUE(dropped) << dropped.error().message();
-    ASSERT_FALSE(Monitor::open()) << "the privileges are still there";
+    Options ebpf;
+    ebpf.source = Source::kEbpf;
+    ASSERT_FALSE(Monitor::open(ebpf)) << "the privileges are still there";
     expect_found(collector.snapshot(), keeper.sockets);
     expect_found(collector.snapshot(), distant.sockets);
     Conversation talk = converse(collector, GetParam());

@@ -109,6 +109,8 @@ tcp_info tcp_info_of(int fd) {
 // the size of the ring, there is room for it. SOCKSCOPE_DOORS forces the doors of all tests.
 Monitor open_monitor(Options options) {
   if (const char* doors = std::getenv("SOCKSCOPE_DOORS")) options.doors = doors;
+  // What falls back to polls must not look like eBPF.
+  if (options.source == Source::kAuto) options.source = Source::kEbpf;
   if (options.ring_bytes == Options{}.ring_bytes) options.ring_bytes = std::size_t{32} << 20;
   auto monitor = Monitor::open(options);
   if (!monitor)

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "decode/inet_diag.h"
+
+#include <arpa/inet.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <linux/tcp.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "decode/address.h"
+
+namespace sockscope {
+namespace {
+
+constexpr std::uint8_t kAfInet = 2;
+constexpr std::uint8_t kAfInet6 = 10;
+constexpr std::uint8_t kLastState = 12;
+
+constexpr std::size_t aligned(std::size_t size) { return (size + 3) & ~std::size_t{3}; }
+
+// The whole bytes of T at the begin of `bytes`. False: there are not so many.
+template <class T>
+bool read(std::span<const std::byte> bytes, T& value) noexcept {
+  if (bytes.size() < sizeof value) return false;
+  std::memcpy(&value, bytes.data(), sizeof value);
+  return true;
+}
+
+// A FIN is counted as a byte received. It came in these states; in a closed socket nothing tells.
+bool has_received_fin(TcpState state) noexcept {
+  return state == TcpState::kCloseWait || state == TcpState::kLastAck ||
+         state == TcpState::kClosing;
+}
+
+// tcp_info grows with the kernel: an older one is shorter, a newer one longer.
+bool decode_tcp_info(std::span<const std::byte> bytes, PolledSocket& socket) noexcept {
+  if (bytes.size() < offsetof(tcp_info, tcpi_segs_in) + sizeof(tcp_info::tcpi_segs_in)) return false;
+  tcp_info info{};
+  info.tcpi_min_rtt = ~0u;
+  const std::size_t size = std::min(bytes.size(), sizeof info) / 4 * 4;  // no half numbers
+  std::memcpy(&info, bytes.data(), size);
+  Counters& counters = socket.flow.counters;
+  const bool counts_sent =
+      size >= offsetof(tcp_info, tcpi_bytes_retrans) + sizeof info.tcpi_bytes_retrans;
+  counters.tx_bytes =
+      counts_sent ? info.tcpi_bytes_sent - info.tcpi_bytes_retrans : info.tcpi_bytes_acked;
+  counters.rx_bytes = info.tcpi_bytes_received;
+  if (counters.rx_bytes != 0 && has_received_fin(socket.flow.state)) --counters.rx_bytes;
+  counters.tx_segments = info.tcpi_segs_out;
+  counters.rx_segments = info.tcpi_segs_in;
+  counters.retransmits = info.tcpi_total_retrans;
+  counters.srtt_us = info.tcpi_rtt;
+  counters.min_rtt_us = info.tcpi_min_rtt == ~0u ? 0 : info.tcpi_min_rtt;
+  socket.acked_bytes = info.tcpi_bytes_acked;
+  return true;
+}
+
+bool decode_socket_message(std::span<const std::byte> bytes, Protocol protocol,
+                           PolledSocket& socket) noexcept {
+  inet_diag_msg head;
+  if (!read(bytes, head)) return false;
+  if (head.idiag_family != kAfInet && head.idiag_family != kAfInet6) return false;
+  socket = {};
+  Flow& flow = socket.flow;
+  std::span<const std::byte> info;
+  std::uint64_t cgroup_id = 0;
+  for (bytes = bytes.subspan(std::min(aligned(sizeof head), bytes.size())); bytes.size() >= 4;) {
+    nlattr attribute;
+    std::memcpy(&attribute, bytes.data(), sizeof attribute);
+    if (attribute.nla_len < sizeof attribute || attribute.nla_len > bytes.size()) return false;
+    const auto value = bytes.subspan(sizeof attribute, attribute.nla_len - sizeof attribute);
+    switch (attribute.nla_type & NLA_TYPE_MASK) {
+      case INET_DIAG_INFO: info = value; break;
+      case INET_DIAG_CGROUP_ID: read(value, cgroup_id); break;
+      case INET_DIAG_PROTOCOL:
+        if (value.empty() || (value[0] != std::byte{6} && value[0] != std::byte{17})) return false;
+        protocol = Protocol{std::to_integer<std::uint8_t>(value[0])};
+        break;
+      default: break;
+    }
+    bytes = bytes.subspan(std::min(aligned(attribute.nla_len), bytes.size()));
+  }
+
+  flow.protocol = protocol;
+  flow.cookie = std::uint64_t{head.id.idiag_cookie[1]} << 32 | head.id.idiag_cookie[0];
+  set_addresses(head.idiag_family == kAfInet6,
+                reinterpret_cast<const std::uint8_t*>(head.id.idiag_src),
+                reinterpret_cast<const std::uint8_t*>(head.id.idiag_dst), flow);
+  flow.local.port = ntohs(head.id.idiag_sport);
+  flow.remote.port = ntohs(head.id.idiag_dport);
+  flow.owner.cgroup_id = cgroup_id;
+  socket.inode = head.idiag_inode;
+  if (socket.inode != 0) flow.owner.uid = head.idiag_uid;  // else the kernel has forgotten it
+  flow.has_counters = false;
+  if (protocol == Protocol::kUdp) return true;
+
+  if (head.idiag_state == 0 || head.idiag_state > kLastState) return false;
+  flow.state = TcpState{head.idiag_state};
+  flow.has_counters = decode_tcp_info(info, socket);
+  if (flow.state == TcpState::kListen) flow.direction = Direction::kListen;
+  // Half open, and what is left of a connection that this end has closed: no sockets of their own.
+  if (flow.state == TcpState::kSynRecv && info.empty()) flow.state = TcpState::kNewSynRecv;
+  if (flow.state == TcpState::kFinWait2 && info.empty()) flow.state = TcpState::kTimeWait;
+  return true;
+}
+
+}  // namespace
+
+std::size_t decode_diag(std::span<const std::byte> bytes, Protocol asked,
+                        DiagMessage& message) noexcept {
+  nlmsghdr header;
+  if (!read(bytes, header) || header.nlmsg_len < sizeof header || header.nlmsg_len > bytes.size())
+    return 0;
+  const auto body = bytes.subspan(sizeof header, header.nlmsg_len - sizeof header);
+  message.is_interrupted = (header.nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+  message.sequence = header.nlmsg_seq;
+  message.error = 0;
+  int status = 0;
+  switch (header.nlmsg_type) {
+    case NLMSG_DONE:
+      message.kind = DiagMessage::Kind::kDone;
+      if (read(body, status) && status < 0) message.error = status == INT32_MIN ? EIO : -status;
+      break;
+    case NLMSG_ERROR:
+      message.kind = read(body, status) ? DiagMessage::Kind::kError : DiagMessage::Kind::kMalformed;
+      message.error = status == INT32_MIN ? EIO : status < 0 ? -status : status;
+      break;
+    case NLMSG_OVERRUN: message.kind = DiagMessage::Kind::kOverrun; break;
+    case SOCK_DIAG_BY_FAMILY:
+      message.kind = decode_socket_message(body, asked, message.socket)
+                         ? DiagMessage::Kind::kSocket
+                         : DiagMessage::Kind::kMalformed;
+      break;
+    default: message.kind = DiagMessage::Kind::kOther; break;
+  }
+  return std::min(aligned(header.nlmsg_len), bytes.size());
+}
+
+}  // namespace sockscope

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Netlink messages of NETLINK_SOCK_DIAG to values. Pure; reads nothing outside the span, whatever the
+// bytes are.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "model/polled_socket.h"
+
+namespace sockscope {
+
+struct DiagMessage {
+  enum class Kind {
+    kSocket,
+    kDone,       // of a dump; error may say why it ended early
+    kError,      // error is an errno, 0: an acknowledgement
+    kOverrun,    // the kernel dropped messages
+    kOther,      // nothing that concerns us
+    kMalformed,  // says it is a socket, but is none that can be read
+  };
+  Kind kind = Kind::kOther;
+  bool is_interrupted = false;  // the table changed while it was dumped: something may be missing
+  std::uint32_t sequence = 0;   // of the request; 0 in what comes unasked
+  int error = 0;
+  PolledSocket socket;
+};
+
+// One message of a datagram; bytes may hold more after it. Returns its size with padding, 0 when the
+// bytes hold no complete message. asked: the protocol of the request; what comes unasked names its
+// own.
+std::size_t decode_diag(std::span<const std::byte> bytes, Protocol asked,
+                        DiagMessage& message) noexcept;
+
+}  // namespace sockscope

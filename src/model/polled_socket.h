@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include <sockscope/types.h>
+
+namespace sockscope {
+
+// A socket as a table of the kernel shows it to whoever asks. Its owner is not among what it tells,
+// but for the user.
+struct PolledSocket {
+  Flow flow;
+  std::uint64_t inode = 0;        // of the open file; 0: no process holds one (yet, or any more)
+  std::uint64_t acked_bytes = 0;  // TCP, as the kernel counts them: with SYN and FIN
+};
+
+}  // namespace sockscope

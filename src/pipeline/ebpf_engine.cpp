@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+
+#include <sockscope/monitor.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "decode/record.h"
+#include "model/match.h"
+#include "pipeline/engine.h"
+#include "source/ebpf/observations.h"
+#include "source/ebpf/programs.h"
+#include "source/ebpf/ring_reader.h"
+#include "track/flow_table.h"
+#include "track/owner_settler.h"
+
+namespace sockscope {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+
+std::uint32_t copy_ranges(const std::vector<PortRange>& from, wire_port_range* to) {
+  if (from.size() > WIRE_FILTER_PORTS) return 0;  // too many for the kernel: user space filters
+  std::transform(from.begin(), from.end(), to, [](const PortRange& range) {
+    return wire_port_range{range.first, range.last};
+  });
+  return static_cast<std::uint32_t>(from.size());
+}
+
+wire_config make_config(const Options& options, const FlowMatcher& matcher) {
+  wire_config config{};
+  config.home_netns = home_netns();
+  config.observe = (options.attempts ? WIRE_OBSERVE_ATTEMPTS : 0u) |
+                   (options.states ? WIRE_OBSERVE_STATES : 0u) |
+                   (options.data ? WIRE_OBSERVE_DATA : 0u);
+  const Filter& filter = options.filter;
+  if (filter.pids.size() <= WIRE_FILTER_PIDS) {
+    std::copy(filter.pids.begin(), filter.pids.end(), config.pids);
+    config.pid_count = static_cast<std::uint32_t>(filter.pids.size());
+  }
+  if (matcher.has_plain_name())
+    std::memcpy(config.comm, filter.comm.data(),
+                std::min(filter.comm.size(), sizeof config.comm - 1));
+  config.any_port_count = copy_ranges(filter.any_ports, config.any_ports);
+  config.local_port_count = copy_ranges(filter.local_ports, config.local_ports);
+  config.remote_port_count = copy_ranges(filter.remote_ports, config.remote_ports);
+  return config;
+}
+
+class EbpfEngine : public Engine {
+ public:
+  EbpfEngine(const Options& options, FlowMatcher compiled, Programs loaded, RingReader reader,
+             bool with_events)
+      : batch_ns(static_cast<std::uint64_t>(options.batch.count()) * 1'000'000),
+        matcher(std::move(compiled)),
+        programs(std::move(loaded)),
+        ring(std::move(reader)),
+        table({static_cast<std::uint64_t>(options.keep_closed.count()) * 1'000'000,
+               options.max_closed}),
+        settler(static_cast<std::uint64_t>(options.settle_owner.count()) * 1'000'000),
+        follows_events(with_events),
+        counts_udp(programs.is_made(kUdpSent) && programs.is_made(kUdpReceived)) {}
+
+  Result<void> start();
+  int fd() const noexcept override { return epoll.get(); }
+  Result<std::size_t> consume(const Handler& handler) override;
+  Result<std::size_t> finish(const Handler& handler) override;
+  Result<void> snapshot(const Handler* handler, Snapshot& snapshot) override;
+  const Loss& loss() const noexcept override { return lost; }
+  const Cost& cost() const noexcept override { return costs; }
+  const std::vector<Door>& doors() const noexcept override { return programs.doors(); }
+
+ private:
+  Result<void> make_pollable();
+  std::size_t hand_over(const Event& ready, const Handler& handler) const;
+  std::size_t drain(const Handler* handler);
+  void note_loss(const Handler* handler);
+  Result<void> read_sockets(bool is_short_pass);
+  Result<void> sync(const Handler* handler);
+  void rest_until_more();
+
+  std::uint64_t batch_ns;
+  FlowMatcher matcher;
+  Programs programs;
+  RingReader ring;
+  FlowTable table;
+  OwnerSettler settler;
+  Fd epoll;
+  Fd timer;
+  Loss lost;
+  Loss reported;                   // in gaps
+  std::uint64_t records_lost = 0;  // that a pass was asked for
+  Cost costs;
+  Event event;
+  bool resync_wanted = false;
+  bool follows_events;  // owners are followed by hooks
+  bool counts_udp;      // and so are the bytes of UDP
+  bool owners_known = false;    // by a whole pass, since when nothing was lost
+  std::vector<std::uint64_t> strangers;
+  std::uint64_t resync_not_before_ns = 0;
+  std::uint64_t expire_at_ns = 0;
+};
+
+Result<void> EbpfEngine::make_pollable() {
+  epoll = Fd(::epoll_create1(EPOLL_CLOEXEC));
+  timer = Fd(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  epoll_event wanted{};
+  wanted.events = EPOLLIN;
+  if (!epoll || !timer ||
+      ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, programs.ring_fd(), &wanted) != 0 ||
+      ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, timer.get(), &wanted) != 0)
+    return tl::make_unexpected(Error::from_errno(ErrorKind::kIo, errno, "make a pollable file"));
+  return {};
+}
+
+// What the kernel programs could not hand over comes to light here.
+void EbpfEngine::note_loss(const Handler* handler) {
+  const wire_control& control = programs.control();
+  lost.ring_full = 0;
+  for (const std::uint64_t& count : control.lost_ring)
+    lost.ring_full += __atomic_load_n(&count, __ATOMIC_RELAXED);
+  lost.storage_failed = __atomic_load_n(&control.lost_storage, __ATOMIC_RELAXED);
+  lost.missed_returns = __atomic_load_n(&control.missed_returns, __ATOMIC_RELAXED);
+  // What the kernel could not remember no pass can tell either.
+  if (const std::uint64_t records = lost.ring_full + lost.malformed; records != records_lost) {
+    records_lost = records;
+    resync_wanted = true;
+    owners_known = false;
+  }
+  if (!handler || lost == reported) return;
+  Event gap;
+  gap.kind = EventKind::kGap;
+  gap.mono_ns = event.mono_ns != 0 ? event.mono_ns : mono_now_ns();  // after the last one read
+  gap.lost = {.ring_full = lost.ring_full - reported.ring_full,
+              .storage_failed = lost.storage_failed - reported.storage_failed,
+              .malformed = lost.malformed - reported.malformed,
+              .missed_returns = lost.missed_returns - reported.missed_returns};
+  settler.add(gap, [&](const Event& ready) { hand_over(ready, *handler); });
+  reported = lost;
+}
+
+// Returns how many: one, or none when the filter does not want it.
+std::size_t EbpfEngine::hand_over(const Event& ready, const Handler& handler) const {
+  if (ready.kind != EventKind::kGap && !matcher(ready.flow)) return 0;
+  handler(ready);
+  return 1;
+}
+
+std::size_t EbpfEngine::drain(const Handler* handler) {
+  std::size_t handed_over = 0;
+  const auto take = [&](const Event& ready) { handed_over += hand_over(ready, *handler); };
+  const std::uint64_t now = mono_now_ns();
+  costs.events += ring.drain([&](std::span<const std::byte> bytes) {
+    if (!decode_event(bytes, event)) {
+      ++lost.malformed;
+      return;
+    }
+    if (!counts_udp && event.flow.protocol == Protocol::kUdp) event.flow.has_counters = false;
+    const bool is_news = table.apply(event);
+    if (!handler) return;
+    is_news ? settler.add(event, take) : settler.confirm(event, take);
+  });
+  if (handler) settler.release(now, take);
+  return handed_over;
+}
+
+// Reads the sockets' tables. A short pass reads only figures of connections that events announced;
+// those it shows although nobody announced them are collected in `strangers`.
+Result<void> EbpfEngine::read_sockets(bool is_short_pass) {
+  __atomic_store_n(&programs.control().short_pass, is_short_pass ? 1 : 0, __ATOMIC_RELEASE);
+  strangers.clear();
+  Flow flow;
+  auto take_records = [&](std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+      bool is_short = false;
+      const std::size_t size = decode_socket(bytes, flow, is_short);
+      if (size == 0) {
+        ++lost.malformed;
+        return;
+      }
+      // Without its hooks UDP is not counted.
+      if (!counts_udp && flow.protocol == Protocol::kUdp) flow.has_counters = false;
+      if (!is_short)
+        table.sync(flow);
+      else if (!table.sync_counters(flow))
+        strangers.push_back(flow.cookie);
+      bytes = bytes.subspan(size);
+    }
+  };
+  auto done = programs.read(Programs::Pass::kTcp, take_records);
+  if (done) done = programs.read(Programs::Pass::kUdp, take_records);
+  if (done && programs.control().foreign_netns != 0)
+    done = programs.read(Programs::Pass::kForeign, take_records);
+  return done;
+}
+
+Result<void> EbpfEngine::sync(const Handler* handler) {
+  const std::uint64_t began = mono_now_ns();
+  drain(handler);
+  table.begin_sync(mono_now_ns());
+  if (auto done = read_sockets(owners_known); !done) return done;
+  drain(handler);
+  // A stranger established itself during the pass, and its event has come by now; or its event was
+  // never to be had.
+  if (!std::all_of(strangers.begin(), strangers.end(),
+                   [this](std::uint64_t cookie) { return table.contains(cookie); })) {
+    if (auto done = read_sockets(false); !done) return done;
+    drain(handler);
+  }
+  table.end_sync();
+  const std::uint64_t now = mono_now_ns();
+  costs.snapshot_ns = now - began;
+  resync_wanted = false;
+  owners_known = follows_events;
+  // Healing must not become a load of its own while the loss goes on.
+  resync_not_before_ns = now + std::max(kSecond, 20 * costs.snapshot_ns);
+  return {};
+}
+
+// Sleep until a batch is worth waking for: while records keep coming look again after batch_ns,
+// else let the first record wake us.
+void EbpfEngine::rest_until_more() {
+  std::uint32_t& waiting = programs.control().reader_waiting;
+  __atomic_store_n(&waiting, 1, __ATOMIC_SEQ_CST);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (ring.has_pending()) {
+    __atomic_store_n(&waiting, 0, __ATOMIC_SEQ_CST);
+    set_timer(timer.get(), batch_ns);
+  } else {
+    const std::uint64_t now = mono_now_ns();
+    set_timer(timer.get(), !resync_wanted
+                               ? 0
+                               : std::max(batch_ns, resync_not_before_ns > now
+                                                        ? resync_not_before_ns - now
+                                                        : std::uint64_t{0}));
+  }
+}
+
+// The sockets that were there before. After attaching, so that none falls between; those the hooks
+// already know keep what they know.
+Result<void> EbpfEngine::start() {
+  if (auto done = make_pollable(); !done) return done;
+  std::uint32_t& pass_pid = programs.control().pass_pid;
+  __atomic_store_n(&pass_pid, static_cast<std::uint32_t>(::getpid()), __ATOMIC_SEQ_CST);
+  auto owners = programs.read(Programs::Pass::kOwners, [](auto) {});
+  __atomic_store_n(&pass_pid, 0, __ATOMIC_SEQ_CST);
+  if (!owners) return owners;
+  rest_until_more();
+  return {};
+}
+
+Result<std::size_t> EbpfEngine::consume(const Handler& handler) {
+  ++costs.wakeups;
+  const std::uint64_t drained_before = costs.events;
+  note_loss(&handler);
+  const std::size_t count = drain(&handler);
+  const std::uint64_t now = mono_now_ns();
+  if (resync_wanted && now >= resync_not_before_ns) {
+    if (auto done = sync(&handler); !done) return tl::make_unexpected(std::move(done).error());
+    ++costs.resyncs;
+  }
+  if (now >= expire_at_ns) {
+    table.expire(now, is_running);
+    expire_at_ns = now + kSecond;
+  }
+  if (costs.events == drained_before && settler.empty())
+    rest_until_more();
+  else
+    set_timer(timer.get(), batch_ns);
+  return count;
+}
+
+Result<std::size_t> EbpfEngine::finish(const Handler& handler) {
+  auto count = consume(handler);
+  if (!count) return count;
+  settler.release_all([&](const Event& ready) { *count += hand_over(ready, handler); });
+  return count;
+}
+
+Result<void> EbpfEngine::snapshot(const Handler* handler, Snapshot& snapshot) {
+  note_loss(handler);
+  if (auto done = sync(handler); !done) return done;
+  const std::uint64_t now = mono_now_ns();
+  table.expire(now, is_running);
+  FlowTable::Wanted wanted;
+  if (!matcher.matches_all()) wanted = std::cref(matcher);
+  table.take(now, wanted, snapshot);
+  snapshot.lost = lost;
+  if (settler.empty())
+    rest_until_more();
+  else
+    set_timer(timer.get(), batch_ns);
+  return {};
+}
+
+}  // namespace
+
+EngineResult open_ebpf_engine(const Options& options, const FlowMatcher& matcher) {
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  Programs::Wanted wanted;
+  wanted.connections = options.connections || options.states || options.attempts || options.data;
+  wanted.quality = options.quality;
+  wanted.doors = options.doors;
+  const bool events = wanted.connections || wanted.quality;
+  wanted.ring_bytes = events ? std::bit_ceil(std::max(options.ring_bytes, page)) : page;
+  wanted.config = make_config(options, matcher);
+  auto programs = Programs::load(wanted);
+  if (!programs) return tl::make_unexpected(std::move(programs).error());
+  auto ring = RingReader::open(programs->ring_fd(), programs->ring_bytes());
+  if (!ring) return tl::make_unexpected(std::move(ring).error());
+
+  auto engine = std::make_unique<EbpfEngine>(options, matcher, std::move(*programs),
+                                             std::move(*ring), wanted.connections);
+  if (auto done = engine->start(); !done) return tl::make_unexpected(std::move(done).error());
+  return engine;
+}
+
+}  // namespace sockscope

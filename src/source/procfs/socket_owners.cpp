@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/procfs/socket_owners.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <memory>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "decode/proc_net.h"
+#include "decode/procfs.h"
+
+namespace sockscope {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+// A process may take over a socket just while we walk; after that nobody we may look into holds it.
+constexpr std::uint8_t kSearches = 3;
+// So many seconds a socket is looked after.
+constexpr std::uint8_t kChecks = 5;
+constexpr std::uint64_t kShareOfTime = 10;
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+using Directory = std::unique_ptr<DIR, CloseDirectory>;
+
+std::uint32_t number_of(const char* name) {
+  std::uint32_t number = 0;
+  const char* end = name + std::strlen(name);
+  return std::from_chars(name, end, number).ptr == end ? number : 0;
+}
+
+std::vector<std::uint32_t> all_pids(const std::string& proc) {
+  std::vector<std::uint32_t> pids;
+  const Directory directory(::opendir(proc.c_str()));
+  while (const dirent* entry = directory ? ::readdir(directory.get()) : nullptr)
+    if (const std::uint32_t pid = number_of(entry->d_name)) pids.push_back(pid);
+  std::sort(pids.begin(), pids.end());
+  return pids;
+}
+
+}  // namespace
+
+SocketOwners::SocketOwners(std::string proc)
+    : proc_(std::move(proc)),
+      cgroup_mount_(find_cgroup2_mount(read_text((proc_ + "/self/mounts").c_str())).value_or("")),
+      tick_ns_(kSecond / static_cast<std::uint64_t>(std::max(::sysconf(_SC_CLK_TCK), 1l))) {}
+
+bool SocketOwners::exhausted(const Holder& holder) const noexcept {
+  return holder.searches >= kSearches;
+}
+
+void SocketOwners::begin(std::uint64_t now_ns) {
+  ++poll_;
+  wanted_.clear();
+  if (now_ns < verify_at_ns_) return;
+  verify();
+  verify_at_ns_ = now_ns + kSecond;
+}
+
+bool SocketOwners::still_holds(std::uint64_t inode, const Holder& holder) const {
+  const std::string path =
+      proc_ + '/' + std::to_string(holder.pid) + "/fd/" + std::to_string(holder.fd);
+  std::array<char, 64> link;
+  const ssize_t length = ::readlink(path.c_str(), link.data(), link.size());
+  return length > 0 && parse_socket_link({link.data(), static_cast<std::size_t>(length)}) == inode;
+}
+
+// Processes end while others hold their sockets, pids are used again, and a server hands a connection
+// to its child soon after it accepted it.
+void SocketOwners::verify() {
+  for (auto each = processes_.begin(); each != processes_.end();) {
+    auto& [pid, process] = *each;
+    const auto stat = parse_stat(read_text((proc_ + '/' + std::to_string(pid) + "/stat").c_str()));
+    const bool lives = stat && stat->start_ticks == process.start_ticks;
+    if (lives) process.owner.comm = stat->comm;
+    each = lives ? std::next(each) : processes_.erase(each);
+  }
+  for (auto& [inode, holder] : holders_) {
+    if (holder.pid == 0) continue;
+    const bool is_gone = !processes_.contains(holder.pid);
+    if (!is_gone && holder.checks >= kChecks) continue;
+    ++holder.checks;
+    if (is_gone || !still_holds(inode, holder))
+      holder = {.pid = 0, .poll = holder.poll, .fd = 0, .searches = 0, .checks = 0};
+  }
+}
+
+const Owner* SocketOwners::find(std::uint64_t inode) {
+  if (inode == 0) return nullptr;
+  Holder& holder = holders_[inode];
+  holder.poll = poll_;
+  if (holder.pid == 0) {
+    if (!exhausted(holder)) wanted_.emplace(inode, &holder);
+    return nullptr;
+  }
+  Process& process = processes_.at(holder.pid);
+  process.poll = poll_;
+  return &process.owner;
+}
+
+SocketOwners::Process* SocketOwners::learn(std::uint32_t pid) {
+  const std::string directory = proc_ + '/' + std::to_string(pid) + '/';
+  const auto stat = parse_stat(read_text((directory + "stat").c_str()));
+  if (!stat) return nullptr;
+  Process& process = processes_[pid];
+  process.start_ticks = stat->start_ticks;
+  process.poll = poll_;
+  process.owner = {.pid = pid,
+                   .opener_pid = 0,
+                   .start_ns = stat->start_ticks * tick_ns_,
+                   .cgroup_id = 0,
+                   .uid = find_real_uid(read_text((directory + "status").c_str())),
+                   .kind = OwnerKind::kBootstrap,
+                   .comm = stat->comm};
+  struct stat status {};
+  if (const auto path = find_cgroup2_path(read_text((directory + "cgroup").c_str()));
+      path && !cgroup_mount_.empty() && ::stat((cgroup_mount_ + *path).c_str(), &status) == 0)
+    process.owner.cgroup_id = status.st_ino;
+  return &process;
+}
+
+bool SocketOwners::look_into(std::uint32_t pid) {
+  const std::string path = proc_ + '/' + std::to_string(pid) + "/fd";
+  const Directory directory(::opendir(path.c_str()));
+  if (!directory) {
+    was_refused_ |= errno == EACCES || errno == EPERM;
+    return false;
+  }
+  const int fd = ::dirfd(directory.get());
+  std::array<char, 64> link;
+  bool found = false;
+  Process* process = nullptr;
+  while (const dirent* entry = wanted_.empty() ? nullptr : ::readdir(directory.get())) {
+    if (entry->d_name[0] == '.') continue;
+    const ssize_t length = ::readlinkat(fd, entry->d_name, link.data(), link.size());
+    if (length < 0) {
+      was_refused_ |= errno == EACCES || errno == EPERM;
+      continue;
+    }
+    const auto inode = parse_socket_link({link.data(), static_cast<std::size_t>(length)});
+    const auto wanted = inode == 0 ? wanted_.end() : wanted_.find(inode);
+    if (wanted == wanted_.end()) continue;
+    if (!process && !(process = learn(pid))) return found;
+    *wanted->second = {
+        .pid = pid, .poll = poll_, .fd = number_of(entry->d_name), .searches = 0, .checks = 0};
+    wanted_.erase(wanted);
+    found = true;
+  }
+  return found;
+}
+
+bool SocketOwners::find_unknown(std::uint64_t now_ns, bool at_once) {
+  if (wanted_.empty() || (!at_once && now_ns < walk_not_before_ns_)) return false;
+  ++walks_;
+  const std::uint64_t cpu_before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+  bool found = false;
+  std::vector<std::uint32_t> holders;
+  for (const auto& [pid, process] : processes_) holders.push_back(pid);
+  std::sort(holders.begin(), holders.end());
+  for (const std::uint32_t pid : holders)
+    if (!wanted_.empty()) found |= look_into(pid);
+  if (!wanted_.empty()) {
+    for (const std::uint32_t pid : all_pids(proc_)) {
+      if (wanted_.empty()) break;
+      if (!std::binary_search(holders.begin(), holders.end(), pid)) found |= look_into(pid);
+    }
+  }
+  for (auto& [inode, holder] : wanted_) ++holder->searches;
+  wanted_.clear();
+  walk_not_before_ns_ = now_ns + kShareOfTime * (clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_before);
+  return found;
+}
+
+void SocketOwners::end() {
+  wanted_.clear();
+  std::erase_if(holders_, [this](const auto& each) { return each.second.poll != poll_; });
+  std::erase_if(processes_, [this](const auto& each) { return each.second.poll != poll_; });
+}
+
+}  // namespace sockscope

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "base/fd.h"
+#include "source/socket_source.h"
+
+namespace sockscope {
+
+// NETLINK_SOCK_DIAG: the kernel's tables with tcp_info, and news of sockets that are gone.
+class SockDiag : public SocketSource {
+ public:
+  // with_closes: listen to the news too; refused, it is a door that is closed.
+  // Errors: kNotPermitted, kKernelLacksFeature, kIo.
+  static Result<std::unique_ptr<SockDiag>> open(bool with_closes);
+
+  // For tests: the other end of these sockets answers as the kernel does. Either may be empty.
+  SockDiag(Fd tables, Fd closes) : tables_(std::move(tables)), closes_(std::move(closes)) {}
+
+  Result<void> read(const Handle& handle) override;
+  bool announces_closes() const noexcept override { return static_cast<bool>(closes_); }
+  int closes_fd() const noexcept override { return closes_.get(); }
+  void read_closes(const Handle& handle) override;
+  const std::vector<Door>& doors() const noexcept override { return doors_; }
+  const Loss& loss() const noexcept override { return lost_; }
+
+ private:
+  enum class Ended { kDone, kInterrupted };
+  Result<Ended> dump_once(int family, Protocol protocol, const Handle& handle);
+  Result<void> dump(int family, Protocol protocol, const Handle& handle);
+
+  Fd tables_;
+  Fd closes_;
+  std::vector<Door> doors_;
+  Loss lost_;
+  std::uint32_t sequence_ = 0;
+  bool udp_refused_ = false;
+};
+
+}  // namespace sockscope
