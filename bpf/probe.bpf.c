@@ -147,8 +147,8 @@ int BPF_KPROBE(kprobe__inet_release, struct socket *socket) {
   return sk ? on_release(sk) : 0;
 }
 
-SEC("?kprobe/tcp_retransmit_skb")
-int BPF_KPROBE(kprobe__tcp_retransmit_skb, struct sock *sk, struct sk_buff *skb, int segments) {
+SEC("?kprobe/__tcp_retransmit_skb")
+int BPF_KPROBE(kprobe____tcp_retransmit_skb, struct sock *sk, struct sk_buff *skb, int segments) {
   return on_retransmit(sk, (__u32)segments);
 }
 
