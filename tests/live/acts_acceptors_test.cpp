@@ -21,12 +21,14 @@ bool is_in_accept(pid_t pid) {
 
 class AcceptorActs : public testing::TestWithParam<std::uint8_t> {
  protected:
-  // Accepts without asking for the address, and touches the connection no more.
+  // Accepts without asking for the address, tells it, and touches the connection no more until asked
+  // whose it is.
   std::unique_ptr<Child> acceptor(int listener) {
     auto child = std::make_unique<Child>([listener](Channel& test) {
       const Fd server = accept_from(listener);
-      test.put(cookie_of(server.get()));
+      test.signal();
       test.await();
+      test.put(describe(server.get()).remote);
     });
     const std::uint64_t deadline =
         mono_ns() + static_cast<std::uint64_t>(patience().count()) * 1'000'000;
@@ -47,24 +49,28 @@ TEST_P(AcceptorActs, TwentyFiveBlockedAndOneMore) {
   while (acceptors.size() < kBlocked) acceptors.push_back(acceptor(listener.get()));
   std::vector<Fd> clients;
   while (clients.size() < kBlocked) clients.push_back(connect_to(local_of(listener.get())));
-  std::map<std::uint64_t, std::uint32_t> accepted_by;
-  for (const auto& child : acceptors)
-    accepted_by[child->channel().get<std::uint64_t>()] = static_cast<std::uint32_t>(child->pid());
+  for (const auto& child : acceptors) child->channel().await();
   clients.push_back(connect_to(local_of(listener.get())));
   const Fd last = accept_from(listener.get());
-  accepted_by[cookie_of(last.get())] = own_identity().pid;
 
-  ASSERT_EQ(accepted_by.size(), kBlocked + 1);
-  std::size_t unseen = 0;
-  for (const auto& [cookie, pid] : accepted_by) {
-    const Event& event = collector_.wait_for(EventKind::kAccept, cookie);
-    if (event.flow.owner.pid == pid && event.flow.owner.opener_pid == pid &&
-        event.flow.owner.kind == OwnerKind::kExact)
-      continue;
-    ++unseen;
-    EXPECT_EQ(event.flow.owner.kind, OwnerKind::kInherited) << "a wrong owner is called exact";
+  std::map<std::uint16_t, Owner> owners;  // by the client's port
+  for (const Fd& client : clients) {
+    const Socket socket = describe(client.get());
+    owners[socket.local.port] = collector_.wait_for_accept_from(socket).flow.owner;
   }
-  collector_.catch_up();
+  ASSERT_EQ(owners.size(), kBlocked + 1);
+  std::size_t unseen = 0;
+  const auto check = [&](const Endpoint& client, std::uint32_t pid) {
+    const Owner& owner = owners[client.port];
+    if (owner.pid == pid && owner.opener_pid == pid && owner.kind == OwnerKind::kExact) return;
+    ++unseen;
+    EXPECT_EQ(owner.kind, OwnerKind::kInherited) << "a wrong owner is called exact";
+  };
+  for (const auto& child : acceptors) {
+    child->channel().signal();
+    check(child->channel().get<Endpoint>(), static_cast<std::uint32_t>(child->pid()));
+  }
+  check(describe(last.get()).remote, own_identity().pid);
   EXPECT_LE(unseen, collector_.monitor().loss().missed_returns);
 }
 

@@ -30,9 +30,9 @@ SOME = ("Doors.*:*AcceptorActs*/v4:*ConnectActs.Refused/v4:*ConnectActs.StatesOf
         "*TcpActs.SendBothWays/v4:*TcpActs.Sendfile/v6:*TcpActs.IoUringSendAndReceive/v4:"
         "*UdpActs.Connected/*:*UdpActs.Unconnected/v6:*UdpActs.SendmmsgAndRecvmmsg/v4:"
         "*UdpActs.PeekIsNotCounted/v6:*Bootstrap.OlderSocketsAreFoundAndTheirEndIsSeen/v4")
-# Name in the table, SOCKSCOPE_DOORS, acts, seconds.
-SETS = (("best", "", ALL, 300), ("fexit", "fexit", SOME, 120), ("tp_btf", "tp_btf,cgroup", SOME, 120),
-        ("kprobe", "kprobe", SOME, 120))
+# Name in the table, SOCKSCOPE_DOORS, acts, seconds after which something hangs.
+SETS = (("best", "", ALL, 600), ("fexit", "fexit", SOME, 240), ("tp_btf", "tp_btf,cgroup", SOME, 240),
+        ("kprobe", "kprobe", SOME, 240))
 PATIENCE = 3  # times as long as on a host
 # The suite that a user's machine has is never skipped, and from it on no observation lacks a door.
 NEVER_MISSING = "6.1"
