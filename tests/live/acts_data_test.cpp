@@ -36,6 +36,7 @@ INSTANTIATE_TEST_SUITE_P(Family, DataActs, testing::Values(4, 6), family_name);
 
 TEST_P(DataActs, EachTcpSendAndReceive) {
   Collector collector(data_options());
+  SOCKSCOPE_SKIP_WHEN(blind_to_use(collector.monitor()));
   const Fd listener = listen_on(loopback(GetParam()));
   const Fd client = connect_to(local_of(listener.get()));
   const Fd server = accept_from(listener.get(), true);
@@ -72,6 +73,7 @@ TEST_P(DataActs, EachTcpSendAndReceive) {
 
 TEST_P(DataActs, EachDatagram) {
   Collector collector(data_options());
+  SOCKSCOPE_SKIP_WHEN(blind_to_use(collector.monitor()));
   const Fd receiver = open_socket(GetParam(), SOCK_DGRAM);
   bind_to(receiver.get(), loopback(GetParam()));
   const Fd sender = connect_to(local_of(receiver.get()), SOCK_DGRAM);
@@ -131,6 +133,8 @@ class DataFilter : public testing::Test {
     wanted_.emplace("wanted", local_of(near_.get()));
     other_.emplace("other", local_of(far_.get()));
   }
+
+  void SetUp() override { SOCKSCOPE_SKIP_WHEN(blind_to_use(Collector(data_options()).monitor())); }
 
   void wait_for_last_datagram(Collector& collector) {
     std::size_t seen = 0;

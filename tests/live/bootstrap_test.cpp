@@ -183,7 +183,7 @@ TEST_P(Bootstrap, AcceptFromAnOlderListener) {
   talk.client_socket = describe(talk.client.get());
   talk.server_socket = describe_accepted(talk.server.get(), talk.client_socket);
   expect_event(collector.wait_for(EventKind::kAccept, talk.server_socket.cookie),
-               talk.expected_server(TcpState::kEstablished, OwnerKind::kInherited));
+               talk.expected_server(TcpState::kEstablished, untouched_owner(collector.monitor())));
   send_bytes(talk.client.get(), 4);
   ASSERT_TRUE(read_exactly(talk.server.get(), 4));
   finish(collector, talk, 4, 0);
@@ -197,6 +197,7 @@ TEST_P(Bootstrap, OlderUdpSocket) {
   send_bytes(sender.get(), 1'000);
   ASSERT_TRUE(read_exactly(receiver.get(), 1'000));
   Collector collector;
+  SOCKSCOPE_SKIP_WHEN(blind_to_use(collector.monitor()));
   send_bytes(sender.get(), 50);
   ASSERT_TRUE(read_exactly(receiver.get(), 50));
   const Snapshot snapshot = collector.snapshot();

@@ -129,6 +129,11 @@ std::string last_of(const std::deque<Event>& events) {
 
 }  // namespace
 
+std::chrono::milliseconds patience() {
+  static const char* const factor = std::getenv("SOCKSCOPE_PATIENCE");
+  return std::chrono::milliseconds(3000) * (factor ? std::max(1, std::atoi(factor)) : 1);
+}
+
 Fd& Fd::operator=(Fd&& other) noexcept {
   if (this != &other) {
     reset();
@@ -206,7 +211,7 @@ bool read_exactly(int fd, std::size_t size) {
 
 void wait_for_hangup(int fd, short events) {
   pollfd wanted{fd, static_cast<short>(events | POLLRDHUP), 0};
-  if (::poll(&wanted, 1, static_cast<int>(kPatience.count())) != 1) fail("wait for the peer's end");
+  if (::poll(&wanted, 1, static_cast<int>(patience().count())) != 1) fail("wait for the peer's end");
 }
 
 void send_bytes(int fd, std::size_t size, int flags) {
@@ -300,7 +305,7 @@ Counters counters_of(int fd) {
 
 void wait_for_tcp_state(int fd, TcpState state) {
   const std::uint64_t deadline =
-      mono_ns() + static_cast<std::uint64_t>(kPatience.count()) * 1'000'000;
+      mono_ns() + static_cast<std::uint64_t>(patience().count()) * 1'000'000;
   while (tcp_info_of(fd).tcpi_state != static_cast<std::uint8_t>(state)) {
     if (mono_ns() > deadline)
       throw std::runtime_error("the socket never came to " + std::string(to_string(state)));
@@ -410,8 +415,9 @@ Fd Channel::get_fd() {
 Child::Child(const Body& body) : channel_(Fd()) {
   int ends[2];
   checked(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), "socketpair");
-  const timeval patience{20, 0};  // the other side may have waits of its own to do
-  for (const int end : ends) ::setsockopt(end, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  // The other side may have waits of its own to do.
+  const timeval longest{7 * patience().count() / 1000, 0};
+  for (const int end : ends) ::setsockopt(end, SOL_SOCKET, SO_RCVTIMEO, &longest, sizeof longest);
   Fd parents(ends[0]), childs(ends[1]);
   std::fflush(nullptr);
   pid_ = checked(::fork(), "fork");
@@ -528,6 +534,39 @@ std::optional<Flow> Collector::flow_of(std::uint64_t cookie) {
   for (const Flow& flow : taken.flows)
     if (flow.cookie == cookie) return flow;
   return std::nullopt;
+}
+
+const Door* door_of(const Monitor& monitor, std::string_view observation) {
+  const auto& doors = monitor.doors();
+  const auto found = std::find_if(doors.begin(), doors.end(), [&](const Door& door) {
+    return door.observation == observation && door.refused.empty();
+  });
+  return found == doors.end() ? nullptr : &*found;
+}
+
+std::string blind_to_use(const Monitor& monitor) {
+  for (const char* observation :
+       {"udp sent bytes, sending process", "udp received bytes, receiving process"})
+    if (!door_of(monitor, observation)) return std::string("no door for: ") + observation;
+  return {};
+}
+
+std::string blind_to_accepts(const Monitor& monitor) {
+  for (const char* observation : {"accepting process, IPv4", "accepting process, IPv6"}) {
+    const Door* door = door_of(monitor, observation);
+    if (!door) return std::string("no door for: ") + observation;
+    if (door->name.starts_with("cgroup/"))
+      return door->name + " does not see an accept that wants no address";
+  }
+  return {};
+}
+
+std::string blind_to_quiet_owner(const Monitor& monitor) {
+  return blind_to_accepts(monitor).empty() ? std::string() : blind_to_use(monitor);
+}
+
+OwnerKind untouched_owner(const Monitor& monitor) {
+  return blind_to_accepts(monitor).empty() ? OwnerKind::kExact : OwnerKind::kInherited;
 }
 
 std::string family_name(const testing::TestParamInfo<std::uint8_t>& info) {

@@ -21,8 +21,8 @@
 
 namespace sockscope::live {
 
-// No wait is longer.
-constexpr std::chrono::milliseconds kPatience{3000};
+// No wait is longer. SOCKSCOPE_PATIENCE in the environment multiplies it, for slow machines.
+std::chrono::milliseconds patience();
 
 class Fd {
  public:
@@ -159,7 +159,7 @@ class Collector {
   // The first event, old or new, that fits; throws when none came in time.
   using Predicate = std::function<bool(const Event&)>;
   const Event& wait_for(const Predicate& fits, std::string_view what,
-                        std::chrono::milliseconds timeout = kPatience);
+                        std::chrono::milliseconds timeout = patience());
   const Event& wait_for(EventKind kind, std::uint64_t cookie);
   // The accept of the connection whose other end is `client`.
   const Event& wait_for_accept_from(const Socket& client);
@@ -182,6 +182,22 @@ class Collector {
   Monitor monitor_;
   std::deque<Event> events_;
 };
+
+// The door in use for an observation; nullptr when there is none.
+const Door* door_of(const Monitor& monitor, std::string_view observation);
+
+// Why the monitor does not see which process sends and receives, nor UDP's bytes; or that it sees
+// an accept only when it asks for the peer's address. Empty: it does.
+std::string blind_to_use(const Monitor& monitor);
+std::string blind_to_accepts(const Monitor& monitor);
+// Why it sees neither.
+std::string blind_to_quiet_owner(const Monitor& monitor);
+// The owner of an accepted connection that nobody has touched, accepted without its address.
+OwnerKind untouched_owner(const Monitor& monitor);
+
+// Skips the running test where what it is about cannot be seen; says why.
+#define SOCKSCOPE_SKIP_WHEN(blind) \
+  if (const std::string why = (blind); !why.empty()) GTEST_SKIP() << why
 
 std::string family_name(const testing::TestParamInfo<std::uint8_t>& info);
 

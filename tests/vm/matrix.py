@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The truth tests that need no outside program, on Debian's kernels in guests, once per set of doors.
+
+Prints what was skipped and why, and closes as unittest does, for scripts/summarize_tests.py. With
+--table FILE it also writes what it found about each kernel into that document.
+"""
+import argparse
+import collections
+import concurrent.futures
+import dataclasses
+import pathlib
+import re
+import sys
+import time
+
+import guest
+import kernels
+
+# Emulated, an act takes about a second, most of it the loading of programs. So with the best doors
+# all acts run with IPv4 and those that differ most with IPv6; with each other set of doors one act or
+# two of each kind.
+ALL = ("Doors.*:TcpMapped.*:UdpMapped.*:*/v4:*UdpActs*/v6:*ConnectActs*/v6:*AcceptorActs*/v6:"
+       "*TcpActs.SendBothWays/v6-*LossActs*")
+SOME = ("Doors.*:*AcceptorActs*/v4:*ConnectActs.Refused/v4:*ConnectActs.StatesOfBothEnds/v6:"
+        "*ConnectActs.LostSegmentIsRetransmitted/v4:*CloseActs.HalfClose/v6:*CloseActs.LingerZero/v4:"
+        "*CloseActs.Sigkill/v6:*PreforkActs.AcceptWithAddress/v4:*PreforkActs.AcceptWithoutAddress/v6:"
+        "*ForkingServerActs.AcceptWithoutAddress/v4:*PassedSocketActs.UsedByTheReceiver/v6:"
+        "*OwnerActs.OtherNetworkNamespace/v4:*OwnerActs.ProcessThatLivesForAMoment/v6:"
+        "*TcpActs.SendBothWays/v4:*TcpActs.Sendfile/v6:*TcpActs.IoUringSendAndReceive/v4:"
+        "*UdpActs.Connected/*:*UdpActs.Unconnected/v6:*UdpActs.SendmmsgAndRecvmmsg/v4:"
+        "*UdpActs.PeekIsNotCounted/v6:*Bootstrap.OlderSocketsAreFoundAndTheirEndIsSeen/v4")
+# Name in the table, SOCKSCOPE_DOORS, acts, seconds after which something hangs.
+SETS = (("best", "", ALL, 600), ("fexit", "fexit", SOME, 240), ("tp_btf", "tp_btf,cgroup", SOME, 240),
+        ("kprobe", "kprobe", SOME, 240))
+PATIENCE = 3  # times as long as on a host
+# The suite that a user's machine has is never skipped, and from it on no observation lacks a door.
+NEVER_MISSING = "6.1"
+MAY_LACK_DOORS = ("5.10",)
+GUESTS = 2
+
+
+@dataclasses.dataclass
+class Result:
+    passed: int = 0
+    failed: dict = dataclasses.field(default_factory=dict)   # act to what it said
+    skipped: dict = dataclasses.field(default_factory=dict)  # act to reason
+    doors: dict = dataclasses.field(default_factory=dict)    # observation to (door, limits)
+    refused: dict = dataclasses.field(default_factory=dict)  # observation to [(door, reason)]
+
+
+def read_result(outcome):
+    """What googletest printed."""
+    result = Result()
+    said = []
+    for line in outcome.output.splitlines():
+        found = re.match(r"\[ +(OK|FAILED|SKIPPED) +\] ([^ ,]+).* \(\d+ ms\)$", line)
+        if line.startswith("[ RUN "):
+            said = []
+        elif line.startswith("door|"):
+            _, observation, door, refused, limits = line.split("|", 4)
+            if refused:
+                result.refused.setdefault(observation, []).append((door, refused))
+                result.doors.setdefault(observation, None)
+            else:
+                result.doors[observation] = (door, limits)
+        elif not found:
+            said.append(line)
+        elif found.group(1) == "OK":
+            result.passed += 1
+        elif found.group(1) == "FAILED":
+            result.failed[found.group(2)] = "\n".join(said)
+        else:
+            reason = said[-1] if said else "no reason given"
+            result.skipped[found.group(2)] = reason
+    wanted = re.search(r"^\[=+\] Running (\d+) tests?", outcome.output, flags=re.M)
+    seen = result.passed + len(result.failed) + len(result.skipped)
+    if not wanted or seen != int(wanted.group(1)) or outcome.status not in (0, 1):
+        result.failed["all acts end"] = (f"status {outcome.status}, {seen} of "
+                                         f"{wanted.group(1) if wanted else 'no'} acts ended\n"
+                                         + "\n".join(said[-30:]))
+    return result
+
+
+def run_kernel(name, kernel, program, sets):
+    steps = [guest.Step(label, f"SOCKSCOPE_DOORS={doors} SOCKSCOPE_PATIENCE={PATIENCE} "
+                               f"live_tests --gtest_color=no '--gtest_filter={acts}'", seconds)
+             for label, doors, acts, seconds in sets]
+    files = {"bin/live_tests": program, **guest.tools("amd64")}
+    outcomes = guest.run(kernel, steps, files, 60 + sum(step.seconds for step in steps))
+    results = {label: read_result(outcome) for label, outcome in outcomes.items()}
+    for label, result in results.items():
+        if not result.doors:
+            result.failed.setdefault("doors are told", "")
+        if label == "best" and name not in MAY_LACK_DOORS:
+            for observation, door in result.doors.items():
+                if not door:
+                    result.failed[f"a door for: {observation}"] = str(result.refused[observation])
+    return results
+
+
+def cell(door):
+    if not door:
+        return "–"
+    return door[0] + (f" ({door[1]})" if door[1] else "")
+
+
+def section(name, release, results):
+    """The document's part on one kernel."""
+    lines = [f"### {name}: {release}", "",
+             "| doors | passed | failed | skipped |", "|---|---|---|---|"]
+    lines += [f"| {label} | {result.passed} | {len(result.failed)} | {len(result.skipped)} |"
+              for label, result in results.items()]
+    lines += ["", "| observation | " + " | ".join(results) + " |", "|---" * (len(results) + 1) + "|"]
+    observations = dict.fromkeys(o for result in results.values() for o in result.doors)
+    lines += [f"| {observation} | " +
+              " | ".join(cell(result.doors.get(observation)) for result in results.values()) + " |"
+              for observation in observations]
+    reasons = collections.Counter(
+        (label, reason) for label, result in results.items() for reason in result.skipped.values())
+    lines += [""] + [f"- {label}: {count} acts skipped: {reason}"
+                     for (label, reason), count in reasons.items()]
+    lines += [f"- {label}: failed: {act}" for label, result in results.items()
+              for act in result.failed]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def write_table(path, sections):
+    """Puts each kernel's section between its marks, which the document has."""
+    text = path.read_text()
+    for name, content in sections.items():
+        begin, end = f"<!-- {name}: written by ./dev vm -->\n", f"<!-- end of {name} -->\n"
+        before, rest = text.split(begin)
+        text = before + begin + content + end + rest.split(end)[1]
+    path.write_text(text)
+
+
+def report(name, results):
+    for label, result in results.items():
+        print(f"{name} {label}: {result.passed} passed, {len(result.failed)} failed, "
+              f"{len(result.skipped)} skipped")
+        for act, said in result.failed.items():
+            print(f"FAIL: {name} {label} {act}\n{said}")
+        for reason, count in collections.Counter(result.skipped.values()).items():
+            print(f"vm.{name}.{label} {count} acts ... skipped '{reason}'")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--program", required=True, type=pathlib.Path, help="static live_tests")
+    parser.add_argument("--kernel", action="append", choices=kernels.SUITES)
+    parser.add_argument("--doors", action="append", choices=[label for label, *_ in SETS])
+    parser.add_argument("--table", type=pathlib.Path)
+    options = parser.parse_args()
+
+    began = time.monotonic()
+    program = guest.stripped(options.program)
+    sets = [each for each in SETS if not options.doors or each[0] in options.doors]
+    counts = collections.Counter()
+    sections = {}
+    with concurrent.futures.ThreadPoolExecutor(GUESTS) as pool:
+        running = {}
+        for name in options.kernel or kernels.SUITES:
+            try:
+                kernel = kernels.get(name)
+            except kernels.Missing as reason:
+                if name == NEVER_MISSING:
+                    print(f"FAIL: kernel {name} cannot be had: {reason}")
+                    counts["failures"] += 1
+                else:
+                    print(f"vm.{name} kernel ... skipped '{reason}'")
+                    counts["skipped"] += 1
+                continue
+            running[name] = kernel, pool.submit(run_kernel, name, kernel, program, sets)
+        for name, (kernel, future) in running.items():
+            try:
+                results = future.result()
+            except guest.Failed as failure:
+                print(f"FAIL: {name}: {failure}")
+                counts["failures"] += 1
+                continue
+            report(name, results)
+            for result in results.values():
+                counts["passed"] += result.passed
+                counts["failures"] += len(result.failed)
+                counts["skipped"] += len(result.skipped)
+            sections[name] = section(name, kernel.release, results)
+    if options.table:
+        write_table(options.table, sections)
+
+    bad = counts["failures"] != 0 or counts["passed"] == 0
+    details = ", ".join(f"{key}={counts[key]}" for key in ("failures", "skipped") if counts[key])
+    print(f"\nRan {sum(counts.values())} tests in {time.monotonic() - began:.0f}s\n")
+    print(("FAILED" if bad else "OK") + (f" ({details})" if details else ""))
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+    main()
