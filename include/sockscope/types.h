@@ -161,6 +161,7 @@ struct Door {
   std::string name;         // "tp_btf/inet_sock_set_state"
   std::string refused;      // the kernel's reason; empty: in use
   std::string limits = {};  // what is not exact about it; empty: nothing
+  std::string advice = {};  // what to do about a refusal; empty: nothing is known
 };
 
 // What watching costs this process.

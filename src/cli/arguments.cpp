@@ -16,7 +16,7 @@
 namespace sockscope {
 namespace {
 
-constexpr std::array<std::string_view, 4> kCommands = {"top", "snapshot", "trace", "help"};
+constexpr std::array<std::string_view, 5> kCommands = {"top", "snapshot", "trace", "doctor", "help"};
 
 // Options whose text must be understood before it is stored; the callback's error becomes CLI11's.
 template <class T, class Parse>
@@ -211,6 +211,13 @@ void set_up_top(CLI::App& app, Arguments& arguments) {
       ->group("Output");
 }
 
+void set_up_doctor(CLI::App& app, Arguments& arguments) {
+  app.add_flag_callback("--json", [&arguments] { arguments.format = OutputFormat::kJson; },
+                        "one JSON document")
+      ->group("Output");
+  add_source(app, arguments);
+}
+
 void set_up_trace(CLI::App& app, Arguments& arguments) {
   add_selection(app, arguments);
   add_output(app, arguments, OutputFormat::kNdjson);
@@ -303,7 +310,7 @@ ParseOutcome parse_arguments(int argc, char** argv) {
   if (first == "help") {
     std::string name = words.size() > 1 ? words[1] : "";
     if (name == "help") name.clear();
-    if (name != "top" && name != "snapshot" && name != "trace") return print_help(name);
+    if (std::find(kCommands.begin(), kCommands.end() - 1, name) == kCommands.end() - 1) return print_help(name);
     words = {name, "--help"};
   } else if (first.starts_with('-')) {
     words.insert(words.begin(), "top");
@@ -327,6 +334,9 @@ ParseOutcome parse_arguments(int argc, char** argv) {
   } else if (words[0] == "trace") {
     arguments.command = Command::kTrace;
     set_up_trace(app, arguments);
+  } else if (words[0] == "doctor") {
+    arguments.command = Command::kDoctor;
+    set_up_doctor(app, arguments);
   } else {
     return {{}, usage_error(fmt::format("unknown command '{}'{}", words[0],
                                         did_you_mean(words[0], kCommands)),

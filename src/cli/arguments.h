@@ -13,7 +13,7 @@
 
 namespace sockscope {
 
-enum class Command { kTop, kSnapshot, kTrace };
+enum class Command { kTop, kSnapshot, kTrace, kDoctor };
 enum class OutputFormat { kTable, kJson, kNdjson, kCsv };
 enum class TimeFormat { kTimeOfDay, kRelative, kIso, kNanoseconds };
 

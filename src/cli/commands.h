@@ -9,5 +9,6 @@ namespace sockscope {
 int run_snapshot(const Arguments& arguments);
 int run_trace(const Arguments& arguments);
 int run_top(const Arguments& arguments);
+int run_doctor(const Arguments& arguments);
 
 }  // namespace sockscope

@@ -34,6 +34,11 @@ std::string_view examples_of(std::string_view command) {
            "  sudo sockscope trace -x               failed connections only\n"
            "  sudo sockscope trace -p 1234 --data   each send and receive of one process\n"
            "  sudo sockscope trace --json -d 60 >connections.ndjson\n";
+  if (command == "doctor")
+    return "What can be observed on this host, through which door, and what to do about the rest.\n"
+           "\n"
+           "  sudo sockscope doctor\n"
+           "  sockscope doctor --json | jq '.observations[] | select(.door == null)'\n";
   return "";
 }
 
@@ -43,6 +48,9 @@ std::string_view notes_of(std::string_view command) {
            "shorter than 250 ms can be missed.\n"
            "\nA gap line says what was lost at that point. The end of a JSON stream is a record\n"
            "with the number of events and of all that was lost.\n";
+  if (command == "doctor")
+    return "\nExit code 0: nothing is missing; 3: something is; 4 and 5: nothing can be observed the\n"
+           "way --source or --doors want it.\n";
   return "";
 }
 
@@ -52,11 +60,13 @@ std::string overview() {
          "  sudo sockscope top                    processes and connections with live rates\n"
          "  sudo sockscope snapshot               every TCP and UDP socket, now\n"
          "  sudo sockscope trace                  connections as they come and go\n"
+         "  sudo sockscope doctor                 what can be observed here, and why not the rest\n"
          "\n"
          "Commands\n"
          "  top        tables at an interval\n"
          "  snapshot   the sockets at one moment\n"
          "  trace      a line per event\n"
+         "  doctor     what this host lets us observe\n"
          "  help       'help COMMAND', 'help filter', 'help columns'\n"
          "\n"
          "Options common to all commands stand in the help of each. -V, --version prints the\n"

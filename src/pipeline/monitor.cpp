@@ -78,7 +78,8 @@ Result<Monitor> Monitor::open(const Options& options) {
   for (const Source source : candidates) {
     auto engine = open_engine(source, options, *matcher);
     if (!engine) {
-      impl->sources.push_back({"source", std::string(to_string(source)), reason(engine.error())});
+      impl->sources.push_back({"source", std::string(to_string(source)), reason(engine.error()), {},
+                               engine.error().hint()});
       if (!best) best = std::move(engine).error();
       continue;
     }

@@ -9,7 +9,7 @@ import unittest
 
 import support
 
-COMMANDS = ("top", "snapshot", "trace")
+COMMANDS = ("top", "snapshot", "trace", "doctor")
 
 EVERY_FLOW_COLUMN = (
     "pid opener_pid comm uid proto local lport remote rport direction state rx_rate tx_rate "
@@ -85,8 +85,10 @@ class Help(unittest.TestCase):
             with self.subTest(command):
                 text = self.help_of("help", command)
                 self.assertIn(f"sudo sockscope {command}", text)
-                for option in ("--pid", "--comm", "--port", "--filter", "--source", "--output",
-                               "--columns"):
+                options = ("--json", "--source", "--doors")
+                if command != "doctor":
+                    options += ("--pid", "--comm", "--port", "--filter", "--output", "--columns")
+                for option in options:
                     self.assertIn(option, text)
                 self.assertEqual(self.help_of(command, "--help"), text)
                 self.assertEqual(self.help_of(command, "-h"), text)

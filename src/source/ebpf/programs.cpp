@@ -19,6 +19,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "decode/procfs.h"
+#include "source/ebpf/advice.h"
 #include "source/ebpf/kernel_types.h"
 #include "source/ebpf/libbpf_log.h"
 #include "source/ebpf/observations.h"
@@ -371,12 +372,13 @@ void Programs::Impl::describe_doors(const Wanted& wanted) {
     for (std::size_t way = 0; is_wanted[i] && way < kMaxWays; ++way) {
       if (way == chosen[i]) {
         doors.push_back({std::string(observation.name), name_of(observation.ways[way]), {},
-                         std::string(observation.ways[way].limits)});
+                         std::string(observation.ways[way].limits), {}});
         break;
       }
       if (!refused[i][way].empty() && is_allowed(observation.ways[way].kind, wanted.doors))
         doors.push_back({std::string(observation.name), name_of(observation.ways[way]),
-                         refused[i][way], {}});
+                         refused[i][way], {},
+                         advice_for(observation.ways[way].kind, refused[i][way])});
     }
   }
 }

@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What doctor says of this kernel and this user, against what the commands then do."""
+import json
+import os
+import platform
+import subprocess
+import unittest
+
+import support
+
+
+def setUpModule():
+    support.need_root()
+
+
+class Doctor(unittest.TestCase):
+    def doctor(self, *words, **more):
+        return subprocess.run([support.program(), "doctor", *words], capture_output=True, text=True,
+                              check=False, timeout=60, **more)
+
+    def test_names_each_observation_once(self):
+        done = self.doctor("--json")
+        document = json.loads(done.stdout)
+        self.assertEqual(document["schema"], "sockscope.doctor.v1")
+        self.assertEqual(document["kernel"], platform.release())
+        self.assertEqual(document["source"], "ebpf")
+        names = [entry["observation"] for entry in document["observations"]]
+        self.assertEqual(len(names), len(set(names)))
+        missing = [entry for entry in document["observations"] if entry["door"] is None]
+        self.assertEqual(document["complete"], not missing)
+        self.assertEqual(done.returncode, 3 if missing else 0)
+        for entry in document["observations"]:
+            for refusal in entry["refused"]:
+                self.assertTrue(refusal["reason"], entry)
+
+    def test_says_what_trace_uses(self):
+        document = json.loads(self.doctor("--json").stdout)
+        doors = {entry["observation"]: entry["door"] for entry in document["observations"]}
+        trace = subprocess.run([support.program(), "trace", "--json", "-d", "0.1"],
+                               capture_output=True, text=True, check=True, timeout=60)
+        header = json.loads(trace.stdout.splitlines()[0])
+        used = {door["observation"]: door["door"] for door in header["doors"]
+                if door["refused"] is None}
+        self.assertEqual({name: door for name, door in doors.items() if door is not None}, used)
+
+    def test_text_has_the_same(self):
+        document = json.loads(self.doctor("--json").stdout)
+        text = self.doctor().stdout
+        self.assertIn(platform.release(), text)
+        for entry in document["observations"]:
+            self.assertIn(entry["observation"], text)
+            for refusal in entry["refused"]:
+                self.assertIn(f"refused: {refusal['door']}: {refusal['reason']}", text)
+
+    def test_without_privileges(self):
+        done = self.doctor("--json", user="nobody", group="nogroup", extra_groups=[],
+                           cwd="/", env={"PATH": os.environ["PATH"]})
+        document = json.loads(done.stdout)
+        self.assertEqual(done.returncode, 3)
+        self.assertTrue(document["polled"])
+        self.assertFalse(document["complete"])
+        source = next(e for e in document["observations"] if e["observation"] == "source")
+        refusal = next(r for r in source["refused"] if r["door"] == "ebpf")
+        self.assertIn("CAP_BPF", refusal["reason"])
+        self.assertIn("setcap", refusal["advice"])
+
+    def test_forced_doors(self):
+        done = self.doctor("--json", "--doors", "cgroup")
+        self.assertEqual(done.returncode, 5, done.stderr)
+        self.assertIn("tcp lifecycle", done.stderr)
+        self.assertEqual(self.doctor("--doors", "door").returncode, 2)
+
+
+if __name__ == "__main__":
+    support.main()
