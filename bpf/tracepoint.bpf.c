@@ -20,11 +20,11 @@ int BPF_PROG(tp_btf__inet_sock_set_state, const struct sock *sk, const int old_s
 SEC("?tp_btf/tcp_retransmit_skb")
 int BPF_PROG(tp_btf__tcp_retransmit_skb_err, const struct sock *sk, const struct sk_buff *skb,
              int error) {
-  return error ? 0 : on_retransmit(sk, 0);
+  return error ? 0 : on_retransmit(sk);
 }
 
 SEC("?tp_btf/tcp_retransmit_skb")
-int BPF_PROG(tp_btf__tcp_retransmit_skb, const struct sock *sk) { return on_retransmit(sk, 0); }
+int BPF_PROG(tp_btf__tcp_retransmit_skb, const struct sock *sk) { return on_retransmit(sk); }
 
 SEC("?tp_btf/tcp_send_reset")
 int BPF_PROG(tp_btf__tcp_send_reset, const struct sock *sk, const struct sk_buff *skb) {

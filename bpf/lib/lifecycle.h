@@ -226,8 +226,7 @@ static __always_inline int on_destroy(const struct sock *sk) {
   return 0;
 }
 
-/* `now`: segments that the kernel has not counted yet. */
-static __always_inline int on_retransmit(const struct sock *sk, __u32 now) {
+static __always_inline int on_retransmit(const struct sock *sk) {
   struct socket_state *state = NULL;
   __u32 total = 0;
   /* SYN+ACK retransmits come with a request socket, which has no storage and no counters. */
@@ -236,8 +235,25 @@ static __always_inline int on_retransmit(const struct sock *sk, __u32 now) {
     state = find_state(sk);
     const struct tcp_sock *tcp = TCP_SOCK(sk);
     if (tcp)
-      total = READ(tcp, total_retrans) + now;
+      total = READ(tcp, total_retrans);
   }
+  emit_flow(WIRE_RETRANSMIT, sk, state, total, 0, tcp_state, tcp_state, bpf_ktime_get_ns());
+  return 0;
+}
+
+/* Of two functions one of which calls the other, unless the compiler has made them one: what was told
+ * is not told again. `now`: segments that the kernel has not counted yet. */
+static __always_inline int on_retransmit_call(const struct sock *sk, __u32 now) {
+  __u8 tcp_state = READ(sk, __sk_common.skc_state);
+  const struct tcp_sock *tcp = TCP_SOCK(sk);
+  struct socket_state *state = find_state(sk);
+  if (!tcp)
+    return 0;
+  __u32 total = READ(tcp, total_retrans) + now;
+  if (state && total <= state->told_retransmits)
+    return 0;
+  if (state)
+    state->told_retransmits = total;
   emit_flow(WIRE_RETRANSMIT, sk, state, total, 0, tcp_state, tcp_state, bpf_ktime_get_ns());
   return 0;
 }

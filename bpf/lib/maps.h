@@ -29,7 +29,7 @@ struct socket_state {
   __u16 owner_changes;
   __u8 owner;     /* WIRE_OWNER_ */
   __u8 direction; /* WIRE_DIRECTION_ */
-  __u8 pad0[4];
+  __u32 told_retransmits; /* by those who may see one twice */
   char comm[16];
 };
 

@@ -295,7 +295,7 @@ TEST(TcpMapped, IsShownAsIpv4) {
   expect_event(collector.wait_for(EventKind::kConnect, talk.client_socket.cookie),
                talk.expected_client(TcpState::kEstablished));
   expect_event(collector.wait_for(EventKind::kAccept, talk.server_socket.cookie),
-               talk.expected_server(TcpState::kEstablished, OwnerKind::kInherited));
+               talk.expected_server(TcpState::kEstablished, untouched_owner(collector.monitor())));
   const auto listener = collector.flow_of(listening.cookie);
   ASSERT_TRUE(listener);
   expect_flow(*listener, {.socket = listening,
