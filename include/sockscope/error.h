@@ -17,6 +17,7 @@ enum class ErrorKind {
   kAttachFailed,         // a hook refused a program; detail() names the hook
   kIo,                   // a system call failed
   kInvalidArgument,      // the caller's options make no sense
+  kOtherNamespace,       // only to be had in the host's own namespaces; detail() names which
 };
 
 class [[nodiscard]] Error {

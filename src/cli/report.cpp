@@ -31,6 +31,7 @@ void report(std::string_view what, std::string_view why, std::string_view to_do)
 int report(const Error& error) {
   report(error.message(), error.detail(), error.hint());
   switch (error.kind()) {
+    case ErrorKind::kOtherNamespace:
     case ErrorKind::kNotPermitted: return kExitNotPermitted;
     case ErrorKind::kKernelLacksFeature:
     case ErrorKind::kUnsupportedPlatform: return kExitKernelLacks;

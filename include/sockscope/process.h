@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// What happens to processes, and what is known of one. Plain data.
+//
+// pid is a thread group id and tid a thread's, as the host sees them; 0 means unknown.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sockscope {
+
+enum class ProcessEventKind : std::uint8_t {
+  kUnknown,   // something this version has no name for: ProcessEvent::number says what
+  kFork,      // pid, tid: the new process or thread
+  kExec,
+  kUid,
+  kGid,
+  kSid,       // became the leader of a session of its own
+  kPtrace,    // a tracer took hold of it, or (tracer_pid 0) let go
+  kComm,      // a new name, not by exec
+  kCoredump,  // a signal that dumps core is about to end it
+  kExit,
+};
+
+// Only the fields named for its kind mean something; number, cpu, times, pid and tid always do.
+struct ProcessEvent {
+  ProcessEventKind kind = ProcessEventKind::kUnknown;
+  std::uint32_t number = 0;  // the kernel's own, PROC_EVENT_…
+  std::uint32_t cpu = 0;
+  std::uint64_t mono_ns = 0;  // CLOCK_MONOTONIC
+  std::uint32_t pid = 0;
+  std::uint32_t tid = 0;
+  std::uint32_t parent_pid = 0;  // kFork, kExit, kCoredump; 0: this kernel does not tell
+  std::uint32_t parent_tid = 0;
+  std::uint32_t tracer_pid = 0;  // kPtrace
+  std::uint32_t tracer_tid = 0;
+  std::uint32_t real_id = 0;       // kUid, kGid
+  std::uint32_t effective_id = 0;  // kUid, kGid
+  std::uint32_t exit_status = 0;   // kExit: as waitpid(2) tells it
+  std::uint32_t exit_signal = 0;   // kExit: the signal its parent gets
+  std::uint64_t start_ns = 0;      // CLOCK_BOOTTIME start of the process; 0: the source does not tell
+  std::array<char, 16> comm{};     // kComm: hostile bytes possible
+
+  // A thread's, not the process's own.
+  bool is_thread() const noexcept { return pid != tid; }
+  std::string_view name() const noexcept;  // comm up to its NUL
+
+  // kExit. Empty: a signal ended it.
+  std::optional<std::uint32_t> exit_code() const noexcept {
+    if ((exit_status & 0x7f) != 0) return std::nullopt;
+    return (exit_status >> 8) & 0xff;
+  }
+  // kExit. 0: none, it exited.
+  std::uint32_t ended_by() const noexcept { return exit_status & 0x7f; }
+  bool dumped_core() const noexcept { return (exit_status & 0x80) != 0; }
+
+  bool operator==(const ProcessEvent&) const = default;
+};
+
+// Lower-case names as in JSON: "fork", "exec", "uid", …, "unknown".
+std::string_view to_string(ProcessEventKind) noexcept;
+
+// Sets of kinds: what a subscription wants.
+using ProcessEventMask = std::uint32_t;
+constexpr ProcessEventMask mask_of(ProcessEventKind kind) noexcept {
+  return 1u << static_cast<unsigned>(kind);
+}
+inline constexpr ProcessEventMask kAllProcessEvents =
+    mask_of(ProcessEventKind::kExit) * 2 - 1;  // those without a name too
+
+// What a process runs: shared by those forked from it.
+struct Program {
+  std::string exe;      // path of the executable; after start, as it was given to exec
+  std::string cmdline;  // arguments with a space between; a long one of a process gone may be cut
+  bool operator==(const Program&) const = default;
+};
+
+enum class ContainerRuntime : std::uint8_t { kNone, kDocker, kPodman, kContainerd, kCrio, kLxc, kUnknown };
+
+// Where a process belongs: its cgroup and what that stands for. Empty: not known, or none.
+struct ControlGroup {
+  std::string path;  // "/system.slice/nginx.service"
+  std::string unit;  // systemd's: "nginx.service"
+  ContainerRuntime runtime = ContainerRuntime::kNone;
+  std::string container_id;    // of LXC its name
+  std::string container_name;  // where the runtime's files can be read
+  std::string pod_uid;         // Kubernetes
+  bool operator==(const ControlGroup&) const = default;
+};
+
+// A process: pid and start_ns are its identity. Hostile bytes are possible in all texts.
+struct ProcessInfo {
+  std::uint32_t pid = 0;
+  std::uint64_t start_ns = 0;  // CLOCK_BOOTTIME; from /proc only to a hundredth of a second
+  std::uint32_t parent_pid = 0;  // the process that forked it, or in whose care it was when first seen
+  std::uint32_t session = 0;
+  std::uint32_t netns = 0;     // inode number
+  std::uint64_t cgroup_id = 0;  // cgroup v2
+  std::uint32_t inner_pid = 0;  // in a pid namespace of its own; 0: it has no other
+  std::optional<std::uint32_t> uid;  // effective
+  std::optional<std::uint32_t> gid;
+  std::array<char, 16> comm{};
+  std::string parents;  // names of its ancestors, nearest first: "bash < sshd"
+  std::shared_ptr<const Program> program;     // null: not known
+  std::shared_ptr<const ControlGroup> cgroup;  // null: not known
+  bool exited = false;
+  std::uint32_t exit_status = 0;  // as waitpid(2) tells it
+  std::uint64_t exited_ns = 0;    // CLOCK_MONOTONIC
+
+  std::string_view name() const noexcept;
+  std::string_view exe() const noexcept { return program ? std::string_view(program->exe) : ""; }
+  std::string_view cmdline() const noexcept {
+    return program ? std::string_view(program->cmdline) : "";
+  }
+  std::string_view unit() const noexcept { return cgroup ? std::string_view(cgroup->unit) : ""; }
+  std::string_view pod() const noexcept { return cgroup ? std::string_view(cgroup->pod_uid) : ""; }
+  // Name, else the first twelve of the id; "" outside of containers.
+  std::string_view container() const noexcept;
+};
+
+// A process that has a socket open.
+struct SocketHolder {
+  std::uint32_t pid = 0;
+  std::uint64_t start_ns = 0;
+  std::uint32_t fd = 0;  // the lowest, when it has several for the same socket
+  std::array<char, 16> comm{};
+
+  std::string_view name() const noexcept;
+};
+
+// "docker", …, "unknown"; "" for kNone.
+std::string_view to_string(ContainerRuntime) noexcept;
+
+}  // namespace sockscope

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/processes/process_reader.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <climits>
+#include <cstring>
+
+#include "base/file.h"
+#include "decode/control_group.h"
+#include "decode/proc_pid.h"
+#include "decode/procfs.h"
+
+namespace sockscope {
+namespace {
+
+// More than any host has at a time; old ones are forgotten all at once.
+constexpr std::size_t kMostGroups = 20'000;
+constexpr int kDeepestGroup = 32;
+constexpr std::uint64_t kSecond = 1'000'000'000;
+
+struct DirectoryDeleter {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+using Directory = std::unique_ptr<DIR, DirectoryDeleter>;
+
+std::array<char, 16> to_comm(std::string_view name) {
+  std::array<char, 16> comm{};
+  std::copy_n(name.begin(), std::min(name.size(), comm.size() - 1), comm.begin());
+  return comm;
+}
+
+}  // namespace
+
+ProcessReader::ProcessReader(std::string root)
+    : root_(std::move(root)),
+      tick_ns_(kSecond / static_cast<std::uint64_t>(std::max(1L, ::sysconf(_SC_CLK_TCK)))),
+      cgroup_mount_(find_cgroup2_mount(read_text((root_ + "/proc/self/mounts").c_str()))
+                        .value_or("/sys/fs/cgroup")) {}
+
+std::string ProcessReader::text_of(std::uint32_t pid, const char* file) const {
+  return read_text((root_ + "/proc/" + std::to_string(pid) + '/' + file).c_str());
+}
+
+std::string ProcessReader::link_of(std::uint32_t pid, const char* file) const {
+  char target[PATH_MAX];
+  const std::string path = root_ + "/proc/" + std::to_string(pid) + '/' + file;
+  const ssize_t size = ::readlink(path.c_str(), target, sizeof target);
+  return size > 0 ? std::string(target, static_cast<std::size_t>(size)) : std::string();
+}
+
+std::optional<ProcessInfo> ProcessReader::read(std::uint32_t pid) {
+  const auto stat = parse_proc_stat(text_of(pid, "stat"));
+  if (!stat || stat->pid != pid) return std::nullopt;
+  ProcessInfo info;
+  info.pid = pid;
+  info.start_ns = stat->start_ticks * tick_ns_;
+  info.parent_pid = stat->parent_pid;
+  info.session = stat->session;
+  info.comm = to_comm(stat->comm);
+  if (const auto status = parse_proc_status(text_of(pid, "status"))) {
+    info.uid = status->uid;
+    info.gid = status->gid;
+    info.inner_pid = status->inner_pid;
+  }
+  info.netns = parse_namespace_link(link_of(pid, "ns/net"));
+  info.program = read_program(pid);
+  info.cgroup = read_cgroup(pid);
+  return info;
+}
+
+std::shared_ptr<const Program> ProcessReader::read_program(std::uint32_t pid) const {
+  Program program{link_of(pid, "exe"), join_arguments(text_of(pid, "cmdline"))};
+  if (program == Program{}) return nullptr;
+  return std::make_shared<const Program>(std::move(program));
+}
+
+std::shared_ptr<const ControlGroup> ProcessReader::read_cgroup(std::uint32_t pid) {
+  const std::string path = parse_proc_cgroup(text_of(pid, "cgroup"));
+  return path.empty() ? nullptr : group_of(path);
+}
+
+std::uint64_t ProcessReader::read_start_ns(std::uint32_t pid) const {
+  const auto stat = parse_proc_stat(text_of(pid, "stat"));
+  return stat ? stat->start_ticks * tick_ns_ : 0;
+}
+
+std::uint32_t ProcessReader::read_threads(std::uint32_t pid) const {
+  const auto stat = parse_proc_stat(text_of(pid, "stat"));
+  return stat ? stat->threads : 0;
+}
+
+std::shared_ptr<const ControlGroup> ProcessReader::group_of(const std::string& path) {
+  if (groups_.size() >= kMostGroups) groups_.clear();
+  const auto [place, is_new] = groups_.try_emplace(path);
+  if (is_new) {
+    ControlGroup group = classify_control_group(path);
+    name_container(group);
+    place->second = std::make_shared<const ControlGroup>(std::move(group));
+  }
+  return place->second;
+}
+
+// Each runtime keeps the names where only root can read them.
+void ProcessReader::name_container(ControlGroup& group) const {
+  const std::string& id = group.container_id;
+  if (group.runtime == ContainerRuntime::kNone || id.empty()) return;
+  if (group.runtime == ContainerRuntime::kLxc) {
+    group.container_name = id;
+    return;
+  }
+  const auto text = [this](const std::string& path) { return read_text((root_ + path).c_str()); };
+  struct Place {
+    ContainerRuntime runtime;
+    std::string path;
+    std::string (*name)(std::string_view json, std::string_view id);
+  };
+  const auto oci = [](std::string_view json, std::string_view) { return oci_container_name(json); };
+  const std::string task = "/run/containerd/io.containerd.runtime.v2.task/";
+  const std::string storage = "/containers/storage/overlay-containers/";
+  const Place places[] = {
+      {ContainerRuntime::kDocker, "/var/lib/docker/containers/" + id + "/config.v2.json",
+       [](std::string_view json, std::string_view) { return docker_container_name(json); }},
+      {ContainerRuntime::kPodman, "/var/lib" + storage + "containers.json", podman_container_name},
+      {ContainerRuntime::kContainerd, task + "k8s.io/" + id + "/config.json", oci},
+      {ContainerRuntime::kContainerd, task + "default/" + id + "/config.json", oci},
+      {ContainerRuntime::kCrio, "/run" + storage + id + "/userdata/config.json", oci},
+  };
+  for (const Place& place : places) {
+    if (group.runtime != place.runtime && group.runtime != ContainerRuntime::kUnknown) continue;
+    const std::string json = text(place.path);
+    if (json.empty()) continue;
+    const std::string name = place.name(json, id);
+    if (name.empty()) continue;
+    group.runtime = place.runtime;
+    group.container_name = name;
+    return;
+  }
+}
+
+std::shared_ptr<const ControlGroup> ProcessReader::find_cgroup(std::uint64_t id) {
+  if (id == 0) return nullptr;
+  auto found = paths_.find(id);
+  // One that is not there is looked for once: the cgroup of a process gone is gone as well.
+  if (found == paths_.end() && id != missed_id_) {
+    paths_.clear();
+    index_cgroups(root_ + cgroup_mount_, "", 0);
+    found = paths_.find(id);
+  }
+  if (found == paths_.end()) {
+    missed_id_ = id;
+    return nullptr;
+  }
+  return group_of(found->second);
+}
+
+void ProcessReader::index_cgroups(const std::string& directory, const std::string& path,
+                                  int depth) {
+  struct stat status {};
+  if (depth > kDeepestGroup || paths_.size() >= kMostGroups ||
+      ::stat(directory.c_str(), &status) != 0)
+    return;
+  paths_.emplace(status.st_ino, path.empty() ? "/" : path);
+  const Directory entries(::opendir(directory.c_str()));
+  if (!entries) return;
+  while (const dirent* entry = ::readdir(entries.get())) {
+    if (entry->d_type != DT_DIR || entry->d_name[0] == '.') continue;
+    index_cgroups(directory + '/' + entry->d_name, path + '/' + entry->d_name, depth + 1);
+  }
+}
+
+void ProcessReader::for_each_pid(const std::function<void(std::uint32_t)>& handle) const {
+  const Directory entries(::opendir((root_ + "/proc").c_str()));
+  if (!entries) return;
+  while (const dirent* entry = ::readdir(entries.get())) {
+    std::uint32_t pid = 0;
+    const char* const end = entry->d_name + std::strlen(entry->d_name);
+    const auto parsed = std::from_chars(static_cast<const char*>(entry->d_name), end, pid);
+    if (parsed.ec == std::errc{} && parsed.ptr == end && pid != 0) handle(pid);
+  }
+}
+
+}  // namespace sockscope

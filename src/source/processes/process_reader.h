@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include <sockscope/process.h>
+
+namespace sockscope {
+
+// What files say of processes: /proc, the cgroup file system, and the files of container runtimes.
+// All are read below `root` ("" for the real ones), so that tests can use recorded trees.
+//
+// Without capabilities the executable and the network namespace of other users' processes cannot be
+// read: they stay unknown.
+class ProcessReader {
+ public:
+  explicit ProcessReader(std::string root = "");
+
+  // Empty: there is no such process (any more).
+  std::optional<ProcessInfo> read(std::uint32_t pid);
+
+  // One file each, for what is missing of a process known otherwise.
+  std::shared_ptr<const Program> read_program(std::uint32_t pid) const;
+  std::shared_ptr<const ControlGroup> read_cgroup(std::uint32_t pid);
+  // CLOCK_BOOTTIME, to a hundredth of a second; 0: gone.
+  std::uint64_t read_start_ns(std::uint32_t pid) const;
+  std::uint32_t read_threads(std::uint32_t pid) const;  // 0: gone
+
+  // The cgroup (v2) of that number; looked for in the file system. null: there is none (any more).
+  std::shared_ptr<const ControlGroup> find_cgroup(std::uint64_t id);
+
+  // All numbers in /proc.
+  void for_each_pid(const std::function<void(std::uint32_t pid)>& handle) const;
+
+ private:
+  std::string text_of(std::uint32_t pid, const char* file) const;
+  std::string link_of(std::uint32_t pid, const char* file) const;
+  std::shared_ptr<const ControlGroup> group_of(const std::string& path);
+  void name_container(ControlGroup& group) const;
+  void index_cgroups(const std::string& directory, const std::string& path, int depth);
+
+  std::string root_;
+  std::uint64_t tick_ns_;
+  std::string cgroup_mount_;
+  std::unordered_map<std::string, std::shared_ptr<const ControlGroup>> groups_;  // by path
+  std::unordered_map<std::uint64_t, std::string> paths_;                         // by number
+  std::uint64_t missed_id_ = 0;
+};
+
+}  // namespace sockscope
