@@ -152,8 +152,13 @@ struct udp_sock {
 typedef struct {
   __u32 val;
 } kuid_t;
+typedef struct {
+  __u32 val;
+} kgid_t;
 struct cred {
   kuid_t uid;
+  kuid_t euid;
+  kgid_t egid;
 };
 struct kernfs_node {
   __u64 id;
@@ -164,8 +169,51 @@ struct cgroup {
 struct css_set {
   struct cgroup *dfl_cgrp;
 };
+typedef struct {
+  int counter;
+} atomic_t;
+struct upid {
+  int nr;
+};
+struct pid {
+  unsigned int level;
+  struct upid numbers[1];
+};
+enum { PIDTYPE_SID = 3, SIGNAL_GROUP_EXIT = 4, PF_KTHREAD = 0x00200000 };
+struct signal_struct {
+  atomic_t live;
+  int group_exit_code;
+  unsigned int flags;
+  struct pid *pids[4];
+};
+struct nsproxy {
+  struct net *net_ns;
+};
+struct mm_struct {
+  unsigned long arg_start;
+  unsigned long arg_end;
+};
+struct linux_binprm {
+  const char *interp;
+};
+struct sigaction {
+  void *sa_handler;
+};
+struct k_sigaction {
+  struct sigaction sa;
+};
 struct task_struct {
   struct task_struct *group_leader;
+  struct task_struct *real_parent;
+  struct signal_struct *signal;
+  struct pid *thread_pid;
+  struct nsproxy *nsproxy;
+  struct mm_struct *mm;
+  unsigned int flags;
+  unsigned int in_execve : 1;
+  int pid;
+  int exit_code;
+  int exit_signal;
   int tgid;
   const struct cred *cred;
   struct css_set *cgroups;
@@ -215,6 +263,16 @@ struct bpf_iter__udp {
     __u64 : 64;
   };
   __u32 uid __attribute__((aligned(8)));
+};
+struct bpf_iter__task {
+  union {
+    struct bpf_iter_meta *meta;
+    __u64 : 64;
+  };
+  union {
+    struct task_struct *task;
+    __u64 : 64;
+  };
 };
 struct bpf_iter__task_file {
   union {

@@ -30,7 +30,14 @@
 #define WIRE_DATA 11u          /* wire_flow: value = bytes, extra = WIRE_SENT or WIRE_RECEIVED */
 #define WIRE_SOCKET 12u        /* wire_flow_totals: one socket of a snapshot pass (iterators only) */
 #define WIRE_COUNTERS 13u      /* wire_counters: the same in short, of a connection known by events */
-#define WIRE_TYPE_END 14u      /* first number not in use */
+#define WIRE_FORK 14u          /* wire_process: a process was made; its threads are not told */
+#define WIRE_EXEC 15u          /* wire_exec */
+#define WIRE_EXIT 16u          /* wire_process: the last of its threads ended */
+#define WIRE_COMM 17u          /* wire_process: renamed, not by exec */
+#define WIRE_COREDUMP 18u      /* wire_process: a signal that dumps core is about to end it */
+#define WIRE_PROCESS 19u       /* wire_process: one there is (iterator only) */
+#define WIRE_HOLDER 20u        /* wire_holder (iterator only) */
+#define WIRE_TYPE_END 21u      /* first number not in use */
 
 #define WIRE_RECEIVED 0u
 #define WIRE_SENT 1u
@@ -116,5 +123,52 @@ struct wire_counters {
 };
 WIRE_ASSERT(sizeof(struct wire_counters) == 64);
 WIRE_ASSERT(__builtin_offsetof(struct wire_counters, state) == 60);
+
+/* header.netns: of the process */
+struct wire_process {
+  struct wire_header header;
+  uint64_t start_ns;  /* CLOCK_BOOTTIME start of the group leader: with pid, its identity */
+  uint64_t cgroup_id; /* cgroup v2 */
+  uint32_t pid;       /* thread group */
+  uint32_t tid;       /* WIRE_EXIT: the last thread; else as pid */
+  uint32_t parent_pid;
+  uint32_t parent_tid;
+  uint32_t session;
+  uint32_t inner_pid; /* in its innermost pid namespace; 0: it has but one */
+  uint32_t uid;       /* effective */
+  uint32_t gid;
+  uint32_t exit_status; /* WIRE_EXIT: as waitpid(2) tells it */
+  uint32_t exit_signal; /* the signal its parent gets */
+  uint32_t cpu;
+  uint32_t pad0;
+  char comm[16];
+};
+WIRE_ASSERT(sizeof(struct wire_process) == 96);
+WIRE_ASSERT(__builtin_offsetof(struct wire_process, comm) == 80);
+
+#define WIRE_FILENAME 128u
+#define WIRE_ARGUMENTS 256u
+
+struct wire_exec {
+  struct wire_process process;
+  uint32_t arguments_size; /* of all arguments; `arguments` may hold less */
+  uint32_t pad0;
+  char filename[WIRE_FILENAME]; /* what runs: of a script its interpreter; cut to fit */
+  char arguments[WIRE_ARGUMENTS]; /* a NUL behind each */
+};
+WIRE_ASSERT(sizeof(struct wire_exec) == 488);
+WIRE_ASSERT(__builtin_offsetof(struct wire_exec, arguments) == 232);
+
+/* One open file of a process that is a TCP or UDP socket. */
+struct wire_holder {
+  struct wire_header header;
+  uint64_t cookie;
+  uint64_t start_ns;
+  uint32_t pid;
+  uint32_t fd;
+  char comm[16];
+};
+WIRE_ASSERT(sizeof(struct wire_holder) == 56);
+WIRE_ASSERT(__builtin_offsetof(struct wire_holder, comm) == 40);
 
 #endif

@@ -36,6 +36,10 @@ struct Filter {
   std::vector<PortRange> remote_ports;
   std::uint8_t family = 0;           // 4 or 6
   std::optional<Protocol> protocol;
+  // Of the process; each turns Options::describe on.
+  std::string cgroup;     // path: that cgroup and those in it
+  std::string container;  // name, or the beginning of the id
+  std::string unit;       // systemd's: "nginx.service", or "nginx" for it
 };
 
 struct Options {
@@ -57,6 +61,13 @@ struct Options {
   // One event per send and receive: costly. Process, name (when it is not a regex) and ports of the
   // filter are then applied in the kernel.
   bool data = false;
+  // Fork, exec, exit and changes of identity of processes, as kProcess events. Owners then follow
+  // what becomes of their process: its name after an exec, its user after a setuid.
+  bool processes = false;
+  // Owners with all that is known of their process (Owner::process, Process::info).
+  bool describe = false;
+  // Snapshots tell every process that has a socket open (Flow::holders).
+  bool holders = false;
 
   // Kinds of doors into the kernel that may be used, comma-separated: tp_btf, fexit, kprobe, cgroup.
   // Empty: all, the best that is to be had for each observation. Iterators are always used. With any,

@@ -8,10 +8,13 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <sockscope/process.h>
 
 namespace sockscope {
 
@@ -80,6 +83,7 @@ struct Owner {
   std::optional<std::uint32_t> uid;
   OwnerKind kind = OwnerKind::kUnknown;
   std::array<char, 16> comm{};  // the process's name as the kernel has it: hostile bytes possible
+  std::shared_ptr<const ProcessInfo> process;  // with Options::describe; null: not known
 
   std::string_view name() const noexcept;  // comm up to its NUL
 };
@@ -117,6 +121,8 @@ struct Flow {
   // Bytes per second between the last two snapshots; empty in the first one.
   std::optional<double> tx_rate;
   std::optional<double> rx_rate;
+  // With Options::holders, in snapshots: every process that has it open, by pid; null: not asked.
+  std::shared_ptr<const std::vector<SocketHolder>> holders;
 };
 
 // The sum over one process's flows, those already closed included.
@@ -126,6 +132,7 @@ struct Process {
   std::uint64_t cgroup_id = 0;
   std::optional<std::uint32_t> uid;
   std::array<char, 16> comm{};
+  std::shared_ptr<const ProcessInfo> info;  // with Options::describe; null: not known
   std::uint32_t open_flows = 0;    // without listening sockets
   std::uint32_t listeners = 0;
   std::uint64_t closed_flows = 0;  // since sockscope started
@@ -146,7 +153,8 @@ struct Loss {
   std::uint64_t storage_failed = 0;  // times the kernel had no memory to remember a socket's owner
   std::uint64_t malformed = 0;       // records that user space could not read
   std::uint64_t missed_returns = 0;  // calls whose end was not seen: too few return probes (kprobe)
-  // Times the kernel found a netlink socket full: so many closes or more were not told.
+  // Times the kernel found a netlink socket full (so many closes or more were not told), or events of
+  // processes known to be lost.
   std::uint64_t netlink_full = 0;
 
   std::uint64_t total() const noexcept {
@@ -195,6 +203,7 @@ enum class EventKind : std::uint8_t {
   kAttempt,        // a connection attempt begins
   kState,          // TCP state change
   kData,           // one send or receive
+  kProcess,        // something happened to a process: `process` says what
   kGap,            // something was lost before this point
 };
 
@@ -211,7 +220,8 @@ struct Event {
   // kClose: false when the counters are those of the last poll, or none.
   bool is_final = true;
   std::uint64_t bytes = 0;          // kData
-  Flow flow;
+  Flow flow;                        // kProcess: only its owner
+  ProcessEvent process;             // kProcess
   Loss lost;                        // kGap: how much since the gap before
 };
 

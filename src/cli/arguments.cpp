@@ -16,7 +16,8 @@
 namespace sockscope {
 namespace {
 
-constexpr std::array<std::string_view, 5> kCommands = {"top", "snapshot", "trace", "doctor", "help"};
+constexpr std::array<std::string_view, 6> kCommands = {"top",   "snapshot", "trace",
+                                                       "story", "doctor",   "help"};
 
 // Options whose text must be understood before it is stored; the callback's error becomes CLI11's.
 template <class T, class Parse>
@@ -47,6 +48,17 @@ void add_choice(CLI::App& app, const std::string& name, T& target, T value, cons
       ->group("Which connections");
 }
 
+// Where the process belongs.
+void add_place(CLI::App& app, Filter& filter, const std::string& group) {
+  app.add_option("--unit", filter.unit, "of this systemd unit")->type_name("UNIT")->group(group);
+  app.add_option("--container", filter.container, "in this container: its name, or how its id begins")
+      ->type_name("NAME|ID")
+      ->group(group);
+  app.add_option("--cgroup", filter.cgroup, "in this cgroup and those below it")
+      ->type_name("PATH")
+      ->group(group);
+}
+
 void add_selection(CLI::App& app, Arguments& arguments) {
   Filter& filter = arguments.options.filter;
   const std::string group = "Which connections";
@@ -62,6 +74,7 @@ void add_selection(CLI::App& app, Arguments& arguments) {
   add_parsed(app, "-n,--netns", filter.netns, "in this network namespace", parse_netns)
       ->type_name("ID|PATH|pid:N")
       ->group(group);
+  add_place(app, filter, group);
   add_parsed(app, "-P,--port", filter.any_ports, "with one of these ports at either end",
              parse_ports)
       ->type_name("LIST")
@@ -188,6 +201,36 @@ void set_up_snapshot(CLI::App& app, Arguments& arguments) {
   add_output(app, arguments, OutputFormat::kJson);
   add_order(app, arguments);
   add_source(app, arguments);
+  app.add_flag("--holders", arguments.options.holders,
+               "every process that has the socket open, as column 'holders'")
+      ->group("Output");
+}
+
+void set_up_story(CLI::App& app, Arguments& arguments) {
+  Filter& filter = arguments.options.filter;
+  const std::string group = "Which processes";
+  add_parsed(app, "-p,--pid", filter.pids, "these", parse_pids)
+      ->type_name("PID[,PID]")
+      ->group(group);
+  app.add_option("-c,--comm", filter.comm, "of this name, or /regex/")
+      ->type_name("NAME")
+      ->group(group);
+  add_parsed(app, "-u,--uid", filter.uid, "of this user", parse_user)
+      ->type_name("UID|USER")
+      ->group(group);
+  add_place(app, filter, group);
+  app.add_option("--filter", arguments.filter, "an expression, see 'sockscope help filter'")
+      ->type_name("EXPR")
+      ->group(group);
+  app.add_flag("--talkers", arguments.talkers_only, "only those that had connections")
+      ->group(group);
+  app.add_flag_callback("--json", [&arguments] { arguments.format = OutputFormat::kNdjson; },
+                        "an object per line")
+      ->group("Output");
+  app.add_flag("-q,--quiet", arguments.quiet, "no summary on stderr")->group("Output");
+  app.add_flag("--strict", arguments.strict, "exit with 3 when something could not be observed")
+      ->group("Output");
+  add_time_limits(app, arguments, "processes");
 }
 
 void set_up_top(CLI::App& app, Arguments& arguments) {
@@ -225,6 +268,12 @@ void set_up_trace(CLI::App& app, Arguments& arguments) {
   Options& options = arguments.options;
   const std::string group = "Which events";
   app.add_flag("-x,--fails", arguments.fails_only, "failed connections only")->group(group);
+  app.add_flag("--processes", options.processes,
+               "also fork, exec, exit and changes of identity of processes")
+      ->group(group);
+  app.add_flag("--describe", options.describe,
+               "JSON: all that is known of each process; always so with --processes")
+      ->group("Output");
   app.add_flag("--attempts", options.attempts, "also each connection attempt")->group(group);
   app.add_flag("--states", options.states, "also every TCP state change")->group(group);
   app.add_flag("--data", options.data, "also each send and receive; select with -p, -c or ports")
@@ -331,6 +380,13 @@ ParseOutcome parse_arguments(int argc, char** argv) {
     arguments.options.connections = false;
     arguments.options.quality = false;
     set_up_snapshot(app, arguments);
+  } else if (words[0] == "story") {
+    arguments.command = Command::kStory;
+    arguments.options.processes = true;
+    arguments.options.describe = true;
+    arguments.options.quality = false;
+    arguments.options.settle_owner = {};
+    set_up_story(app, arguments);
   } else if (words[0] == "trace") {
     arguments.command = Command::kTrace;
     set_up_trace(app, arguments);
@@ -356,6 +412,10 @@ ParseOutcome parse_arguments(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return {{}, usage_error(error.what(), command)};
   }
+  const bool is_json = arguments.format == OutputFormat::kJson || arguments.format == OutputFormat::kNdjson;
+  if (arguments.options.processes ||
+      (is_json && (arguments.command == Command::kSnapshot || arguments.command == Command::kTop)))
+    arguments.options.describe = true;
   return {std::move(arguments), kExitDone};
 }
 

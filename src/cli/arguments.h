@@ -13,7 +13,7 @@
 
 namespace sockscope {
 
-enum class Command { kTop, kSnapshot, kTrace, kDoctor };
+enum class Command { kTop, kSnapshot, kTrace, kStory, kDoctor };
 enum class OutputFormat { kTable, kJson, kNdjson, kCsv };
 enum class TimeFormat { kTimeOfDay, kRelative, kIso, kNanoseconds };
 
@@ -36,6 +36,7 @@ struct Arguments {
   bool fails_only = false;
   bool strict = false;
   bool quiet = false;
+  bool talkers_only = false;  // story: only processes that had to do with the network
   bool idle = false;  // top: also what neither is open nor moved bytes
 };
 

@@ -10,5 +10,6 @@ int run_snapshot(const Arguments& arguments);
 int run_trace(const Arguments& arguments);
 int run_top(const Arguments& arguments);
 int run_doctor(const Arguments& arguments);
+int run_story(const Arguments& arguments);
 
 }  // namespace sockscope

@@ -39,6 +39,13 @@ std::string_view examples_of(std::string_view command) {
            "\n"
            "  sudo sockscope doctor\n"
            "  sockscope doctor --json | jq '.observations[] | select(.door == null)'\n";
+  if (command == "story")
+    return "A line per process when it ends: who it was, what it did on the network, how it ended.\n"
+           "\n"
+           "  sudo sockscope story                  until Ctrl-C\n"
+           "  sudo sockscope story -c curl -d 60\n"
+           "  sudo sockscope story --talkers --unit nginx\n"
+           "  sudo sockscope story --json | jq 'select(.exit_code != 0)'\n";
   return "";
 }
 
@@ -61,12 +68,14 @@ std::string overview() {
          "  sudo sockscope snapshot               every TCP and UDP socket, now\n"
          "  sudo sockscope trace                  connections as they come and go\n"
          "  sudo sockscope doctor                 what can be observed here, and why not the rest\n"
+         "  sudo sockscope story                  what each process did, when it ends\n"
          "\n"
          "Commands\n"
          "  top        tables at an interval\n"
          "  snapshot   the sockets at one moment\n"
          "  trace      a line per event\n"
          "  doctor     what this host lets us observe\n"
+         "  story      a line per process when it ends\n"
          "  help       'help COMMAND', 'help filter', 'help columns'\n"
          "\n"
          "Options common to all commands stand in the help of each. -V, --version prints the\n"
@@ -83,7 +92,8 @@ std::string topic(std::string_view name) {
            "\n"
            "  nginx            a word: part of the process's name or of an address\n"
            "  comm:curl        key:value; keys: pid comm user netns proto state port sport dport\n"
-           "                   src dst dir owner rx tx rxbytes txbytes rtt retr\n"
+           "                   src dst dir owner rx tx rxbytes txbytes rtt retr exe cmdline unit container\n"
+           "                   pod cgroup parent ppid session\n"
            "  dst:10.0.0.0/8   src (local) and dst (remote) take networks\n"
            "  port:8000-8100   either end's port; sport the local one, dport the remote one\n"
            "  rx>10M rtt>20    numbers compare with < <= > >= and take k M G and Ki Mi Gi; rx and\n"

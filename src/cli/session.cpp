@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "cli/lookup.h"
 #include "cli/report.h"
+#include "view/columns.h"
 
 namespace sockscope {
 namespace {
@@ -90,7 +91,10 @@ std::optional<Session> Session::open(const Arguments& arguments, int& exit_code)
     exit_code = kExitUsage;
     return std::nullopt;
   }
-  auto monitor = Monitor::open(arguments.options);
+  Options options = arguments.options;
+  options.describe |= filter->needs_description() || needs_description(arguments.columns) ||
+                      needs_description(arguments.sort);
+  auto monitor = Monitor::open(options);
   if (!monitor) {
     exit_code = report(monitor.error());
     return std::nullopt;

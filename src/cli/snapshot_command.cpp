@@ -17,7 +17,9 @@ std::vector<Flow> arranged(std::vector<Flow> flows, const TableChoice<Flow>& cho
 }  // namespace
 
 int run_snapshot(const Arguments& arguments) {
-  auto choice = choose_table<Flow>(arguments, kSnapshotFlowColumns, "local");
+  std::string columns(kSnapshotFlowColumns);
+  if (arguments.options.holders) columns += ",holders";
+  auto choice = choose_table<Flow>(arguments, columns, "local");
   if (!choice) return kExitUsage;
   int exit_code = kExitDone;
   auto session = Session::open(arguments, exit_code);

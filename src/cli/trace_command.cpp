@@ -6,6 +6,7 @@
 
 #include "base/timestamp.h"
 #include "cli/commands.h"
+#include "cli/process_text.h"
 #include "cli/report.h"
 #include "cli/session.h"
 #include "cli/table_choice.h"
@@ -14,6 +15,7 @@ namespace sockscope {
 namespace {
 
 std::string describe(const Event& event) {
+  if (event.kind == EventKind::kProcess) return describe_process(event);
   const Counters& counters = event.flow.counters;
   switch (event.kind) {
     case EventKind::kConnect:
@@ -41,17 +43,20 @@ std::string describe(const Event& event) {
     case EventKind::kData:
       return fmt::format("{} {}", event.sent ? "send" : "recv", event.bytes);
     case EventKind::kGap:
-      return fmt::format("lost {} ring_full, {} storage_failed, {} malformed, {} missed_returns",
+      return fmt::format("lost {} ring_full, {} storage_failed, {} malformed, {} missed_returns, "
+                         "{} netlink_full",
                          event.lost.ring_full, event.lost.storage_failed, event.lost.malformed,
-                         event.lost.missed_returns) +
-             (event.lost.netlink_full == 0
-                  ? ""
-                  : fmt::format(", {} netlink_full", event.lost.netlink_full));
+                         event.lost.missed_returns, event.lost.netlink_full);
     case EventKind::kAccept:
     case EventKind::kOwner:
-    case EventKind::kAttempt: break;
+    case EventKind::kAttempt:
+    case EventKind::kProcess: break;
   }
   return "";
+}
+
+std::string_view name_of(const Event& event) {
+  return event.kind == EventKind::kProcess ? to_string(event.process.kind) : to_string(event.kind);
 }
 
 // One line per event as it happens, with columns of fixed width: what comes next is not known.
@@ -79,17 +84,22 @@ class EventTable {
 
   std::string line(const Event& event) {
     std::string line =
-        fmt::format("{:<{}} {:<14} ", time_text(event), time_width(), to_string(event.kind));
+        fmt::format("{:<{}} {:<14} ", time_text(event), time_width(), name_of(event));
     if (event.kind == EventKind::kGap) return line + describe(event);
     cells_.now_ns = event.mono_ns;
     const std::size_t limit = cells_.wide ? kNoLimit : kLongestCell;
-    for (const Column<Flow>* column : columns_)
-      line += pad(*column, cell_text(*column, event.flow, cells_, limit)) + ' ';
-    return line + describe(event);
+    const bool is_flow = event.kind != EventKind::kProcess;
+    for (const Column<Flow>* column : columns_) {
+      // A process has neither ends nor figures of a connection.
+      const bool is_shown = is_flow || is_of_process(*column);
+      line += pad(*column, is_shown ? cell_text(*column, event.flow, cells_, limit) : "") + ' ';
+    }
+    return line + shorten_right(describe(event), cells_.wide ? kNoLimit : kLongestDetail);
   }
 
  private:
   static constexpr std::size_t kLongestCell = 46;
+  static constexpr std::size_t kLongestDetail = 100;
 
   static std::string pad(const Column<Flow>& column, std::string_view text) {
     const std::size_t width =
@@ -186,7 +196,7 @@ void TraceCommand::print(const Event& event) {
     const Flow* row = &event.flow;
     const auto wall =
         static_cast<std::uint64_t>(static_cast<std::int64_t>(event.mono_ns) + mono_to_wall_ns());
-    text += fmt::format("{},{},{}\n", wall, to_string(event.kind),
+    text += fmt::format("{},{},{}\n", wall, name_of(event),
                         render_csv<Flow>({&row, 1}, columns_, {})[1]);
   } else {
     session_.output.line(table_.line(event));

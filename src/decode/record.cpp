@@ -44,6 +44,8 @@ bool decode_flow(const wire_flow& record, Flow& flow) noexcept {
   flow.owner.kind =
       record.owner <= WIRE_OWNER_BOOTSTRAP ? OwnerKind{record.owner} : OwnerKind::kUnknown;
   std::memcpy(flow.owner.comm.data(), record.comm, sizeof record.comm);
+  flow.owner.process.reset();
+  flow.holders.reset();
 
   flow.opened_ns = record.since_ns;
   flow.closed_ns = 0;

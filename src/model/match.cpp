@@ -12,6 +12,23 @@ bool contains(const std::vector<PortRange>& ranges, std::uint16_t port) {
   });
 }
 
+bool is_in(const Filter& filter, const ProcessInfo* process) {
+  if (!process || !process->cgroup) return false;
+  const ControlGroup& group = *process->cgroup;
+  if (!filter.unit.empty() && group.unit != filter.unit &&
+      group.unit != filter.unit + ".service" && group.unit != filter.unit + ".scope")
+    return false;
+  if (!filter.container.empty() &&
+      (group.container_id.empty() || (group.container_name != filter.container &&
+                                      !group.container_id.starts_with(filter.container))))
+    return false;
+  if (filter.cgroup.empty()) return true;
+  std::string_view above = filter.cgroup;
+  while (above.size() > 1 && above.ends_with('/')) above.remove_suffix(1);
+  return above == "/" || group.path == above ||
+         (group.path.starts_with(above) && group.path[above.size()] == '/');
+}
+
 }  // namespace
 
 Result<FlowMatcher> FlowMatcher::compile(const Filter& filter) {
@@ -28,7 +45,7 @@ Result<FlowMatcher> FlowMatcher::compile(const Filter& filter) {
   }
   matcher.matches_all_ = filter.pids.empty() && comm.empty() && !filter.uid && !filter.netns &&
                          filter.any_ports.empty() && filter.local_ports.empty() &&
-                         filter.remote_ports.empty() && filter.family == 0 && !filter.protocol;
+                         filter.remote_ports.empty() && filter.family == 0 && !filter.protocol && !needs_process(filter);
   return matcher;
 }
 
@@ -44,6 +61,7 @@ bool FlowMatcher::operator()(const Flow& flow) const {
     return false;
   }
   if (f.uid && flow.owner.uid != f.uid) return false;
+  if (needs_process(f) && !is_in(f, flow.owner.process.get())) return false;
   if (f.netns && flow.netns != *f.netns) return false;
   if (f.family != 0 && flow.local.addr.family != f.family) return false;
   if (f.protocol && flow.protocol != *f.protocol) return false;

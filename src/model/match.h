@@ -9,6 +9,11 @@
 
 namespace sockscope {
 
+// The filter asks for what only Owner::process tells.
+inline bool needs_process(const Filter& filter) noexcept {
+  return !filter.cgroup.empty() || !filter.container.empty() || !filter.unit.empty();
+}
+
 // A Filter, ready for use.
 class FlowMatcher {
  public:

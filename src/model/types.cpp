@@ -88,6 +88,7 @@ std::string_view to_string(EventKind kind) noexcept {
     case EventKind::kAttempt: return "attempt";
     case EventKind::kState: return "state";
     case EventKind::kData: return "data";
+    case EventKind::kProcess: return "process";
     case EventKind::kGap: break;
   }
   return "gap";

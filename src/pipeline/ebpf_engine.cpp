@@ -13,9 +13,11 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "decode/process_record.h"
 #include "decode/record.h"
 #include "model/match.h"
 #include "pipeline/engine.h"
+#include "pipeline/process_watcher.h"
 #include "source/ebpf/observations.h"
 #include "source/ebpf/programs.h"
 #include "source/ebpf/ring_reader.h"
@@ -69,19 +71,22 @@ class EbpfEngine : public Engine {
         follows_events(with_events),
         counts_udp(programs.is_made(kUdpSent) && programs.is_made(kUdpReceived)) {}
 
-  Result<void> start();
+  Result<void> start(const Options& options);
   int fd() const noexcept override { return epoll.get(); }
   Result<std::size_t> consume(const Handler& handler) override;
   Result<std::size_t> finish(const Handler& handler) override;
   Result<void> snapshot(const Handler* handler, Snapshot& snapshot) override;
   const Loss& loss() const noexcept override { return lost; }
   const Cost& cost() const noexcept override { return costs; }
-  const std::vector<Door>& doors() const noexcept override { return programs.doors(); }
+  const std::vector<Door>& doors() const noexcept override { return all_doors; }
 
  private:
   Result<void> make_pollable();
   std::size_t hand_over(const Event& ready, const Handler& handler) const;
   std::size_t drain(const Handler* handler);
+  Result<void> watch_processes(const Options& options);
+  void describe(Snapshot& snapshot);
+  Result<void> tell_holders(Snapshot& snapshot) const;
   void note_loss(const Handler* handler);
   Result<void> read_sockets(bool is_short_pass);
   Result<void> sync(const Handler* handler);
@@ -100,6 +105,11 @@ class EbpfEngine : public Engine {
   std::uint64_t records_lost = 0;  // that a pass was asked for
   Cost costs;
   Event event;
+  std::optional<ProcessWatcher> processes;
+  std::vector<Door> all_doors;
+  bool follows_processes = false;  // and tells their events
+  bool describes_owners = false;
+  bool wants_holders = false;
   bool resync_wanted = false;
   bool follows_events;  // owners are followed by hooks
   bool counts_udp;      // and so are the bytes of UDP
@@ -129,8 +139,10 @@ void EbpfEngine::note_loss(const Handler* handler) {
     lost.ring_full += __atomic_load_n(&count, __ATOMIC_RELAXED);
   lost.storage_failed = __atomic_load_n(&control.lost_storage, __ATOMIC_RELAXED);
   lost.missed_returns = __atomic_load_n(&control.missed_returns, __ATOMIC_RELAXED);
+  if (processes) lost.netlink_full = processes->lost();
   // What the kernel could not remember no pass can tell either.
-  if (const std::uint64_t records = lost.ring_full + lost.malformed; records != records_lost) {
+  if (const std::uint64_t records = lost.ring_full + lost.malformed + lost.netlink_full;
+      records != records_lost) {
     records_lost = records;
     resync_wanted = true;
     owners_known = false;
@@ -142,7 +154,8 @@ void EbpfEngine::note_loss(const Handler* handler) {
   gap.lost = {.ring_full = lost.ring_full - reported.ring_full,
               .storage_failed = lost.storage_failed - reported.storage_failed,
               .malformed = lost.malformed - reported.malformed,
-              .missed_returns = lost.missed_returns - reported.missed_returns};
+              .missed_returns = lost.missed_returns - reported.missed_returns,
+              .netlink_full = lost.netlink_full - reported.netlink_full};
   settler.add(gap, [&](const Event& ready) { hand_over(ready, *handler); });
   reported = lost;
 }
@@ -158,18 +171,97 @@ std::size_t EbpfEngine::drain(const Handler* handler) {
   std::size_t handed_over = 0;
   const auto take = [&](const Event& ready) { handed_over += hand_over(ready, *handler); };
   const std::uint64_t now = mono_now_ns();
+  Event of_process;
+  of_process.kind = EventKind::kProcess;
+  const ProcessWatcher::Handler tell = [&](const ProcessEvent& happened) {
+    if (!handler || !follows_processes) return;
+    of_process.process = happened;
+    of_process.mono_ns = happened.mono_ns;
+    of_process.flow.owner = {};
+    of_process.flow.owner.pid = happened.pid;
+    of_process.flow.owner.start_ns = happened.start_ns;
+    processes->describe(of_process.flow.owner);
+    if (const auto& info = of_process.flow.owner.process; info && happened.start_ns == 0)
+      of_process.flow.owner.start_ns = info->start_ns;
+    settler.add(of_process, take);
+  };
+  if (processes) processes->begin_drain(now);
   costs.events += ring.drain([&](std::span<const std::byte> bytes) {
+    if (is_process_record(bytes)) {
+      if (!processes || !processes->take(bytes, tell)) ++lost.malformed;
+      return;
+    }
     if (!decode_event(bytes, event)) {
       ++lost.malformed;
       return;
+    }
+    if (processes) {
+      processes->advance(event.mono_ns, tell);
+      processes->describe(event.flow.owner);
     }
     if (!counts_udp && event.flow.protocol == Protocol::kUdp) event.flow.has_counters = false;
     const bool is_news = table.apply(event);
     if (!handler) return;
     is_news ? settler.add(event, take) : settler.confirm(event, take);
   });
+  if (processes) processes->end_drain(tell);
   if (handler) settler.release(now, take);
   return handed_over;
+}
+
+Result<void> EbpfEngine::watch_processes(const Options& options) {
+  describes_owners = options.describe || needs_process(options.filter);
+  follows_processes = options.processes;
+  wants_holders = options.holders;
+  all_doors = programs.doors();
+  if (!describes_owners && !follows_processes) return {};
+  auto watcher = ProcessWatcher::open({.events = follows_processes, .describe = describes_owners},
+                                      programs);
+  if (!watcher) return tl::make_unexpected(std::move(watcher).error());
+  processes.emplace(std::move(*watcher));
+  all_doors.insert(all_doors.end(), processes->doors().begin(), processes->doors().end());
+  epoll_event readable{};
+  readable.events = EPOLLIN;
+  if (processes->fd() >= 0 &&
+      ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, processes->fd(), &readable) != 0)
+    return tl::make_unexpected(Error::from_errno(ErrorKind::kIo, errno, "make a pollable file"));
+  return {};
+}
+
+void EbpfEngine::describe(Snapshot& snapshot) {
+  if (!processes) return;
+  for (Flow& flow : snapshot.flows) processes->describe(flow.owner);
+  for (Process& process : snapshot.processes) processes->describe(process);
+}
+
+Result<void> EbpfEngine::tell_holders(Snapshot& snapshot) const {
+  if (!wants_holders) return {};
+  std::unordered_map<std::uint64_t, std::shared_ptr<std::vector<SocketHolder>>> holders;
+  std::uint64_t malformed = 0;
+  auto done = programs.read(Programs::Pass::kHolders, [&](std::span<const std::byte> bytes) {
+    std::uint64_t cookie = 0;
+    SocketHolder holder;
+    while (!bytes.empty()) {
+      const std::size_t size = decode_holder(bytes, cookie, holder);
+      if (size == 0) {
+        ++malformed;
+        return;
+      }
+      bytes = bytes.subspan(size);
+      auto& list = holders[cookie];
+      if (!list) list = std::make_shared<std::vector<SocketHolder>>();
+      // Files come in the order of processes and of their numbers.
+      if (list->empty() || list->back().pid != holder.pid) list->push_back(holder);
+    }
+  });
+  if (!done) return done;
+  for (Flow& flow : snapshot.flows) {
+    const auto found = holders.find(flow.cookie);
+    flow.holders = found != holders.end() && flow.cookie != 0
+                       ? found->second
+                       : std::make_shared<std::vector<SocketHolder>>();
+  }
+  return {};
 }
 
 // Reads the sockets' tables. A short pass reads only figures of connections that events announced;
@@ -205,6 +297,8 @@ Result<void> EbpfEngine::read_sockets(bool is_short_pass) {
 Result<void> EbpfEngine::sync(const Handler* handler) {
   const std::uint64_t began = mono_now_ns();
   drain(handler);
+  if (processes && (resync_wanted || processes->needs_scan()))
+    if (auto done = processes->scan(programs); !done) return done;
   table.begin_sync(mono_now_ns());
   if (auto done = read_sockets(owners_known); !done) return done;
   drain(handler);
@@ -246,13 +340,14 @@ void EbpfEngine::rest_until_more() {
 
 // The sockets that were there before. After attaching, so that none falls between; those the hooks
 // already know keep what they know.
-Result<void> EbpfEngine::start() {
+Result<void> EbpfEngine::start(const Options& options) {
   if (auto done = make_pollable(); !done) return done;
   std::uint32_t& pass_pid = programs.control().pass_pid;
   __atomic_store_n(&pass_pid, static_cast<std::uint32_t>(::getpid()), __ATOMIC_SEQ_CST);
   auto owners = programs.read(Programs::Pass::kOwners, [](auto) {});
   __atomic_store_n(&pass_pid, 0, __ATOMIC_SEQ_CST);
   if (!owners) return owners;
+  if (auto done = watch_processes(options); !done) return done;
   rest_until_more();
   return {};
 }
@@ -269,6 +364,7 @@ Result<std::size_t> EbpfEngine::consume(const Handler& handler) {
   }
   if (now >= expire_at_ns) {
     table.expire(now, is_running);
+    if (processes) processes->expire(now);
     expire_at_ns = now + kSecond;
   }
   if (costs.events == drained_before && settler.empty())
@@ -291,8 +387,17 @@ Result<void> EbpfEngine::snapshot(const Handler* handler, Snapshot& snapshot) {
   const std::uint64_t now = mono_now_ns();
   table.expire(now, is_running);
   FlowTable::Wanted wanted;
-  if (!matcher.matches_all()) wanted = std::cref(matcher);
+  if (processes && !matcher.matches_all())
+    wanted = [this](const Flow& flow) {
+      Flow described = flow;
+      processes->describe(described.owner);
+      return matcher(described);
+    };
+  else if (!matcher.matches_all())
+    wanted = std::cref(matcher);
   table.take(now, wanted, snapshot);
+  describe(snapshot);
+  if (auto done = tell_holders(snapshot); !done) return done;
   snapshot.lost = lost;
   if (settler.empty())
     rest_until_more();
@@ -309,7 +414,10 @@ EngineResult open_ebpf_engine(const Options& options, const FlowMatcher& matcher
   wanted.connections = options.connections || options.states || options.attempts || options.data;
   wanted.quality = options.quality;
   wanted.doors = options.doors;
-  const bool events = wanted.connections || wanted.quality;
+  wanted.processes = options.processes;
+  wanted.process_table = options.processes || options.describe || needs_process(options.filter);
+  wanted.holders = options.holders;
+  const bool events = wanted.connections || wanted.quality || wanted.processes;
   wanted.ring_bytes = events ? std::bit_ceil(std::max(options.ring_bytes, page)) : page;
   wanted.config = make_config(options, matcher);
   auto programs = Programs::load(wanted);
@@ -319,7 +427,7 @@ EngineResult open_ebpf_engine(const Options& options, const FlowMatcher& matcher
 
   auto engine = std::make_unique<EbpfEngine>(options, matcher, std::move(*programs),
                                              std::move(*ring), wanted.connections);
-  if (auto done = engine->start(); !done) return tl::make_unexpected(std::move(done).error());
+  if (auto done = engine->start(options); !done) return tl::make_unexpected(std::move(done).error());
   return engine;
 }
 

@@ -146,6 +146,84 @@ void write_doors(Writer& writer, const std::vector<Door>& doors) {
   writer.EndArray();
 }
 
+// Only where it was asked for: null pointers are left out.
+template <class Writer>
+void write_process_info(Writer& writer, const ProcessInfo& info) {
+  Fields fields(writer);
+  fields.number_or_null("start_ns", info.start_ns);
+  fields.number_or_null("ppid", info.parent_pid);
+  fields.foreign_text("parents", info.parents);
+  fields.number_or_null("session", info.session);
+  fields.number_or_null("process_netns", info.netns);
+  fields.number_or_null("inner_pid", info.inner_pid);
+  fields.foreign_text("exe", info.exe());
+  fields.foreign_text("cmdline", info.cmdline());
+  const ControlGroup none;
+  const ControlGroup& group = info.cgroup ? *info.cgroup : none;
+  fields.foreign_text("cgroup", group.path);
+  fields.foreign_text("unit", group.unit);
+  fields.text_or_null("container_runtime", to_string(group.runtime));
+  fields.foreign_text("container_id", group.container_id);
+  fields.foreign_text("container", group.container_name);
+  fields.foreign_text("pod_uid", group.pod_uid);
+}
+
+template <class Writer>
+void write_holders(Writer& writer, const std::vector<SocketHolder>& holders) {
+  Fields fields(writer);
+  fields.name("holders");
+  writer.StartArray();
+  for (const SocketHolder& holder : holders) {
+    writer.StartObject();
+    fields.number("pid", holder.pid);
+    fields.foreign_text("comm", holder.name());
+    fields.number("fd", holder.fd);
+    writer.EndObject();
+  }
+  writer.EndArray();
+}
+
+// The parts of an exit status, each null when it does not hold.
+template <class Writer>
+void write_exit(Writer& writer, std::uint32_t status) {
+  ProcessEvent ended;
+  ended.exit_status = status;
+  Fields fields(writer);
+  fields.optional("exit_code", ended.exit_code());
+  fields.number_or_null("signal", ended.ended_by());
+  fields.name("core_dumped");
+  writer.Bool(ended.dumped_core());
+}
+
+template <class Writer>
+void write_happened(Writer& writer, const Event& event) {
+  const ProcessEvent& happened = event.process;
+  Fields fields(writer);
+  fields.number_or_null("pid", happened.pid);
+  fields.foreign_text("comm", event.flow.owner.name());
+  fields.optional("uid", event.flow.owner.uid);
+  fields.number("cpu", happened.cpu);
+  switch (happened.kind) {
+    case ProcessEventKind::kFork:
+    case ProcessEventKind::kCoredump: fields.number_or_null("parent_pid", happened.parent_pid); break;
+    case ProcessEventKind::kExit:
+      fields.number_or_null("parent_pid", happened.parent_pid);
+      write_exit(writer, happened.exit_status);
+      break;
+    case ProcessEventKind::kUid:
+    case ProcessEventKind::kGid:
+      fields.number("real_id", happened.real_id);
+      fields.number("effective_id", happened.effective_id);
+      break;
+    case ProcessEventKind::kPtrace: fields.number_or_null("tracer_pid", happened.tracer_pid); break;
+    case ProcessEventKind::kExec:
+    case ProcessEventKind::kSid:
+    case ProcessEventKind::kComm:
+    case ProcessEventKind::kUnknown: break;
+  }
+  if (event.flow.owner.process) write_process_info(writer, *event.flow.owner.process);
+}
+
 template <class Writer>
 void write_identity(Writer& writer, const Flow& flow) {
   Fields fields(writer);
@@ -171,6 +249,7 @@ void write_identity(Writer& writer, const Flow& flow) {
   fields.number_or_null("cgroup_id", flow.owner.cgroup_id);
   fields.text("owner", to_string(flow.owner.kind));
   fields.text_or_null("state", to_string(flow.state));
+  if (flow.owner.process) write_process_info(writer, *flow.owner.process);
 }
 
 template <class Writer>
@@ -211,6 +290,7 @@ void write_flow_row(Writer& writer, const Flow& flow, const Snapshot& snapshot, 
   }
   fields.name("closed");
   writer.Bool(flow.closed);
+  if (flow.holders) write_holders(writer, *flow.holders);
   writer.EndObject();
 }
 
@@ -231,6 +311,7 @@ void write_process_row(Writer& writer, const Process& process) {
   fields.number_or_null("srtt_us", process.srtt_us);
   fields.optional("tx_rate", process.tx_rate);
   fields.optional("rx_rate", process.rx_rate);
+  if (process.info) write_process_info(writer, *process.info);
   writer.EndObject();
 }
 
@@ -307,11 +388,14 @@ void EventWriter::event(const Event& event, std::string& out) {
   const auto wall_ns =
       static_cast<std::uint64_t>(static_cast<std::int64_t>(event.mono_ns) + mono_to_wall_ns_);
   writer.StartObject();
-  fields.text("event", to_string(event.kind));
+  fields.text("event", event.kind == EventKind::kProcess ? to_string(event.process.kind)
+                                                         : to_string(event.kind));
   fields.text("ts", rfc3339_(wall_ns));
   fields.number("ts_ns", wall_ns);
   if (event.kind == EventKind::kGap) {
     write_lost(writer, event.lost);
+  } else if (event.kind == EventKind::kProcess) {
+    write_happened(writer, event);
   } else {
     write_identity(writer, event.flow);
   }
@@ -342,8 +426,36 @@ void EventWriter::event(const Event& event, std::string& out) {
     case EventKind::kAccept:
     case EventKind::kOwner:
     case EventKind::kAttempt:
+    case EventKind::kProcess:
     case EventKind::kGap: break;
   }
+  writer.EndObject();
+  line_->end(out);
+}
+
+void EventWriter::story(const Story& story, std::string& out) {
+  auto& writer = line_->begin();
+  Fields fields(writer);
+  const auto wall_ns =
+      static_cast<std::uint64_t>(static_cast<std::int64_t>(story.mono_ns) + mono_to_wall_ns_);
+  const ProcessInfo& process = *story.process;
+  writer.StartObject();
+  fields.text("event", "story");
+  fields.text("ts", rfc3339_(wall_ns));
+  fields.number("ts_ns", wall_ns);
+  fields.number("pid", process.pid);
+  fields.foreign_text("comm", process.name());
+  fields.optional("uid", process.uid);
+  fields.optional("duration_us", story.duration_us);
+  fields.number("connections", story.connections);
+  fields.number("failed", story.failed);
+  fields.number("still_open", story.still_open);
+  fields.number("tx_bytes", story.tx_bytes);
+  fields.number("rx_bytes", story.rx_bytes);
+  fields.number("retransmits", story.retransmits);
+  fields.number_or_null("worst_rtt_us", story.worst_rtt_us);
+  write_exit(writer, story.exit_status);
+  write_process_info(writer, process);
   writer.EndObject();
   line_->end(out);
 }

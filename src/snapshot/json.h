@@ -12,6 +12,7 @@
 #include <sockscope/types.h>
 
 #include "base/timestamp.h"
+#include "model/story.h"
 
 namespace sockscope {
 
@@ -34,6 +35,7 @@ class EventWriter {
   void start(const HostId& host, std::uint64_t wall_ns, Source source,
              const std::vector<Door>& doors, std::string& out);
   void event(const Event& event, std::string& out);
+  void story(const Story& story, std::string& out);
   void end(std::uint64_t wall_ns, std::uint64_t events, const Loss& lost, std::string& out);
 
  private:

@@ -202,6 +202,7 @@ bool FlowTable::apply(const Event& event) {
     case EventKind::kRetransmit:
     case EventKind::kReset:
     case EventKind::kData:
+    case EventKind::kProcess:
     case EventKind::kGap:
       break;
   }

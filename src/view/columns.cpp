@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <type_traits>
 
 #include "view/flow_text.h"
 #include "view/suggest.h"
@@ -73,11 +74,74 @@ bool often_retransmits(const Process& p) {
   return p.retransmit_rate.value_or(0) > 1;
 }
 
+// Of the process behind a row; "" and 0 are not known.
+const ProcessInfo* process_of(const Flow& f) { return f.owner.process.get(); }
+const ProcessInfo* process_of(const Process& p) { return p.info.get(); }
+
+template <class Row, std::string_view (ProcessInfo::*read)() const noexcept>
+CellValue process_text(const Row& row, const Options&) {
+  const ProcessInfo* info = process_of(row);
+  return info ? known((info->*read)()) : CellValue();
+}
+
+template <class Row, auto member>
+CellValue process_member(const Row& row, const Options&) {
+  const ProcessInfo* info = process_of(row);
+  if (!info) return {};
+  if constexpr (std::is_same_v<std::decay_t<decltype(info->*member)>, std::string>)
+    return known(std::string_view(info->*member));
+  else
+    return known(static_cast<std::uint64_t>(info->*member));
+}
+
+template <class Row>
+CellValue cgroup_path(const Row& row, const Options&) {
+  const ProcessInfo* info = process_of(row);
+  return info && info->cgroup ? known(std::string_view(info->cgroup->path)) : CellValue();
+}
+
+// "nginx/77 nginx/78"
+CellValue holders(const Flow& f, const Options&) {
+  if (!f.holders) return {};
+  std::string text;
+  for (const SocketHolder& holder : *f.holders)
+    text += fmt::format("{}{}/{}", text.empty() ? "" : " ", holder.name(), holder.pid);
+  return known(std::string_view(text));
+}
+
 using K = ValueKind;
+
+// What a table can say of the process of each row. They need Options::describe.
+template <class Row>
+constexpr std::array<Column<Row>, 10> kDescribingColumns{{
+    {"exe", "EXE", 12, K::kText, "path of the executable", process_text<Row, &ProcessInfo::exe>},
+    {"cmdline", "COMMAND LINE", 12, K::kText, "its arguments",
+     process_text<Row, &ProcessInfo::cmdline>},
+    {"unit", "UNIT", 10, K::kText, "systemd's unit", process_text<Row, &ProcessInfo::unit>},
+    {"container", "CONTAINER", 10, K::kText, "name of the container, else its short id",
+     process_text<Row, &ProcessInfo::container>},
+    {"pod", "POD", 8, K::kText, "uid of the Kubernetes pod", process_text<Row, &ProcessInfo::pod>},
+    {"cgroup", "CGROUP PATH", 10, K::kText, "path of the cgroup", cgroup_path<Row>},
+    {"ppid", "PPID", 7, K::kId, "parent process", process_member<Row, &ProcessInfo::parent_pid>},
+    {"parent", "PARENTS", 8, K::kText, "names of its parents, nearest first",
+     process_member<Row, &ProcessInfo::parents>},
+    {"session", "SESSION", 7, K::kId, "session", process_member<Row, &ProcessInfo::session>},
+    {"inner_pid", "INNER", 7, K::kId, "its pid in the pid namespace of its own",
+     process_member<Row, &ProcessInfo::inner_pid>},
+}};
+
+template <std::size_t N, std::size_t M, class Row>
+constexpr std::array<Column<Row>, N + M> joined(const std::array<Column<Row>, N>& first,
+                                                const std::array<Column<Row>, M>& then) {
+  std::array<Column<Row>, N + M> all{};
+  std::copy(first.begin(), first.end(), all.begin());
+  std::copy(then.begin(), then.end(), all.begin() + N);
+  return all;
+}
 
 constexpr std::string_view kNobody = "[unattributed]";
 
-const std::array<Column<Flow>, 26> kFlowColumns{{
+const std::array<Column<Flow>, 28> kOwnFlowColumns{{
     {"pid", "PID", 7, K::kId, "process that uses the socket",
      [](const Flow& f, const Options&) { return known(f.owner.pid); }},
     {"opener_pid", "OPENER", 7, K::kId, "process that connected, accepted or created it",
@@ -85,6 +149,8 @@ const std::array<Column<Flow>, 26> kFlowColumns{{
     {"comm", "COMMAND", 10, K::kText, "name of the process",
      [](const Flow& f, const Options&) { return known(f.owner.name()); }, nullptr, kNobody},
     {"uid", "USER", 8, K::kUser, "user the process runs as (CSV: number)",
+     [](const Flow& f, const Options&) { return user(f.owner.uid); }},
+    {"user", "USER", 8, K::kUser, "the same",
      [](const Flow& f, const Options&) { return user(f.owner.uid); }},
     {"proto", "PROT", 4, K::kText, "tcp, tcp6, udp or udp6",
      [](const Flow& f, const Options&) { return known(protocol_name(f)); }},
@@ -135,14 +201,18 @@ const std::array<Column<Flow>, 26> kFlowColumns{{
     {"age", "AGE", 6, K::kDuration,
      "time since it was opened, of closed ones how long it was open (CSV: us)",
      [](const Flow& f, const Options& o) { return age(f, o); }},
+    {"holders", "HOLDERS", 12, K::kText, "every process that has it open (with --holders)", holders},
 }};
+const auto kFlowColumns = joined(kOwnFlowColumns, kDescribingColumns<Flow>);
 
-const std::array<Column<Process>, 15> kProcessColumns{{
+const std::array<Column<Process>, 17> kOwnProcessColumns{{
     {"pid", "PID", 7, K::kId, "process",
      [](const Process& p, const Options&) { return known(p.pid); }},
     {"comm", "COMMAND", 15, K::kText, "name of the process",
      [](const Process& p, const Options&) { return known(p.name()); }, nullptr, kNobody},
     {"uid", "USER", 8, K::kUser, "user the process runs as (CSV: number)",
+     [](const Process& p, const Options&) { return user(p.uid); }},
+    {"user", "USER", 8, K::kUser, "the same",
      [](const Process& p, const Options&) { return user(p.uid); }},
     {"conns", "CONNS", 5, K::kCount, "open connections",
      [](const Process& p, const Options&) -> CellValue { return std::uint64_t{p.open_flows}; }},
@@ -168,7 +238,10 @@ const std::array<Column<Process>, 15> kProcessColumns{{
      [](const Process& p, const Options&) -> CellValue { return p.retransmits; }},
     {"cgroup_id", "CGROUP", 7, K::kId, "number of the process's cgroup",
      [](const Process& p, const Options&) { return known(p.cgroup_id); }},
+    {"netns", "NETNS", 10, K::kId, "inode number of its network namespace",
+     process_member<Process, &ProcessInfo::netns>},
 }};
+const auto kProcessColumns = joined(kOwnProcessColumns, kDescribingColumns<Process>);
 
 std::string endpoint_text(const CellValue& value, std::size_t width) {
   const auto* endpoint = std::get_if<Endpoint>(&value);
@@ -215,6 +288,25 @@ std::span<const Column<Flow>> all_columns<Flow>() {
 template <>
 std::span<const Column<Process>> all_columns<Process>() {
   return kProcessColumns;
+}
+
+bool is_of_process(const Column<Flow>& column) {
+  for (const std::string_view name : {"pid", "comm", "uid", "user", "cgroup_id"})
+    if (column.name == name) return true;
+  return std::any_of(kDescribingColumns<Flow>.begin(), kDescribingColumns<Flow>.end(),
+                     [&](const auto& other) { return other.name == column.name; });
+}
+
+bool needs_description(std::string_view columns) {
+  while (!columns.empty()) {
+    const std::size_t comma = columns.find(',');
+    const std::string_view name = columns.substr(0, comma);
+    if (name == "netns") return true;  // of a process
+    for (const auto& column : kDescribingColumns<Flow>)
+      if (column.name == name) return true;
+    columns.remove_prefix(comma == columns.npos ? columns.size() : comma + 1);
+  }
+  return false;
 }
 
 template <class Row>

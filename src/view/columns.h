@@ -62,6 +62,12 @@ struct Column {
 template <class Row>
 using ColumnList = std::vector<const Column<Row>*>;
 
+// Whether one of "a,b,c" is known only with Options::describe.
+bool needs_description(std::string_view columns);
+
+// What it shows is of the process, not of the connection.
+bool is_of_process(const Column<Flow>& column);
+
 // All there are, in the order of the help.
 template <class Row>
 std::span<const Column<Row>> all_columns();

@@ -7,7 +7,7 @@
 //   text    = word | '"' words '"' | "/" regular expression "/"
 //   op      = ":" | "=" | "<" | "<=" | ">" | ">="
 //
-// A text is looked for in the process's name and in both ends ("10.0.0.7:443", "[::1]:443"), words
+// A text is looked for in the process's name and arguments and in both ends ("10.0.0.7:443", "[::1]:443"), words
 // as substrings; case does not matter, in regular expressions (ECMAScript) neither.
 //
 //   comm name                   like a text, in the process's name only; comm=x is the exact name
@@ -17,6 +17,8 @@
 //   src dst                     address or prefix of the local and the remote end
 //   dir                         in out listen unknown
 //   owner                       exact inherited bootstrap unknown
+//   exe cmdline unit container pod cgroup parent     like comm, of the process
+//   ppid session                numbers, of the process
 //   pid netns port sport dport  numbers: 80  8000-8100  80,443,8000-8100  or compared with < <= >
 //   >= rx tx (bytes/s) rxbytes txbytes rtt (ms) retr     the same; suffixes k M G T and Ki Mi Gi Ti
 //
@@ -54,6 +56,8 @@ class FlowFilter {
   bool matches_all() const noexcept {
     return alternatives_.size() == 1 && alternatives_[0].empty();
   }
+  // It asks for what is known with Options::describe only.
+  bool needs_description() const noexcept { return needs_description_; }
 
  private:
   friend class FilterParser;
@@ -62,6 +66,7 @@ class FlowFilter {
     std::function<bool(const Flow&)> test;
   };
   std::vector<std::vector<Term>> alternatives_{{}};
+  bool needs_description_ = false;
 };
 
 }  // namespace sockscope

@@ -152,6 +152,42 @@ Parsed comm_test(const Value& value) {
   return [test = *std::move(test)](const Flow& flow) { return test(flow.owner.name()); };
 }
 
+// Of the process, as far as it is known.
+template <std::string_view (*read)(const ProcessInfo&)>
+Parsed process_test(const Value& value) {
+  if (value.op == Op::kEqual && !value.regex) {
+    return [name = value.text](const Flow& flow) {
+      return flow.owner.process && read(*flow.owner.process) == name;
+    };
+  }
+  auto test = text_test(value);
+  if (!test) return error(test.error());
+  return [test = *std::move(test)](const Flow& flow) {
+    if (!flow.owner.process) return false;
+    const std::string_view text = read(*flow.owner.process);
+    return !text.empty() && test(text);
+  };
+}
+
+std::string_view exe_of(const ProcessInfo& info) { return info.exe(); }
+std::string_view cmdline_of(const ProcessInfo& info) { return info.cmdline(); }
+std::string_view unit_of(const ProcessInfo& info) { return info.unit(); }
+std::string_view pod_of(const ProcessInfo& info) { return info.pod(); }
+std::string_view parents_of(const ProcessInfo& info) { return info.parents; }
+std::string_view cgroup_of(const ProcessInfo& info) {
+  return info.cgroup ? std::string_view(info.cgroup->path) : std::string_view();
+}
+std::string_view container_of(const ProcessInfo& info) {
+  if (!info.cgroup) return {};
+  return info.cgroup->container_name.empty() ? std::string_view(info.cgroup->container_id)
+                                             : std::string_view(info.cgroup->container_name);
+}
+
+Readings of_process(const Flow& flow, std::uint32_t ProcessInfo::*member) {
+  if (!flow.owner.process) return {};
+  return {known((*flow.owner.process).*member)};
+}
+
 Parsed user_test(const Value& value) {
   std::optional<std::uint32_t> uid;
   if (std::all_of(value.text.begin(), value.text.end(), is_digit)) {
@@ -328,19 +364,32 @@ struct Key {
   Reader read;                   // for numbers
   Parsed (*make)(const Value&);  // for the others
   bool takes_regex = false;
+  bool is_of_process = false;  // known with Options::describe only
 };
 
 constexpr Key number_key(std::string_view name, Reader read) {
   return {name, read, nullptr};
 }
 
-const std::array<Key, 21> kKeys{{
+const std::array<Key, 30> kKeys{{
     number_key("pid", [](const Flow& f) -> Readings { return {known(f.owner.pid)}; }),
     {"comm", nullptr, comm_test, true},
     {"name", nullptr, comm_test, true},
     {"user", nullptr, user_test},
     {"uid", nullptr, user_test},
     number_key("netns", [](const Flow& f) -> Readings { return {known(f.netns)}; }),
+    {"exe", nullptr, process_test<exe_of>, true, true},
+    {"cmdline", nullptr, process_test<cmdline_of>, true, true},
+    {"unit", nullptr, process_test<unit_of>, true, true},
+    {"container", nullptr, process_test<container_of>, true, true},
+    {"pod", nullptr, process_test<pod_of>, true, true},
+    {"cgroup", nullptr, process_test<cgroup_of>, true, true},
+    {"parent", nullptr, process_test<parents_of>, true, true},
+    {"ppid",
+     [](const Flow& f) -> Readings { return of_process(f, &ProcessInfo::parent_pid); }, nullptr,
+     false, true},
+    {"session", [](const Flow& f) -> Readings { return of_process(f, &ProcessInfo::session); },
+     nullptr, false, true},
     {"proto", nullptr, proto_test},
     {"state", nullptr, state_test},
     number_key("port",
@@ -382,12 +431,18 @@ FilterTest anywhere_test(const FilterValue& value) {
   if (!test) return error(test.error());
   return [test = *std::move(test)](const Flow& flow) {
     return test(flow.owner.name()) || test(to_string(flow.local)) ||
+           (flow.owner.process && test(flow.owner.process->cmdline())) ||
            (!flow.remote.addr.is_unspecified() && test(to_string(flow.remote)));
   };
 }
 
 bool is_filter_key(std::string_view key) {
   return find_key(ascii_lower(key)) != nullptr;
+}
+
+bool is_of_process(std::string_view key) {
+  const Key* const found = find_key(ascii_lower(key));
+  return found != nullptr && found->is_of_process;
 }
 
 FilterTest key_test(std::string_view name, const FilterValue& value) {

@@ -29,6 +29,8 @@ using FilterTest = tl::expected<std::function<bool(const Flow&)>, std::string>;
 FilterTest anywhere_test(const FilterValue& value);
 
 bool is_filter_key(std::string_view key);
+// What it asks for is known with Options::describe only.
+bool is_of_process(std::string_view key);
 
 // The key must be one.
 FilterTest key_test(std::string_view key, const FilterValue& value);

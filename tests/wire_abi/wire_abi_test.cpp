@@ -88,6 +88,39 @@ TEST(WireAbi, Counters) {
   EXPECT_EQ(size, sizeof(wire_counters));
 }
 
+TEST(WireAbi, Process) {
+  unsigned size = 0;
+  const std::map<std::string, unsigned> host = {
+      MEMBER(wire_process, header),      MEMBER(wire_process, start_ns),
+      MEMBER(wire_process, cgroup_id),   MEMBER(wire_process, pid),
+      MEMBER(wire_process, tid),         MEMBER(wire_process, parent_pid),
+      MEMBER(wire_process, parent_tid),  MEMBER(wire_process, session),
+      MEMBER(wire_process, inner_pid),   MEMBER(wire_process, uid),
+      MEMBER(wire_process, gid),         MEMBER(wire_process, exit_status),
+      MEMBER(wire_process, exit_signal), MEMBER(wire_process, cpu),
+      MEMBER(wire_process, pad0),        MEMBER(wire_process, comm)};
+  EXPECT_EQ(offsets_in_object("wire_process", size), host);
+  EXPECT_EQ(size, sizeof(wire_process));
+}
+
+TEST(WireAbi, Exec) {
+  unsigned size = 0;
+  const std::map<std::string, unsigned> host = {
+      MEMBER(wire_exec, process), MEMBER(wire_exec, arguments_size), MEMBER(wire_exec, pad0),
+      MEMBER(wire_exec, filename), MEMBER(wire_exec, arguments)};
+  EXPECT_EQ(offsets_in_object("wire_exec", size), host);
+  EXPECT_EQ(size, sizeof(wire_exec));
+}
+
+TEST(WireAbi, Holder) {
+  unsigned size = 0;
+  const std::map<std::string, unsigned> host = {
+      MEMBER(wire_holder, header), MEMBER(wire_holder, cookie), MEMBER(wire_holder, start_ns),
+      MEMBER(wire_holder, pid), MEMBER(wire_holder, fd), MEMBER(wire_holder, comm)};
+  EXPECT_EQ(offsets_in_object("wire_holder", size), host);
+  EXPECT_EQ(size, sizeof(wire_holder));
+}
+
 TEST(WireAbi, Control) {
   unsigned size = 0;
   const std::map<std::string, unsigned> host = {

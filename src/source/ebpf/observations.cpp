@@ -131,6 +131,13 @@ const std::array<Observation, kObservationCount> kObservations = {{
      {{{kTracepoint, "tp_btf__tcp_receive_reset"},
        {kFunction, "fentry__tcp_reset"},
        {kProbe, "kprobe__tcp_reset"}}}},
+    {kProcessList, kProcessTable, false, {{{kIterator, "iter__task"}}}},
+    {kProcessFork, kProcesses, false, {{{kTracepoint, "tp_btf__sched_process_fork"}}}},
+    {kProcessExec, kProcesses, false, {{{kTracepoint, "tp_btf__sched_process_exec"}}}},
+    {kProcessExit, kProcesses, false, {{{kTracepoint, "tp_btf__sched_process_exit"}}}},
+    {kProcessName, kProcesses, false, {{{kTracepoint, "tp_btf__task_rename"}}}},
+    {kCoreDump, kProcesses, false, {{{kTracepoint, "tp_btf__signal_deliver"}}}},
+    {kHolderList, kHolders, false, {{{kIterator, "iter__task_file_holders"}}}},
 }};
 
 }  // namespace sockscope

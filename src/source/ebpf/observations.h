@@ -15,7 +15,7 @@ enum class DoorKind { kNone, kIterator, kNumbering, kTracepoint, kCgroup, kFunct
 std::string_view to_string(DoorKind kind) noexcept;
 
 // When an observation is made.
-enum class Need { kAlways, kStateInHash, kConnections, kQuality };
+enum class Need { kAlways, kStateInHash, kConnections, kQuality, kProcesses, kProcessTable, kHolders };
 
 // Where the sockets' states must be for a way to work (bpf/lib/state.h).
 enum class StateIn { kAny, kStorage, kHash };
@@ -38,10 +38,17 @@ struct Observation {
 };
 
 inline constexpr std::size_t kMaxWays = 4;
-inline constexpr std::size_t kObservationCount = 16;
+inline constexpr std::size_t kObservationCount = 23;
 extern const std::array<Observation, kObservationCount> kObservations;
 
 inline constexpr std::string_view kTcpEnd = "end of tcp sockets";
+inline constexpr std::string_view kHolderList = "holders of sockets";
+inline constexpr std::string_view kProcessList = "processes";
+inline constexpr std::string_view kProcessFork = "process fork";
+inline constexpr std::string_view kProcessExec = "process exec";
+inline constexpr std::string_view kProcessExit = "process exit";
+inline constexpr std::string_view kProcessName = "process name";
+inline constexpr std::string_view kCoreDump = "core dump";
 inline constexpr std::string_view kUdpSent = "udp sent bytes, sending process";
 inline constexpr std::string_view kUdpReceived = "udp received bytes, receiving process";
 

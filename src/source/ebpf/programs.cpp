@@ -392,7 +392,10 @@ Result<Programs> Programs::load(const Wanted& wanted) {
   for (std::size_t i = 0; i < kObservationCount; ++i) {
     const Need need = kObservations[i].need;
     impl->is_wanted[i] = need == Need::kAlways || (need == Need::kConnections && wanted.connections) ||
-                         (need == Need::kQuality && wanted.quality);
+                         (need == Need::kQuality && wanted.quality) ||
+                         (need == Need::kProcesses && wanted.processes) ||
+                         (need == Need::kProcessTable && wanted.process_table) ||
+                         (need == Need::kHolders && wanted.holders);
     for (std::size_t way = 0; way < kMaxWays; ++way) {
       const DoorKind kind = kObservations[i].ways[way].kind;
       if (kind == DoorKind::kFunction) impl->refused[i][way] = no_functions;
@@ -444,8 +447,14 @@ Programs::~Programs() = default;
 
 Result<void> Programs::read(
     Pass pass, const std::function<void(std::span<const std::byte>)>& handle) const {
-  static constexpr std::size_t kPassObservations[] = {0, 1, 2, 3};
-  const auto& links = impl_->links[kPassObservations[static_cast<std::size_t>(pass)]];
+  static constexpr std::string_view kPassObservations[] = {
+      "tcp sockets", "udp sockets", "sockets of other network namespaces",
+      "owners of older sockets", kProcessList, kHolderList};
+  const auto observation =
+      std::find_if(kObservations.begin(), kObservations.end(), [pass](const Observation& candidate) {
+        return candidate.name == kPassObservations[static_cast<std::size_t>(pass)];
+      });
+  const auto& links = impl_->links[static_cast<std::size_t>(observation - kObservations.begin())];
   if (links.empty()) return {};
   const Fd iterator(bpf_iter_create(bpf_link__fd(links.front().get())));
   if (!iterator)

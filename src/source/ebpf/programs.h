@@ -23,6 +23,9 @@ class Programs {
   struct Wanted {
     bool connections = true;
     bool quality = true;
+    bool processes = false;      // their events
+    bool process_table = false;  // Pass::kProcesses
+    bool holders = false;        // Pass::kHolders
     std::size_t ring_bytes = 0;  // a power of two, at least a page
     std::string doors;           // kinds of doors to try, comma-separated; empty: all
     wire_config config{};
@@ -42,6 +45,8 @@ class Programs {
     kUdp,      // of config.home_netns
     kForeign,  // both, of all other network namespaces
     kOwners,   // no records: gives an owner to sockets that have none, from the processes' files
+    kProcesses,
+    kHolders,  // every open file of a process that is a socket
   };
 
   // Reads one pass; handle gets whole records, many at a time, valid during the call. A pass whose

@@ -145,18 +145,14 @@ void ProcessReader::name_container(ControlGroup& group) const {
 
 std::shared_ptr<const ControlGroup> ProcessReader::find_cgroup(std::uint64_t id) {
   if (id == 0) return nullptr;
-  auto found = paths_.find(id);
-  // One that is not there is looked for once: the cgroup of a process gone is gone as well.
-  if (found == paths_.end() && id != missed_id_) {
-    paths_.clear();
+  if (!paths_.contains(id)) {
+    if (paths_.size() >= kMostGroups) paths_.clear();
     index_cgroups(root_ + cgroup_mount_, "", 0);
-    found = paths_.find(id);
+    // One that is not there is looked for once: the cgroup of a process gone may be gone as well.
+    paths_.try_emplace(id);
   }
-  if (found == paths_.end()) {
-    missed_id_ = id;
-    return nullptr;
-  }
-  return group_of(found->second);
+  const std::string& path = paths_[id];
+  return path.empty() ? nullptr : group_of(path);
 }
 
 void ProcessReader::index_cgroups(const std::string& directory, const std::string& path,
@@ -165,7 +161,7 @@ void ProcessReader::index_cgroups(const std::string& directory, const std::strin
   if (depth > kDeepestGroup || paths_.size() >= kMostGroups ||
       ::stat(directory.c_str(), &status) != 0)
     return;
-  paths_.emplace(status.st_ino, path.empty() ? "/" : path);
+  paths_.try_emplace(status.st_ino, path.empty() ? "/" : path);
   const Directory entries(::opendir(directory.c_str()));
   if (!entries) return;
   while (const dirent* entry = ::readdir(entries.get())) {

@@ -48,8 +48,7 @@ class ProcessReader {
   std::uint64_t tick_ns_;
   std::string cgroup_mount_;
   std::unordered_map<std::string, std::shared_ptr<const ControlGroup>> groups_;  // by path
-  std::unordered_map<std::uint64_t, std::string> paths_;                         // by number
-  std::uint64_t missed_id_ = 0;
+  std::unordered_map<std::uint64_t, std::string> paths_;  // by number; empty: there is none
 };
 
 }  // namespace sockscope

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Processes: made, executing, renamed, dumping core, ended; and those there are. Threads are not
+ * told: what is said of a process is what its leader is. */
+#include "bpf/kernel_types.h"
+
+#include <bpf/bpf_tracing.h>
+
+#include "bpf/lib/emit.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+enum { SIGQUIT = 3, SIGILL = 4, SIGTRAP = 5, SIGABRT = 6, SIGBUS = 7, SIGFPE = 8, SIGSEGV = 11,
+       SIGXCPU = 24, SIGXFSZ = 25, SIGSYS = 31 };
+#define SIGNALS_THAT_DUMP                                                                  \
+  ((1u << SIGQUIT) | (1u << SIGILL) | (1u << SIGTRAP) | (1u << SIGABRT) | (1u << SIGBUS) | \
+   (1u << SIGFPE) | (1u << SIGSEGV) | (1u << SIGXCPU) | (1u << SIGXFSZ) | (1u << SIGSYS))
+
+/* The number of a pid in its innermost namespace; 0 when there is none but the host's. */
+static __always_inline __u32 inner_number(const struct pid *pid) {
+  __u32 level = BPF_CORE_READ(pid, level);
+  if (level == 0 || level > 32)
+    return 0;
+  const char *numbers = (const char *)pid + bpf_core_field_offset(pid->numbers);
+  __u32 number = 0;
+  bpf_probe_read_kernel(&number, sizeof(number),
+                        numbers + level * bpf_core_type_size(struct upid) +
+                            bpf_core_field_offset(struct upid, nr));
+  return number;
+}
+
+static __always_inline __u32 host_number(const struct pid *pid) {
+  const char *numbers = (const char *)pid + bpf_core_field_offset(pid->numbers);
+  __u32 number = 0;
+  bpf_probe_read_kernel(&number, sizeof(number),
+                        numbers + bpf_core_field_offset(struct upid, nr));
+  return number;
+}
+
+/* leader: of the process's threads. */
+static __always_inline void fill_process(struct wire_process *record, __u16 type, __u16 size,
+                                         const struct task_struct *leader) {
+  const struct cred *cred = BPF_CORE_READ(leader, cred);
+  const struct task_struct *parent = BPF_CORE_READ(leader, real_parent);
+  record->header.type = type;
+  record->header.size = size;
+  record->header.netns = BPF_CORE_READ(leader, nsproxy, net_ns, ns.inum);
+  record->header.mono_ns = bpf_ktime_get_ns();
+  record->start_ns = BPF_CORE_READ(leader, start_boottime);
+  record->cgroup_id = BPF_CORE_READ(leader, cgroups, dfl_cgrp, kn, id);
+  record->pid = (__u32)BPF_CORE_READ(leader, tgid);
+  record->tid = record->pid;
+  record->parent_pid = (__u32)BPF_CORE_READ(parent, tgid);
+  record->parent_tid = (__u32)BPF_CORE_READ(parent, pid);
+  record->session = host_number(BPF_CORE_READ(leader, signal, pids[PIDTYPE_SID]));
+  record->inner_pid = inner_number(BPF_CORE_READ(leader, thread_pid));
+  record->uid = BPF_CORE_READ(cred, euid.val);
+  record->gid = BPF_CORE_READ(cred, egid.val);
+  record->exit_status = 0;
+  record->exit_signal = (__u32)BPF_CORE_READ(leader, exit_signal);
+  record->cpu = bpf_get_smp_processor_id();
+  record->pad0 = 0;
+  bpf_probe_read_kernel_str(record->comm, sizeof(record->comm), &leader->comm);
+}
+
+static __always_inline void emit_process(__u16 type, const struct task_struct *leader) {
+  struct wire_process *record = reserve(type, sizeof(*record));
+  if (!record)
+    return;
+  fill_process(record, type, sizeof(*record), leader);
+  submit(record);
+}
+
+static __always_inline bool is_leader(const struct task_struct *task) {
+  return BPF_CORE_READ(task, pid) == BPF_CORE_READ(task, tgid);
+}
+
+SEC("?tp_btf/sched_process_fork")
+int BPF_PROG(tp_btf__sched_process_fork, struct task_struct *parent, struct task_struct *child) {
+  if (is_leader(child))
+    emit_process(WIRE_FORK, child);
+  return 0;
+}
+
+SEC("?tp_btf/sched_process_exec")
+int BPF_PROG(tp_btf__sched_process_exec, struct task_struct *task, int old_pid,
+             struct linux_binprm *binprm) {
+  struct wire_exec *record = reserve(WIRE_EXEC, sizeof(*record));
+  if (!record)
+    return 0;
+  fill_process(&record->process, WIRE_EXEC, sizeof(*record), task);
+  record->pad0 = 0;
+  __builtin_memset(record->filename, 0, sizeof(record->filename));
+  __builtin_memset(record->arguments, 0, sizeof(record->arguments));
+  bpf_probe_read_kernel_str(record->filename, sizeof(record->filename),
+                            BPF_CORE_READ(binprm, interp));
+  unsigned long start = BPF_CORE_READ(task, mm, arg_start);
+  unsigned long end = BPF_CORE_READ(task, mm, arg_end);
+  __u64 size = end > start ? end - start : 0;
+  record->arguments_size = size > 0xffffffffu ? 0xffffffffu : (__u32)size;
+  if (size > WIRE_ARGUMENTS - 1)
+    size = WIRE_ARGUMENTS - 1;
+  /* The page was written by the kernel a moment ago: it is there. */
+  asm volatile("" : "+r"(size));
+  size &= WIRE_ARGUMENTS - 1;
+  if (bpf_probe_read_user(record->arguments, (__u32)size, (const void *)start) != 0)
+    record->arguments_size = 0;
+  submit(record);
+  return 0;
+}
+
+/* Called for each thread; the process ends with the last one. */
+SEC("?tp_btf/sched_process_exit")
+int BPF_PROG(tp_btf__sched_process_exit, struct task_struct *task) {
+  const struct signal_struct *signal = BPF_CORE_READ(task, signal);
+  if (BPF_CORE_READ(signal, live.counter) != 0)
+    return 0;
+  struct wire_process *record = reserve(WIRE_EXIT, sizeof(*record));
+  if (!record)
+    return 0;
+  const struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+  fill_process(record, WIRE_EXIT, sizeof(*record), leader);
+  /* The namespaces of a leader that ended before are gone with it. */
+  record->header.netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
+  if (BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT)
+    record->exit_status = (__u32)BPF_CORE_READ(signal, group_exit_code);
+  else
+    record->exit_status = (__u32)BPF_CORE_READ(leader, exit_code);
+  submit(record);
+  return 0;
+}
+
+/* Before the name changes; exec has its own record. */
+SEC("?tp_btf/task_rename")
+int BPF_PROG(tp_btf__task_rename, struct task_struct *task, const char *name) {
+  if (!is_leader(task) || (BPF_CORE_READ(task, flags) & PF_KTHREAD))
+    return 0;
+  if (bpf_core_field_exists(task->in_execve) && BPF_CORE_READ_BITFIELD_PROBED(task, in_execve))
+    return 0;
+  struct wire_process *record = reserve(WIRE_COMM, sizeof(*record));
+  if (!record)
+    return 0;
+  fill_process(record, WIRE_COMM, sizeof(*record), task);
+  __builtin_memset(record->comm, 0, sizeof(record->comm));
+  bpf_probe_read_kernel_str(record->comm, sizeof(record->comm), name);
+  submit(record);
+  return 0;
+}
+
+/* In the context of the process that gets the signal. */
+SEC("?tp_btf/signal_deliver")
+int BPF_PROG(tp_btf__signal_deliver, int signal, void *info, struct k_sigaction *action) {
+  if (signal <= 0 || signal > 31 || !((1u << signal) & SIGNALS_THAT_DUMP))
+    return 0;
+  if (BPF_CORE_READ(action, sa.sa_handler) != NULL) /* SIG_DFL */
+    return 0;
+  struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+  emit_process(WIRE_COREDUMP, BPF_CORE_READ(task, group_leader));
+  return 0;
+}
+
+SEC("?iter/task")
+int iter__task(struct bpf_iter__task *ctx) {
+  struct task_struct *task = ctx->task;
+  if (!task || !is_leader(task) || BPF_CORE_READ(task, signal, live.counter) == 0)
+    return 0;
+  struct wire_process record;
+  fill_process(&record, WIRE_PROCESS, sizeof(record), task);
+  bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
+  return 0;
+}
+
+SEC("?iter/task_file")
+int iter__task_file_holders(struct bpf_iter__task_file *ctx) {
+  struct task_struct *task = ctx->task;
+  struct file *file = ctx->file;
+  if (!task || !file)
+    return 0;
+  struct socket *socket = bpf_sock_from_file(file);
+  if (!socket)
+    return 0;
+  struct sock *sk = socket->sk;
+  if (!sk)
+    return 0;
+  __u16 family = sk->__sk_common.skc_family;
+  __u16 protocol = sk->sk_protocol;
+  if ((family != AF_INET && family != AF_INET6) ||
+      (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP))
+    return 0;
+  struct task_struct *leader = task->group_leader;
+  struct wire_holder record;
+  record.header.type = WIRE_HOLDER;
+  record.header.size = sizeof(record);
+  record.header.netns = read_netns(&sk->__sk_common);
+  record.header.mono_ns = bpf_ktime_get_ns();
+  /* 0 when nobody asked for it yet: a pass over the sockets does. */
+  record.cookie = (__u64)BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+  record.start_ns = BPF_CORE_READ(leader, start_boottime);
+  record.pid = (__u32)BPF_CORE_READ(task, tgid);
+  record.fd = ctx->fd;
+  bpf_probe_read_kernel_str(record.comm, sizeof(record.comm), &leader->comm);
+  bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
+  return 0;
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "decode/process_record.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "decode/proc_pid.h"
+#include "wire/record.h"
+
+namespace sockscope {
+namespace {
+
+bool read_header(std::span<const std::byte> bytes, wire_header& header) noexcept {
+  if (bytes.size() < sizeof header) return false;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  return header.size <= bytes.size();
+}
+
+ProcessEventKind kind_of(std::uint16_t type) noexcept {
+  switch (type) {
+    case WIRE_FORK: return ProcessEventKind::kFork;
+    case WIRE_EXEC: return ProcessEventKind::kExec;
+    case WIRE_EXIT: return ProcessEventKind::kExit;
+    case WIRE_COMM: return ProcessEventKind::kComm;
+    case WIRE_COREDUMP: return ProcessEventKind::kCoredump;
+    default: return ProcessEventKind::kUnknown;
+  }
+}
+
+void fill(const wire_process& record, ProcessInfo& info) {
+  info = {};
+  info.pid = record.pid;
+  info.start_ns = record.start_ns;
+  info.parent_pid = record.parent_pid;
+  info.session = record.session;
+  info.netns = record.header.netns;
+  info.cgroup_id = record.cgroup_id;
+  info.inner_pid = record.inner_pid;
+  info.uid = record.uid;
+  info.gid = record.gid;
+  std::memcpy(info.comm.data(), record.comm, sizeof record.comm);
+}
+
+std::shared_ptr<const Program> program_of(const wire_exec& record) {
+  const std::size_t size = std::min<std::size_t>(record.arguments_size, sizeof record.arguments - 1);
+  return std::make_shared<const Program>(
+      Program{{record.filename, ::strnlen(record.filename, sizeof record.filename)},
+              join_arguments({record.arguments, size})});
+}
+
+}  // namespace
+
+bool is_process_record(std::span<const std::byte> bytes) noexcept {
+  wire_header header;
+  return read_header(bytes, header) && kind_of(header.type) != ProcessEventKind::kUnknown;
+}
+
+bool decode_process_event(std::span<const std::byte> bytes, ProcessEvent& event,
+                          ProcessInfo& seen) {
+  wire_exec record;
+  if (!read_header(bytes, record.process.header)) return false;
+  const bool is_exec = record.process.header.type == WIRE_EXEC;
+  const std::size_t expected = is_exec ? sizeof record : sizeof record.process;
+  if (record.process.header.size != expected) return false;
+  std::memcpy(&record, bytes.data(), expected);
+  const wire_process& process = record.process;
+  const ProcessEventKind kind = kind_of(process.header.type);
+  if (kind == ProcessEventKind::kUnknown) return false;
+  event = {};
+  event.kind = kind;
+  event.cpu = process.cpu;
+  event.mono_ns = process.header.mono_ns;
+  event.pid = process.pid;
+  event.tid = process.tid;
+  event.start_ns = process.start_ns;
+  std::memcpy(event.comm.data(), process.comm, sizeof process.comm);
+  if (kind == ProcessEventKind::kFork || kind == ProcessEventKind::kExit ||
+      kind == ProcessEventKind::kCoredump) {
+    event.parent_pid = process.parent_pid;
+    event.parent_tid = process.parent_tid;
+  }
+  if (kind == ProcessEventKind::kExit) {
+    event.exit_status = process.exit_status;
+    event.exit_signal = process.exit_signal;
+  }
+  fill(process, seen);
+  if (is_exec) seen.program = program_of(record);
+  return true;
+}
+
+std::size_t decode_process(std::span<const std::byte> bytes, ProcessInfo& info) {
+  wire_process record;
+  if (!read_header(bytes, record.header) || record.header.type != WIRE_PROCESS ||
+      record.header.size != sizeof record)
+    return 0;
+  std::memcpy(&record, bytes.data(), sizeof record);
+  fill(record, info);
+  return sizeof record;
+}
+
+std::size_t decode_holder(std::span<const std::byte> bytes, std::uint64_t& cookie,
+                          SocketHolder& holder) noexcept {
+  wire_holder record;
+  if (!read_header(bytes, record.header) || record.header.type != WIRE_HOLDER ||
+      record.header.size != sizeof record)
+    return 0;
+  std::memcpy(&record, bytes.data(), sizeof record);
+  cookie = record.cookie;
+  holder.pid = record.pid;
+  holder.start_ns = record.start_ns;
+  holder.fd = record.fd;
+  std::memcpy(holder.comm.data(), record.comm, sizeof record.comm);
+  return sizeof record;
+}
+
+}  // namespace sockscope

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/story.h"
+
+#include <algorithm>
+
+namespace sockscope {
+namespace {
+
+// How many times the patience it is while connections are still open.
+constexpr std::uint64_t kRounds = 10;
+
+}  // namespace
+
+void StoryBook::add(const Flow& flow) {
+  if (flow.owner.pid == 0 || flow.closed || flow.protocol != Protocol::kTcp ||
+      flow.direction == Direction::kListen || flow.state == TcpState::kListen)
+    return;
+  Entry& entry = entry_of(flow.owner);
+  const Key key{flow.owner.pid, flow.owner.start_ns};
+  if (!open_.try_emplace(flow.cookie, key).second) return;
+  ++entry.story.connections;
+  ++entry.open;
+}
+
+void StoryBook::apply(const Event& event, const Handler& handler) {
+  const Flow& flow = event.flow;
+  const Key key{flow.owner.pid, flow.owner.start_ns};
+  switch (event.kind) {
+    case EventKind::kConnect:
+    case EventKind::kAccept:
+      if (flow.owner.pid != 0) add(flow);
+      break;
+
+    // A connection counts for the process that has it at its end.
+    case EventKind::kOwner:
+    case EventKind::kClose: {
+      if (flow.owner.pid == 0) break;
+      const auto open = open_.find(flow.cookie);
+      if (open != open_.end() && open->second != key) {
+        const auto before = entries_.find(open->second);
+        if (before != entries_.end()) {
+          --before->second.story.connections;
+          --before->second.open;
+        }
+        open_.erase(open);
+        add(flow);
+        if (flow.closed) {  // add() takes open ones only
+          ++entry_of(flow.owner).story.connections;
+          ++entry_of(flow.owner).open;
+          open_.emplace(flow.cookie, key);
+        }
+      }
+      if (event.kind == EventKind::kOwner) break;
+      const bool was_open = open_.erase(flow.cookie) != 0;
+      const bool moved = flow.counters.rx_bytes != 0 || flow.counters.tx_bytes != 0;
+      if (!was_open && flow.protocol == Protocol::kUdp && !moved) break;
+      Entry& entry = entry_of(flow.owner);
+      Story& story = entry.story;
+      if (!was_open) ++story.connections;
+      story.tx_bytes += flow.counters.tx_bytes;
+      story.rx_bytes += flow.counters.rx_bytes;
+      story.retransmits += flow.counters.retransmits;
+      story.worst_rtt_us = std::max(story.worst_rtt_us, flow.counters.srtt_us);
+      if (was_open) --entry.open;
+      break;
+    }
+
+    case EventKind::kConnectFailed:
+      if (flow.owner.pid != 0) ++entry_of(flow.owner).story.failed;
+      break;
+
+    case EventKind::kProcess:
+      if (event.process.is_thread()) break;
+      if (event.process.kind == ProcessEventKind::kFork) {
+        entry_of(flow.owner).began_ns = event.mono_ns;
+      } else if (event.process.kind == ProcessEventKind::kExit && flow.owner.process) {
+        Entry& entry = entry_of(flow.owner);
+        Story& story = entry.story;
+        story.process = flow.owner.process;
+        story.mono_ns = event.mono_ns;
+        story.exit_status = event.process.exit_status;
+        if (entry.began_ns != 0) story.duration_us = (event.mono_ns - entry.began_ns) / 1000;
+        // Sockets are closed a moment after the end is told: they are waited for in any case.
+        ended_.emplace(event.mono_ns + patience_ns_, key);
+      }
+      break;
+
+    case EventKind::kRetransmit:
+    case EventKind::kReset:
+    case EventKind::kAttempt:
+    case EventKind::kState:
+    case EventKind::kData:
+    case EventKind::kGap: break;
+  }
+  release(event.mono_ns, handler);
+}
+
+void StoryBook::release(std::uint64_t now_ns, const Handler& handler) {
+  while (!ended_.empty() && ended_.begin()->first <= now_ns) {
+    const Key key = ended_.begin()->second;
+    ended_.erase(ended_.begin());
+    const auto entry = entries_.find(key);
+    if (entry == entries_.end()) continue;
+    const std::uint64_t longest = entry->second.story.mono_ns + kRounds * patience_ns_;
+    if (entry->second.open != 0 && now_ns < longest) {
+      ended_.emplace(now_ns + patience_ns_, key);
+      continue;
+    }
+    entry->second.story.still_open = entry->second.open;
+    handler(entry->second.story);
+    entries_.erase(entry);
+  }
+}
+
+}  // namespace sockscope

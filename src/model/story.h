@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+#include <sockscope/types.h>
+
+namespace sockscope {
+
+// What a process did on the network, from its start to its end.
+struct Story {
+  std::shared_ptr<const ProcessInfo> process;  // as it was at its end; never null
+  std::uint64_t mono_ns = 0;                   // of its end
+  std::optional<std::uint64_t> duration_us;    // empty: it is older than sockscope
+  std::uint32_t exit_status = 0;               // as waitpid(2) tells it
+  std::uint64_t connections = 0;  // TCP connections made or taken, UDP sockets that moved bytes
+  std::uint64_t failed = 0;       // connection attempts
+  std::uint64_t still_open = 0;   // connections whose end was not seen: somebody else holds them
+  std::uint64_t tx_bytes = 0;
+  std::uint64_t rx_bytes = 0;
+  std::uint64_t retransmits = 0;
+  std::uint32_t worst_rtt_us = 0;  // the largest smoothed round trip time a connection ended with; 0: none measured
+};
+
+// Puts the stories together out of events. The kernel tells the end of a process before its sockets
+// are closed, and of a connection when the other side has answered: a story waits `patience_ns`, and up
+// to ten times as long while connections are open. Pure; its clock is that of the events and of release().
+class StoryBook {
+ public:
+  using Handler = std::function<void(const Story&)>;
+
+  explicit StoryBook(std::uint64_t patience_ns) : patience_ns_(patience_ns) {}
+
+  void apply(const Event& event, const Handler& handler);
+  // A connection that is there already.
+  void add(const Flow& flow);
+  // Hands over what has waited long enough. now_ns ~0: everything.
+  void release(std::uint64_t now_ns, const Handler& handler);
+  bool is_waiting() const noexcept { return !ended_.empty(); }
+
+ private:
+  using Key = std::pair<std::uint32_t, std::uint64_t>;  // pid, start
+  struct Entry {
+    Story story;
+    std::uint64_t began_ns = 0;  // CLOCK_MONOTONIC; 0: not seen
+    std::uint64_t open = 0;
+  };
+
+  Entry& entry_of(const Owner& owner) { return entries_[{owner.pid, owner.start_ns}]; }
+
+  std::uint64_t patience_ns_;
+  std::map<Key, Entry> entries_;
+  std::unordered_map<std::uint64_t, Key> open_;  // cookie of a TCP connection → whose it is
+  std::multimap<std::uint64_t, Key> ended_;      // by the time their patience is over
+};
+
+}  // namespace sockscope

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/story.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace sockscope {
+namespace {
+
+constexpr std::uint64_t kMs = 1'000'000;
+
+class StoryBookTest : public testing::Test {
+ protected:
+  Event process(ProcessEventKind kind, std::uint32_t pid, std::uint64_t at, std::uint64_t start = 1) {
+    Event event;
+    event.kind = EventKind::kProcess;
+    event.mono_ns = at;
+    event.process.kind = kind;
+    event.process.pid = event.process.tid = pid;
+    event.flow.owner.pid = pid;
+    event.flow.owner.start_ns = start;
+    auto info = std::make_shared<ProcessInfo>();
+    info->pid = pid;
+    info->start_ns = start;
+    event.flow.owner.process = std::move(info);
+    return event;
+  }
+  Event flow(EventKind kind, std::uint32_t pid, std::uint64_t cookie, std::uint64_t at,
+             std::uint64_t start = 1) {
+    Event event;
+    event.kind = kind;
+    event.mono_ns = at;
+    event.flow.cookie = cookie;
+    event.flow.owner.pid = pid;
+    event.flow.owner.start_ns = start;
+    event.flow.closed = kind == EventKind::kClose;
+    return event;
+  }
+  Event close(std::uint32_t pid, std::uint64_t cookie, std::uint64_t at, std::uint64_t tx,
+              std::uint64_t rx, std::uint32_t rtt = 0, std::uint64_t start = 1) {
+    Event event = flow(EventKind::kClose, pid, cookie, at, start);
+    event.flow.counters.tx_bytes = tx;
+    event.flow.counters.rx_bytes = rx;
+    event.flow.counters.srtt_us = rtt;
+    return event;
+  }
+  void apply(const Event& event) { book_.apply(event, keep_); }
+  void release(std::uint64_t now) { book_.release(now, keep_); }
+
+  StoryBook book_{100 * kMs};
+  std::vector<Story> told_;
+  StoryBook::Handler keep_ = [this](const Story& story) { told_.push_back(story); };
+};
+
+TEST_F(StoryBookTest, FromStartToEnd) {
+  apply(process(ProcessEventKind::kFork, 7, 10 * kMs));
+  apply(flow(EventKind::kConnect, 7, 100, 11 * kMs));
+  apply(flow(EventKind::kConnectFailed, 7, 101, 12 * kMs));
+  apply(close(7, 100, 13 * kMs, 10, 20, 400));
+  apply(flow(EventKind::kConnect, 7, 102, 14 * kMs));
+  Event end = process(ProcessEventKind::kExit, 7, 94 * kMs);
+  end.process.exit_status = 3 << 8;
+  apply(end);
+  apply(close(7, 102, 95 * kMs, 1, 2, 300));  // by the kernel, after its end
+  EXPECT_TRUE(told_.empty());
+  EXPECT_TRUE(book_.is_waiting());
+  release(194 * kMs);
+  ASSERT_EQ(told_.size(), 1u);
+  const Story& story = told_[0];
+  EXPECT_EQ(story.process->pid, 7u);
+  EXPECT_EQ(story.duration_us, 84'000u);
+  EXPECT_EQ(story.connections, 2u);
+  EXPECT_EQ(story.failed, 1u);
+  EXPECT_EQ(story.still_open, 0u);
+  EXPECT_EQ(story.tx_bytes, 11u);
+  EXPECT_EQ(story.rx_bytes, 22u);
+  EXPECT_EQ(story.worst_rtt_us, 400u);
+  EXPECT_EQ(story.exit_status, 3u << 8);
+  EXPECT_FALSE(book_.is_waiting());
+}
+
+TEST_F(StoryBookTest, WaitsForConnectionsThatAreNotClosedYet) {
+  apply(flow(EventKind::kAccept, 7, 100, 1 * kMs));
+  apply(process(ProcessEventKind::kExit, 7, 2 * kMs));
+  release(150 * kMs);
+  EXPECT_TRUE(told_.empty());
+  apply(close(7, 100, 160 * kMs, 5, 6));
+  release(300 * kMs);
+  ASSERT_EQ(told_.size(), 1u);
+  EXPECT_EQ(told_[0].rx_bytes, 6u);
+  EXPECT_FALSE(told_[0].duration_us);
+}
+
+TEST_F(StoryBookTest, ButNotForever) {
+  apply(flow(EventKind::kAccept, 7, 100, 1 * kMs));
+  apply(process(ProcessEventKind::kExit, 7, 2 * kMs));
+  for (std::uint64_t now = 0; now < 1200; now += 50) release(now * kMs);
+  ASSERT_EQ(told_.size(), 1u);
+  EXPECT_EQ(told_[0].still_open, 1u);
+}
+
+// A connection counts for the process that has it at its end.
+TEST_F(StoryBookTest, AConnectionHandedOn) {
+  apply(flow(EventKind::kAccept, 7, 100, 1 * kMs));
+  apply(flow(EventKind::kOwner, 8, 100, 2 * kMs));
+  apply(close(8, 100, 3 * kMs, 5, 6));
+  apply(flow(EventKind::kAccept, 7, 200, 4 * kMs));
+  apply(close(8, 200, 5 * kMs, 50, 60));
+  apply(process(ProcessEventKind::kExit, 8, 6 * kMs));
+  apply(process(ProcessEventKind::kExit, 7, 7 * kMs));
+  release(~std::uint64_t{0});
+  ASSERT_EQ(told_.size(), 2u);
+  EXPECT_EQ(told_[0].process->pid, 8u);
+  EXPECT_EQ(told_[0].connections, 2u);
+  EXPECT_EQ(told_[0].tx_bytes, 55u);
+  EXPECT_EQ(told_[0].still_open, 0u);
+  EXPECT_EQ(told_[1].connections, 0u);
+  EXPECT_EQ(told_[1].still_open, 0u);
+}
+
+TEST_F(StoryBookTest, UdpThatMovedNothingIsNoConnection) {
+  Event udp = close(7, 100, 1 * kMs, 0, 0);
+  udp.flow.protocol = Protocol::kUdp;
+  apply(udp);
+  udp.flow.cookie = 101;
+  udp.flow.counters.tx_bytes = 30;
+  apply(udp);
+  apply(process(ProcessEventKind::kExit, 7, 2 * kMs));
+  release(~std::uint64_t{0});
+  ASSERT_EQ(told_.size(), 1u);
+  EXPECT_EQ(told_[0].connections, 1u);
+  EXPECT_EQ(told_[0].tx_bytes, 30u);
+}
+
+TEST_F(StoryBookTest, AReusedPidIsAnotherStory) {
+  apply(close(7, 100, 1 * kMs, 1, 0, 0, 1));
+  apply(process(ProcessEventKind::kExit, 7, 2 * kMs, 1));
+  apply(close(7, 101, 3 * kMs, 2, 0, 0, 9));
+  apply(process(ProcessEventKind::kExit, 7, 4 * kMs, 9));
+  release(~std::uint64_t{0});
+  ASSERT_EQ(told_.size(), 2u);
+  EXPECT_EQ(told_[0].tx_bytes, 1u);
+  EXPECT_EQ(told_[1].tx_bytes, 2u);
+}
+
+TEST_F(StoryBookTest, WhatWasThereBeforeCounts) {
+  Flow before;
+  before.cookie = 100;
+  before.owner.pid = 7;
+  before.owner.start_ns = 1;
+  before.state = TcpState::kEstablished;
+  book_.add(before);
+  apply(close(7, 100, 3 * kMs, 9, 8));
+  apply(process(ProcessEventKind::kExit, 7, 4 * kMs));
+  release(~std::uint64_t{0});
+  ASSERT_EQ(told_.size(), 1u);
+  EXPECT_EQ(told_[0].connections, 1u);
+  EXPECT_EQ(told_[0].tx_bytes, 9u);
+}
+
+}  // namespace
+}  // namespace sockscope

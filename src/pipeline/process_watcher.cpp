@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/process_watcher.h"
+
+#include <array>
+
+#include "base/clock.h"
+#include "decode/process_record.h"
+#include "source/ebpf/observations.h"
+
+namespace sockscope {
+namespace {
+
+// Holds what 60,000 processes a second tell while the reader is kept away for half a second.
+constexpr std::size_t kReceiveBuffer = std::size_t{32} << 20;
+
+struct Source {
+  ProcessEventKind kind;
+  std::string_view observation;
+  bool has_programs;  // in the kernel, where they are let in
+};
+constexpr Source kSources[] = {
+    {ProcessEventKind::kFork, kProcessFork, true},
+    {ProcessEventKind::kExec, kProcessExec, true},
+    {ProcessEventKind::kExit, kProcessExit, true},
+    {ProcessEventKind::kComm, kProcessName, true},
+    {ProcessEventKind::kCoredump, kCoreDump, true},
+    {ProcessEventKind::kUid, "process user", false},
+    {ProcessEventKind::kGid, "process group", false},
+    {ProcessEventKind::kSid, "process session", false},
+    {ProcessEventKind::kPtrace, "process tracer", false},
+};
+
+}  // namespace
+
+Result<ProcessWatcher> ProcessWatcher::open(const Wanted& wanted, const Programs& programs) {
+  ProcessWatcher watcher(wanted);
+  if (wanted.events) watcher.open_connector(programs);
+  if (auto done = watcher.scan(programs); !done) return tl::make_unexpected(done.error());
+  if (wanted.describe) {
+    std::vector<std::pair<std::uint32_t, std::uint64_t>> all;
+    watcher.table_.for_each_running(
+        [&](const ProcessInfo& info) { all.emplace_back(info.pid, info.start_ns); });
+    for (const auto& [pid, start_ns] : all) watcher.complete(pid, start_ns, 0);
+  }
+  return watcher;
+}
+
+void ProcessWatcher::open_connector(const Programs& programs) {
+  for (const Source& source : kSources)
+    if (!source.has_programs || !programs.is_made(source.observation))
+      from_connector_ |= mask_of(source.kind);
+  std::string refused;
+  auto connector = ProcConnector::open({.receive_buffer = kReceiveBuffer});
+  auto done = connector ? connector->subscribe(from_connector_)
+                        : tl::make_unexpected(connector.error());
+  if (done)
+    connector_.emplace(std::move(*connector));
+  else
+    refused = done.error().detail().empty() ? done.error().code().message() : done.error().detail();
+  for (const Source& source : kSources)
+    if ((from_connector_ & mask_of(source.kind)) != 0)
+      doors_.push_back({std::string(source.observation), "netlink/proc_connector", refused, {}});
+  if (!connector_) from_connector_ = 0;
+}
+
+std::uint64_t ProcessWatcher::lost() const noexcept {
+  if (!connector_) return 0;
+  const ProcConnectorLoss& loss = connector_->loss();
+  // Where events are missed by their numbers, these say how many; else a full buffer is all that
+  // is known.
+  return (loss.missing != 0 ? loss.missing : loss.buffer_full) + loss.overruns + loss.malformed;
+}
+
+Result<void> ProcessWatcher::scan(const Programs& programs) {
+  lost_at_scan_ = lost();
+  ending_.clear();
+  table_.begin_scan(mono_now_ns());
+  if (programs.is_made(kProcessList)) {
+    ProcessInfo info;
+    auto done = programs.read(Programs::Pass::kProcesses, [&](std::span<const std::byte> bytes) {
+      while (!bytes.empty()) {
+        const std::size_t size = decode_process(bytes, info);
+        if (size == 0) {
+          ++malformed_;
+          return;
+        }
+        table_.scan(info);
+        bytes = bytes.subspan(size);
+      }
+    });
+    if (!done) return done;
+  } else {
+    reader_.for_each_pid([this](std::uint32_t pid) {
+      if (const auto info = reader_.read(pid)) table_.scan(*info);
+    });
+  }
+  table_.end_scan();
+  return {};
+}
+
+void ProcessWatcher::begin_drain(std::uint64_t mono_ns) {
+  drain_began_ns_ = mono_ns;
+  received_ = false;
+}
+
+// Once per drain and after it began: whatever the connector has from before the record at hand is
+// there by now.
+void ProcessWatcher::receive() {
+  received_ = true;
+  if (!connector_) return;
+  waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(next_));
+  next_ = 0;
+  std::array<std::byte, ProcConnector::kBufferSize> buffer;
+  constexpr std::size_t kMost = 100'000;  // what comes while we are at it is left for the next time
+  static_cast<void>(connector_->drain(
+      buffer, [this](const ProcessEvent& event) { waiting_.push_back(event); }, kMost));
+}
+
+void ProcessWatcher::advance(std::uint64_t mono_ns, const Handler& handler) {
+  if (!received_) receive();
+  while (next_ < waiting_.size() && waiting_[next_].mono_ns <= mono_ns)
+    apply_from_connector(waiting_[next_++], handler);
+}
+
+void ProcessWatcher::end_drain(const Handler& handler) { advance(drain_began_ns_, handler); }
+
+void ProcessWatcher::apply(const ProcessEvent& event, const ProcessInfo* seen,
+                           const Handler& handler) {
+  table_.apply(event, seen);
+  if (wanted_.events && handler) handler(event);
+}
+
+bool ProcessWatcher::take(std::span<const std::byte> record, const Handler& handler) {
+  ProcessEvent event;
+  ProcessInfo seen;
+  if (!decode_process_event(record, event, seen)) {
+    ++malformed_;
+    return false;
+  }
+  advance(event.mono_ns, handler);
+  // Where version 1 of cgroups is in use all processes have the same number: what the new program
+  // belongs to is asked while it runs.
+  constexpr std::uint64_t kRootCgroup = 1;
+  if (event.kind == ProcessEventKind::kExec && wanted_.describe && seen.cgroup_id <= kRootCgroup)
+    seen.cgroup = reader_.read_cgroup(event.pid);
+  apply(event, &seen, handler);
+  return true;
+}
+
+// The connector tells numbers only: the rest is read from /proc, as long as it is there.
+void ProcessWatcher::apply_from_connector(ProcessEvent event, const Handler& handler) {
+  ProcessInfo seen;
+  const ProcessInfo* told = nullptr;
+  switch (event.kind) {
+    case ProcessEventKind::kExec:
+      if (auto info = reader_.read(event.pid)) {
+        seen = std::move(*info);
+        event.start_ns = seen.start_ns;
+        event.comm = seen.comm;
+        told = &seen;
+      }
+      break;
+    case ProcessEventKind::kExit: {
+      // A leader may end before its threads; the process ends with the last of them.
+      if (event.is_thread() && !ending_.contains(event.pid)) break;
+      const bool goes_on = reader_.read_threads(event.pid) > 1;
+      if (!event.is_thread() && goes_on) {
+        ending_[event.pid] = event;
+        return;
+      }
+      if (event.is_thread() && !goes_on) {
+        ProcessEvent ended = ending_[event.pid];
+        ended.mono_ns = event.mono_ns;
+        ending_.erase(event.pid);
+        event = ended;
+      }
+      break;
+    }
+    case ProcessEventKind::kFork:
+    case ProcessEventKind::kUid:
+    case ProcessEventKind::kGid:
+    case ProcessEventKind::kSid:
+    case ProcessEventKind::kPtrace:
+    case ProcessEventKind::kComm:
+    case ProcessEventKind::kCoredump:
+    case ProcessEventKind::kUnknown: break;
+  }
+  if (event.is_thread()) return;  // a thread of its own right is none of ours
+  apply(event, told, handler);
+}
+
+std::shared_ptr<const ProcessInfo> ProcessWatcher::complete(std::uint32_t pid,
+                                                            std::uint64_t start_ns,
+                                                            std::uint64_t cgroup_id) {
+  auto info = table_.get(pid, start_ns);
+  // One that nobody told of: found holding a socket by `snapshot`, or older than a loss.
+  if (!info) {
+    auto found = reader_.read(pid);
+    if (!found) return nullptr;
+    table_.scan(*found);
+    info = table_.get(pid, start_ns);
+    if (!info) return nullptr;
+  }
+  if (info->program && info->cgroup) return info;
+  ProcessInfo more;
+  if (!info->exited) {
+    if (!info->program) more.program = reader_.read_program(pid);
+    if (!info->cgroup) more.cgroup = reader_.read_cgroup(pid);
+    // It may have gone meanwhile, and another have its number.
+    const std::uint64_t now_ns = reader_.read_start_ns(pid);
+    if (now_ns / 10'000'000 != info->start_ns / 10'000'000) more = {};
+  }
+  if (!info->cgroup && !more.cgroup)
+    more.cgroup = reader_.find_cgroup(info->cgroup_id != 0 ? info->cgroup_id : cgroup_id);
+  if (!more.program && !more.cgroup) return info;
+  info = nullptr;  // else it would be copied to be changed
+  table_.complete(pid, start_ns, more);
+  return table_.get(pid, start_ns);
+}
+
+void ProcessWatcher::describe(Owner& owner) {
+  if (owner.pid == 0) return;
+  if (wanted_.describe) {
+    owner.process = complete(owner.pid, owner.start_ns, owner.cgroup_id);
+    if (!owner.process) return;
+    owner.comm = owner.process->comm;
+    if (owner.process->uid) owner.uid = owner.process->uid;
+  } else if (const ProcessInfo* info = table_.find(owner.pid, owner.start_ns)) {
+    owner.comm = info->comm;
+    if (info->uid) owner.uid = info->uid;
+  }
+}
+
+void ProcessWatcher::describe(Process& process) {
+  Owner owner;
+  owner.pid = process.pid;
+  owner.start_ns = process.start_ns;
+  owner.cgroup_id = process.cgroup_id;
+  owner.comm = process.comm;
+  owner.uid = process.uid;
+  describe(owner);
+  process.comm = owner.comm;
+  process.uid = owner.uid;
+  process.info = std::move(owner.process);
+}
+
+}  // namespace sockscope

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`sockscope story` and `trace --processes`, against programs whose doings are known."""
+import http.server
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+import support
+from support import Trace
+
+
+def setUpModule():
+    support.need_root()
+
+
+class Story:
+    """`sockscope story --json …` writing to a file; entering it waits until it observes."""
+
+    def __init__(self, *arguments):
+        self._file = tempfile.NamedTemporaryFile(prefix="sockscope-test-")
+        self._arguments = arguments
+
+    def __enter__(self):
+        self.process = subprocess.Popen([support.program(), "story", "--json", *self._arguments],
+                                        stdin=subprocess.DEVNULL, stdout=self._file,
+                                        stderr=subprocess.PIPE)
+        support.wait_for(lambda: self._lines(), "the header of the stories")
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stderr.close()
+        self._file.close()
+
+    def _lines(self):
+        with open(self._file.name, encoding="utf-8") as file:
+            text = file.read()
+        return [json.loads(line) for line in text[:text.rfind("\n") + 1].splitlines()]
+
+    def of(self, pid):
+        """The story of this process, waited for."""
+        return support.wait_for(
+            lambda: next((s for s in self._lines() if s.get("pid") == pid), None),
+            f"the story of {pid}")
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(timeout=support.PATIENCE)
+        return self.process.returncode, self._lines()
+
+
+class Server:
+    """Answers each request with as many bytes as its path says."""
+
+    def __enter__(self):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                body = b"x" * int(self.path[1:])
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Stories(unittest.TestCase):
+    def test_curl(self):
+        if not shutil.which("curl"):
+            self.skipTest("curl is not installed")
+        with Server() as server, Story() as story:
+            curl = subprocess.Popen(["curl", "-s", "-o", "/dev/null", "-w",
+                                     "%{size_request} %{size_header} %{size_download}",
+                                     f"http://127.0.0.1:{server.port}/54321"],
+                                    stdout=subprocess.PIPE, encoding="ascii")
+            sent, head, body = map(int, curl.communicate(timeout=support.PATIENCE)[0].split())
+            told = story.of(curl.pid)
+            code, _ = story.stop()
+        self.assertEqual(code, 0)
+        self.assertEqual(body, 54321)
+        self.assertEqual((told["event"], told["comm"], told["uid"]), ("story", "curl", 0))
+        self.assertEqual((told["connections"], told["failed"], told["still_open"]), (1, 0, 0))
+        self.assertEqual(told["tx_bytes"], sent)
+        self.assertEqual(told["rx_bytes"], head + body)
+        self.assertEqual((told["exit_code"], told["signal"], told["core_dumped"]), (0, None, False))
+        self.assertEqual(told["ppid"], os.getpid())
+        self.assertGreater(told["duration_us"], 0)
+        self.assertGreater(told["worst_rtt_us"], 0)
+        self.assertIn(f"http://127.0.0.1:{server.port}/54321", told["cmdline"])
+
+    def test_a_script_with_three_children(self):
+        if not shutil.which("curl"):
+            self.skipTest("curl is not installed")
+        with Server() as server, Story() as story:
+            url = f"http://127.0.0.1:{server.port}"
+            script = (f"curl -s -o /dev/null {url}/1000 & echo $!; wait $!\n"
+                      f"curl -s -o /dev/null {url}/2000 -o /dev/null {url}/3000 & echo $!; wait $!\n"
+                      f"curl -s http://127.0.0.1:1/ & echo $!; wait $!\nexit 5\n")
+            shell = subprocess.Popen(["bash", "-c", script], stdout=subprocess.PIPE,
+                                     encoding="ascii")
+            pids = [int(line) for line in shell.communicate(timeout=support.PATIENCE)[0].split()]
+            children = [story.of(pid) for pid in pids]
+            parent = story.of(shell.pid)
+        self.assertEqual([c["comm"] for c in children], ["curl"] * 3)
+        self.assertEqual([c["ppid"] for c in children], [shell.pid] * 3)
+        for child in children:
+            self.assertTrue(child["parents"].startswith("bash < "), child["parents"])
+        self.assertEqual([c["connections"] for c in children], [1, 1, 0])
+        self.assertEqual([c["failed"] for c in children], [0, 0, 1])
+        self.assertGreaterEqual(children[0]["rx_bytes"], 1000)
+        self.assertLess(children[0]["rx_bytes"], 1400)
+        self.assertGreaterEqual(children[1]["rx_bytes"], 5000)
+        self.assertLess(children[1]["rx_bytes"], 5800)
+        self.assertEqual([c["exit_code"] for c in children], [0, 0, 7])
+        self.assertEqual((parent["connections"], parent["exit_code"]), (0, 5))
+
+    def test_selection_and_lines_for_people(self):
+        process = subprocess.Popen([support.program(), "story", "-c", "sleep", "--count", "1"],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, encoding="utf-8")
+        stop = threading.Event()
+
+        def sleep_again_and_again():
+            while not stop.is_set():
+                subprocess.run(["true"], check=True)
+                sleeper = subprocess.Popen(["sleep", "100"])
+                sleeper.terminate()
+                sleeper.wait()
+        thread = threading.Thread(target=sleep_again_and_again)
+        thread.start()
+        try:
+            out, err = process.communicate(timeout=support.PATIENCE)
+        finally:
+            stop.set()
+            thread.join()
+        self.assertEqual(process.returncode, 0, err)
+        self.assertRegex(out, r"^sleep \d+ \(.*\) uid 0  \S+ \S+  0 conns  signal TERM.*\n$")
+        self.assertIn("1 processes", err)
+
+
+class TraceProcesses(unittest.TestCase):
+    def test_one_order(self):
+        if not shutil.which("curl"):
+            self.skipTest("curl is not installed")
+        with Server() as server, Trace("--processes") as trace:
+            curl = subprocess.Popen(["curl", "-s", "-o", "/dev/null",
+                                     f"http://127.0.0.1:{server.port}/10"])
+            curl.wait(timeout=support.PATIENCE)
+            trace.wait_for_event(lambda e: e["event"] == "exit" and e["pid"] == curl.pid, "exit")
+            stream = trace.stop()
+        kinds = [e["event"] for e in stream.events
+                 if e.get("pid") == curl.pid and e["event"] not in ("owner", "close")]
+        self.assertEqual([k for k in kinds if k in ("fork", "exec", "connect", "exit")],
+                         ["fork", "exec", "connect", "exit"])
+        connect = next(e for e in stream.of("connect") if e["pid"] == curl.pid)
+        self.assertEqual(connect["ppid"], os.getpid())
+        self.assertEqual(os.path.basename(connect["exe"]), "curl")
+        self.assertIn("curl -s -o /dev/null", connect["cmdline"])
+        doors = {d["observation"] for d in stream.header["doors"] if not d["refused"]}
+        self.assertLessEqual({"process fork", "process exec", "process exit", "process user"}, doors)
+
+
+class SnapshotHolders(unittest.TestCase):
+    def test_all_holders_are_listed(self):
+        with support.Holder("tcp4") as holder:
+            document = support.snapshot("--holders", "-p", str(holder.pid))
+            for flow in document["flows"]:
+                self.assertEqual([(h["pid"], h["comm"]) for h in flow["holders"]],
+                                 [(holder.pid, "holder")])
+            self.assertTrue(document["flows"])
+            row = document["processes"][0]
+            self.assertEqual((row["ppid"], row["session"]), (os.getpid(), os.getsid(0)))
+            self.assertIn("socket_holder.py", row["cmdline"])
+            with open(f"/proc/{holder.pid}/cgroup", encoding="utf-8") as file:
+                self.assertIn(row["cgroup"], file.read())
+            table = support.run("snapshot", "--columns", "pid,user,exe,parent", "-p",
+                                str(holder.pid)).stdout
+            self.assertIn(os.readlink(f"/proc/{holder.pid}/exe"), table)
+
+
+if __name__ == "__main__":
+    support.main()
