@@ -216,7 +216,7 @@ Result<void> EbpfEngine::watch_processes(const Options& options) {
   all_doors = programs.doors();
   if (!describes_owners && !follows_processes) return {};
   auto watcher = ProcessWatcher::open({.events = follows_processes, .describe = describes_owners},
-                                      programs);
+                                      &programs);
   if (!watcher) return tl::make_unexpected(std::move(watcher).error());
   processes.emplace(std::move(*watcher));
   all_doors.insert(all_doors.end(), processes->doors().begin(), processes->doors().end());
@@ -298,7 +298,7 @@ Result<void> EbpfEngine::sync(const Handler* handler) {
   const std::uint64_t began = mono_now_ns();
   drain(handler);
   if (processes && (resync_wanted || processes->needs_scan()))
-    if (auto done = processes->scan(programs); !done) return done;
+    if (auto done = processes->scan(&programs); !done) return done;
   table.begin_sync(mono_now_ns());
   if (auto done = read_sockets(owners_known); !done) return done;
   drain(handler);

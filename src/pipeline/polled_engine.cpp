@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <bitset>
 #include <cerrno>
+#include <optional>
 #include <unordered_set>
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "pipeline/engine.h"
+#include "pipeline/process_watcher.h"
 #include "source/procfs/socket_owners.h"
 #include "source/procfs/socket_tables.h"
 #include "source/sock_diag/sock_diag.h"
@@ -47,6 +49,8 @@ void add_missing(const Options& options, bool with_events, const std::string& so
   if (with_events)
     doors.push_back({"connections between two polls", source,
                      "unseen, or seen only at their end and without their process"});
+  if (options.holders)
+    doors.push_back({"holders of sockets", source, "only eBPF tells all of them", {}});
   if (options.quality)
     doors.push_back({"retransmits and resets, one by one", source, "no events in a poll"});
   if (options.data)
@@ -75,7 +79,11 @@ class PolledEngine : public Engine {
   Result<std::size_t> consume(const Handler& handler) override;
   Result<std::size_t> finish(const Handler& handler) override;
   Result<void> snapshot(const Handler* handler, Snapshot& snapshot) override;
-  const Loss& loss() const noexcept override { return source_->loss(); }
+  const Loss& loss() const noexcept override {
+    lost_ = source_->loss();
+    if (processes_) lost_.netlink_full += processes_->lost();
+    return lost_;
+  }
   const Cost& cost() const noexcept override { return cost_; }
   const std::vector<Door>& doors() const noexcept override { return doors_; }
 
@@ -88,6 +96,8 @@ class PolledEngine : public Engine {
   // at_once: for somebody who wants to see all that can be known now.
   Result<void> poll(const Handler* handler, bool at_once);
   Result<void> read_tables();
+  Result<void> watch_processes();
+  Result<void> tell_processes(const Handler* handler);
   void see(PolledSocket& socket);
   void find_owners(bool at_once);
   std::size_t take_closes(const Handler* handler);
@@ -111,6 +121,8 @@ class PolledEngine : public Engine {
   std::vector<Door> doors_;
   Fd epoll_;
   Fd timer_;
+  std::optional<ProcessWatcher> processes_;
+  mutable Loss lost_;
   Cost cost_;
   Loss reported_;  // in gaps
   std::bitset<65536> listening_;  // local ports of listening sockets: in this poll
@@ -128,6 +140,7 @@ class PolledEngine : public Engine {
 };
 
 Result<void> PolledEngine::start() {
+  if (auto done = watch_processes(); !done) return done;
   epoll_ = Fd(::epoll_create1(EPOLL_CLOEXEC));
   timer_ = Fd(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   epoll_event wanted{};
@@ -136,7 +149,8 @@ Result<void> PolledEngine::start() {
     return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, file, &wanted) == 0;
   };
   if (!epoll_ || !timer_ || !add(timer_.get()) ||
-      (source_->closes_fd() >= 0 && !add(source_->closes_fd())))
+      (source_->closes_fd() >= 0 && !add(source_->closes_fd())) ||
+      (processes_ && processes_->fd() >= 0 && !add(processes_->fd())))
     return tl::make_unexpected(Error::from_errno(ErrorKind::kIo, errno, "make a pollable file"));
   closes_wake_ = source_->closes_fd() >= 0;
   if (!with_events_) return {};
@@ -155,15 +169,51 @@ void PolledEngine::rest() {
   set_timer(timer_.get(), wake_ns - now);
 }
 
+// What happens to processes is told as it happens, between the polls.
+Result<void> PolledEngine::watch_processes() {
+  const bool describes = options_.describe || needs_process(options_.filter);
+  if (!describes && !options_.processes) return {};
+  auto watcher =
+      ProcessWatcher::open({.events = options_.processes, .describe = describes}, nullptr);
+  if (!watcher) return tl::make_unexpected(std::move(watcher).error());
+  processes_.emplace(std::move(*watcher));
+  doors_.insert(doors_.end(), processes_->doors().begin(), processes_->doors().end());
+  return {};
+}
+
+Result<void> PolledEngine::tell_processes(const Handler* handler) {
+  if (!processes_ || processes_->fd() < 0) return {};
+  Event event;
+  event.kind = EventKind::kProcess;
+  processes_->begin_drain(mono_now_ns());
+  processes_->end_drain([&](const ProcessEvent& happened) {
+    event.process = happened;
+    event.mono_ns = happened.mono_ns;
+    event.flow.owner = {};
+    event.flow.owner.pid = happened.pid;
+    event.flow.owner.start_ns = happened.start_ns;
+    tell(event, handler);
+  });
+  return processes_->needs_scan() ? processes_->scan(nullptr) : Result<void>();
+}
+
 void PolledEngine::tell(const Event& event, const Handler* handler) {
   ++cost_.events;
+  if (processes_ && handler && event.kind != EventKind::kGap) {
+    Event described = event;
+    processes_->describe(described.flow.owner);
+    if (!matcher_(described.flow)) return;
+    (*handler)(described);
+    ++told_;
+    return;
+  }
   if (!handler || (event.kind != EventKind::kGap && !matcher_(event.flow))) return;
   (*handler)(event);
   ++told_;
 }
 
 void PolledEngine::note_loss(const Handler* handler) {
-  const Loss& lost = source_->loss();
+  const Loss& lost = loss();
   if (!handler || lost == reported_) return;
   Event gap;
   gap.kind = EventKind::kGap;
@@ -403,6 +453,8 @@ void PolledEngine::take_close(const PolledSocket& socket, const Handler* handler
 Result<std::size_t> PolledEngine::consume(const Handler& handler) {
   ++cost_.wakeups;
   told_ = 0;
+  if (auto done = tell_processes(&handler); !done)
+    return tl::make_unexpected(std::move(done).error());
   if (mono_now_ns() >= next_poll_ns_) {
     if (auto done = poll(&handler, false); !done) return tl::make_unexpected(std::move(done).error());
   } else {
@@ -428,9 +480,20 @@ Result<std::size_t> PolledEngine::finish(const Handler& handler) {
 Result<void> PolledEngine::snapshot(const Handler* handler, Snapshot& snapshot) {
   if (auto done = poll(handler, true); !done) return done;
   FlowTable::Wanted wanted;
-  if (!matcher_.matches_all()) wanted = std::cref(matcher_);
+  if (processes_ && !matcher_.matches_all())
+    wanted = [this](const Flow& flow) {
+      Flow described = flow;
+      processes_->describe(described.owner);
+      return matcher_(described);
+    };
+  else if (!matcher_.matches_all())
+    wanted = std::cref(matcher_);
   table_.take(mono_now_ns(), wanted, snapshot);
-  snapshot.lost = source_->loss();
+  for (Flow& flow : snapshot.flows)
+    if (processes_) processes_->describe(flow.owner);
+  for (Process& process : snapshot.processes)
+    if (processes_) processes_->describe(process);
+  snapshot.lost = loss();
   rest();
   return {};
 }

@@ -13,12 +13,12 @@ namespace {
 // Holds what 60,000 processes a second tell while the reader is kept away for half a second.
 constexpr std::size_t kReceiveBuffer = std::size_t{32} << 20;
 
-struct Source {
+struct EventSource {
   ProcessEventKind kind;
   std::string_view observation;
   bool has_programs;  // in the kernel, where they are let in
 };
-constexpr Source kSources[] = {
+constexpr EventSource kSources[] = {
     {ProcessEventKind::kFork, kProcessFork, true},
     {ProcessEventKind::kExec, kProcessExec, true},
     {ProcessEventKind::kExit, kProcessExit, true},
@@ -32,7 +32,7 @@ constexpr Source kSources[] = {
 
 }  // namespace
 
-Result<ProcessWatcher> ProcessWatcher::open(const Wanted& wanted, const Programs& programs) {
+Result<ProcessWatcher> ProcessWatcher::open(const Wanted& wanted, const Programs* programs) {
   ProcessWatcher watcher(wanted);
   if (wanted.events) watcher.open_connector(programs);
   if (auto done = watcher.scan(programs); !done) return tl::make_unexpected(done.error());
@@ -45,9 +45,9 @@ Result<ProcessWatcher> ProcessWatcher::open(const Wanted& wanted, const Programs
   return watcher;
 }
 
-void ProcessWatcher::open_connector(const Programs& programs) {
-  for (const Source& source : kSources)
-    if (!source.has_programs || !programs.is_made(source.observation))
+void ProcessWatcher::open_connector(const Programs* programs) {
+  for (const EventSource& source : kSources)
+    if (!source.has_programs || !programs || !programs->is_made(source.observation))
       from_connector_ |= mask_of(source.kind);
   std::string refused;
   auto connector = ProcConnector::open({.receive_buffer = kReceiveBuffer});
@@ -57,7 +57,7 @@ void ProcessWatcher::open_connector(const Programs& programs) {
     connector_.emplace(std::move(*connector));
   else
     refused = done.error().detail().empty() ? done.error().code().message() : done.error().detail();
-  for (const Source& source : kSources)
+  for (const EventSource& source : kSources)
     if ((from_connector_ & mask_of(source.kind)) != 0)
       doors_.push_back({std::string(source.observation), "netlink/proc_connector", refused, {}});
   if (!connector_) from_connector_ = 0;
@@ -71,13 +71,13 @@ std::uint64_t ProcessWatcher::lost() const noexcept {
   return (loss.missing != 0 ? loss.missing : loss.buffer_full) + loss.overruns + loss.malformed;
 }
 
-Result<void> ProcessWatcher::scan(const Programs& programs) {
+Result<void> ProcessWatcher::scan(const Programs* programs) {
   lost_at_scan_ = lost();
   ending_.clear();
   table_.begin_scan(mono_now_ns());
-  if (programs.is_made(kProcessList)) {
+  if (programs && programs->is_made(kProcessList)) {
     ProcessInfo info;
-    auto done = programs.read(Programs::Pass::kProcesses, [&](std::span<const std::byte> bytes) {
+    auto done = programs->read(Programs::Pass::kProcesses, [&](std::span<const std::byte> bytes) {
       while (!bytes.empty()) {
         const std::size_t size = decode_process(bytes, info);
         if (size == 0) {

@@ -29,8 +29,8 @@ class ProcessWatcher {
   };
 
   // Reads what is there. Call it after the programs are attached and while privileges are held: what
-  // /proc will refuse later is read now.
-  static Result<ProcessWatcher> open(const Wanted& wanted, const Programs& programs);
+  // /proc will refuse later is read now. programs: null where there are none.
+  static Result<ProcessWatcher> open(const Wanted& wanted, const Programs* programs);
 
   // The connector's file, to wait for; -1: not in use.
   int fd() const noexcept { return connector_ ? connector_->fd() : -1; }
@@ -54,7 +54,7 @@ class ProcessWatcher {
   void end_drain(const Handler& handler);
 
   // After loss: the processes as they are.
-  Result<void> scan(const Programs& programs);
+  Result<void> scan(const Programs* programs);
   bool needs_scan() const noexcept { return lost() != lost_at_scan_; }
 
   void expire(std::uint64_t mono_ns) { table_.expire(mono_ns); }
@@ -68,7 +68,7 @@ class ProcessWatcher {
  private:
   explicit ProcessWatcher(const Wanted& wanted) : wanted_(wanted), table_(ProcessTable::Limits{}) {}
 
-  void open_connector(const Programs& programs);
+  void open_connector(const Programs* programs);
   void receive();
   void apply(const ProcessEvent& event, const ProcessInfo* seen, const Handler& handler);
   void apply_from_connector(ProcessEvent event, const Handler& handler);
