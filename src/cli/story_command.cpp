@@ -67,7 +67,8 @@ int StoryCommand::run() {
     book_.apply(event, write);
   };
   if (is_json())
-    json_.start(session_.host, wall_now_ns(), session_.monitor.doors(), session_.output.text());
+    json_.start(session_.host, wall_now_ns(), session_.monitor.source(), session_.monitor.doors(),
+                session_.output.text());
   auto before = session_.monitor.snapshot();
   if (!before) return report(before.error());
   for (const Flow& flow : before->flows) book_.add(flow);
