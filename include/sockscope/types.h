@@ -108,6 +108,7 @@ struct Flow {
   bool closed = false;
   // False: the kernel keeps no counters for it (TIME_WAIT, half-open), and it was not seen before.
   bool has_counters = true;
+  bool has_segments = true;  // false: of the counters only bytes and srtt_us are known
   Endpoint local;
   Endpoint remote;  // unspecified address: not connected
   Owner owner;

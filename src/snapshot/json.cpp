@@ -185,9 +185,13 @@ void write_counters(Writer& writer, const Flow& flow) {
   }
   fields.number("tx_bytes", counters.tx_bytes);
   fields.number("rx_bytes", counters.rx_bytes);
-  fields.number("tx_segments", counters.tx_segments);
-  fields.number("rx_segments", counters.rx_segments);
-  fields.number("retransmits", counters.retransmits);
+  if (flow.has_segments) {
+    fields.number("tx_segments", counters.tx_segments);
+    fields.number("rx_segments", counters.rx_segments);
+    fields.number("retransmits", counters.retransmits);
+  } else {
+    for (const char* key : {"tx_segments", "rx_segments", "retransmits"}) fields.null(key);
+  }
   fields.number_or_null("srtt_us", counters.srtt_us);
   fields.number_or_null("min_rtt_us", counters.min_rtt_us);
 }
