@@ -165,6 +165,19 @@ TEST(ParseLsof, ReadsFilesOfProcesses) {
   EXPECT_EQ(capture.flows[3].protocol, Protocol::kUdp);
 }
 
+TEST(ParseLsof, FilesWithoutADescriptorLine) {
+  const Capture capture = parse_lsof(
+      "p912\ncsshd\ntIPv4\nPTCP\nn127.0.0.1:22\nTST=LISTEN\nTQR=0\n"
+      "tIPv6\nPTCP\nn[::1]:23\nTST=LISTEN\nPUDP\nn10.0.0.1:5\nPTCP\np913\n");
+  EXPECT_EQ(capture.malformed, 1u);
+  ASSERT_EQ(capture.flows.size(), 3u);
+  EXPECT_EQ(ends(capture.flows[0]), "127.0.0.1:22 0.0.0.0:0");
+  EXPECT_EQ(capture.flows[0].direction, Direction::kListen);
+  EXPECT_EQ(ends(capture.flows[1]), "[::1]:23 [::]:0");
+  EXPECT_EQ(capture.flows[1].direction, Direction::kListen);
+  EXPECT_EQ(capture.flows[2].protocol, Protocol::kUdp);
+}
+
 TEST(ParseLsof, SurvivesWhatIsNoFieldOutput) {
   EXPECT_EQ(parse_lsof("").flows.size(), 0u);
   EXPECT_EQ(parse_lsof("\n\n\r\np\nc\nf\nP\nT\nn\n").flows.size(), 0u);

@@ -27,7 +27,7 @@ std::string unescape(std::string_view text) {
   return name;
 }
 
-// The lines from one 'f' to the next.
+// The lines about one open file.
 struct OpenFile {
   std::string_view protocol;
   std::string_view type;
@@ -48,29 +48,26 @@ class LsofReader {
           owner_.kind = OwnerKind::kBootstrap;
         }
         break;
-      case 'c':
-        set_comm(owner_, unescape(value));
-        break;
-      case 'u':
-        owner_.uid = to_number<std::uint32_t>(value);
-        break;
-      case 'f':
-        end_file();
-        break;
-      case 'P':
-        file_.protocol = value;
-        break;
+      case 'c': set_comm(owner_, unescape(value)); break;
+      case 'u': owner_.uid = to_number<std::uint32_t>(value); break;
+      case 'f': end_file(); break;
+      // Without 'f' among the fields that were asked for, the type begins a file.
       case 't':
+        if (has_begun()) end_file();
         file_.type = value;
         break;
+      case 'P':
+        if (has_begun()) end_file();
+        file_.protocol = value;
+        break;
       case 'n':
+        if (!file_.name.empty()) end_file();
         file_.name = value;
         break;
       case 'T':
         if (value.starts_with("ST=")) file_.state = parse_tcp_state(value.substr(3));
         break;
-      default:
-        break;
+      default: break;
     }
   }
 
@@ -80,6 +77,8 @@ class LsofReader {
   }
 
  private:
+  bool has_begun() const { return !file_.protocol.empty() || !file_.name.empty(); }
+
   void end_file() {
     const OpenFile file = std::exchange(file_, {});
     if (file.protocol != "TCP" && file.protocol != "UDP") return;
