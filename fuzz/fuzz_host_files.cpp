@@ -7,7 +7,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace sockscope;
   const std::string_view text{reinterpret_cast<const char*>(data), size};
-  parse_stat(text);
+  parse_cpu_stat(text);
   SystemFacts facts;
   parse_meminfo(text, facts);
   parse_loadavg(text, facts);

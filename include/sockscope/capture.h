@@ -16,6 +16,7 @@ enum class CaptureKind : std::uint8_t {
   kSs,      // ss -tunapi
   kLsof,    // lsof -i -n -P -F pcPtTn
   kNettop,  // nettop -x -n -m tcp -l 1
+  kProc,    // a directory: read_proc_capture()
 };
 
 // Rates and what the tool does not print are empty; lines that could not be understood are counted
@@ -23,5 +24,10 @@ enum class CaptureKind : std::uint8_t {
 // Errors: kInvalidArgument when there is no socket in it, or the filter is none.
 Result<Snapshot> parse_capture(CaptureKind kind, std::string_view text, std::uint64_t wall_ns,
                                const Filter& filter = {});
+
+// A copy of /proc, or another host's mounted somewhere: net/tcp, tcp6, udp, udp6 and, for the owners,
+// the links in PID/fd. Errors: as above, and those of reading it.
+Result<Snapshot> read_proc_capture(const std::string& directory, std::uint64_t wall_ns,
+                                   const Filter& filter = {});
 
 }  // namespace sockscope

@@ -30,6 +30,7 @@ enum class Source : std::uint8_t {
   kEbpf,      // events as they happen
   kSockDiag,  // the kernel's socket tables and counters, polled
   kProcfs,    // /proc/net, polled: no counters
+  kCapture,   // not this host's kernel but what another tool said (parse_capture)
 };
 
 // How Owner::pid is known.

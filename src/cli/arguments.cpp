@@ -208,11 +208,12 @@ void add_host_facts(CLI::App& app, Arguments& arguments) {
 Parsed<CaptureSource> parse_source(const std::string& text) {
   static const std::map<std::string, CaptureKind> kKinds = {{"ss", CaptureKind::kSs},
                                                             {"lsof", CaptureKind::kLsof},
-                                                            {"nettop", CaptureKind::kNettop}};
+                                                            {"nettop", CaptureKind::kNettop},
+                                                            {"proc", CaptureKind::kProc}};
   const std::size_t colon = text.find(':');
   const auto found = kKinds.find(text.substr(0, colon));
   if (found == kKinds.end() || colon == std::string::npos || colon + 1 == text.size())
-    return tl::make_unexpected("'" + text + "' is none of ss:FILE, lsof:FILE, nettop:FILE");
+    return tl::make_unexpected("'" + text + "' is none of ss:FILE, lsof:FILE, nettop:FILE, proc:DIR");
   return CaptureSource{found->second, text.substr(colon + 1)};
 }
 
@@ -233,7 +234,7 @@ void set_up_snapshot(CLI::App& app, Arguments& arguments) {
       ->group("Output");
   app.add_flag("--envelope", arguments.envelope, "netwatch: as a request to a server")
       ->group("Output");
-  add_parsed(app, "--from", arguments.from, "what another tool printed: ss, lsof or nettop",
+  add_parsed(app, "--from", arguments.from, "what ss, lsof or nettop printed; a copy of /proc: proc:DIR",
              parse_source)
       ->type_name("TOOL:FILE")
       ->group("Where from");
@@ -422,6 +423,8 @@ ParseOutcome parse_arguments(int argc, char** argv) {
     arguments.command = Command::kHost;
     arguments.options.quality = false;
     arguments.options.settle_owner = {};
+    // Polled sources do not count UDP, or nothing.
+    arguments.options.source = Source::kEbpf;
     set_up_host(app, arguments);
   } else if (words[0] == "trace") {
     arguments.command = Command::kTrace;

@@ -59,10 +59,15 @@ int run_capture(const Arguments& arguments) {
            "see 'sockscope help filter' for the filter language");
     return kExitUsage;
   }
-  auto file = read_capture(arguments.from.path);
-  if (!file) return report(file.error());
-  auto snapshot =
-      parse_capture(arguments.from.kind, file->text, file->wall_ns, arguments.options.filter);
+  const Filter& wanted = arguments.options.filter;
+  Result<Snapshot> snapshot;
+  if (arguments.from.kind == CaptureKind::kProc) {
+    snapshot = read_proc_capture(arguments.from.path, wall_now_ns(), wanted);
+  } else {
+    auto file = read_capture(arguments.from.path);
+    if (!file) return report(file.error());
+    snapshot = parse_capture(arguments.from.kind, file->text, file->wall_ns, wanted);
+  }
   if (!snapshot) {
     report(snapshot.error());
     return kExitFailed;

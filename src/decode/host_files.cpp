@@ -83,7 +83,7 @@ std::string_view find_value(std::string_view text, std::string_view key, char se
 
 }  // namespace
 
-CpuReading parse_stat(std::string_view text) {
+CpuReading parse_cpu_stat(std::string_view text) {
   CpuReading reading;
   while (!text.empty()) {
     std::string_view rest = take_line(text);

@@ -21,7 +21,7 @@ struct CpuReading {
   std::optional<CpuTimes> all;
   std::vector<CpuTimes> cores;  // those online, by number
 };
-CpuReading parse_stat(std::string_view proc_stat);
+CpuReading parse_cpu_stat(std::string_view proc_stat);
 
 // Fills memory and swap.
 void parse_meminfo(std::string_view proc_meminfo, SystemFacts& facts);

@@ -7,7 +7,7 @@ namespace sockscope {
 namespace {
 
 TEST(ParseStat, SumsTicksOfAllAndOfEachCore) {
-  const CpuReading reading = parse_stat(
+  const CpuReading reading = parse_cpu_stat(
       "cpu  100 20 30 400 50 6 7 8 90 10\n"  // guest times are in user and nice
       "cpu0 60 10 10 200 20 3 3 4 0 0\n"
       "cpu2 40 10 20 200 30\n"
@@ -19,8 +19,8 @@ TEST(ParseStat, SumsTicksOfAllAndOfEachCore) {
   ASSERT_EQ(reading.cores.size(), 2u);
   EXPECT_EQ(reading.cores[0].busy, 90u);
   EXPECT_EQ(reading.cores[1].idle, 230u);
-  EXPECT_FALSE(parse_stat("cpu 1 2 3\n").all);
-  EXPECT_FALSE(parse_stat("").all);
+  EXPECT_FALSE(parse_cpu_stat("cpu 1 2 3\n").all);
+  EXPECT_FALSE(parse_cpu_stat("").all);
 }
 
 TEST(ParseMeminfo, UsedIsWhatIsNotAvailable) {

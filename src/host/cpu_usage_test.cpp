@@ -8,7 +8,7 @@ namespace {
 
 SystemFacts update(CpuUsage& usage, std::string_view text) {
   SystemFacts facts;
-  usage.update(parse_stat(text), facts);
+  usage.update(parse_cpu_stat(text), facts);
   return facts;
 }
 

@@ -186,7 +186,7 @@ Result<HostFacts> HostMonitor::read() {
   impl.rates.update(facts.mono_ns, facts.interfaces);
   impl.last_ns = facts.mono_ns;
 
-  impl.cpu.update(parse_stat(impl.file("/proc/stat")), facts.system);
+  impl.cpu.update(parse_cpu_stat(impl.file("/proc/stat")), facts.system);
   parse_meminfo(impl.file("/proc/meminfo"), facts.system);
   parse_loadavg(impl.file("/proc/loadavg"), facts.system);
   facts.disks = ask_disks(impl.options.root);
@@ -224,7 +224,7 @@ HostIdentity HostMonitor::identity() const {
   identity.kernel = kernel.release;
   identity.os = parse_os_name(impl_->file("/etc/os-release"));
   identity.cpu_model = parse_cpu_model(impl_->file("/proc/cpuinfo"));
-  const auto cores = parse_stat(impl_->file("/proc/stat")).cores.size();
+  const auto cores = parse_cpu_stat(impl_->file("/proc/stat")).cores.size();
   if (cores != 0) identity.cpu_cores = static_cast<std::uint32_t>(cores);
   SystemFacts memory;
   parse_meminfo(impl_->file("/proc/meminfo"), memory);

@@ -6,6 +6,8 @@
 
 #include "decode/captures.h"
 #include "model/match.h"
+#include "source/procfs/socket_owners.h"
+#include "source/procfs/socket_tables.h"
 
 namespace sockscope {
 namespace {
@@ -26,7 +28,7 @@ const Tool& tool_of(CaptureKind kind) {
     case CaptureKind::kNettop:
       return kNettop;
     case CaptureKind::kSs:
-      break;
+    case CaptureKind::kProc: break;
   }
   return kSs;
 }
@@ -54,6 +56,20 @@ std::vector<Process> sum_up(const std::vector<Flow>& flows) {
   return processes;
 }
 
+Snapshot make_snapshot(Capture capture, const std::string& door, std::uint64_t wall_ns,
+                       const FlowMatcher& matcher) {
+  Snapshot snapshot;
+  snapshot.source = Source::kCapture;
+  snapshot.mono_ns = wall_ns;
+  snapshot.wall_ns = wall_ns;
+  snapshot.lost.malformed = capture.malformed;
+  snapshot.doors.push_back({.observation = "sockets", .name = "capture/" + door, .refused = ""});
+  for (const Flow& flow : capture.flows)
+    if (matcher(flow)) snapshot.flows.push_back(flow);
+  snapshot.processes = sum_up(snapshot.flows);
+  return snapshot;
+}
+
 }  // namespace
 
 Result<Snapshot> parse_capture(CaptureKind kind, std::string_view text, std::uint64_t wall_ns,
@@ -70,16 +86,33 @@ Result<Snapshot> parse_capture(CaptureKind kind, std::string_view text, std::uin
                              ? std::string("no line of it looks like one")
                              : std::to_string(capture.malformed) + " lines could not be understood")
             .with_hint("capture it with: " + std::string(tool.command)));
-  Snapshot snapshot;
-  snapshot.mono_ns = wall_ns;
-  snapshot.wall_ns = wall_ns;
-  snapshot.lost.malformed = capture.malformed;
-  snapshot.doors.push_back(
-      {.observation = "sockets", .name = "capture/" + std::string(tool.name), .refused = ""});
-  for (const Flow& flow : capture.flows)
-    if ((*matcher)(flow)) snapshot.flows.push_back(flow);
-  snapshot.processes = sum_up(snapshot.flows);
-  return snapshot;
+  return make_snapshot(std::move(capture), tool.name, wall_ns, *matcher);
+}
+
+Result<Snapshot> read_proc_capture(const std::string& directory, std::uint64_t wall_ns,
+                                   const Filter& filter) {
+  auto matcher = FlowMatcher::compile(filter);
+  if (!matcher) return tl::make_unexpected(std::move(matcher).error());
+  auto tables = SocketTables::open(directory);
+  if (!tables) return tl::make_unexpected(std::move(tables).error());
+  std::vector<PolledSocket> sockets;
+  auto done = (*tables)->read([&sockets](PolledSocket& socket) { sockets.push_back(socket); });
+  if (!done) return tl::make_unexpected(std::move(done).error());
+
+  SocketOwners owners(directory);
+  owners.begin(wall_ns);
+  for (const PolledSocket& socket : sockets)
+    if (socket.inode != 0) owners.find(socket.inode);
+  owners.find_unknown(wall_ns, true);
+  Capture capture;
+  for (PolledSocket& socket : sockets) {
+    const Owner* owner = socket.inode != 0 ? owners.find(socket.inode) : nullptr;
+    if (owner != nullptr) socket.flow.owner = *owner;
+    socket.flow.cookie = 0;  // the tables' own number
+    capture.flows.push_back(std::move(socket.flow));
+  }
+  capture.malformed = (*tables)->loss().malformed;
+  return make_snapshot(std::move(capture), "proc", wall_ns, *matcher);
 }
 
 }  // namespace sockscope

@@ -56,6 +56,7 @@ class Reader {
     field("boot_id", out.host.boot_id);
     field("ts_ns", snapshot.wall_ns);
     snapshot.mono_ns = snapshot.wall_ns;
+    if (json.HasMember("source")) named("source", snapshot.source, 4);
     field("interval_s", snapshot.interval_s);
     object("lost", [&] {
       field("ring_full", snapshot.lost.ring_full);

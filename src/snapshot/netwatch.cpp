@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "base/timestamp.h"
 
@@ -118,8 +119,14 @@ void add_sockets(const sockscope::Snapshot& sockets, Snapshot& snapshot) {
   snapshot.tcp_close_wait = close_wait;
 
   if (!sockets.interval_s) return;
+  // Where the source counts nothing, or not their kind of socket, nothing is claimed of them.
+  std::set<std::uint32_t> counted;
+  for (const Flow& flow : sockets.flows)
+    if (flow.has_counters) counted.insert(flow.owner.pid);
   snapshot.processes.emplace();
   for (const Process& process : sockets.processes) {
+    const bool has_bytes = process.rx_bytes != 0 || process.tx_bytes != 0;
+    if (!has_bytes && !counted.contains(process.pid)) continue;
     ProcessBandwidth row;
     row.process_name = process.name().empty() ? kNobody : std::string(process.name());
     if (process.pid != 0) row.pid = process.pid;

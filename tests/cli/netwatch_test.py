@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -162,6 +163,29 @@ class FromCaptures(unittest.TestCase):
         self.assertEqual(self.rows(capture, holder.pid), self.rows(truth, holder.pid))
         self.assertTrue(all(flow["tx_bytes"] is None for flow in capture["flows"]))
 
+    def test_proc_tells_the_same_ends(self):
+        with support.Holder(*KINDS) as holder, tempfile.TemporaryDirectory() as copy:
+            truth = support.snapshot("-p", str(holder.pid))
+            os.mkdir(f"{copy}/net")
+            for table in ("tcp", "tcp6", "udp", "udp6"):
+                shutil.copyfile(f"/proc/net/{table}", f"{copy}/net/{table}")
+            process = f"{copy}/{holder.pid}"
+            os.makedirs(f"{process}/fd")
+            for name in ("stat", "status", "cgroup"):
+                shutil.copyfile(f"/proc/{holder.pid}/{name}", f"{process}/{name}")
+            for link in os.listdir(f"/proc/{holder.pid}/fd"):
+                os.symlink(os.readlink(f"/proc/{holder.pid}/fd/{link}"), f"{process}/fd/{link}")
+            for directory in ("/proc", copy):
+                done = support.run("snapshot", "--from", f"proc:{directory}", "--json", "-p",
+                                   str(holder.pid))
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                support.check_schema("snapshot", done.stdout)
+                capture = json.loads(done.stdout)
+                self.assertEqual(self.rows(capture, holder.pid), self.rows(truth, holder.pid))
+                self.assertEqual({flow["comm"] for flow in capture["flows"]}, {"holder"})
+                self.assertEqual({flow["cookie"] for flow in capture["flows"]}, {None})
+                self.assertEqual(capture["source"], "capture")
+
     def test_a_capture_as_netwatch_and_with_a_filter(self):
         text = ("09:31:19 Safari.70  5 5 0\n"
                 "09:31:19 tcp4 192.0.2.7:500<->198.51.100.9:443 en0 Established 48 38 0 0 0 1.5 ms\n"
@@ -211,6 +235,9 @@ class FromCaptures(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertEqual(done.stderr.splitlines()[0],
                          "sockscope: cannot read /no/such/file: No such file or directory")
+        done = support.run("snapshot", "--from", "proc:/no/such/directory")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("/no/such/directory", done.stderr)
         done = support.run("snapshot", "--from", "lsof:-")
         self.assertEqual(done.returncode, 1)
         self.assertIn("capture it with: lsof -i -n -P -F pcPtTn", done.stderr)
