@@ -12,9 +12,11 @@ MAY_INCLUDE = {
     "decode": {"wire", "model", "base"},
     "source": {"decode", "wire", "model", "base"},
     "track": {"model", "base"},
+    "host": {"decode", "model", "base"},
     "view": {"model", "base"},
     "snapshot": {"model", "base"},
-    "pipeline": {"source", "decode", "wire", "track", "view", "snapshot", "model", "base"},
+    "pipeline": {"source", "decode", "wire", "track", "host", "view", "snapshot",
+                 "model", "base"},
     "cli": {"view", "snapshot", "model", "base"},
     "main.cpp": {"cli"},
 }

@@ -33,6 +33,7 @@ enum class Source : std::uint8_t {
   kEbpf,      // events as they happen
   kSockDiag,  // the kernel's socket tables and counters, polled
   kProcfs,    // /proc/net, polled: no counters
+  kCapture,   // not this host's kernel but what another tool said (parse_capture)
 };
 
 // How Owner::pid is known.
@@ -112,6 +113,7 @@ struct Flow {
   bool closed = false;
   // False: the kernel keeps no counters for it (TIME_WAIT, half-open), and it was not seen before.
   bool has_counters = true;
+  bool has_segments = true;  // false: of the counters only bytes and srtt_us are known
   Endpoint local;
   Endpoint remote;  // unspecified address: not connected
   Owner owner;

@@ -16,8 +16,8 @@
 namespace sockscope {
 namespace {
 
-constexpr std::array<std::string_view, 6> kCommands = {"top",   "snapshot", "trace",
-                                                       "story", "doctor",   "help"};
+constexpr std::array<std::string_view, 7> kCommands = {"top",    "snapshot", "trace", "story",
+                                                       "doctor", "host",     "help"};
 
 // Options whose text must be understood before it is stored; the callback's error becomes CLI11's.
 template <class T, class Parse>
@@ -196,6 +196,39 @@ void add_time_limits(CLI::App& app, Arguments& arguments, const std::string& cou
       ->group(group);
 }
 
+// --watch and what goes with it.
+void add_watch(CLI::App& app, Arguments& arguments, const std::string& watched) {
+  const std::string group = "When to stop";
+  app.add_flag("--watch", arguments.watch, watched + ", until Ctrl-C")->group(group);
+  add_parsed(app, "-i,--interval", arguments.interval, "seconds that rates cover, 1 by default",
+             [](const std::string& text) { return parse_seconds(text, 0.1, 3600); })
+      ->type_name("SECS")
+      ->group(group);
+}
+
+void add_host_facts(CLI::App& app, Arguments& arguments) {
+  const std::string group = "Facts of the host";
+  app.add_option("--root", arguments.root, "where the host's /proc, /etc and mounts are")
+      ->type_name("DIR")
+      ->group(group);
+  app.add_flag_callback("--no-probe", [&arguments] { arguments.probe = false; },
+                        "do not ask gateway and DNS server for echoes")
+      ->group(group);
+}
+
+// "ss:FILE"
+Parsed<CaptureSource> parse_source(const std::string& text) {
+  static const std::map<std::string, CaptureKind> kKinds = {{"ss", CaptureKind::kSs},
+                                                            {"lsof", CaptureKind::kLsof},
+                                                            {"nettop", CaptureKind::kNettop},
+                                                            {"proc", CaptureKind::kProc}};
+  const std::size_t colon = text.find(':');
+  const auto found = kKinds.find(text.substr(0, colon));
+  if (found == kKinds.end() || colon == std::string::npos || colon + 1 == text.size())
+    return tl::make_unexpected("'" + text + "' is none of ss:FILE, lsof:FILE, nettop:FILE, proc:DIR");
+  return CaptureSource{found->second, text.substr(colon + 1)};
+}
+
 void set_up_snapshot(CLI::App& app, Arguments& arguments) {
   add_selection(app, arguments);
   add_output(app, arguments, OutputFormat::kJson);
@@ -204,6 +237,25 @@ void set_up_snapshot(CLI::App& app, Arguments& arguments) {
   app.add_flag("--holders", arguments.options.holders,
                "every process that has the socket open, as column 'holders'")
       ->group("Output");
+  app.add_option_function<std::string>(
+         "--format",
+         [&arguments](const std::string& text) {
+           if (text != "sockscope" && text != "netwatch")
+             throw CLI::ValidationError("--format", "'" + text + "' is none of sockscope, netwatch");
+           arguments.netwatch = text == "netwatch";
+         },
+         "sockscope (default), or netwatch: the Snapshot of NetWatch, as JSON")
+      ->type_name("FORMAT")
+      ->group("Output");
+  app.add_flag("--envelope", arguments.envelope, "netwatch: as a request to a server")
+      ->group("Output");
+  add_parsed(app, "--from", arguments.from, "what ss, lsof or nettop printed; a copy of /proc: proc:DIR",
+             parse_source)
+      ->type_name("TOOL:FILE")
+      ->group("Where from");
+  add_watch(app, arguments, "netwatch: one per interval");
+  add_time_limits(app, arguments, "snapshots");
+  add_host_facts(app, arguments);
 }
 
 void set_up_story(CLI::App& app, Arguments& arguments) {
@@ -231,6 +283,40 @@ void set_up_story(CLI::App& app, Arguments& arguments) {
   app.add_flag("--strict", arguments.strict, "exit with 3 when something could not be observed")
       ->group("Output");
   add_time_limits(app, arguments, "processes");
+}
+
+void set_up_host(CLI::App& app, Arguments& arguments) {
+  add_output(app, arguments, OutputFormat::kJson);
+  for (const char* name : {"--columns", "--wide"}) app.remove_option(app.get_option(name));
+  add_source(app, arguments);
+  add_watch(app, arguments, "one per interval");
+  add_time_limits(app, arguments, "tables");
+  add_host_facts(app, arguments);
+}
+
+// Options that only make sense beside others. Empty: they fit.
+std::string misfit(const CLI::App& app, const Arguments& arguments) {
+  const auto given = [&app](const std::string& name) {
+    const CLI::Option* option = app.get_option_no_throw(name);
+    return option != nullptr && option->count() != 0;
+  };
+  if (arguments.command == Command::kHost && arguments.format == OutputFormat::kCsv)
+    return "--output: 'csv' is none of table, json, ndjson";
+  if (arguments.command == Command::kSnapshot && !arguments.netwatch)
+    for (const char* name : {"--envelope", "--watch", "--interval", "--duration", "--count",
+                             "--root", "--no-probe"})
+      if (given(name)) return std::string(name) + " needs --format netwatch";
+  if (!arguments.from.path.empty())
+    for (const char* name : {"--envelope", "--watch", "--interval", "--root", "--no-probe"})
+      if (given(name)) return std::string(name) + " excludes --from";
+  if (arguments.netwatch && given("--output") && arguments.format != OutputFormat::kJson &&
+      arguments.format != OutputFormat::kNdjson)
+    return "--format netwatch is JSON: --output excludes it";
+  for (const char* name : {"--duration", "--count"})
+    if ((arguments.command == Command::kHost || arguments.netwatch) && !arguments.watch &&
+        given(name))
+      return std::string(name) + " needs --watch";
+  return "";
 }
 
 void set_up_top(CLI::App& app, Arguments& arguments) {
@@ -359,7 +445,8 @@ ParseOutcome parse_arguments(int argc, char** argv) {
   if (first == "help") {
     std::string name = words.size() > 1 ? words[1] : "";
     if (name == "help") name.clear();
-    if (std::find(kCommands.begin(), kCommands.end() - 1, name) == kCommands.end() - 1) return print_help(name);
+    if (name == "help" || std::find(kCommands.begin(), kCommands.end(), name) == kCommands.end())
+      return print_help(name);
     words = {name, "--help"};
   } else if (first.starts_with('-')) {
     words.insert(words.begin(), "top");
@@ -387,6 +474,13 @@ ParseOutcome parse_arguments(int argc, char** argv) {
     arguments.options.quality = false;
     arguments.options.settle_owner = {};
     set_up_story(app, arguments);
+  } else if (words[0] == "host") {
+    arguments.command = Command::kHost;
+    arguments.options.quality = false;
+    arguments.options.settle_owner = {};
+    // Polled sources do not count UDP, or nothing.
+    arguments.options.source = Source::kEbpf;
+    set_up_host(app, arguments);
   } else if (words[0] == "trace") {
     arguments.command = Command::kTrace;
     set_up_trace(app, arguments);
@@ -416,6 +510,12 @@ ParseOutcome parse_arguments(int argc, char** argv) {
   if (arguments.options.processes ||
       (is_json && (arguments.command == Command::kSnapshot || arguments.command == Command::kTop)))
     arguments.options.describe = true;
+  if (const std::string wrong = misfit(app, arguments); !wrong.empty())
+    return {{}, usage_error(wrong, command)};
+  if (arguments.netwatch) {  // UDP is counted by hooks, and so are connections between two passes
+    arguments.options.connections = true;
+    arguments.options.settle_owner = {};
+  }
   return {std::move(arguments), kExitDone};
 }
 

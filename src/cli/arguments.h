@@ -7,15 +7,22 @@
 #include <optional>
 #include <string>
 
+#include <sockscope/capture.h>
 #include <sockscope/monitor.h>
 
 #include "base/text.h"
 
 namespace sockscope {
 
-enum class Command { kTop, kSnapshot, kTrace, kStory, kDoctor };
+enum class Command { kTop, kSnapshot, kTrace, kStory, kDoctor, kHost };
 enum class OutputFormat { kTable, kJson, kNdjson, kCsv };
 enum class TimeFormat { kTimeOfDay, kRelative, kIso, kNanoseconds };
+
+// --from KIND:FILE
+struct CaptureSource {
+  CaptureKind kind = CaptureKind::kSs;
+  std::string path;  // empty: not given; "-": standard input
+};
 
 // What the user asked for, checked as far as that needs no kernel.
 struct Arguments {
@@ -37,6 +44,12 @@ struct Arguments {
   bool strict = false;
   bool quiet = false;
   bool talkers_only = false;  // story: only processes that had to do with the network
+  bool netwatch = false;  // snapshot: in NetWatch's format
+  bool envelope = false;
+  bool watch = false;  // snapshot, host: one per interval
+  CaptureSource from;
+  std::string root;  // host facts: of /proc, /etc and mounts
+  bool probe = true;
   bool idle = false;  // top: also what neither is open nor moved bytes
 };
 

@@ -11,5 +11,9 @@ int run_trace(const Arguments& arguments);
 int run_top(const Arguments& arguments);
 int run_doctor(const Arguments& arguments);
 int run_story(const Arguments& arguments);
+int run_host(const Arguments& arguments);
+// snapshot --format netwatch, snapshot --from
+int run_netwatch(const Arguments& arguments);
+int run_capture(const Arguments& arguments);
 
 }  // namespace sockscope

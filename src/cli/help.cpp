@@ -25,7 +25,15 @@ std::string_view examples_of(std::string_view command) {
            "  sudo sockscope snapshot\n"
            "  sudo sockscope snapshot -P 443 --sort rx_bytes --top 10\n"
            "  sudo sockscope snapshot --filter 'state:EST rtt>20'\n"
-           "  sudo sockscope snapshot --json | jq '.flows[] | select(.retransmits > 0)'\n";
+           "  sudo sockscope snapshot --json | jq '.flows[] | select(.retransmits > 0)'\n"
+           "  sudo sockscope snapshot --format netwatch --watch -i 10  a NetWatch Snapshot a line\n"
+           "  ss -tunapi | sockscope snapshot --from ss:-\n";
+  if (command == "host")
+    return "Interfaces, processors, memory, disks, gateway and DNS server, over one interval.\n"
+           "\n"
+           "  sudo sockscope host\n"
+           "  sudo sockscope host --watch -i 5      until Ctrl-C\n"
+           "  sudo sockscope host --json | jq '.gateway.loss_pct'\n";
   if (command == "trace")
     return "A line per event as it happens: connect, accept, connect_failed, close, retransmit, "
            "reset.\n"
@@ -58,6 +66,8 @@ std::string_view notes_of(std::string_view command) {
   if (command == "doctor")
     return "\nExit code 0: nothing is missing; 3: something is; 4 and 5: nothing can be observed the\n"
            "way --source or --doors want it.\n";
+  if (command == "host")
+    return "\nWithout privileges all is shown but the processes' share of the interfaces' bytes.\n";
   return "";
 }
 
@@ -69,6 +79,7 @@ std::string overview() {
          "  sudo sockscope trace                  connections as they come and go\n"
          "  sudo sockscope doctor                 what can be observed here, and why not the rest\n"
          "  sudo sockscope story                  what each process did, when it ends\n"
+         "  sudo sockscope host                   interfaces, system, disks, gateway, DNS\n"
          "\n"
          "Commands\n"
          "  top        tables at an interval\n"
@@ -76,6 +87,7 @@ std::string overview() {
          "  trace      a line per event\n"
          "  doctor     what this host lets us observe\n"
          "  story      a line per process when it ends\n"
+         "  host       the host around the sockets\n"
          "  help       'help COMMAND', 'help filter', 'help columns'\n"
          "\n"
          "Options common to all commands stand in the help of each. -V, --version prints the\n"

@@ -20,7 +20,6 @@
 #include "view/columns.h"
 
 namespace sockscope {
-namespace {
 
 HostId this_host() {
   char name[HOST_NAME_MAX + 1] = "";
@@ -38,6 +37,8 @@ Fd take_stop_signals() {
   ::sigprocmask(SIG_BLOCK, &stop, nullptr);
   return Fd(::signalfd(-1, &stop, SFD_CLOEXEC));
 }
+
+namespace {
 
 // What the source in use cannot show of what this command is about.
 std::string limits_of(const Arguments& arguments, Source source) {
@@ -108,10 +109,15 @@ std::optional<Session> Session::open(const Arguments& arguments, int& exit_code)
   return Session(arguments, std::move(*monitor), std::move(*filter), take_stop_signals());
 }
 
-Session::Wake Session::wait_until(std::chrono::steady_clock::time_point deadline) {
-  std::array<pollfd, 3> files{{{.fd = signals_.get(), .events = POLLIN, .revents = 0},
-                               {.fd = output.fd(), .events = 0, .revents = 0},
-                               {.fd = monitor.fd(), .events = POLLIN, .revents = 0}}};
+Wake Session::wait_until(std::chrono::steady_clock::time_point deadline) {
+  return sockscope::wait_until(deadline, signals_.get(), output.fd(), monitor.fd());
+}
+
+Wake wait_until(std::chrono::steady_clock::time_point deadline, int stop_fd, int output_fd,
+                int events_fd) {
+  std::array<pollfd, 3> files{{{.fd = stop_fd, .events = POLLIN, .revents = 0},
+                               {.fd = output_fd, .events = 0, .revents = 0},
+                               {.fd = events_fd, .events = POLLIN, .revents = 0}}};
   for (;;) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(
         deadline - std::chrono::steady_clock::now());

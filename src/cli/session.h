@@ -15,6 +15,16 @@
 
 namespace sockscope {
 
+HostId this_host();
+
+// Readable when the user wants us to stop.
+Fd take_stop_signals();
+
+enum class Wake { kEvents, kTime, kStop, kReaderGone };
+// events_fd: -1 for none.
+Wake wait_until(std::chrono::steady_clock::time_point deadline, int stop_fd, int output_fd,
+                int events_fd);
+
 // What every command needs: the monitor with privileges dropped, the output, and a wait that ends
 // when there are events, time is up, the user wants to stop or the reader of the output is gone.
 class Session {
@@ -22,7 +32,7 @@ class Session {
   // Reports what goes wrong; empty then, and exit_code is set.
   static std::optional<Session> open(const Arguments& arguments, int& exit_code);
 
-  enum class Wake { kEvents, kTime, kStop, kReaderGone };
+  using Wake = sockscope::Wake;
   Wake wait_until(std::chrono::steady_clock::time_point deadline);
 
   // 0, or 3 when --strict and something could not be observed.

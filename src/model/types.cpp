@@ -51,6 +51,7 @@ std::string_view to_string(Source source) noexcept {
   switch (source) {
     case Source::kEbpf: return "ebpf";
     case Source::kSockDiag: return "sock_diag";
+    case Source::kCapture: return "capture";
     case Source::kProcfs: return "procfs";
     case Source::kAuto: break;
   }

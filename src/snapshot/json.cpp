@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "snapshot/json.h"
 
-#include <fmt/format.h>
 #include <rapidjson/prettywriter.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
@@ -10,7 +9,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "base/text.h"
+#include "snapshot/json_text.h"
 
 namespace sockscope {
 namespace {
@@ -41,23 +40,6 @@ bool is_plain(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](unsigned char c) { return c >= ' ' && c < 0x7f; });
 }
 
-// Any bytes as a JSON string, quotes included. RapidJSON leaves DEL and the C1 controls as they are,
-// and some terminals obey those.
-std::string quoted(std::string_view bytes) {
-  std::string json = "\"";
-  const std::string text = clean_utf8(bytes);
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    auto code = static_cast<unsigned char>(text[i]);
-    const bool is_c1 = code == 0xc2 && static_cast<unsigned char>(text[i + 1]) < 0xa0;
-    if (is_c1) code = static_cast<unsigned char>(text[++i]);
-    if (is_c1 || code < ' ' || code == 0x7f || code == '"' || code == '\\')
-      json += fmt::format("\\u{:04x}", code);
-    else
-      json += text[i];
-  }
-  return json + '"';
-}
-
 template <class Writer>
 class Fields {
  public:
@@ -78,7 +60,7 @@ class Fields {
       text(key, value);
     } else {
       name(key);
-      const std::string json = quoted(value);
+      const std::string json = json_quoted(value);
       writer_.RawValue(json.data(), json.size(), rapidjson::kStringType);
     }
   }
@@ -264,9 +246,13 @@ void write_counters(Writer& writer, const Flow& flow) {
   }
   fields.number("tx_bytes", counters.tx_bytes);
   fields.number("rx_bytes", counters.rx_bytes);
-  fields.number("tx_segments", counters.tx_segments);
-  fields.number("rx_segments", counters.rx_segments);
-  fields.number("retransmits", counters.retransmits);
+  if (flow.has_segments) {
+    fields.number("tx_segments", counters.tx_segments);
+    fields.number("rx_segments", counters.rx_segments);
+    fields.number("retransmits", counters.retransmits);
+  } else {
+    for (const char* key : {"tx_segments", "rx_segments", "retransmits"}) fields.null(key);
+  }
   fields.number_or_null("srtt_us", counters.srtt_us);
   fields.number_or_null("min_rtt_us", counters.min_rtt_us);
 }

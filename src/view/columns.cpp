@@ -45,6 +45,10 @@ CellValue counted(const Flow& f, std::uint64_t value) {
   return f.has_counters ? CellValue(value) : CellValue();
 }
 
+CellValue segments(const Flow& f, std::uint64_t value) {
+  return f.has_segments ? counted(f, value) : CellValue();
+}
+
 // Of a Flow or a Process.
 template <class Row>
 CellValue both_rates(const Row& row) {
@@ -177,12 +181,12 @@ const std::array<Column<Flow>, 28> kOwnFlowColumns{{
     {"tx_bytes", "TX", 8, K::kBytes, "bytes sent",
      [](const Flow& f, const Options&) { return counted(f, f.counters.tx_bytes); }},
     {"rx_segments", "RXSEG", 7, K::kCount, "segments or datagrams received",
-     [](const Flow& f, const Options&) { return counted(f, f.counters.rx_segments); }},
+     [](const Flow& f, const Options&) { return segments(f, f.counters.rx_segments); }},
     {"tx_segments", "TXSEG", 7, K::kCount, "segments or datagrams sent",
-     [](const Flow& f, const Options&) { return counted(f, f.counters.tx_segments); }},
+     [](const Flow& f, const Options&) { return segments(f, f.counters.tx_segments); }},
     {"retransmits", "RETR", 4, K::kCount, "segments sent again, ! above 1 %",
      [](const Flow& f, const Options&) {
-       return f.protocol == Protocol::kTcp ? counted(f, f.counters.retransmits) : CellValue();
+       return f.protocol == Protocol::kTcp ? segments(f, f.counters.retransmits) : CellValue();
      },
      many_retransmits},
     {"rtt", "RTTms", 6, K::kRtt, "smoothed round trip time in ms (CSV: us)",

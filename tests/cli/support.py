@@ -18,7 +18,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 SO_COOKIE = 57
 PATIENCE = 30  # seconds; no test waits longer for one thing
 
-_options = argparse.Namespace(program=None, workload=None)
+_options = argparse.Namespace(program=None, workload=None, check_schema=None)
 
 
 def main(module="__main__"):
@@ -26,6 +26,7 @@ def main(module="__main__"):
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--program", required=True)
     parser.add_argument("--workload", help="the built tests/live/churn_workload.cpp")
+    parser.add_argument("--check-schema", help="the built tests/schema/check_schema.cpp")
     _, rest = parser.parse_known_args(namespace=_options)
     _options.program = os.path.abspath(_options.program)
     result = unittest.main(module=module, argv=[sys.argv[0], *rest], exit=False).result
@@ -71,11 +72,21 @@ def run(*arguments, timeout=PATIENCE, text=True, **options):
                           **options)
 
 
+def check_schema(name, text):
+    """Fails unless each line of the text fits docs/schema/NAME.schema.json."""
+    done = subprocess.run([_options.check_schema, name], input=text, capture_output=True,
+                          encoding="utf-8", check=False)
+    if done.returncode != 0:
+        raise AssertionError(f"breaks the schema {name}: {done.stdout}{done.stderr}")
+
+
 def snapshot(*arguments):
     """The parsed document of `snapshot --json`."""
     done = run("snapshot", "--json", *arguments)
     if done.returncode != 0:
         raise AssertionError(f"snapshot {arguments} ended with {done.returncode}: {done.stderr}")
+    if _options.check_schema:
+        check_schema("snapshot", done.stdout)
     return json.loads(done.stdout)
 
 

@@ -26,7 +26,21 @@ MISTAKES = [
     (["trace", "--colums", "pid"], "did you mean '--columns'?", "sockscope help trace"),
     (["snapshot", "--filtre", "x"], "did you mean '--filter'?", "sockscope help snapshot"),
     (["top", "--intervall", "1"], "did you mean '--interval'?", "sockscope help top"),
-    (["snapshot", "--interval", "1"], "unknown option '--interval'", "sockscope help snapshot"),
+    (["snapshot", "--attempts"], "unknown option '--attempts'", "sockscope help snapshot"),
+    (["snapshot", "--interval", "1"], "--interval needs --format netwatch", "help snapshot"),
+    (["snapshot", "--envelope"], "--envelope needs --format netwatch", "help snapshot"),
+    (["snapshot", "--format", "netwach"], "none of sockscope, netwatch", "help snapshot"),
+    (["snapshot", "--format", "netwatch", "-o", "csv"], "--output excludes it", "help snapshot"),
+    (["snapshot", "--format", "netwatch", "--count", "2"], "--count needs --watch", "help snapshot"),
+    (["snapshot", "--from", "ss"], "none of ss:FILE, lsof:FILE", "sockscope help snapshot"),
+    (["snapshot", "--from", "arp:x"], "'arp:x' is none of", "sockscope help snapshot"),
+    (["snapshot", "--from", "ss:x", "--format", "netwatch", "--watch"], "excludes --from",
+     "sockscope help snapshot"),
+    (["hots"], "did you mean 'host'?", "sockscope help"),
+    (["host", "-o", "csv"], "'csv' is none of table, json, ndjson", "sockscope help host"),
+    (["host", "--no-prob"], "did you mean '--no-probe'?", "sockscope help host"),
+    (["host", "-d", "5"], "--duration needs --watch", "sockscope help host"),
+    (["host", "--pid", "1"], "unknown option '--pid'", "sockscope help host"),
     (["trace", "surplus"], "unknown word 'surplus'", "sockscope help trace"),
     (["trace", "-p", "12,x"], "'x' is no process id", "sockscope help trace"),
     (["trace", "-p", "0"], "'0' is no process id", "sockscope help trace"),
@@ -92,6 +106,13 @@ class Help(unittest.TestCase):
                     self.assertIn(option, text)
                 self.assertEqual(self.help_of(command, "--help"), text)
                 self.assertEqual(self.help_of(command, "-h"), text)
+
+    def test_help_of_host(self):
+        text = self.help_of("help", "host")
+        for option in ("--watch", "--interval", "--root", "--no-probe", "--json", "--strict"):
+            self.assertIn(option, text)
+        self.assertIn("sockscope host", self.help_of("help"))
+        self.assertEqual(self.help_of("host", "-h"), text)
 
     def test_help_of_the_filter_names_each_key(self):
         text = self.help_of("help", "filter")

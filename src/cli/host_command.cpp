@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <malloc.h>
+#include <sockscope/host.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "base/timestamp.h"
+#include "cli/commands.h"
+#include "cli/report.h"
+#include "cli/session.h"
+#include "snapshot/host_json.h"
+
+namespace sockscope {
+namespace {
+
+using Cells = std::vector<std::string>;
+
+// Columns as wide as their content; those of `left` are aligned left.
+std::vector<std::string> columns(const std::vector<Cells>& rows, std::string_view left) {
+  std::vector<std::size_t> widths;
+  for (const Cells& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], display_width(row[i]));
+  }
+  std::vector<std::string> lines;
+  for (const Cells& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (i != 0) line += "  ";
+      const bool is_left = i < left.size() && left[i] == 'l';
+      line += is_left ? pad_right(row[i], widths[i]) : pad_left(row[i], widths[i]);
+    }
+    while (line.ends_with(' ')) line.pop_back();
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+constexpr const char* kUnknown = "—";
+
+// The last of both directions together, the tallest bar the largest of them.
+std::string spark_line(const Interface& interface) {
+  constexpr std::size_t kBars = 15;
+  static constexpr const char* kHeights[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  const std::size_t size = interface.rx_history.size();
+  const std::size_t first = size > kBars ? size - kBars : 0;
+  std::vector<std::uint64_t> rates;
+  for (std::size_t i = first; i < size; ++i)
+    rates.push_back(interface.rx_history[i] + interface.tx_history[i]);
+  const std::uint64_t most = rates.empty() ? 0 : *std::max_element(rates.begin(), rates.end());
+  std::string line;
+  for (const std::uint64_t rate : rates) {
+    const double part = most == 0 ? 0 : static_cast<double>(rate) / static_cast<double>(most);
+    line += kHeights[static_cast<std::size_t>(part * 7 + 0.5)];
+  }
+  return line;
+}
+
+std::string rate_text(const std::optional<double>& rate, Units units) {
+  return rate ? format_rate(*rate, units) : kUnknown;
+}
+
+std::string bytes_or_unknown(const std::optional<std::uint64_t>& bytes) {
+  return bytes ? format_bytes(*bytes) : kUnknown;
+}
+
+std::string probe_line(std::string_view name, const ProbeHealth& health) {
+  std::string line = fmt::format("{:<8} {}", name,
+                                 health.target ? to_string(*health.target) : std::string(kUnknown));
+  if (!health.problem.empty()) return line + "  " + clean_text(health.problem);
+  if (!health.loss_pct) return line + "  no answer yet";
+  line += health.rtt_ms ? fmt::format("  {:.2f} ms", *health.rtt_ms) : "  no answer";
+  return line + fmt::format("  loss {:.0f} %", *health.loss_pct);
+}
+
+std::string signed_bytes(std::int64_t bytes) {
+  return bytes < 0 ? '-' + format_bytes(static_cast<std::uint64_t>(-bytes))
+                   : format_bytes(static_cast<std::uint64_t>(bytes));
+}
+
+std::string joined(const std::vector<std::string>& texts) {
+  std::string line;
+  for (const std::string& text : texts) line += (line.empty() ? "" : " ") + clean_text(text);
+  return line;
+}
+
+void print_system(const SystemFacts& facts, Output& output) {
+  std::string line = "cpu      ";
+  line += facts.cpu_usage_pct ? fmt::format("{:.1f} %", *facts.cpu_usage_pct) : kUnknown;
+  if (!facts.cpu_per_core.empty()) {
+    line += "  cores";
+    constexpr std::size_t kMostCores = 16;
+    for (std::size_t i = 0; i < std::min(facts.cpu_per_core.size(), kMostCores); ++i)
+      line += fmt::format(" {:.0f}", facts.cpu_per_core[i]);
+    if (facts.cpu_per_core.size() > kMostCores) line += " …";
+  }
+  if (facts.load_1m && facts.load_5m && facts.load_15m)
+    line +=
+        fmt::format("  load {:.2f} {:.2f} {:.2f}", *facts.load_1m, *facts.load_5m, *facts.load_15m);
+  output.line(line);
+  output.line(fmt::format(
+      "memory   {} of {} used, {} available; swap {} of {}",
+      bytes_or_unknown(facts.memory_used_bytes), bytes_or_unknown(facts.memory_total_bytes),
+      bytes_or_unknown(facts.memory_available_bytes), bytes_or_unknown(facts.swap_used_bytes),
+      bytes_or_unknown(facts.swap_total_bytes)));
+}
+
+void print_interfaces(const HostFacts& facts, Units units, Output& output) {
+  std::vector<Cells> rows{{"INTERFACE", "STATE", "SPEED", "RX/s", "TX/s", "RX", "TX", "ERR", "DROP",
+                           "LAST", "ADDRESSES"}};
+  for (const Interface& interface : facts.interfaces) {
+    const InterfaceCounters& counters = interface.counters;
+    std::vector<std::string> addresses;
+    for (const InterfaceAddress& address : interface.addresses)
+      addresses.push_back(to_string(address));
+    rows.push_back({clean_text(interface.name), interface.is_up ? "up" : "down",
+                    interface.speed_bits
+                        ? format_rate(static_cast<double>(*interface.speed_bits) / 8, Units::kBits)
+                        : kUnknown,
+                    rate_text(interface.rx_rate, units), rate_text(interface.tx_rate, units),
+                    format_bytes(counters.rx_bytes), format_bytes(counters.tx_bytes),
+                    std::to_string(counters.rx_errors + counters.tx_errors),
+                    std::to_string(counters.rx_drops + counters.tx_drops), spark_line(interface),
+                    joined(addresses)});
+  }
+  for (const std::string& line : columns(rows, "llrrrrrrrll")) output.line(line);
+}
+
+void print_disks(const HostFacts& facts, Output& output) {
+  std::vector<Cells> rows{{"DISK", "MOUNTED ON", "SIZE", "USED", "AVAIL", "USE%"}};
+  for (const Disk& disk : facts.disks)
+    rows.push_back({clean_text(disk.device), clean_text(disk.mount_point),
+                    format_bytes(disk.total_bytes), format_bytes(disk.used_bytes),
+                    format_bytes(disk.available_bytes), fmt::format("{:.0f}", disk.usage_pct)});
+  for (const std::string& line : columns(rows, "llrrrr")) output.line(line);
+  if (facts.disk_io)
+    output.line(fmt::format("disks read {} and wrote {} since boot",
+                            format_bytes(facts.disk_io->read_bytes),
+                            format_bytes(facts.disk_io->write_bytes)));
+}
+
+void print_bytes(const std::optional<Reconciliation>& bytes, const std::string& problem,
+                 Output& output) {
+  if (!bytes) {
+    output.line("processes against interfaces: not known; " + clean_text(problem));
+    return;
+  }
+  const std::vector<Cells> rows{
+      {fmt::format("BYTES IN {:.1f} s", bytes->interval_s), "RX", "TX", ""},
+      {"on interfaces", format_bytes(bytes->interface_rx_bytes),
+       format_bytes(bytes->interface_tx_bytes), joined(bytes->counted)},
+      {"of processes", format_bytes(bytes->process_rx_bytes), format_bytes(bytes->process_tx_bytes),
+       "payload"},
+      {"unexplained", signed_bytes(bytes->unexplained_rx_bytes),
+       signed_bytes(bytes->unexplained_tx_bytes), "headers, forwarded, other namespaces, kernel"}};
+  for (const std::string& line : columns(rows, "lrrl")) output.line(line);
+}
+
+void print_table(const HostFacts& facts, const HostId& host, Units units, Output& output) {
+  output.line(fmt::format("sockscope host  {}  {}  {:.1f} s", clean_text(host.name),
+                          time_of_day(facts.wall_ns).substr(0, 8), facts.interval_s.value_or(0)));
+  print_system(facts.system, output);
+  output.line(probe_line("gateway", facts.gateway));
+  output.line(probe_line("dns", facts.dns));
+  output.line("");
+  print_interfaces(facts, units, output);
+  output.line("");
+  print_disks(facts, output);
+  output.line("");
+}
+
+std::uint32_t own_netns() {
+  struct stat status {};
+  return ::stat("/proc/self/ns/net", &status) == 0 ? static_cast<std::uint32_t>(status.st_ino) : 0;
+}
+
+}  // namespace
+
+int run_host(const Arguments& arguments) {
+  auto host = HostMonitor::open({.root = arguments.root, .probe = arguments.probe});
+  if (!host) return report(host.error());
+  // Without it everything but the processes' bytes is shown.
+  std::string problem;
+  auto monitor = Monitor::open(arguments.options);
+  if (!monitor) problem = monitor.error().message();
+  ::malloc_trim(0);
+  if (auto dropped = drop_privileges(); !dropped) return report(dropped.error());
+  const Fd signals = take_stop_signals();
+  Output output(signals.get());
+  const HostId id = this_host();
+  const std::uint32_t netns = own_netns();
+
+  if (auto first = host->read(); !first) return report(first.error());
+  if (monitor) {
+    if (auto first = monitor->snapshot(); !first) return report(first.error());
+  }
+  auto next = std::chrono::steady_clock::now() + arguments.interval;
+  const auto end = arguments.duration ? std::chrono::steady_clock::now() + *arguments.duration
+                                      : std::chrono::steady_clock::time_point::max();
+  std::uint64_t printed = 0;
+  for (;;) {
+    const Wake wake =
+        wait_until(std::min(next, end), signals.get(), output.fd(), monitor ? monitor->fd() : -1);
+    if (wake == Wake::kStop || wake == Wake::kReaderGone) break;
+    if (wake == Wake::kEvents) {
+      if (auto done = monitor->consume([](const Event&) {}); !done) return report(done.error());
+      continue;
+    }
+    if (!arguments.watch) host->wait_for_probes();
+    auto facts = host->read();
+    if (!facts) return report(facts.error());
+    std::optional<Reconciliation> bytes;
+    if (monitor) {
+      auto snapshot = monitor->snapshot();
+      if (!snapshot) return report(snapshot.error());
+      bytes = reconcile(*facts, *snapshot, netns);
+    }
+    if (arguments.format == OutputFormat::kTable) {
+      print_table(*facts, id, arguments.units, output);
+      print_bytes(bytes, problem, output);
+      if (arguments.watch) output.line("");
+    } else {
+      output.text() += host_json(*facts, id, bytes, problem);
+    }
+    if (!output.flush()) return output.exit_code();
+    ++printed;
+    if (!arguments.watch || (arguments.count != 0 && printed >= arguments.count)) break;
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= end) break;
+    while (next <= now) next += arguments.interval;
+  }
+  return arguments.strict && !monitor ? kExitIncomplete : kExitDone;
+}
+
+}  // namespace sockscope

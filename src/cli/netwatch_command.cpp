@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sockscope/host.h>
+
+#include "cli/commands.h"
+#include "cli/host_id.h"
+#include "cli/netwatch_output.h"
+#include "cli/report.h"
+#include "cli/session.h"
+
+namespace sockscope {
+namespace {
+
+// Connections beyond --top; the busiest processes stand first anyway.
+void shorten(netwatch::Snapshot& snapshot, std::size_t top) {
+  if (top == 0) return;
+  if (snapshot.connections && snapshot.connections->size() > top) snapshot.connections->resize(top);
+  if (snapshot.processes && snapshot.processes->size() > top) snapshot.processes->resize(top);
+}
+
+}  // namespace
+
+std::string netwatch_line(netwatch::Snapshot snapshot, const Arguments& arguments,
+                          const netwatch::HostInfo* host, const Loss& lost, bool all_observed) {
+  shorten(snapshot, arguments.top);
+  if (host == nullptr) return netwatch::to_json(snapshot) + '\n';
+  netwatch::IngestRequest request;
+  request.agent_version = std::string("sockscope ") + version();
+  request.host = *host;
+  request.snapshots.push_back(std::move(snapshot));
+  request.schema_version = 1;
+  request.agent_health = netwatch::AgentHealth{
+      .collectors_ok = all_observed, .dropped_count = lost.total(), .queue_depth = 0};
+  return netwatch::to_json(request) + '\n';
+}
+
+int run_netwatch(const Arguments& arguments) {
+  std::optional<netwatch::HostInfo> info;
+  // Its sockets are opened before privileges are dropped.
+  auto host = HostMonitor::open({.root = arguments.root, .probe = arguments.probe});
+  if (!host) return report(host.error());
+  if (arguments.envelope) {
+    auto id = host_id();
+    if (!id) return report(id.error());
+    info = netwatch::make_host_info(host->identity(), *id);
+  }
+  int exit_code = kExitDone;
+  auto session = Session::open(arguments, exit_code);
+  if (!session) return exit_code;
+  // What was measured needs a start.
+  if (auto first = host->read(); !first) return report(first.error());
+  if (auto first = session->monitor.snapshot(); !first) return report(first.error());
+
+  auto next = std::chrono::steady_clock::now() + arguments.interval;
+  const auto end = arguments.duration ? std::chrono::steady_clock::now() + *arguments.duration
+                                      : std::chrono::steady_clock::time_point::max();
+  std::uint64_t printed = 0;
+  for (;;) {
+    const Session::Wake wake = session->wait_until(std::min(next, end));
+    if (wake == Session::Wake::kStop || wake == Session::Wake::kReaderGone) break;
+    if (wake == Session::Wake::kEvents) {
+      if (auto done = session->monitor.consume([](const Event&) {}); !done)
+        return report(done.error());
+      continue;
+    }
+    if (!arguments.watch) host->wait_for_probes();
+    auto facts = host->read();
+    if (!facts) return report(facts.error());
+    auto snapshot = session->monitor.snapshot();
+    if (!snapshot) return report(snapshot.error());
+    apply_filter(*snapshot, session->filter);
+    if (info) info->uptime_secs = host->identity().uptime_s;
+    session->output.text() += netwatch_line(netwatch::make_snapshot(*facts, *snapshot), arguments,
+                                            info ? &*info : nullptr, snapshot->lost,
+                                            count_unobserved(snapshot->doors) == 0);
+    if (!session->output.flush()) return session->output.exit_code();
+    ++printed;
+    if (!arguments.watch || (arguments.count != 0 && printed >= arguments.count)) break;
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= end) break;
+    while (next <= now) next += arguments.interval;
+  }
+  return session->exit_code();
+}
+
+}  // namespace sockscope

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "snapshot/json_reader.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <string>
+
+#include "snapshot/schema_testing.h"
+
+namespace sockscope {
+namespace {
+
+constexpr std::uint64_t kWall = 1'763'683'200'123'456'789;
+
+std::string text_of(const Snapshot& snapshot, const HostId& host) {
+  std::string text;
+  write_snapshot_json(snapshot, host, false, [&text](std::string_view piece) { text += piece; });
+  return text;
+}
+
+// Flows of every kind, with what is known and with what is not.
+Snapshot sample() {
+  Snapshot snapshot;
+  snapshot.mono_ns = 5'000'000'000;
+  snapshot.wall_ns = kWall;
+  snapshot.interval_s = 1.0 / 3;
+  snapshot.lost = {.ring_full = 1, .storage_failed = 2, .malformed = 3};
+  snapshot.doors = {{.observation = "tcp", .name = "iter/tcp", .refused = ""},
+                    {.observation = "udp", .name = "tp_btf/x", .refused = "no \"memory\""}};
+  Flow tcp;
+  tcp.cookie = 77;
+  tcp.netns = 4026531840;
+  tcp.state = TcpState::kEstablished;
+  tcp.direction = Direction::kInbound;
+  tcp.local = {{.bytes = {10, 0, 0, 7}, .family = 4}, 443};
+  tcp.remote = {{.bytes = {203, 0, 113, 10}, .family = 4}, 50000};
+  tcp.owner.pid = 12;
+  tcp.owner.opener_pid = 11;
+  tcp.owner.uid = 0;
+  tcp.owner.cgroup_id = 9;
+  tcp.owner.kind = OwnerKind::kInherited;
+  std::strcpy(tcp.owner.comm.data(), "a\x1b\"b\\");
+  tcp.counters = {1, 2, 3, 4, 5, 6, 7};
+  tcp.tx_rate = 10;
+  tcp.rx_rate = 0;
+  tcp.opened_ns = 2'000'001'000;
+  Flow closed = tcp;
+  closed.closed = true;
+  closed.closed_ns = 4'000'001'000;
+  closed.state = TcpState::kTimeWait;
+  Flow bare;
+  bare.protocol = Protocol::kUdp;
+  bare.local.addr.family = bare.remote.addr.family = 6;
+  bare.local.addr.bytes[15] = 1;
+  bare.has_counters = false;
+  Flow partly = tcp;
+  partly.has_segments = false;
+  partly.state = TcpState::kNewSynRecv;
+  snapshot.flows = {tcp, closed, bare, partly};
+  Process process;
+  process.pid = 12;
+  process.open_flows = 2;
+  process.tx_bytes = ~std::uint64_t{0};
+  process.tx_rate = 3;
+  process.rx_rate = 4;
+  process.srtt_us = 5;
+  snapshot.processes = {process, {}};
+  return snapshot;
+}
+
+TEST(ReadSnapshotJson, WrittenAgainIsTheSameText) {
+  const std::string text = text_of(sample(), {"web-03", "boot"});
+  EXPECT_EQ(schema_problem("snapshot", text), "");
+  const auto document = read_snapshot_json(text);
+  ASSERT_TRUE(document) << document.error().detail();
+  EXPECT_EQ(text_of(document->snapshot, document->host), text);
+  const Flow& flow = document->snapshot.flows[0];
+  EXPECT_EQ(flow.counters.retransmits, 5u);
+  EXPECT_EQ(flow.owner.name(), "a\x1b\"b\\");
+  EXPECT_EQ(flow.owner.kind, OwnerKind::kInherited);
+  EXPECT_EQ(flow.direction, Direction::kInbound);
+  EXPECT_EQ(document->snapshot.lost.malformed, 3u);
+  EXPECT_FALSE(document->snapshot.flows[2].has_counters);
+  EXPECT_FALSE(document->snapshot.flows[3].has_segments);
+}
+
+TEST(ReadSnapshotJson, TheEmptyOneToo) {
+  const std::string text = text_of({}, {});
+  EXPECT_EQ(schema_problem("snapshot", text), "");
+  const auto document = read_snapshot_json(text);
+  ASSERT_TRUE(document) << document.error().detail();
+  EXPECT_EQ(text_of(document->snapshot, document->host), text);
+}
+
+// The text with `from` replaced by `to`, read; "" when that was no error.
+std::string problem_with(const std::string& from, const std::string& to) {
+  std::string text = text_of(sample(), {});
+  const std::size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  text.replace(at, from.size(), to);
+  const auto document = read_snapshot_json(text);
+  return document ? "" : document.error().detail();
+}
+
+TEST(ReadSnapshotJson, UnknownFieldsArePassedOver) {
+  EXPECT_EQ(problem_with("\"cookie\":77", "\"later\":{\"a\":[]},\"cookie\":77"), "");
+}
+
+TEST(ReadSnapshotJson, WrongOnesAreRefusedWithTheirPath) {
+  EXPECT_EQ(problem_with("sockscope.snapshot.v1", "sockscope.snapshot.v2"),
+            "schema: is 'sockscope.snapshot.v2', not 'sockscope.snapshot.v1'");
+  EXPECT_EQ(problem_with("\"cookie\":77,", ""), "flows[0].cookie: is missing");
+  EXPECT_EQ(problem_with("\"cookie\":77", "\"cookie\":\"77\""),
+            "flows[0].cookie: is not a whole number");
+  EXPECT_EQ(problem_with("\"local_port\":443", "\"local_port\":65536"),
+            "flows[0].local_port: is not a port");
+  EXPECT_EQ(problem_with("\"10.0.0.7\"", "\"::1\""),
+            "flows[0].local_addr: is no address of its family");
+  EXPECT_EQ(problem_with("\"ESTABLISHED\"", "\"OPEN\""),
+            "flows[0].state: is no word that is known here");
+  EXPECT_EQ(problem_with("\"closed\":false", "\"closed\":null"),
+            "flows[0].closed: is not true or false");
+  EXPECT_EQ(problem_with("\"ring_full\":1", "\"ring_full\":-1"),
+            "lost.ring_full: is not a whole number");
+  EXPECT_EQ(problem_with("\"processes\":[", "\"processes\":[7,"), "processes[0]: is no object");
+  EXPECT_EQ(problem_with("\"opened\":\"20", "\"opened\":\"x20"), "flows[0].opened: is no time");
+  EXPECT_FALSE(read_snapshot_json(""));
+  EXPECT_FALSE(read_snapshot_json("[]"));
+  EXPECT_FALSE(read_snapshot_json(std::string(1'000'000, '[')));
+}
+
+}  // namespace
+}  // namespace sockscope
