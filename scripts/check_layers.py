@@ -15,7 +15,8 @@ MAY_INCLUDE = {
     "view": {"model", "base"},
     "snapshot": {"model", "base"},
     "pipeline": {"source", "decode", "wire", "track", "view", "snapshot", "model", "base"},
-    "cli": {"view", "snapshot", "model", "base"},
+    "tui": {"view", "snapshot", "model", "base"},
+    "cli": {"tui", "view", "snapshot", "model", "base"},
     "main.cpp": {"cli"},
 }
 TEST_ONLY = {"gtest"}

@@ -37,6 +37,13 @@ struct Arguments {
   bool strict = false;
   bool quiet = false;
   bool idle = false;  // top: also what neither is open nor moved bytes
+  bool plain = false;      // top: tables even on a terminal
+  bool read_only = false;  // top: no signals to processes
+  bool mouse = true;
+  bool ascii = false;
+  std::string theme;
+  std::string graph;
+  std::string colour = "auto";
 };
 
 // Either what to do, or the exit code of a program that is done: help was printed, or an error.
