@@ -196,8 +196,6 @@ Result<Driver> Driver::open(const DriverOptions& options) {
     return tl::make_unexpected(Error::from_errno(ErrorKind::kIo, errno, "open the terminal"));
 
   const std::string name = std::getenv("TERM");
-  // A number of columns from the environment would be one that never changes.
-  ::use_env(FALSE);
   impl->screen = ::newterm(name.c_str(), impl->memory_file, stdin);
   if (impl->screen == nullptr && has_known_name(name))
     impl->screen = ::newterm("xterm-256color", impl->memory_file, stdin);

@@ -52,6 +52,8 @@ CellText flow_cell(const Model& model, const State& state, const Flow& flow,
   if (name == "retransmits") {
     CellText cell = plain_cell(model, state, flow, column);
     cell.role = retransmit_role(flow.counters.retransmits, flow.counters.tx_segments);
+    if (display_width(cell.text) > static_cast<std::size_t>(column.width))
+      cell.text = format_rate(flow.counters.retransmits, Units::kBytes);
     return cell;
   }
   if (name == "netns") return {flow.netns == model.home_netns ? "host" : std::to_string(flow.netns)};
@@ -90,7 +92,11 @@ CellText process_cell(const Model& model, const State& state, const Process& pro
     return {sparkline(series, state.settings.plot), Role::kRx};
   }
   CellText cell = plain_cell(model, state, process, column);
-  if (name == "retr_rate" && process.retransmit_rate.value_or(0) > 1) cell.role = Role::kBroken;
+  if (name == "retr_rate" && process.retransmit_rate.value_or(0) > 1) {
+    cell.role = Role::kBroken;
+    if (*process.retransmit_rate >= 1000)
+      cell.text = format_rate(*process.retransmit_rate, Units::kBytes) + '!';
+  }
   return cell;
 }
 

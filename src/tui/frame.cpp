@@ -151,7 +151,7 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
   const int columns = grid.size().columns;
   const int y = frame.header;
   const bool narrow = columns < 60;
-  const LiveText live = live_text(model, state, narrow);
+  LiveText live = live_text(model, state, narrow);
   if (narrow) {
     if (!model.history.empty()) {
       const Sample& sample = shown_sample(model, state);
@@ -167,6 +167,8 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
     return;
   }
   const bool detail = state.view == View::kProcess || state.view == View::kConnection;
+  if (detail && columns < 100 && !narrow && !state.is_frozen())
+    live.text.resize(live.text.size() - 3);  // the seconds
   std::string right;
   if (columns >= 120 && !detail) {
     right = model.unobserved == 0 ? model.source + " ok"
@@ -367,6 +369,12 @@ void draw_footer(const State& state, const Frame& frame, Screen& screen) {
   const bool detail = state.view == View::kProcess || state.view == View::kConnection;
   if (!detail) keys.push_back({"q", " quit", "q"});
   const int columns = grid.size().columns;
+  if (columns >= 120 && !detail) {
+    const std::vector<FooterKey> more = {{"S", " reverse", "S"}, {"o", " idle", "o"},
+                                         {"t/T", " step time", "T"}, {"w", " write", "w"},
+                                         {"F2", " options", ","}};
+    keys.insert(keys.end() - 1, more.begin(), more.end());
+  }
   if (columns < 60 && !detail)
     keys = {{"?", "help", "?"}, {"/", "filter", "/"}, {"⇥", "view", "\t"}, {"q", " quit", "q"}};
   const auto width = [](const FooterKey& key, std::string_view text) {

@@ -132,22 +132,22 @@ std::string Grid::text() const {
 }
 
 std::string Grid::styles() const {
-  static constexpr std::string_view kLetters = ".dtkrxlbLFT";
-  static_assert(kLetters.size() == kRoles);
+  static constexpr std::string_view kNames = ".dtkrxlbLFT";
+  static_assert(kNames.size() == kRoles);
   std::string out;
   for (int y = 0; y < size_.rows; ++y) {
     std::string line;
-    for (int x = 0; x < size_.columns; ++x) {
+    for (int x = 0; x < size_.columns;) {
       const Style style = at(x, y).style;
-      const char letter = kLetters[static_cast<std::size_t>(style.role)];
-      // A selected cell's letter: the next one of the code table would be unreadable.
-      line += style.selected ? (letter == '.' ? '=' : letter == 'L' || letter == 'F' || letter == 'T'
-                                                  ? letter
-                                                  : static_cast<char>(letter - 'a' + 'A'))
-                             : letter;
+      const int from = x;
+      while (x < size_.columns && at(x, y).style == style) ++x;
+      if (style == Style{}) continue;
+      line += ' ';
+      line += std::to_string(from) + '-' + std::to_string(x - 1);
+      line += kNames[static_cast<std::size_t>(style.role)];
+      if (style.selected) line += '*';
     }
-    line.erase(line.find_last_not_of('.') + 1);
-    out += line + '\n';
+    if (!line.empty()) out += std::to_string(y) + ':' + line + '\n';
   }
   return out;
 }

@@ -68,7 +68,7 @@ class Grid {
   // Only ASCII stays: lines, marks and plots become their nearest likeness, other characters '?'.
   void to_ascii();
 
-  // For tests: the text, and one letter per cell for its style.
+  // For tests: the text, and for each row the runs of cells that are not plain: "3: 0-8t 9-20d*".
   std::string text() const;
   std::string styles() const;
 

@@ -127,7 +127,8 @@ class Arranger {
       Row row{RowKey::of(id), sample_.processes[i]};
       row.idle = sample_.interval_s && !moves(smoothed[i]);  // at first nobody knows
       const bool over = process.open_flows == 0 && process.listeners == 0;
-      if (over && id.pid != 0) row.mark = 'x';
+      const bool moved = process.rx_rate.value_or(0) + process.tx_rate.value_or(0) > 0;
+      if (over && !moved && id.pid != 0) row.mark = 'x';
       if (earlier != nullptr && !over && history_.find_process(*earlier, id) == nullptr)
         row.mark = '+';
       if (row.mark == 'x' && !state_.settings.closed) continue;

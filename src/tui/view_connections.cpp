@@ -58,7 +58,7 @@ CellText group_cell(const Model& model, const State& state, const Row& row,
   if (name == "comm") return {fold + (by_remote ? fmt::format("{} conns", sum.flows) : sum.name)};
   if (name == "remote")
     return {by_remote ? sum.name == "0.0.0.0" || sum.name == "::" ? "* (no peer)" : sum.name
-                      : fmt::format("{} connections", sum.flows)};
+                      : fmt::format("{} connection{}", sum.flows, sum.flows == 1 ? "" : "s")};
   return sum_cell(model, state, sum, column);
 }
 
@@ -72,9 +72,13 @@ void draw_detail(const Model& model, const State& state, const Frame& frame, Scr
 std::string list_status(const Model& model, const State& state, std::string_view what) {
   const Listing& listing = state.table().listing;
   std::string status = fmt::format("{} of {} {}", listing.matching, listing.candidates, what);
-  if (listing.loopback_hidden != 0)
+  if (listing.loopback_hidden != 0 && listing.idle_hidden != 0)
+    status += fmt::format(" · {} loopback (l), {} idle (o) hidden", listing.loopback_hidden,
+                          listing.idle_hidden);
+  else if (listing.loopback_hidden != 0)
     status += fmt::format(" · {} loopback hidden (l)", listing.loopback_hidden);
-  if (listing.idle_hidden != 0) status += fmt::format(" · {} idle (o)", listing.idle_hidden);
+  else if (listing.idle_hidden != 0)
+    status += fmt::format(" · {} idle hidden (o)", listing.idle_hidden);
   if (const std::string held = held_text(model, state); !held.empty()) status += " · " + held;
   return status;
 }
@@ -97,7 +101,7 @@ void draw_connections(const Model& model, const State& state, const Frame& frame
               return cell;
             },
             screen);
-  draw_status(state, frame, list_status(model, state, "connections"), screen);
+  draw_status(state, frame, list_status(model, state, "conns"), screen);
   draw_detail(model, state, frame, screen);
 }
 

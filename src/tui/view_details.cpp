@@ -178,7 +178,7 @@ void draw_process_details(const Model& model, const State& state, Screen& screen
     grid.rule(1);
     label(2, "Process", process_line(model, process->name(), id, process->uid), grid);
     label(3, "Command", facts && !facts->command_line.empty() ? facts->command_line : "—", grid);
-    label(4, "Unit", facts && !facts->unit.empty() ? facts->unit
+    label(4, "Unit", facts != nullptr          ? (facts->unit.empty() ? "—" : facts->unit)
                      : process->cgroup_id != 0     ? fmt::format("cgroup {}", process->cgroup_id)
                                                    : "—",
           grid, 44);

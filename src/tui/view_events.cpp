@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/text.h"
@@ -18,8 +19,9 @@ constexpr ColumnSpec kColumns[] = {
     {"time", "TIME", 12, true, 60, INT32_MAX, 0, false},
     {"event", "EVENT", 7, true, 0, INT32_MAX, 0, false},
     {"pid", "PID", 7, false, 60, INT32_MAX, 0, false},
-    {"comm", "COMMAND", 10, true, 40, INT32_MAX, 18, false},
-    {"remote", "REMOTE", 23, true, 64, 120, 0, false},
+    {"comm", "COMMAND", 10, true, 40, 120, 0, false},
+    {"comm", "COMMAND", 16, true, 120, INT32_MAX, 0, false},
+    {"remote", "REMOTE", 21, true, 64, 120, 0, false},
     {"remote", "REMOTE", 46, true, 120, INT32_MAX, 0, false},
     {"detail", "DETAIL", 2, true, 0, INT32_MAX, 1000, false},
 };
@@ -41,7 +43,16 @@ CellText event_cell(const Model& model, const State& state, const LoggedEvent& l
   const bool gap = event.kind == EventKind::kGap;
   if (name == "time") return {time_of_day(logged.wall_ns).substr(0, static_cast<std::size_t>(column.width))};
   if (name == "event") return {std::string(short_event_name(event.kind)), role_of(event.kind)};
-  if (name == "detail") return {describe(event)};
+  if (name == "detail") {
+    // In little room the way that more went tells most.
+    if (event.kind == EventKind::kClose && column.width < 24) {
+      const Counters& c = event.flow.counters;
+      const bool down = c.rx_bytes >= c.tx_bytes;
+      return {fmt::format("{}{} {}", format_bytes(std::max(c.rx_bytes, c.tx_bytes)), down ? "↓" : "↑",
+                          event.duration_us ? format_duration_us(*event.duration_us) : "—")};
+    }
+    return {describe(event)};
+  }
   if (gap) return {};
   if (name == "pid") return {event.flow.owner.pid == 0 ? "?" : std::to_string(event.flow.owner.pid)};
   return flow_cell(model, state, event.flow, column);
@@ -80,7 +91,7 @@ std::string describe(const Event& event) {
     case EventKind::kState:
       return fmt::format("{} → {}", short_name(event.old_state), short_name(event.flow.state));
     case EventKind::kGap:
-      return fmt::format("{} records lost, the picture was read anew", event.lost.total());
+      return fmt::format("lost {}, resynced", event.lost.total());
     case EventKind::kData:
       return fmt::format("{} {}", event.sent ? "send" : "recv", event.bytes);
     case EventKind::kOwner: return "uses it from now on";
