@@ -65,8 +65,6 @@ tui::State first_state(const Arguments& arguments, FlowFilter filter, const tui:
 }  // namespace
 
 int run_top_screen(const Arguments& arguments) {
-  // Before anything is loaded: the message must not stand on a screen that goes away.
-  if (auto usable = tui::Driver::check(); !usable) return report(usable.error());
   auto filter = FlowFilter::parse(arguments.filter, user_id);
   if (!filter) {
     report("cannot understand --filter: " + filter.error(), "",
@@ -78,6 +76,8 @@ int run_top_screen(const Arguments& arguments) {
     report("cannot use --sort: " + parse_column<Process>(arguments.sort).error(), "", "");
     return kExitUsage;
   }
+  // Before anything is loaded: the message must not stand on a screen that goes away.
+  if (auto usable = tui::Driver::check(); !usable) return report(usable.error());
   auto monitor = Monitor::open(arguments.options);
   if (!monitor) return report(monitor.error());
   ::malloc_trim(0);  // reading the kernel's types left much behind that is free

@@ -68,10 +68,11 @@ class Terminal:
     def read(self, seconds=0.05):
         """What comes within that time; b"" when nothing does."""
         came = b""
+        poller = select.poll()
+        poller.register(self.fd, select.POLLIN)
         deadline = time.monotonic() + seconds
         while True:
-            ready, _, _ = select.select([self.fd], [], [], max(deadline - time.monotonic(), 0))
-            if not ready:
+            if not poller.poll(max(deadline - time.monotonic(), 0) * 1000):
                 return came
             try:
                 data = os.read(self.fd, 65536)
