@@ -116,6 +116,10 @@ class Monitor {
   // Errors: kIo.
   Result<Snapshot> snapshot(const Handler& handler = nullptr);
 
+  // What the kernel knows of one TCP connection now. Nothing: it is gone, or lives in another network
+  // namespace than the caller. Needs no privilege. Errors: kIo.
+  Result<std::optional<TcpInternals>> tcp_internals(const Flow& flow);
+
   Source source() const noexcept;  // the one in use
   const Loss& loss() const noexcept;
   Cost cost() const noexcept;

@@ -327,6 +327,7 @@ void Driver::draw(const Grid& grid) {
     for (int x = 0; x < size.columns && !differs; ++x) differs = grid.at(x, y) != impl.shown->at(x, y);
     if (differs) impl.put_row(grid, y);
   }
+  ::wmove(stdscr, 0, 0);  // not at an edge, where terminals differ about what comes next
   ::wnoutrefresh(stdscr);
   ::doupdate();
   impl.shown = std::make_unique<Grid>(grid);

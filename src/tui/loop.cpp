@@ -73,6 +73,7 @@ class Loop {
  private:
   Result<void> sample();
   void prepare();
+  void read_internals();
   void draw();
   void take_keys();
   void take_signals_that_came();
@@ -96,6 +97,7 @@ class Loop {
   std::uint64_t last_cpu_ns_ = 0;
   std::uint64_t last_cost_ns_ = 0;
   std::uint64_t last_events_ = 0;
+  std::uint64_t internals_sample_ = 0;
   bool must_draw_ = true;   // now
   bool may_draw_ = false;   // when a frame is due
   bool events_came_ = false;
@@ -132,6 +134,12 @@ void Loop::prepare() {
   if (now >= state_.message_until_ns) state_.message.clear();
   arrange(model_, state_, visible_rows(state_), now);
   if (model_.history.empty()) return;
+  if (state_.view == View::kConnection && 
+      (model_.history.newest().number != internals_sample_ ||
+       model_.internals_cookie != state_.connection.a)) {
+    internals_sample_ = model_.history.newest().number;
+    read_internals();
+  }
   // What /proc knows of the process that is looked at.
   ProcessId wanted;
   const Table& table = state_.table();
@@ -145,6 +153,15 @@ void Loop::prepare() {
   }
   if (wanted.pid != 0 && (!model_.facts || model_.facts->id != wanted))
     model_.facts = read_facts(wanted);
+}
+
+// Only of what is looked at, once a sample.
+void Loop::read_internals() {
+  model_.internals.reset();
+  model_.internals_cookie = state_.connection.a;
+  const Flow* flow = model_.history.find_flow(model_.history.newest(), state_.connection.a);
+  if (flow == nullptr || flow->closed) return;
+  if (auto internals = monitor_.tcp_internals(*flow)) model_.internals = *internals;
 }
 
 void Loop::draw() {

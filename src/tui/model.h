@@ -70,6 +70,9 @@ struct Model {
   History history;
   EventLog events;
   std::optional<ProcessFacts> facts;
+  // Of the connection whose details are shown, as of now.
+  std::uint64_t internals_cookie = 0;
+  std::optional<TcpInternals> internals;
 };
 
 }  // namespace sockscope::tui

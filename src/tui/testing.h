@@ -2,6 +2,7 @@
 // A host like the one of the design page, for the tests of this folder.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -151,6 +152,23 @@ inline Model web_model(std::uint64_t seconds = 12) {
   model.events.add(gap, kTestWall + 7'000'000'000);
   model.facts = ProcessFacts{{21408, 21'408'000}, "nginx: master process /usr/sbin/nginx -g daemon off;",
                              1, "systemd", "system.slice/nginx.service"};
+  model.internals_cookie = 6;
+  TcpInternals& tcp = model.internals.emplace();
+  std::copy_n("cubic", 5, tcp.congestion_control.begin());
+  tcp.congestion_window = 42;
+  tcp.slow_start_threshold = 28;
+  tcp.mss = 1448;
+  tcp.path_mtu = 1500;
+  tcp.receive_space = 3'100'000;
+  tcp.rtt_variance_us = 4'100;
+  tcp.retransmit_timeout_us = 240'000;
+  tcp.unacked = 3;
+  tcp.busy_us = 37'000'000;
+  tcp.receiver_limited_us = 1'110'000;
+  tcp.buffer_limited_us = 0;
+  tcp.unsent_bytes = 0;
+  tcp.duplicate_acks = 0;
+  tcp.reorderings_seen = 2;
   return model;
 }
 

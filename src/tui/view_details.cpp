@@ -135,17 +135,59 @@ void label(int y, std::string_view name, std::string_view text, Grid& grid, int 
   grid.put(10, y, text, {}, end);
 }
 
-void put_tcp(const Flow& flow, int& y, Screen& screen) {
+std::string known_number(const std::optional<std::uint32_t>& value) {
+  return value ? std::to_string(*value) : "—";
+}
+
+// "97%" of the time that the connection was busy.
+std::string share_of(const std::optional<std::uint64_t>& part,
+                     const std::optional<std::uint64_t>& whole) {
+  if (!part || !whole) return "—";
+  if (*whole == 0) return "0%";
+  return fmt::format("{:.0f}%", 100.0 * static_cast<double>(*part) / static_cast<double>(*whole));
+}
+
+// Nothing is said of the past: the kernel tells only how it is now.
+const TcpInternals* internals_of(const Model& model, const State& state, const Flow& flow) {
+  const bool known = model.internals && model.internals_cookie == flow.cookie && !state.is_frozen();
+  return known ? &*model.internals : nullptr;
+}
+
+void put_tcp(const Model& model, const State& state, const Flow& flow, int last, int& y,
+             Screen& screen) {
   const Counters& c = flow.counters;
   Grid& grid = screen.grid;
   if (flow.protocol != Protocol::kTcp) {
     label(y++, "UDP", fmt::format("{} datagrams in, {} out", c.rx_segments, c.tx_segments), grid);
     return;
   }
-  const double share = c.tx_segments == 0 ? 0 : 100.0 * c.retransmits / static_cast<double>(c.tx_segments);
+  const TcpInternals* tcp = internals_of(model, state, flow);
+  if (tcp != nullptr && y < last)
+    label(y++, "TCP",
+          fmt::format("cwnd {}  ssthresh {}  mss {}  pmtu {}  cc {}  rcvspace {}",
+                      tcp->congestion_window, known_number(tcp->slow_start_threshold), tcp->mss,
+                      tcp->path_mtu, tcp->congestion_control.data(), format_bytes(tcp->receive_space)),
+          grid);
+  const double share =
+      c.tx_segments == 0 ? 0 : 100.0 * c.retransmits / static_cast<double>(c.tx_segments);
+  if (y >= last) return;
   grid.put(1, y, "Loss", {Role::kTitle});
-  grid.put(10, y++, fmt::format("retrans {} ({:.2f}% of sent)", c.retransmits, share),
-           {share > 1 ? Role::kBroken : share > 0.1 ? Role::kLook : Role::kText});
+  const int x = grid.put(10, y, fmt::format("retrans {} ({:.2f}% of sent)", c.retransmits, share),
+                         {share > 1 ? Role::kBroken : share > 0.1 ? Role::kLook : Role::kText});
+  if (tcp != nullptr)
+    grid.put(x, y, fmt::format("  RTO {}  reorder {}  dsack {}  lost {}",
+                               format_duration_us(tcp->retransmit_timeout_us),
+                               known_number(tcp->reorderings_seen),
+                               known_number(tcp->duplicate_acks), tcp->lost));
+  ++y;
+  if (tcp != nullptr && y < last)
+    label(y++, "Limit",
+          fmt::format("busy {}  rwnd-limited {}  sndbuf-limited {}  notsent {}  unacked {}",
+                      tcp->busy_us ? format_duration_us(*tcp->busy_us) : "—",
+                      share_of(tcp->receiver_limited_us, tcp->busy_us),
+                      share_of(tcp->buffer_limited_us, tcp->busy_us),
+                      tcp->unsent_bytes ? format_bytes(*tcp->unsent_bytes) : "—", tcp->unacked),
+          grid);
 }
 
 }  // namespace
@@ -290,8 +332,11 @@ void draw_connection_details(const Model& model, const State& state, Screen& scr
       for (const auto& value : rtt)
         worst = std::max(worst, static_cast<std::uint32_t>(value.value_or(0)));
       grid.put(x, y, fmt::format("RTT ms now {:>6}", format_ms(c.srtt_us)));
-      grid.put(x, y + 1, fmt::format("min {} max {}", c.min_rtt_us == 0 ? "—" : format_ms(c.min_rtt_us),
-                                     format_ms(worst)));
+      std::string range = fmt::format(
+          "min {} max {}", c.min_rtt_us == 0 ? "—" : format_ms(c.min_rtt_us), format_ms(worst));
+      if (const TcpInternals* tcp = internals_of(model, state, *flow))
+        range += " ±" + format_ms(tcp->rtt_variance_us);
+      grid.put(x, y + 1, range);
       const auto plot_cells = static_cast<std::size_t>(std::max(size.columns - x - 1, 0));
       const std::size_t points = std::min(plot_cells * 2, rtt.size());
       grid.put(x, y + 2, sparkline(std::span(rtt).last(points), state.settings.plot));
@@ -299,7 +344,7 @@ void draw_connection_details(const Model& model, const State& state, Screen& scr
     y += 3;
     grid.rule(y++);
   }
-  put_tcp(*flow, y, screen);
+  put_tcp(model, state, *flow, last, y, screen);
   if (full) grid.rule(y++);
   if (y < last) grid.put(1, y++, "Events (newest first)", {Role::kTitle});
   draw_event_lines(model, state, cookie, 3, y, last, size.columns, screen);

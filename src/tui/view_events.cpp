@@ -51,7 +51,12 @@ CellText event_cell(const Model& model, const State& state, const LoggedEvent& l
       return {fmt::format("{}{} {}", format_bytes(std::max(c.rx_bytes, c.tx_bytes)), down ? "↓" : "↑",
                           event.duration_us ? format_duration_us(*event.duration_us) : "—")};
     }
-    return {describe(event)};
+    std::string text = describe(event);
+    // The reason before how long it took.
+    if (event.kind == EventKind::kConnectFailed &&
+        display_width(text) > static_cast<std::size_t>(column.width))
+      text.resize(text.find(' '));
+    return {text};
   }
   if (gap) return {};
   if (name == "pid") return {event.flow.owner.pid == 0 ? "?" : std::to_string(event.flow.owner.pid)};
