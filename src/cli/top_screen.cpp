@@ -105,6 +105,7 @@ int run_top_screen(const Arguments& arguments) {
   loop.home_netns = own_netns();
   loop.unobserved = count_unobserved(monitor->doors());
   loop.user_name = user_name;
+  loop.port_name = port_name;
   loop.duration = arguments.duration;
   loop.state = first_state(arguments, std::move(*filter), *driver);
   const auto done = tui::run_loop(*monitor, std::move(*driver), std::move(loop));

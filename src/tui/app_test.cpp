@@ -433,6 +433,16 @@ TEST_F(App, mouse) {
   EXPECT_EQ(state.view, View::kProcess);
 }
 
+TEST_F(App, ports_by_name) {
+  model.port_name = [](std::uint16_t port, Protocol) {
+    return port == 443 ? std::string("https\033") : "";
+  };
+  keys("2p");
+  const std::string text = shown(model, state).grid.text();
+  EXPECT_NE(text.find(" 203.0.113.10:https? "), std::string::npos) << text;
+  EXPECT_NE(text.find(" 203.0.113.77:51544 "), std::string::npos);
+}
+
 TEST_F(App, totals_from_now_on) {
   keys("x");
   press(typed("y"), model, state);

@@ -44,6 +44,15 @@ CellText flow_cell(const Model& model, const State& state, const Flow& flow,
                    const PlacedColumn& column) {
   const std::string_view name = column.spec->name;
   if (name == "remote" && flow.remote.addr.is_unspecified()) return {"*"};
+  if (state.settings.port_names && model.port_name && (name == "remote" || name == "local")) {
+    const Endpoint& end = name == "remote" ? flow.remote : flow.local;
+    if (const std::string port = model.port_name(end.port, flow.protocol); !port.empty()) {
+      const std::string address = to_string(end.addr);
+      std::string text =
+          (end.addr.family == 6 ? '[' + address + ']' : address) + ':' + clean_text(port);
+      if (display_width(text) <= static_cast<std::size_t>(column.width)) return {std::move(text)};
+    }
+  }
   if (name == "rtt") {
     CellText cell = plain_cell(model, state, flow, column);
     cell.role = rtt_role(flow.counters);

@@ -59,6 +59,8 @@ class Loop {
     model_.unobserved = options_.unobserved;
     model_.command_filter = options_.command_filter;
     model_.user_name = options_.user_name;
+    model_.port_name = options_.port_name;
+    model_.source = options_.source;
     model_.doors = monitor.doors();
     state_.size = driver_.size();
     handler_ = [this](const Event& event) {

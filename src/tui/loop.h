@@ -23,6 +23,8 @@ struct LoopOptions {
   std::size_t unobserved = 0;
   std::string command_filter;
   std::function<std::string(std::uint32_t)> user_name;
+  std::function<std::string(std::uint16_t, Protocol)> port_name;
+  std::string source = "eBPF";  // where observations come from
   std::optional<std::chrono::milliseconds> duration;
   State state;  // to begin with
 };

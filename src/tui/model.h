@@ -67,6 +67,8 @@ struct Model {
   std::uint32_t home_netns = 0;
   std::string command_filter;  // options that select, as given; empty: none
   std::function<std::string(std::uint32_t)> user_name;
+  // "https"; "" for a port without a name.
+  std::function<std::string(std::uint16_t, Protocol)> port_name;
   History history;
   EventLog events;
   std::optional<ProcessFacts> facts;

@@ -39,20 +39,25 @@ def restore_of(term):
 
 
 class Conversation:
-    """Two ends on an address that is not loopback, in this process."""
+    """Connections of this process with itself, over which bytes go all the time."""
 
-    def __init__(self, size=2000):
+    def __init__(self, count=1, size=2000):
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.client = socket.create_connection(self.listener.getsockname())
-        self.server, _ = self.listener.accept()
+        self.pairs = []
+        for _ in range(count):
+            client = socket.create_connection(self.listener.getsockname())
+            self.pairs.append((client, self.listener.accept()[0]))
+        self.client = self.pairs[0][0]
         self.stop = threading.Event()
         self.size = size
         self.thread = threading.Thread(target=self.talk)
 
     def talk(self):
         while not self.stop.wait(0.05):
-            self.client.sendall(b"x" * self.size)
-            self.server.recv(self.size, socket.MSG_WAITALL)
+            for client, server in random.sample(self.pairs, (len(self.pairs) + 2) // 3):
+                size = random.randrange(1, self.size)
+                client.sendall(b"x" * size)
+                server.recv(size, socket.MSG_WAITALL)
 
     def __enter__(self):
         self.thread.start()
@@ -61,7 +66,7 @@ class Conversation:
     def __exit__(self, *_):
         self.stop.set()
         self.thread.join()
-        for each in (self.client, self.server, self.listener):
+        for each in (*[end for pair in self.pairs for end in pair], self.listener):
             each.close()
 
 
@@ -121,10 +126,10 @@ class Start(unittest.TestCase):
 
 class Frames(unittest.TestCase):
     def test_bytes_of_a_frame(self):
-        with Conversation(), Terminal("-i", "0.5", "--idle") as terminal:
-            terminal.wait_for("LIVE")
+        with Conversation(20), Terminal("-i", "0.5", "--idle", "-p", str(os.getpid())) as terminal:
+            terminal.wait_for("LIVE").type("l")
             for view in "1234":
-                terminal.type(view).read(0.3)
+                terminal.type(view).read(1.2)
                 frames = [len(terminal.read(0.5)) for _ in range(8)]
                 self.assertLessEqual(sorted(frames)[len(frames) // 2], 1500, frames)
             terminal.type("q").wait()
@@ -132,7 +137,7 @@ class Frames(unittest.TestCase):
     def test_reader_that_does_not_read_delays_nobody(self):
         """The terminal takes nothing for a while; the events go on being consumed, and a key is
         answered once it takes again."""
-        with Terminal("-i", "0.1") as terminal:
+        with Terminal("-i", "0.1", "-p", str(os.getpid())) as terminal:
             terminal.wait_for("LIVE")
             for _ in range(200):  # not read
                 terminal.type("\f")  # the whole screen again
@@ -149,7 +154,8 @@ class Use(unittest.TestCase):
         name = "tui-test"
         with open("/proc/self/comm", "w", encoding="ascii") as comm:
             comm.write(name)
-        with Conversation() as talk, Terminal("-i", "0.2") as terminal:
+        with Conversation() as talk, \
+                Terminal("-i", "0.2", "-p", str(os.getpid())) as terminal:
             terminal.wait_for(f"{os.getpid()} {name}")
             port = talk.client.getsockname()[1]
             terminal.type("2l").wait_for(f"{port} 127.0.0.1")
@@ -199,6 +205,18 @@ class Use(unittest.TestCase):
             self.assertEqual([f["cookie"] for f in document["flows"]],
                              [support.cookie_of(talk.client)])
             self.assertEqual([p["pid"] for p in document["processes"]], [os.getpid()])
+
+    def test_privileges_that_are_left(self):
+        cap_kill = 1 << 5
+        for words, left in (([], cap_kill), (["--read-only"], 0)):
+            with self.subTest(words), Terminal(*words) as terminal:
+                terminal.wait_for("LIVE")
+                with open(f"/proc/{terminal.pid}/status", encoding="ascii",
+                          errors="replace") as status:
+                    has = dict(re.findall(r"(?m)^(\w+):\s*(\S*)", status.read()))
+                self.assertEqual({int(has[name], 16) for name in ("CapPrm", "CapEff")}, {left})
+                self.assertEqual((has["CapInh"].strip("0"), has["NoNewPrivs"]), ("", "1"))
+                terminal.type("q").wait()
 
     def signal_one(self, *options):
         with subprocess.Popen([sys.executable, "-c", "import socket, time\n"

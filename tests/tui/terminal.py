@@ -13,7 +13,8 @@ import time
 
 import pyte
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "cli"))
 import support  # noqa: E402  pylint: disable=wrong-import-position
 
 PATIENCE = 60
@@ -28,6 +29,9 @@ class Terminal:
         self.output = b""
         self.status = None
         settings = dict(os.environ, TERM=term, LC_ALL="C.UTF-8", TZ="UTC")
+        # ncurses would load libgpm for TERM=linux, which forgets memory of its own.
+        settings["NCURSES_GPM_TERMS"] = "none"
+        settings["LSAN_OPTIONS"] = f"suppressions={HERE}/lsan.txt:print_suppressions=0"
         for name in ("NO_COLOR", "CLICOLOR_FORCE", "LINES", "COLUMNS"):
             settings.pop(name, None)
         settings.update(environment or {})
