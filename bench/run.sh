@@ -29,6 +29,9 @@ echo "## The hooks alone"
 echo
 "$build/bench/bench_hooks" "$build/bench/floor.bpf.o" "$build/bpf/sockscope.bpf.o"
 echo
+echo "## The screen"
+echo
+/usr/bin/python3 "$here/screen.py" --build "$build"
 echo "## Overhead"
 echo
 python3 "$here/overhead.py" --build "$build" --reps "${REPS:-5}"

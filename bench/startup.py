@@ -50,7 +50,7 @@ def top_memory(children, arguments, sockets, output_format):
     # Its tables are counted, not kept: the reader at the other end of the pipe takes them away.
     reader = children.start([sys.executable, "-c", COUNT_LINES, str(SNAPSHOTS), output_format],
                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    top = children.start([arguments.program, "top", "-i", INTERVAL_S, "-o", output_format],
+    top = children.start([arguments.program, "top", "--plain", "-i", INTERVAL_S, "-o", output_format],
                          stdout=reader.stdin)
     reader.stdin.close()
     reader.stdin = None  # so that the reader sees the end when top ends

@@ -17,7 +17,8 @@ MAY_INCLUDE = {
     "snapshot": {"model", "base"},
     "pipeline": {"source", "decode", "wire", "track", "host", "view", "snapshot",
                  "model", "base"},
-    "cli": {"view", "snapshot", "model", "base"},
+    "tui": {"view", "snapshot", "model", "base"},
+    "cli": {"tui", "view", "snapshot", "model", "base"},
     "main.cpp": {"cli"},
 }
 TEST_ONLY = {"gtest"}

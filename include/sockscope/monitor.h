@@ -127,6 +127,10 @@ class Monitor {
   // Errors: kIo.
   Result<Snapshot> snapshot(const Handler& handler = nullptr);
 
+  // What the kernel knows of one TCP connection now. Nothing: it is gone, or lives in another network
+  // namespace than the caller. Needs no privilege. Errors: kIo.
+  Result<std::optional<TcpInternals>> tcp_internals(const Flow& flow);
+
   Source source() const noexcept;  // the one in use
   const Loss& loss() const noexcept;
   Cost cost() const noexcept;
@@ -139,10 +143,14 @@ class Monitor {
   std::unique_ptr<Impl> impl_;
 };
 
-// Gives up every capability of the calling thread for good, and the right to gain new ones through
-// exec; for a polled source all but CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, which show the open files
-// of other users' processes. Call it after open(), before other threads exist. Errors: kIo.
-Result<void> drop_privileges(Source source = Source::kEbpf);
+// What else to keep of the privileges: CAP_KILL, to signal other users' processes.
+enum class Keep { kNothing, kKill };
+
+// Gives up every capability of the calling thread but what is kept, for good, and the right to gain
+// new ones through exec; for a polled source all but CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, which show
+// the open files of other users' processes. Call it after open(), before other threads exist.
+// Errors: kIo.
+Result<void> drop_privileges(Source source = Source::kEbpf, Keep keep = Keep::kNothing);
 
 // "0.1.0"
 const char* version() noexcept;

@@ -127,6 +127,30 @@ struct Flow {
   std::shared_ptr<const std::vector<SocketHolder>> holders;
 };
 
+// What the kernel knows of one TCP connection beyond its counters. Empty: this kernel does not tell.
+struct TcpInternals {
+  std::array<char, 16> congestion_control{};
+  std::uint32_t congestion_window = 0;  // segments
+  std::optional<std::uint32_t> slow_start_threshold;  // empty: slow start was never left
+  std::uint32_t mss = 0;  // bytes, of what is sent
+  std::uint32_t path_mtu = 0;
+  std::uint32_t rtt_variance_us = 0;
+  std::uint32_t retransmit_timeout_us = 0;
+  std::uint32_t receive_space = 0;  // bytes the receiver's buffer is tuned for
+  std::uint32_t unacked = 0;        // segments under way
+  std::uint32_t lost = 0;           // of them thought lost
+  std::optional<std::uint32_t> reordering;
+  std::uint32_t receive_queue = 0;  // bytes not yet read by the process
+  std::uint32_t send_queue = 0;     // bytes not yet acknowledged
+  std::optional<std::uint32_t> unsent_bytes;
+  // Time with data under way, and how much of it the receiver's window or our buffer held it up.
+  std::optional<std::uint64_t> busy_us;
+  std::optional<std::uint64_t> receiver_limited_us;
+  std::optional<std::uint64_t> buffer_limited_us;
+  std::optional<std::uint32_t> duplicate_acks;  // DSACKs: what was sent again in vain
+  std::optional<std::uint32_t> reorderings_seen;
+};
+
 // The sum over one process's flows, those already closed included.
 struct Process {
   std::uint32_t pid = 0;  // 0: flows whose owner is not known

@@ -319,6 +319,36 @@ std::string misfit(const CLI::App& app, const Arguments& arguments) {
   return "";
 }
 
+// Of the full screen.
+void add_screen(CLI::App& app, Arguments& arguments) {
+  const std::string group = "Screen";
+  const auto add_word = [&](const char* name, std::string& target, const char* help,
+                            std::vector<std::string> words, const char* type) {
+    app.add_option_function<std::string>(
+           name,
+           [&target, words, name](const std::string& text) {
+             if (std::find(words.begin(), words.end(), text) == words.end())
+               throw CLI::ValidationError(
+                   name, fmt::format("'{}' is none of {}", text, fmt::join(words, ", ")));
+             target = text;
+           },
+           help)
+        ->type_name(type)
+        ->group(group);
+  };
+  app.add_flag("--read-only", arguments.read_only, "no signals to processes")->group(group);
+  app.add_flag_callback("--no-mouse", [&arguments] { arguments.mouse = false; },
+                        "leave the mouse to the terminal")
+      ->group(group);
+  app.add_flag("--ascii", arguments.ascii, "draw with ASCII only")->group(group);
+  add_word("--graph", arguments.graph, "braille, block or ascii plots",
+           {"braille", "block", "ascii"}, "KIND");
+  add_word("--theme", arguments.theme, "default, mono, high-contrast or colour-blind",
+           {"default", "mono", "high-contrast", "colour-blind"}, "NAME");
+  add_word("--color", arguments.colour, "auto, always or never", {"auto", "always", "never"},
+           "WHEN");
+}
+
 void set_up_top(CLI::App& app, Arguments& arguments) {
   arguments.top = 20;
   add_selection(app, arguments);
@@ -336,8 +366,9 @@ void set_up_top(CLI::App& app, Arguments& arguments) {
   app.add_flag("--idle", arguments.idle,
                "also idle processes, listening sockets and closed connections")
       ->group("Which connections");
-  app.add_flag_callback("--plain", [] {}, "tables one after the other (what top does)")
+  app.add_flag("--plain", arguments.plain, "tables one after the other, also on a terminal")
       ->group("Output");
+  add_screen(app, arguments);
 }
 
 void set_up_doctor(CLI::App& app, Arguments& arguments) {
@@ -459,8 +490,6 @@ ParseOutcome parse_arguments(int argc, char** argv) {
   app.footer(std::string(notes_of(words[0])));
   if (words[0] == "top") {
     arguments.command = Command::kTop;
-    arguments.options.quality = false;  // tables read the kernel's own counters
-    arguments.options.settle_owner = {};
     set_up_top(app, arguments);
   } else if (words[0] == "snapshot") {
     arguments.command = Command::kSnapshot;

@@ -51,6 +51,13 @@ struct Arguments {
   std::string root;  // host facts: of /proc, /etc and mounts
   bool probe = true;
   bool idle = false;  // top: also what neither is open nor moved bytes
+  bool plain = false;      // top: tables even on a terminal
+  bool read_only = false;  // top: no signals to processes
+  bool mouse = true;
+  bool ascii = false;
+  std::string theme;
+  std::string graph;
+  std::string colour = "auto";
 };
 
 // Either what to do, or the exit code of a program that is done: help was printed, or an error.

@@ -8,6 +8,8 @@ namespace sockscope {
 
 int run_snapshot(const Arguments& arguments);
 int run_trace(const Arguments& arguments);
+// The full screen of `top`.
+int run_top_screen(const Arguments& arguments);
 int run_top(const Arguments& arguments);
 int run_doctor(const Arguments& arguments);
 int run_story(const Arguments& arguments);

@@ -13,9 +13,11 @@ namespace sockscope {
 
 std::string_view examples_of(std::string_view command) {
   if (command == "top")
-    return "Processes and connections with live rates, a table per interval.\n"
+    return "Processes, connections, remote ends and events, live on a full screen; ? there is help.\n"
            "\n"
-           "  sudo sockscope top                    every second\n"
+           "  sudo sockscope top\n"
+           "  sudo sockscope top --read-only        without the menu that sends signals\n"
+           "  sudo sockscope top --plain            tables, one every second\n"
            "  sudo sockscope top --once             one table, then done\n"
            "  sudo sockscope top -c nginx --sort tx_rate\n"
            "  sudo sockscope top --json -i 10 >log  a snapshot per line\n";
@@ -82,7 +84,7 @@ std::string overview() {
          "  sudo sockscope host                   interfaces, system, disks, gateway, DNS\n"
          "\n"
          "Commands\n"
-         "  top        tables at an interval\n"
+         "  top        the full screen, or tables at an interval\n"
          "  snapshot   the sockets at one moment\n"
          "  trace      a line per event\n"
          "  doctor     what this host lets us observe\n"

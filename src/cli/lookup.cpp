@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/lookup.h"
 
+#include <arpa/inet.h>
+#include <netdb.h>
 #include <pwd.h>
 #include <sys/stat.h>
 
@@ -119,6 +121,17 @@ std::string user_name(std::uint32_t uid) {
   const auto [place, is_new] = known.try_emplace(uid);
   if (is_new)
     if (const passwd* entry = ::getpwuid(uid)) place->second = entry->pw_name;
+  return place->second;
+}
+
+std::string port_name(std::uint16_t port, Protocol protocol) {
+  static std::map<std::pair<std::uint16_t, Protocol>, std::string> known;
+  const auto [place, is_new] = known.try_emplace({port, protocol});
+  if (is_new) {
+    const servent* entry =
+        ::getservbyport(htons(port), protocol == Protocol::kTcp ? "tcp" : "udp");
+    if (entry != nullptr) place->second = entry->s_name;
+  }
   return place->second;
 }
 

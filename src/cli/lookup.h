@@ -32,5 +32,7 @@ Parsed<std::chrono::milliseconds> parse_seconds(const std::string& text, double 
 std::optional<std::uint32_t> user_id(std::string_view name);
 // "" when the user has no name.
 std::string user_name(std::uint32_t uid);
+// "https"; "" when the port has no name.
+std::string port_name(std::uint16_t port, Protocol protocol);
 
 }  // namespace sockscope

@@ -21,14 +21,6 @@
 
 namespace sockscope {
 
-HostId this_host() {
-  char name[HOST_NAME_MAX + 1] = "";
-  ::gethostname(name, sizeof name - 1);
-  std::string boot_id = read_text("/proc/sys/kernel/random/boot_id");
-  while (!boot_id.empty() && boot_id.back() == '\n') boot_id.pop_back();
-  return {name, boot_id};
-}
-
 Fd take_stop_signals() {
   ::signal(SIGPIPE, SIG_IGN);
   sigset_t stop;
@@ -73,6 +65,14 @@ void note_source(const Arguments& arguments, const Monitor& monitor) {
 }
 
 }  // namespace
+
+HostId this_host() {
+  char name[HOST_NAME_MAX + 1] = "";
+  ::gethostname(name, sizeof name - 1);
+  std::string boot_id = read_text("/proc/sys/kernel/random/boot_id");
+  while (!boot_id.empty() && boot_id.back() == '\n') boot_id.pop_back();
+  return {name, boot_id};
+}
 
 std::uint64_t wall_now_ns() { return clock_ns(CLOCK_REALTIME); }
 

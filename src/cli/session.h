@@ -57,6 +57,8 @@ void apply_filter(Snapshot& snapshot, const FlowFilter& filter);
 // How many observations have no door that opened.
 std::size_t count_unobserved(const std::vector<Door>& doors);
 
+HostId this_host();
+
 std::uint64_t wall_now_ns();
 
 }  // namespace sockscope

@@ -101,7 +101,13 @@ class TopTables {
 
 }  // namespace
 
-int run_top(const Arguments& arguments) {
+int run_top(const Arguments& given) {
+  const bool wants_tables = given.plain || given.count != 0 || given.format != OutputFormat::kTable ||
+                            !given.columns.empty();
+  if (!wants_tables) return run_top_screen(given);
+  Arguments arguments = given;
+  arguments.options.quality = false;  // tables read the kernel's own counters
+  arguments.options.settle_owner = {};
   // --columns and --sort are about processes; connections follow where they have such a column.
   auto processes = choose_table<Process>(arguments, kTopProcessColumns, "rate");
   if (!processes) return kExitUsage;

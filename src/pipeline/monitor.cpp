@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "pipeline/engine.h"
+#include "source/tcp_internals/tcp_internals.h"
 
 namespace sockscope {
 namespace {
@@ -54,6 +55,7 @@ void set_timer(int timer, std::uint64_t after_ns) {
 
 struct Monitor::Impl {
   std::unique_ptr<Engine> engine;
+  TcpInternalsReader internals;
   Source source = Source::kEbpf;
   std::vector<Door> sources;  // those tried, and why the better ones were refused
   mutable std::vector<Door> doors;
@@ -127,6 +129,10 @@ Result<Snapshot> Monitor::snapshot(const Handler& handler) {
   snapshot.source = impl_->source;
   snapshot.doors = doors();
   return snapshot;
+}
+
+Result<std::optional<TcpInternals>> Monitor::tcp_internals(const Flow& flow) {
+  return impl_->internals.read(flow);
 }
 
 const Loss& Monitor::loss() const noexcept { return impl_->engine->loss(); }

@@ -4,12 +4,13 @@
 
 #include <cerrno>
 #include <memory>
+#include <vector>
 
 #include <sockscope/monitor.h>
 
 namespace sockscope {
 
-Result<void> drop_privileges(Source source) {
+Result<void> drop_privileges(Source source, Keep keep) {
   const auto failed = [] {
     return tl::make_unexpected(
         Error::from_errno(ErrorKind::kIo, errno, "give up the capabilities"));
@@ -19,13 +20,15 @@ Result<void> drop_privileges(Source source) {
   const Capabilities held(::cap_get_proc(), ::cap_free);
   const Capabilities kept(::cap_init(), ::cap_free);
   if (!held || !kept) return failed();
-  if (source == Source::kSockDiag || source == Source::kProcfs) {
-    for (const cap_value_t one : {CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH}) {
-      cap_flag_value_t is_held = CAP_CLEAR;
-      if (::cap_get_flag(held.get(), one, CAP_PERMITTED, &is_held) != 0) return failed();
-      for (const cap_flag_t set : {CAP_PERMITTED, CAP_EFFECTIVE})
-        if (::cap_set_flag(kept.get(), set, 1, &one, is_held) != 0) return failed();
-    }
+  std::vector<cap_value_t> wanted;
+  if (source == Source::kSockDiag || source == Source::kProcfs)
+    wanted = {CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH};
+  if (keep == Keep::kKill) wanted.push_back(CAP_KILL);
+  for (const cap_value_t one : wanted) {
+    cap_flag_value_t is_held = CAP_CLEAR;
+    if (::cap_get_flag(held.get(), one, CAP_PERMITTED, &is_held) != 0) return failed();
+    for (const cap_flag_t set : {CAP_PERMITTED, CAP_EFFECTIVE})
+      if (::cap_set_flag(kept.get(), set, 1, &one, is_held) != 0) return failed();
   }
   if (::cap_set_proc(kept.get()) != 0) return failed();
   return {};

@@ -134,7 +134,8 @@ class Stream(unittest.TestCase):
 
 class Ending(unittest.TestCase):
     def start(self, *arguments):
-        process = subprocess.Popen([support.program(), "top", "-i", "0.1", *arguments],
+        process = subprocess.Popen([support.program(), "top", "--plain", "-i", "0.1",
+                                    *arguments],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, encoding="utf-8")
         self.assertTrue(process.stdout.readline())
@@ -158,7 +159,8 @@ class Ending(unittest.TestCase):
                 process.stderr.close()
 
     def test_reader_that_is_gone_between_tables(self):
-        process = subprocess.Popen([support.program(), "top", "-i", "60"], stdin=subprocess.DEVNULL,
+        process = subprocess.Popen([support.program(), "top", "--plain", "-i", "60"],
+                                   stdin=subprocess.DEVNULL,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         process.stdout.close()
         self.assertEqual(process.wait(timeout=10), 0)

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <limits.h>
+#include <malloc.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "cli/commands.h"
+#include "cli/lookup.h"
+#include "cli/report.h"
+#include "cli/session.h"
+#include "tui/driver.h"
+#include "tui/loop.h"
+#include "view/columns.h"
+
+namespace sockscope {
+namespace {
+
+bool is_set(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr && *value != '\0';
+}
+
+bool wants_colour(const Arguments& arguments) {
+  if (arguments.colour != "auto") return arguments.colour == "always";
+  return is_set("CLICOLOR_FORCE") || !is_set("NO_COLOR");
+}
+
+std::uint32_t own_netns() {
+  struct stat status {};
+  return ::stat("/proc/self/ns/net", &status) == 0 ? static_cast<std::uint32_t>(status.st_ino) : 0;
+}
+
+tui::State first_state(const Arguments& arguments, FlowFilter filter, const tui::Driver& driver) {
+  tui::State state;
+  state.filter = std::move(filter);
+  state.filter_text = arguments.filter;
+  state.lookup_user = user_id;
+  tui::Settings& settings = state.settings;
+  settings.units = arguments.units;
+  settings.idle = arguments.idle;
+  settings.read_only = arguments.read_only;
+  settings.interval_ms = static_cast<std::uint64_t>(arguments.interval.count());
+  settings.ascii = arguments.ascii || arguments.graph == "ascii" || !driver.is_utf8();
+  const bool braille = driver.has_braille() && arguments.graph != "block";
+  settings.plot = settings.ascii || braille || arguments.graph == "braille"
+                      ? tui::PlotStyle::kBraille
+                      : tui::PlotStyle::kBlock;
+  if (!arguments.theme.empty()) settings.theme = arguments.theme;
+  if (!arguments.sort.empty()) {
+    for (const tui::View view : {tui::View::kProcesses, tui::View::kConnections}) {
+      tui::Table& table = state.tables[static_cast<std::size_t>(view)];
+      const bool known = view == tui::View::kProcesses
+                             ? find_column<Process>(arguments.sort) != nullptr
+                             : find_column<Flow>(arguments.sort) != nullptr;
+      if (known) table.sort = arguments.sort;
+      table.reverse = arguments.reverse;
+    }
+  }
+  return state;
+}
+
+}  // namespace
+
+int run_top_screen(const Arguments& arguments) {
+  auto filter = FlowFilter::parse(arguments.filter, user_id);
+  if (!filter) {
+    report("cannot understand --filter: " + filter.error(), "",
+           "see 'sockscope help filter' for the filter language");
+    return kExitUsage;
+  }
+  if (!arguments.sort.empty() && !find_column<Process>(arguments.sort) &&
+      !find_column<Flow>(arguments.sort)) {
+    report("cannot use --sort: " + parse_column<Process>(arguments.sort).error(), "", "");
+    return kExitUsage;
+  }
+  // Before anything is loaded: the message must not stand on a screen that goes away.
+  if (auto usable = tui::Driver::check(); !usable) return report(usable.error());
+  auto monitor = Monitor::open(arguments.options);
+  if (!monitor) return report(monitor.error());
+  ::malloc_trim(0);  // reading the kernel's types left much behind that is free
+
+  tui::DriverOptions options;
+  options.colour = wants_colour(arguments);
+  options.mouse = arguments.mouse;
+  options.theme = *tui::find_theme(!arguments.theme.empty() ? std::string_view(arguments.theme)
+                                   : options.colour         ? "default"
+                                                            : "mono");
+  // A terminal that belongs to another user can be opened with privileges only.
+  auto driver = tui::Driver::open(options);
+  if (!driver) return report(driver.error());
+  const Keep keep = arguments.read_only ? Keep::kNothing : Keep::kKill;
+  if (auto dropped = drop_privileges(monitor->source(), keep); !dropped) {
+    { const tui::Driver restores = std::move(*driver); }
+    return report(dropped.error());
+  }
+
+  utsname kernel{};
+  ::uname(&kernel);
+  tui::LoopOptions loop;
+  loop.host = this_host();
+  loop.kernel = kernel.release;
+  loop.home_netns = own_netns();
+  loop.unobserved = count_unobserved(monitor->doors());
+  loop.user_name = user_name;
+  loop.port_name = port_name;
+  loop.duration = arguments.duration;
+  loop.state = first_state(arguments, std::move(*filter), *driver);
+  const auto done = tui::run_loop(*monitor, std::move(*driver), std::move(loop));
+  if (!done) return report(done.error());
+  return arguments.strict && count_unobserved(monitor->doors()) != 0 ? kExitIncomplete : kExitDone;
+}
+
+}  // namespace sockscope

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "decode/tcp_internals.h"
+
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <linux/tcp.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace sockscope {
+namespace {
+
+constexpr std::uint32_t kNoThreshold = 0x7FFFFFFF;  // never left slow start
+
+constexpr std::size_t aligned(std::size_t size) { return (size + 3) & ~std::size_t{3}; }
+
+template <class T>
+bool read(std::span<const std::byte> bytes, T& value) noexcept {
+  if (bytes.size() < sizeof value) return false;
+  std::memcpy(&value, bytes.data(), sizeof value);
+  return true;
+}
+
+// tcp_info grows with the kernel: what lies behind its end is not known.
+bool read_info(std::span<const std::byte> bytes, TcpInternals& out) noexcept {
+  tcp_info info{};
+  constexpr std::size_t kLeast = offsetof(tcp_info, tcpi_total_retrans) + 4;
+  if (bytes.size() < kLeast) return false;
+  const std::size_t size = std::min(bytes.size(), sizeof info);
+  std::memcpy(&info, bytes.data(), size);
+  const auto has = [&](std::size_t offset, std::size_t width) { return offset + width <= size; };
+#define HAS(field) has(offsetof(tcp_info, field), sizeof info.field)
+  out.congestion_window = info.tcpi_snd_cwnd;
+  if (info.tcpi_snd_ssthresh < kNoThreshold) out.slow_start_threshold = info.tcpi_snd_ssthresh;
+  out.mss = info.tcpi_snd_mss;
+  out.path_mtu = info.tcpi_pmtu;
+  out.rtt_variance_us = info.tcpi_rttvar;
+  out.retransmit_timeout_us = info.tcpi_rto;
+  out.receive_space = info.tcpi_rcv_space;
+  out.unacked = info.tcpi_unacked;
+  out.lost = info.tcpi_lost;
+  if (info.tcpi_reordering != 0) out.reordering = info.tcpi_reordering;
+  if (HAS(tcpi_notsent_bytes)) out.unsent_bytes = info.tcpi_notsent_bytes;
+  if (HAS(tcpi_sndbuf_limited)) {
+    out.busy_us = info.tcpi_busy_time;
+    out.receiver_limited_us = info.tcpi_rwnd_limited;
+    out.buffer_limited_us = info.tcpi_sndbuf_limited;
+  }
+  if (HAS(tcpi_reord_seen)) {
+    out.duplicate_acks = info.tcpi_dsack_dups;
+    out.reorderings_seen = info.tcpi_reord_seen;
+  }
+#undef HAS
+  return true;
+}
+
+}  // namespace
+
+std::optional<TcpInternals> decode_tcp_internals(std::span<const std::byte> message,
+                                                 std::uint64_t cookie) noexcept {
+  nlmsghdr header;
+  inet_diag_msg head;
+  if (!read(message, header) || header.nlmsg_type != SOCK_DIAG_BY_FAMILY ||
+      header.nlmsg_len < sizeof header + sizeof head || header.nlmsg_len > message.size())
+    return std::nullopt;
+  auto bytes = message.subspan(sizeof header, header.nlmsg_len - sizeof header);
+  if (!read(bytes, head)) return std::nullopt;
+  if ((std::uint64_t{head.id.idiag_cookie[1]} << 32 | head.id.idiag_cookie[0]) != cookie)
+    return std::nullopt;
+  TcpInternals out;
+  bool has_info = false;
+  out.receive_queue = head.idiag_rqueue;
+  out.send_queue = head.idiag_wqueue;
+  for (bytes = bytes.subspan(std::min(aligned(sizeof head), bytes.size())); bytes.size() >= 4;) {
+    nlattr attribute;
+    std::memcpy(&attribute, bytes.data(), sizeof attribute);
+    if (attribute.nla_len < sizeof attribute || attribute.nla_len > bytes.size()) break;
+    const auto value = bytes.subspan(sizeof attribute, attribute.nla_len - sizeof attribute);
+    const int type = attribute.nla_type & NLA_TYPE_MASK;
+    if (type == INET_DIAG_INFO) {
+      has_info = read_info(value, out);
+    } else if (type == INET_DIAG_CONG) {
+      const std::size_t size = std::min(value.size(), out.congestion_control.size() - 1);
+      std::memcpy(out.congestion_control.data(), value.data(), size);
+    }
+    bytes = bytes.subspan(std::min(aligned(attribute.nla_len), bytes.size()));
+  }
+  if (!has_info) return std::nullopt;
+  return out;
+}
+
+}  // namespace sockscope

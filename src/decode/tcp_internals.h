@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// The answer of NETLINK_SOCK_DIAG about one TCP socket. Pure.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include <sockscope/types.h>
+
+namespace sockscope {
+
+// One netlink message. Nothing when it is no answer about the socket with that cookie, or too short
+// to say anything. What an older kernel does not tell stays empty.
+std::optional<TcpInternals> decode_tcp_internals(std::span<const std::byte> message,
+                                                 std::uint64_t cookie) noexcept;
+
+}  // namespace sockscope

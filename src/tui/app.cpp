@@ -1,0 +1,534 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tui/app.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/timestamp.h"
+#include "tui/frame.h"
+#include "tui/rows.h"
+#include "tui/table_layout.h"
+
+namespace sockscope::tui {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr std::uint64_t kHold = 5 * kSecond;
+
+class Keys {
+ public:
+  Keys(const Model& model, const Screen& screen, std::uint64_t now_ns, State& state,
+       std::vector<Effect>& effects)
+      : model_(model), screen_(screen), now_(now_ns), state_(state), effects_(effects) {}
+
+  void handle(const Key& key);
+
+ private:
+  Table& table() { return state_.table(); }
+  std::size_t count() { return table().listing.rows.size(); }
+  bool is_detail() const {
+    return state_.view == View::kProcess || state_.view == View::kConnection;
+  }
+
+  void text(const std::string& text);
+  void control(char letter);
+  void click(const Key& key);
+  void move_to(std::size_t position);
+  void move_by(std::int64_t rows);
+  void switch_to(View view);
+  void next_view(int step);
+  void enter();
+  void back();
+  void freeze(std::optional<std::uint64_t> sample);
+  void live();
+  void step(int samples);
+  void sort_by(const std::string& column);
+  void next_sort(int step);
+  void regroup();
+  void fold(char how);
+  void neighbour(int step);
+  void open_prompt(PromptKind kind, std::string text);
+  void open_signal_menu();
+  void copy();
+  void zoom(bool in);
+  void toggle(bool& setting, std::string_view on, std::string_view off);
+  void stale();
+  const Row* selected_row();
+  void do_effect(Effect::Kind kind) { effects_.push_back({kind, {}, {}, 0}); }
+
+  const Model& model_;
+  const Screen& screen_;
+  std::uint64_t now_;
+  State& state_;
+  std::vector<Effect>& effects_;
+};
+
+const Row* Keys::selected_row() {
+  const auto& rows = table().listing.rows;
+  return table().position < rows.size() ? &rows[table().position] : nullptr;
+}
+
+// The order of every list is to be made anew.
+void Keys::stale() {
+  for (Table& each : state_.tables) {
+    each.order_stale = true;
+    each.held_until_ns = 0;
+  }
+}
+
+void Keys::move_to(std::size_t position) {
+  if (count() == 0) return;
+  Table& t = table();
+  t.position = std::min(position, count() - 1);
+  t.selected = t.listing.rows[t.position].key;
+  t.touched = t.position != 0;
+  t.held_until_ns = now_ + kHold;
+  state_.follow_events = t.position == 0;
+}
+
+void Keys::move_by(std::int64_t rows) {
+  const auto at = static_cast<std::int64_t>(table().position) + rows;
+  // Away from the first row and back to it is a choice, too: it must not run away.
+  move_to(static_cast<std::size_t>(std::max<std::int64_t>(at, 0)));
+}
+
+void Keys::switch_to(View view) {
+  state_.view = view;
+  state_.back.clear();
+  state_.scope = {};
+  table().order_stale = true;
+}
+
+void Keys::next_view(int step) {
+  if (is_detail()) return back();
+  const auto views = static_cast<int>(kMainViews);
+  switch_to(static_cast<View>((static_cast<int>(state_.view) + step + views) % views));
+}
+
+void Keys::back() {
+  if (!state_.back.empty()) {
+    state_.view = state_.back.back();
+    state_.back.pop_back();
+    table().order_stale = true;
+  } else if (state_.scope.exists()) {
+    state_.scope = {};
+    state_.view = View::kHosts;
+    table().order_stale = true;
+  } else if (!state_.filter_text.empty()) {
+    state_.filter_text.clear();
+    state_.filter = {};
+    stale();
+  } else if (state_.is_frozen()) {
+    live();
+  }
+}
+
+void Keys::enter() {
+  const Row* row = selected_row();
+  if (row == nullptr || state_.view == View::kConnection) return;
+  const auto go = [&](View view) {
+    state_.back.push_back(state_.view);
+    state_.view = view;
+    Table& t = table();
+    t.order_stale = true;
+    t.touched = false;
+    t.top = 0;
+  };
+  if (row->key.is_group) return fold('*');
+  switch (row->key.kind) {
+    case RowKey::Kind::kProcess:
+      state_.process = row->key;
+      return go(View::kProcess);
+    case RowKey::Kind::kFlow:
+      state_.connection = row->key;
+      return go(View::kConnection);
+    case RowKey::Kind::kHost:
+      state_.scope = row->key;
+      state_.scope_name = table().listing.sums[row->index].name;
+      state_.view = View::kConnections;
+      table().order_stale = true;
+      table().touched = false;
+      return;
+    case RowKey::Kind::kEvent: {
+      const LoggedEvent* logged = model_.events.find(row->key.a);
+      if (logged == nullptr || logged->event.flow.cookie == 0) return;
+      state_.connection = RowKey::of(logged->event.flow);
+      return go(View::kConnection);
+    }
+    case RowKey::Kind::kNone: return;
+  }
+}
+
+void Keys::freeze(std::optional<std::uint64_t> sample) {
+  if (model_.history.empty()) return;
+  if (!state_.is_frozen()) {
+    state_.frozen_event = model_.events.last_number();
+    state_.frozen_ns = now_;
+  }
+  state_.frozen_sample = sample.value_or(model_.history.newest().number);
+  // Events after the moment that is shown have not happened yet.
+  const std::uint64_t wall = shown_sample(model_, state_).wall_ns;
+  state_.frozen_event = model_.events.last_number();
+  const auto& log = model_.events.all();
+  for (std::size_t i = log.size(); i-- > 0 && log[i].wall_ns > wall;)
+    state_.frozen_event = log[i].number - 1;
+  stale();
+}
+
+void Keys::live() {
+  state_.frozen_sample = 0;
+  stale();
+}
+
+void Keys::step(int samples) {
+  if (!state_.is_frozen()) {
+    if (samples > 0) return;
+    freeze(std::nullopt);
+    if (!state_.is_frozen()) return;
+  }
+  const auto at = static_cast<std::int64_t>(shown_index(model_, state_)) + samples;
+  const auto last = static_cast<std::int64_t>(model_.history.size()) - 1;
+  if (at < 0) say(state_, "this is the oldest sample there is", now_);
+  freeze(model_.history[static_cast<std::size_t>(std::clamp<std::int64_t>(at, 0, last))].number);
+}
+
+void Keys::sort_by(const std::string& column) {
+  Table& t = table();
+  if (sort_of(state_, state_.view) == column) {
+    t.reverse = !t.reverse;
+  } else {
+    t.sort = column;
+    t.reverse = false;
+  }
+  t.order_stale = true;
+  t.held_until_ns = 0;
+}
+
+void Keys::next_sort(int step) {
+  const auto choices = sort_choices(state_);
+  if (choices.empty()) return;
+  const auto now = std::find(choices.begin(), choices.end(), sort_of(state_, state_.view));
+  const auto at = now == choices.end() ? 0 : now - choices.begin();
+  const auto all = static_cast<std::ptrdiff_t>(choices.size());
+  table().reverse = false;
+  table().sort = choices[static_cast<std::size_t>((at + step + all) % all)];
+  table().order_stale = true;
+  table().held_until_ns = 0;
+}
+
+void Keys::regroup() {
+  if (state_.view != View::kConnections) return say(state_, "a groups connections: see view 2", now_);
+  Grouping& grouping = state_.settings.grouping;
+  grouping = grouping == Grouping::kNone      ? Grouping::kProcess
+             : grouping == Grouping::kProcess ? Grouping::kRemote
+                                              : Grouping::kNone;
+  table().order_stale = true;
+  table().touched = false;
+  table().top = 0;
+  say(state_, grouping == Grouping::kNone      ? "not grouped"
+              : grouping == Grouping::kProcess ? "grouped by process (- + * or ← → fold)"
+                                               : "grouped by remote end (- + * or ← → fold)",
+      now_);
+}
+
+// '-' collapses the group the cursor is in, '+' expands it, '*' turns it around; '*' away from groups
+// does so with all.
+void Keys::fold(char how) {
+  const auto& rows = table().listing.rows;
+  std::size_t at = table().position;
+  if (at >= rows.size()) return;
+  while (at > 0 && !rows[at].key.is_group) --at;
+  if (!rows[at].key.is_group) return;
+  const RowKey key = rows[at].key;
+  auto& collapsed = table().collapsed;
+  if (how == '+' || (how == '*' && collapsed.contains(key)))
+    collapsed.erase(key);
+  else
+    collapsed.insert(key);
+  move_to(at);
+  table().touched = true;
+}
+
+// The next connection, from the details of one.
+void Keys::neighbour(int step) {
+  if (state_.back.empty()) return;
+  Table& list = state_.tables[static_cast<std::size_t>(state_.back.back())];
+  const auto& rows = list.listing.rows;
+  auto at = static_cast<std::int64_t>(list.position);
+  for (;;) {
+    at += step;
+    if (at < 0 || at >= static_cast<std::int64_t>(rows.size())) return;
+    const Row& row = rows[static_cast<std::size_t>(at)];
+    RowKey key = row.key;
+    if (key.kind == RowKey::Kind::kEvent) {
+      const LoggedEvent* logged = model_.events.find(key.a);
+      if (logged == nullptr || logged->event.flow.cookie == 0) continue;
+      key = RowKey::of(logged->event.flow);
+    }
+    if (key.is_group || key.kind != RowKey::Kind::kFlow) continue;
+    list.position = static_cast<std::size_t>(at);
+    list.selected = row.key;
+    list.touched = true;
+    list.held_until_ns = now_ + kHold;
+    state_.connection = key;
+    return;
+  }
+}
+
+void Keys::open_prompt(PromptKind kind, std::string text) {
+  state_.prompt = {kind, std::move(text), state_.filter_text, ""};
+}
+
+void Keys::open_signal_menu() {
+  if (state_.settings.read_only) return say(state_, "--read-only: no signals", now_);
+  if (state_.is_frozen()) return say(state_, "signals go to what is live: End first", now_);
+  if (model_.history.empty()) return;
+  ProcessId id;
+  const Row* row = selected_row();
+  if (state_.view == View::kProcess) {
+    id = state_.process.process();
+  } else if (row != nullptr && row->key.kind == RowKey::Kind::kProcess) {
+    id = row->key.process();
+  } else {
+    const std::uint64_t cookie = state_.view == View::kConnection ? state_.connection.a
+                                 : row != nullptr && row->key.kind == RowKey::Kind::kFlow
+                                     ? row->key.a
+                                     : 0;
+    const Flow* flow = model_.history.find_flow(model_.history.newest(), cookie);
+    if (flow != nullptr) id = owner_of(*flow);
+  }
+  const Process* process = model_.history.find_process(model_.history.newest(), id);
+  if (process == nullptr || id.pid == 0) return say(state_, "no process is selected", now_);
+  state_.signal = {id, std::string(process->name()), 0, false};
+  state_.overlay = Overlay::kSignalMenu;
+  state_.overlay_row = 0;
+}
+
+void Keys::copy() {
+  std::string text;
+  const Row* row = selected_row();
+  const Sample* sample = model_.history.empty() ? nullptr : &shown_sample(model_, state_);
+  if (sample == nullptr) return;
+  const std::uint64_t cookie = state_.view == View::kConnection ? state_.connection.a
+                               : row != nullptr && row->key.kind == RowKey::Kind::kFlow
+                                   ? row->key.a
+                                   : 0;
+  if (const Flow* flow = cookie == 0 ? nullptr : model_.history.find_flow(*sample, cookie)) {
+    text = fmt::format("{} {} {} {}", flow->owner.name(), flow->owner.pid, to_string(flow->local),
+                       to_string(flow->remote));
+  } else if (row != nullptr && row->key.kind == RowKey::Kind::kProcess) {
+    const Process* process = model_.history.find_process(*sample, row->key.process());
+    if (process != nullptr) text = fmt::format("{} {}", process->name(), process->pid);
+  } else if (row != nullptr && row->key.kind == RowKey::Kind::kHost) {
+    text = table().listing.sums[row->index].name;
+  } else if (row != nullptr && row->key.kind == RowKey::Kind::kEvent) {
+    if (const LoggedEvent* logged = model_.events.find(row->key.a))
+      text = fmt::format("{} {} {} {} {} {}", time_of_day(logged->wall_ns),
+                         to_string(logged->event.kind), logged->event.flow.owner.name(),
+                         to_string(logged->event.flow.local), to_string(logged->event.flow.remote),
+                         describe(logged->event));
+  }
+  if (text.empty()) return say(state_, "nothing to copy", now_);
+  text = clean_text(text);
+  say(state_, "copied: " + text, now_);
+  effects_.push_back({Effect::Kind::kCopy, text, {}, 0});
+}
+
+void Keys::zoom(bool in) {
+  static constexpr std::uint32_t kWindows[] = {15, 30, 60, 120, 300, 600};
+  std::uint32_t& window = state_.settings.window_s;
+  const auto* at = std::find(std::begin(kWindows), std::end(kWindows), window);
+  if (in && at != std::begin(kWindows)) window = *(at - 1);
+  if (!in && at + 1 < std::end(kWindows)) window = *(at + 1);
+  say(state_, fmt::format("plots show {} s", window), now_);
+}
+
+void Keys::toggle(bool& setting, std::string_view on, std::string_view off) {
+  setting = !setting;
+  stale();
+  say(state_, std::string(setting ? on : off), now_);
+}
+
+void Keys::control(char letter) {
+  const auto page = static_cast<std::int64_t>(visible_rows(state_));
+  switch (letter) {
+    case 'c': return do_effect(Effect::Kind::kQuit);
+    case 'z': return do_effect(Effect::Kind::kSuspend);
+    case 'l': return do_effect(Effect::Kind::kRedraw);
+    case 'b': return move_by(-page);
+    case 'f': return move_by(page);
+    case 'u': return move_by(-std::max<std::int64_t>(page / 2, 1));
+    case 'd': return move_by(std::max<std::int64_t>(page / 2, 1));
+    case 'n': return move_by(1);
+    case 'p': return move_by(-1);
+    default: return;
+  }
+}
+
+void Keys::text(const std::string& text) {
+  if (text.size() != 1) return;
+  const bool grouped =
+      state_.view == View::kConnections && state_.settings.grouping != Grouping::kNone;
+  switch (text[0]) {
+    case 'q': return do_effect(Effect::Kind::kQuit);
+    case '?':
+    case 'h':
+      state_.overlay = Overlay::kHelp;
+      state_.overlay_top = 0;
+      return;
+    case '1': case '2': case '3': case '4':
+      return switch_to(static_cast<View>(text[0] - '1'));
+    case 'j': return state_.view == View::kConnection ? neighbour(1) : move_by(1);
+    case 'k': return state_.view == View::kConnection ? neighbour(-1) : move_by(-1);
+    case 'g': return move_to(0);
+    case 'G': return move_to(SIZE_MAX);
+    case ' ': case 'Z': return state_.is_frozen() ? live() : freeze(std::nullopt);
+    case 't': return step(1);
+    case 'T': return step(-1);
+    case 'b': return open_prompt(PromptKind::kTime, "");
+    case 'd':
+      return open_prompt(PromptKind::kInterval,
+                         fmt::format("{:g}", static_cast<double>(state_.settings.interval_ms) / 1e3));
+    case '/': case '\\': return open_prompt(PromptKind::kFilter, state_.filter_text);
+    case 's':
+      if (sort_choices(state_).empty()) return;
+      state_.overlay = Overlay::kSortPicker;
+      state_.overlay_row = 0;
+      return;
+    case '<': return next_sort(-1);
+    case '>': return next_sort(1);
+    case 'S': case 'I':
+      table().reverse = !table().reverse;
+      table().order_stale = true;
+      table().held_until_ns = 0;
+      return;
+    case 'F':
+      if (count() != 0) {
+        table().touched = true;
+        say(state_, "the cursor stays with this row", now_);
+      }
+      return;
+    case 'a': return regroup();
+    case '+':
+    case '=': return grouped ? fold('+') : zoom(true);
+    case '-': return grouped ? fold('-') : zoom(false);
+    case '*': return grouped ? fold('*') : void();
+    case 'o': return toggle(state_.settings.idle, "idle rows shown", "idle rows hidden");
+    case 'O': return toggle(state_.settings.closed, "closed rows shown", "closed rows hidden");
+    case 'l': return toggle(state_.settings.loopback, "loopback shown", "loopback hidden");
+    case 'p':
+      return toggle(state_.settings.port_names, "ports by name where they fit", "ports by number");
+    case 'B': {
+      Units& units = state_.settings.units;
+      units = units == Units::kBits ? Units::kBytes
+              : units == Units::kBytes ? Units::kIbytes
+                                       : Units::kBits;
+      return say(state_, std::string(unit_words(units)), now_);
+    }
+    case 'e':
+      if (state_.view != View::kEvents) return say(state_, "e picks event types: see view 4", now_);
+      state_.overlay = Overlay::kEventTypes;
+      state_.overlay_row = 0;
+      return;
+    case 'K': return open_signal_menu();
+    case 'c': return copy();
+    case 'w': {
+      if (model_.history.empty()) return;
+      std::string time = time_of_day(shown_sample(model_, state_).wall_ns).substr(0, 8);
+      std::erase(time, ':');
+      return open_prompt(PromptKind::kFile, "sockscope-" + time + ".json");
+    }
+    case 'x': state_.overlay = Overlay::kConfirmReset; return;
+    case ',':
+      state_.overlay = Overlay::kOptions;
+      state_.overlay_row = 0;
+      return;
+    default: return;
+  }
+}
+
+void Keys::click(const Key& key) {
+  for (const Hit& hit : screen_.hits) {
+    if (hit.row != key.row || key.column < hit.from || key.column >= hit.to) continue;
+    switch (hit.kind) {
+      case Hit::Kind::kView: return switch_to(static_cast<View>(hit.number));
+      case Hit::Kind::kRow:
+        move_to(hit.number);
+        table().touched = true;
+        if (key.name == KeyName::kDoubleClick) enter();
+        return;
+      case Hit::Kind::kHeading: return sort_by(hit.text);
+      case Hit::Kind::kKey:
+        if (hit.text == "\n") return enter();
+        if (hit.text == "\t") return next_view(1);
+        if (hit.text == "\033") return back();
+        return text(hit.text);
+      case Hit::Kind::kOverlayRow: return;
+    }
+  }
+}
+
+void Keys::handle(const Key& key) {
+  const auto page = static_cast<std::int64_t>(visible_rows(state_));
+  const bool grouped =
+      state_.view == View::kConnections && state_.settings.grouping != Grouping::kNone;
+  switch (key.name) {
+    case KeyName::kText: return text(key.text);
+    case KeyName::kControl: return control(key.text[0]);
+    case KeyName::kEnter: return enter();
+    case KeyName::kEscape: return back();
+    case KeyName::kTab: return next_view(1);
+    case KeyName::kBackTab: return next_view(-1);
+    case KeyName::kUp: return state_.view == View::kConnection ? neighbour(-1) : move_by(-1);
+    case KeyName::kDown: return state_.view == View::kConnection ? neighbour(1) : move_by(1);
+    case KeyName::kLeft: return grouped ? fold('-') : void();
+    case KeyName::kRight: return grouped ? fold('+') : void();
+    case KeyName::kHome: return move_to(0);
+    case KeyName::kEnd:
+      if (state_.is_frozen()) return live();
+      return state_.view == View::kEvents ? move_to(0) : move_to(SIZE_MAX);
+    case KeyName::kPageUp: return move_by(-page);
+    case KeyName::kPageDown: return move_by(page);
+    case KeyName::kF1: return text("?");
+    case KeyName::kF2: return text(",");
+    case KeyName::kF4: return text("/");
+    case KeyName::kF9: return text("K");
+    case KeyName::kWheelUp: return move_by(-3);
+    case KeyName::kWheelDown: return move_by(3);
+    case KeyName::kClick:
+    case KeyName::kDoubleClick: return click(key);
+    case KeyName::kBackspace:
+    case KeyName::kDelete: return;
+  }
+}
+
+}  // namespace
+
+void say(State& state, std::string message, std::uint64_t now_ns) {
+  state.message = std::move(message);
+  state.message_until_ns = now_ns + 4 * kSecond;
+}
+
+std::vector<std::string_view> sort_choices(const State& state) {
+  std::vector<std::string_view> names;
+  if (state.view == View::kEvents || state.view == View::kConnection) return names;
+  for (const ColumnSpec& column : columns_of(state.view)) {
+    const bool known = std::find(names.begin(), names.end(), column.name) != names.end();
+    if (column.sortable && !known)
+      names.push_back(column.name);
+  }
+  return names;
+}
+
+std::vector<Effect> handle_key(const Key& key, const Model& model, const Screen& screen,
+                               std::uint64_t now_ns, State& state) {
+  std::vector<Effect> effects;
+  if (handle_prompt(key, model, now_ns, state, effects) ||
+      handle_overlay(key, model, screen, now_ns, state, effects))
+    return effects;
+  Keys(model, screen, now_ns, state, effects).handle(key);
+  return effects;
+}
+
+}  // namespace sockscope::tui

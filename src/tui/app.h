@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// From keys to the next state. Pure: what has to be done outside is returned.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tui/key.h"
+#include "tui/model.h"
+#include "tui/screen.h"
+#include "tui/state.h"
+
+namespace sockscope::tui {
+
+struct Effect {
+  enum class Kind : std::uint8_t {
+    kQuit,
+    kSuspend,
+    kRedraw,
+    kCopy,       // text
+    kWriteJson,  // text: the file
+    kSignal,     // process, number
+    kInterval,   // settings.interval_ms has changed
+    kTheme,      // settings.theme has changed
+  };
+  Kind kind = Kind::kRedraw;
+  std::string text;
+  ProcessId process;
+  int number = 0;
+};
+
+// now_ns: CLOCK_MONOTONIC. `screen`: the one the user saw, for the mouse.
+std::vector<Effect> handle_key(const Key& key, const Model& model, const Screen& screen,
+                               std::uint64_t now_ns, State& state);
+
+// A word for the user, for a few seconds.
+void say(State& state, std::string message, std::uint64_t now_ns);
+
+struct SignalName {
+  int number;
+  std::string_view name;
+  std::string_view meaning;
+};
+// SIGTERM first.
+std::span<const SignalName> signal_names();
+
+// The columns the sort picker offers, in order: those on the screen.
+std::vector<std::string_view> sort_choices(const State& state);
+
+// "14:02", "14:02:30", "-5m", "-90s", "-1h": Unix nanoseconds, seen from now.
+std::optional<std::uint64_t> parse_time(std::string_view text, std::uint64_t now_wall_ns);
+
+// Keys of prompts and overlays; true: the key was theirs.
+bool handle_prompt(const Key& key, const Model& model, std::uint64_t now_ns, State& state,
+                   std::vector<Effect>& effects);
+bool handle_overlay(const Key& key, const Model& model, const Screen& screen, std::uint64_t now_ns,
+                    State& state, std::vector<Effect>& effects);
+
+// Lines of the options overlay.
+std::vector<std::string> option_lines(const State& state);
+// Lines of the help of a view.
+std::vector<std::pair<std::string, std::string>> help_lines(const Model& model, const State& state);
+
+}  // namespace sockscope::tui

@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: Apache-2.0
+// Prompts and overlays: what keys mean while one is open.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <csignal>
+#include <ctime>
+
+#include "tui/app.h"
+#include "tui/rows.h"
+#include "tui/theme.h"
+
+namespace sockscope::tui {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+
+constexpr SignalName kSignals[] = {
+    {SIGTERM, "SIGTERM", "end, please"},   {SIGINT, "SIGINT", "interrupt"},
+    {SIGHUP, "SIGHUP", "hang up, reload"}, {SIGUSR1, "SIGUSR1", ""},
+    {SIGUSR2, "SIGUSR2", ""},              {SIGQUIT, "SIGQUIT", "end with a core dump"},
+    {SIGSTOP, "SIGSTOP", "pause"},         {SIGCONT, "SIGCONT", "go on"},
+    {SIGKILL, "SIGKILL", "end at once, without cleaning up"},
+};
+
+void new_filter(State& state) {
+  for (Table& each : state.tables) {
+    each.order_stale = true;
+    each.held_until_ns = 0;
+  }
+}
+
+// While it is typed: what is wrong is said, what was right before stays.
+void try_filter(State& state) {
+  auto filter = FlowFilter::parse(state.prompt.text, state.lookup_user);
+  if (!filter) {
+    state.prompt.error = filter.error();
+    return;
+  }
+  state.prompt.error.clear();
+  state.filter = std::move(*filter);
+  state.filter_text = state.filter.matches_all() ? "" : state.prompt.text;
+  new_filter(state);
+}
+
+void go_to_time(const Model& model, std::uint64_t now_ns, State& state) {
+  const auto time = parse_time(state.prompt.text, model.now_wall_ns);
+  if (!time) {
+    state.prompt.error = "write 14:02, 14:02:30, -5m or -90s";
+    return;
+  }
+  state.prompt = {};
+  if (model.history.empty()) return;
+  const std::size_t index = model.history.index_at(*time);
+  state.frozen_sample = model.history[index].number;
+  state.frozen_ns = now_ns;
+  state.frozen_event = 0;
+  for (const LoggedEvent& logged : model.events.all())
+    if (logged.wall_ns <= model.history[index].wall_ns) state.frozen_event = logged.number;
+  if (*time < model.history[0].wall_ns) say(state, "this is the oldest sample there is", now_ns);
+  new_filter(state);
+}
+
+void accept(const Model& model, std::uint64_t now_ns, State& state, std::vector<Effect>& effects) {
+  Prompt& prompt = state.prompt;
+  switch (prompt.kind) {
+    case PromptKind::kFilter:
+      if (prompt.error.empty()) prompt = {};
+      return;
+    case PromptKind::kTime: return go_to_time(model, now_ns, state);
+    case PromptKind::kInterval: {
+      double seconds = 0;
+      const char* end = prompt.text.data() + prompt.text.size();
+      const auto [stop, failure] = std::from_chars(prompt.text.data(), end, seconds);
+      if (failure != std::errc() || stop != end || !(seconds >= 0.1 && seconds <= 3600)) {
+        prompt.error = "0.1 to 3600";
+        return;
+      }
+      state.settings.interval_ms = static_cast<std::uint64_t>(seconds * 1000 + 0.5);
+      prompt = {};
+      effects.push_back({Effect::Kind::kInterval, {}, {}, 0});
+      return;
+    }
+    case PromptKind::kFile:
+      if (prompt.text.empty()) {
+        prompt.error = "a file needs a name";
+        return;
+      }
+      effects.push_back({Effect::Kind::kWriteJson, prompt.text, {}, 0});
+      prompt = {};
+      return;
+    case PromptKind::kNone: return;
+  }
+}
+
+void cycle_option(std::size_t row, State& state, std::vector<Effect>& effects) {
+  Settings& settings = state.settings;
+  switch (row) {
+    case 0:
+      settings.units = static_cast<Units>((static_cast<unsigned>(settings.units) + 1) % 4);
+      return;
+    case 1: settings.idle = !settings.idle; break;
+    case 2: settings.closed = !settings.closed; break;
+    case 3: settings.loopback = !settings.loopback; break;
+    case 4:
+      settings.plot = settings.plot == PlotStyle::kBraille ? PlotStyle::kBlock : PlotStyle::kBraille;
+      return;
+    case 5: {
+      const auto* at = std::find(kThemeNames.begin(), kThemeNames.end(), settings.theme);
+      const auto next = at == kThemeNames.end() ? 0 : (at - kThemeNames.begin() + 1);
+      settings.theme = kThemeNames[static_cast<std::size_t>(next) % kThemeNames.size()];
+      effects.push_back({Effect::Kind::kTheme, settings.theme, {}, 0});
+      return;
+    }
+    default: return;
+  }
+  new_filter(state);
+}
+
+void reset_totals(const Model& model, State& state) {
+  state.totals_base.clear();
+  if (model.history.empty()) return;
+  for (const std::uint32_t index : model.history.newest().processes) {
+    const Process& process = model.history.process(index);
+    state.totals_base.push_back({id_of(process), {process.rx_bytes, process.tx_bytes}});
+  }
+}
+
+std::size_t overlay_rows(const State& state) {
+  switch (state.overlay) {
+    case Overlay::kSortPicker: return sort_choices(state).size();
+    case Overlay::kSignalMenu: return std::size(kSignals);
+    case Overlay::kEventTypes: return static_cast<std::size_t>(EventKind::kGap) + 1;
+    case Overlay::kOptions: return option_lines(state).size();
+    default: return 0;
+  }
+}
+
+void choose(const Model& model, std::uint64_t now_ns, State& state, std::vector<Effect>& effects) {
+  switch (state.overlay) {
+    case Overlay::kSortPicker: {
+      const auto choices = sort_choices(state);
+      if (state.overlay_row < choices.size()) {
+        Table& table = state.table();
+        table.reverse = false;
+        table.sort = choices[state.overlay_row];
+        table.order_stale = true;
+        table.held_until_ns = 0;
+      }
+      state.overlay = Overlay::kNone;
+      return;
+    }
+    case Overlay::kSignalMenu:
+      if (!state.signal.confirming) {
+        state.signal.picked = state.overlay_row;
+        state.signal.confirming = true;
+      }
+      return;
+    case Overlay::kEventTypes:
+      state.hidden_events ^= 1u << state.overlay_row;
+      state.table().order_stale = true;
+      return;
+    case Overlay::kOptions: return cycle_option(state.overlay_row, state, effects);
+    case Overlay::kConfirmReset:
+      reset_totals(model, state);
+      say(state, "totals count from now on", now_ns);
+      state.overlay = Overlay::kNone;
+      return;
+    case Overlay::kHelp:
+    case Overlay::kNone: return;
+  }
+}
+
+}  // namespace
+
+std::span<const SignalName> signal_names() { return kSignals; }
+
+std::optional<std::uint64_t> parse_time(std::string_view text, std::uint64_t now_wall_ns) {
+  const auto number = [&](unsigned& value) {
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (failure != std::errc()) return false;
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    return true;
+  };
+  unsigned first = 0;
+  if (text.starts_with('-')) {
+    text.remove_prefix(1);
+    if (!number(first) || text.size() > 1) return std::nullopt;
+    const std::uint64_t unit = text == "h" ? 3600 : text == "m" ? 60 : text == "s" || text.empty() ? 1 : 0;
+    const std::uint64_t back = first * unit * kSecond;
+    if (unit == 0 || back > now_wall_ns) return std::nullopt;
+    return now_wall_ns - back;
+  }
+  unsigned minutes = 0;
+  unsigned seconds = 0;
+  if (!number(first) || !text.starts_with(':')) return std::nullopt;
+  text.remove_prefix(1);
+  if (!number(minutes)) return std::nullopt;
+  if (text.starts_with(':')) {
+    text.remove_prefix(1);
+    if (!number(seconds)) return std::nullopt;
+  }
+  if (!text.empty() || first > 23 || minutes > 59 || seconds > 59) return std::nullopt;
+  const auto now = static_cast<time_t>(now_wall_ns / kSecond);
+  tm parts{};
+  ::localtime_r(&now, &parts);
+  parts.tm_hour = static_cast<int>(first);
+  parts.tm_min = static_cast<int>(minutes);
+  parts.tm_sec = static_cast<int>(seconds);
+  parts.tm_isdst = -1;
+  time_t then = ::mktime(&parts);
+  if (then > now) then -= 86'400;  // it was yesterday
+  return static_cast<std::uint64_t>(then) * kSecond;
+}
+
+bool handle_prompt(const Key& key, const Model& model, std::uint64_t now_ns, State& state,
+                   std::vector<Effect>& effects) {
+  Prompt& prompt = state.prompt;
+  if (prompt.kind == PromptKind::kNone) return false;
+  constexpr std::size_t kLongest = 1000;
+  bool changed = false;
+  if (key.is_control('c')) return false;
+  if (key.name == KeyName::kEnter) {
+    accept(model, now_ns, state, effects);
+  } else if (key.name == KeyName::kEscape) {
+    if (prompt.kind == PromptKind::kFilter) {
+      prompt.text = prompt.before;
+      try_filter(state);
+    }
+    prompt = {};
+  } else if (key.name == KeyName::kBackspace) {
+    while (!prompt.text.empty() && (static_cast<unsigned char>(prompt.text.back()) & 0xC0) == 0x80)
+      prompt.text.pop_back();
+    if (!prompt.text.empty()) prompt.text.pop_back();
+    changed = true;
+  } else if (key.is_control('u')) {
+    prompt.text.clear();
+    changed = true;
+  } else if (key.is_control('w')) {
+    while (!prompt.text.empty() && prompt.text.back() == ' ') prompt.text.pop_back();
+    while (!prompt.text.empty() && prompt.text.back() != ' ') prompt.text.pop_back();
+    changed = true;
+  } else if (key.name == KeyName::kText && prompt.text.size() < kLongest) {
+    prompt.text += key.text;
+    changed = true;
+  }
+  if (changed) {
+    prompt.error.clear();
+    if (prompt.kind == PromptKind::kFilter) try_filter(state);
+  }
+  return true;
+}
+
+bool handle_overlay(const Key& key, const Model& model, const Screen& screen, std::uint64_t now_ns,
+                    State& state, std::vector<Effect>& effects) {
+  if (state.overlay == Overlay::kNone || key.is_control('c')) return false;
+  if (key.is_control('z') || key.is_control('l')) return false;
+  const bool is_help = state.overlay == Overlay::kHelp;
+  if (state.signal.confirming && state.overlay == Overlay::kSignalMenu) {
+    if (key.is("y") || key.is("Y"))
+      effects.push_back({Effect::Kind::kSignal, state.signal.name, state.signal.target,
+                         kSignals[state.signal.picked].number});
+    state.overlay = Overlay::kNone;
+    return true;
+  }
+  if (state.overlay == Overlay::kConfirmReset) {
+    if (key.is("y") || key.is("Y"))
+      choose(model, now_ns, state, effects);
+    else
+      state.overlay = Overlay::kNone;
+    return true;
+  }
+  const std::size_t rows = overlay_rows(state);
+  const auto up = [&] {
+    if (is_help)
+      state.overlay_top -= state.overlay_top != 0;
+    else if (rows != 0)
+      state.overlay_row = (state.overlay_row + rows - 1) % rows;
+  };
+  const auto down = [&] {
+    if (is_help)
+      ++state.overlay_top;
+    else if (rows != 0)
+      state.overlay_row = (state.overlay_row + 1) % rows;
+  };
+  switch (key.name) {
+    case KeyName::kUp:
+    case KeyName::kWheelUp: up(); break;
+    case KeyName::kDown:
+    case KeyName::kWheelDown: down(); break;
+    case KeyName::kPageDown:
+      if (is_help) state.overlay_top += visible_rows(state);
+      break;
+    case KeyName::kPageUp:
+      if (is_help) state.overlay_top -= std::min(state.overlay_top, visible_rows(state));
+      break;
+    case KeyName::kEnter:
+      if (is_help)
+        state.overlay = Overlay::kNone;
+      else
+        choose(model, now_ns, state, effects);
+      break;
+    case KeyName::kClick:
+    case KeyName::kDoubleClick: {
+      bool hit_row = false;
+      for (const Hit& hit : screen.hits) {
+        if (hit.kind != Hit::Kind::kOverlayRow || hit.row != key.row || key.column < hit.from ||
+            key.column >= hit.to)
+          continue;
+        state.overlay_row = hit.number;
+        hit_row = true;
+        choose(model, now_ns, state, effects);
+      }
+      if (!hit_row) state.overlay = Overlay::kNone;
+      break;
+    }
+    case KeyName::kText:
+      if (key.is("j")) {
+        down();
+      } else if (key.is("k")) {
+        up();
+      } else if (key.is(" ") && !is_help && state.overlay != Overlay::kSignalMenu) {
+        choose(model, now_ns, state, effects);
+      } else if (key.is("a") && state.overlay == Overlay::kEventTypes) {
+        state.hidden_events = 0;
+        state.table().order_stale = true;
+      } else {
+        state.overlay = Overlay::kNone;
+      }
+      break;
+    default: state.overlay = Overlay::kNone; break;
+  }
+  return true;
+}
+
+std::vector<std::string> option_lines(const State& state) {
+  const Settings& settings = state.settings;
+  static constexpr std::array<std::string_view, 4> kUnits{"bits (SI)", "bytes (SI)", "bits (IEC)",
+                                                          "bytes (IEC)"};
+  const auto yes = [](bool on) { return on ? "shown" : "hidden"; };
+  return {
+      fmt::format("Units of rates      {}", kUnits[static_cast<std::size_t>(settings.units)]),
+      fmt::format("Idle rows           {}", yes(settings.idle)),
+      fmt::format("Closed rows         {}", yes(settings.closed)),
+      fmt::format("Loopback            {}", yes(settings.loopback)),
+      fmt::format("Plots               {}",
+                  settings.plot == PlotStyle::kBraille ? "braille" : "block"),
+      fmt::format("Theme               {}", settings.theme),
+  };
+}
+
+}  // namespace sockscope::tui

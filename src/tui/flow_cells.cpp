@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tui/flow_cells.h"
+
+#include <fmt/format.h>
+
+#include "tui/rows.h"
+#include "view/flow_text.h"
+
+namespace sockscope::tui {
+namespace {
+
+Role retransmit_role(std::uint64_t retransmits, std::uint64_t segments) {
+  if (retransmits == 0 || segments == 0) return Role::kText;
+  if (retransmits * 100 > segments) return Role::kBroken;
+  return retransmits * 1000 > segments ? Role::kLook : Role::kText;
+}
+
+Role rtt_role(const Counters& counters) {
+  const bool slow = counters.min_rtt_us != 0 &&
+                    counters.srtt_us > 3 * std::uint64_t{counters.min_rtt_us} &&
+                    counters.srtt_us > 1000;
+  return slow ? Role::kLook : Role::kText;
+}
+
+template <class Row>
+CellText plain_cell(const Model& model, const State& state, const Row& row,
+                    const PlacedColumn& column) {
+  const auto* known = find_column<Row>(column.spec->name);
+  if (known == nullptr) return {};
+  return {cell_text(*known, row, cell_options(model, state), static_cast<std::size_t>(column.width))};
+}
+
+}  // namespace
+
+CellOptions cell_options(const Model& model, const State& state) {
+  CellOptions options;
+  options.units = state.settings.units;
+  options.user_name = model.user_name;
+  if (!model.history.empty()) options.now_ns = shown_sample(model, state).mono_ns;
+  return options;
+}
+
+CellText flow_cell(const Model& model, const State& state, const Flow& flow,
+                   const PlacedColumn& column) {
+  const std::string_view name = column.spec->name;
+  if (name == "remote" && flow.remote.addr.is_unspecified()) return {"*"};
+  if (state.settings.port_names && model.port_name && (name == "remote" || name == "local")) {
+    const Endpoint& end = name == "remote" ? flow.remote : flow.local;
+    if (const std::string port = model.port_name(end.port, flow.protocol); !port.empty()) {
+      const std::string address = to_string(end.addr);
+      std::string text =
+          (end.addr.family == 6 ? '[' + address + ']' : address) + ':' + clean_text(port);
+      if (display_width(text) <= static_cast<std::size_t>(column.width)) return {std::move(text)};
+    }
+  }
+  if (name == "rtt") {
+    CellText cell = plain_cell(model, state, flow, column);
+    cell.role = rtt_role(flow.counters);
+    return cell;
+  }
+  if (name == "retransmits") {
+    CellText cell = plain_cell(model, state, flow, column);
+    cell.role = retransmit_role(flow.counters.retransmits, flow.counters.tx_segments);
+    if (display_width(cell.text) > static_cast<std::size_t>(column.width))
+      cell.text = format_rate(flow.counters.retransmits, Units::kBytes);
+    return cell;
+  }
+  if (name == "netns") return {flow.netns == model.home_netns ? "host" : std::to_string(flow.netns)};
+  return plain_cell(model, state, flow, column);
+}
+
+CellText process_cell(const Model& model, const State& state, const Process& process,
+                      const ProcessQuality& quality, const PlacedColumn& column) {
+  const std::string_view name = column.spec->name;
+  if (name == "pid" && process.pid == 0) return {"?"};
+  if (name == "p95") return {quality.p95_us == 0 ? "—" : format_ms(quality.p95_us)};
+  if (name == "retr_share") {
+    if (!quality.retransmit_share) return {"—"};
+    const double share = *quality.retransmit_share * 100;
+    return {fmt::format("{:.2f}", share),
+            share > 1 ? Role::kBroken : share > 0.1 ? Role::kLook : Role::kText};
+  }
+  if (name == "rx_bytes" || name == "tx_bytes") {
+    std::uint64_t value = name == "rx_bytes" ? process.rx_bytes : process.tx_bytes;
+    for (const auto& [id, base] : state.totals_base)
+      if (id == id_of(process)) value -= std::min(value, name == "rx_bytes" ? base.first : base.second);
+    return {format_bytes(value)};
+  }
+  if (name == "spark") {
+    const std::size_t cells = static_cast<std::size_t>(column.width);
+    const std::uint64_t step =
+        state.settings.window_s * 1'000'000'000ull / (cells * 2);
+    const ProcessId id = id_of(process);
+    const auto series = model.history.series(
+        shown_index(model, state), cells * 2, std::max<std::uint64_t>(step, 500'000'000),
+        [&](const Sample& sample) -> std::optional<double> {
+          const Process* found = model.history.find_process(sample, id);
+          if (found == nullptr || !found->rx_rate || !found->tx_rate) return std::nullopt;
+          return *found->rx_rate + *found->tx_rate;
+        });
+    return {sparkline(series, state.settings.plot), Role::kRx};
+  }
+  CellText cell = plain_cell(model, state, process, column);
+  if (name == "retr_rate" && process.retransmit_rate.value_or(0) > 1) {
+    cell.role = Role::kBroken;
+    if (*process.retransmit_rate >= 1000)
+      cell.text = format_rate(*process.retransmit_rate, Units::kBytes) + '!';
+  }
+  return cell;
+}
+
+CellText sum_cell(const Model&, const State& state, const Sum& sum, const PlacedColumn& column) {
+  const std::string_view name = column.spec->name;
+  const Units units = state.settings.units;
+  if (name == "pid") return {sum.pid == 0 ? "" : std::to_string(sum.pid)};
+  if (name == "conns") return {std::to_string(sum.flows)};
+  if (name == "procs") return {std::to_string(sum.processes.size())};
+  if (name == "rx_rate") return {format_rate(sum.rx_rate, units)};
+  if (name == "tx_rate") return {format_rate(sum.tx_rate, units)};
+  if (name == "rate") return {format_rate(sum.rx_rate + sum.tx_rate, units)};
+  if (name == "rtt") return {sum.srtt_count == 0 ? "—" : format_ms(sum.srtt_us())};
+  if (name == "retransmits") return {std::to_string(sum.retransmits)};
+  if (name == "rx_bytes") return {format_bytes(sum.rx_bytes)};
+  if (name == "tx_bytes") return {format_bytes(sum.tx_bytes)};
+  return {};
+}
+
+std::string flow_line(const Model& model, const State& state, const Flow& flow) {
+  std::string line = fmt::format("{} {}", protocol_name(flow), to_string(flow.local));
+  if (!flow.remote.addr.is_unspecified()) line += " → " + to_string(flow.remote);
+  line += "  ";
+  line += flow.owner.pid == 0 ? std::string("[unattributed]")
+                              : fmt::format("{} {}", flow.owner.name(), flow.owner.pid);
+  const Sample& sample = shown_sample(model, state);
+  const std::uint64_t end = flow.closed ? flow.closed_ns : sample.mono_ns;
+  if (flow.opened_ns != 0 && end > flow.opened_ns)
+    line += (flow.closed ? "  lasted " : "  age ") + format_duration_us((end - flow.opened_ns) / 1000);
+  line += "  netns " + (flow.netns == model.home_netns ? "host" : std::to_string(flow.netns));
+  return line;
+}
+
+}  // namespace sockscope::tui

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// The cells of rows, by the names of their columns.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "tui/table_layout.h"
+#include "view/columns.h"
+
+namespace sockscope::tui {
+
+CellText flow_cell(const Model& model, const State& state, const Flow& flow,
+                   const PlacedColumn& column);
+
+// What a process's row shows beyond its own figures; made once per frame.
+struct ProcessQuality {
+  std::uint32_t p95_us = 0;  // of the smoothed round trip times of its open connections; 0: none
+  std::optional<double> retransmit_share;  // of the segments its open connections sent
+};
+CellText process_cell(const Model& model, const State& state, const Process& process,
+                      const ProcessQuality& quality, const PlacedColumn& column);
+
+CellText sum_cell(const Model& model, const State& state, const Sum& sum,
+                  const PlacedColumn& column);
+
+// The text of a connection's local end, remote end, age, namespace: for the line of the selected row.
+std::string flow_line(const Model& model, const State& state, const Flow& flow);
+
+CellOptions cell_options(const Model& model, const State& state);
+
+}  // namespace sockscope::tui

@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tui/frame.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+#include "base/timestamp.h"
+#include "tui/rows.h"
+#include "tui/table_layout.h"
+
+namespace sockscope::tui {
+namespace {
+
+constexpr std::array<std::string_view, kMainViews> kTabs = {"1 Procs", "2 Conns", "3 Hosts",
+                                                            "4 Events"};
+constexpr std::string_view kNarrowTabs[] = {"1P", "2C", "3H", "4E"};
+
+struct LiveText {
+  std::string text;
+  Role role;
+};
+
+// "LIVE 14:03:22" or "FROZEN 14:03:22 +18s".
+LiveText live_text(const Model& model, const State& state, bool is_short) {
+  if (!state.is_frozen())
+    return {is_short ? "LIVE" : "LIVE " + time_of_day(model.now_wall_ns).substr(0, 8), Role::kLive};
+  const Sample& sample = shown_sample(model, state);
+  const std::uint64_t behind =
+      model.now_wall_ns > sample.wall_ns ? (model.now_wall_ns - sample.wall_ns) / 1'000'000'000 : 0;
+  const std::string time = time_of_day(sample.wall_ns).substr(0, 8);
+  return {is_short ? "FROZEN" : fmt::format("FROZEN {} +{}s", time, behind), Role::kFrozen};
+}
+
+// "LIVE" stands out, the time beside it does not.
+void put_live(const LiveText& live, int end, int y, Grid& grid) {
+  const int x = grid.put_right(end, y, live.text, {live.role});
+  if (live.role == Role::kLive && live.text.size() > 5) grid.put(x + 4, y, live.text.substr(4));
+}
+
+std::string interval_text(std::uint64_t ms) {
+  return ms % 1000 == 0 ? fmt::format("{}s", ms / 1000)
+                        : fmt::format("{:.1f}s", static_cast<double>(ms) / 1000);
+}
+
+std::string crumbs(const Model& model, const State& state) {
+  if (state.view == View::kProcess) {
+    const Process* process = model.history.empty()
+                                 ? nullptr
+                                 : model.history.find_process(shown_sample(model, state),
+                                                              state.process.process());
+    return fmt::format("▸ Procs ▸ {} {}", process ? process->name() : "?", state.process.a);
+  }
+  const Flow* flow = model.history.empty()
+                         ? nullptr
+                         : model.history.find_flow(shown_sample(model, state), state.connection.a);
+  if (flow == nullptr) return "▸ Conns ▸ gone";
+  return fmt::format("▸ Conns ▸ {} {} {} :{}→{}", flow->owner.name(), flow->owner.pid,
+                     to_string(flow->protocol), flow->local.port, to_string(flow->remote));
+}
+
+}  // namespace
+
+std::string rate_with_unit(double bytes_per_second, Units units) {
+  const std::string number = format_rate(bytes_per_second, units);
+  const std::size_t digits = std::min(number.find_first_not_of("0123456789."), number.size());
+  return number.substr(0, digits) + ' ' + number.substr(digits) +
+         (units == Units::kBits || units == Units::kIbits ? "b/s" : "B/s");
+}
+
+std::string_view unit_words(Units units) {
+  switch (units) {
+    case Units::kBits: return "bits/s SI";
+    case Units::kBytes: return "bytes/s SI";
+    case Units::kIbits: return "bits/s IEC";
+    case Units::kIbytes: break;
+  }
+  return "bytes/s IEC";
+}
+
+Frame frame_of(View view, Size size) {
+  Frame frame;
+  const int rows = size.rows;
+  if (view == View::kProcess || view == View::kConnection) {
+    if (rows >= 6) frame.footer = rows - 1;
+    if (rows >= 20) frame.lower_rule = rows - 2;
+    frame.heading = rows >= 20 ? 12 : rows >= 8 ? 4 : 1;
+    frame.first = frame.heading + 1;
+    const int end = rows >= 20 ? frame.lower_rule : rows >= 6 ? frame.footer : rows;
+    frame.count = std::max(end - frame.first, 1);
+    return frame;
+  }
+  int y = 1;
+  const bool is_wide = size.columns >= 160 && rows >= 40;
+  const bool has_plots = is_wide && (view == View::kProcesses || view == View::kConnections);
+  if (rows >= 20) {
+    if (has_plots) {
+      frame.upper_rule = y++;
+      frame.plot = y;
+      frame.plot_rows = 7;
+      y += 7;
+      frame.pane = 0;
+    } else {
+      frame.plot = y++;
+      frame.plot_rows = 1;
+      frame.upper_rule = y;
+    }
+    ++y;
+  } else if (rows >= 12) {
+    frame.plot = y++;
+    frame.plot_rows = 1;
+  }
+  if (rows >= 4) frame.heading = y++;
+  frame.first = y;
+  int end = rows;
+  if (rows >= 6) frame.footer = --end;
+  if (rows >= 20) {
+    frame.detail = --end;
+    frame.lower_rule = --end;
+    frame.status = --end;
+  } else if (rows >= 8) {
+    frame.status = --end;
+  }
+  if (has_plots && view == View::kProcesses) {
+    // Below the list: connections of the selected process, and the last events.
+    const int room = end - frame.first;
+    frame.pane_rows = std::max(room / 2, 12);
+    end -= frame.pane_rows;
+    frame.pane = end;
+  } else {
+    frame.pane = -1;
+  }
+  frame.count = std::max(end - frame.first, 1);
+  return frame;
+}
+
+void draw_one_line(const Model& model, const State& state, Screen& screen) {
+  if (model.history.empty()) return;
+  const Sample& sample = shown_sample(model, state);
+  const Units units = state.settings.units;
+  int x = screen.grid.put(0, 0, "↓", {Role::kRx});
+  x = screen.grid.put(x, 0, format_rate(sample.rx_rate, units) + ' ');
+  x = screen.grid.put(x, 0, "↑", {Role::kTx});
+  screen.grid.put(x, 0, fmt::format("{} {}c", format_rate(sample.tx_rate, units), sample.open_flows));
+}
+
+void draw_header(const Model& model, const State& state, const Frame& frame, Screen& screen) {
+  Grid& grid = screen.grid;
+  const int columns = grid.size().columns;
+  const int y = frame.header;
+  const bool narrow = columns < 60;
+  LiveText live = live_text(model, state, narrow);
+  if (narrow) {
+    if (!model.history.empty()) {
+      const Sample& sample = shown_sample(model, state);
+      const Units units = state.settings.units;
+      int x = grid.put(1, y, "↓", {Role::kRx});
+      x = grid.put(x, y, format_rate(sample.rx_rate, units) + ' ');
+      x = grid.put(x, y, "↑", {Role::kTx});
+      x = grid.put(x, y, format_rate(sample.tx_rate, units));
+      if (columns >= 32) x = grid.put(x, y, fmt::format("  {} conns", sample.open_flows));
+      if (columns - x < static_cast<int>(live.text.size()) + 1) return;
+    }
+    put_live(live, columns, y, grid);
+    return;
+  }
+  const bool detail = state.view == View::kProcess || state.view == View::kConnection;
+  if (detail && columns < 100 && !narrow && !state.is_frozen())
+    live.text.resize(live.text.size() - 3);  // the seconds
+  std::string right;
+  if (columns >= 120 && !detail) {
+    right = model.unobserved == 0 ? model.source + " ok"
+                                  : fmt::format("{}, {} not observed", model.source, model.unobserved);
+    right += fmt::format(" · lost {} · self {:.1f}% CPU", model.lost.total(), model.self_cpu * 100);
+  }
+  int end = columns;
+  if (!right.empty()) {
+    const bool bad = model.lost.total() != 0 || model.unobserved != 0;
+    end = grid.put_right(end, y, right, {bad ? Role::kLook : Role::kDim}) - 3;
+  }
+  put_live(live, end, y, grid);
+  end -= static_cast<int>(live.text.size()) + 1;
+
+  int x = grid.put(1, y, "sockscope", {Role::kTitle});
+  if (columns >= 140) x = grid.put(x + 1, y, model.version);
+  const int room_for_host = detail ? 12 : std::max(columns - 72, 6) + 4;
+  x = grid.put(x + 2, y, shorten_right(clean_text(model.host), static_cast<std::size_t>(room_for_host)));
+  if (detail) {
+    grid.put(x + 1, y, crumbs(model, state), {}, end);
+    return;
+  }
+  if (columns >= 140 && !model.kernel.empty()) x = grid.put(x + 2, y, "kernel " + model.kernel);
+  x = grid.put(x + 2, y, interval_text(state.settings.interval_ms));
+  x += columns >= 140 ? 3 : columns >= 80 ? 2 : 1;
+  const bool narrow_tabs = x + 34 > end;
+  for (std::size_t i = 0; i < kTabs.size(); ++i) {
+    const std::string_view tab = narrow_tabs ? kNarrowTabs[i] : kTabs[i];
+    const bool shown = static_cast<std::size_t>(state.view) == i;
+    const int from = x;
+    if (x + static_cast<int>(tab.size()) > end) break;
+    x = grid.put(x, y, tab, {shown ? Role::kTab : Role::kText});
+    screen.hits.push_back({Hit::Kind::kView, y, from, x, i, ""});
+    x += columns >= 140 ? 2 : 1;
+  }
+  if (state.settings.loopback && x + 4 <= end) grid.put(x + 1, y, "+lo", {Role::kLook});
+}
+
+void draw_plot_line(const Model& model, const State& state, const Frame& frame, Screen& screen) {
+  if (frame.plot < 0 || frame.plot_rows != 1) return;
+  Grid& grid = screen.grid;
+  const int y = frame.plot;
+  const int columns = grid.size().columns;
+  if (state.prompt.kind != PromptKind::kNone) return;  // the prompt stands there
+  const Listing& listing = state.table().listing;
+  if (!state.filter_text.empty() || state.scope.exists()) {
+    std::string text = state.scope.exists() ? "of " + state.scope_name : "";
+    if (!state.filter_text.empty())
+      text += (text.empty() ? "filter: " : "  filter: ") + clean_text(state.filter_text);
+    const std::string_view of = state.view == View::kProcesses ? "processes"
+                                : state.view == View::kEvents   ? "events"
+                                                                : "conns";
+    const std::string count = fmt::format("{} of {} {}", listing.matching, listing.candidates, of);
+    const int end = columns - static_cast<int>(display_width(count)) - 1;
+    const int x = grid.put(1, y, text, {Role::kTitle}, end - 17);
+    if (x + 18 < end) grid.put(x + 4, y, "(Esc clears)", {Role::kDim});
+    grid.put_right(columns, y, count);
+    return;
+  }
+  if (model.history.empty()) return;
+  const std::size_t index = shown_index(model, state);
+  const Sample& sample = model.history[index];
+  const Units units = state.settings.units;
+
+  std::string right;
+  Role right_role = Role::kText;
+  if (model.lost.total() != 0) {
+    right = fmt::format("{} conns  lost {}", sample.open_flows, model.lost.total());
+    right_role = Role::kBroken;
+  } else if (model.unobserved != 0) {
+    right = fmt::format("{} conns  {} not observed", sample.open_flows, model.unobserved);
+    right_role = Role::kLook;
+  } else {
+    right = fmt::format("{} conns", sample.open_flows);
+    if (sample.retransmit_rate > 0 || columns >= 80)
+      right += fmt::format("  retr {:.1f}/s", sample.retransmit_rate);
+    if (sample.retransmit_rate > 1) right_role = Role::kLook;
+  }
+  const int end = grid.put_right(columns, y, right, {right_role}) - 2;
+  // Two rates of up to eleven characters, the rest for the plots.
+  const int cells = std::max((end - 1 - 2 * 15) / 2, 0);
+  const std::uint64_t step = std::max<std::uint64_t>(
+      state.settings.window_s * 1'000'000'000ull / static_cast<std::uint64_t>(std::max(cells * 2, 2)),
+      500'000'000);
+  const auto plot = [&](auto read) {
+    return sparkline(model.history.series(index, static_cast<std::size_t>(cells) * 2, step, read),
+                     state.settings.plot);
+  };
+  int x = grid.put(1, y, "↓ ", {Role::kRx});
+  grid.put(x, y, rate_with_unit(sample.rx_rate, units));
+  x += 12;
+  grid.put(x, y, plot([](const Sample& s) { return std::optional(s.rx_rate); }), {Role::kRx});
+  x += cells + 1;
+  x = grid.put(x, y, "↑ ", {Role::kTx});
+  grid.put(x, y, rate_with_unit(sample.tx_rate, units));
+  x += 12;
+  grid.put(x, y, plot([](const Sample& s) { return std::optional(s.tx_rate); }), {Role::kTx}, end);
+}
+
+std::string heading_of_sort(const State& state) {
+  const std::string_view sort = sort_of(state, state.view);
+  for (const ColumnSpec& column : columns_of(state.view)) {
+    if (column.name != sort) continue;
+    std::string heading(column.heading);
+    for (const std::string_view arrow : {"↓", "↑"})
+      if (const auto at = heading.find(arrow); at != std::string::npos) heading.erase(at, arrow.size());
+    return heading + (state.table().reverse ? " ▲" : " ▼");
+  }
+  return std::string(sort);
+}
+
+void draw_status(const State& state, const Frame& frame, std::string_view left, Screen& screen) {
+  const int columns = screen.grid.size().columns;
+  if (frame.status >= 0) {
+    std::string right;
+    if (state.view != View::kEvents) {
+      right = fmt::format("{} · sort {}", unit_words(state.settings.units), heading_of_sort(state));
+      const Table& table = state.table();
+      if (table.held_until_ns > table.ordered_ns && table.touched && table.position != 0)
+        right = "";
+    }
+    int end = columns;
+    if (!right.empty() && columns >= 60) end = screen.grid.put_right(columns, frame.status, right) - 1;
+    screen.grid.put(1, frame.status, left, {}, end);
+  }
+  if (frame.upper_rule >= 0) screen.grid.rule(frame.upper_rule);
+  if (frame.lower_rule >= 0) screen.grid.rule(frame.lower_rule);
+}
+
+void draw_footer(const State& state, const Frame& frame, Screen& screen) {
+  Grid& grid = screen.grid;
+  if (!state.message.empty()) {
+    const int y = frame.detail >= 0   ? frame.detail
+                  : frame.status >= 0 ? frame.status
+                                      : std::max(frame.footer, 0);
+    grid.clear_row(y);
+    grid.put(1, y, state.message, {Role::kLook});
+  }
+  if (state.prompt.kind != PromptKind::kNone) {
+    const int y = frame.plot >= 0 && frame.plot_rows == 1 ? frame.plot
+                  : frame.footer >= 0                      ? frame.footer
+                                                           : grid.size().rows - 1;
+    grid.clear_row(y);
+    static constexpr std::array<std::string_view, 5> kLabels{
+        "", "filter: ", "go to time (14:02, -5m): ", "seconds between samples: ",
+        "write JSON to: "};
+    const bool wrong = !state.prompt.error.empty();
+    int x = grid.put(1, y, kLabels[static_cast<std::size_t>(state.prompt.kind)], {Role::kTitle});
+    // The end of the text is where one types.
+    std::string text = clean_text(state.prompt.text);
+    const int room = grid.size().columns - x - 1;
+    while (static_cast<int>(display_width(text)) > std::max(room, 1))
+      text.erase(0, character_length(text));
+    x = grid.put(x, y, text, {wrong ? Role::kBroken : Role::kText});
+    grid.put(x, y, " ", {Role::kFrozen});
+    if (wrong) grid.put(x + 2, y, state.prompt.error, {Role::kBroken});
+  }
+  if (frame.footer < 0) return;
+  if (state.prompt.kind != PromptKind::kNone && frame.footer >= 0 && frame.plot < 0) return;
+
+  const bool frozen = state.is_frozen();
+  const std::string_view freeze = frozen ? "resume" : "freeze";
+  std::vector<FooterKey> keys;
+  const bool can_kill = !state.settings.read_only && !frozen;
+  switch (state.view) {
+    case View::kProcesses:
+      keys = {{"?", "help", "?"},      {"/", "filter", "/"},  {"s", " sort", "s"},
+              {"⏎", " details", "\n"}, {"⇥", " view", "\t"},  {"Space", "", " "},
+              {"B", " bits/bytes", "B"}};
+      break;
+    case View::kConnections:
+      keys = {{"?", "help", "?"},      {"/", "filter", "/"}, {"s", " sort", "s"},
+              {"⏎", " details", "\n"}, {"⇥", " view", "\t"}, {"Space", "", " "},
+              {"a", " group", "a"},    {"l", " loopback", "l"}};
+      break;
+    case View::kHosts:
+      keys = {{"?", "help", "?"},          {"/", "filter", "/"}, {"s", " sort", "s"},
+              {"⏎", " connections", "\n"}, {"⇥", " view", "\t"}, {"Space", "", " "},
+              {"l", " loopback", "l"}};
+      break;
+    case View::kEvents:
+      keys = {{"?", "help", "?"},         {"/", "filter", "/"}, {"e", " types", "e"},
+              {"⏎", " connection", "\n"}, {"⇥", " view", "\t"}, {"Space", "", " "},
+              {"w", " write JSON", "w"}};
+      break;
+    case View::kProcess:
+      keys = {{"Esc", " back", "\033"}, {"⏎", " connection", "\n"}, {"c", " copy", "c"},
+              {"Space", "", " "},       {"w", " write JSON", "w"},  {"?", " help", "?"}};
+      break;
+    case View::kConnection:
+      keys = {{"Esc", " back", "\033"}, {"j/k", " next/prev connection", "j"},
+              {"c", " copy", "c"},      {"Space", "", " "},
+              {"w", " write JSON", "w"}, {"?", " help", "?"}};
+      break;
+  }
+  if (can_kill && (state.view == View::kProcesses || state.view == View::kProcess))
+    keys.push_back({"K", " signal", "K"});
+  const bool detail = state.view == View::kProcess || state.view == View::kConnection;
+  if (!detail) keys.push_back({"q", " quit", "q"});
+  const int columns = grid.size().columns;
+  if (columns >= 120 && !detail) {
+    const std::vector<FooterKey> more = {{"S", " reverse", "S"}, {"o", " idle", "o"},
+                                         {"t/T", " step time", "T"}, {"w", " write", "w"},
+                                         {"F2", " options", ","}};
+    keys.insert(keys.end() - 1, more.begin(), more.end());
+  }
+  if (columns < 60 && !detail)
+    keys = {{"?", "help", "?"}, {"/", "filter", "/"}, {"⇥", "view", "\t"}, {"q", " quit", "q"}};
+  const auto width = [](const FooterKey& key, std::string_view text) {
+    return static_cast<int>(display_width(key.key) + display_width(text));
+  };
+  int x = 1;
+  const int quit_width = 7;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const FooterKey& key = keys[i];
+    const bool last = i + 1 == keys.size();
+    std::string text(key.text);
+    if (key.key == "Space") text = ' ' + std::string(freeze);
+    // The way out is always there.
+    if (x + width(key, text) + (last ? 0 : quit_width) > columns) continue;
+    const int from = x;
+    x = grid.put(x, frame.footer, key.key, {Role::kKey});
+    x = grid.put(x, frame.footer, text);
+    screen.hits.push_back({Hit::Kind::kKey, frame.footer, from, x, 0, std::string(key.sends)});
+    ++x;
+  }
+}
+
+std::size_t visible_rows(const State& state) {
+  if (state.size.columns < kLeastColumns || state.size.rows < kLeastRows) return 1;
+  return static_cast<std::size_t>(std::max(frame_of(state.view, state.size).count, 1));
+}
+
+Screen render(const Model& model, const State& state) {
+  Screen screen{Grid(state.size), {}};
+  if (state.size.columns < kLeastColumns || state.size.rows < kLeastRows) {
+    draw_one_line(model, state, screen);
+  } else {
+    const Frame frame = frame_of(state.view, state.size);
+    draw_header(model, state, frame, screen);
+    if (model.history.empty()) {
+      screen.grid.put(1, frame.first, "measuring …", {Role::kDim});
+    } else {
+      switch (state.view) {
+        case View::kProcesses: draw_processes(model, state, frame, screen); break;
+        case View::kConnections: draw_connections(model, state, frame, screen); break;
+        case View::kHosts: draw_hosts(model, state, frame, screen); break;
+        case View::kEvents: draw_events(model, state, frame, screen); break;
+        case View::kProcess: draw_process_details(model, state, screen); break;
+        case View::kConnection: draw_connection_details(model, state, screen); break;
+      }
+    }
+    draw_footer(state, frame, screen);
+    draw_overlay(model, state, screen);
+  }
+  if (state.settings.ascii) screen.grid.to_ascii();
+  return screen;
+}
+
+}  // namespace sockscope::tui

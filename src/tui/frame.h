@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// What all views have around them: header, footer, status, and which rows of the screen they take.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "tui/screen.h"
+
+namespace sockscope::tui {
+
+// Rows of the screen; -1: there is no room for it.
+struct Frame {
+  int header = 0;
+  int plot = -1;
+  int plot_rows = 0;
+  int upper_rule = -1;
+  int heading = -1;
+  int first = 0;  // of the list
+  int count = 0;
+  int status = -1;
+  int lower_rule = -1;
+  int detail = -1;
+  int footer = -1;
+  int pane = -1;  // the panes below the list of a wide screen
+  int pane_rows = 0;
+};
+
+// Narrower or lower than this everything fits into one line.
+inline constexpr int kLeastColumns = 20;
+inline constexpr int kLeastRows = 3;
+
+Frame frame_of(View view, Size size);
+
+void draw_one_line(const Model& model, const State& state, Screen& screen);
+void draw_header(const Model& model, const State& state, const Frame& frame, Screen& screen);
+// The filter when there is one, else the host's totals.
+void draw_plot_line(const Model& model, const State& state, const Frame& frame, Screen& screen);
+void draw_status(const State& state, const Frame& frame, std::string_view left, Screen& screen);
+void draw_footer(const State& state, const Frame& frame, Screen& screen);
+void draw_overlay(const Model& model, const State& state, Screen& screen);
+
+// Keys as "?help /filter": the first character of each word is highlighted and can be clicked.
+struct FooterKey {
+  std::string_view key;   // what is shown
+  std::string_view text;
+  std::string_view sends;  // what a click stands for
+};
+
+// "184.2 Mb/s"
+std::string rate_with_unit(double bytes_per_second, Units units);
+std::string_view unit_words(Units units);
+std::string heading_of_sort(const State& state);
+
+// The views' own parts.
+void draw_processes(const Model& model, const State& state, const Frame& frame, Screen& screen);
+void draw_connections(const Model& model, const State& state, const Frame& frame, Screen& screen);
+void draw_hosts(const Model& model, const State& state, const Frame& frame, Screen& screen);
+void draw_events(const Model& model, const State& state, const Frame& frame, Screen& screen);
+void draw_process_details(const Model& model, const State& state, Screen& screen);
+void draw_connection_details(const Model& model, const State& state, Screen& screen);
+
+// "EST cwnd 42": what the DETAIL column says of an event.
+std::string describe(const Event& event);
+std::string_view short_event_name(EventKind kind);
+
+}  // namespace sockscope::tui

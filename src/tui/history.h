@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// The snapshots of the last minutes, to freeze and to step back in. Rows that did not change from one
+// snapshot to the next are kept once, so that what is idle costs next to nothing.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <sockscope/types.h>
+
+#include "tui/plot.h"
+
+namespace sockscope::tui {
+
+// A process is its number and its start; a flow its cookie.
+struct ProcessId {
+  std::uint32_t pid = 0;
+  std::uint64_t start_ns = 0;
+  auto operator<=>(const ProcessId&) const = default;
+};
+inline ProcessId id_of(const Process& process) { return {process.pid, process.start_ns}; }
+inline std::uint64_t id_of(const Flow& flow) { return flow.cookie; }
+inline ProcessId owner_of(const Flow& flow) { return {flow.owner.pid, flow.owner.start_ns}; }
+
+// Rows that several samples share, counted.
+template <class Row>
+class SharedRows {
+ public:
+  using Index = std::uint32_t;
+  const Row& operator[](Index index) const { return slots_[index].row; }
+  Index add(const Row& row);
+  void keep(Index index) { ++slots_[index].users; }
+  void drop(Index index) {
+    if (--slots_[index].users == 0) free_.push_back(index);
+  }
+  std::size_t bytes() const noexcept { return slots_.size() * sizeof(Slot) - free_.size() * sizeof(Slot); }
+
+ private:
+  struct Slot {
+    Row row;
+    std::uint32_t users;
+  };
+  std::deque<Slot> slots_;
+  std::vector<Index> free_;
+};
+
+// One snapshot: rows ordered by identity.
+struct Sample {
+  std::uint64_t number = 0;  // 1, 2, 3, … as they came
+  std::uint64_t mono_ns = 0;
+  std::uint64_t wall_ns = 0;
+  std::optional<double> interval_s;
+  Loss lost;
+  std::vector<std::uint32_t> flows;
+  std::vector<std::uint32_t> processes;
+  // Of the host: the sums over all processes.
+  double rx_rate = 0;
+  double tx_rate = 0;
+  double retransmit_rate = 0;
+  std::size_t open_flows = 0;
+};
+
+struct Smoothed {
+  double rx = 0;
+  double tx = 0;
+};
+
+class History {
+ public:
+  struct Limits {
+    std::uint64_t span_ns = 600'000'000'000;
+    std::size_t bytes = std::size_t{48} << 20;
+  };
+  explicit History(Limits limits) : limits_(limits) {}
+  History() : History(Limits{}) {}
+
+  // The rows are moved out of the snapshot's order into that of their identities.
+  void add(const Snapshot& snapshot);
+
+  bool empty() const noexcept { return samples_.empty(); }
+  std::size_t size() const noexcept { return samples_.size(); }
+  const Sample& operator[](std::size_t index) const { return samples_[index]; }
+  const Sample& newest() const { return samples_.back(); }
+  // The sample of that number, or the oldest or newest one there still is. There must be one.
+  std::size_t index_of(std::uint64_t number) const;
+  // The last sample not after that time, or the oldest.
+  std::size_t index_at(std::uint64_t wall_ns) const;
+
+  const Flow& flow(std::uint32_t index) const { return flows_[index]; }
+  const Process& process(std::uint32_t index) const { return processes_[index]; }
+  const Flow* find_flow(const Sample& sample, std::uint64_t cookie) const;
+  const Process* find_process(const Sample& sample, ProcessId id) const;
+
+  // Rates averaged over some three seconds before the sample, for each of its flows or processes in
+  // their order. What orders rows by them does not jump.
+  std::vector<Smoothed> smoothed_flows(std::size_t index) const;
+  std::vector<Smoothed> smoothed_processes(std::size_t index) const;
+
+  // The values of the last `points` intervals of `step_ns`, oldest first, ended by the sample. The
+  // intervals lie at multiples of their length, so that a plot moves only when one is over.
+  template <class Read>
+  Series series(std::size_t index, std::size_t points, std::uint64_t step_ns, Read read) const {
+    Series out(points);
+    const std::uint64_t last = samples_[index].mono_ns / step_ns | 1;  // whole cells of two
+    for (std::size_t i = index + 1; i-- > 0;) {
+      const Sample& sample = samples_[i];
+      if (last - sample.mono_ns / step_ns >= points) break;
+      const std::optional<double> value = read(sample);
+      if (!value) continue;
+      // What was read is true of the time since the sample before.
+      const auto lasted = static_cast<std::uint64_t>(sample.interval_s.value_or(0) * 1e9);
+      const std::uint64_t began = (sample.mono_ns - std::min(lasted, sample.mono_ns)) / step_ns;
+      for (std::uint64_t slot = sample.mono_ns / step_ns; last - slot < points; --slot) {
+        std::optional<double>& place = out[points - 1 - static_cast<std::size_t>(last - slot)];
+        if (!place || *value > *place) place = value;
+        if (slot <= began + 1) break;
+      }
+    }
+    return out;
+  }
+
+  std::size_t bytes() const noexcept;
+
+ private:
+  void forget_oldest();
+
+  Limits limits_;
+  std::deque<Sample> samples_;
+  std::uint64_t next_number_ = 1;
+  SharedRows<Flow> flows_;
+  SharedRows<Process> processes_;
+  std::size_t index_bytes_ = 0;
+};
+
+}  // namespace sockscope::tui

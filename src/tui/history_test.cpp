@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tui/history.h"
+
+#include <gtest/gtest.h>
+
+#include "tui/testing.h"
+
+namespace sockscope::tui {
+namespace {
+
+TEST(History, keeps_ten_minutes) {
+  History history;
+  for (std::uint64_t second = 0; second < 700; ++second) history.add(web_host(second));
+  EXPECT_EQ(history.size(), 601u);
+  EXPECT_EQ(history.newest().number, 700u);
+  EXPECT_EQ(history.newest().mono_ns - history[0].mono_ns, 600 * kTestSecond);
+}
+
+TEST(History, shows_each_sample_as_it_was) {
+  History history;
+  for (std::uint64_t second = 0; second < 30; ++second) history.add(web_host(second));
+  for (std::size_t i = 0; i < 30; ++i) {
+    const Snapshot then = web_host(i);
+    const Sample& sample = history[i];
+    ASSERT_EQ(sample.flows.size(), then.flows.size());
+    for (const Flow& flow : then.flows) {
+      const Flow* kept = history.find_flow(sample, flow.cookie);
+      ASSERT_NE(kept, nullptr);
+      EXPECT_EQ(kept->rx_rate, flow.rx_rate);
+      EXPECT_EQ(kept->counters.rx_bytes, flow.counters.rx_bytes);
+      EXPECT_EQ(kept->closed, flow.closed);
+    }
+    double rx = 0;
+    for (const Process& process : then.processes) {
+      const Process* kept = history.find_process(sample, id_of(process));
+      ASSERT_NE(kept, nullptr);
+      EXPECT_EQ(kept->rx_rate, process.rx_rate);
+      rx += process.rx_rate.value_or(0);
+    }
+    EXPECT_DOUBLE_EQ(sample.rx_rate, rx);
+  }
+}
+
+TEST(History, forgets_the_oldest_when_memory_is_short) {
+  History history({600 * kTestSecond, 40'000});
+  for (std::uint64_t second = 0; second < 600; ++second) {
+    history.add(web_host(second));
+    ASSERT_TRUE(history.bytes() <= 40'000 || history.size() == 1);
+  }
+  EXPECT_LT(history.size(), 200u);
+  EXPECT_EQ(history.newest().number, 600u);
+}
+
+TEST(History, idle_rows_cost_next_to_nothing) {
+  History history;
+  SnapshotBuilder b(1);
+  b.process(1, "idle", 0, 0);
+  for (std::uint64_t cookie = 1; cookie <= 1000; ++cookie)
+    b.flow(cookie, "10.0.0.7", 1, "192.0.2.1", 2, 0, 0);
+  Snapshot snapshot = b.snapshot();
+  history.add(snapshot);
+  const std::size_t one = history.bytes();
+  for (int i = 0; i < 100; ++i) {
+    snapshot.mono_ns += kTestSecond;
+    history.add(snapshot);
+  }
+  EXPECT_LT(history.bytes() - one, 100 * 1000 * 6u);
+}
+
+TEST(History, times_and_numbers) {
+  History history;
+  for (std::uint64_t second = 0; second < 10; ++second) history.add(web_host(second));
+  EXPECT_EQ(history.index_of(0), 0u);
+  EXPECT_EQ(history.index_of(5), 4u);
+  EXPECT_EQ(history.index_of(99), 9u);
+  EXPECT_EQ(history.index_at(kTestWall - 1), 0u);
+  EXPECT_EQ(history.index_at(kTestWall + 3 * kTestSecond + 5), 3u);
+  EXPECT_EQ(history.index_at(kTestWall + 99 * kTestSecond), 9u);
+}
+
+TEST(History, smooths_over_some_seconds) {
+  History history;
+  SnapshotBuilder before(1);
+  before.process(1, "a", 3000, 0).process(2, "b", 0, 0);
+  for (std::uint64_t second = 0; second < 20; ++second) {
+    Snapshot snapshot = before.snapshot();
+    snapshot.mono_ns = kTestMono + second * kTestSecond;
+    history.add(snapshot);
+  }
+  EXPECT_NEAR(history.smoothed_processes(19)[0].rx, 3000, 1e-6);
+  // One second of another rate counts for about a quarter.
+  SnapshotBuilder after(20);
+  after.process(1, "a", 0, 0).process(2, "b", 3000, 0);
+  history.add(after.snapshot());
+  const auto smoothed = history.smoothed_processes(20);
+  EXPECT_NEAR(smoothed[0].rx, 2100, 200);
+  EXPECT_NEAR(smoothed[1].rx, 900, 200);
+}
+
+TEST(History, series_end_with_the_sample_and_leave_holes) {
+  History history;
+  for (std::uint64_t second = 1; second <= 10; ++second) history.add(web_host(second));
+  const auto all = [](const Sample&) { return std::optional(1.0); };
+  const Series series = history.series(9, 60, kTestSecond, all);
+  ASSERT_EQ(series.size(), 60u);
+  std::size_t known = 0;
+  for (const auto& value : series) known += value.has_value();
+  EXPECT_EQ(known, 10u);
+  // Coarse samples fill the time they stand for.
+  History slow;
+  for (std::uint64_t second = 5; second <= 30; second += 5) {
+    Snapshot snapshot = web_host(second);
+    snapshot.interval_s = 5.0;
+    slow.add(snapshot);
+  }
+  known = 0;
+  for (const auto& value : slow.series(5, 60, kTestSecond, all)) known += value.has_value();
+  EXPECT_EQ(known, 30u);
+}
+
+}  // namespace
+}  // namespace sockscope::tui

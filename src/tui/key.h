@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a user does with keyboard and mouse.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace sockscope::tui {
+
+enum class KeyName : unsigned char {
+  kText,  // a character: `text` has it
+  kEnter,
+  kEscape,
+  kTab,
+  kBackTab,
+  kBackspace,
+  kDelete,
+  kUp,
+  kDown,
+  kLeft,
+  kRight,
+  kHome,
+  kEnd,
+  kPageUp,
+  kPageDown,
+  kF1,
+  kF2,
+  kF4,
+  kF9,
+  kControl,  // `text` has the lower-case letter
+  kClick,    // at column, row
+  kDoubleClick,
+  kWheelUp,
+  kWheelDown,
+};
+
+struct Key {
+  KeyName name = KeyName::kText;
+  std::string text;
+  int column = 0;
+  int row = 0;
+
+  bool is(std::string_view character) const {
+    return name == KeyName::kText && text == character;
+  }
+  bool is_control(char letter) const {
+    return name == KeyName::kControl && text.size() == 1 && text[0] == letter;
+  }
+};
+
+}  // namespace sockscope::tui

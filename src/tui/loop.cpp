@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tui/loop.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <csignal>
+#include <cstring>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "tui/app.h"
+#include "tui/process_signal.h"
+#include "tui/rows.h"
+#include "tui/screen.h"
+
+namespace sockscope::tui {
+namespace {
+
+constexpr std::uint64_t kMillisecond = 1'000'000;
+constexpr std::uint64_t kFrame = 200 * kMillisecond;  // at the least between two that nobody asked for
+
+Fd take_signals() {
+  ::signal(SIGPIPE, SIG_IGN);
+  sigset_t wanted;
+  ::sigemptyset(&wanted);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP, SIGCONT})
+    ::sigaddset(&wanted, signal);
+  ::sigprocmask(SIG_BLOCK, &wanted, nullptr);
+  return Fd(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+bool write_all(int file, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t count = ::write(file, text.data(), text.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return true;
+}
+
+class Loop {
+ public:
+  Loop(Monitor& monitor, Driver driver, LoopOptions options)
+      : monitor_(monitor), driver_(std::move(driver)), options_(std::move(options)) {
+    state_ = std::move(options_.state);
+    model_.host = options_.host.name;
+    model_.version = version();
+    model_.kernel = options_.kernel;
+    model_.home_netns = options_.home_netns;
+    model_.unobserved = options_.unobserved;
+    model_.command_filter = options_.command_filter;
+    model_.user_name = options_.user_name;
+    model_.port_name = options_.port_name;
+    model_.source = options_.source;
+    model_.doors = monitor.doors();
+    state_.size = driver_.size();
+    handler_ = [this](const Event& event) {
+      model_.events.add(event, static_cast<std::uint64_t>(
+                                   static_cast<std::int64_t>(event.mono_ns) + clock_offset_));
+      events_came_ = true;
+    };
+  }
+
+  Result<void> run();
+
+ private:
+  Result<void> sample();
+  void prepare();
+  void read_internals();
+  void draw();
+  void take_keys();
+  void take_signals_that_came();
+  void do_effect(const Effect& effect);
+  void suspend();
+  void write_json(const std::string& path);
+  std::string view_as_json() const;
+  int wait_ms(std::uint64_t now) const;
+
+  Monitor& monitor_;
+  Driver driver_;
+  LoopOptions options_;
+  Model model_;
+  State state_;
+  Screen screen_{Grid({1, 1}), {}};
+  Monitor::Handler handler_;
+  Fd signals_;
+  std::int64_t clock_offset_ = 0;
+  std::uint64_t next_sample_ns_ = 0;
+  std::uint64_t drawn_ns_ = 0;
+  std::uint64_t last_cpu_ns_ = 0;
+  std::uint64_t last_cost_ns_ = 0;
+  std::uint64_t last_events_ = 0;
+  std::uint64_t internals_sample_ = 0;
+  bool must_draw_ = true;   // now
+  bool may_draw_ = false;   // when a frame is due
+  bool events_came_ = false;
+  bool stop_ = false;
+  bool input_ended_ = false;
+};
+
+Result<void> Loop::sample() {
+  clock_offset_ = mono_to_wall_ns();
+  auto snapshot = monitor_.snapshot(handler_);
+  if (!snapshot) return tl::make_unexpected(std::move(snapshot).error());
+  model_.history.add(*snapshot);
+  model_.lost = snapshot->lost;
+  model_.doors = std::move(snapshot->doors);
+  model_.now_wall_ns = snapshot->wall_ns;
+  const std::uint64_t now = mono_now_ns();
+  const std::uint64_t cpu = monitor_.cost().cpu_ns;
+  if (last_cost_ns_ != 0 && now > last_cost_ns_) {
+    const auto passed = static_cast<double>(now - last_cost_ns_);
+    model_.self_cpu = static_cast<double>(cpu - last_cpu_ns_) / passed;
+    model_.event_rate =
+        static_cast<double>(model_.events.last_number() - last_events_) / (passed / 1e9);
+  }
+  last_cost_ns_ = now;
+  last_cpu_ns_ = cpu;
+  last_events_ = model_.events.last_number();
+  must_draw_ = true;
+  return {};
+}
+
+void Loop::prepare() {
+  const std::uint64_t now = mono_now_ns();
+  model_.now_ns = now;
+  if (now >= state_.message_until_ns) state_.message.clear();
+  arrange(model_, state_, visible_rows(state_), now);
+  if (model_.history.empty()) return;
+  if (state_.view == View::kConnection && 
+      (model_.history.newest().number != internals_sample_ ||
+       model_.internals_cookie != state_.connection.a)) {
+    internals_sample_ = model_.history.newest().number;
+    read_internals();
+  }
+  // What /proc knows of the process that is looked at.
+  ProcessId wanted;
+  const Table& table = state_.table();
+  if (state_.view == View::kProcess) {
+    wanted = state_.process.process();
+  } else if (state_.view == View::kConnection) {
+    const Flow* flow = model_.history.find_flow(shown_sample(model_, state_), state_.connection.a);
+    if (flow != nullptr) wanted = owner_of(*flow);
+  } else if (state_.view == View::kProcesses && !table.listing.rows.empty()) {
+    wanted = table.selected.process();
+  }
+  if (wanted.pid != 0 && (!model_.facts || model_.facts->id != wanted))
+    model_.facts = read_facts(wanted);
+}
+
+// Only of what is looked at, once a sample.
+void Loop::read_internals() {
+  model_.internals.reset();
+  model_.internals_cookie = state_.connection.a;
+  const Flow* flow = model_.history.find_flow(model_.history.newest(), state_.connection.a);
+  if (flow == nullptr || flow->closed) return;
+  if (auto internals = monitor_.tcp_internals(*flow)) model_.internals = *internals;
+}
+
+void Loop::draw() {
+  const std::uint64_t now = mono_now_ns();
+  if (driver_.wants_room()) return;
+  prepare();
+  screen_ = render(model_, state_);
+  driver_.draw(screen_.grid);
+  drawn_ns_ = now;
+  must_draw_ = may_draw_ = false;
+}
+
+void Loop::take_keys() {
+  // A flood of keys must not keep the events waiting.
+  for (int i = 0; i < 256; ++i) {
+    const auto key = driver_.read_key();
+    if (!key) return;
+    must_draw_ = true;
+    for (const Effect& effect : handle_key(*key, model_, screen_, mono_now_ns(), state_))
+      do_effect(effect);
+    if (stop_) return;
+    prepare();
+  }
+}
+
+void Loop::suspend() {
+  driver_.suspend();
+  ::raise(SIGSTOP);
+  driver_.resume();
+  state_.size = driver_.size();
+  must_draw_ = true;
+}
+
+void Loop::take_signals_that_came() {
+  signalfd_siginfo signal{};
+  while (::read(signals_.get(), &signal, sizeof signal) == sizeof signal) {
+    switch (signal.ssi_signo) {
+      case SIGWINCH:
+        state_.size = driver_.size();
+        driver_.redraw();
+        must_draw_ = true;
+        break;
+      case SIGTSTP: suspend(); break;
+      case SIGCONT:
+        driver_.resume();
+        state_.size = driver_.size();
+        must_draw_ = true;
+        break;
+      default: stop_ = true; break;
+    }
+  }
+}
+
+std::string Loop::view_as_json() const {
+  std::string out;
+  if (state_.view == View::kEvents) {
+    EventWriter writer(clock_offset_);
+    writer.start(options_.host, model_.now_wall_ns, model_.doors, out);
+    const auto& rows = state_.table().listing.rows;
+    for (std::size_t i = rows.size(); i-- > 0;)
+      if (const LoggedEvent* logged = model_.events.find(rows[i].key.a))
+        writer.event(logged->event, out);
+    writer.end(model_.now_wall_ns, rows.size(), model_.lost, out);
+    return out;
+  }
+  const Sample& sample = shown_sample(model_, state_);
+  Snapshot snapshot;
+  snapshot.mono_ns = sample.mono_ns;
+  snapshot.wall_ns = sample.wall_ns;
+  snapshot.interval_s = sample.interval_s;
+  snapshot.lost = sample.lost;
+  snapshot.doors = model_.doors;
+  std::set<ProcessId> owners;
+  for (const std::uint32_t index : sample.flows) {
+    const Flow& flow = model_.history.flow(index);
+    const bool wanted = state_.view == View::kConnection ? RowKey::of(flow) == state_.connection
+                        : state_.view == View::kProcess
+                            ? RowKey::of(owner_of(flow)) == state_.process
+                            : state_.filter.matches(flow) &&
+                                  (state_.scope.kind != RowKey::Kind::kHost ||
+                                   RowKey::of(flow.remote.addr) == state_.scope);
+    if (!wanted) continue;
+    snapshot.flows.push_back(flow);
+    owners.insert(owner_of(flow));
+  }
+  const bool all = snapshot.flows.size() == sample.flows.size();
+  for (const std::uint32_t index : sample.processes)
+    if (all || owners.contains(id_of(model_.history.process(index))))
+      snapshot.processes.push_back(model_.history.process(index));
+  write_snapshot_json(snapshot, options_.host, true, [&](std::string_view piece) { out += piece; });
+  return out;
+}
+
+void Loop::write_json(const std::string& path) {
+  const std::uint64_t now = mono_now_ns();
+  if (model_.history.empty()) return;
+  // Never over what is there, and not where a link of somebody else's points.
+  const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+  if (!file) return say(state_, fmt::format("cannot write {}: {}", path, std::strerror(errno)), now);
+  if (!write_all(file.get(), view_as_json()))
+    return say(state_, fmt::format("cannot write {}: {}", path, std::strerror(errno)), now);
+  say(state_, "written: " + path, now);
+}
+
+void Loop::do_effect(const Effect& effect) {
+  const std::uint64_t now = mono_now_ns();
+  switch (effect.kind) {
+    case Effect::Kind::kQuit: stop_ = true; return;
+    case Effect::Kind::kSuspend: return suspend();
+    case Effect::Kind::kRedraw: return driver_.redraw();
+    case Effect::Kind::kCopy: return driver_.copy(effect.text);
+    case Effect::Kind::kWriteJson: return write_json(effect.text);
+    case Effect::Kind::kSignal: {
+      const auto sent = send_signal(effect.process, effect.number);
+      say(state_,
+          sent ? fmt::format("signal {} sent to {} {}", effect.number, effect.text, effect.process.pid)
+               : sent.error().message() +
+                     (sent.error().detail().empty() ? "" : ": " + sent.error().detail()),
+          now);
+      return;
+    }
+    case Effect::Kind::kInterval:
+      next_sample_ns_ = now + state_.settings.interval_ms * kMillisecond;
+      return;
+    case Effect::Kind::kTheme:
+      if (const auto theme = find_theme(effect.text)) driver_.set_theme(*theme);
+      return;
+  }
+}
+
+int Loop::wait_ms(std::uint64_t now) const {
+  std::uint64_t until = next_sample_ns_;
+  if (may_draw_) until = std::min(until, drawn_ns_ + kFrame);
+  if (!state_.message.empty()) until = std::min(until, state_.message_until_ns);
+  if (until <= now) return 0;
+  return static_cast<int>(std::min<std::uint64_t>((until - now) / kMillisecond + 1, INT_MAX));
+}
+
+Result<void> Loop::run() {
+  signals_ = take_signals();
+  if (auto done = sample(); !done) return done;
+  draw();
+  std::uint64_t now = mono_now_ns();
+  const std::uint64_t end =
+      options_.duration ? now + static_cast<std::uint64_t>(options_.duration->count()) * kMillisecond
+                        : UINT64_MAX;
+  // Rates come with the second sample: soon.
+  next_sample_ns_ =
+      now + std::min<std::uint64_t>(state_.settings.interval_ms, 500) * kMillisecond;
+  while (!stop_) {
+    now = mono_now_ns();
+    if (now >= end) break;
+    std::array<pollfd, 4> files{{{.fd = signals_.get(), .events = POLLIN, .revents = 0},
+                                 {.fd = input_ended_ ? -1 : STDIN_FILENO, .events = POLLIN, .revents = 0},
+                                 {.fd = monitor_.fd(), .events = POLLIN, .revents = 0},
+                                 {.fd = driver_.wants_room() ? driver_.output_fd() : -1,
+                                  .events = POLLOUT,
+                                  .revents = 0}}};
+    const std::uint64_t left = end == UINT64_MAX ? UINT64_MAX : (end - now) / kMillisecond + 1;
+    const int timeout = static_cast<int>(
+        std::min<std::uint64_t>(static_cast<std::uint64_t>(wait_ms(now)), left));
+    ::poll(files.data(), files.size(), timeout);
+    if (files[0].revents != 0) take_signals_that_came();
+    if (stop_) break;
+    if ((files[1].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0) break;  // the terminal is gone
+    if (files[1].revents != 0) take_keys();
+    if (files[2].revents != 0) {
+      if (auto done = monitor_.consume(handler_); !done)
+        return tl::make_unexpected(std::move(done).error());
+      const bool shows_events = state_.view == View::kEvents || state_.view == View::kConnection;
+      if (events_came_ && shows_events && !state_.is_frozen()) may_draw_ = true;
+      events_came_ = false;
+    }
+    if (files[3].revents != 0 && !driver_.flush()) break;
+    now = mono_now_ns();
+    if (!state_.message.empty() && now >= state_.message_until_ns) must_draw_ = true;
+    if (now >= next_sample_ns_) {
+      if (auto done = sample(); !done) return done;
+      const std::uint64_t interval = state_.settings.interval_ms * kMillisecond;
+      // A slow pass skips beats instead of piling them up.
+      next_sample_ns_ += interval;
+      if (next_sample_ns_ <= now) next_sample_ns_ = now + interval;
+    }
+    if (must_draw_ || (may_draw_ && now >= drawn_ns_ + kFrame)) draw();
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> run_loop(Monitor& monitor, Driver driver, LoopOptions options) {
+  return Loop(monitor, std::move(driver), std::move(options)).run();
+}
+
+}  // namespace sockscope::tui

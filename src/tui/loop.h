@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// The full-screen program: collects, draws, listens to keys, until the user has seen enough.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include <sockscope/monitor.h>
+
+#include "snapshot/json.h"
+#include "tui/driver.h"
+#include "tui/state.h"
+
+namespace sockscope::tui {
+
+struct LoopOptions {
+  HostId host;
+  std::string kernel;
+  std::uint32_t home_netns = 0;
+  std::size_t unobserved = 0;
+  std::string command_filter;
+  std::function<std::string(std::uint32_t)> user_name;
+  std::function<std::string(std::uint16_t, Protocol)> port_name;
+  std::string source = "eBPF";  // where observations come from
+  std::optional<std::chrono::milliseconds> duration;
+  State state;  // to begin with
+};
+
+// Returns when the user quits, the duration is over, or a signal asks for it; the terminal is then
+// as it was. Errors: those of the monitor.
+Result<void> run_loop(Monitor& monitor, Driver driver, LoopOptions options);
+
+}  // namespace sockscope::tui

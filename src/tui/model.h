@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// What there is to show. Collected by the loop, read by the views.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sockscope/types.h>
+
+#include "tui/history.h"
+
+namespace sockscope::tui {
+
+struct LoggedEvent {
+  std::uint64_t number = 0;  // 1, 2, 3, …
+  std::uint64_t wall_ns = 0;
+  Event event;
+};
+
+// The newest events, oldest first.
+class EventLog {
+ public:
+  static constexpr std::size_t kMost = 10'000;
+
+  void add(const Event& event, std::uint64_t wall_ns) {
+    if (events_.size() == kMost) events_.pop_front();
+    events_.push_back({++last_, wall_ns, event});
+  }
+  const std::deque<LoggedEvent>& all() const noexcept { return events_; }
+  std::uint64_t last_number() const noexcept { return last_; }
+  const LoggedEvent* find(std::uint64_t number) const {
+    if (events_.empty() || number < events_.front().number || number > last_) return nullptr;
+    return &events_[static_cast<std::size_t>(number - events_.front().number)];
+  }
+
+ private:
+  std::deque<LoggedEvent> events_;
+  std::uint64_t last_ = 0;
+};
+
+// What /proc says about one process, asked for when it is looked at.
+struct ProcessFacts {
+  ProcessId id;
+  std::string command_line;  // empty: not known
+  std::uint32_t parent = 0;
+  std::string parent_name;
+  std::string unit;  // the last part of its cgroup's path
+};
+
+struct Model {
+  std::string host;
+  std::string version;
+  std::string kernel;
+  std::string source = "eBPF";
+  std::size_t unobserved = 0;  // observations without a door that opened
+  std::vector<Door> doors;
+  Loss lost;
+  double self_cpu = 0;  // share of one core
+  double event_rate = 0;
+  std::uint64_t now_wall_ns = 0;
+  std::uint64_t now_ns = 0;
+  std::uint32_t home_netns = 0;
+  std::string command_filter;  // options that select, as given; empty: none
+  std::function<std::string(std::uint32_t)> user_name;
+  // "https"; "" for a port without a name.
+  std::function<std::string(std::uint16_t, Protocol)> port_name;
+  History history;
+  EventLog events;
+  std::optional<ProcessFacts> facts;
+  // Of the connection whose details are shown, as of now.
+  std::uint64_t internals_cookie = 0;
+  std::optional<TcpInternals> internals;
+};
+
+}  // namespace sockscope::tui

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "tui/app.h"
+#include "tui/frame.h"
+#include "tui/rows.h"
+#include "tui/table_layout.h"
+
+namespace sockscope::tui {
+namespace {
+
+// A box in the middle; returns where its inside begins.
+struct Box {
+  int x = 0;
+  int y = 0;
+  int width = 0;   // inside
+  int height = 0;  // inside
+};
+
+Box draw_box(std::string_view title, int width, int height, Grid& grid) {
+  const Size size = grid.size();
+  width = std::min(width, size.columns - 4);
+  height = std::min(height, size.rows - 2);
+  Box box{(size.columns - width) / 2, (size.rows - height) / 2, width, height};
+  const auto edge = [&](int y, std::string_view left, std::string_view right) {
+    int x = grid.put(box.x - 2, y, left, {Role::kDim});
+    while (x < box.x + width + 1) x = grid.put(x, y, "─", {Role::kDim});
+    grid.put(x, y, right, {Role::kDim});
+  };
+  edge(box.y - 1, "┌", "┐");
+  for (int row = 0; row < height; ++row) {
+    grid.put(box.x - 2, box.y + row, "│", {Role::kDim});
+    for (int x = box.x - 1; x < box.x + width + 1; ++x) grid.put(x, box.y + row, " ");
+    grid.put(box.x + width + 1, box.y + row, "│", {Role::kDim});
+  }
+  edge(box.y + height, "└", "┘");
+  grid.put(box.x, box.y - 1, fmt::format(" {} ", title), {Role::kTitle}, box.x + width);
+  return box;
+}
+
+void draw_choices(std::string_view title, const std::vector<std::string>& lines,
+                  std::string_view hint, const State& state, Screen& screen) {
+  int width = static_cast<int>(std::max(title.size() + 2, hint.size()));
+  for (const std::string& line : lines)
+    width = std::max(width, static_cast<int>(display_width(line)) + 2);
+  const Box box = draw_box(title, width, static_cast<int>(lines.size()) + 2, screen.grid);
+  // Lists longer than the screen scroll with the cursor.
+  const std::size_t room = static_cast<std::size_t>(std::max(box.height - 2, 1));
+  const std::size_t top = state.overlay_row >= room ? state.overlay_row - room + 1 : 0;
+  for (std::size_t i = 0; i < room && top + i < lines.size(); ++i) {
+    const int y = box.y + static_cast<int>(i);
+    const bool selected = top + i == state.overlay_row;
+    screen.grid.put(box.x, y, selected ? "▌" : " ", {}, box.x + box.width);
+    screen.grid.put(box.x + 2, y, lines[top + i], {}, box.x + box.width);
+    if (selected) screen.grid.select(y, box.x, box.x + box.width);
+    screen.hits.push_back({Hit::Kind::kOverlayRow, y, box.x, box.x + box.width, top + i, ""});
+  }
+  if (box.height > 2)
+    screen.grid.put(box.x, box.y + box.height - 1, hint, {Role::kDim}, box.x + box.width);
+}
+
+void draw_help(const Model& model, const State& state, Screen& screen) {
+  const auto lines = help_lines(model, state);
+  const Box box = draw_box("Help: any key closes, j/k scroll", 76,
+                           static_cast<int>(lines.size()), screen.grid);
+  const std::size_t room = static_cast<std::size_t>(std::max(box.height, 1));
+  const std::size_t most = lines.size() > room ? lines.size() - room : 0;
+  const std::size_t top = std::min(state.overlay_top, most);
+  for (std::size_t i = 0; i < room && top + i < lines.size(); ++i) {
+    const auto& [key, text] = lines[top + i];
+    const int y = box.y + static_cast<int>(i);
+    if (text.empty()) {
+      screen.grid.put(box.x, y, key, {Role::kTitle}, box.x + box.width);
+      continue;
+    }
+    screen.grid.put(box.x, y, key, {Role::kKey}, box.x + box.width);
+    screen.grid.put(box.x + 18, y, text, {}, box.x + box.width);
+  }
+}
+
+std::string_view event_kind_name(std::size_t kind) {
+  return to_string(static_cast<EventKind>(kind));
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> help_lines(const Model& model,
+                                                            const State& state) {
+  std::vector<std::pair<std::string, std::string>> lines;
+  switch (state.view) {
+    case View::kProcesses:
+      lines = {{"Processes: who moves how much. Closed connections count, loopback too.", ""},
+               {"+ † !", "new within 2 s, closed, retransmits worth a look"},
+               {"[unattributed]", "sockets whose process is not known"},
+               {"RX/s TX/s", "of the last interval; the order is that of 3 s averages"}};
+      break;
+    case View::kConnections:
+      lines = {{"Connections: each socket with a peer, busiest first.", ""},
+               {"+ †", "opened within 2 s, closed (kept for 10 s)"},
+               {"RTTms", "smoothed round trip; yellow above 3 times its own least"},
+               {"RETR !", "segments sent again since it was opened; ! above 1 %"},
+               {"a - + *", "group by process or remote end; fold and unfold"}};
+      break;
+    case View::kHosts:
+      lines = {{"Hosts: the remote ends, all their connections together.", ""},
+               {"Enter", "the connections with this host"}};
+      break;
+    case View::kEvents:
+      lines = {{"Events: what happened, newest first; 10,000 are kept.", ""},
+               {"e", "which types"},
+               {"g End", "follow the newest again"}};
+      break;
+    case View::kProcess: lines = {{"One process and all its connections.", ""}}; break;
+    case View::kConnection:
+      lines = {{"One connection: rates, round trips, loss, what happened to it.", ""},
+               {"j k", "next and previous connection of the list"}};
+      break;
+  }
+  const std::vector<std::pair<std::string, std::string>> common = {
+      {"Moving", ""},
+      {"↑ ↓ j k PgUp PgDn", "also Ctrl-B F U D; g G Home End: first, last"},
+      {"Enter Esc", "details, back (also clears the filter)"},
+      {"1-4 Tab", "views"},
+      {"Choosing", ""},
+      {"/", "filter: nginx  dport:443  rx>1M  rtt>20  !ssh  a|b  /re/"},
+      {"s < > S", "sort picker, next and previous column, the other way round"},
+      {"o O l", "idle rows, closed rows, loopback"},
+      {"B p", "bits, bytes, IEC bytes; ports by name"},
+      {"Time", ""},
+      {"Space", "freeze and go on; collection never stops"},
+      {"t T b", "next and previous sample, go to a time (-5m, 14:02)"},
+      {"+ -", "plots of a shorter or longer time"},
+      {"d", "seconds between samples"},
+      {"Doing", ""},
+      {"c w", "copy the row, write the view as JSON"},
+      {"K", state.settings.read_only ? "signals: off (--read-only)"
+                                     : "signal menu; the process is checked before"},
+      {"x , F2", "totals from now on, options"},
+      {"Ctrl-L Ctrl-Z q", "redraw, suspend, quit"},
+      {"Mouse", "click, double click, wheel; Shift+drag selects text"},
+      {"Where the figures come from", ""},
+  };
+  lines.insert(lines.end(), common.begin(), common.end());
+  lines.push_back({"source", fmt::format("{}; lost {} records; this program uses {:.1f}% of a core",
+                                         model.source, model.lost.total(), model.self_cpu * 100)});
+  for (const Door& door : model.doors)
+    if (!door.refused.empty())
+      lines.push_back({shorten_right(clean_text(door.observation), 17),
+                       fmt::format("{} refused: {}", door.name, door.refused)});
+  if (!model.command_filter.empty()) lines.push_back({"only", model.command_filter});
+  return lines;
+}
+
+void draw_overlay(const Model& model, const State& state, Screen& screen) {
+  switch (state.overlay) {
+    case Overlay::kNone: return;
+    case Overlay::kHelp: return draw_help(model, state, screen);
+    case Overlay::kSortPicker: {
+      std::vector<std::string> lines;
+      for (const std::string_view name : sort_choices(state)) {
+        std::string_view heading = name;
+        for (const ColumnSpec& column : columns_of(state.view))
+          if (column.name == name) heading = column.heading;
+        lines.push_back(pad_right(heading, 12) + (name == sort_of(state, state.view) ? " (now)" : ""));
+      }
+      return draw_choices("Sort by", lines, "Enter picks, Esc closes", state, screen);
+    }
+    case Overlay::kSignalMenu: {
+      const SignalChoice& choice = state.signal;
+      const std::string who = fmt::format("{} {}", clean_text(choice.name), choice.target.pid);
+      if (choice.confirming) {
+        const SignalName& signal = signal_names()[choice.picked];
+        const std::string ask = fmt::format("Send {} to {}?", signal.name, who);
+        const Box box = draw_box("Signal", std::max(static_cast<int>(display_width(ask)), 34), 4, screen.grid);
+        screen.grid.put(box.x, box.y, ask, {Role::kTitle}, box.x + box.width);
+        const double age = static_cast<double>(model.now_ns) / 1e9;
+        if (choice.target.start_ns != 0)
+          screen.grid.put(box.x, box.y + 1,
+                          fmt::format("started {:.0f} s after boot; now {:.0f} s",
+                                      static_cast<double>(choice.target.start_ns) / 1e9, age),
+                          {Role::kDim}, box.x + box.width);
+        screen.grid.put(box.x, box.y + 3, "y sends, any other key does not", {}, box.x + box.width);
+        return;
+      }
+      std::vector<std::string> lines;
+      for (const SignalName& signal : signal_names())
+        lines.push_back(fmt::format("{:<8} {}", signal.name, signal.meaning));
+      return draw_choices("Signal to " + who, lines, "Enter picks, Esc closes", state, screen);
+    }
+    case Overlay::kEventTypes: {
+      std::vector<std::string> lines;
+      for (std::size_t kind = 0; kind <= static_cast<std::size_t>(EventKind::kGap); ++kind)
+        lines.push_back(fmt::format("[{}] {}", (state.hidden_events >> kind & 1) != 0 ? ' ' : 'x',
+                                    event_kind_name(kind)));
+      return draw_choices("Event types", lines, "Enter turns, a all, Esc closes", state, screen);
+    }
+    case Overlay::kOptions:
+      return draw_choices("Options", option_lines(state), "Enter changes, Esc closes", state, screen);
+    case Overlay::kConfirmReset: {
+      const Box box = draw_box("Totals", 40, 3, screen.grid);
+      screen.grid.put(box.x, box.y, "Count totals from now on?", {}, box.x + box.width);
+      screen.grid.put(box.x, box.y + 2, "y does, any other key does not", {}, box.x + box.width);
+      return;
+    }
+  }
+}
+
+}  // namespace sockscope::tui

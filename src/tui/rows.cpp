@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tui/rows.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include "view/columns.h"
+
+namespace sockscope::tui {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr std::uint64_t kNew = 2 * kSecond;
+
+bool in_loopback_range(const Address& address) {
+  if (address.family == 4) return address.bytes[0] == 127;
+  static constexpr std::array<std::uint8_t, 16> kOne{0, 0, 0, 0, 0, 0, 0, 0,
+                                                     0, 0, 0, 0, 0, 0, 0, 1};
+  return address.bytes == kOne;
+}
+
+bool moves(const Smoothed& rate) { return rate.rx + rate.tx >= 1; }
+
+// What rows are ordered by, and what decides between equals.
+struct Keyed {
+  SortKey key;
+  Row row;
+};
+
+bool before(const Keyed& a, const Keyed& b, bool reverse) {
+  const bool a_unknown = std::holds_alternative<std::monostate>(a.key);
+  const bool b_unknown = std::holds_alternative<std::monostate>(b.key);
+  if (a_unknown != b_unknown) return b_unknown;
+  if (a.key == b.key) return a.row.key < b.row.key;
+  const bool descending = std::holds_alternative<double>(a.key) != reverse;
+  return descending ? b.key < a.key : a.key < b.key;
+}
+
+SortKey rate_key(std::string_view column, const Smoothed& rate) {
+  if (column == "rx_rate") return rate.rx;
+  if (column == "tx_rate") return rate.tx;
+  return rate.rx + rate.tx;
+}
+bool is_rate(std::string_view column) {
+  return column == "rx_rate" || column == "tx_rate" || column == "rate";
+}
+
+SortKey sum_key(std::string_view column, const Sum& sum) {
+  if (is_rate(column)) return rate_key(column, sum.smoothed);
+  if (column == "conns") return static_cast<double>(sum.flows);
+  if (column == "procs") return static_cast<double>(sum.processes.size());
+  if (column == "rx_bytes") return static_cast<double>(sum.rx_bytes);
+  if (column == "tx_bytes") return static_cast<double>(sum.tx_bytes);
+  if (column == "retransmits") return static_cast<double>(sum.retransmits);
+  if (column == "rtt" && sum.srtt_count != 0) return static_cast<double>(sum.srtt_us());
+  if (column == "remote" || column == "comm") return sum.name;
+  return {};
+}
+
+class Arranger {
+ public:
+  Arranger(const Model& model, State& state)
+      : model_(model),
+        state_(state),
+        table_(state.table()),
+        history_(model.history),
+        index_(shown_index(model, state)),
+        sample_(history_[index_]),
+        sort_(sort_of(state, state.view)) {
+    cells_.now_ns = sample_.mono_ns;
+    cells_.user_name = model.user_name;
+  }
+
+  // `keep`: rows stay where they are, new ones come last.
+  void arrange(bool keep) {
+    Listing listing;
+    listing.sample = sample_.number;
+    switch (state_.view) {
+      case View::kProcesses: processes(listing); break;
+      case View::kConnections: connections(listing); break;
+      case View::kHosts: hosts(listing); break;
+      case View::kEvents: events(listing); break;
+      case View::kProcess: of_process(listing); break;
+      case View::kConnection: break;
+    }
+    if (state_.view != View::kEvents) order(listing, keep);
+    table_.listing = std::move(listing);
+  }
+
+ private:
+  // Whether the filter lets the flow through, and how many loopback ones it would but for that.
+  bool wanted(const Flow& flow, Listing& listing) const {
+    if (!state_.settings.closed && flow.closed) return false;
+    if (!state_.settings.loopback && is_loopback(flow)) {
+      ++listing.loopback_hidden;
+      return false;
+    }
+    return true;
+  }
+
+  void processes(Listing& listing) {
+    const auto smoothed = history_.smoothed_processes(index_);
+    std::set<ProcessId> matching;
+    const bool all = state_.filter.matches_all();
+    if (!all) {
+      for (const std::uint32_t index : sample_.flows)
+        if (state_.filter.matches(history_.flow(index)))
+          matching.insert(owner_of(history_.flow(index)));
+    }
+    const Sample* earlier = nullptr;
+    if (sample_.mono_ns - history_[0].mono_ns > kNew)
+      for (std::size_t i = index_; i-- > 0;)
+        if (sample_.mono_ns - history_[i].mono_ns >= kNew) {
+          earlier = &history_[i];
+          break;
+        }
+    const auto* column = find_column<Process>(sort_);
+    for (std::size_t i = 0; i < sample_.processes.size(); ++i) {
+      const Process& process = history_.process(sample_.processes[i]);
+      const ProcessId id = id_of(process);
+      ++listing.candidates;
+      if (!all && !matching.contains(id)) continue;
+      ++listing.matching;
+      Row row{RowKey::of(id), sample_.processes[i]};
+      row.idle = sample_.interval_s && !moves(smoothed[i]);  // at first nobody knows
+      const bool over = process.open_flows == 0 && process.listeners == 0;
+      const bool moved = process.rx_rate.value_or(0) + process.tx_rate.value_or(0) > 0;
+      if (over && !moved && id.pid != 0) row.mark = 'x';
+      if (earlier != nullptr && !over && history_.find_process(*earlier, id) == nullptr)
+        row.mark = '+';
+      if (row.mark == 'x' && !state_.settings.closed) continue;
+      if (row.idle && row.mark != '+' && !state_.settings.idle) {
+        ++listing.idle_hidden;
+        continue;
+      }
+      SortKey key = is_rate(sort_)       ? rate_key(sort_, smoothed[i])
+                    : column != nullptr ? sort_key(*column, process, cells_)
+                                        : SortKey();
+      keyed_.push_back({std::move(key), row});
+    }
+  }
+
+  char mark_of(const Flow& flow) const {
+    if (flow.closed) return 'x';
+    const bool is_new = flow.opened_ns != 0 && flow.opened_ns + kNew > sample_.mono_ns &&
+                        flow.protocol == Protocol::kTcp && flow.direction != Direction::kListen;
+    return is_new ? '+' : ' ';
+  }
+
+  // Listening sockets, and sockets without a peer that are silent.
+  static bool is_idle(const Flow& flow, const Smoothed& rate) {
+    if (moves(rate)) return false;
+    return flow.direction == Direction::kListen || flow.remote.addr.is_unspecified() ||
+           flow.state == TcpState::kTimeWait;
+  }
+
+  SortKey flow_key(const Flow& flow, const Smoothed& rate, const Column<Flow>* column) const {
+    if (is_rate(sort_)) return rate_key(sort_, rate);
+    return column != nullptr ? sort_key(*column, flow, cells_) : SortKey();
+  }
+
+  bool in_scope(const Flow& flow) const {
+    switch (state_.scope.kind) {
+      case RowKey::Kind::kProcess: return RowKey::of(owner_of(flow)) == state_.scope;
+      case RowKey::Kind::kHost: return RowKey::of(flow.remote.addr) == state_.scope;
+      default: return true;
+    }
+  }
+
+  void connections(Listing& listing) {
+    const auto smoothed = history_.smoothed_flows(index_);
+    const auto* column = find_column<Flow>(sort_);
+    const Grouping grouping = state_.settings.grouping;
+    std::map<RowKey, std::size_t> groups;
+    for (std::size_t i = 0; i < sample_.flows.size(); ++i) {
+      const Flow& flow = history_.flow(sample_.flows[i]);
+      if (!in_scope(flow)) continue;
+      ++listing.candidates;
+      if (!state_.filter.matches(flow) || !wanted(flow, listing)) continue;
+      ++listing.matching;
+      Row row{RowKey::of(flow), sample_.flows[i]};
+      row.mark = mark_of(flow);
+      row.idle = !moves(smoothed[i]);
+      if (!state_.settings.idle && is_idle(flow, smoothed[i])) {
+        ++listing.idle_hidden;
+        continue;
+      }
+      if (grouping != Grouping::kNone) {
+        row.depth = 1;
+        RowKey key = grouping == Grouping::kProcess ? RowKey::of(owner_of(flow))
+                                                    : RowKey::of(flow.remote.addr);
+        key.is_group = true;
+        const auto [place, is_new] = groups.try_emplace(key, listing.sums.size());
+        if (is_new) start_sum(key, flow, grouping == Grouping::kRemote, listing);
+        add_to(listing.sums[place->second], flow, smoothed[i]);
+        group_of_.push_back(place->second);
+      }
+      keyed_.push_back({flow_key(flow, smoothed[i], column), row});
+    }
+  }
+
+  void of_process(Listing& listing) {
+    const auto smoothed = history_.smoothed_flows(index_);
+    const auto* column = find_column<Flow>(sort_);
+    for (std::size_t i = 0; i < sample_.flows.size(); ++i) {
+      const Flow& flow = history_.flow(sample_.flows[i]);
+      if (RowKey::of(owner_of(flow)) != state_.process) continue;
+      ++listing.candidates;
+      ++listing.matching;
+      if (flow.closed && !state_.settings.closed) continue;
+      Row row{RowKey::of(flow), sample_.flows[i]};
+      row.mark = mark_of(flow);
+      row.idle = !moves(smoothed[i]);
+      keyed_.push_back({flow_key(flow, smoothed[i], column), row});
+    }
+  }
+
+  static void start_sum(RowKey key, const Flow& flow, bool by_remote, Listing& listing) {
+    Sum sum;
+    sum.key = key;
+    sum.address = flow.remote.addr;
+    sum.pid = by_remote ? 0 : flow.owner.pid;
+    sum.name = by_remote ? to_string(flow.remote.addr) : std::string(flow.owner.name());
+    if (sum.name.empty()) sum.name = "[unattributed]";
+    listing.sums.push_back(std::move(sum));
+  }
+
+  static void add_to(Sum& sum, const Flow& flow, const Smoothed& rate) {
+    if (!flow.closed) ++sum.flows;
+    if (flow.owner.pid != 0) sum.processes.insert(owner_of(flow));
+    sum.rx_rate += flow.rx_rate.value_or(0);
+    sum.tx_rate += flow.tx_rate.value_or(0);
+    sum.smoothed.rx += rate.rx;
+    sum.smoothed.tx += rate.tx;
+    sum.rx_bytes += flow.counters.rx_bytes;
+    sum.tx_bytes += flow.counters.tx_bytes;
+    sum.retransmits += flow.counters.retransmits;
+    if (flow.counters.srtt_us != 0 && !flow.closed) {
+      sum.srtt_sum_us += flow.counters.srtt_us;
+      ++sum.srtt_count;
+    }
+  }
+
+  void hosts(Listing& listing) {
+    const auto smoothed = history_.smoothed_flows(index_);
+    std::map<RowKey, std::size_t> known;
+    for (std::size_t i = 0; i < sample_.flows.size(); ++i) {
+      const Flow& flow = history_.flow(sample_.flows[i]);
+      if (flow.remote.addr.is_unspecified()) continue;
+      ++listing.candidates;
+      if (!state_.filter.matches(flow) || !wanted(flow, listing)) continue;
+      ++listing.matching;
+      const RowKey key = RowKey::of(flow.remote.addr);
+      const auto [place, is_new] = known.try_emplace(key, listing.sums.size());
+      if (is_new) start_sum(key, flow, true, listing);
+      add_to(listing.sums[place->second], flow, smoothed[i]);
+    }
+    for (std::size_t i = 0; i < listing.sums.size(); ++i) {
+      const Sum& sum = listing.sums[i];
+      Row row{sum.key, static_cast<std::uint32_t>(i)};
+      row.idle = !moves(sum.smoothed);
+      if (sum.flows == 0) row.mark = 'x';
+      keyed_.push_back({sum_key(sort_, sum), row});
+    }
+  }
+
+  void events(Listing& listing) {
+    const auto& log = model_.events.all();
+    const std::uint64_t last = state_.is_frozen() ? state_.frozen_event : model_.events.last_number();
+    for (std::size_t i = log.size(); i-- > 0;) {
+      const LoggedEvent& logged = log[i];
+      if (logged.number > last) continue;
+      ++listing.candidates;
+      if ((state_.hidden_events >> static_cast<unsigned>(logged.event.kind) & 1) != 0) continue;
+      if (logged.event.kind != EventKind::kGap) {
+        if (!state_.filter.matches(logged.event.flow)) continue;
+        if (!state_.settings.loopback && is_loopback(logged.event.flow)) {
+          ++listing.loopback_hidden;
+          continue;
+        }
+      }
+      ++listing.matching;
+      listing.rows.push_back(
+          {RowKey::of_event(logged.number), static_cast<std::uint32_t>(i)});
+    }
+  }
+
+  void order(Listing& listing, bool keep) {
+    std::unordered_map<std::uint64_t, std::vector<std::pair<RowKey, std::size_t>>> old;
+    if (keep) {
+      const auto& rows = table_.listing.rows;
+      for (std::size_t i = 0; i < rows.size(); ++i)
+        old[rows[i].key.a ^ rows[i].key.b].emplace_back(rows[i].key, i);
+    }
+    const auto place_of = [&](const RowKey& key) -> std::size_t {
+      const auto found = old.find(key.a ^ key.b);
+      if (found == old.end()) return SIZE_MAX;
+      for (const auto& [known, place] : found->second)
+        if (known == key) return place;
+      return SIZE_MAX;
+    };
+    const auto sort = [&](std::vector<Keyed>& rows) {
+      std::vector<std::pair<std::size_t, std::size_t>> places;  // old place, index
+      places.reserve(rows.size());
+      for (std::size_t i = 0; i < rows.size(); ++i)
+        places.emplace_back(keep ? place_of(rows[i].row.key) : 0, i);
+      std::sort(places.begin(), places.end(), [&](const auto& a, const auto& b) {
+        if (a.first != b.first) return a.first < b.first;
+        return before(rows[a.second], rows[b.second], table_.reverse);
+      });
+      std::vector<Row> out;
+      out.reserve(rows.size());
+      for (const auto& [place, index] : places) out.push_back(rows[index].row);
+      return out;
+    };
+    const bool grouped =
+        state_.view == View::kConnections && state_.settings.grouping != Grouping::kNone;
+    if (!grouped) {
+      listing.rows = sort(keyed_);
+      return;
+    }
+    std::vector<std::vector<Keyed>> members(listing.sums.size());
+    for (std::size_t i = 0; i < keyed_.size(); ++i)
+      members[group_of_[i]].push_back(std::move(keyed_[i]));
+    std::vector<Keyed> heads;
+    for (std::size_t i = 0; i < listing.sums.size(); ++i) {
+      Row row{listing.sums[i].key, static_cast<std::uint32_t>(i)};
+      row.idle = !moves(listing.sums[i].smoothed);
+      heads.push_back({sum_key(sort_, listing.sums[i]), row});
+    }
+    for (const Row& head : sort(heads)) {
+      listing.rows.push_back(head);
+      if (table_.collapsed.contains(head.key)) continue;
+      const auto rows = sort(members[head.index]);
+      listing.rows.insert(listing.rows.end(), rows.begin(), rows.end());
+    }
+  }
+
+  const Model& model_;
+  State& state_;
+  Table& table_;
+  const History& history_;
+  std::size_t index_;
+  const Sample& sample_;
+  std::string_view sort_;
+  CellOptions cells_;
+  std::vector<Keyed> keyed_;
+  std::vector<std::size_t> group_of_;
+};
+
+void place_cursor(State& state, std::size_t visible) {
+  Table& table = state.table();
+  const auto& rows = table.listing.rows;
+  const bool follows = state.view == View::kEvents && state.follow_events && !state.is_frozen();
+  if (rows.empty()) {
+    table.position = table.top = 0;
+    return;
+  }
+  if (!table.touched || !table.selected.exists() || follows) {
+    table.position = 0;
+  } else {
+    const auto found = std::find_if(rows.begin(), rows.end(), [&](const Row& row) {
+      return row.key == table.selected;
+    });
+    table.position = found != rows.end() ? static_cast<std::size_t>(found - rows.begin())
+                                         : std::min(table.position, rows.size() - 1);
+  }
+  table.selected = rows[table.position].key;
+  visible = std::max<std::size_t>(visible, 1);
+  if (table.position < table.top) table.top = table.position;
+  if (table.position >= table.top + visible) table.top = table.position - visible + 1;
+  table.top = std::min(table.top, rows.size() - std::min(rows.size(), visible));
+}
+
+}  // namespace
+
+RowKey RowKey::of(const Address& address) {
+  RowKey key{Kind::kHost};
+  std::memcpy(&key.a, address.bytes.data(), 8);
+  std::memcpy(&key.b, address.bytes.data() + 8, 8);
+  key.c = address.family;
+  return key;
+}
+
+std::string_view default_sort(View view, Size size) {
+  const bool has_total = view == View::kProcesses && size.columns >= 100;
+  return has_total ? "rate" : view == View::kEvents ? "" : "rx_rate";
+}
+
+bool is_loopback(const Flow& flow) {
+  return in_loopback_range(flow.local.addr) || in_loopback_range(flow.remote.addr);
+}
+
+std::size_t shown_index(const Model& model, const State& state) {
+  return state.is_frozen() ? model.history.index_of(state.frozen_sample) : model.history.size() - 1;
+}
+
+const Sample& shown_sample(const Model& model, const State& state) {
+  return model.history[shown_index(model, state)];
+}
+
+void arrange(const Model& model, State& state, std::size_t visible, std::uint64_t now_ns) {
+  if (model.history.empty() || state.view == View::kConnection) return;
+  Table& table = state.table();
+  const bool held = now_ns < table.held_until_ns || now_ns < table.ordered_ns + kSecond * 9 / 10;
+  const bool keep = !table.order_stale && held;
+  if (!keep) table.ordered_ns = now_ns;
+  table.order_stale = false;
+  Arranger(model, state).arrange(keep);
+  place_cursor(state, visible);
+}
+
+std::vector<std::uint32_t> flows_of(const Model& model, const State& state, ProcessId process) {
+  const Sample& sample = shown_sample(model, state);
+  std::vector<std::uint32_t> flows;
+  for (const std::uint32_t index : sample.flows)
+    if (owner_of(model.history.flow(index)) == process) flows.push_back(index);
+  const auto rate = [&](std::uint32_t index) {
+    const Flow& flow = model.history.flow(index);
+    return flow.rx_rate.value_or(0) + flow.tx_rate.value_or(0);
+  };
+  std::stable_sort(flows.begin(), flows.end(),
+                   [&](std::uint32_t a, std::uint32_t b) { return rate(a) > rate(b); });
+  return flows;
+}
+
+}  // namespace sockscope::tui

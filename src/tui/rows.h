@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// From the model to the rows of a view: filter, group, order, and where the cursor is in them.
+#pragma once
+
+#include <cstddef>
+
+#include "tui/model.h"
+#include "tui/state.h"
+
+namespace sockscope::tui {
+
+// The sample on the screen. There must be one.
+std::size_t shown_index(const Model& model, const State& state);
+const Sample& shown_sample(const Model& model, const State& state);
+
+// Makes the listing of the view that is shown, keeps the selection on the row it was on, and the
+// cursor on the screen. `visible`: rows that fit. now_ns: CLOCK_MONOTONIC.
+void arrange(const Model& model, State& state, std::size_t visible, std::uint64_t now_ns);
+
+// Connections of a process, those that move most first. For panes and details.
+std::vector<std::uint32_t> flows_of(const Model& model, const State& state, ProcessId process);
+
+bool is_loopback(const Flow& flow);
+
+}  // namespace sockscope::tui

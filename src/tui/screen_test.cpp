@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+// Screens against files: SOCKSCOPE_UPDATE_GOLDEN=1 writes them anew, to be looked at before they are
+// committed.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "base/text.h"
+#include "tui/testing.h"
+
+namespace sockscope::tui {
+namespace {
+
+constexpr Size kSizes[] = {{20, 5}, {40, 10}, {60, 20}, {80, 24}, {120, 40}, {160, 50}, {250, 80}};
+
+std::string all_sizes(const Model& model, View view, void (*change)(const Model&, State&)) {
+  ::setenv("TZ", "UTC", 1);
+  std::string out;
+  for (const Size size : kSizes) {
+    State state = state_of(view, size);
+    shown(model, state);
+    if (change != nullptr) change(model, state);
+    const Screen screen = shown(model, state);
+    out += "== " + std::to_string(size.columns) + 'x' + std::to_string(size.rows) + '\n' +
+           screen.grid.text() + "-- styles\n" + screen.grid.styles();
+  }
+  return out;
+}
+
+void compare(const std::string& name, const std::string& actual) {
+  const std::string path = std::string(GOLDEN_FOLDER) + '/' + name + ".txt";
+  if (std::getenv("SOCKSCOPE_UPDATE_GOLDEN") != nullptr) {
+    std::ofstream(path) << actual;
+    return;
+  }
+  std::ifstream file(path);
+  ASSERT_TRUE(file) << path << " is missing: run with SOCKSCOPE_UPDATE_GOLDEN=1";
+  std::stringstream expected;
+  expected << file.rdbuf();
+  std::istringstream is(actual), want(expected.str());
+  std::string a, b;
+  for (int line = 1; std::getline(want, b); ++line) {
+    ASSERT_TRUE(std::getline(is, a)) << path << ':' << line << " is missing: " << b;
+    ASSERT_EQ(a, b) << path << ':' << line;
+  }
+  ASSERT_FALSE(std::getline(is, a)) << "one line too many: " << a;
+}
+
+TEST(Golden, processes) { compare("processes", all_sizes(web_model(), View::kProcesses, nullptr)); }
+TEST(Golden, connections) {
+  compare("connections", all_sizes(web_model(), View::kConnections, nullptr));
+}
+TEST(Golden, hosts) { compare("hosts", all_sizes(web_model(), View::kHosts, nullptr)); }
+TEST(Golden, events) { compare("events", all_sizes(web_model(), View::kEvents, nullptr)); }
+TEST(Golden, process_details) {
+  compare("process_details", all_sizes(web_model(), View::kProcess, nullptr));
+}
+TEST(Golden, connection_details) {
+  compare("connection_details", all_sizes(web_model(), View::kConnection, nullptr));
+}
+TEST(Golden, help) {
+  compare("help", all_sizes(web_model(), View::kConnections,
+                            [](const Model& m, State& s) { press_all("?", m, s); }));
+}
+TEST(Golden, sort_picker) {
+  compare("sort_picker", all_sizes(web_model(), View::kProcesses,
+                                   [](const Model& m, State& s) { press_all("s", m, s); }));
+}
+TEST(Golden, signal_menu) {
+  compare("signal_menu", all_sizes(web_model(), View::kProcesses,
+                                   [](const Model& m, State& s) { press_all("K", m, s); }));
+}
+TEST(Golden, frozen_and_filtered) {
+  Model model = web_model();
+  model.now_wall_ns += 18 * kTestSecond;
+  compare("frozen", all_sizes(model, View::kConnections, [](const Model& m, State& s) {
+            press_all(" /dport:443", m, s);
+            press({KeyName::kEnter}, m, s);
+          }));
+}
+TEST(Golden, wrong_filter) {
+  compare("wrong_filter", all_sizes(web_model(), View::kConnections,
+                                    [](const Model& m, State& s) { press_all("/dprt:443", m, s); }));
+}
+TEST(Golden, grouped) {
+  compare("grouped", all_sizes(web_model(), View::kConnections, [](const Model& m, State& s) {
+            press_all("a", m, s);
+            s.message.clear();
+          }));
+}
+TEST(Golden, ascii) {
+  compare("ascii", all_sizes(web_model(), View::kProcesses,
+                             [](const Model&, State& s) { s.settings.ascii = true; }));
+}
+
+Model awkward_model() {
+  Model model = web_model(0);
+  model.history = History();
+  model.events = EventLog();
+  model.facts.reset();
+  model.host = "a-host-with-a-very-long-name.of.a.very.long.domain.example";
+  for (std::uint64_t second = 0; second < 4; ++second) {
+    SnapshotBuilder b(second);
+    b.process(4194304, "\033[31mred\033[0m", 9e12, 9e12, 1'200'000, 1234)
+        .flow(1, "fe80::1234:5678:9abc:def0", 65535, "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff", 65535,
+              9e12, 9e12);
+    b.last_flow().counters.retransmits = 4'000'000'000;
+    b.last_flow().counters.rx_bytes = UINT64_MAX;
+    b.process(2, "日本語のプロセス", 1000, 1000)
+        .flow(2, "::1", 1, "::ffff:1.2.3.4", 2, 1000, 1000);
+    b.process(3, "e\xCC\x81\xCC\x81\xCC\x81\xCC\x81\xCC\x81", 900, 900)
+        .flow(3, "10.1.2.3", 1, "255.255.255.255", 65535, 900, 900);
+    b.process(4, "\xFF\xFE\x80 \xE2\x80\xAE" "evil", 800, 800)
+        .flow(4, "10.1.2.3", 1, "2001:db8::1", 2, 800, 800);
+    b.process(5, "fifteen-letters", 700, 700)
+        .flow(5, "10.1.2.3", 1, "2001:db8:1::1", 2, 700, 700);
+    b.process(6, "\n\r\t\a\b", 600, 600).flow(6, "10.1.2.3", 1, "192.0.2.1", 2, 600, 600);
+    model.history.add(b.snapshot());
+  }
+  for (const std::uint32_t index : model.history.newest().flows)
+    model.events.add(event_of(EventKind::kReset, model.history.flow(index)), kTestWall);
+  model.now_ns = model.history.newest().mono_ns;
+  return model;
+}
+
+TEST(Golden, awkward_processes) {
+  compare("awkward_processes", all_sizes(awkward_model(), View::kProcesses, nullptr));
+}
+TEST(Golden, awkward_connections) {
+  compare("awkward_connections", all_sizes(awkward_model(), View::kConnections, nullptr));
+}
+TEST(Golden, awkward_events) {
+  compare("awkward_events", all_sizes(awkward_model(), View::kEvents, nullptr));
+}
+TEST(Golden, awkward_details) {
+  compare("awkward_details", all_sizes(awkward_model(), View::kConnection,
+                                       [](const Model&, State& s) { s.connection.a = 1; }));
+}
+
+Model model_with(std::size_t rows) {
+  Model model = web_model(0);
+  model.history = History();
+  model.events = EventLog();
+  model.facts.reset();
+  for (std::uint64_t second = 0; second < 2; ++second) {
+    SnapshotBuilder b(second);
+    for (std::size_t i = 0; i < rows; ++i) {
+      const auto number = static_cast<std::uint32_t>(i + 1);
+      b.process(number, "worker-" + std::to_string(number), number * 10.0, 5)
+          .flow(number, "10.0.0.7", static_cast<std::uint16_t>(number % 60'000 + 1),
+                "10." + std::to_string(number >> 16) + '.' + std::to_string(number >> 8 & 255) + '.' +
+                    std::to_string(number & 255),
+                443, number * 10.0, 5);
+    }
+    model.history.add(b.snapshot());
+  }
+  model.now_ns = model.history.newest().mono_ns;
+  return model;
+}
+
+TEST(Golden, no_rows) {
+  const Model model = model_with(0);
+  compare("no_rows", all_sizes(model, View::kProcesses, nullptr) +
+                         all_sizes(model, View::kConnections, nullptr) +
+                         all_sizes(model, View::kHosts, nullptr) +
+                         all_sizes(model, View::kEvents, nullptr));
+}
+TEST(Golden, ten_thousand_rows) {
+  const Model model = model_with(10'000);
+  compare("ten_thousand_rows", all_sizes(model, View::kProcesses, nullptr) +
+                                   all_sizes(model, View::kConnections, [](const Model& m, State& s) {
+                                     press_all("G", m, s);
+                                   }));
+}
+
+// Every size there can be, for every view: nothing falls over, and no hostile byte is on the screen.
+TEST(Screen, fits_every_size) {
+  const Model model = awkward_model();
+  for (std::size_t view = 0; view < kViews; ++view) {
+    for (int columns = 1; columns < 170; columns += columns < 90 ? 1 : 13) {
+      for (int rows = 1; rows < 60; rows += rows < 26 ? 1 : 7) {
+        State state = state_of(static_cast<View>(view), {columns, rows});
+        const Screen screen = shown(model, state);
+        ASSERT_EQ(screen.grid.size(), (Size{columns, rows}));
+        const std::string text = screen.grid.text();
+        ASSERT_EQ(text.find('\033'), text.npos);
+        ASSERT_EQ(text.find("\xE2\x80\xAE"), text.npos);
+        std::istringstream lines(text);
+        std::string line;
+        while (std::getline(lines, line)) ASSERT_LE(display_width(line), static_cast<std::size_t>(columns));
+      }
+    }
+  }
+}
+
+TEST(Screen, ascii_is_ascii) {
+  const Model model = awkward_model();
+  for (std::size_t view = 0; view < kViews; ++view) {
+    State state = state_of(static_cast<View>(view), {160, 50});
+    state.settings.ascii = true;
+    for (const char c : shown(model, state).grid.text())
+      ASSERT_LT(static_cast<unsigned char>(c), 0x80);
+  }
+}
+
+TEST(Screen, columns_stay_where_they_are_whatever_is_shown) {
+  const Model few = model_with(3);
+  const Model many = model_with(10'000);
+  for (const View view : {View::kProcesses, View::kConnections, View::kHosts}) {
+    for (const Size size : kSizes) {
+      State a = state_of(view, size);
+      State b = state_of(view, size);
+      std::vector<std::pair<int, int>> headings[2];
+      for (const auto& [model, state, out] : {std::tuple(&few, &a, 0), std::tuple(&many, &b, 1)})
+        for (const Hit& hit : shown(*model, *state).hits)
+          if (hit.kind == Hit::Kind::kHeading) headings[out].emplace_back(hit.from, hit.to);
+      EXPECT_EQ(headings[0], headings[1]);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sockscope::tui

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the user has chosen to see, and where he is. Keys change it, views read it.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <sockscope/types.h>
+
+#include "base/text.h"
+#include "tui/grid.h"
+#include "tui/history.h"
+#include "tui/plot.h"
+#include "view/filter.h"
+
+namespace sockscope::tui {
+
+enum class View : std::uint8_t {
+  kProcesses,
+  kConnections,
+  kHosts,
+  kEvents,
+  kProcess,     // one process
+  kConnection,  // one connection
+};
+inline constexpr std::size_t kViews = 6;
+inline constexpr std::size_t kMainViews = 4;
+
+// What a row is about: it stays the same while rows come, go and change places.
+struct RowKey {
+  enum class Kind : std::uint8_t { kNone, kProcess, kFlow, kHost, kEvent };
+  Kind kind = Kind::kNone;
+  bool is_group = false;
+  std::uint64_t a = 0;
+  std::uint64_t b = 0;
+  std::uint64_t c = 0;
+  auto operator<=>(const RowKey&) const = default;
+
+  static RowKey of(ProcessId id) { return {Kind::kProcess, false, id.pid, id.start_ns, 0}; }
+  static RowKey of(const Flow& flow) { return {Kind::kFlow, false, flow.cookie, 0, 0}; }
+  static RowKey of(const Address& address);
+  static RowKey of_event(std::uint64_t number) { return {Kind::kEvent, false, number, 0, 0}; }
+  ProcessId process() const { return {static_cast<std::uint32_t>(a), b}; }
+  bool exists() const noexcept { return kind != Kind::kNone; }
+};
+
+struct Row {
+  RowKey key;
+  // A process or flow of the history, an event's place in the log, a group's or host's among sums.
+  std::uint32_t index = 0;
+  std::uint8_t depth = 0;
+  char mark = ' ';  // '+' new, 'x' closed
+  bool idle = false;
+};
+
+// A remote end, or a group of connections.
+struct Sum {
+  RowKey key;
+  Address address;
+  std::string name;
+  std::uint32_t pid = 0;
+  std::uint32_t flows = 0;
+  std::set<ProcessId> processes;
+  double rx_rate = 0;
+  double tx_rate = 0;
+  Smoothed smoothed;
+  std::uint64_t rx_bytes = 0;
+  std::uint64_t tx_bytes = 0;
+  std::uint64_t retransmits = 0;
+  std::uint64_t srtt_sum_us = 0;
+  std::uint32_t srtt_count = 0;
+  std::uint32_t srtt_us() const {
+    return srtt_count == 0 ? 0 : static_cast<std::uint32_t>(srtt_sum_us / srtt_count);
+  }
+};
+
+// The rows of a view, in order. Made by arrange().
+struct Listing {
+  std::vector<Row> rows;
+  std::vector<Sum> sums;
+  std::size_t candidates = 0;  // rows before the filter
+  std::size_t matching = 0;    // rows that the filter lets through
+  std::size_t idle_hidden = 0;
+  std::size_t loopback_hidden = 0;
+  std::uint64_t sample = 0;  // of this sample
+};
+
+struct Table {
+  RowKey selected;
+  std::size_t position = 0;  // of the selected row
+  bool touched = false;      // the cursor was moved; until then it is on the first row
+  std::size_t top = 0;       // the first row on the screen
+  std::string sort;          // a column's name; empty: the view's own
+  bool reverse = false;
+  std::uint64_t held_until_ns = 0;
+  std::uint64_t ordered_ns = 0;
+  bool order_stale = true;
+  std::set<RowKey> collapsed;
+  Listing listing;
+};
+
+enum class Grouping : std::uint8_t { kNone, kProcess, kRemote };
+
+enum class Overlay : std::uint8_t {
+  kNone,
+  kHelp,
+  kSortPicker,
+  kSignalMenu,
+  kEventTypes,
+  kOptions,
+  kConfirmReset,
+};
+
+enum class PromptKind : std::uint8_t { kNone, kFilter, kTime, kInterval, kFile };
+
+struct Prompt {
+  PromptKind kind = PromptKind::kNone;
+  std::string text;
+  std::string before;  // what to go back to
+  std::string error;
+};
+
+struct Settings {
+  Units units = Units::kBits;
+  bool idle = false;
+  bool closed = true;
+  bool loopback = false;
+  bool port_names = false;
+  Grouping grouping = Grouping::kNone;
+  std::uint32_t window_s = 60;
+  bool ascii = false;
+  PlotStyle plot = PlotStyle::kBraille;
+  bool read_only = false;
+  std::uint64_t interval_ms = 1000;
+  std::string theme = "default";
+};
+
+struct SignalChoice {
+  ProcessId target;
+  std::string name;
+  std::size_t picked = 0;
+  bool confirming = false;
+};
+
+struct State {
+  Size size;
+  View view = View::kProcesses;
+  std::vector<View> back;
+  std::array<Table, kViews> tables;
+  RowKey process;     // of the process details
+  RowKey connection;  // of the connection details
+  // The connections of one process or of one host only.
+  RowKey scope;
+  std::string scope_name;
+
+  std::uint64_t frozen_sample = 0;  // number; 0: live
+  std::uint64_t frozen_event = 0;   // the last one shown then
+  std::uint64_t frozen_ns = 0;
+
+  std::string filter_text;
+  FlowFilter filter;
+  FlowFilter::UserLookup lookup_user = nullptr;
+  std::uint32_t hidden_events = 0;  // a bit per EventKind
+  bool follow_events = true;
+  bool follow_row = false;
+
+  Prompt prompt;
+  Overlay overlay = Overlay::kNone;
+  std::size_t overlay_row = 0;
+  std::size_t overlay_top = 0;
+  SignalChoice signal;
+  std::string message;
+  std::uint64_t message_until_ns = 0;
+  Settings settings;
+  // Totals are shown since then.
+  std::vector<std::pair<ProcessId, std::pair<std::uint64_t, std::uint64_t>>> totals_base;
+
+  Table& table() { return tables[static_cast<std::size_t>(view)]; }
+  const Table& table() const { return tables[static_cast<std::size_t>(view)]; }
+  bool is_frozen() const noexcept { return frozen_sample != 0; }
+};
+
+// What a view shows of its own accord.
+std::string_view default_sort(View view, Size size);
+inline std::string_view sort_of(const State& state, View view) {
+  const std::string& chosen = state.tables[static_cast<std::size_t>(view)].sort;
+  return chosen.empty() ? default_sort(view, state.size) : std::string_view(chosen);
+}
+
+}  // namespace sockscope::tui

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which columns fit, how wide they are, and drawing them. Widths hang on the terminal alone, never
+// on what is shown, so that nothing moves while rows come and go.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tui/frame.h"
+
+namespace sockscope::tui {
+
+struct ColumnSpec {
+  std::string_view name;  // as in view/columns.h where there is one like it
+  std::string_view heading;
+  int width = 0;
+  bool left = false;
+  int from = 0;         // shown on terminals of at least so many columns …
+  int to = INT32_MAX;   // … and less than that
+  int most = 0;         // grows up to this; 0: does not
+  bool sortable = true;
+};
+
+struct PlacedColumn {
+  const ColumnSpec* spec = nullptr;
+  int x = 0;
+  int width = 0;
+};
+
+// Leaves the first column of the screen to marks.
+std::vector<PlacedColumn> place_columns(std::span<const ColumnSpec> specs, int columns);
+
+struct CellText {
+  std::string text;
+  Role role = Role::kText;
+};
+// The text may be longer than the column: it is cut at the right.
+using CellReader = std::function<CellText(const PlacedColumn&)>;
+
+void draw_heading(const std::vector<PlacedColumn>& columns, std::string_view sort, bool reverse,
+                  int y, bool clickable, Screen& screen);
+void draw_cells(const std::vector<PlacedColumn>& columns, int y, Role role,
+                const CellReader& read, Screen& screen);
+
+// The rows of the list that are on the screen, the selected one marked.
+using RowReader = std::function<CellText(const Row&, const PlacedColumn&)>;
+void draw_list(const State& state, const Frame& frame, std::span<const ColumnSpec> specs,
+               const RowReader& read, Screen& screen);
+
+// The columns that the view's list can be ordered by, for the picker.
+std::span<const ColumnSpec> columns_of(View view);
+
+}  // namespace sockscope::tui

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// A host like the one of the design page, for the tests of this folder.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "tui/app.h"
+#include "tui/model.h"
+#include "tui/rows.h"
+#include "tui/screen.h"
+#include "tui/state.h"
+#include "view/testing.h"
+
+namespace sockscope::tui {
+
+inline constexpr std::uint64_t kTestSecond = 1'000'000'000;
+inline constexpr std::uint64_t kTestWall = 1'795'269'802ull * kTestSecond;  // 14:03:22 UTC
+inline constexpr std::uint64_t kTestMono = 100'000 * kTestSecond;
+
+// One process with its flows; rates in bytes per second.
+class SnapshotBuilder {
+ public:
+  explicit SnapshotBuilder(std::uint64_t second) {
+    snapshot_.mono_ns = kTestMono + second * kTestSecond;
+    snapshot_.wall_ns = kTestWall + second * kTestSecond;
+    if (second != 0) snapshot_.interval_s = 1.0;
+  }
+
+  SnapshotBuilder& process(std::uint32_t pid, std::string_view name, double rx, double tx,
+                           std::uint32_t srtt_us = 0, double retransmits = 0) {
+    Process process;
+    process.pid = pid;
+    process.start_ns = pid == 0 ? 0 : 1'000 * std::uint64_t{pid};
+    process.cgroup_id = 4242;
+    if (pid != 0) process.uid = pid % 3 == 0 ? 0 : 1000;
+    process.comm = comm(name);
+    process.rx_bytes = static_cast<std::uint64_t>(rx) * 1000;
+    process.tx_bytes = static_cast<std::uint64_t>(tx) * 1000;
+    process.srtt_us = srtt_us;
+    if (snapshot_.interval_s) {
+      process.rx_rate = rx;
+      process.tx_rate = tx;
+      process.retransmit_rate = retransmits;
+    }
+    snapshot_.processes.push_back(process);
+    return *this;
+  }
+
+  // Of the process that came last.
+  SnapshotBuilder& flow(std::uint64_t cookie, const std::string& local, std::uint16_t local_port,
+                        const std::string& remote, std::uint16_t remote_port, double rx, double tx) {
+    Process& owner = snapshot_.processes.back();
+    Flow flow = curl_flow();
+    flow.cookie = cookie;
+    flow.local = endpoint(local, local_port);
+    flow.remote = endpoint(remote, remote_port);
+    flow.owner = {.pid = owner.pid, .start_ns = owner.start_ns, .uid = owner.uid,
+                  .kind = OwnerKind::kExact, .comm = owner.comm};
+    flow.opened_ns = kTestMono - 38 * kTestSecond;
+    flow.rx_rate.reset();
+    flow.tx_rate.reset();
+    if (snapshot_.interval_s) {
+      flow.rx_rate = rx;
+      flow.tx_rate = tx;
+    }
+    flow.counters.srtt_us = owner.srtt_us == 0 ? 700 : owner.srtt_us;
+    flow.counters.min_rtt_us = 600;
+    ++owner.open_flows;
+    snapshot_.flows.push_back(flow);
+    return *this;
+  }
+
+  Flow& last_flow() { return snapshot_.flows.back(); }
+  Process& last_process() { return snapshot_.processes.back(); }
+  const Snapshot& snapshot() const { return snapshot_; }
+
+ private:
+  Snapshot snapshot_;
+};
+
+// The hosts of the mock-ups, `second` seconds after the first sample.
+inline Snapshot web_host(std::uint64_t second) {
+  const double wave = 1 + 0.5 * static_cast<double>(second % 7) / 7;
+  SnapshotBuilder b(second);
+  b.process(21408, "nginx", 11'512'500 * wave, 1'750'000, 1'800)
+      .flow(1, "10.0.0.7", 443, "203.0.113.77", 51544, 1'150'000 * wave, 150'000)
+      .flow(2, "2001:db8::7", 443, "2a00:1450:4009:81f::70:5a1c", 61002, 110'000, 762'000)
+      .flow(3, "10.0.0.7", 443, "198.51.100.12", 40110, 550'000, 51'000)
+      .flow(4, "0.0.0.0", 443, "0.0.0.0", 0, 0, 0);
+  b.last_flow().direction = Direction::kListen;
+  b.last_flow().state = TcpState::kListen;
+  b.process(1877, "postgres", 7'675'000, 400'000, 400)
+      .flow(5, "127.0.0.1", 5432, "127.0.0.1", 38112, 275'000, 12'000);
+  b.process(30211, "curl", 3'112'500 * wave, 26'250, 38'200, 2.1)
+      .flow(6, "10.0.0.7", 48122, "203.0.113.10", 443, 3'112'500 * wave, 26'250);
+  b.last_flow().counters.tx_segments = 400;
+  b.process(912, "kubelet", 387'500, 350'000, 600);
+  b.process(15530, "java", 237'500, 137'500, 12'700, 0.3)
+      .flow(7, "10.0.0.7", 35770, "192.0.2.10", 443, 51'250, 12'000);
+  b.process(2210, "chronyd", 150, 150).flow(8, "10.0.0.7", 323, "192.0.2.123", 123, 150, 150);
+  b.last_flow().protocol = Protocol::kUdp;
+  b.last_flow().state = TcpState::kNone;
+  b.last_flow().counters.srtt_us = 0;
+  b.process(733, "sshd", 105, 262, 24'000);
+  b.process(8841, "wget", second < 4 ? 50'000 : 0, 0, 51'300)
+      .flow(9, "10.0.0.7", 40112, "198.51.100.31", 443, second < 4 ? 50'000 : 0, 0);
+  b.last_flow().closed = second >= 4;
+  b.last_flow().closed_ns = kTestMono + 4 * kTestSecond;
+  b.last_process().open_flows = second >= 4 ? 0 : 1;
+  b.process(0, "", 275, 60).flow(10, "10.0.0.7", 50001, "192.0.2.77", 8080, 275, 60);
+  b.process(555, "idle-daemon", 0, 0, 900);
+  b.last_process().open_flows = 2;
+  return b.snapshot();
+}
+
+inline Event event_of(EventKind kind, const Flow& flow) {
+  Event event;
+  event.kind = kind;
+  event.flow = flow;
+  return event;
+}
+
+inline Model web_model(std::uint64_t seconds = 12) {
+  Model model;
+  model.host = "web-03";
+  model.version = "0.4.1";
+  model.kernel = "6.1.0-38";
+  model.home_netns = 4026531840;
+  model.self_cpu = 0.003;
+  model.event_rate = 214;
+  model.user_name = [](std::uint32_t uid) { return uid == 0 ? std::string("root") : "deploy"; };
+  for (std::uint64_t second = 0; second <= seconds; ++second) model.history.add(web_host(second));
+  model.now_ns = model.history.newest().mono_ns;
+  model.now_wall_ns = model.history.newest().wall_ns;
+  const Sample& last = model.history.newest();
+  const auto add = [&](EventKind kind, std::uint64_t cookie, std::uint64_t ms, auto change) {
+    Event event = event_of(kind, *model.history.find_flow(last, cookie));
+    change(event);
+    model.events.add(event, kTestWall + ms * 1'000'000);
+  };
+  add(EventKind::kConnect, 6, 11, [](Event& e) { e.latency_us = 21'400; });
+  add(EventKind::kConnectFailed, 7, 1200, [](Event& e) { e.error = 111; e.latency_us = 30; });
+  add(EventKind::kRetransmit, 6, 3880, [](Event&) {});
+  add(EventKind::kClose, 9, 4118, [](Event& e) { e.duration_us = 4'100'000; });
+  add(EventKind::kAccept, 1, 5660, [](Event&) {});
+  add(EventKind::kReset, 7, 6550, [](Event& e) { e.sent = true; });
+  Event gap;
+  gap.lost.ring_full = 12;
+  model.events.add(gap, kTestWall + 7'000'000'000);
+  model.facts = ProcessFacts{{21408, 21'408'000}, "nginx: master process /usr/sbin/nginx -g daemon off;",
+                             1, "systemd", "system.slice/nginx.service"};
+  model.internals_cookie = 6;
+  TcpInternals& tcp = model.internals.emplace();
+  std::copy_n("cubic", 5, tcp.congestion_control.begin());
+  tcp.congestion_window = 42;
+  tcp.slow_start_threshold = 28;
+  tcp.mss = 1448;
+  tcp.path_mtu = 1500;
+  tcp.receive_space = 3'100'000;
+  tcp.rtt_variance_us = 4'100;
+  tcp.retransmit_timeout_us = 240'000;
+  tcp.unacked = 3;
+  tcp.busy_us = 37'000'000;
+  tcp.receiver_limited_us = 1'110'000;
+  tcp.buffer_limited_us = 0;
+  tcp.unsent_bytes = 0;
+  tcp.duplicate_acks = 0;
+  tcp.reorderings_seen = 2;
+  return model;
+}
+
+inline State state_of(View view, Size size) {
+  State state;
+  state.view = view;
+  state.size = size;
+  state.process = RowKey::of(ProcessId{21408, 21'408'000});
+  state.connection = {RowKey::Kind::kFlow, false, 6, 0, 0};
+  if (view == View::kProcess) state.back = {View::kProcesses};
+  if (view == View::kConnection) state.back = {View::kConnections};
+  return state;
+}
+
+inline Screen shown(const Model& model, State& state) {
+  arrange(model, state, visible_rows(state), model.now_ns);
+  return render(model, state);
+}
+
+inline Key typed(std::string_view character) { return {KeyName::kText, std::string(character)}; }
+
+// Presses a key as the loop would.
+inline std::vector<Effect> press(const Key& key, const Model& model, State& state) {
+  const Screen screen = shown(model, state);
+  auto effects = handle_key(key, model, screen, model.now_ns, state);
+  arrange(model, state, visible_rows(state), model.now_ns);
+  return effects;
+}
+
+inline void press_all(std::string_view keys, const Model& model, State& state) {
+  for (const char key : keys) press(typed(std::string(1, key)), model, state);
+}
+
+}  // namespace sockscope::tui

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "base/timestamp.h"
+#include "tui/flow_cells.h"
+#include "tui/rows.h"
+#include "tui/wide_panes.h"
+#include "view/flow_text.h"
+
+namespace sockscope::tui {
+namespace {
+
+constexpr ColumnSpec kFlowsOfProcess[] = {
+    {"proto", "PROT", 4, true, 60},
+    {"lport", "LPORT", 5, false, 50, 110},
+    {"local", "LOCAL", 21, true, 110, INT32_MAX, 40},
+    {"remote", "REMOTE", 12, true, 0, 60, 46},
+    {"remote", "REMOTE", 24, true, 60, INT32_MAX, 46},
+    {"state", "ST", 4, true, 45},
+    {"age", "AGE", 6, false, 76},
+    {"rate", "RX+TX", 8, false, 20, 40},
+    {"rx_rate", "↓RX/s", 7, false, 40},
+    {"tx_rate", "↑TX/s", 7, false, 40},
+    {"rx_bytes", "RX TOTAL", 9, false, 110},
+    {"tx_bytes", "TX TOTAL", 9, false, 110},
+    {"rtt", "RTTms", 6, false, 66},
+    {"retransmits", "RETR", 4, false, 80},
+};
+
+struct RateLine {
+  double now = 0;
+  double average = 0;  // of ten seconds
+  double peak = 0;
+};
+
+RateLine rates(const Series& series, std::optional<double> now, std::size_t points_of_ten_seconds) {
+  RateLine line{now.value_or(0)};
+  double sum = 0;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < series.size(); ++i) {
+    if (!series[i]) continue;
+    line.peak = std::max(line.peak, *series[i]);
+    if (series.size() - i <= points_of_ten_seconds + 1) {
+      sum += *series[i];
+      ++count;
+    }
+  }
+  if (count != 0) line.average = sum / static_cast<double>(count);
+  return line;
+}
+
+// "↓ RX  24.9 Mb/s   avg10s 23.8M   peak 31.0M   total 118.4 MB   80914 segs"
+void put_rates(std::string_view arrow, Role role, const RateLine& line, std::uint64_t bytes,
+               std::optional<std::uint64_t> segments, int y, const State& state, Screen& screen) {
+  const Units units = state.settings.units;
+  Grid& grid = screen.grid;
+  grid.put(1, y, arrow, {role});
+  std::string text = fmt::format("{:>10}   avg10s {:>5}   peak {:>5}   total {:>8}",
+                                 rate_with_unit(line.now, units), format_rate(line.average, units),
+                                 format_rate(line.peak, units), format_bytes(bytes));
+  if (segments) text += fmt::format("   {} segs", *segments);
+  grid.put(6, y, text);
+}
+
+// Read anew for a plot of so many cells.
+template <class Read>
+Series series_of(const Model& model, const State& state, int cells, Read read) {
+  const auto points = static_cast<std::size_t>(std::max(cells, 1)) * 2;
+  const std::uint64_t step = std::max<std::uint64_t>(
+      state.settings.window_s * 1'000'000'000ull / points, 500'000'000);
+  return model.history.series(shown_index(model, state), points, step, read);
+}
+
+void put_axis(int x, int y, int cells, std::uint32_t window_s, Grid& grid) {
+  const std::string from = fmt::format("└ -{}s", window_s);
+  const std::string middle = fmt::format("-{}s", window_s / 2);
+  grid.put(x, y, from, {Role::kDim});
+  if (cells > 24)
+    grid.put(x + cells / 2, y, middle, {Role::kDim});
+  if (cells > 12) grid.put(x + cells - 3, y, "now", {Role::kDim});
+}
+
+// One plot of rx above, tx below zero, three rows, and an axis; x is where the scale begins.
+void put_plots(const Series& rx, const Series& tx, int x, int y, int cells, const State& state,
+               Screen& screen) {
+  Grid& grid = screen.grid;
+  double top = 1;
+  for (const auto& series : {rx, tx})
+    for (const auto& value : series) top = std::max(top, value.value_or(0));
+  const auto up = area_plot(rx, 1, top, state.settings.plot);
+  const auto down = area_plot(tx, 1, top, state.settings.plot, true);
+  grid.put_right(x + 5, y, format_rate(top, state.settings.units), {Role::kDim});
+  grid.put(x + 6, y, "┤", {Role::kDim});
+  grid.put(x + 7, y, up[0], {Role::kRx});
+  grid.put_right(x + 5, y + 1, format_rate(top, state.settings.units), {Role::kDim});
+  grid.put(x + 6, y + 1, "┤", {Role::kDim});
+  grid.put(x + 7, y + 1, down[0], {Role::kTx});
+  put_axis(x + 6, y + 2, cells, state.settings.window_s, grid);
+}
+
+std::string how_known(OwnerKind kind) {
+  switch (kind) {
+    case OwnerKind::kExact: return "seen using it";
+    case OwnerKind::kInherited: return "as its listener's";
+    case OwnerKind::kBootstrap: return "found holding it at the start";
+    case OwnerKind::kUnknown: break;
+  }
+  return "not known";
+}
+
+std::string user_of(const Model& model, const std::optional<std::uint32_t>& uid) {
+  if (!uid) return "uid —";
+  const std::string name = model.user_name ? model.user_name(*uid) : "";
+  return fmt::format("uid {}{}", *uid, name.empty() ? "" : ' ' + name);
+}
+
+const ProcessFacts* facts_of(const Model& model, ProcessId id) {
+  return model.facts && model.facts->id == id ? &*model.facts : nullptr;
+}
+
+std::string process_line(const Model& model, std::string_view name, ProcessId id,
+                         const std::optional<std::uint32_t>& uid) {
+  if (id.pid == 0) return "[unattributed]";
+  std::string line = fmt::format("{} {}  {}", name, id.pid, user_of(model, uid));
+  if (const ProcessFacts* facts = facts_of(model, id); facts != nullptr && facts->parent != 0)
+    line += fmt::format("  ppid {} {}", facts->parent, facts->parent_name);
+  return line;
+}
+
+void label(int y, std::string_view name, std::string_view text, Grid& grid, int end = INT32_MAX) {
+  grid.put(1, y, name, {Role::kTitle});
+  grid.put(10, y, text, {}, end);
+}
+
+std::string known_number(const std::optional<std::uint32_t>& value) {
+  return value ? std::to_string(*value) : "—";
+}
+
+// "97%" of the time that the connection was busy.
+std::string share_of(const std::optional<std::uint64_t>& part,
+                     const std::optional<std::uint64_t>& whole) {
+  if (!part || !whole) return "—";
+  if (*whole == 0) return "0%";
+  return fmt::format("{:.0f}%", 100.0 * static_cast<double>(*part) / static_cast<double>(*whole));
+}
+
+// Nothing is said of the past: the kernel tells only how it is now.
+const TcpInternals* internals_of(const Model& model, const State& state, const Flow& flow) {
+  const bool known = model.internals && model.internals_cookie == flow.cookie && !state.is_frozen();
+  return known ? &*model.internals : nullptr;
+}
+
+void put_tcp(const Model& model, const State& state, const Flow& flow, int last, int& y,
+             Screen& screen) {
+  const Counters& c = flow.counters;
+  Grid& grid = screen.grid;
+  if (flow.protocol != Protocol::kTcp) {
+    label(y++, "UDP", fmt::format("{} datagrams in, {} out", c.rx_segments, c.tx_segments), grid);
+    return;
+  }
+  const TcpInternals* tcp = internals_of(model, state, flow);
+  if (tcp != nullptr && y < last)
+    label(y++, "TCP",
+          fmt::format("cwnd {}  ssthresh {}  mss {}  pmtu {}  cc {}  rcvspace {}",
+                      tcp->congestion_window, known_number(tcp->slow_start_threshold), tcp->mss,
+                      tcp->path_mtu, tcp->congestion_control.data(), format_bytes(tcp->receive_space)),
+          grid);
+  const double share =
+      c.tx_segments == 0 ? 0 : 100.0 * c.retransmits / static_cast<double>(c.tx_segments);
+  if (y >= last) return;
+  grid.put(1, y, "Loss", {Role::kTitle});
+  const int x = grid.put(10, y, fmt::format("retrans {} ({:.2f}% of sent)", c.retransmits, share),
+                         {share > 1 ? Role::kBroken : share > 0.1 ? Role::kLook : Role::kText});
+  if (tcp != nullptr)
+    grid.put(x, y, fmt::format("  RTO {}  reorder {}  dsack {}  lost {}",
+                               format_duration_us(tcp->retransmit_timeout_us),
+                               known_number(tcp->reorderings_seen),
+                               known_number(tcp->duplicate_acks), tcp->lost));
+  ++y;
+  if (tcp != nullptr && y < last)
+    label(y++, "Limit",
+          fmt::format("busy {}  rwnd-limited {}  sndbuf-limited {}  notsent {}  unacked {}",
+                      tcp->busy_us ? format_duration_us(*tcp->busy_us) : "—",
+                      share_of(tcp->receiver_limited_us, tcp->busy_us),
+                      share_of(tcp->buffer_limited_us, tcp->busy_us),
+                      tcp->unsent_bytes ? format_bytes(*tcp->unsent_bytes) : "—", tcp->unacked),
+          grid);
+}
+
+}  // namespace
+
+void draw_process_details(const Model& model, const State& state, Screen& screen) {
+  Grid& grid = screen.grid;
+  const Size size = grid.size();
+  const Frame frame = frame_of(View::kProcess, size);
+  const Sample& sample = shown_sample(model, state);
+  const ProcessId id = state.process.process();
+  const Process* process = model.history.find_process(sample, id);
+  if (process == nullptr) {
+    grid.put(1, frame.first, "This process is over, and so are its connections. Esc goes back.",
+             {Role::kDim});
+    return;
+  }
+  const int cells = std::max(std::min(size.columns - 36, 120), 4);
+  const auto read = [&](bool rx) {
+    return [&model, id, rx](const Sample& s) -> std::optional<double> {
+      const Process* found = model.history.find_process(s, id);
+      return found == nullptr ? std::nullopt : rx ? found->rx_rate : found->tx_rate;
+    };
+  };
+  const Series rx = series_of(model, state, cells, read(true));
+  const Series tx = series_of(model, state, cells, read(false));
+  const auto ten_seconds = static_cast<std::size_t>(
+      std::max(20.0 * cells / state.settings.window_s, 1.0));
+  const ProcessFacts* facts = facts_of(model, id);
+  if (size.rows >= 20) {
+    grid.rule(1);
+    label(2, "Process", process_line(model, process->name(), id, process->uid), grid);
+    label(3, "Command", facts && !facts->command_line.empty() ? facts->command_line : "—", grid);
+    label(4, "Unit", facts != nullptr          ? (facts->unit.empty() ? "—" : facts->unit)
+                     : process->cgroup_id != 0     ? fmt::format("cgroup {}", process->cgroup_id)
+                                                   : "—",
+          grid, 44);
+    const std::string flows = fmt::format("{} open, {} listening, {} closed", process->open_flows,
+                                          process->listeners, process->closed_flows);
+    grid.put_right(size.columns, 4, flows);
+    grid.rule(5);
+    put_rates("↓ RX", Role::kRx, rates(rx, process->rx_rate, ten_seconds), process->rx_bytes, {}, 6,
+              state, screen);
+    put_rates("↑ TX", Role::kTx, rates(tx, process->tx_rate, ten_seconds), process->tx_bytes, {}, 7,
+              state, screen);
+    put_plots(rx, tx, 0, 8, cells, state, screen);
+    const int x = cells + 10;
+    grid.put(x, 8, fmt::format("RTT ms   mean {}", process->srtt_us == 0 ? "—" : format_ms(process->srtt_us)));
+    grid.put(x, 9, fmt::format("retrans  {}", process->retransmits));
+    if (process->retransmit_rate)
+      grid.put(x, 10, fmt::format("         {:.1f}/s", *process->retransmit_rate),
+               {*process->retransmit_rate > 1 ? Role::kBroken : Role::kText});
+    grid.rule(11);
+  } else if (size.rows >= 8) {
+    label(1, "Process", process_line(model, process->name(), id, process->uid), grid);
+    put_rates("↓ RX", Role::kRx, rates(rx, process->rx_rate, ten_seconds), process->rx_bytes, {}, 2,
+              state, screen);
+    put_rates("↑ TX", Role::kTx, rates(tx, process->tx_rate, ten_seconds), process->tx_bytes, {}, 3,
+              state, screen);
+  }
+  draw_list(state, frame, kFlowsOfProcess,
+            [&](const Row& row, const PlacedColumn& column) {
+              return flow_cell(model, state, model.history.flow(row.index), column);
+            },
+            screen);
+  if (frame.lower_rule >= 0) grid.rule(frame.lower_rule);
+}
+
+void draw_connection_details(const Model& model, const State& state, Screen& screen) {
+  Grid& grid = screen.grid;
+  const Size size = grid.size();
+  const Frame frame = frame_of(View::kConnection, size);
+  const Sample& sample = shown_sample(model, state);
+  const std::uint64_t cookie = state.connection.a;
+  const Flow* flow = model.history.find_flow(sample, cookie);
+  int y = 1;
+  const int last = frame.lower_rule >= 0 ? frame.lower_rule : frame.footer >= 0 ? frame.footer : size.rows;
+  if (flow == nullptr) {
+    grid.put(1, y++, "This connection is over. Its last events:", {Role::kDim});
+    draw_event_lines(model, state, cookie, 3, y, last, size.columns, screen);
+    return;
+  }
+  const bool full = size.rows >= 20;
+  const int cells = std::clamp(size.columns - 34, 4, 120);
+  const auto read = [&](bool rx) {
+    return [&model, cookie, rx](const Sample& s) -> std::optional<double> {
+      const Flow* found = model.history.find_flow(s, cookie);
+      return found == nullptr ? std::nullopt : rx ? found->rx_rate : found->tx_rate;
+    };
+  };
+  const Series rx = series_of(model, state, cells, read(true));
+  const Series tx = series_of(model, state, cells, read(false));
+  const Series rtt = series_of(model, state, cells, [&](const Sample& s) -> std::optional<double> {
+    const Flow* found = model.history.find_flow(s, cookie);
+    if (found == nullptr || found->counters.srtt_us == 0) return std::nullopt;
+    return found->counters.srtt_us;
+  });
+  const auto ten_seconds = static_cast<std::size_t>(
+      std::max(20.0 * cells / state.settings.window_s, 1.0));
+  const Counters& c = flow->counters;
+
+  if (full) grid.rule(y++);
+  label(y++, "Process", process_line(model, flow->owner.name(), owner_of(*flow), flow->owner.uid) +
+                            "  netns " + (flow->netns == model.home_netns
+                                              ? "host"
+                                              : std::to_string(flow->netns)),
+        grid);
+  if (full) {
+    const ProcessFacts* facts = facts_of(model, owner_of(*flow));
+    label(y++, "Command", facts && !facts->command_line.empty() ? facts->command_line : "—", grid);
+  }
+  const std::string local = to_string(flow->local);
+  const std::string remote = flow->remote.addr.is_unspecified() ? "*" : to_string(flow->remote);
+  if (static_cast<int>(local.size() + remote.size()) + 24 <= size.columns) {
+    label(y, "Local", local, grid);
+    const int x = std::max(34, 12 + static_cast<int>(local.size()));
+    grid.put(x, y, "Remote", {Role::kTitle});
+    grid.put(x + 8, y++, remote);
+  } else {
+    label(y++, "Local", local, grid);
+    label(y++, "Remote", remote, grid);
+  }
+  const std::uint64_t end = flow->closed ? flow->closed_ns : sample.mono_ns;
+  std::string how(flow->protocol == Protocol::kTcp ? to_string(shown_state(*flow)) : "UDP");
+  if (flow->opened_ns != 0 && end > flow->opened_ns)
+    how += ' ' + format_duration_us((end - flow->opened_ns) / 1000);
+  label(y, "State", how, grid);
+  if (size.columns >= 60) {
+    grid.put(34, y, "Owner", {Role::kTitle});
+    grid.put(42, y, how_known(flow->owner.kind));
+  }
+  ++y;
+  if (full) grid.rule(y++);
+  put_rates("↓ RX", Role::kRx, rates(rx, flow->rx_rate, ten_seconds), c.rx_bytes, c.rx_segments, y++,
+            state, screen);
+  put_rates("↑ TX", Role::kTx, rates(tx, flow->tx_rate, ten_seconds), c.tx_bytes, c.tx_segments, y++,
+            state, screen);
+  if (full) {
+    put_plots(rx, tx, 0, y, cells, state, screen);
+    const int x = cells + 9;
+    if (c.srtt_us != 0) {
+      std::uint32_t worst = c.srtt_us;
+      for (const auto& value : rtt)
+        worst = std::max(worst, static_cast<std::uint32_t>(value.value_or(0)));
+      grid.put(x, y, fmt::format("RTT ms now {:>6}", format_ms(c.srtt_us)));
+      std::string range = fmt::format(
+          "min {} max {}", c.min_rtt_us == 0 ? "—" : format_ms(c.min_rtt_us), format_ms(worst));
+      if (const TcpInternals* tcp = internals_of(model, state, *flow))
+        range += " ±" + format_ms(tcp->rtt_variance_us);
+      grid.put(x, y + 1, range);
+      const auto plot_cells = static_cast<std::size_t>(std::max(size.columns - x - 1, 0));
+      const std::size_t points = std::min(plot_cells * 2, rtt.size());
+      grid.put(x, y + 2, sparkline(std::span(rtt).last(points), state.settings.plot));
+    }
+    y += 3;
+    grid.rule(y++);
+  }
+  put_tcp(model, state, *flow, last, y, screen);
+  if (full) grid.rule(y++);
+  if (y < last) grid.put(1, y++, "Events (newest first)", {Role::kTitle});
+  draw_event_lines(model, state, cookie, 3, y, last, size.columns, screen);
+  if (frame.lower_rule >= 0) grid.rule(frame.lower_rule);
+}
+
+std::span<const ColumnSpec> columns_of(View view) {
+  switch (view) {
+    case View::kProcesses: return process_columns();
+    case View::kConnections: return flow_columns();
+    case View::kHosts: return host_columns();
+    case View::kProcess: return kFlowsOfProcess;
+    case View::kEvents:
+    case View::kConnection: break;
+  }
+  return event_columns();
+}
+
+}  // namespace sockscope::tui

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/text.h"
+#include "base/timestamp.h"
+#include "tui/flow_cells.h"
+#include "tui/rows.h"
+#include "tui/wide_panes.h"
+#include "view/flow_text.h"
+
+namespace sockscope::tui {
+namespace {
+
+constexpr ColumnSpec kColumns[] = {
+    {"time", "TIME", 8, true, 0, 60, 0, false},
+    {"time", "TIME", 12, true, 60, INT32_MAX, 0, false},
+    {"event", "EVENT", 7, true, 0, INT32_MAX, 0, false},
+    {"pid", "PID", 7, false, 60, INT32_MAX, 0, false},
+    {"comm", "COMMAND", 10, true, 40, 120, 0, false},
+    {"comm", "COMMAND", 16, true, 120, INT32_MAX, 0, false},
+    {"remote", "REMOTE", 21, true, 64, 120, 0, false},
+    {"remote", "REMOTE", 46, true, 120, INT32_MAX, 0, false},
+    {"detail", "DETAIL", 2, true, 0, INT32_MAX, 1000, false},
+};
+
+Role role_of(EventKind kind) {
+  switch (kind) {
+    case EventKind::kConnectFailed:
+    case EventKind::kReset:
+    case EventKind::kGap: return Role::kBroken;
+    case EventKind::kRetransmit: return Role::kLook;
+    default: return Role::kText;
+  }
+}
+
+CellText event_cell(const Model& model, const State& state, const LoggedEvent& logged,
+                    const PlacedColumn& column) {
+  const Event& event = logged.event;
+  const std::string_view name = column.spec->name;
+  const bool gap = event.kind == EventKind::kGap;
+  if (name == "time") return {time_of_day(logged.wall_ns).substr(0, static_cast<std::size_t>(column.width))};
+  if (name == "event") return {std::string(short_event_name(event.kind)), role_of(event.kind)};
+  if (name == "detail") {
+    // In little room the way that more went tells most.
+    if (event.kind == EventKind::kClose && column.width < 24) {
+      const Counters& c = event.flow.counters;
+      const bool down = c.rx_bytes >= c.tx_bytes;
+      return {fmt::format("{}{} {}", format_bytes(std::max(c.rx_bytes, c.tx_bytes)), down ? "↓" : "↑",
+                          event.duration_us ? format_duration_us(*event.duration_us) : "—")};
+    }
+    std::string text = describe(event);
+    // The reason before how long it took.
+    if (event.kind == EventKind::kConnectFailed &&
+        display_width(text) > static_cast<std::size_t>(column.width))
+      text.resize(text.find(' '));
+    return {text};
+  }
+  if (gap) return {};
+  if (name == "pid") return {event.flow.owner.pid == 0 ? "?" : std::to_string(event.flow.owner.pid)};
+  return flow_cell(model, state, event.flow, column);
+}
+
+}  // namespace
+
+std::span<const ColumnSpec> event_columns() { return kColumns; }
+
+std::string_view short_event_name(EventKind kind) {
+  switch (kind) {
+    case EventKind::kConnectFailed: return "failed";
+    case EventKind::kRetransmit: return "retrans";
+    default: return to_string(kind);
+  }
+}
+
+std::string describe(const Event& event) {
+  const Counters& counters = event.flow.counters;
+  switch (event.kind) {
+    case EventKind::kConnect: return "ok " + format_duration_us(event.latency_us);
+    case EventKind::kAccept: return fmt::format(":{}", event.flow.local.port);
+    case EventKind::kConnectFailed: {
+      const char* name = event.error == 0 ? nullptr : ::strerrorname_np(event.error);
+      return fmt::format("{} {}", name ? name : "unknown reason",
+                         format_duration_us(event.latency_us));
+    }
+    case EventKind::kClose:
+      return fmt::format("{}↓ {}↑ {}", format_bytes(counters.rx_bytes),
+                         format_bytes(counters.tx_bytes),
+                         event.duration_us ? format_duration_us(*event.duration_us) : "—");
+    case EventKind::kRetransmit:
+      return fmt::format("{} #{}", short_name(event.flow.state), counters.retransmits);
+    case EventKind::kReset:
+      return fmt::format("{}, {}", event.sent ? "sent" : "received", short_name(event.flow.state));
+    case EventKind::kState:
+      return fmt::format("{} → {}", short_name(event.old_state), short_name(event.flow.state));
+    case EventKind::kGap:
+      return fmt::format("lost {}, resynced", event.lost.total());
+    case EventKind::kData:
+      return fmt::format("{} {}", event.sent ? "send" : "recv", event.bytes);
+    case EventKind::kOwner: return "uses it from now on";
+    case EventKind::kAttempt: return "";
+  }
+  return "";
+}
+
+void draw_events(const Model& model, const State& state, const Frame& frame, Screen& screen) {
+  const Listing& listing = state.table().listing;
+  if (!state.filter_text.empty() || frame.plot < 0) {
+    draw_plot_line(model, state, frame, screen);
+  } else if (state.prompt.kind == PromptKind::kNone) {
+    const std::string rate =
+        fmt::format("{:.0f} ev/s  lost {}", model.event_rate, model.lost.total());
+    const int columns = screen.grid.size().columns;
+    const int end = screen.grid.put_right(
+        columns, frame.plot, rate, {model.lost.total() != 0 ? Role::kBroken : Role::kText});
+    screen.grid.put(1, frame.plot,
+                    fmt::format("types: {} (e picks)   {}",
+                                state.hidden_events == 0 ? "all" : "some",
+                                state.is_frozen()     ? "frozen"
+                                : state.follow_events ? "following newest"
+                                                      : "not following"),
+                    {}, end);
+  }
+  draw_list(state, frame, kColumns,
+            [&](const Row& row, const PlacedColumn& column) -> CellText {
+              const LoggedEvent* logged = model.events.find(row.key.a);
+              return logged == nullptr ? CellText{} : event_cell(model, state, *logged, column);
+            },
+            screen);
+  std::string status = "↓ stops following · g or End resumes";
+  if (listing.loopback_hidden != 0)
+    status += fmt::format(" · {} loopback hidden (l)", listing.loopback_hidden);
+  draw_status(state, frame, status, screen);
+  if (frame.status >= 0 && screen.grid.size().columns >= 100)
+    screen.grid.put_right(screen.grid.size().columns, frame.status, "buffer 10 000 events");
+  if (frame.detail < 0 || listing.rows.empty()) return;
+  const LoggedEvent* logged = model.events.find(listing.rows[state.table().position].key.a);
+  if (logged != nullptr && logged->event.kind != EventKind::kGap)
+    screen.grid.put(1, frame.detail, flow_line(model, state, logged->event.flow));
+}
+
+}  // namespace sockscope::tui

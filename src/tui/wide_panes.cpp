@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tui/wide_panes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "base/text.h"
+#include "base/timestamp.h"
+#include "tui/flow_cells.h"
+#include "tui/rows.h"
+
+namespace sockscope::tui {
+namespace {
+
+constexpr int kRightPane = 82;  // columns of the pane beside the plots
+
+double largest(const Series& series) {
+  double top = 0;
+  for (const auto& value : series) top = std::max(top, value.value_or(0));
+  return top;
+}
+
+std::string percentile(std::vector<std::uint32_t>& values, std::size_t percent) {
+  if (values.empty()) return "—";
+  const std::size_t at = (values.size() * percent + 99) / 100 - 1;
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(at), values.end());
+  return format_ms(values[at]);
+}
+
+// Connections by state, round trip times, what went wrong.
+void draw_health(const Model& model, const State& state, int x, int y, Screen& screen) {
+  std::size_t tcp = 0, established = 0, listening = 0, time_wait = 0, udp = 0;
+  std::vector<std::uint32_t> rtts;
+  for (const std::uint32_t index : shown_sample(model, state).flows) {
+    const Flow& flow = model.history.flow(index);
+    if (flow.state == TcpState::kTimeWait) {
+      ++time_wait;
+      continue;
+    }
+    if (flow.closed) continue;
+    if (flow.protocol == Protocol::kUdp) {
+      ++udp;
+      continue;
+    }
+    ++tcp;
+    if (flow.state == TcpState::kEstablished) ++established;
+    if (flow.direction == Direction::kListen) ++listening;
+    if (flow.counters.srtt_us != 0) rtts.push_back(flow.counters.srtt_us);
+  }
+  Grid& grid = screen.grid;
+  grid.put(x, y++, fmt::format("TCP {} (EST {} LISTEN {} TW {})  UDP {}", tcp + time_wait, established,
+                               listening, time_wait, udp));
+  grid.put(x, y++, fmt::format("RTT p50 {}  p95 {}  p99 {} ms", percentile(rtts, 50),
+                               percentile(rtts, 95), percentile(rtts, 99)));
+  std::size_t resets = 0, failed = 0;
+  const std::uint64_t now = shown_sample(model, state).wall_ns;
+  const auto& log = model.events.all();
+  for (std::size_t i = log.size(); i-- > 0;) {
+    if (log[i].wall_ns > now) continue;
+    if (now - log[i].wall_ns > 60'000'000'000ull) break;
+    resets += log[i].event.kind == EventKind::kReset;
+    failed += log[i].event.kind == EventKind::kConnectFailed;
+  }
+  const double retransmits = shown_sample(model, state).retransmit_rate;
+  int at = grid.put(x, y, fmt::format("Retrans {:.1f}/s", retransmits),
+                    {retransmits > 1 ? Role::kLook : Role::kText});
+  grid.put(at, y++, fmt::format("   Resets {}/min   Failed connects {}/min", resets, failed),
+           {failed != 0 ? Role::kLook : Role::kText});
+}
+
+}  // namespace
+
+std::string held_text(const Model& model, const State& state) {
+  const Table& table = state.table();
+  if (model.now_ns >= table.held_until_ns || !table.touched) return "";
+  return fmt::format("order held {}s", (table.held_until_ns - model.now_ns) / 1'000'000'000 + 1);
+}
+
+void draw_mirror(const Series& rx, const Series& tx, const MirrorPlot& place, const State& state,
+                 Screen& screen) {
+  Grid& grid = screen.grid;
+  const double top = std::max({largest(rx), largest(tx), 1.0});
+  const std::string scale = format_rate(top, state.settings.units);
+  const auto up = area_plot(rx, place.rows, top, state.settings.plot);
+  const auto down = area_plot(tx, place.rows, top, state.settings.plot, true);
+  for (int row = 0; row < 2 * place.rows; ++row) {
+    const int y = place.y + row;
+    const bool is_rx = row < place.rows;
+    const std::string label = row == 0 || row == 2 * place.rows - 1 ? scale
+                              : row == place.rows - 1 || row == place.rows ? "0"
+                                                                           : "";
+    grid.put_right(place.x + 5, y, label, {Role::kDim});
+    grid.put(place.x + 6, y, label == "0" ? "┼" : "┤", {Role::kDim});
+    const auto& line = is_rx ? up[static_cast<std::size_t>(row)]
+                             : down[static_cast<std::size_t>(row - place.rows)];
+    grid.put(place.x + 7, y, line, {is_rx ? Role::kRx : Role::kTx}, place.end);
+  }
+}
+
+void draw_host_panes(const Model& model, const State& state, const Frame& frame, Screen& screen) {
+  Grid& grid = screen.grid;
+  const int columns = grid.size().columns;
+  const std::size_t index = shown_index(model, state);
+  const Sample& sample = model.history[index];
+  const int split = columns - kRightPane;
+  const int cells = split - 10;
+  const auto points = static_cast<std::size_t>(cells) * 2;
+  const std::uint64_t step = std::max<std::uint64_t>(
+      state.settings.window_s * 1'000'000'000ull / points, 500'000'000);
+  const Series rx = model.history.series(index, points, step,
+                                         [](const Sample& s) { return std::optional(s.rx_rate); });
+  const Series tx = model.history.series(index, points, step,
+                                         [](const Sample& s) { return std::optional(s.tx_rate); });
+  const Units units = state.settings.units;
+  int y = frame.plot;
+  int x = grid.put(1, y, "↓ RX ", {Role::kRx});
+  x = grid.put(x, y, fmt::format("{}   peak {}   ", rate_with_unit(sample.rx_rate, units),
+                                 format_rate(largest(rx), units)));
+  x = grid.put(x, y, "↑ TX ", {Role::kTx});
+  grid.put(x, y, fmt::format("{}   peak {}   {} s", rate_with_unit(sample.tx_rate, units),
+                             format_rate(largest(tx), units), state.settings.window_s));
+  draw_mirror(rx, tx, {1, split - 1, y + 1, (frame.plot_rows - 1) / 2}, state, screen);
+  for (int row = 0; row < frame.plot_rows; ++row) grid.put(split, y + row, "│", {Role::kDim});
+  if (!state.filter_text.empty() && state.prompt.kind == PromptKind::kNone) {
+    const Listing& listing = state.table().listing;
+    grid.put(split + 2, y, fmt::format("filter: {}   {} of {}   (Esc clears)", state.filter_text,
+                                       listing.matching, listing.candidates), {Role::kTitle});
+  }
+  draw_health(model, state, split + 2, y + 2, screen);
+}
+
+void draw_event_lines(const Model& model, const State& state, std::uint64_t cookie, int x, int y,
+                      int end_row, int end_column, Screen& screen) {
+  const auto& log = model.events.all();
+  const std::uint64_t last = state.is_frozen() ? state.frozen_event : model.events.last_number();
+  for (std::size_t i = log.size(); i-- > 0 && y < end_row;) {
+    const LoggedEvent& logged = log[i];
+    if (logged.number > last) continue;
+    const Flow& flow = logged.event.flow;
+    if (cookie != 0 && flow.cookie != cookie) continue;
+    if (cookie == 0 && !state.settings.loopback && logged.event.kind != EventKind::kGap &&
+        is_loopback(flow))
+      continue;
+    std::string line = time_of_day(logged.wall_ns) + fmt::format("  {:<10}", short_event_name(logged.event.kind));
+    if (cookie == 0)
+      line += fmt::format("{:>8} {} {} ", flow.owner.pid,
+                          pad_right(shorten_right(clean_text(flow.owner.name()), 18), 18),
+                          pad_right(shorten_right(to_string(flow.remote), 46), 46));
+    line += describe(logged.event);
+    screen.grid.put(x, y++, line, {}, end_column);
+  }
+}
+
+void draw_process_panes(const Model& model, const State& state, const Frame& frame,
+                        Screen& screen) {
+  Grid& grid = screen.grid;
+  const int columns = grid.size().columns;
+  int y = frame.pane;
+  const int events = std::max(frame.pane_rows / 3, 4);
+  grid.rule(y++);
+  const Table& table = state.table();
+  const Process* process =
+      table.selected.exists()
+          ? model.history.find_process(shown_sample(model, state), table.selected.process())
+          : nullptr;
+  const int middle = frame.pane + frame.pane_rows - events;
+  if (process != nullptr) {
+    const auto flows = flows_of(model, state, id_of(*process));
+    grid.put(1, y++, fmt::format("Connections of {} {} ({}): Enter shows all of them",
+                                 process->pid == 0 ? "[unattributed]" : process->name(),
+                                 process->pid, flows.size()), {Role::kTitle});
+    const auto placed = place_columns(flow_columns(), columns);
+    draw_heading(placed, "", false, y++, false, screen);
+    for (const std::uint32_t index : flows) {
+      if (y >= middle) break;
+      const Flow& flow = model.history.flow(index);
+      draw_cells(placed, y++, flow.closed ? Role::kDim : Role::kText,
+                 [&](const PlacedColumn& column) { return flow_cell(model, state, flow, column); },
+                 screen);
+    }
+  }
+  grid.rule(middle);
+  grid.put(1, middle + 1, "Events", {Role::kTitle});
+  draw_event_lines(model, state, 0, 2, middle + 2, frame.pane + frame.pane_rows, columns, screen);
+}
+
+}  // namespace sockscope::tui

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// What wide screens show besides: plots of the host, connections of a process, the last events.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "tui/table_layout.h"
+
+namespace sockscope::tui {
+
+void draw_host_panes(const Model& model, const State& state, const Frame& frame, Screen& screen);
+void draw_process_panes(const Model& model, const State& state, const Frame& frame,
+                        Screen& screen);
+
+// Two plots of one scale, rx up and tx down, of `rows` rows each, from `x` to `end`.
+struct MirrorPlot {
+  int x = 0;
+  int end = 0;
+  int y = 0;
+  int rows = 3;
+};
+void draw_mirror(const Series& rx, const Series& tx, const MirrorPlot& place, const State& state,
+                 Screen& screen);
+
+// The newest events of one flow (cookie) or all (0), from y to end.
+void draw_event_lines(const Model& model, const State& state, std::uint64_t cookie, int x, int y,
+                      int end_row, int end_column, Screen& screen);
+
+// "order held 4s"; empty: it is not.
+std::string held_text(const Model& model, const State& state);
+
+std::span<const ColumnSpec> process_columns();
+std::span<const ColumnSpec> flow_columns();
+std::span<const ColumnSpec> host_columns();
+std::span<const ColumnSpec> event_columns();
+
+}  // namespace sockscope::tui
