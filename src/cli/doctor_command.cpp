@@ -22,6 +22,7 @@ std::string described(Source source) {
       return "sock_diag, polled: short-lived connections can be missed, UDP has no byte counts";
     case Source::kProcfs:
       return "/proc, polled: short-lived connections can be missed, there are no byte counts";
+    case Source::kCapture:
     case Source::kAuto: break;
   }
   return {};
