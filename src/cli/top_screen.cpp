@@ -104,6 +104,7 @@ int run_top_screen(const Arguments& arguments) {
   loop.kernel = kernel.release;
   loop.home_netns = own_netns();
   loop.unobserved = count_unobserved(monitor->doors());
+  loop.source = monitor->source() == Source::kEbpf ? "eBPF" : to_string(monitor->source());
   loop.user_name = user_name;
   loop.port_name = port_name;
   loop.duration = arguments.duration;

@@ -221,7 +221,7 @@ std::string Loop::view_as_json() const {
   std::string out;
   if (state_.view == View::kEvents) {
     EventWriter writer(clock_offset_);
-    writer.start(options_.host, model_.now_wall_ns, model_.doors, out);
+    writer.start(options_.host, model_.now_wall_ns, monitor_.source(), model_.doors, out);
     const auto& rows = state_.table().listing.rows;
     for (std::size_t i = rows.size(); i-- > 0;)
       if (const LoggedEvent* logged = model_.events.find(rows[i].key.a))
@@ -235,6 +235,7 @@ std::string Loop::view_as_json() const {
   snapshot.wall_ns = sample.wall_ns;
   snapshot.interval_s = sample.interval_s;
   snapshot.lost = sample.lost;
+  snapshot.source = monitor_.source();
   snapshot.doors = model_.doors;
   std::set<ProcessId> owners;
   for (const std::uint32_t index : sample.flows) {

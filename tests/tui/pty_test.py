@@ -196,9 +196,8 @@ class Use(unittest.TestCase):
             path = os.path.join(folder, "view.json")
             port = talk.client.getsockname()[1]
             terminal.wait_for("LIVE").type(f"2l/sport:{port}\r").wait_for("1 of ")
-            for _ in range(2):
-                terminal.type("w\x15" + path + "\r").wait_for(
-                    "written" if not os.path.exists(path) else "File exists")
+            for answer in ("written", "File exists"):
+                terminal.type("w\x15" + path + "\r").wait_for(answer)
             terminal.type("q").wait()
             with open(path, encoding="utf-8") as file:
                 document = json.load(file)

@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "decode/tcp_internals.h"
-#include "view/testing.h"
 
 namespace sockscope {
 namespace {
@@ -44,9 +43,19 @@ class Pair : public testing::TestWithParam<int> {
   }
 
   Endpoint end_of(const sockaddr_storage& address) const {
-    if (GetParam() == AF_INET)
-      return endpoint("127.0.0.1", ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port));
-    return endpoint("::1", ntohs(reinterpret_cast<const sockaddr_in6*>(&address)->sin6_port));
+    Endpoint end;
+    if (GetParam() == AF_INET) {
+      const auto& inet = reinterpret_cast<const sockaddr_in&>(address);
+      end.addr.family = 4;
+      std::memcpy(end.addr.bytes.data(), &inet.sin_addr, 4);
+      end.port = ntohs(inet.sin_port);
+    } else {
+      const auto& inet6 = reinterpret_cast<const sockaddr_in6&>(address);
+      end.addr.family = 6;
+      std::memcpy(end.addr.bytes.data(), &inet6.sin6_addr, 16);
+      end.port = ntohs(inet6.sin6_port);
+    }
+    return end;
   }
 
   Fd client_;
