@@ -7,7 +7,7 @@
 #include "bpf/lib/lifecycle.h"
 #include "bpf/lib/owner.h"
 
-static __always_inline void fill_socket(struct wire_flow_totals *record, const struct sock_common *common,
+static __always_inline void fill_socket(struct wire_flow_totals *record, struct sock_common *common,
                                         struct socket_state *state, __u8 protocol) {
   fill_header(&record->flow, WIRE_SOCKET, sizeof(*record), netns_of(common, state), 0);
   record->flow.cookie = IDENTITY(common, state);
