@@ -392,6 +392,8 @@ ParseOutcome parse_arguments(int argc, char** argv) {
     set_up_trace(app, arguments);
   } else if (words[0] == "doctor") {
     arguments.command = Command::kDoctor;
+    arguments.options.processes = true;
+    arguments.options.holders = true;
     set_up_doctor(app, arguments);
   } else {
     return {{}, usage_error(fmt::format("unknown command '{}'{}", words[0],

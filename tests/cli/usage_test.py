@@ -9,7 +9,7 @@ import unittest
 
 import support
 
-COMMANDS = ("top", "snapshot", "trace", "doctor")
+COMMANDS = ("top", "snapshot", "trace", "story", "doctor")
 
 EVERY_FLOW_COLUMN = (
     "pid opener_pid comm uid proto local lport remote rport direction state rx_rate tx_rate "
