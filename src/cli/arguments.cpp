@@ -230,6 +230,7 @@ void set_up_story(CLI::App& app, Arguments& arguments) {
   app.add_flag("-q,--quiet", arguments.quiet, "no summary on stderr")->group("Output");
   app.add_flag("--strict", arguments.strict, "exit with 3 when something could not be observed")
       ->group("Output");
+  add_source(app, arguments);
   add_time_limits(app, arguments, "processes");
 }
 

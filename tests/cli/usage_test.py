@@ -86,7 +86,9 @@ class Help(unittest.TestCase):
                 text = self.help_of("help", command)
                 self.assertIn(f"sudo sockscope {command}", text)
                 options = ("--json", "--source", "--doors")
-                if command != "doctor":
+                if command == "story":
+                    options += ("--pid", "--comm", "--filter", "--talkers")
+                elif command != "doctor":
                     options += ("--pid", "--comm", "--port", "--filter", "--output", "--columns")
                 for option in options:
                     self.assertIn(option, text)
