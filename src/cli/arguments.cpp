@@ -282,6 +282,7 @@ void set_up_story(CLI::App& app, Arguments& arguments) {
   app.add_flag("-q,--quiet", arguments.quiet, "no summary on stderr")->group("Output");
   app.add_flag("--strict", arguments.strict, "exit with 3 when something could not be observed")
       ->group("Output");
+  add_source(app, arguments);
   add_time_limits(app, arguments, "processes");
 }
 
@@ -515,6 +516,8 @@ ParseOutcome parse_arguments(int argc, char** argv) {
     set_up_trace(app, arguments);
   } else if (words[0] == "doctor") {
     arguments.command = Command::kDoctor;
+    arguments.options.processes = true;
+    arguments.options.holders = true;
     set_up_doctor(app, arguments);
   } else {
     return {{}, usage_error(fmt::format("unknown command '{}'{}", words[0],

@@ -9,7 +9,7 @@ import unittest
 
 import support
 
-COMMANDS = ("top", "snapshot", "trace", "doctor")
+COMMANDS = ("top", "snapshot", "trace", "story", "doctor")
 
 EVERY_FLOW_COLUMN = (
     "pid opener_pid comm uid proto local lport remote rport direction state rx_rate tx_rate "
@@ -100,7 +100,9 @@ class Help(unittest.TestCase):
                 text = self.help_of("help", command)
                 self.assertIn(f"sudo sockscope {command}", text)
                 options = ("--json", "--source", "--doors")
-                if command != "doctor":
+                if command == "story":
+                    options += ("--pid", "--comm", "--filter", "--talkers")
+                elif command != "doctor":
                     options += ("--pid", "--comm", "--port", "--filter", "--output", "--columns")
                 for option in options:
                     self.assertIn(option, text)

@@ -36,7 +36,7 @@ class ProcConnectorTest : public testing::Test {
     return count ? *count : 0;
   }
   void receive_until(ProcessEventKind kind, std::uint32_t pid) {
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    const auto deadline = std::chrono::steady_clock::now() + patience();
     while (std::chrono::steady_clock::now() < deadline) {
       receive(milliseconds(100));
       if (!events_.empty() && events_.back().kind == kind && events_.back().pid == pid &&
@@ -159,7 +159,7 @@ TEST_F(ProcConnectorTest, ItsFileIsReadableWhenThereIsSomething) {
   EXPECT_EQ(::poll(&file, 1, 0), 0);
   subscribe();
   mark();
-  EXPECT_EQ(::poll(&file, 1, static_cast<int>(kPatience.count())), 1);
+  EXPECT_EQ(::poll(&file, 1, static_cast<int>(patience().count())), 1);
 }
 
 TEST_F(ProcConnectorTest, TheReceiveBufferIsForcedAsLargeAsAsked) {
