@@ -100,6 +100,7 @@ std::string describe(const Event& event) {
     case EventKind::kData:
       return fmt::format("{} {}", event.sent ? "send" : "recv", event.bytes);
     case EventKind::kOwner: return "uses it from now on";
+    case EventKind::kProcess:  // top does not ask for them
     case EventKind::kAttempt: return "";
   }
   return "";

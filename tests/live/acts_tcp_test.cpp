@@ -215,7 +215,7 @@ TEST_P(TcpActs, IoUringConnectAndAccept) {
   expect_event(collector_.wait_for(EventKind::kConnect, talk.client_socket.cookie),
                talk.expected_client(TcpState::kEstablished));
   expect_event(collector_.wait_for(EventKind::kAccept, talk.server_socket.cookie),
-               talk.expected_server(TcpState::kEstablished, OwnerKind::kInherited));
+               talk.expected_server(TcpState::kEstablished, untouched_owner(collector_.monitor())));
   finish(collector_, talk, 0, 0);
 }
 
