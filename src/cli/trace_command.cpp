@@ -14,6 +14,19 @@
 namespace sockscope {
 namespace {
 
+// "lost 12 ring_full", with every cause that had a part in it.
+std::string describe_loss(const Loss& lost) {
+  const std::pair<std::uint64_t, const char*> causes[] = {
+      {lost.ring_full, "ring_full"},       {lost.storage_failed, "storage_failed"},
+      {lost.malformed, "malformed"},       {lost.missed_returns, "missed_returns"},
+      {lost.netlink_full, "netlink_full"},
+  };
+  std::string text = "lost ";
+  for (const auto& [count, cause] : causes)
+    if (count != 0) text += fmt::format("{}{} {}", text.size() > 5 ? ", " : "", count, cause);
+  return text;
+}
+
 std::string describe(const Event& event) {
   if (event.kind == EventKind::kProcess) return describe_process(event);
   const Counters& counters = event.flow.counters;
@@ -43,10 +56,7 @@ std::string describe(const Event& event) {
     case EventKind::kData:
       return fmt::format("{} {}", event.sent ? "send" : "recv", event.bytes);
     case EventKind::kGap:
-      return fmt::format("lost {} ring_full, {} storage_failed, {} malformed, {} missed_returns, "
-                         "{} netlink_full",
-                         event.lost.ring_full, event.lost.storage_failed, event.lost.malformed,
-                         event.lost.missed_returns, event.lost.netlink_full);
+      return describe_loss(event.lost);
     case EventKind::kAccept:
     case EventKind::kOwner:
     case EventKind::kAttempt:
