@@ -186,7 +186,7 @@ class SnapshotHolders(unittest.TestCase):
                                  [(holder.pid, "holder")])
             self.assertTrue(document["flows"])
             row = document["processes"][0]
-            self.assertEqual((row["ppid"], row["session"]), (os.getpid(), os.getsid(0)))
+            self.assertEqual((row["ppid"], row["session"]), (os.getpid(), os.getsid(0) or None))
             self.assertIn("socket_holder.py", row["cmdline"])
             with open(f"/proc/{holder.pid}/cgroup", encoding="utf-8") as file:
                 self.assertIn(row["cgroup"], file.read())
