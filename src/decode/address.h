@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sockscope/types.h>
+
 #include <array>
 #include <cstdint>
 #include <cstring>
 
-#include <sockscope/types.h>
-
 namespace sockscope {
 
-// Both addresses of a socket, in network order: 4 bytes each, of IPv6 sockets 16. An unspecified end
-// of a socket whose other end is mapped belongs to the same family.
+// Both addresses of a socket, in network order: 4 bytes each, of IPv6 sockets 16. An unspecified
+// end of a socket whose other end is mapped belongs to the same family.
 inline void set_addresses(bool is_ipv6, const std::uint8_t* local, const std::uint8_t* remote,
                           Flow& flow) noexcept {
   constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};

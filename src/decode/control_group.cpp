@@ -12,7 +12,9 @@ namespace {
 
 constexpr std::size_t kIdLength = 64;
 
-bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
+bool is_hex(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
 
 bool is_container_id(std::string_view text) {
   return text.size() == kIdLength && std::all_of(text.begin(), text.end(), is_hex);
@@ -56,8 +58,9 @@ std::string pod_of(std::string_view component) {
   std::string uid(component);
   std::replace(uid.begin(), uid.end(), '_', '-');
   // A UUID, or of a static pod the hash of its manifest.
-  const bool fits = (uid.size() == 36 || uid.size() == 32) &&
-                    std::all_of(uid.begin(), uid.end(), [](char c) { return is_hex(c) || c == '-'; });
+  const bool fits =
+      (uid.size() == 36 || uid.size() == 32) &&
+      std::all_of(uid.begin(), uid.end(), [](char c) { return is_hex(c) || c == '-'; });
   return fits ? uid : std::string();
 }
 

@@ -3,16 +3,16 @@
 // bytes are allowed.
 #pragma once
 
+#include <sockscope/process.h>
+
 #include <string>
 #include <string_view>
-
-#include <sockscope/process.h>
 
 namespace sockscope {
 
 // systemd's unit, the container and the Kubernetes pod, by the names that systemd, Docker, Podman,
-// containerd, CRI-O and LXC give. The innermost container counts. The runtime's own helper processes
-// (conmon, LXC's monitor) are in none.
+// containerd, CRI-O and LXC give. The innermost container counts. The runtime's own helper
+// processes (conmon, LXC's monitor) are in none.
 ControlGroup classify_control_group(std::string_view path);
 
 // The container's name in Docker's config.v2.json; "" when there is none.

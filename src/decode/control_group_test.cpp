@@ -21,8 +21,8 @@ struct Case {
 TEST(ClassifyControlGroup, Runtimes) {
   const std::string pod = "1b2c3d4e-0000-4111-8222-333344445555";
   const std::string pod_in_slice = "1b2c3d4e_0000_4111_8222_333344445555";
-  const std::string slices = "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" +
-                             pod_in_slice + ".slice/";
+  const std::string slices =
+      "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" + pod_in_slice + ".slice/";
   using R = ContainerRuntime;
   const Case cases[] = {
       {"/", R::kNone, "", "", ""},
@@ -58,8 +58,8 @@ TEST(ClassifyControlGroup, Runtimes) {
       {"/user.slice/user-0.slice/session-3.scope", R::kNone, "", "session-3.scope", ""},
       {"/system.slice", R::kNone, "", "", ""},
       {"/docker/short", R::kNone, "", "", ""},
-      {"/x/docker-" + kId.substr(1) + ".scope", R::kNone, "",
-       "docker-" + kId.substr(1) + ".scope", ""},
+      {"/x/docker-" + kId.substr(1) + ".scope", R::kNone, "", "docker-" + kId.substr(1) + ".scope",
+       ""},
       {"/kubepods/podnonsense/x", R::kNone, "", "", ""},
   };
   for (const Case& wanted : cases) {
@@ -93,9 +93,10 @@ TEST(ContainerNames, Oci) {
                                R"("io.kubernetes.cri.sandbox-name":"web-7d",)"
                                R"("io.kubernetes.cri.sandbox-namespace":"prod"}})"),
             "prod/web-7d/app");
-  EXPECT_EQ(oci_container_name(R"({"annotations":{"io.kubernetes.container.name":"app",)"
-                               R"("io.kubernetes.pod.name":"p","io.kubernetes.pod.namespace":"n"}})"),
-            "n/p/app");
+  EXPECT_EQ(
+      oci_container_name(R"({"annotations":{"io.kubernetes.container.name":"app",)"
+                         R"("io.kubernetes.pod.name":"p","io.kubernetes.pod.namespace":"n"}})"),
+      "n/p/app");
   EXPECT_EQ(oci_container_name(R"({"annotations":{"nerdctl/name":"web"}})"), "web");
   EXPECT_EQ(oci_container_name(R"({"annotations":[]})"), "");
   EXPECT_EQ(oci_container_name("7"), "");

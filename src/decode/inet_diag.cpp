@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "decode/address.h"
+#include "decode/netlink.h"
 
 namespace sockscope {
 namespace {
@@ -19,16 +20,6 @@ namespace {
 constexpr std::uint8_t kAfInet = 2;
 constexpr std::uint8_t kAfInet6 = 10;
 constexpr std::uint8_t kLastState = 12;
-
-constexpr std::size_t aligned(std::size_t size) { return (size + 3) & ~std::size_t{3}; }
-
-// The whole bytes of T at the begin of `bytes`. False: there are not so many.
-template <class T>
-bool read(std::span<const std::byte> bytes, T& value) noexcept {
-  if (bytes.size() < sizeof value) return false;
-  std::memcpy(&value, bytes.data(), sizeof value);
-  return true;
-}
 
 // A FIN is counted as a byte received. It came in these states; in a closed socket nothing tells.
 bool has_received_fin(TcpState state) noexcept {
@@ -38,7 +29,8 @@ bool has_received_fin(TcpState state) noexcept {
 
 // tcp_info grows with the kernel: an older one is shorter, a newer one longer.
 bool decode_tcp_info(std::span<const std::byte> bytes, PolledSocket& socket) noexcept {
-  if (bytes.size() < offsetof(tcp_info, tcpi_segs_in) + sizeof(tcp_info::tcpi_segs_in)) return false;
+  if (bytes.size() < offsetof(tcp_info, tcpi_segs_in) + sizeof(tcp_info::tcpi_segs_in))
+    return false;
   tcp_info info{};
   info.tcpi_min_rtt = ~0u;
   const std::size_t size = std::min(bytes.size(), sizeof info) / 4 * 4;  // no half numbers
@@ -62,28 +54,31 @@ bool decode_tcp_info(std::span<const std::byte> bytes, PolledSocket& socket) noe
 bool decode_socket_message(std::span<const std::byte> bytes, Protocol protocol,
                            PolledSocket& socket) noexcept {
   inet_diag_msg head;
-  if (!read(bytes, head)) return false;
+  if (!read_struct(bytes, head)) return false;
   if (head.idiag_family != kAfInet && head.idiag_family != kAfInet6) return false;
   socket = {};
   Flow& flow = socket.flow;
   std::span<const std::byte> info;
   std::uint64_t cgroup_id = 0;
-  for (bytes = bytes.subspan(std::min(aligned(sizeof head), bytes.size())); bytes.size() >= 4;) {
-    nlattr attribute;
-    std::memcpy(&attribute, bytes.data(), sizeof attribute);
-    if (attribute.nla_len < sizeof attribute || attribute.nla_len > bytes.size()) return false;
-    const auto value = bytes.subspan(sizeof attribute, attribute.nla_len - sizeof attribute);
-    switch (attribute.nla_type & NLA_TYPE_MASK) {
-      case INET_DIAG_INFO: info = value; break;
-      case INET_DIAG_CGROUP_ID: read(value, cgroup_id); break;
+  bytes = bytes.subspan(std::min(netlink_aligned(sizeof head), bytes.size()));
+  while (const auto attribute = take_attribute(bytes)) {
+    const auto value = attribute->data;
+    switch (attribute->type) {
+      case INET_DIAG_INFO:
+        info = value;
+        break;
+      case INET_DIAG_CGROUP_ID:
+        read_struct(value, cgroup_id);
+        break;
       case INET_DIAG_PROTOCOL:
         if (value.empty() || (value[0] != std::byte{6} && value[0] != std::byte{17})) return false;
         protocol = Protocol{std::to_integer<std::uint8_t>(value[0])};
         break;
-      default: break;
+      default:
+        break;
     }
-    bytes = bytes.subspan(std::min(aligned(attribute.nla_len), bytes.size()));
   }
+  if (bytes.size() >= sizeof(nlattr)) return false;
 
   flow.protocol = protocol;
   flow.cookie = std::uint64_t{head.id.idiag_cookie[1]} << 32 | head.id.idiag_cookie[0];
@@ -113,7 +108,8 @@ bool decode_socket_message(std::span<const std::byte> bytes, Protocol protocol,
 std::size_t decode_diag(std::span<const std::byte> bytes, Protocol asked,
                         DiagMessage& message) noexcept {
   nlmsghdr header;
-  if (!read(bytes, header) || header.nlmsg_len < sizeof header || header.nlmsg_len > bytes.size())
+  if (!read_struct(bytes, header) || header.nlmsg_len < sizeof header ||
+      header.nlmsg_len > bytes.size())
     return 0;
   const auto body = bytes.subspan(sizeof header, header.nlmsg_len - sizeof header);
   message.is_interrupted = (header.nlmsg_flags & NLM_F_DUMP_INTR) != 0;
@@ -123,21 +119,27 @@ std::size_t decode_diag(std::span<const std::byte> bytes, Protocol asked,
   switch (header.nlmsg_type) {
     case NLMSG_DONE:
       message.kind = DiagMessage::Kind::kDone;
-      if (read(body, status) && status < 0) message.error = status == INT32_MIN ? EIO : -status;
+      if (read_struct(body, status) && status < 0)
+        message.error = status == INT32_MIN ? EIO : -status;
       break;
     case NLMSG_ERROR:
-      message.kind = read(body, status) ? DiagMessage::Kind::kError : DiagMessage::Kind::kMalformed;
+      message.kind =
+          read_struct(body, status) ? DiagMessage::Kind::kError : DiagMessage::Kind::kMalformed;
       message.error = status == INT32_MIN ? EIO : status < 0 ? -status : status;
       break;
-    case NLMSG_OVERRUN: message.kind = DiagMessage::Kind::kOverrun; break;
+    case NLMSG_OVERRUN:
+      message.kind = DiagMessage::Kind::kOverrun;
+      break;
     case SOCK_DIAG_BY_FAMILY:
       message.kind = decode_socket_message(body, asked, message.socket)
                          ? DiagMessage::Kind::kSocket
                          : DiagMessage::Kind::kMalformed;
       break;
-    default: message.kind = DiagMessage::Kind::kOther; break;
+    default:
+      message.kind = DiagMessage::Kind::kOther;
+      break;
   }
-  return std::min(aligned(header.nlmsg_len), bytes.size());
+  return std::min(netlink_aligned(header.nlmsg_len), bytes.size());
 }
 
 }  // namespace sockscope

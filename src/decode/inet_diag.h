@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Netlink messages of NETLINK_SOCK_DIAG to values. Pure; reads nothing outside the span, whatever the
-// bytes are.
+// Netlink messages of NETLINK_SOCK_DIAG to values. Pure; reads nothing outside the span, whatever
+// the bytes are.
 #pragma once
 
 #include <cstddef>
@@ -27,9 +27,9 @@ struct DiagMessage {
   PolledSocket socket;
 };
 
-// One message of a datagram; bytes may hold more after it. Returns its size with padding, 0 when the
-// bytes hold no complete message. asked: the protocol of the request; what comes unasked names its
-// own.
+// One message of a datagram; bytes may hold more after it. Returns its size with padding, 0 when
+// the bytes hold no complete message. asked: the protocol of the request; what comes unasked names
+// its own.
 std::size_t decode_diag(std::span<const std::byte> bytes, Protocol asked,
                         DiagMessage& message) noexcept;
 

@@ -16,8 +16,9 @@ namespace {
 // the kernel's header, so that a header which moves one cannot pass unseen.
 constexpr std::size_t kDetail = 16;  // event_data: what, cpu and time stand before it
 
-#define STANDS_AT(member, offset) \
-  static_assert(offsetof(proc_event, member) == (offset), "proc_event is not as the kernel sends it")
+#define STANDS_AT(member, offset)                         \
+  static_assert(offsetof(proc_event, member) == (offset), \
+                "proc_event is not as the kernel sends it")
 STANDS_AT(what, 0);
 STANDS_AT(cpu, 4);
 STANDS_AT(timestamp_ns, 8);
@@ -136,7 +137,8 @@ bool decode_event_data(const Reader& in, ProcessEvent& event) noexcept {
       break;
     case ProcessEventKind::kExec:
     case ProcessEventKind::kSid:
-    case ProcessEventKind::kUnknown: break;
+    case ProcessEventKind::kUnknown:
+      break;
   }
   return true;
 }
@@ -184,8 +186,12 @@ bool take_proc_message(std::span<const std::byte>& bytes, ProcMessage& message) 
   message.error = 0;
   message.sequence = message.ack = 0;
   switch (header.nlmsg_type) {
-    case NLMSG_NOOP: message.kind = ProcMessage::Kind::kNothing; return true;
-    case NLMSG_OVERRUN: message.kind = ProcMessage::Kind::kOverrun; return true;
+    case NLMSG_NOOP:
+      message.kind = ProcMessage::Kind::kNothing;
+      return true;
+    case NLMSG_OVERRUN:
+      message.kind = ProcMessage::Kind::kOverrun;
+      return true;
     case NLMSG_ERROR: {
       std::int32_t error = 0;
       if (payload.size() < sizeof error) return false;
@@ -194,7 +200,8 @@ bool take_proc_message(std::span<const std::byte>& bytes, ProcMessage& message) 
       message.error = error == INT32_MIN ? INT32_MAX : (error < 0 ? -error : error);
       return true;
     }
-    default: break;  // the connector's own are NLMSG_DONE; older ones had other types
+    default:
+      break;  // the connector's own are NLMSG_DONE; older ones had other types
   }
   return decode_connector(payload, message);
 }

@@ -3,21 +3,21 @@
 // outside the span, whatever the bytes are.
 #pragma once
 
+#include <sockscope/process.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
-
-#include <sockscope/process.h>
 
 namespace sockscope {
 
 struct ProcMessage {
   enum class Kind : std::uint8_t {
-    kNothing,   // NLMSG_NOOP, or of another connector
+    kNothing,  // NLMSG_NOOP, or of another connector
     kEvent,
-    kAck,       // the kernel's answer to a subscription; error 0: granted
-    kOverrun,   // NLMSG_OVERRUN: messages were lost
-    kError,     // NLMSG_ERROR: error is an errno, 0: an acknowledgement
+    kAck,      // the kernel's answer to a subscription; error 0: granted
+    kOverrun,  // NLMSG_OVERRUN: messages were lost
+    kError,    // NLMSG_ERROR: error is an errno, 0: an acknowledgement
   };
   Kind kind = Kind::kNothing;
   int error = 0;

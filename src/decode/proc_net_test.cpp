@@ -107,8 +107,9 @@ TEST(ParseSocketLine, RefusesWhatIsNoSuchLine) {
   };
   EXPECT_TRUE(refused(""));
   EXPECT_TRUE(refused("\n"));
-  EXPECT_TRUE(refused("  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt"
-                      "   uid  timeout inode"));
+  EXPECT_TRUE(
+      refused("  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt"
+              "   uid  timeout inode"));
   const auto with = [](std::string_view from, std::string_view to) {
     std::string line(kConnection);
     line.replace(line.find(from), from.size(), to);
@@ -133,7 +134,8 @@ TEST(ParseSocketLink, OnlySocketsHaveANumber) {
   EXPECT_EQ(parse_socket_link("socket:[18446744073709551615]"), ~std::uint64_t{0});
   for (const std::string_view other :
        {"", "socket:[]", "socket:[", "socket:[12", "socket:[12]x", "socket:[-1]", "socket:[1 2]",
-        "socket:[18446744073709551616]", "pipe:[1234]", "/tmp/socket:[1]", "anon_inode:[eventpoll]"})
+        "socket:[18446744073709551616]", "pipe:[1234]", "/tmp/socket:[1]",
+        "anon_inode:[eventpoll]"})
     EXPECT_EQ(parse_socket_link(other), 0u) << other;
 }
 

@@ -109,8 +109,8 @@ std::string parse_proc_cgroup(std::string_view text) {
     const std::string_view path = line.substr(second + 1);
     if (path.empty() || path[0] != '/') continue;
     const ControlGroup group = classify_control_group(path);
-    const bool tells = group.runtime != ContainerRuntime::kNone || !group.unit.empty() ||
-                       !group.pod_uid.empty();
+    const bool tells =
+        group.runtime != ContainerRuntime::kNone || !group.unit.empty() || !group.pod_uid.empty();
     const bool is_second = controllers.empty();
     // Containers before units before any place before the root; of equals version 2's, then
     // systemd's own hierarchy.

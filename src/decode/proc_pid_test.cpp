@@ -33,7 +33,8 @@ TEST(ParseProcStat, NamesMayHoldAnything) {
 }
 
 TEST(ParseProcStat, RefusesWhatIsNone) {
-  for (const std::string_view text : {"", "12", "12 (x", "x (y) S 1", ")12 (", "12 (x) S", "12 (x) S 1 2 z"})
+  for (const std::string_view text :
+       {"", "12", "12 (x", "x (y) S 1", ")12 (", "12 (x) S", "12 (x) S 1 2 z"})
     EXPECT_FALSE(parse_proc_stat(text)) << text;
 }
 

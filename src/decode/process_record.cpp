@@ -18,12 +18,18 @@ bool read_header(std::span<const std::byte> bytes, wire_header& header) noexcept
 
 ProcessEventKind kind_of(std::uint16_t type) noexcept {
   switch (type) {
-    case WIRE_FORK: return ProcessEventKind::kFork;
-    case WIRE_EXEC: return ProcessEventKind::kExec;
-    case WIRE_EXIT: return ProcessEventKind::kExit;
-    case WIRE_COMM: return ProcessEventKind::kComm;
-    case WIRE_COREDUMP: return ProcessEventKind::kCoredump;
-    default: return ProcessEventKind::kUnknown;
+    case WIRE_FORK:
+      return ProcessEventKind::kFork;
+    case WIRE_EXEC:
+      return ProcessEventKind::kExec;
+    case WIRE_EXIT:
+      return ProcessEventKind::kExit;
+    case WIRE_COMM:
+      return ProcessEventKind::kComm;
+    case WIRE_COREDUMP:
+      return ProcessEventKind::kCoredump;
+    default:
+      return ProcessEventKind::kUnknown;
   }
 }
 
@@ -42,7 +48,8 @@ void fill(const wire_process& record, ProcessInfo& info) {
 }
 
 std::shared_ptr<const Program> program_of(const wire_exec& record) {
-  const std::size_t size = std::min<std::size_t>(record.arguments_size, sizeof record.arguments - 1);
+  const std::size_t size =
+      std::min<std::size_t>(record.arguments_size, sizeof record.arguments - 1);
   return std::make_shared<const Program>(
       Program{{record.filename, ::strnlen(record.filename, sizeof record.filename)},
               join_arguments({record.arguments, size})});

@@ -3,11 +3,11 @@
 // the span, whatever the bytes are.
 #pragma once
 
+#include <sockscope/process.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
-
-#include <sockscope/process.h>
 
 namespace sockscope {
 
@@ -18,8 +18,8 @@ bool is_process_record(std::span<const std::byte> bytes) noexcept;
 // the bytes are no record that this version knows.
 bool decode_process_event(std::span<const std::byte> bytes, ProcessEvent& event, ProcessInfo& seen);
 
-// One record of a pass over the processes; bytes may hold more after it. Returns its size, 0 when the bytes
-// hold no complete record.
+// One record of a pass over the processes; bytes may hold more after it. Returns its size, 0 when
+// the bytes hold no complete record.
 std::size_t decode_process(std::span<const std::byte> bytes, ProcessInfo& info);
 
 // The same of a pass over the holders of sockets.

@@ -43,7 +43,8 @@ TEST(ParseStat, TheNameMayHoldAnything) {
   ASSERT_TRUE(stat);
   EXPECT_STREQ(stat->comm.data(), "a) b (c");
   EXPECT_EQ(stat->start_ticks, 1225100u);
-  const auto longer = parse_stat("1 (0123456789abcdefghij) S 1 1 1 0 -1 4 1 0 0 0 0 0 0 0 20 0 1 0 9 1");
+  const auto longer =
+      parse_stat("1 (0123456789abcdefghij) S 1 1 1 0 -1 4 1 0 0 0 0 0 0 0 20 0 1 0 9 1");
   ASSERT_TRUE(longer);
   EXPECT_STREQ(longer->comm.data(), "0123456789abcde");
 }

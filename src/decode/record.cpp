@@ -27,8 +27,8 @@ bool decode_flow(const wire_flow& record, Flow& flow) noexcept {
   flow.cookie = record.cookie;
   flow.netns = record.header.netns;
   flow.protocol = Protocol{record.protocol};
-  flow.direction = record.direction <= WIRE_DIRECTION_LISTEN ? Direction{record.direction}
-                                                             : Direction::kUnknown;
+  flow.direction =
+      record.direction <= WIRE_DIRECTION_LISTEN ? Direction{record.direction} : Direction::kUnknown;
   flow.state = decode_state(record.state);
   if (flow.state == TcpState::kListen) flow.direction = Direction::kListen;
   flow.closed = false;
@@ -74,7 +74,9 @@ bool decode_kind(const wire_flow& record, Event& event) noexcept {
       event.kind = EventKind::kConnect;
       event.latency_us = record.value;
       return true;
-    case WIRE_ACCEPT: event.kind = EventKind::kAccept; return true;
+    case WIRE_ACCEPT:
+      event.kind = EventKind::kAccept;
+      return true;
     case WIRE_CLOSE:
       event.kind = EventKind::kClose;
       event.flow.closed = true;
@@ -95,15 +97,22 @@ bool decode_kind(const wire_flow& record, Event& event) noexcept {
       event.kind = EventKind::kReset;
       event.sent = record.value == WIRE_SENT;
       return true;
-    case WIRE_OWNER: event.kind = EventKind::kOwner; return true;
-    case WIRE_ATTEMPT: event.kind = EventKind::kAttempt; return true;
-    case WIRE_STATE: event.kind = EventKind::kState; return true;
+    case WIRE_OWNER:
+      event.kind = EventKind::kOwner;
+      return true;
+    case WIRE_ATTEMPT:
+      event.kind = EventKind::kAttempt;
+      return true;
+    case WIRE_STATE:
+      event.kind = EventKind::kState;
+      return true;
     case WIRE_DATA:
       event.kind = EventKind::kData;
       event.bytes = record.value;
       event.sent = record.extra == WIRE_SENT;
       return true;
-    default: return false;
+    default:
+      return false;
   }
 }
 

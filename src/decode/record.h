@@ -3,10 +3,10 @@
 // whatever the bytes are.
 #pragma once
 
+#include <sockscope/types.h>
+
 #include <cstddef>
 #include <span>
-
-#include <sockscope/types.h>
 
 namespace sockscope {
 

@@ -12,7 +12,8 @@ namespace {
 
 wire_flow_totals sample(std::uint16_t type) {
   wire_flow_totals record{};
-  record.flow.header = {.type = type, .size = sizeof(wire_flow), .netns = 4026531840, .mono_ns = 9'000'000};
+  record.flow.header = {
+      .type = type, .size = sizeof(wire_flow), .netns = 4026531840, .mono_ns = 9'000'000};
   record.flow.cookie = 77;
   record.flow.since_ns = 4'000'000;
   record.flow.cgroup_id = 12;

@@ -8,45 +8,18 @@
 #include <algorithm>
 #include <cstring>
 
+#include "decode/netlink.h"
+
 namespace sockscope {
 namespace {
 
 constexpr std::uint8_t kAfInet = 2;
 constexpr std::uint8_t kAfInet6 = 10;
 
-constexpr std::size_t align(std::size_t size) noexcept {
-  return (size + 3) & ~std::size_t{3};
-}
-
-template <class T>
-bool read_struct(std::span<const std::byte> bytes, T& value) noexcept {
-  if (bytes.size() < sizeof value) return false;
-  std::memcpy(&value, bytes.data(), sizeof value);
-  return true;
-}
-
 template <class T>
 T value_of(std::span<const std::byte> bytes) noexcept {
   T value{};
   return read_struct(bytes, value) ? value : T{};
-}
-
-struct Attribute {
-  unsigned type = 0;
-  std::span<const std::byte> data;
-};
-
-std::optional<Attribute> take_attribute(std::span<const std::byte>& bytes) noexcept {
-  rtattr header;
-  if (!read_struct(bytes, header) || header.rta_len < sizeof header ||
-      header.rta_len > bytes.size()) {
-    bytes = {};
-    return std::nullopt;
-  }
-  const Attribute attribute{header.rta_type & 0x3fffu,  // without NLA_F_NESTED and its like
-                            bytes.subspan(sizeof header, header.rta_len - sizeof header)};
-  bytes = bytes.subspan(std::min(align(header.rta_len), bytes.size()));
-  return attribute;
 }
 
 std::string text_of(std::span<const std::byte> bytes) {
@@ -76,7 +49,8 @@ void decode_statistics(std::span<const std::byte> bytes, InterfaceCounters& coun
               .tx_drops = stats.tx_dropped};
 }
 
-void decode_gateway(const Attribute& attribute, std::uint8_t family, RouteRecord& route) noexcept {
+void decode_gateway(const NetlinkAttribute& attribute, std::uint8_t family,
+                    RouteRecord& route) noexcept {
   if (attribute.type == RTA_GATEWAY) {
     route.gateway = address_of(family, attribute.data);
   } else if (attribute.type == RTA_VIA && attribute.data.size() > sizeof(std::uint16_t)) {
@@ -95,7 +69,7 @@ void decode_paths(std::span<const std::byte> bytes, std::uint8_t family, RouteRe
     while (const auto attribute = take_attribute(attributes))
       decode_gateway(*attribute, family, route);
     if (route.gateway) route.index = static_cast<std::uint32_t>(hop.rtnh_ifindex);
-    bytes = bytes.subspan(std::min(align(hop.rtnh_len), bytes.size()));
+    bytes = bytes.subspan(std::min(netlink_aligned(hop.rtnh_len), bytes.size()));
   }
 }
 
@@ -110,7 +84,7 @@ std::optional<NetlinkMessage> take_netlink_message(std::span<const std::byte>& d
   }
   const NetlinkMessage message{header.nlmsg_type, header.nlmsg_flags, header.nlmsg_seq,
                                datagram.subspan(sizeof header, header.nlmsg_len - sizeof header)};
-  datagram = datagram.subspan(std::min(align(header.nlmsg_len), datagram.size()));
+  datagram = datagram.subspan(std::min(netlink_aligned(header.nlmsg_len), datagram.size()));
   return message;
 }
 
@@ -128,7 +102,7 @@ std::optional<LinkRecord> decode_link(std::span<const std::byte> payload) {
   link.index = static_cast<std::uint32_t>(header.ifi_index);
   link.is_up = (header.ifi_flags & IFF_UP) != 0 && (header.ifi_flags & IFF_RUNNING) != 0;
   link.is_loopback = (header.ifi_flags & IFF_LOOPBACK) != 0;
-  auto attributes = payload.subspan(std::min(align(sizeof header), payload.size()));
+  auto attributes = payload.subspan(std::min(netlink_aligned(sizeof header), payload.size()));
   while (const auto attribute = take_attribute(attributes)) {
     switch (attribute->type) {
       case IFLA_IFNAME:
@@ -165,7 +139,7 @@ std::optional<AddressRecord> decode_address(std::span<const std::byte> payload) 
   record.address.prefix = header.ifa_prefixlen;
   std::optional<Address> local;
   std::optional<Address> address;  // of a point-to-point link: the other end's
-  auto attributes = payload.subspan(std::min(align(sizeof header), payload.size()));
+  auto attributes = payload.subspan(std::min(netlink_aligned(sizeof header), payload.size()));
   while (const auto attribute = take_attribute(attributes)) {
     if (attribute->type == IFA_LOCAL) local = address_of(header.ifa_family, attribute->data);
     if (attribute->type == IFA_ADDRESS) address = address_of(header.ifa_family, attribute->data);
@@ -184,7 +158,7 @@ std::optional<RouteRecord> decode_route(std::span<const std::byte> payload) {
   route.family = header.rtm_family == kAfInet ? 4 : 6;
   route.prefix = header.rtm_dst_len;
   route.table = header.rtm_table;
-  auto attributes = payload.subspan(std::min(align(sizeof header), payload.size()));
+  auto attributes = payload.subspan(std::min(netlink_aligned(sizeof header), payload.size()));
   while (const auto attribute = take_attribute(attributes)) {
     switch (attribute->type) {
       case RTA_TABLE:

@@ -9,19 +9,12 @@
 #include <algorithm>
 #include <cstring>
 
+#include "decode/netlink.h"
+
 namespace sockscope {
 namespace {
 
 constexpr std::uint32_t kNoThreshold = 0x7FFFFFFF;  // never left slow start
-
-constexpr std::size_t aligned(std::size_t size) { return (size + 3) & ~std::size_t{3}; }
-
-template <class T>
-bool read(std::span<const std::byte> bytes, T& value) noexcept {
-  if (bytes.size() < sizeof value) return false;
-  std::memcpy(&value, bytes.data(), sizeof value);
-  return true;
-}
 
 // tcp_info grows with the kernel: what lies behind its end is not known.
 bool read_info(std::span<const std::byte> bytes, TcpInternals& out) noexcept {
@@ -62,30 +55,26 @@ std::optional<TcpInternals> decode_tcp_internals(std::span<const std::byte> mess
                                                  std::uint64_t cookie) noexcept {
   nlmsghdr header;
   inet_diag_msg head;
-  if (!read(message, header) || header.nlmsg_type != SOCK_DIAG_BY_FAMILY ||
+  if (!read_struct(message, header) || header.nlmsg_type != SOCK_DIAG_BY_FAMILY ||
       header.nlmsg_len < sizeof header + sizeof head || header.nlmsg_len > message.size())
     return std::nullopt;
   auto bytes = message.subspan(sizeof header, header.nlmsg_len - sizeof header);
-  if (!read(bytes, head)) return std::nullopt;
+  if (!read_struct(bytes, head)) return std::nullopt;
   if ((std::uint64_t{head.id.idiag_cookie[1]} << 32 | head.id.idiag_cookie[0]) != cookie)
     return std::nullopt;
   TcpInternals out;
   bool has_info = false;
   out.receive_queue = head.idiag_rqueue;
   out.send_queue = head.idiag_wqueue;
-  for (bytes = bytes.subspan(std::min(aligned(sizeof head), bytes.size())); bytes.size() >= 4;) {
-    nlattr attribute;
-    std::memcpy(&attribute, bytes.data(), sizeof attribute);
-    if (attribute.nla_len < sizeof attribute || attribute.nla_len > bytes.size()) break;
-    const auto value = bytes.subspan(sizeof attribute, attribute.nla_len - sizeof attribute);
-    const int type = attribute.nla_type & NLA_TYPE_MASK;
-    if (type == INET_DIAG_INFO) {
+  bytes = bytes.subspan(std::min(netlink_aligned(sizeof head), bytes.size()));
+  while (const auto attribute = take_attribute(bytes)) {
+    const auto value = attribute->data;
+    if (attribute->type == INET_DIAG_INFO) {
       has_info = read_info(value, out);
-    } else if (type == INET_DIAG_CONG) {
+    } else if (attribute->type == INET_DIAG_CONG) {
       const std::size_t size = std::min(value.size(), out.congestion_control.size() - 1);
       std::memcpy(out.congestion_control.data(), value.data(), size);
     }
-    bytes = bytes.subspan(std::min(aligned(attribute.nla_len), bytes.size()));
   }
   if (!has_info) return std::nullopt;
   return out;

@@ -2,12 +2,12 @@
 // The answer of NETLINK_SOCK_DIAG about one TCP socket. Pure.
 #pragma once
 
+#include <sockscope/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
-
-#include <sockscope/types.h>
 
 namespace sockscope {
 
