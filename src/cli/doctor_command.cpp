@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <sockscope/monitor.h>
 #include <sys/utsname.h>
 
 #include <algorithm>
-
-#include <sockscope/monitor.h>
 
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/report.h"
+#include "cli/session.h"
 #include "snapshot/doctor.h"
 
 namespace sockscope {
@@ -17,19 +17,21 @@ namespace {
 
 std::string described(Source source) {
   switch (source) {
-    case Source::kEbpf: return "eBPF: events as they happen";
+    case Source::kEbpf:
+      return "eBPF: events as they happen";
     case Source::kSockDiag:
       return "sock_diag, polled: short-lived connections can be missed, UDP has no byte counts";
     case Source::kProcfs:
       return "/proc, polled: short-lived connections can be missed, there are no byte counts";
     case Source::kCapture:
-    case Source::kAuto: break;
+    case Source::kAuto:
+      break;
   }
   return {};
 }
 
-std::string report_of(const std::vector<Diagnosis>& diagnoses, Source source,
-                      const utsname& kernel) {
+std::string report_of(const std::vector<Door>& doors, const std::vector<Diagnosis>& diagnoses,
+                      Source source, const utsname& kernel) {
   std::string text = fmt::format("sockscope {} on Linux {} {}\nsource: {}\n\n", version(),
                                  kernel.release, kernel.machine, described(source));
   std::size_t width = 0;
@@ -47,9 +49,7 @@ std::string report_of(const std::vector<Diagnosis>& diagnoses, Source source,
       if (!door->advice.empty()) text += fmt::format("          to do: {}\n", door->advice);
     }
   }
-  const auto missing = static_cast<std::size_t>(
-      std::count_if(diagnoses.begin(), diagnoses.end(),
-                    [](const Diagnosis& diagnosis) { return !diagnosis.in_use; }));
+  const std::size_t missing = count_unobserved(doors);
   text += missing == 0 ? "\nnothing is missing\n"
                        : fmt::format("\n{} of {} cannot be observed\n", missing, diagnoses.size());
   return text;
@@ -66,14 +66,10 @@ int run_doctor(const Arguments& arguments) {
   ::uname(&kernel);
   Output output(-1);
   output.piece(arguments.format == OutputFormat::kTable
-                   ? report_of(diagnoses, monitor->source(), kernel)
+                   ? report_of(doors, diagnoses, monitor->source(), kernel)
                    : doctor_json(diagnoses, monitor->source(), kernel.release, kernel.machine));
   if (!output.flush()) return output.exit_code();
-  const bool is_complete =
-      monitor->source() == Source::kEbpf &&
-      std::all_of(diagnoses.begin(), diagnoses.end(),
-                  [](const Diagnosis& diagnosis) { return diagnosis.in_use != nullptr; });
-  return is_complete ? kExitDone : kExitIncomplete;
+  return is_complete(diagnoses, monitor->source()) ? kExitDone : kExitIncomplete;
 }
 
 }  // namespace sockscope

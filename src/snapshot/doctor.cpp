@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "base/text.h"
+#include "snapshot/json_text.h"
 
 namespace sockscope {
 namespace {
@@ -14,12 +14,13 @@ namespace {
 using Writer = rapidjson::PrettyWriter<rapidjson::StringBuffer>;
 
 void write_text(Writer& writer, const char* name, std::string_view text) {
-  const std::string clean = clean_utf8(text);
   writer.Key(name);
-  if (clean.empty())
+  if (text.empty()) {
     writer.Null();
-  else
-    writer.String(clean.data(), static_cast<rapidjson::SizeType>(clean.size()));
+    return;
+  }
+  const std::string json = json_quoted(text);
+  writer.RawValue(json.data(), json.size(), rapidjson::kStringType);
 }
 
 }  // namespace
@@ -40,6 +41,12 @@ std::vector<Diagnosis> diagnose(const std::vector<Door>& doors) {
   return diagnoses;
 }
 
+bool is_complete(const std::vector<Diagnosis>& diagnoses, Source source) {
+  return source == Source::kEbpf &&
+         std::all_of(diagnoses.begin(), diagnoses.end(),
+                     [](const Diagnosis& diagnosis) { return diagnosis.in_use != nullptr; });
+}
+
 std::string doctor_json(const std::vector<Diagnosis>& diagnoses, Source source,
                         std::string_view kernel, std::string_view machine) {
   rapidjson::StringBuffer buffer;
@@ -53,9 +60,7 @@ std::string doctor_json(const std::vector<Diagnosis>& diagnoses, Source source,
   writer.Key("polled");
   writer.Bool(source != Source::kEbpf);
   writer.Key("complete");
-  writer.Bool(source == Source::kEbpf &&
-              std::all_of(diagnoses.begin(), diagnoses.end(),
-                          [](const Diagnosis& diagnosis) { return diagnosis.in_use; }));
+  writer.Bool(is_complete(diagnoses, source));
   writer.Key("observations");
   writer.StartArray();
   for (const Diagnosis& diagnosis : diagnoses) {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sockscope/types.h>
+
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <sockscope/types.h>
 
 namespace sockscope {
 
@@ -20,6 +20,9 @@ struct Diagnosis {
 
 // In the order of the doors, which must outlive it.
 std::vector<Diagnosis> diagnose(const std::vector<Door>& doors);
+
+// Everything is observed, as it happens.
+bool is_complete(const std::vector<Diagnosis>& diagnoses, Source source);
 
 // One document, indented, with a newline at its end.
 std::string doctor_json(const std::vector<Diagnosis>& diagnoses, Source source,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sockscope/host.h>
+
 #include <optional>
 #include <string>
-
-#include <sockscope/host.h>
 
 #include "snapshot/json.h"
 

@@ -37,7 +37,8 @@ class Pieces {
 };
 
 bool is_plain(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](unsigned char c) { return c >= ' ' && c < 0x7f; });
+  return std::all_of(text.begin(), text.end(),
+                     [](unsigned char c) { return c >= ' ' && c < 0x7f; });
 }
 
 template <class Writer>
@@ -187,7 +188,9 @@ void write_happened(Writer& writer, const Event& event) {
   fields.number("cpu", happened.cpu);
   switch (happened.kind) {
     case ProcessEventKind::kFork:
-    case ProcessEventKind::kCoredump: fields.number_or_null("parent_pid", happened.parent_pid); break;
+    case ProcessEventKind::kCoredump:
+      fields.number_or_null("parent_pid", happened.parent_pid);
+      break;
     case ProcessEventKind::kExit:
       fields.number_or_null("parent_pid", happened.parent_pid);
       write_exit(writer, happened.exit_status);
@@ -197,11 +200,14 @@ void write_happened(Writer& writer, const Event& event) {
       fields.number("real_id", happened.real_id);
       fields.number("effective_id", happened.effective_id);
       break;
-    case ProcessEventKind::kPtrace: fields.number_or_null("tracer_pid", happened.tracer_pid); break;
+    case ProcessEventKind::kPtrace:
+      fields.number_or_null("tracer_pid", happened.tracer_pid);
+      break;
     case ProcessEventKind::kExec:
     case ProcessEventKind::kSid:
     case ProcessEventKind::kComm:
-    case ProcessEventKind::kUnknown: break;
+    case ProcessEventKind::kUnknown:
+      break;
   }
   if (event.flow.owner.process) write_process_info(writer, *event.flow.owner.process);
 }
@@ -386,7 +392,9 @@ void EventWriter::event(const Event& event, std::string& out) {
     write_identity(writer, event.flow);
   }
   switch (event.kind) {
-    case EventKind::kConnect: fields.number_or_null("latency_us", event.latency_us); break;
+    case EventKind::kConnect:
+      fields.number_or_null("latency_us", event.latency_us);
+      break;
     case EventKind::kConnectFailed:
       fields.number_or_null("latency_us", event.latency_us);
       if (const char* name = event.error == 0 ? nullptr : ::strerrorname_np(event.error))
@@ -403,8 +411,12 @@ void EventWriter::event(const Event& event, std::string& out) {
     case EventKind::kRetransmit:
       fields.number("retransmits", event.flow.counters.retransmits);
       break;
-    case EventKind::kReset: fields.text("reset", event.sent ? "sent" : "received"); break;
-    case EventKind::kState: fields.text("old_state", to_string(event.old_state)); break;
+    case EventKind::kReset:
+      fields.text("reset", event.sent ? "sent" : "received");
+      break;
+    case EventKind::kState:
+      fields.text("old_state", to_string(event.old_state));
+      break;
     case EventKind::kData:
       fields.text("call", event.sent ? "send" : "recv");
       fields.number("bytes", event.bytes);
@@ -413,7 +425,8 @@ void EventWriter::event(const Event& event, std::string& out) {
     case EventKind::kOwner:
     case EventKind::kAttempt:
     case EventKind::kProcess:
-    case EventKind::kGap: break;
+    case EventKind::kGap:
+      break;
   }
   writer.EndObject();
   line_->end(out);

@@ -3,13 +3,13 @@
 // what is not known is null, text is UTF-8 whatever the bytes were.
 #pragma once
 
+#include <sockscope/types.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
-
-#include <sockscope/types.h>
 
 #include "base/timestamp.h"
 #include "model/story.h"

@@ -260,9 +260,9 @@ Result<SnapshotDocument> read_snapshot_json(std::string_view json) {
   SnapshotDocument document;
   std::string what;
   if (parsed.HasParseError()) {
-    what = fmt::format("not JSON: {} at byte {}",
-                       rapidjson::GetParseError_En(parsed.GetParseError()),
-                       parsed.GetErrorOffset());
+    what =
+        fmt::format("not JSON: {} at byte {}", rapidjson::GetParseError_En(parsed.GetParseError()),
+                    parsed.GetErrorOffset());
   } else {
     Reader reader;
     reader.document(parsed, document);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <string_view>
-
 #include <sockscope/error.h>
 #include <sockscope/types.h>
+
+#include <string_view>
 
 #include "snapshot/json.h"
 

@@ -46,13 +46,14 @@ std::string line_of(const Event& event) {
 TEST(EventJson, ConnectHasEveryField) {
   Event event = sample(EventKind::kConnect);
   event.latency_us = 207;
-  EXPECT_EQ(line_of(event),
-            R"({"event":"connect","ts":"2023-11-14T22:13:21.500000000Z","ts_ns":1700000001500000000,)"
-            R"("cookie":77,"netns":4026531840,"proto":"tcp","family":4,"local_addr":"10.0.0.7",)"
-            R"("local_port":48122,"remote_addr":"203.0.113.10","remote_port":443,)"
-            R"("direction":"outbound","pid":30211,"opener_pid":30200,"comm":"curl","uid":0,)"
-            R"("cgroup_id":12,"owner":"exact","state":"ESTABLISHED","latency_us":207})"
-            "\n");
+  EXPECT_EQ(
+      line_of(event),
+      R"({"event":"connect","ts":"2023-11-14T22:13:21.500000000Z","ts_ns":1700000001500000000,)"
+      R"("cookie":77,"netns":4026531840,"proto":"tcp","family":4,"local_addr":"10.0.0.7",)"
+      R"("local_port":48122,"remote_addr":"203.0.113.10","remote_port":443,)"
+      R"("direction":"outbound","pid":30211,"opener_pid":30200,"comm":"curl","uid":0,)"
+      R"("cgroup_id":12,"owner":"exact","state":"ESTABLISHED","latency_us":207})"
+      "\n");
 }
 
 TEST(EventJson, WhatIsNotKnownIsNull) {
@@ -63,9 +64,9 @@ TEST(EventJson, WhatIsNotKnownIsNull) {
   event.flow.protocol = Protocol::kUdp;
   event.flow.state = TcpState::kNone;
   const auto json = parse(line_of(event));
-  for (const char* key : {"pid", "opener_pid", "comm", "uid", "cgroup_id", "remote_addr",
-                          "remote_port", "direction", "state", "srtt_us", "min_rtt_us",
-                          "duration_us"})
+  for (const char* key :
+       {"pid", "opener_pid", "comm", "uid", "cgroup_id", "remote_addr", "remote_port", "direction",
+        "state", "srtt_us", "min_rtt_us", "duration_us"})
     EXPECT_TRUE(json[key].IsNull()) << key;
   EXPECT_STREQ(json["owner"].GetString(), "unknown");
 }
@@ -73,8 +74,13 @@ TEST(EventJson, WhatIsNotKnownIsNull) {
 TEST(EventJson, CloseHasCounters) {
   Event event = sample(EventKind::kClose);
   event.duration_us = 5;
-  event.flow.counters = {.tx_bytes = 1ull << 60, .rx_bytes = 2, .tx_segments = 3,
-                         .rx_segments = 4, .retransmits = 5, .srtt_us = 6, .min_rtt_us = 7};
+  event.flow.counters = {.tx_bytes = 1ull << 60,
+                         .rx_bytes = 2,
+                         .tx_segments = 3,
+                         .rx_segments = 4,
+                         .retransmits = 5,
+                         .srtt_us = 6,
+                         .min_rtt_us = 7};
   const std::string text = line_of(event);
   EXPECT_NE(text.find("\"tx_bytes\":1152921504606846976,"), std::string::npos) << text;
   const auto json = parse(text);
