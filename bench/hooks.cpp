@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the hooks alone cost the traffic, against programs that do nothing on the same hooks. All in
-// one process, a few milliseconds of each in turn, so that a noisy host disturbs all alike; nobody
-// reads the ring, its contents are let go.
+// What the hooks alone cost the traffic: of each object named, such as programs that do nothing on the
+// same hooks, ours, and ours of yesterday. All in one process, a few milliseconds of each in turn, so
+// that a noisy host disturbs all alike; nobody reads the ring, its contents are let go.
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
@@ -86,11 +86,7 @@ struct Traffic {
   Connection udp;
 
   void open() {
-    tcp = connect_to(listener);
-    const int on = 1;
-    for (const Fd* end : {&tcp.client, &tcp.server})
-      require(::setsockopt(end->get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0,
-              "set TCP_NODELAY");
+    tcp = connect_without_delay(listener);
     sockaddr_in address = loopback(kTrafficNet, 2);
     udp.server = bound_socket(SOCK_DGRAM, address);
     udp.client = Fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -132,12 +128,14 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-int run(const std::string& floor_object, const std::string& object) {
+int run(const std::vector<std::string>& objects) {
   pin_to_core(0);
   const std::string mount =
       sockscope::find_cgroup2_mount(sockscope::read_text("/proc/self/mounts")).value_or("");
   const Fd cgroup(::open(mount.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  std::array<Hooks, 3> hooks = {Hooks(nullptr), Hooks(floor_object.c_str()), Hooks(object.c_str())};
+  std::vector<Hooks> hooks;
+  hooks.emplace_back(nullptr);
+  for (const std::string& object : objects) hooks.emplace_back(object.c_str());
   const std::array<Workload, 3> workloads = {{
       {"64 B to a TCP socket and back", 2'000,
        [](const Traffic& t) {
@@ -148,13 +146,19 @@ int run(const std::string& floor_object, const std::string& object) {
        [](const Traffic& t) { Traffic::send(t.udp.client, t.udp.server); }},
       {"connect, accept, reset", 500, [](const Traffic& t) { t.churn(); }},
   }};
-  fmt::print("| workload | ns alone | empty programs | sockscope's |\n|---|---|---|---|\n");
+  std::string head = "| workload | ns alone |";
+  std::string rule = "|---|---|";
+  for (const std::string& object : objects) {
+    head += fmt::format(" {} |", object);
+    rule += "---|";
+  }
+  fmt::print("{}\n{}\n", head, rule);
   Traffic traffic;
   for (const Workload& workload : workloads) {
-    std::array<std::vector<double>, 3> ratios;
+    std::vector<std::vector<double>> ratios(hooks.size());
     std::vector<double> alone;
     for (int round = 0; round < kRounds; ++round) {
-      std::array<double, 3> ns{};
+      std::vector<double> ns(hooks.size());
       for (std::size_t i = 0; i < hooks.size(); ++i) {
         const std::size_t which = (i + static_cast<std::size_t>(round)) % hooks.size();
         Hooks& attached = hooks[which];
@@ -173,8 +177,9 @@ int run(const std::string& floor_object, const std::string& object) {
       alone.push_back(ns[0]);
       for (std::size_t i = 0; i < hooks.size(); ++i) ratios[i].push_back(ns[i] / ns[0]);
     }
-    fmt::print("| {} | {:.0f} | {:.3f} | {:.3f} |\n", workload.name, median(alone),
-               median(ratios[1]), median(ratios[2]));
+    fmt::print("| {} | {:.0f} |", workload.name, median(alone));
+    for (std::size_t i = 1; i < hooks.size(); ++i) fmt::print(" {:.3f} |", median(ratios[i]));
+    fmt::print("\n");
   }
   return 0;
 }
@@ -183,9 +188,9 @@ int run(const std::string& floor_object, const std::string& object) {
 }  // namespace bench
 
 int main(int argc, char** argv) {
-  if (argc != 3) {
-    std::fprintf(stderr, "usage: bench_hooks FLOOR.bpf.o SOCKSCOPE.bpf.o\n");
+  if (argc < 2) {
+    std::fprintf(stderr, "usage: bench_hooks OBJECT.bpf.o ...\n");
     return 2;
   }
-  return bench::run(argv[1], argv[2]);
+  return bench::run({argv + 1, argv + argc});
 }

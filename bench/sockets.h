@@ -92,4 +92,14 @@ inline Connection connect_to(const Listener& listener) {
   return connection;
 }
 
+// For small messages that are to leave at once.
+inline Connection connect_without_delay(const Listener& listener) {
+  Connection connection = connect_to(listener);
+  const int on = 1;
+  for (const Fd* end : {&connection.client, &connection.server})
+    require(::setsockopt(end->get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0,
+            "set TCP_NODELAY");
+  return connection;
+}
+
 }  // namespace bench

@@ -72,13 +72,7 @@ void receive_all(int socket, char* bytes, std::size_t size) {
 }
 
 Connection traffic_connection() {
-  const Listener listener(loopback(kTrafficNet, 1));
-  Connection connection = connect_to(listener);
-  const int on = 1;
-  for (const Fd* end : {&connection.client, &connection.server})
-    require(::setsockopt(end->get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0,
-            "set TCP_NODELAY");
-  return connection;
+  return connect_without_delay(Listener(loopback(kTrafficNet, 1)));
 }
 
 // Request and response between two sockets of one process.
