@@ -16,15 +16,15 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 SEC("?cgroup/sock_create")
 int cgroup__sock_create(struct bpf_sock *ctx) {
-  if (ctx->protocol == IPPROTO_UDP && (ctx->family == AF_INET || ctx->family == AF_INET6))
-    on_udp_birth((struct sock *)(void *)ctx);
+  if (is_internet(ctx->family))
+    on_birth((struct sock *)(void *)ctx, (__u16)ctx->protocol);
   return ALLOW;
 }
 
 SEC("?cgroup/sock_release")
 int cgroup__sock_release(struct bpf_sock *ctx) {
-  if (ctx->protocol == IPPROTO_UDP || ctx->protocol == IPPROTO_TCP)
-    on_release((struct sock *)(void *)ctx);
+  if (is_internet(ctx->family))
+    on_release((struct sock *)(void *)ctx, (__u16)ctx->protocol);
   return ALLOW;
 }
 
@@ -48,7 +48,7 @@ int cgroup__getpeername6(struct bpf_sock_addr *ctx) { return on_peer_name(ctx); 
  * those that a process opens; and the moment before they are established, of those it accepts. */
 SEC("?cgroup/sock_create")
 int cgroup__sock_create__number(struct bpf_sock *ctx) {
-  if (ctx->family != AF_INET && ctx->family != AF_INET6)
+  if (!is_internet(ctx->family))
     return ALLOW;
   __u64 cookie = bpf_get_socket_cookie(ctx);
   struct socket_state *state = find_state(ctx);

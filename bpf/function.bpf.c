@@ -12,15 +12,15 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 SEC("?fentry/udp_init_sock")
-int BPF_PROG(fentry__udp_init_sock, struct sock *sk) { return on_udp_birth(sk); }
+int BPF_PROG(fentry__udp_init_sock, struct sock *sk) { return on_birth(sk, READ(sk, sk_protocol)); }
 
 SEC("?fentry/udpv6_init_sock")
-int BPF_PROG(fentry__udpv6_init_sock, struct sock *sk) { return on_udp_birth(sk); }
+int BPF_PROG(fentry__udpv6_init_sock, struct sock *sk) { return on_birth(sk, READ(sk, sk_protocol)); }
 
 SEC("?fentry/inet_release")
 int BPF_PROG(fentry__inet_release, struct socket *socket) {
   struct sock *sk = socket->sk;
-  return sk ? on_release(sk) : 0;
+  return sk ? on_release(sk, transport_of(sk)) : 0;
 }
 
 SEC("?fexit/inet_csk_accept")

@@ -136,15 +136,15 @@ int BPF_KPROBE(kprobe__security_sock_graft, struct sock *accepted) {
 }
 
 SEC("?kprobe/udp_init_sock")
-int BPF_KPROBE(kprobe__udp_init_sock, struct sock *sk) { return on_udp_birth(sk); }
+int BPF_KPROBE(kprobe__udp_init_sock, struct sock *sk) { return on_birth(sk, READ(sk, sk_protocol)); }
 
 SEC("?kprobe/udpv6_init_sock")
-int BPF_KPROBE(kprobe__udpv6_init_sock, struct sock *sk) { return on_udp_birth(sk); }
+int BPF_KPROBE(kprobe__udpv6_init_sock, struct sock *sk) { return on_birth(sk, READ(sk, sk_protocol)); }
 
 SEC("?kprobe/inet_release")
 int BPF_KPROBE(kprobe__inet_release, struct socket *socket) {
   struct sock *sk = BPF_CORE_READ(socket, sk);
-  return sk ? on_release(sk) : 0;
+  return sk ? on_release(sk, transport_of(sk)) : 0;
 }
 
 SEC("?kprobe/tcp_retransmit_skb")
@@ -184,7 +184,6 @@ SEC("?kprobe/inet_csk_listen_start")
 int BPF_KPROBE(kprobe__inet_csk_listen_start, struct sock *sk) {
   return on_state(sk, TCP_CLOSE, TCP_LISTEN);
 }
-
 
 SEC("?kprobe/tcp_v4_destroy_sock")
 int BPF_KPROBE(kprobe__tcp_v4_destroy_sock, struct sock *sk) { return on_destroy(sk); }

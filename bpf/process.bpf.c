@@ -172,19 +172,8 @@ int iter__task(struct bpf_iter__task *ctx) {
 SEC("?iter/task_file")
 int iter__task_file_holders(struct bpf_iter__task_file *ctx) {
   struct task_struct *task = ctx->task;
-  struct file *file = ctx->file;
-  if (!task || !file)
-    return 0;
-  struct socket *socket = bpf_sock_from_file(file);
-  if (!socket)
-    return 0;
-  struct sock *sk = socket->sk;
-  if (!sk)
-    return 0;
-  __u16 family = sk->__sk_common.skc_family;
-  __u16 protocol = sk->sk_protocol;
-  if ((family != AF_INET && family != AF_INET6) ||
-      (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP))
+  struct sock *sk = sock_of(ctx->file);
+  if (!task || !sk || !transport_of(sk))
     return 0;
   struct task_struct *leader = task->group_leader;
   struct wire_holder record;

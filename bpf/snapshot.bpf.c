@@ -90,14 +90,8 @@ int iter__bpf_sk_storage_map(struct bpf_iter__bpf_sk_storage_map *ctx) {
 SEC("?iter/task_file")
 int iter__task_file(struct bpf_iter__task_file *ctx) {
   struct task_struct *task = ctx->task;
-  struct file *file = ctx->file;
-  if (!task || !file)
-    return 0;
-  struct socket *socket = bpf_sock_from_file(file);
-  if (!socket)
-    return 0;
-  struct sock *sk = socket->sk;
-  if (sk)
+  struct sock *sk = sock_of(ctx->file);
+  if (task && sk)
     note_holder(task, sk);
   return 0;
 }

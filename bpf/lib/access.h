@@ -12,17 +12,35 @@
 
 #ifdef POINTERS_ARE_PLAIN
 #define READ(pointer, member) BPF_CORE_READ(pointer, member)
-#define READ_ADDRESS(to, pointer, member) bpf_probe_read_kernel(to, 16, &(pointer)->member)
 #define TCP_SOCK(sk) ((const struct tcp_sock *)(sk)) /* of a full socket only */
 #else
 #define READ(pointer, member) ((pointer)->member)
-#define READ_ADDRESS(to, pointer, member) __builtin_memcpy(to, &(pointer)->member, 16)
 #define TCP_SOCK(sk) ((const struct tcp_sock *)bpf_skc_to_tcp_sock((void *)(sk)))
 #endif
 
 /* The verifier wants constant offsets into a context. Each of these is another instruction, so that
  * the compiler does not make one load of two branches that differ in the offset. */
 #define KEEP_APART(number) asm volatile("r0 = " #number ::: "r0")
+
+static __always_inline bool is_internet(__u32 family) {
+  return family == AF_INET || family == AF_INET6;
+}
+
+/* IPPROTO_TCP or IPPROTO_UDP; 0: a socket that is not ours to watch. */
+static __always_inline __u16 transport_of(const struct sock *sk) {
+  if (!is_internet(READ(sk, __sk_common.skc_family)))
+    return 0;
+  __u16 protocol = READ(sk, sk_protocol);
+  return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP ? protocol : 0;
+}
+
+#ifndef POINTERS_ARE_PLAIN
+/* NULL: not a socket's file. The helper exists since 5.11. */
+static __always_inline struct sock *sock_of(struct file *file) {
+  struct socket *socket = file ? bpf_sock_from_file(file) : NULL;
+  return socket ? socket->sk : NULL;
+}
+#endif
 
 /* Read as kernel memory even where the verifier would follow the pointer itself: it looks each
  * pointer type up in the whole of the kernel's BTF, which makes loading slow. */

@@ -76,18 +76,28 @@ static __always_inline void fill_owner(struct wire_flow *record, const struct so
 
 /* Works on every kind of socket that starts with sock_common: full, request and TIME_WAIT. */
 static __always_inline void fill_address(struct wire_flow *record, const struct sock_common *common) {
-  record->family = (__u8)READ(common, skc_family);
-  record->state = READ(common, skc_state);
-  record->local_port = READ(common, skc_num);
-  record->remote_port = bpf_ntohs(READ(common, skc_dport));
+#ifdef POINTERS_ARE_PLAIN
+  /* One copy of all members instead of six. The verifier refuses a kernel that has one behind it. */
+  __u8 copy[96];
+  bpf_probe_read_kernel(copy, sizeof(copy), common);
+#define MEMBER(member) \
+  ((const typeof(common->member) *)(copy + bpf_core_field_offset(common->member)))
+#else
+#define MEMBER(member) (&common->member)
+#endif
+  record->family = (__u8)*MEMBER(skc_family);
+  record->state = *MEMBER(skc_state);
+  record->local_port = *MEMBER(skc_num);
+  record->remote_port = bpf_ntohs(*MEMBER(skc_dport));
   if (record->family == AF_INET6) {
-    READ_ADDRESS(record->local_addr, common, skc_v6_rcv_saddr);
-    READ_ADDRESS(record->remote_addr, common, skc_v6_daddr);
+    __builtin_memcpy(record->local_addr, MEMBER(skc_v6_rcv_saddr), 16);
+    __builtin_memcpy(record->remote_addr, MEMBER(skc_v6_daddr), 16);
   } else {
     __builtin_memset(record->local_addr, 0, 32);
-    *(__be32 *)record->local_addr = READ(common, skc_rcv_saddr);
-    *(__be32 *)record->remote_addr = READ(common, skc_daddr);
+    *(__be32 *)record->local_addr = *MEMBER(skc_rcv_saddr);
+    *(__be32 *)record->remote_addr = *MEMBER(skc_daddr);
   }
+#undef MEMBER
 }
 
 static __always_inline __u32 netns_of(const struct sock_common *common,

@@ -260,8 +260,7 @@ static __always_inline int on_retransmit_call(const struct sock *sk, __u32 now) 
 
 static __always_inline int on_reset(const struct sock *sk, __u32 sent) {
   /* Some verifiers hold that sk is never NULL and take the test for it out: its fields read 0. */
-  __u16 family = READ(sk, __sk_common.skc_family);
-  if (family != AF_INET && family != AF_INET6)
+  if (!is_internet(READ(sk, __sk_common.skc_family)))
     return 0;
   struct socket_state *state = NULL;
   __u8 tcp_state = READ(sk, __sk_common.skc_state);

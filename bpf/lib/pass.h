@@ -47,10 +47,8 @@ static __always_inline void write_foreign(struct seq_file *seq, struct sock *sk,
 
 /* A process has the socket open. One that an owner is known of keeps him. */
 static __always_inline void note_holder(struct task_struct *task, struct sock *sk) {
-  __u16 family = READ(sk, __sk_common.skc_family);
-  __u16 protocol = READ(sk, sk_protocol);
-  if ((family != AF_INET && family != AF_INET6) ||
-      (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP))
+  __u16 protocol = transport_of(sk);
+  if (!protocol)
     return;
   struct socket_state *state = GET_OR_MAKE_STATE(sk);
   if (!state || state->pid)

@@ -83,13 +83,15 @@ static __always_inline struct socket_state *make_state(const void *socket, __u64
   return make_state_in_hash(socket, cookie);
 }
 
+#define MAKE_STATE(socket) make_state(socket, is_state_in_hash() ? COOKIE(socket) : 0)
+
 #define GET_OR_MAKE_STATE(socket)                                        \
   ({                                                                     \
     struct socket_state *state_ = NULL;                                  \
     if (is_state_in_hash())                                              \
       state_ = find_state(socket);                                       \
     if (!state_)                                                         \
-      state_ = make_state(socket, is_state_in_hash() ? COOKIE(socket) : 0); \
+      state_ = MAKE_STATE(socket);                                       \
     state_;                                                              \
   })
 

@@ -75,7 +75,7 @@ static __always_inline struct socket_state *state_at_use(struct sock *sk) {
   struct socket_state *state = find_state(sk);
   if (state)
     return state;
-  state = make_state(sk, is_state_in_hash() ? COOKIE(sk) : 0);
+  state = MAKE_STATE(sk);
   /* Older than us and not found at start. note_use() makes the process its owner, not its opener. */
   if (state && !state->pid)
     note_netns(state, read_netns(&sk->__sk_common));
@@ -132,10 +132,7 @@ static __always_inline int on_udp(struct sock *sk, int result, __u32 sent) {
 static __always_inline int on_io(struct sock *sk, int result, int flags, __u32 sent) {
   if (result < 0 || (!sent && (flags & (MSG_PEEK | MSG_ERRQUEUE))))
     return 0;
-  __u16 family = READ(sk, __sk_common.skc_family);
-  if (family != AF_INET && family != AF_INET6)
-    return 0;
-  __u16 protocol = READ(sk, sk_protocol);
+  __u16 protocol = transport_of(sk);
   if (protocol == IPPROTO_TCP)
     return result > 0 ? on_tcp(sk, result, sent) : 0;
   if (protocol == IPPROTO_UDP)
@@ -153,10 +150,10 @@ static __always_inline int on_accept(struct sock *sk, void *socket, void *contex
   return 0;
 }
 
-static __always_inline int on_udp_birth(struct sock *sk) {
-  if (READ(sk, sk_protocol) != IPPROTO_UDP)
+static __always_inline int on_birth(struct sock *sk, __u16 protocol) {
+  if (protocol != IPPROTO_UDP)
     return 0;
-  struct socket_state *state = make_state(sk, is_state_in_hash() ? COOKIE(sk) : 0);
+  struct socket_state *state = MAKE_STATE(sk);
   if (state) {
     set_opener(state);
     state->since_ns = bpf_ktime_get_ns();
@@ -166,11 +163,7 @@ static __always_inline int on_udp_birth(struct sock *sk) {
 }
 
 /* The last close of a socket, by the process that does it. */
-static __always_inline int on_release(struct sock *sk) {
-  __u16 family = READ(sk, __sk_common.skc_family);
-  if (family != AF_INET && family != AF_INET6)
-    return 0;
-  __u16 protocol = READ(sk, sk_protocol);
+static __always_inline int on_release(struct sock *sk, __u16 protocol) {
   if (protocol != IPPROTO_UDP && protocol != IPPROTO_TCP)
     return 0;
   struct socket_state *state = find_state(sk);
