@@ -157,6 +157,7 @@ typedef struct {
 } kgid_t;
 struct cred {
   kuid_t uid;
+  kgid_t gid;
   kuid_t euid;
   kgid_t egid;
 };
@@ -215,6 +216,7 @@ struct task_struct {
   int exit_code;
   int exit_signal;
   int tgid;
+  const struct cred *real_cred;
   const struct cred *cred;
   struct css_set *cgroups;
   __u64 start_time;

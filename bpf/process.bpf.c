@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Processes: made, executing, renamed, dumping core, ended; and those there are. Threads are not
- * told: what is said of a process is what its leader is. */
+/* Processes: made, executing, renamed, changing users, sessions and tracers, dumping core, ended; and
+ * those there are. Threads are not told: what is said of a process is what its leader is. */
 #include "bpf/kernel_types.h"
 
 #include <bpf/bpf_tracing.h>
@@ -11,6 +11,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 enum { SIGQUIT = 3, SIGILL = 4, SIGTRAP = 5, SIGABRT = 6, SIGBUS = 7, SIGFPE = 8, SIGSEGV = 11,
        SIGXCPU = 24, SIGXFSZ = 25, SIGSYS = 31 };
+enum { PROC_EVENT_UID = 4, PROC_EVENT_GID = 0x40 };
+enum { PTRACE_ATTACH = 16 };
 #define SIGNALS_THAT_DUMP                                                                  \
   ((1u << SIGQUIT) | (1u << SIGILL) | (1u << SIGTRAP) | (1u << SIGABRT) | (1u << SIGBUS) | \
    (1u << SIGFPE) | (1u << SIGSEGV) | (1u << SIGXCPU) | (1u << SIGXFSZ) | (1u << SIGSYS))
@@ -156,6 +158,67 @@ int BPF_PROG(tp_btf__signal_deliver, int signal, void *info, struct k_sigaction 
   struct task_struct *task = (struct task_struct *)bpf_get_current_task();
   emit_process(WIRE_COREDUMP, BPF_CORE_READ(task, group_leader));
   return 0;
+}
+
+/* What the kernel calls to tell the process events connector, whether or not anybody listens to it.
+ * One body for two doors. */
+static __always_inline int on_change(__u16 type, const struct task_struct *task, __u32 value,
+                                     __u32 extra) {
+  if (!is_leader(task))
+    return 0;
+  struct wire_process_change *record = reserve(type, sizeof(*record));
+  if (!record)
+    return 0;
+  fill_process(&record->process, type, sizeof(*record), task);
+  record->value = value;
+  record->extra = extra;
+  submit(record);
+  return 0;
+}
+
+static __always_inline int on_identity(const struct task_struct *task, int which) {
+  const struct cred *cred = BPF_CORE_READ(task, real_cred);
+  if (which == PROC_EVENT_UID)
+    return on_change(WIRE_UID, task, BPF_CORE_READ(cred, uid.val), BPF_CORE_READ(cred, euid.val));
+  if (which == PROC_EVENT_GID)
+    return on_change(WIRE_GID, task, BPF_CORE_READ(cred, gid.val), BPF_CORE_READ(cred, egid.val));
+  return 0;
+}
+
+/* In the context of the tracer. */
+static __always_inline int on_trace(const struct task_struct *task, int request) {
+  __u64 tracer = request == PTRACE_ATTACH ? bpf_get_current_pid_tgid() : 0;
+  return on_change(WIRE_PTRACE, task, (__u32)(tracer >> 32), (__u32)tracer);
+}
+
+SEC("?fentry/proc_id_connector")
+int BPF_PROG(fentry__proc_id_connector, struct task_struct *task, int which) {
+  return on_identity(task, which);
+}
+
+SEC("?kprobe/proc_id_connector")
+int BPF_KPROBE(kprobe__proc_id_connector, struct task_struct *task, int which) {
+  return on_identity(task, which);
+}
+
+SEC("?fentry/proc_sid_connector")
+int BPF_PROG(fentry__proc_sid_connector, struct task_struct *task) {
+  return on_change(WIRE_SID, task, 0, 0);
+}
+
+SEC("?kprobe/proc_sid_connector")
+int BPF_KPROBE(kprobe__proc_sid_connector, struct task_struct *task) {
+  return on_change(WIRE_SID, task, 0, 0);
+}
+
+SEC("?fentry/proc_ptrace_connector")
+int BPF_PROG(fentry__proc_ptrace_connector, struct task_struct *task, int request) {
+  return on_trace(task, request);
+}
+
+SEC("?kprobe/proc_ptrace_connector")
+int BPF_KPROBE(kprobe__proc_ptrace_connector, struct task_struct *task, int request) {
+  return on_trace(task, request);
 }
 
 SEC("?iter/task")

@@ -37,7 +37,11 @@
 #define WIRE_COREDUMP 18u      /* wire_process: a signal that dumps core is about to end it */
 #define WIRE_PROCESS 19u       /* wire_process: one there is (iterator only) */
 #define WIRE_HOLDER 20u        /* wire_holder (iterator only) */
-#define WIRE_TYPE_END 21u      /* first number not in use */
+#define WIRE_UID 21u           /* wire_process_change: value = real, extra = effective */
+#define WIRE_GID 22u           /* wire_process_change: the same */
+#define WIRE_SID 23u           /* wire_process_change: leads a session of its own */
+#define WIRE_PTRACE 24u        /* wire_process_change: value = tracer's pid, 0 none, extra = its tid */
+#define WIRE_TYPE_END 25u      /* first number not in use */
 
 #define WIRE_RECEIVED 0u
 #define WIRE_SENT 1u
@@ -158,6 +162,14 @@ struct wire_exec {
 };
 WIRE_ASSERT(sizeof(struct wire_exec) == 488);
 WIRE_ASSERT(__builtin_offsetof(struct wire_exec, arguments) == 232);
+
+struct wire_process_change {
+  struct wire_process process; /* after it */
+  uint32_t value;              /* per type, above */
+  uint32_t extra;              /* per type, above */
+};
+WIRE_ASSERT(sizeof(struct wire_process_change) == 104);
+WIRE_ASSERT(__builtin_offsetof(struct wire_process_change, extra) == 100);
 
 /* One open file of a process that is a TCP or UDP socket. */
 struct wire_holder {

@@ -28,9 +28,33 @@ ProcessEventKind kind_of(std::uint16_t type) noexcept {
       return ProcessEventKind::kComm;
     case WIRE_COREDUMP:
       return ProcessEventKind::kCoredump;
+    case WIRE_UID:
+      return ProcessEventKind::kUid;
+    case WIRE_GID:
+      return ProcessEventKind::kGid;
+    case WIRE_SID:
+      return ProcessEventKind::kSid;
+    case WIRE_PTRACE:
+      return ProcessEventKind::kPtrace;
     default:
       return ProcessEventKind::kUnknown;
   }
+}
+
+bool is_change(std::uint16_t type) noexcept {
+  return type >= WIRE_UID && type <= WIRE_PTRACE;
+}
+
+// All process records begin with a wire_process.
+union Record {
+  wire_process process;
+  wire_process_change change;
+  wire_exec exec;
+};
+
+std::size_t size_of(std::uint16_t type) noexcept {
+  if (type == WIRE_EXEC) return sizeof(wire_exec);
+  return is_change(type) ? sizeof(wire_process_change) : sizeof(wire_process);
 }
 
 void fill(const wire_process& record, ProcessInfo& info) {
@@ -64,12 +88,10 @@ bool is_process_record(std::span<const std::byte> bytes) noexcept {
 
 bool decode_process_event(std::span<const std::byte> bytes, ProcessEvent& event,
                           ProcessInfo& seen) {
-  wire_exec record;
-  if (!read_header(bytes, record.process.header)) return false;
-  const bool is_exec = record.process.header.type == WIRE_EXEC;
-  const std::size_t expected = is_exec ? sizeof record : sizeof record.process;
-  if (record.process.header.size != expected) return false;
-  std::memcpy(&record, bytes.data(), expected);
+  wire_header header;
+  if (!read_header(bytes, header) || header.size != size_of(header.type)) return false;
+  Record record;
+  std::memcpy(&record, bytes.data(), header.size);
   const wire_process& process = record.process;
   const ProcessEventKind kind = kind_of(process.header.type);
   if (kind == ProcessEventKind::kUnknown) return false;
@@ -90,8 +112,16 @@ bool decode_process_event(std::span<const std::byte> bytes, ProcessEvent& event,
     event.exit_status = process.exit_status;
     event.exit_signal = process.exit_signal;
   }
+  if (kind == ProcessEventKind::kUid || kind == ProcessEventKind::kGid) {
+    event.real_id = record.change.value;
+    event.effective_id = record.change.extra;
+  }
+  if (kind == ProcessEventKind::kPtrace) {
+    event.tracer_pid = record.change.value;
+    event.tracer_tid = record.change.extra;
+  }
   fill(process, seen);
-  if (is_exec) seen.program = program_of(record);
+  if (header.type == WIRE_EXEC) seen.program = program_of(record.exec);
   return true;
 }
 

@@ -16,18 +16,17 @@ constexpr std::size_t kReceiveBuffer = std::size_t{32} << 20;
 struct EventSource {
   ProcessEventKind kind;
   std::string_view observation;
-  bool has_programs;  // in the kernel, where they are let in
 };
 constexpr EventSource kSources[] = {
-    {ProcessEventKind::kFork, kProcessFork, true},
-    {ProcessEventKind::kExec, kProcessExec, true},
-    {ProcessEventKind::kExit, kProcessExit, true},
-    {ProcessEventKind::kComm, kProcessName, true},
-    {ProcessEventKind::kCoredump, kCoreDump, true},
-    {ProcessEventKind::kUid, "process user", false},
-    {ProcessEventKind::kGid, "process group", false},
-    {ProcessEventKind::kSid, "process session", false},
-    {ProcessEventKind::kPtrace, "process tracer", false},
+    {ProcessEventKind::kFork, kProcessFork},
+    {ProcessEventKind::kExec, kProcessExec},
+    {ProcessEventKind::kExit, kProcessExit},
+    {ProcessEventKind::kComm, kProcessName},
+    {ProcessEventKind::kCoredump, kCoreDump},
+    {ProcessEventKind::kUid, kProcessUser},
+    {ProcessEventKind::kGid, kProcessGroup},
+    {ProcessEventKind::kSid, kProcessSession},
+    {ProcessEventKind::kPtrace, kProcessTracer},
 };
 
 }  // namespace
@@ -47,8 +46,9 @@ Result<ProcessWatcher> ProcessWatcher::open(const Wanted& wanted, const Programs
 
 void ProcessWatcher::open_connector(const Programs* programs) {
   for (const EventSource& source : kSources)
-    if (!source.has_programs || !programs || !programs->is_made(source.observation))
+    if (!programs || !programs->is_made(source.observation))
       from_connector_ |= mask_of(source.kind);
+  if (from_connector_ == 0) return;
   std::string refused;
   auto connector = ProcConnector::open({.receive_buffer = kReceiveBuffer});
   auto done = connector ? connector->subscribe(from_connector_)

@@ -19,8 +19,8 @@
 namespace sockscope {
 
 // Who the processes of the host are: from the kernel programs where they are let in, else from the
-// process events connector and /proc. What the programs cannot see (users, groups, sessions, tracers
-// that change) comes from the connector in any case.
+// process events connector and /proc. What the programs of this kernel cannot see comes from the
+// connector.
 class ProcessWatcher {
  public:
   struct Wanted {

@@ -20,7 +20,7 @@ import kernels
 # Emulated, an act takes about a second, most of it the loading of programs. So one act or two of each
 # kind run; with --full and the best doors all acts with IPv4, and with IPv6 those that differ most.
 ALL = ("Doors.*:TcpMapped.*:UdpMapped.*:*/v4:*UdpActs*/v6:*ConnectActs*/v6:*AcceptorActs*/v6:"
-       "*TcpActs.SendBothWays/v6-*LossActs*")
+       "*ProcessActs*:*TcpActs.SendBothWays/v6-*LossActs*")
 SOME = ("Doors.*:*AcceptorActs*/v4:*ConnectActs.Refused/v4:*ConnectActs.StatesOfBothEnds/v6:"
         "*ConnectActs.LostSegmentIsRetransmitted/v4:*CloseActs.HalfClose/v6:*CloseActs.LingerZero/v4:"
         "*CloseActs.Sigkill/v6:*PreforkActs.AcceptWithAddress/v4:*PreforkActs.AcceptWithoutAddress/v6:"
@@ -28,7 +28,8 @@ SOME = ("Doors.*:*AcceptorActs*/v4:*ConnectActs.Refused/v4:*ConnectActs.StatesOf
         "*OwnerActs.OtherNetworkNamespace/v4:*OwnerActs.ProcessThatLivesForAMoment/v6:"
         "*TcpActs.SendBothWays/v4:*TcpActs.Sendfile/v6:*TcpActs.IoUringSendAndReceive/v4:"
         "*UdpActs.Connected/*:*UdpActs.Unconnected/v6:*UdpActs.SendmmsgAndRecvmmsg/v4:"
-        "*UdpActs.PeekIsNotCounted/v6:*Bootstrap.OlderSocketsAreFoundAndTheirEndIsSeen/v4")
+        "*UdpActs.PeekIsNotCounted/v6:*ProcessActs*/ChangeUser:"
+        "*Bootstrap.OlderSocketsAreFoundAndTheirEndIsSeen/v4")
 # Name in the table, SOCKSCOPE_DOORS, seconds after which something hangs.
 SETS = (("best", "", 1200), ("fexit", "fexit", 400), ("tp_btf", "tp_btf,cgroup", 400),
         ("kprobe", "kprobe", 400))

@@ -112,6 +112,15 @@ TEST(WireAbi, Exec) {
   EXPECT_EQ(size, sizeof(wire_exec));
 }
 
+TEST(WireAbi, ProcessChange) {
+  unsigned size = 0;
+  const std::map<std::string, unsigned> host = {MEMBER(wire_process_change, process),
+                                                MEMBER(wire_process_change, value),
+                                                MEMBER(wire_process_change, extra)};
+  EXPECT_EQ(offsets_in_object("wire_process_change", size), host);
+  EXPECT_EQ(size, sizeof(wire_process_change));
+}
+
 TEST(WireAbi, Holder) {
   unsigned size = 0;
   const std::map<std::string, unsigned> host = {

@@ -38,7 +38,7 @@ struct Observation {
 };
 
 inline constexpr std::size_t kMaxWays = 4;
-inline constexpr std::size_t kObservationCount = 23;
+inline constexpr std::size_t kObservationCount = 27;
 extern const std::array<Observation, kObservationCount> kObservations;
 
 inline constexpr std::string_view kTcpEnd = "end of tcp sockets";
@@ -49,6 +49,10 @@ inline constexpr std::string_view kProcessExec = "process exec";
 inline constexpr std::string_view kProcessExit = "process exit";
 inline constexpr std::string_view kProcessName = "process name";
 inline constexpr std::string_view kCoreDump = "core dump";
+inline constexpr std::string_view kProcessUser = "process user";
+inline constexpr std::string_view kProcessGroup = "process group";
+inline constexpr std::string_view kProcessSession = "process session";
+inline constexpr std::string_view kProcessTracer = "process tracer";
 inline constexpr std::string_view kUdpSent = "udp sent bytes, sending process";
 inline constexpr std::string_view kUdpReceived = "udp received bytes, receiving process";
 

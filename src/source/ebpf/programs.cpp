@@ -73,6 +73,18 @@ std::vector<ProgramName> split_programs(std::string_view words) {
   return names;
 }
 
+// The kernel's tracepoint or function, of a program named after it: "kind__target".
+std::string target_of(const std::string& program) {
+  return program.substr(program.find("__") + 2);
+}
+
+std::size_t index_of(std::string_view observation) {
+  const auto found = std::find_if(
+      kObservations.begin(), kObservations.end(),
+      [&](const Observation& candidate) { return candidate.name == observation; });
+  return static_cast<std::size_t>(found - kObservations.begin());
+}
+
 bool is_listed(std::string_view list, std::string_view word) {
   while (!list.empty()) {
     const std::size_t end = std::min(list.find(','), list.size());
@@ -164,9 +176,7 @@ struct Programs::Impl {
   void describe_doors(const Wanted& wanted);
 
   bool is_chosen(std::string_view observation) const {
-    for (std::size_t i = 0; i < kObservationCount; ++i)
-      if (kObservations[i].name == observation) return chosen[i] < kMaxWays;
-    return false;
+    return chosen[index_of(observation)] < kMaxWays;
   }
   const Way& way_of(std::size_t observation) const {
     return kObservations[observation].ways[chosen[observation]];
@@ -177,8 +187,7 @@ bool Programs::Impl::is_usable(std::size_t observation, std::size_t way, const W
                                bool in_hash) {
   const Way& candidate = kObservations[observation].ways[way];
   if (candidate.kind == DoorKind::kNone || !refused[observation][way].empty()) return false;
-  const bool wants_hash = candidate.state == StateIn::kHash || candidate.kind == DoorKind::kProbe;
-  if (in_hash ? candidate.state == StateIn::kStorage : wants_hash) return false;
+  if (candidate.state == (in_hash ? StateIn::kStorage : StateIn::kHash)) return false;
   return is_allowed(candidate.kind, wanted.doors);
 }
 
@@ -219,7 +228,7 @@ void Programs::Impl::ask_types() {
       if (!refused[i][way].empty()) continue;
       for (const ProgramName& name : split_programs(candidate.programs)) {
         if (name.is_optional || name.is_for_data) continue;
-        const std::string target = name.name.substr(name.name.find("__") + 2);
+        const std::string target = target_of(name.name);
         if (candidate.kind == DoorKind::kTracepoint) {
           const bool with_error = target.ends_with("_err");
           const auto parameters = types.tracepoint_parameters(
@@ -243,8 +252,7 @@ std::vector<bpf_program*> Programs::Impl::programs_of(std::size_t observation,
   if (chosen[observation] == kMaxWays) return programs;
   for (const ProgramName& name : split_programs(way_of(observation).programs)) {
     if (name.is_for_data && !(wanted.config.observe & WIRE_OBSERVE_DATA)) continue;
-    if (name.is_optional && !types.function_parameters(name.name.substr(name.name.find("__") + 2)))
-      continue;
+    if (name.is_optional && !types.function_parameters(target_of(name.name))) continue;
     programs.push_back(bpf_object__find_program_by_name(skeleton->obj, name.name.c_str()));
   }
   return programs;
@@ -256,11 +264,11 @@ void Programs::Impl::fill_config(const Wanted& wanted) {
   config.state_in_hash = state_in_hash ? 1 : 0;
   config.has_cookies = has_cookies ? 1 : 0;
   config.forget_at_close = is_chosen(kTcpEnd) ? 0 : 1;
-  const bool by_function = std::any_of(chosen.begin(), chosen.end(), [&](const std::size_t& way) {
-    if (way == kMaxWays) return false;
-    const DoorKind kind = kObservations[static_cast<std::size_t>(&way - chosen.data())].ways[way].kind;
-    return kind == DoorKind::kFunction || kind == DoorKind::kProbe;
-  });
+  bool by_function = false;
+  for (std::size_t i = 0; i < kObservationCount; ++i) {
+    if (chosen[i] == kMaxWays) continue;
+    by_function |= way_of(i).kind == DoorKind::kFunction || way_of(i).kind == DoorKind::kProbe;
+  }
   if (by_function) {
     const auto parameters = [this](const char* function) {
       return static_cast<std::uint8_t>(types.function_parameters(function).value_or(0));
@@ -450,11 +458,8 @@ Result<void> Programs::read(
   static constexpr std::string_view kPassObservations[] = {
       "tcp sockets", "udp sockets", "sockets of other network namespaces",
       "owners of older sockets", kProcessList, kHolderList};
-  const auto observation =
-      std::find_if(kObservations.begin(), kObservations.end(), [pass](const Observation& candidate) {
-        return candidate.name == kPassObservations[static_cast<std::size_t>(pass)];
-      });
-  const auto& links = impl_->links[static_cast<std::size_t>(observation - kObservations.begin())];
+  const auto& links =
+      impl_->links[index_of(kPassObservations[static_cast<std::size_t>(pass)])];
   if (links.empty()) return {};
   const Fd iterator(bpf_iter_create(bpf_link__fd(links.front().get())));
   if (!iterator)
