@@ -30,4 +30,7 @@ std::vector<ProcessEvent> only_of(const std::vector<ProcessEvent>& all,
 // One line per event, for messages.
 std::string as_text(const std::vector<ProcessEvent>& events);
 
+// Forks children that exit at once, one after the other.
+void fork_and_reap(int count);
+
 }  // namespace sockscope::live

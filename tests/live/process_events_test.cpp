@@ -328,11 +328,7 @@ TEST(ProcessStorm, TheKernelProgramsLoseNothing) {
   };
   const auto storm = [](Channel& test) {
     test.await();
-    for (int i = 0; i < kForks; ++i) {
-      const pid_t pid = ::vfork();
-      if (pid == 0) ::_exit(0);
-      ::waitpid(pid, nullptr, 0);
-    }
+    fork_and_reap(kForks);
     test.signal();
     test.await();
   };

@@ -5,10 +5,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 
 #include "live_support.h"
+#include "process_acts.h"
 #include "source/processes/process_reader.h"
 #include "track/process_table.h"
 
@@ -34,33 +37,84 @@ std::map<std::uint32_t, std::uint64_t> running_in_proc(ProcessReader& reader) {
   return running;
 }
 
-TEST(ProcessTableLive, HealsAfterAStorm) {
+// All events by CPU and time: what one connector counts as missing, another has.
+using EventTimes = std::map<std::uint32_t, std::vector<std::uint64_t>>;
+
+std::uint64_t count_between(const EventTimes& all, const EventTimes& seen) {
+  std::uint64_t count = 0;
+  for (const auto& [cpu, times] : seen) {
+    const auto on_cpu = all.find(cpu);
+    if (on_cpu == all.end()) continue;
+    count += static_cast<std::uint64_t>(
+        std::count_if(on_cpu->second.begin(), on_cpu->second.end(), [&](std::uint64_t time) {
+          return time >= times.front() && time <= times.back();
+        }));
+  }
+  return count;
+}
+
+TEST(ProcessTableLive, CountsWhatAStormLosesAndHeals) {
+  constexpr int kForks = 30'000;  // on each of two
   auto connector = ProcConnector::open({.receive_buffer = 64 << 10});
+  auto witness = ProcConnector::open({.receive_buffer = 64 << 20});
   ASSERT_TRUE(connector) << connector.error().message();
+  ASSERT_TRUE(witness) << witness.error().message();
+  ASSERT_TRUE(witness->subscribe());
   ASSERT_TRUE(connector->subscribe());
   ProcessReader reader;
   ProcessTable table{ProcessTable::Limits{}};
   scan(reader, table);
   std::array<std::byte, ProcConnector::kBufferSize> buffer;
-  const auto apply = [&](const ProcessEvent& event) { table.apply(event); };
+  EventTimes seen;
+  EventTimes all;
+  std::uint64_t forks = 0;
+  std::set<std::uint32_t> parents;
+  const auto apply = [&](const ProcessEvent& event) {
+    seen[event.cpu].push_back(event.mono_ns);
+    table.apply(event);
+  };
+  const auto witnessed = [&](const ProcessEvent& event) {
+    all[event.cpu].push_back(event.mono_ns);
+    forks += event.kind == ProcessEventKind::kFork && parents.contains(event.parent_pid);
+  };
 
-  constexpr int kForks = 3000;
-  constexpr int kStay = 20;  // of them
+  constexpr int kStay = 20;
+  const auto storm = [](Channel& test) {
+    test.await();
+    fork_and_reap(kForks);
+    test.signal();
+  };
+  Child first(storm);
+  Child second(storm);
+  parents = {static_cast<std::uint32_t>(first.pid()), static_cast<std::uint32_t>(second.pid())};
+  first.channel().signal();
+  second.channel().signal();
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (forks < 2u * kForks && std::chrono::steady_clock::now() < deadline) {
+    ASSERT_TRUE(witness->receive(buffer, std::chrono::milliseconds(100), witnessed));
+    if (forks % 2'000 == 0) {
+      ASSERT_TRUE(connector->drain(buffer, apply));
+    }
+  }
+  first.channel().await();
+  second.channel().await();
   std::vector<pid_t> staying;
-  for (int i = 0; i < kForks; ++i) {
+  for (int i = 0; i < kStay; ++i) {
     const pid_t pid = ::fork();
     if (pid == 0) {
-      if (i % (kForks / kStay) == 0) ::pause();
+      ::pause();
       ::_exit(0);
     }
-    if (i % (kForks / kStay) == 0)
-      staying.push_back(pid);
-    else
-      ::waitpid(pid, nullptr, 0);
+    staying.push_back(pid);
   }
-  while (connector->drain(buffer, apply).value_or(0) != 0) {
-  }
-  EXPECT_NE(connector->loss(), ProcConnectorLoss{});
+  ASSERT_TRUE(connector->drain(buffer, apply));
+  ASSERT_TRUE(witness->drain(buffer, witnessed));
+  EXPECT_EQ(forks, 2u * kForks);
+  EXPECT_EQ(witness->loss(), ProcConnectorLoss{});
+  EXPECT_GT(connector->loss().missing, 0u);
+  std::uint64_t received = 0;
+  for (const auto& [cpu, times] : seen) received += times.size();
+  EXPECT_EQ(received + connector->loss().missing, count_between(all, seen));
 
   // Others come and go meanwhile: what was there before and after must be in the table.
   const auto before = running_in_proc(reader);
