@@ -29,6 +29,10 @@ echo "## The hooks alone"
 echo
 "$build/bench/bench_hooks" "$build/bench/floor.bpf.o" "$build/bpf/sockscope.bpf.o"
 echo
+echo "## Processes"
+echo
+"$build/bench/bench_processes" $(command -v forkstat || true)
+echo
 echo "## The screen"
 echo
 /usr/bin/python3 "$here/screen.py" --build "$build"
