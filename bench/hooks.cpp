@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the hooks alone cost the traffic: of each object named, such as programs that do nothing on the
-// same hooks, ours, and ours of yesterday. All in one process, a few milliseconds of each in turn, so
-// that a noisy host disturbs all alike; nobody reads the ring, its contents are let go.
+// same hooks, ours, and ours of yesterday. With "@hash" behind its name it keeps the sockets' states in
+// the hash. All in one process, a few milliseconds of each in turn, so that a noisy host disturbs all
+// alike; nobody reads the ring, its contents are let go.
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -18,6 +20,7 @@
 #include "base/file.h"
 #include "decode/procfs.h"
 #include "sockets.h"
+#include "wire/control.h"
 
 namespace bench {
 namespace {
@@ -35,15 +38,47 @@ struct LinkDeleter {
   void operator()(bpf_link* link) const { bpf_link__destroy(link); }
 };
 
+// Sets what our programs take from their constants; other objects have no such settings.
+void configure(bpf_object* object, bool state_in_hash) {
+  const btf* types = bpf_object__btf(object);
+  const int section = types ? btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC) : -1;
+  bpf_map* constants = nullptr;
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object) {
+    if (std::string_view(bpf_map__name(map)).ends_with(".rodata")) constants = map;
+  }
+  if (section < 0 || !constants) return;
+  std::size_t size = 0;
+  const auto* initial = static_cast<const std::byte*>(bpf_map__initial_value(constants, &size));
+  std::vector<std::byte> bytes(initial, initial + size);
+  const btf_type* type = btf__type_by_id(types, static_cast<unsigned>(section));
+  const btf_var_secinfo* variables = btf_var_secinfos(type);
+  for (unsigned i = 0; i < btf_vlen(type); ++i) {
+    const btf_type* variable = btf__type_by_id(types, variables[i].type);
+    if (std::string_view(btf__name_by_offset(types, variable->name_off)) != "config") continue;
+    wire_config config{};
+    config.has_cookies = 1;
+    config.state_in_hash = config.forget_at_close = state_in_hash ? 1 : 0;
+    std::memcpy(&bytes[variables[i].offset], &config, sizeof config);
+  }
+  require(bpf_map__set_initial_value(constants, bytes.data(), size) == 0, "set the constants");
+}
+
 // A set of programs, loaded once and attached for a while again and again.
 class Hooks {
  public:
-  explicit Hooks(const char* object) {
-    if (!object) return;
-    object_.reset(bpf_object__open_file(object, nullptr));
+  Hooks() = default;  // none
+  explicit Hooks(std::string object) {
+    const bool in_hash = object.ends_with("@hash");
+    if (in_hash) object.resize(object.size() - 5);
+    object_.reset(bpf_object__open_file(object.c_str(), nullptr));
     require(object_ != nullptr, "open the programs");
     if (bpf_map* events = bpf_object__find_map_by_name(object_.get(), "events"))
       bpf_map__set_max_entries(events, kRingBytes);
+    configure(object_.get(), in_hash);
+    if (in_hash)
+      for (const char* name : {"states", "listeners"})
+        bpf_map__set_max_entries(bpf_object__find_map_by_name(object_.get(), name), 1 << 16);
     for (const char* name : kPrograms)
       bpf_program__set_autoload(bpf_object__find_program_by_name(object_.get(), name), true);
     require(bpf_object__load(object_.get()) == 0, "load the programs");
@@ -134,8 +169,8 @@ int run(const std::vector<std::string>& objects) {
       sockscope::find_cgroup2_mount(sockscope::read_text("/proc/self/mounts")).value_or("");
   const Fd cgroup(::open(mount.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   std::vector<Hooks> hooks;
-  hooks.emplace_back(nullptr);
-  for (const std::string& object : objects) hooks.emplace_back(object.c_str());
+  hooks.emplace_back();
+  for (const std::string& object : objects) hooks.emplace_back(object);
   const std::array<Workload, 3> workloads = {{
       {"64 B to a TCP socket and back", 2'000,
        [](const Traffic& t) {

@@ -27,7 +27,8 @@ echo
 python3 "$here/startup.py" --build "$build"
 echo "## The hooks alone"
 echo
-"$build/bench/bench_hooks" "$build/bench/floor.bpf.o" "$build/bpf/sockscope.bpf.o"
+"$build/bench/bench_hooks" "$build/bench/floor.bpf.o" "$build/bpf/sockscope.bpf.o" \
+  "$build/bpf/sockscope.bpf.o@hash"
 echo
 echo "## Processes"
 echo
