@@ -25,6 +25,10 @@ echo
 echo "## Start and memory"
 echo
 python3 "$here/startup.py" --build "$build"
+echo "## The host"
+echo
+python3 "$here/host.py" --build "$build"
+echo
 echo "## The hooks alone"
 echo
 "$build/bench/bench_hooks" "$build/bench/floor.bpf.o" "$build/bpf/sockscope.bpf.o" \

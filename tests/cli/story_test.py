@@ -177,6 +177,23 @@ class TraceProcesses(unittest.TestCase):
         self.assertLessEqual({"process fork", "process exec", "process exit", "process user"}, doors)
 
 
+    def test_collecting_spawns_nothing(self):
+        with Trace("--processes") as trace:
+            snapshots = subprocess.Popen(
+                [support.program(), "snapshot", "--format", "netwatch", "--envelope", "--watch", "-i",
+                 "0.2", "--count", "3"], stdout=subprocess.DEVNULL)
+            self.assertEqual(snapshots.wait(timeout=support.PATIENCE), 0)
+            host = subprocess.Popen([support.program(), "host"], stdout=subprocess.DEVNULL)
+            self.assertEqual(host.wait(timeout=support.PATIENCE), 0)
+            for child in (snapshots, host):
+                trace.wait_for_event(
+                    lambda e, pid=child.pid: e["event"] == "exit" and e["pid"] == pid, "exit")
+            stream = trace.stop()
+        forks = stream.of("fork")
+        self.assertLessEqual({snapshots.pid, host.pid}, {e["pid"] for e in forks})
+        self.assertEqual([e for e in forks if e["ppid"] in (snapshots.pid, host.pid)], [])
+
+
 class SnapshotHolders(unittest.TestCase):
     def test_all_holders_are_listed(self):
         with support.Holder("tcp4") as holder:
