@@ -176,7 +176,6 @@ class TraceProcesses(unittest.TestCase):
         doors = {d["observation"] for d in stream.header["doors"] if not d["refused"]}
         self.assertLessEqual({"process fork", "process exec", "process exit", "process user"}, doors)
 
-
     def test_collecting_spawns_nothing(self):
         with Trace("--processes") as trace:
             snapshots = subprocess.Popen(
