@@ -6,6 +6,8 @@
 // them; 0 means unknown.
 #pragma once
 
+#include <sockscope/address.h>
+#include <sockscope/dns.h>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -61,21 +63,6 @@ enum class TcpState : std::uint8_t {
   kNewSynRecv = 12,
 };
 
-// An IP address. An IPv4 address mapped into IPv6 is given as the IPv4 address it is.
-struct Address {
-  std::array<std::uint8_t, 16> bytes{};  // network order; IPv4 uses the first four
-  std::uint8_t family = 0;               // 4 or 6
-
-  bool is_unspecified() const noexcept;  // 0.0.0.0 or ::
-  bool operator==(const Address&) const = default;
-};
-
-struct Endpoint {
-  Address addr;
-  std::uint16_t port = 0;
-  bool operator==(const Endpoint&) const = default;
-};
-
 struct Owner {
   std::uint32_t pid = 0;         // the process that uses the socket; at close the one that closed it
   std::uint32_t opener_pid = 0;  // the process that connected, accepted or created it
@@ -123,6 +110,8 @@ struct Flow {
   // Bytes per second between the last two snapshots; empty in the first one.
   std::optional<double> tx_rate;
   std::optional<double> rx_rate;
+  // With Options::names: what the remote end was called in DNS; null: no answer was seen that says.
+  std::shared_ptr<const RemoteName> remote_name;
   // With Options::holders, in snapshots: every process that has it open, by pid; null: not asked.
   std::shared_ptr<const std::vector<SocketHolder>> holders;
 };
@@ -230,13 +219,14 @@ enum class EventKind : std::uint8_t {
   kState,          // TCP state change
   kData,           // one send or receive
   kProcess,        // something happened to a process: `process` says what
+  kDns,            // a DNS query or answer passed a socket of this host: `dns` says which
   kGap,            // something was lost before this point
 };
 
 // Only the fields named for its kind mean something; the flow's counters only for kClose.
 struct Event {
   EventKind kind = EventKind::kGap;
-  bool sent = false;                // kReset, kData: by this end
+  bool sent = false;                // kReset, kData, kDns: by this end
   TcpState old_state = TcpState::kNone;  // kState, kClose
   int error = 0;                    // kConnectFailed: errno, 0 when the kernel does not tell
   std::uint64_t mono_ns = 0;
@@ -246,8 +236,11 @@ struct Event {
   // kClose: false when the counters are those of the last poll, or none.
   bool is_final = true;
   std::uint64_t bytes = 0;          // kData
-  Flow flow;                        // kProcess: only its owner
+  // kProcess: only its owner. kDns: the socket with the ends of this very message; the server is
+  // the end with port 53, so `remote` where this host asks.
+  Flow flow;
   ProcessEvent process;             // kProcess
+  std::shared_ptr<const DnsMessage> dns;  // kDns, never null there
   Loss lost;                        // kGap: how much since the gap before
 };
 
@@ -259,9 +252,5 @@ std::string_view to_string(Source) noexcept;  // "auto", "ebpf", "sock_diag", "p
 std::string_view to_string(TcpState) noexcept;
 std::string_view to_string(EventKind) noexcept;
 std::string_view to_string(Direction) noexcept;  // "" for kUnknown
-
-// Numeric text: dotted quad, or RFC 5952. Endpoint: "10.0.0.1:443", "[::1]:443".
-std::string to_string(const Address&);
-std::string to_string(const Endpoint&);
 
 }  // namespace sockscope

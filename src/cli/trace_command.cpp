@@ -10,6 +10,7 @@
 #include "cli/report.h"
 #include "cli/session.h"
 #include "cli/table_choice.h"
+#include "view/flow_text.h"
 
 namespace sockscope {
 namespace {
@@ -57,6 +58,8 @@ std::string describe(const Event& event) {
       return fmt::format("{} {}", event.sent ? "send" : "recv", event.bytes);
     case EventKind::kGap:
       return describe_loss(event.lost);
+    case EventKind::kDns:
+      return describe_dns(event);
     case EventKind::kAccept:
     case EventKind::kOwner:
     case EventKind::kAttempt:

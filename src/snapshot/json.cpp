@@ -213,7 +213,48 @@ void write_happened(Writer& writer, const Event& event) {
 }
 
 template <class Writer>
-void write_identity(Writer& writer, const Flow& flow) {
+void write_dns(Writer& writer, const Event& event) {
+  const DnsMessage& dns = *event.dns;
+  Fields fields(writer);
+  fields.text("dns", dns.is_answer ? "answer" : "query");
+  fields.text("passed", event.sent ? "sent" : "received");
+  fields.number("id", dns.id);
+  fields.foreign_text("name", dns.name);
+  fields.text("type", dns::type_name(dns.type));
+  fields.text_or_null("rcode", dns.is_answer ? dns::rcode_name(dns.rcode) : "");
+  fields.name("truncated");
+  writer.Bool(dns.truncated);
+  fields.optional("latency_us", dns.latency_us);
+  fields.optional("udp_size", dns.udp_size);
+  fields.number("answer_count", dns.answer_count);
+  fields.name("answers");
+  writer.StartArray();
+  for (const DnsAnswer& answer : dns.answers) {
+    writer.StartObject();
+    fields.foreign_text("name", answer.name);
+    fields.text("type", dns::type_name(answer.type));
+    fields.number("ttl_s", answer.ttl_s);
+    fields.text_or_null("address", answer.address.family != 0 ? to_string(answer.address) : "");
+    fields.foreign_text("target", answer.target);
+    writer.EndObject();
+  }
+  writer.EndArray();
+}
+
+template <class Writer>
+void write_remote_name(Writer& writer, const RemoteName& known, std::uint64_t now_ns) {
+  Fields fields(writer);
+  fields.foreign_text("remote_name", known.name);
+  fields.number("name_age_ms",
+                now_ns > known.learnt_ns ? (now_ns - known.learnt_ns) / 1'000'000 : 0);
+  fields.text("name_source", to_string(known.source));
+  fields.text("name_server", to_string(known.server));
+  fields.number("name_ttl_s", known.ttl_s);
+  fields.number_or_null("name_pid", known.pid);
+}
+
+template <class Writer>
+void write_identity(Writer& writer, const Flow& flow, std::uint64_t now_ns) {
   Fields fields(writer);
   const bool connected = flow.remote.port != 0 || !flow.remote.addr.is_unspecified();
   fields.number_or_null("cookie", flow.cookie);
@@ -229,6 +270,7 @@ void write_identity(Writer& writer, const Flow& flow) {
     fields.null("remote_addr");
     fields.null("remote_port");
   }
+  if (flow.remote_name) write_remote_name(writer, *flow.remote_name, now_ns);
   fields.text_or_null("direction", to_string(flow.direction));
   fields.number_or_null("pid", flow.owner.pid);
   fields.number_or_null("opener_pid", flow.owner.opener_pid);
@@ -267,7 +309,7 @@ template <class Writer>
 void write_flow_row(Writer& writer, const Flow& flow, const Snapshot& snapshot, Rfc3339& rfc3339) {
   Fields fields(writer);
   writer.StartObject();
-  write_identity(writer, flow);
+  write_identity(writer, flow, snapshot.mono_ns);
   write_counters(writer, flow);
   fields.optional("tx_rate", flow.tx_rate);
   fields.optional("rx_rate", flow.rx_rate);
@@ -389,7 +431,7 @@ void EventWriter::event(const Event& event, std::string& out) {
   } else if (event.kind == EventKind::kProcess) {
     write_happened(writer, event);
   } else {
-    write_identity(writer, event.flow);
+    write_identity(writer, event.flow, event.mono_ns);
   }
   switch (event.kind) {
     case EventKind::kConnect:
@@ -420,6 +462,9 @@ void EventWriter::event(const Event& event, std::string& out) {
     case EventKind::kData:
       fields.text("call", event.sent ? "send" : "recv");
       fields.number("bytes", event.bytes);
+      break;
+    case EventKind::kDns:
+      write_dns(writer, event);
       break;
     case EventKind::kAccept:
     case EventKind::kOwner:

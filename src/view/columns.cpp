@@ -145,7 +145,7 @@ constexpr std::array<Column<Row>, N + M> joined(const std::array<Column<Row>, N>
 
 constexpr std::string_view kNobody = "[unattributed]";
 
-const std::array<Column<Flow>, 28> kOwnFlowColumns{{
+const std::array<Column<Flow>, 29> kOwnFlowColumns{{
     {"pid", "PID", 7, K::kId, "process that uses the socket",
      [](const Flow& f, const Options&) { return known(f.owner.pid); }},
     {"opener_pid", "OPENER", 7, K::kId, "process that connected, accepted or created it",
@@ -164,6 +164,11 @@ const std::array<Column<Flow>, 28> kOwnFlowColumns{{
      [](const Flow& f, const Options&) { return known(f.local.port); }},
     {"remote", "REMOTE", 15, K::kEndpoint, "remote address and port, * when not connected",
      [](const Flow& f, const Options&) { return connected(f, f.remote); }},
+    {"remote_name", "NAME", 20, K::kText,
+     "what the remote end was asked for by in DNS (trace --dns, top)",
+     [](const Flow& f, const Options&) {
+       return f.remote_name ? known(f.remote_name->name) : CellValue();
+     }},
     {"rport", "RPORT", 5, K::kId, "remote port",
      [](const Flow& f, const Options&) { return connected(f, known(f.remote.port)); }},
     {"direction", "DIR", 8, K::kText, "outbound, inbound or listen",

@@ -152,6 +152,19 @@ Parsed comm_test(const Value& value) {
   return [test = *std::move(test)](const Flow& flow) { return test(flow.owner.name()); };
 }
 
+Parsed remote_name_test(const Value& value) {
+  if (value.op == Op::kEqual && !value.regex) {
+    return [name = value.text](const Flow& flow) {
+      return flow.remote_name && flow.remote_name->name == name;
+    };
+  }
+  auto test = text_test(value);
+  if (!test) return error(test.error());
+  return [test = *std::move(test)](const Flow& flow) {
+    return flow.remote_name && test(flow.remote_name->name);
+  };
+}
+
 // Of the process, as far as it is known.
 template <std::string_view (*read)(const ProcessInfo&)>
 Parsed process_test(const Value& value) {
@@ -371,7 +384,7 @@ constexpr Key number_key(std::string_view name, Reader read) {
   return {name, read, nullptr};
 }
 
-const std::array<Key, 30> kKeys{{
+const std::array<Key, 31> kKeys{{
     number_key("pid", [](const Flow& f) -> Readings { return {known(f.owner.pid)}; }),
     {"comm", nullptr, comm_test, true},
     {"name", nullptr, comm_test, true},
@@ -400,6 +413,7 @@ const std::array<Key, 30> kKeys{{
     number_key("dport", [](const Flow& f) -> Readings { return {known(f.remote.port)}; }),
     {"src", nullptr, src_test},
     {"dst", nullptr, dst_test},
+    {"remote_name", nullptr, remote_name_test, true},
     {"dir", nullptr, dir_test},
     {"owner", nullptr, owner_test},
     number_key("rx", [](const Flow& f) -> Readings { return {f.rx_rate}; }),
@@ -432,6 +446,7 @@ FilterTest anywhere_test(const FilterValue& value) {
   return [test = *std::move(test)](const Flow& flow) {
     return test(flow.owner.name()) || test(to_string(flow.local)) ||
            (flow.owner.process && test(flow.owner.process->cmdline())) ||
+           (flow.remote_name && test(flow.remote_name->name)) ||
            (!flow.remote.addr.is_unspecified() && test(to_string(flow.remote)));
   };
 }

@@ -25,7 +25,7 @@ struct FilterValue {
 // The error says why the value cannot be used, without naming the term.
 using FilterTest = tl::expected<std::function<bool(const Flow&)>, std::string>;
 
-// Looks for the value in the process's name and both ends.
+// Looks for the value in the process's name, both ends and the remote end's name.
 FilterTest anywhere_test(const FilterValue& value);
 
 bool is_filter_key(std::string_view key);

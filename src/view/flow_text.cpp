@@ -68,4 +68,30 @@ std::string shorten_endpoint(const Endpoint& endpoint, std::size_t width) {
   return fmt::format("…:{}", port);
 }
 
+std::string describe_dns(const Event& event) {
+  const DnsMessage& dns = *event.dns;
+  std::string text =
+      dns.name.empty() ? "no question" : dns::type_name(dns.type) + ' ' + clean_text(dns.name);
+  if (!dns.is_answer) return text;
+  if (dns.rcode != dns::kNoError) text += ' ' + dns::rcode_name(dns.rcode);
+  if (dns.truncated) text += " truncated";
+  // The address is what was wanted; aliases only lead there.
+  std::string said;
+  for (const DnsAnswer& answer : dns.answers) {
+    if (answer.address.family != 0) said = to_string(answer.address);
+    if (answer.address.family != 0) break;
+    if (said.empty()) said = clean_text(answer.target);
+  }
+  if (said.empty() && dns.answer_count != 0) {
+    text += fmt::format(" → {} record{}", dns.answer_count, dns.answer_count == 1 ? "" : "s");
+  } else if (!said.empty()) {
+    text += " → " + said;
+    if (dns.answer_count > 1) text += fmt::format(" +{}", dns.answer_count - 1);
+  } else if (dns.rcode == dns::kNoError && !dns.truncated) {
+    text += " → nothing";
+  }
+  if (dns.latency_us) text += ' ' + format_duration_us(*dns.latency_us);
+  return text;
+}
+
 }  // namespace sockscope
