@@ -367,6 +367,17 @@ struct bpf_sock {
 struct bpf_sock_ops {
   __u32 op;
 };
+struct __sk_buff {
+  __u32 len;
+  __u32 before_data[18];
+  __u32 data;
+  __u32 data_end;
+  __u32 before_sk[21];
+  union {
+    struct bpf_sock *sk;
+    __u64 : 64;
+  } __attribute__((aligned(8)));
+};
 struct bpf_sock_addr {
   __u32 user_family;
   __u32 user_ip4;

@@ -15,4 +15,5 @@ const volatile struct wire_flow_totals *const totals_layout SEC(".rodata") = NUL
 const volatile struct wire_counters *const counters_layout SEC(".rodata") = NULL;
 const volatile struct wire_exec *const exec_layout SEC(".rodata") = NULL;
 const volatile struct wire_process_change *const change_layout SEC(".rodata") = NULL;
+const volatile struct wire_dns *const dns_layout SEC(".rodata") = NULL;
 const volatile struct wire_holder *const holder_layout SEC(".rodata") = NULL;

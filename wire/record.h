@@ -41,7 +41,8 @@
 #define WIRE_GID 22u           /* wire_process_change: the same */
 #define WIRE_SID 23u           /* wire_process_change: leads a session of its own */
 #define WIRE_PTRACE 24u        /* wire_process_change: value = tracer's pid, 0 none, extra = its tid */
-#define WIRE_TYPE_END 25u      /* first number not in use */
+#define WIRE_DNS 25u           /* wire_dns, and behind it the bytes of the message */
+#define WIRE_TYPE_END 26u      /* first number not in use */
 
 #define WIRE_RECEIVED 0u
 #define WIRE_SENT 1u
@@ -182,5 +183,21 @@ struct wire_holder {
 };
 WIRE_ASSERT(sizeof(struct wire_holder) == 56);
 WIRE_ASSERT(__builtin_offsetof(struct wire_holder, comm) == 40);
+
+#define WIRE_DNS_PORT 53u
+#define WIRE_DNS_LITTLE 512u /* most messages; room for one in the ring is one of these two */
+#define WIRE_DNS_MOST 4096u
+
+/* What one packet from or to port 53 carries. flow: the socket, with the ends of this packet;
+ * flow.extra = WIRE_SENT or WIRE_RECEIVED. `captured` bytes follow the structure. */
+struct wire_dns {
+  struct wire_flow flow;
+  uint32_t payload_size; /* bytes behind the UDP or TCP header */
+  uint32_t captured;     /* of them, at most WIRE_DNS_MOST */
+  uint32_t sequence;     /* TCP: of the first byte */
+  uint32_t pad0;
+};
+WIRE_ASSERT(sizeof(struct wire_dns) == 144);
+WIRE_ASSERT(__builtin_offsetof(struct wire_dns, sequence) == 136);
 
 #endif

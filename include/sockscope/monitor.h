@@ -64,6 +64,12 @@ struct Options {
   // Fork, exec, exit and changes of identity of processes, as kProcess events. Owners then follow
   // what becomes of their process: its name after an exec, its user after a setuid.
   bool processes = false;
+  // DNS queries and answers as kDns events. eBPF only: the ports of every packet are then looked at
+  // in the kernel.
+  bool dns = false;
+  // Flows tell what their remote end was called in DNS (Flow::remote_name), from the answers seen
+  // since open(). Costs what `dns` does.
+  bool names = false;
   // Owners with all that is known of their process (Owner::process, Process::info).
   bool describe = false;
   // Snapshots tell every process that has a socket open (Flow::holders).

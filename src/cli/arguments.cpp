@@ -369,6 +369,11 @@ void set_up_top(CLI::App& app, Arguments& arguments) {
       ->group("Which connections");
   app.add_flag("--plain", arguments.plain, "tables one after the other, also on a terminal")
       ->group("Output");
+  app.add_flag_callback(
+         "--no-dns", [&arguments] { arguments.options.names = false; },
+         "do not look for the names of remote ends in DNS answers")
+      ->group("Where from");
+  arguments.options.names = true;
   add_screen(app, arguments);
 }
 
@@ -388,6 +393,9 @@ void set_up_trace(CLI::App& app, Arguments& arguments) {
   app.add_flag("-x,--fails", arguments.fails_only, "failed connections only")->group(group);
   app.add_flag("--processes", options.processes,
                "also fork, exec, exit and changes of identity of processes")
+      ->group(group);
+  app.add_flag("--dns", options.dns,
+               "also DNS queries and answers; remote ends get the names they were asked for by")
       ->group(group);
   app.add_flag("--describe", options.describe,
                "JSON: all that is known of each process; always so with --processes")

@@ -43,6 +43,8 @@ std::string_view examples_of(std::string_view command) {
            "  sudo sockscope trace                  until Ctrl-C\n"
            "  sudo sockscope trace -x               failed connections only\n"
            "  sudo sockscope trace -p 1234 --data   each send and receive of one process\n"
+           "  sudo sockscope trace --dns            also DNS queries and answers, and names of "
+           "remote ends\n"
            "  sudo sockscope trace --json -d 60 >connections.ndjson\n";
   if (command == "doctor")
     return "What can be observed on this host, through which door, and what to do about the rest.\n"
@@ -104,10 +106,10 @@ std::string topic(std::string_view name) {
   if (name == "filter")
     return "The filter language of --filter\n"
            "\n"
-           "  nginx            a word: part of the process's name or of an address\n"
+           "  nginx            a word: part of the process's name, of an address or of its name\n"
            "  comm:curl        key:value; keys: pid comm user netns proto state port sport dport\n"
-           "                   src dst dir owner rx tx rxbytes txbytes rtt retr exe cmdline unit container\n"
-           "                   pod cgroup parent ppid session\n"
+           "                   src dst remote_name dir owner rx tx rxbytes txbytes rtt retr exe cmdline unit\n"
+           "                   container pod cgroup parent ppid session\n"
            "  dst:10.0.0.0/8   src (local) and dst (remote) take networks\n"
            "  port:8000-8100   either end's port; sport the local one, dport the remote one\n"
            "  rx>10M rtt>20    numbers compare with < <= > >= and take k M G and Ki Mi Gi; rx and\n"

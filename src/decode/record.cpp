@@ -46,6 +46,7 @@ bool decode_flow(const wire_flow& record, Flow& flow) noexcept {
   std::memcpy(flow.owner.comm.data(), record.comm, sizeof record.comm);
   flow.owner.process.reset();
   flow.holders.reset();
+  flow.remote_name.reset();
 
   flow.opened_ns = record.since_ns;
   flow.closed_ns = 0;
@@ -141,6 +142,33 @@ bool decode_event(std::span<const std::byte> bytes, Event& event) noexcept {
     event.flow.counters = {};
   }
   return decode_kind(record.flow, event);
+}
+
+bool is_dns_record(std::span<const std::byte> bytes) noexcept {
+  wire_header header;
+  if (bytes.size() < sizeof header) return false;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  return header.type == WIRE_DNS;
+}
+
+bool decode_dns_packet(std::span<const std::byte> bytes, Event& event,
+                       DnsPayload& payload) noexcept {
+  wire_dns record;
+  if (bytes.size() < sizeof record) return false;
+  std::memcpy(&record, bytes.data(), sizeof record);
+  if (record.captured > WIRE_DNS_MOST || record.captured > record.payload_size ||
+      record.flow.header.size != sizeof record + record.captured ||
+      bytes.size() < record.flow.header.size || !decode_flow(record.flow, event.flow))
+    return false;
+  event.kind = EventKind::kDns;
+  event.mono_ns = record.flow.header.mono_ns;
+  event.sent = record.flow.extra == WIRE_SENT;
+  event.flow.counters = {};
+  event.flow.has_counters = false;
+  payload = {.bytes = bytes.subspan(sizeof record, record.captured),
+             .whole_size = record.payload_size,
+             .sequence = record.sequence};
+  return true;
 }
 
 std::size_t decode_socket(std::span<const std::byte> bytes, Flow& flow, bool& is_short) noexcept {

@@ -6,6 +6,7 @@
 #include <sockscope/types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 namespace sockscope {
@@ -18,5 +19,19 @@ bool decode_event(std::span<const std::byte> bytes, Event& event) noexcept;
 // hold no complete record. Of a short record only cookie, state and counters are filled, and
 // is_short is true.
 std::size_t decode_socket(std::span<const std::byte> bytes, Flow& flow, bool& is_short) noexcept;
+
+// What a packet of DNS carries, valid as long as the record: `bytes` are its beginning.
+struct DnsPayload {
+  std::span<const std::byte> bytes;
+  std::size_t whole_size = 0;
+  std::uint32_t sequence = 0;  // TCP: of the first byte
+};
+
+bool is_dns_record(std::span<const std::byte> bytes) noexcept;
+
+// Fills kind, time, direction and flow of the event, and what the packet carries. False: the bytes
+// are no such record.
+bool decode_dns_packet(std::span<const std::byte> bytes, Event& event,
+                       DnsPayload& payload) noexcept;
 
 }  // namespace sockscope

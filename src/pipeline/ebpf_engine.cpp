@@ -16,6 +16,7 @@
 #include "decode/process_record.h"
 #include "decode/record.h"
 #include "model/match.h"
+#include "pipeline/dns_watcher.h"
 #include "pipeline/engine.h"
 #include "pipeline/process_watcher.h"
 #include "source/ebpf/observations.h"
@@ -68,8 +69,11 @@ class EbpfEngine : public Engine {
         table({static_cast<std::uint64_t>(options.keep_closed.count()) * 1'000'000,
                options.max_closed}),
         settler(static_cast<std::uint64_t>(options.settle_owner.count()) * 1'000'000),
+        follows_dns(options.dns),
         follows_events(with_events),
-        counts_udp(programs.is_made(kUdpSent) && programs.is_made(kUdpReceived)) {}
+        counts_udp(programs.is_made(kUdpSent) && programs.is_made(kUdpReceived)) {
+    if (options.dns || options.names) dns.emplace();
+  }
 
   Result<void> start(const Options& options);
   int fd() const noexcept override { return epoll.get(); }
@@ -105,6 +109,9 @@ class EbpfEngine : public Engine {
   std::uint64_t records_lost = 0;  // that a pass was asked for
   Cost costs;
   Event event;
+  Event dns_event;
+  std::optional<DnsWatcher> dns;  // when names or messages are wanted
+  bool follows_dns = false;       // and messages are told
   std::optional<ProcessWatcher> processes;
   std::vector<Door> all_doors;
   bool follows_processes = false;  // and tells their events
@@ -186,7 +193,23 @@ std::size_t EbpfEngine::drain(const Handler* handler) {
     settler.add(of_process, take);
   };
   if (processes) processes->begin_drain(now);
+  const auto tell_dns = [&](const Event& message) {
+    if (handler && follows_dns) settler.add(message, take);
+  };
   costs.events += ring.drain([&](std::span<const std::byte> bytes) {
+    if (is_dns_record(bytes)) {
+      DnsPayload payload;
+      if (!decode_dns_packet(bytes, dns_event, payload)) {
+        ++lost.malformed;
+        return;
+      }
+      if (processes) {
+        processes->advance(dns_event.mono_ns, tell);
+        processes->describe(dns_event.flow.owner);
+      }
+      dns->take(dns_event, payload, tell_dns);
+      return;
+    }
     if (is_process_record(bytes)) {
       if (!processes || !processes->take(bytes, tell)) ++lost.malformed;
       return;
@@ -200,6 +223,7 @@ std::size_t EbpfEngine::drain(const Handler* handler) {
       processes->describe(event.flow.owner);
     }
     if (!counts_udp && event.flow.protocol == Protocol::kUdp) event.flow.has_counters = false;
+    if (dns) dns->name(event.flow);
     const bool is_news = table.apply(event);
     if (!handler) return;
     is_news ? settler.add(event, take) : settler.confirm(event, take);
@@ -396,6 +420,8 @@ Result<void> EbpfEngine::snapshot(const Handler* handler, Snapshot& snapshot) {
   else if (!matcher.matches_all())
     wanted = std::cref(matcher);
   table.take(now, wanted, snapshot);
+  if (dns)
+    for (Flow& flow : snapshot.flows) dns->name(flow);
   describe(snapshot);
   if (auto done = tell_holders(snapshot); !done) return done;
   snapshot.lost = lost;
@@ -417,7 +443,8 @@ EngineResult open_ebpf_engine(const Options& options, const FlowMatcher& matcher
   wanted.processes = options.processes;
   wanted.process_table = options.processes || options.describe || needs_process(options.filter);
   wanted.holders = options.holders;
-  const bool events = wanted.connections || wanted.quality || wanted.processes;
+  wanted.dns = options.dns || options.names;
+  const bool events = wanted.connections || wanted.quality || wanted.processes || wanted.dns;
   wanted.ring_bytes = events ? std::bit_ceil(std::max(options.ring_bytes, page)) : page;
   wanted.config = make_config(options, matcher);
   auto programs = Programs::load(wanted);

@@ -121,6 +121,15 @@ TEST(WireAbi, ProcessChange) {
   EXPECT_EQ(size, sizeof(wire_process_change));
 }
 
+TEST(WireAbi, Dns) {
+  unsigned size = 0;
+  const std::map<std::string, unsigned> host = {
+      MEMBER(wire_dns, flow), MEMBER(wire_dns, payload_size), MEMBER(wire_dns, captured),
+      MEMBER(wire_dns, sequence), MEMBER(wire_dns, pad0)};
+  EXPECT_EQ(offsets_in_object("wire_dns", size), host);
+  EXPECT_EQ(size, sizeof(wire_dns));
+}
+
 TEST(WireAbi, Holder) {
   unsigned size = 0;
   const std::map<std::string, unsigned> host = {

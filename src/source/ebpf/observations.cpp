@@ -155,6 +155,7 @@ const std::array<Observation, kObservationCount> kObservations = {{
      false,
      {{{kFunction, "fentry__proc_ptrace_connector"},
        {kProbe, "kprobe__proc_ptrace_connector"}}}},
+    {"dns messages", kDns, false, {{{kCgroup, "cgroup_skb__egress cgroup_skb__ingress"}}}},
     {kHolderList, kHolders, false, {{{kIterator, "iter__task_file_holders"}}}},
 }};
 

@@ -125,7 +125,7 @@ constexpr std::uint32_t kListenersInHash = 1u << 13;
 
 Link attach(bpf_program* program, int cgroup, int storage_map, int hash_map,
             const std::string& door) {
-  if (door.starts_with("cgroup/") || door == "sockops")
+  if (door.starts_with("cgroup") || door == "sockops")
     return Link(bpf_program__attach_cgroup(program, cgroup));
   if (door == "iter/bpf_sk_storage_map" || door == "iter/bpf_map_elem") {
     bpf_iter_link_info info{};
@@ -403,7 +403,8 @@ Result<Programs> Programs::load(const Wanted& wanted) {
                          (need == Need::kQuality && wanted.quality) ||
                          (need == Need::kProcesses && wanted.processes) ||
                          (need == Need::kProcessTable && wanted.process_table) ||
-                         (need == Need::kHolders && wanted.holders);
+                         (need == Need::kHolders && wanted.holders) ||
+                         (need == Need::kDns && wanted.dns);
     for (std::size_t way = 0; way < kMaxWays; ++way) {
       const DoorKind kind = kObservations[i].ways[way].kind;
       if (kind == DoorKind::kFunction) impl->refused[i][way] = no_functions;

@@ -26,6 +26,7 @@ class Programs {
     bool processes = false;      // their events
     bool process_table = false;  // Pass::kProcesses
     bool holders = false;        // Pass::kHolders
+    bool dns = false;
     std::size_t ring_bytes = 0;  // a power of two, at least a page
     std::string doors;           // kinds of doors to try, comma-separated; empty: all
     wire_config config{};

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/dns_watcher.h"
+
+#include <algorithm>
+
+namespace sockscope {
+namespace {
+
+bool is_loopback(const Address& address) {
+  if (address.family == 4) return address.bytes[0] == 127;
+  return std::all_of(address.bytes.begin(), address.bytes.end() - 1,
+                     [](std::uint8_t byte) { return byte == 0; }) &&
+         address.bytes[15] == 1;
+}
+
+}  // namespace
+
+DnsStream& DnsWatcher::stream_of(const Event& packet) {
+  const std::uint64_t key = packet.flow.cookie << 1 | (packet.sent ? 1 : 0);
+  if (streams_.size() >= kMostStreams && !streams_.contains(key))
+    streams_.erase(
+        std::min_element(streams_.begin(), streams_.end(), [](const auto& left, const auto& right) {
+          return left.second.used_ns < right.second.used_ns;
+        }));
+  Stream& found = streams_[key];
+  found.used_ns = packet.mono_ns;
+  return found.stream;
+}
+
+void DnsWatcher::message(Event& packet, std::span<const std::byte> bytes, std::size_t whole_size,
+                         const std::function<void(const Event&)>& tell) {
+  auto parsed = parse_dns(bytes, whole_size);
+  if (!parsed) return;
+  const auto message = std::make_shared<DnsMessage>(std::move(*parsed));
+  packet.dns = message;
+  message->latency_us = queries_.note(packet);
+  const bool was_asked = message->latency_us.has_value();
+  if (was_asked) *message->latency_us /= 1000;
+  // Whom this host did not ask may say anything. A query to a server behind a local address may
+  // have been turned to another port on its way: nobody but this host can answer from there.
+  const bool is_for_us =
+      message->is_answer && !packet.sent && packet.flow.remote.port == dns::kPort;
+  if (is_for_us && (was_asked || is_loopback(packet.flow.remote.addr))) names_.learn(packet);
+  tell(packet);
+}
+
+void DnsWatcher::take(Event& packet, const DnsPayload& payload,
+                      const std::function<void(const Event&)>& tell) {
+  if (packet.flow.protocol == Protocol::kUdp) {
+    message(packet, payload.bytes, payload.whole_size, tell);
+    return;
+  }
+  if (packet.flow.cookie == 0) return;  // nothing tells its connections apart
+  stream_of(packet).push(
+      payload.sequence, payload.bytes, payload.whole_size,
+      [&](std::span<const std::byte> bytes) { message(packet, bytes, 0, tell); });
+}
+
+}  // namespace sockscope
