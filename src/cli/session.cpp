@@ -42,6 +42,7 @@ std::string limits_of(const Arguments& arguments, Source source) {
                         has_counters ? "are seen only at their end and without their process"
                                      : "can be missed");
   if (arguments.command == Command::kTrace) text += "; no retransmit and reset events";
+  if (arguments.options.dns) text += "; --dns needs eBPF and shows nothing";
   if (arguments.options.data) text += "; --data needs eBPF and shows nothing";
   return text;
 }

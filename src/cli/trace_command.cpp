@@ -31,13 +31,16 @@ std::string describe_loss(const Loss& lost) {
 std::string describe(const Event& event) {
   if (event.kind == EventKind::kProcess) return describe_process(event);
   const Counters& counters = event.flow.counters;
+  const std::string remote_name =
+      event.flow.remote_name ? ' ' + clean_text(event.flow.remote_name->name) : "";
   switch (event.kind) {
     case EventKind::kConnect:
-      return event.latency_us == 0 ? "ok" : "ok " + format_duration_us(event.latency_us);
+      return (event.latency_us == 0 ? "ok" : "ok " + format_duration_us(event.latency_us)) +
+             remote_name;
     case EventKind::kConnectFailed: {
       const char* name = event.error == 0 ? nullptr : ::strerrorname_np(event.error);
       return std::string(name ? name : "unknown reason") +
-             (event.latency_us == 0 ? "" : ' ' + format_duration_us(event.latency_us));
+             (event.latency_us == 0 ? "" : ' ' + format_duration_us(event.latency_us)) + remote_name;
     }
     case EventKind::kClose: {
       const bool is_counted = event.flow.has_counters;

@@ -44,6 +44,10 @@ CellText flow_cell(const Model& model, const State& state, const Flow& flow,
                    const PlacedColumn& column) {
   const std::string_view name = column.spec->name;
   if (name == "remote" && flow.remote.addr.is_unspecified()) return {"*"};
+  if (name == "remote")
+    if (std::string known = shorten_remote_name(flow, static_cast<std::size_t>(column.width));
+        !known.empty())
+      return {std::move(known)};
   if (state.settings.port_names && model.port_name && (name == "remote" || name == "local")) {
     const Endpoint& end = name == "remote" ? flow.remote : flow.local;
     if (const std::string port = model.port_name(end.port, flow.protocol); !port.empty()) {

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.h"
@@ -66,6 +67,18 @@ std::string shorten_endpoint(const Endpoint& endpoint, std::size_t width) {
     if (display_width(form) <= width) return form;
   }
   return fmt::format("…:{}", port);
+}
+
+std::string shorten_remote_name(const Flow& flow, std::size_t width) {
+  if (!flow.remote_name) return {};
+  std::string_view name = flow.remote_name->name;
+  const bool is_plain =
+      std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
+  const std::string port = fmt::format(":{}", flow.remote.port);
+  if (!is_plain || width < port.size() + 2) return {};
+  const std::size_t room = width - port.size();
+  if (name.size() <= room) return std::string(name) + port;
+  return "…" + std::string(name.substr(name.size() - room + 1)) + port;
 }
 
 std::string describe_dns(const Event& event) {

@@ -25,6 +25,10 @@ TcpState shown_state(const Flow& flow) noexcept;
 // than a width below 7.
 std::string shorten_endpoint(const Endpoint& endpoint, std::size_t width);
 
+// "cdn.example.net:443" in at most `width` cells, what the remote end was asked for by; the beginning of
+// a long name gives way to "…". Empty: it has no name, or one that is not plain ASCII.
+std::string shorten_remote_name(const Flow& flow, std::size_t width);
+
 // Of a kDns event, cleaned: "A www.example.net" for a query; for an answer its code, what it says
 // first and how long it took: "A www.example.net → 192.0.2.7 +3 12 ms", "A nosuch.example
 // NXDOMAIN 1.2 ms".

@@ -32,6 +32,50 @@ TEST(ShortName, FitsFourCells) {
   EXPECT_EQ(short_name(TcpState::kNone), "");
 }
 
+TEST(RemoteNameText, KeepsTheEndOfTheNameAndThePort) {
+  Flow flow;
+  flow.remote = endpoint("192.0.2.1", 443);
+  EXPECT_EQ(shorten_remote_name(flow, 30), "");
+  auto name = std::make_shared<RemoteName>();
+  name->name = "cdn.example.net";
+  flow.remote_name = name;
+  EXPECT_EQ(shorten_remote_name(flow, 19), "cdn.example.net:443");
+  EXPECT_EQ(shorten_remote_name(flow, 18), "…n.example.net:443");
+  for (std::size_t width = 6; width < 30; ++width)
+    EXPECT_LE(display_width(shorten_remote_name(flow, width)), width);
+  EXPECT_EQ(shorten_remote_name(flow, 5), "");
+  name->name = "a\x1b[2Jb";
+  EXPECT_EQ(shorten_remote_name(flow, 30), "");
+}
+
+Event dns_event(bool is_answer, std::uint16_t rcode, std::vector<DnsAnswer> answers) {
+  DnsMessage dns;
+  dns.is_answer = is_answer;
+  dns.type = dns::kA;
+  dns.name = "www.\x1b.example";
+  dns.rcode = rcode;
+  dns.answer_count = static_cast<std::uint16_t>(answers.size());
+  dns.answers = std::move(answers);
+  if (is_answer) dns.latency_us = 1200;
+  Event event;
+  event.kind = EventKind::kDns;
+  event.dns = std::make_shared<DnsMessage>(std::move(dns));
+  return event;
+}
+
+TEST(DescribeDns, SaysWhatWasAskedAndAnswered) {
+  const DnsAnswer alias{"www", dns::kCname, 1, {}, "web.example"};
+  const DnsAnswer address{"web.example", dns::kA, 1, endpoint("192.0.2.1", 1).addr, ""};
+  EXPECT_EQ(describe_dns(dns_event(false, 0, {})), "A www.?.example");
+  EXPECT_EQ(describe_dns(dns_event(true, 3, {})), "A www.?.example NXDOMAIN 1.2 ms");
+  EXPECT_EQ(describe_dns(dns_event(true, 0, {})), "A www.?.example → nothing 1.2 ms");
+  EXPECT_EQ(describe_dns(dns_event(true, 0, {alias, address})),
+            "A www.?.example → 192.0.2.1 +1 1.2 ms");
+  EXPECT_EQ(describe_dns(dns_event(true, 0, {alias})), "A www.?.example → web.example 1.2 ms");
+  EXPECT_EQ(describe_dns(dns_event(true, 0, {{"www", 16, 1, {}, ""}})),
+            "A www.?.example → 1 record 1.2 ms");
+}
+
 TEST(ShownState, OfAClosedFlowIsClose) {
   Flow flow;
   flow.state = TcpState::kEstablished;
