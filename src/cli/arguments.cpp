@@ -174,6 +174,12 @@ void add_source(CLI::App& app, Arguments& arguments) {
       ->group("Where from");
 }
 
+void add_no_dns(CLI::App& app, Arguments& arguments) {
+  app.add_flag_callback("--no-dns", [&arguments] { arguments.dns = false; },
+                        "do not look at DNS answers, for names of remote ends or NetWatch's figures")
+      ->group("Where from");
+}
+
 void add_order(CLI::App& app, Arguments& arguments) {
   const std::string group = "Output";
   app.add_option("--sort", arguments.sort, "order by a column: numbers from large to small")
@@ -253,6 +259,7 @@ void set_up_snapshot(CLI::App& app, Arguments& arguments) {
              parse_source)
       ->type_name("TOOL:FILE")
       ->group("Where from");
+  add_no_dns(app, arguments);
   add_watch(app, arguments, "netwatch: one per interval");
   add_time_limits(app, arguments, "snapshots");
   add_host_facts(app, arguments);
@@ -305,10 +312,11 @@ std::string misfit(const CLI::App& app, const Arguments& arguments) {
     return "--output: 'csv' is none of table, json, ndjson";
   if (arguments.command == Command::kSnapshot && !arguments.netwatch)
     for (const char* name : {"--envelope", "--watch", "--interval", "--duration", "--count",
-                             "--root", "--no-probe"})
+                             "--root", "--no-probe", "--no-dns"})
       if (given(name)) return std::string(name) + " needs --format netwatch";
   if (!arguments.from.path.empty())
-    for (const char* name : {"--envelope", "--watch", "--interval", "--root", "--no-probe"})
+    for (const char* name : {"--envelope", "--watch", "--interval", "--root", "--no-probe",
+                             "--no-dns"})
       if (given(name)) return std::string(name) + " excludes --from";
   if (arguments.netwatch && given("--output") && arguments.format != OutputFormat::kJson &&
       arguments.format != OutputFormat::kNdjson)
@@ -369,11 +377,7 @@ void set_up_top(CLI::App& app, Arguments& arguments) {
       ->group("Which connections");
   app.add_flag("--plain", arguments.plain, "tables one after the other, also on a terminal")
       ->group("Output");
-  app.add_flag_callback(
-         "--no-dns", [&arguments] { arguments.options.names = false; },
-         "do not look for the names of remote ends in DNS answers")
-      ->group("Where from");
-  arguments.options.names = true;
+  add_no_dns(app, arguments);
   add_screen(app, arguments);
 }
 
@@ -526,6 +530,7 @@ ParseOutcome parse_arguments(int argc, char** argv) {
     arguments.command = Command::kDoctor;
     arguments.options.processes = true;
     arguments.options.holders = true;
+    arguments.options.dns = true;
     set_up_doctor(app, arguments);
   } else {
     return {{}, usage_error(fmt::format("unknown command '{}'{}", words[0],
@@ -552,9 +557,11 @@ ParseOutcome parse_arguments(int argc, char** argv) {
     arguments.options.describe = true;
   if (const std::string wrong = misfit(app, arguments); !wrong.empty())
     return {{}, usage_error(wrong, command)};
+  if (arguments.command == Command::kTop) arguments.options.names = arguments.dns;
   if (arguments.netwatch) {  // UDP is counted by hooks, and so are connections between two passes
     arguments.options.connections = true;
     arguments.options.settle_owner = {};
+    arguments.options.dns = arguments.dns;
   }
   return {std::move(arguments), kExitDone};
 }

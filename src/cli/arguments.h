@@ -50,6 +50,7 @@ struct Arguments {
   CaptureSource from;
   std::string root;  // host facts: of /proc, /etc and mounts
   bool probe = true;
+  bool dns = true;  // top: names; netwatch: figures
   bool idle = false;  // top: also what neither is open nor moved bytes
   bool plain = false;      // top: tables even on a terminal
   bool read_only = false;  // top: no signals to processes

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sockscope/host.h>
 
+#include <algorithm>
+
 #include "cli/commands.h"
 #include "cli/host_id.h"
 #include "cli/netwatch_output.h"
 #include "cli/report.h"
 #include "cli/session.h"
+#include "snapshot/dns_figures.h"
 
 namespace sockscope {
 namespace {
@@ -15,6 +18,12 @@ void shorten(netwatch::Snapshot& snapshot, std::size_t top) {
   if (top == 0) return;
   if (snapshot.connections && snapshot.connections->size() > top) snapshot.connections->resize(top);
   if (snapshot.processes && snapshot.processes->size() > top) snapshot.processes->resize(top);
+}
+
+bool observes_dns(const std::vector<Door>& doors) {
+  return std::any_of(doors.begin(), doors.end(), [](const Door& door) {
+    return door.observation == "dns messages" && door.refused.empty();
+  });
 }
 
 }  // namespace
@@ -54,23 +63,28 @@ int run_netwatch(const Arguments& arguments) {
   const auto end = arguments.duration ? std::chrono::steady_clock::now() + *arguments.duration
                                       : std::chrono::steady_clock::time_point::max();
   std::uint64_t printed = 0;
+  netwatch::DnsFigures dns;
+  const auto count = [&](const Event& event) {
+    if (session->filter.matches(event.flow)) dns.take(event);
+  };
   for (;;) {
     const Session::Wake wake = session->wait_until(std::min(next, end));
     if (wake == Session::Wake::kStop || wake == Session::Wake::kReaderGone) break;
     if (wake == Session::Wake::kEvents) {
-      if (auto done = session->monitor.consume([](const Event&) {}); !done)
-        return report(done.error());
+      if (auto done = session->monitor.consume(count); !done) return report(done.error());
       continue;
     }
     if (!arguments.watch) host->wait_for_probes();
     auto facts = host->read();
     if (!facts) return report(facts.error());
-    auto snapshot = session->monitor.snapshot();
+    auto snapshot = session->monitor.snapshot(count);
     if (!snapshot) return report(snapshot.error());
     apply_filter(*snapshot, session->filter);
     if (info) info->uptime_secs = host->identity().uptime_s;
-    session->output.text() += netwatch_line(netwatch::make_snapshot(*facts, *snapshot), arguments,
-                                            info ? &*info : nullptr, snapshot->lost,
+    auto line = netwatch::make_snapshot(*facts, *snapshot);
+    if (observes_dns(snapshot->doors)) line.dns_analytics = dns.figures();
+    session->output.text() += netwatch_line(std::move(line), arguments, info ? &*info : nullptr,
+                                            snapshot->lost,
                                             count_unobserved(snapshot->doors) == 0);
     if (!session->output.flush()) return session->output.exit_code();
     ++printed;

@@ -69,8 +69,13 @@ class OfThisHost(unittest.TestCase):
 
     def test_what_no_detector_made_is_not_there(self):
         self.assertNotIn("alerts", self.document)
-        self.assertNotIn("dns_analytics", self.document)
         self.assertNotIn("health", self.document)  # --no-probe
+
+    def test_dns_is_looked_at_unless_it_is_not_wanted(self):
+        self.assertEqual(len(self.document["dns_analytics"]["latency_buckets"]), 8)
+        done = support.run("snapshot", "--format", "netwatch", "--no-probe", "--no-dns", "-i", "0.1")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("dns_analytics", json.loads(done.stdout))
 
     def test_loopback_is_left_out_and_the_first_rates_are_measured(self):
         names = [interface["name"] for interface in self.document["interfaces"]]

@@ -3,6 +3,7 @@
 
 All of it in a network namespace of our own, whose only server is dnsmasq.
 """
+import json
 import os
 import pathlib
 import random
@@ -196,6 +197,20 @@ class Dns(unittest.TestCase):
                                                if r["event"] == "connect_failed"], "a failure")
             self.assertEqual(failed[0]["remote_name"], "real.example.net")
             trace.stop()
+
+    def test_figures_for_netwatch(self):
+        with subprocess.Popen([support.program(), "snapshot", "--format", "netwatch", "--watch",
+                               "--no-probe", "-c", "dig", "-i", "2", "--count", "1"],
+                              stdout=subprocess.PIPE, encoding="utf-8") as snapshot:
+            time.sleep(1)
+            for name in ("www.example.com", "WWW.example.com", "nosuch.example"):
+                self.space.run("dig", f"@{SERVER}", name)
+            text = snapshot.stdout.read()
+        support.check_schema("netwatch-snapshot", text)
+        figures = json.loads(text)["dns_analytics"]
+        self.assertEqual(sum(figures.pop("latency_buckets")), 3)
+        self.assertEqual(figures, {"total_queries": 3, "total_responses": 3, "nxdomain_count": 1,
+                                   "top_domains": [["www.example.com", 2], ["nosuch.example", 1]]})
 
     def test_lines_for_people(self):
         with subprocess.Popen([support.program(), "trace", "--dns", "-c", "dig", "--columns",
