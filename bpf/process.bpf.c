@@ -5,6 +5,7 @@
 
 #include <bpf/bpf_tracing.h>
 
+#define POINTERS_ARE_PLAIN
 #include "bpf/lib/emit.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -232,10 +233,8 @@ int iter__task(struct bpf_iter__task *ctx) {
   return 0;
 }
 
-SEC("?iter/task_file")
-int iter__task_file_holders(struct bpf_iter__task_file *ctx) {
+static __always_inline int write_holder(struct bpf_iter__task_file *ctx, struct sock *sk) {
   struct task_struct *task = ctx->task;
-  struct sock *sk = sock_of(ctx->file);
   if (!task || !sk || !transport_of(sk))
     return 0;
   struct task_struct *leader = task->group_leader;
@@ -252,4 +251,14 @@ int iter__task_file_holders(struct bpf_iter__task_file *ctx) {
   bpf_probe_read_kernel_str(record.comm, sizeof(record.comm), &leader->comm);
   bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
   return 0;
+}
+
+SEC("?iter/task_file")
+int iter__task_file_holders(struct bpf_iter__task_file *ctx) {
+  return write_holder(ctx, sock_of(ctx->file));
+}
+
+SEC("?iter/task_file")
+int iter__task_file_holders__inode(struct bpf_iter__task_file *ctx) {
+  return write_holder(ctx, sock_by_inode(ctx->file));
 }

@@ -26,20 +26,11 @@ int iter__bpf_map_elem(struct bpf_iter__bpf_map_elem *ctx) {
   return 0;
 }
 
-/* bpf_sock_from_file exists since 5.11. */
 SEC("?iter/task_file")
 int iter__task_file__inode(struct bpf_iter__task_file *ctx) {
   struct task_struct *task = ctx->task;
-  struct file *file = ctx->file;
-  if (!task || !file)
-    return 0;
-  if ((BPF_CORE_READ(file, f_inode, i_mode) & 0170000) != 0140000) /* S_IFSOCK */
-    return 0;
-  struct socket *socket = file->private_data;
-  if (!socket)
-    return 0;
-  struct sock *sk = BPF_CORE_READ(socket, sk);
-  if (sk)
+  struct sock *sk = sock_by_inode(ctx->file);
+  if (task && sk)
     note_holder(task, sk);
   return 0;
 }

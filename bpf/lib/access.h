@@ -34,13 +34,19 @@ static __always_inline __u16 transport_of(const struct sock *sk) {
   return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP ? protocol : 0;
 }
 
-#ifndef POINTERS_ARE_PLAIN
 /* NULL: not a socket's file. The helper exists since 5.11. */
 static __always_inline struct sock *sock_of(struct file *file) {
   struct socket *socket = file ? bpf_sock_from_file(file) : NULL;
   return socket ? socket->sk : NULL;
 }
-#endif
+
+/* The same without it: a plain pointer. */
+static __always_inline struct sock *sock_by_inode(struct file *file) {
+  if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & 0170000) != 0140000) /* S_IFSOCK */
+    return NULL;
+  struct socket *socket = file->private_data;
+  return socket ? BPF_CORE_READ(socket, sk) : NULL;
+}
 
 /* Read as kernel memory even where the verifier would follow the pointer itself: it looks each
  * pointer type up in the whole of the kernel's BTF, which makes loading slow. */

@@ -8,7 +8,9 @@ namespace sockscope::live {
 namespace {
 
 TEST(Doors, OneInUseForEachObservationOrReasons) {
-  Collector collector;
+  Options options;
+  options.processes = options.describe = options.holders = options.dns = true;
+  Collector collector(options);
   std::map<std::string, int> in_use;
   for (const Door& door : collector.monitor().doors()) {
     EXPECT_FALSE(door.observation.empty());

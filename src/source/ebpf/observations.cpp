@@ -156,7 +156,10 @@ const std::array<Observation, kObservationCount> kObservations = {{
      {{{kFunction, "fentry__proc_ptrace_connector"},
        {kProbe, "kprobe__proc_ptrace_connector"}}}},
     {"dns messages", kDns, false, {{{kCgroup, "cgroup_skb__egress cgroup_skb__ingress"}}}},
-    {kHolderList, kHolders, false, {{{kIterator, "iter__task_file_holders"}}}},
+    {kHolderList,
+     kHolders,
+     false,
+     {{{kIterator, "iter__task_file_holders"}, {kIterator, "iter__task_file_holders__inode"}}}},
 }};
 
 }  // namespace sockscope
