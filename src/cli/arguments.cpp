@@ -16,8 +16,8 @@
 namespace sockscope {
 namespace {
 
-constexpr std::array<std::string_view, 7> kCommands = {"top",    "snapshot", "trace", "story",
-                                                       "doctor", "host",     "help"};
+constexpr std::array<std::string_view, 8> kCommands = {
+    "top", "snapshot", "trace", "story", "doctor", "host", "capture", "help"};
 
 // Options whose text must be understood before it is stored; the callback's error becomes CLI11's.
 template <class T, class Parse>
@@ -321,6 +321,15 @@ std::string misfit(const CLI::App& app, const Arguments& arguments) {
   if (arguments.netwatch && given("--output") && arguments.format != OutputFormat::kJson &&
       arguments.format != OutputFormat::kNdjson)
     return "--format netwatch is JSON: --output excludes it";
+  if (arguments.command == Command::kCapture) {
+    if (arguments.all_packets)
+      for (const char* name : {"--pid", "--comm", "--uid", "--unit", "--container", "--cgroup",
+                               "--port", "--lport", "--dport", "-4", "-6", "--tcp", "--udp",
+                               "--filter"})
+        if (given(name)) return std::string("--all excludes ") + name;
+    if (arguments.packet_file == "-" && ::isatty(1) != 0)
+      return "--write: '-' would write packets to the terminal; pipe them: … -w - | tshark -r -";
+  }
   for (const char* name : {"--duration", "--count"})
     if ((arguments.command == Command::kHost || arguments.netwatch) && !arguments.watch &&
         given(name))
@@ -440,6 +449,41 @@ void set_up_trace(CLI::App& app, Arguments& arguments) {
   add_time_limits(app, arguments, "events");
 }
 
+void set_up_capture(CLI::App& app, Arguments& arguments) {
+  add_selection(app, arguments);
+  app.remove_option(app.get_option("--netns"));
+  const std::string group = "Which packets";
+  app.add_option("-i,--interface", arguments.packets.interface, "of this interface; all by default")
+      ->type_name("NAME")
+      ->group(group);
+  app.add_option("--bpf", arguments.packets.packet_filter,
+                 "that this filter of tcpdump's language lets through, 'tcp port 80'")
+      ->type_name("EXPR")
+      ->group(group);
+  add_parsed(app, "--snaplen", arguments.packets.snap_length,
+             "so many bytes of each, 262144 by default",
+             [](const std::string& text) -> Parsed<std::uint32_t> {
+               const auto size = parse_count(text);
+               if (!size || *size < 64 || *size > 262'144)
+                 return tl::make_unexpected("'" + text + "' is not between 64 and 262144");
+               return static_cast<std::uint32_t>(*size);
+             })
+      ->type_name("BYTES")
+      ->group(group);
+  app.add_flag("--all", arguments.all_packets, "also packets that belong to no known connection")
+      ->group(group);
+  app.add_option("-w,--write", arguments.packet_file, "the file to write; - is standard output")
+      ->type_name("FILE")
+      ->required()
+      ->group("Output");
+  app.add_flag("-q,--quiet", arguments.quiet, "no summary on stderr")->group("Output");
+  app.add_flag("--strict", arguments.strict,
+               "exit with 3 when something could not be observed, or packets were dropped")
+      ->group("Output");
+  add_source(app, arguments);
+  add_time_limits(app, arguments, "packets");
+}
+
 // CLI11's words for a wrong word are its own; ours name the nearest right one.
 std::string unknown_word(const CLI::App& app, const std::string& word) {
   std::vector<std::string> names;
@@ -526,6 +570,11 @@ ParseOutcome parse_arguments(int argc, char** argv) {
   } else if (words[0] == "trace") {
     arguments.command = Command::kTrace;
     set_up_trace(app, arguments);
+  } else if (words[0] == "capture") {
+    arguments.command = Command::kCapture;
+    arguments.options.attempts = true;
+    arguments.options.quality = false;
+    set_up_capture(app, arguments);
   } else if (words[0] == "doctor") {
     arguments.command = Command::kDoctor;
     arguments.options.processes = true;

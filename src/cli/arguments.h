@@ -9,12 +9,13 @@
 
 #include <sockscope/capture.h>
 #include <sockscope/monitor.h>
+#include <sockscope/packets.h>
 
 #include "base/text.h"
 
 namespace sockscope {
 
-enum class Command { kTop, kSnapshot, kTrace, kStory, kDoctor, kHost };
+enum class Command { kTop, kSnapshot, kTrace, kStory, kDoctor, kHost, kCapture };
 enum class OutputFormat { kTable, kJson, kNdjson, kCsv };
 enum class TimeFormat { kTimeOfDay, kRelative, kIso, kNanoseconds };
 
@@ -48,6 +49,9 @@ struct Arguments {
   bool envelope = false;
   bool watch = false;  // snapshot, host: one per interval
   CaptureSource from;
+  PacketOptions packets;
+  std::string packet_file;   // capture: "-" standard output
+  bool all_packets = false;  // capture: also those that belong to no flow known
   std::string root;  // host facts: of /proc, /etc and mounts
   bool probe = true;
   bool dns = true;  // top: names; netwatch: figures

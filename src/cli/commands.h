@@ -14,6 +14,7 @@ int run_top(const Arguments& arguments);
 int run_doctor(const Arguments& arguments);
 int run_story(const Arguments& arguments);
 int run_host(const Arguments& arguments);
+int run_packets(const Arguments& arguments);  // capture
 // snapshot --format netwatch, snapshot --from
 int run_netwatch(const Arguments& arguments);
 int run_capture(const Arguments& arguments);

@@ -58,6 +58,13 @@ std::string_view examples_of(std::string_view command) {
            "  sudo sockscope story -c curl -d 60\n"
            "  sudo sockscope story --talkers --unit nginx\n"
            "  sudo sockscope story --json | jq 'select(.exit_code != 0)'\n";
+  if (command == "capture")
+    return "Packets of chosen processes and connections, each with its process, as a pcapng file.\n"
+           "\n"
+           "  sudo sockscope capture -w web.pcapng -c nginx -d 60\n"
+           "  sudo sockscope capture -w - --filter 'dport:443' | wireshark -k -i -\n"
+           "  sudo sockscope capture -w - -p 1234 --bpf 'udp' | tshark -r - -T fields -e frame.comment\n"
+           "  sudo sockscope capture -w all.pcapng --all --snaplen 96 --count 1000\n";
   return "";
 }
 
@@ -70,6 +77,11 @@ std::string_view notes_of(std::string_view command) {
   if (command == "doctor")
     return "\nExit code 0: nothing is missing; 3: something is; 4 and 5: nothing can be observed the\n"
            "way --source or --doors want it.\n";
+  if (command == "capture")
+    return "\nThe comment of a packet: 'tx pid=42 comm=curl flow=4711 owner=exact'; on loopback there are\n"
+           "two, of the sender (tx) and of the receiver (rx). flow is the cookie that trace --json and\n"
+           "snapshot --json have too. Seen are the packets of the network namespace the command runs in:\n"
+           "nsenter -t PID -n sockscope capture … shows a container's.\n";
   if (command == "host")
     return "\nWithout privileges all is shown but the processes' share of the interfaces' bytes.\n";
   return "";
@@ -84,6 +96,7 @@ std::string overview() {
          "  sudo sockscope doctor                 what can be observed here, and why not the rest\n"
          "  sudo sockscope story                  what each process did, when it ends\n"
          "  sudo sockscope host                   interfaces, system, disks, gateway, DNS\n"
+         "  sudo sockscope capture -w FILE        packets, each with its process\n"
          "\n"
          "Commands\n"
          "  top        the full screen, or tables at an interval\n"
@@ -92,6 +105,7 @@ std::string overview() {
          "  doctor     what this host lets us observe\n"
          "  story      a line per process when it ends\n"
          "  host       the host around the sockets\n"
+         "  capture    packets of processes and connections, for Wireshark\n"
          "  help       'help COMMAND', 'help filter', 'help columns'\n"
          "\n"
          "Options common to all commands stand in the help of each. -V, --version prints the\n"

@@ -15,15 +15,16 @@
 
 namespace sockscope {
 
-Output::Output(int stop_fd) : stop_fd_(stop_fd), is_terminal_(::isatty(1) != 0) {
+Output::Output(int stop_fd, int fd)
+    : stop_fd_(stop_fd), fd_(fd), is_terminal_(::isatty(fd) != 0) {
   struct stat status {};
-  is_file_ = ::fstat(1, &status) == 0 && S_ISREG(status.st_mode);
+  is_file_ = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
 }
 
 // A blocking write would keep the user from stopping us. False: he wants to.
 bool Output::wait_for_room() const {
   if (is_file_) return true;
-  pollfd files[2] = {{.fd = 1, .events = POLLOUT, .revents = 0},
+  pollfd files[2] = {{.fd = fd_, .events = POLLOUT, .revents = 0},
                      {.fd = stop_fd_, .events = POLLIN, .revents = 0}};
   do {
     ::poll(files, 2, -1);
@@ -49,7 +50,7 @@ bool Output::flush() {
   while (!rest.empty()) {
     const bool has_room = wait_for_room();
     const ssize_t count =
-        has_room ? ::write(1, rest.data(), is_file_ ? rest.size() : std::min(rest.size(), kPipeRoom))
+        has_room ? ::write(fd_, rest.data(), is_file_ ? rest.size() : std::min(rest.size(), kPipeRoom))
                  : -1;
     if (count >= 0) {
       rest.remove_prefix(static_cast<std::size_t>(count));
@@ -71,7 +72,7 @@ bool Output::flush() {
 
 std::size_t Output::width() const {
   winsize size{};
-  if (!is_terminal_ || ::ioctl(1, TIOCGWINSZ, &size) != 0) return 0;
+  if (!is_terminal_ || ::ioctl(fd_, TIOCGWINSZ, &size) != 0) return 0;
   return size.ws_col;
 }
 

@@ -6,11 +6,11 @@
 
 namespace sockscope {
 
-// Standard output: text is collected in text() and leaves with flush(), whole lines at a time.
+// Standard output, or a file: text is collected in text() and leaves with flush(), whole lines at a time.
 class Output {
  public:
-  // stop_fd: becomes readable when the user wants to stop; not owned.
-  explicit Output(int stop_fd);
+  // stop_fd: becomes readable when the user wants to stop. Neither is owned.
+  explicit Output(int stop_fd, int fd = 1);
 
   std::string& text() noexcept { return text_; }
   void line(std::string_view line) { text_.append(line).push_back('\n'); }
@@ -24,7 +24,7 @@ class Output {
   bool flush();
 
   // For a poll set: reports when the reader goes away while nothing is written.
-  int fd() const noexcept { return 1; }
+  int fd() const noexcept { return fd_; }
   bool is_terminal() const noexcept { return is_terminal_; }
   // Columns of the terminal; 0 when it is none: no limit.
   std::size_t width() const;
@@ -36,6 +36,7 @@ class Output {
 
   std::string text_;
   int stop_fd_;
+  int fd_;
   bool is_file_ = false;
   bool is_terminal_ = false;
   bool is_broken_ = false;

@@ -31,6 +31,7 @@ int run(int argc, char** argv) {
     case Command::kDoctor: return run_doctor(*outcome.arguments);
     case Command::kStory: return run_story(*outcome.arguments);
     case Command::kHost: return run_host(*outcome.arguments);
+    case Command::kCapture: return run_packets(*outcome.arguments);
     case Command::kTop: break;
   }
   return run_top(*outcome.arguments);

@@ -41,6 +41,7 @@ std::string limits_of(const Arguments& arguments, Source source) {
                         arguments.options.poll_interval.count(),
                         has_counters ? "are seen only at their end and without their process"
                                      : "can be missed");
+  if (arguments.command == Command::kCapture) text += "; their packets too";
   if (arguments.command == Command::kTrace) text += "; no retransmit and reset events";
   if (arguments.options.dns) text += "; --dns needs eBPF and shows nothing";
   if (arguments.options.data) text += "; --data needs eBPF and shows nothing";

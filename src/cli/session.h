@@ -34,6 +34,7 @@ class Session {
 
   using Wake = sockscope::Wake;
   Wake wait_until(std::chrono::steady_clock::time_point deadline);
+  int stop_fd() const noexcept { return signals_.get(); }
 
   // 0, or 3 when --strict and something could not be observed.
   int exit_code() const;

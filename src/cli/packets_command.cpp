@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sockscope/packets.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/report.h"
+#include "cli/session.h"
+#include "model/match.h"
+#include "snapshot/pcapng.h"
+
+namespace sockscope {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kLookAgain{20};  // while packets wait for their owners
+// At the end: the kernel hands packets over in bunches, not later than this.
+constexpr std::chrono::milliseconds kOnTheirWay{120};
+// Asking for all sockets must not become a load of its own.
+constexpr int kRestBetweenSnapshots = 20;
+constexpr std::size_t kMuch = 64 << 10;
+
+Result<Fd> open_file(const std::string& path) {
+  // Packets are nobody else's business.
+  Fd file(path == "-" ? ::dup(1) : ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  if (!file) return tl::make_unexpected(Error::from_errno(ErrorKind::kIo, errno, "write " + path));
+  return file;
+}
+
+class PacketsCommand {
+ public:
+  PacketsCommand(const Arguments& arguments, Session& session, PacketCapture& capture,
+                 FlowMatcher matcher, Output& output)
+      : arguments_(arguments),
+        session_(session),
+        capture_(capture),
+        matcher_(std::move(matcher)),
+        output_(output),
+        is_chosen_(!matcher_.matches_all() || !session.filter.matches_all()) {}
+
+  int run(int stop_fd);
+
+ private:
+  bool wanted(const Flow* flow) const {
+    return flow != nullptr && matcher_(*flow) && session_.filter.matches(*flow);
+  }
+  bool is_full() const { return arguments_.count != 0 && written_ >= arguments_.count; }
+  void write(const Packet& packet);
+  bool flush();
+  Result<void> look(bool is_last);
+  Result<void> ask_for_sockets();
+  Result<bool> wait(int stop_fd);
+  int print_end();
+
+  const Arguments& arguments_;
+  Session& session_;
+  PacketCapture& capture_;
+  FlowMatcher matcher_;
+  Output& output_;
+  bool is_chosen_;
+  std::uint64_t begin_wall_ns_ = 0;
+  std::uint64_t end_wall_ns_ = ~std::uint64_t{0};
+  std::uint64_t written_ = 0;
+  std::uint64_t unattributed_ = 0;
+  off_t whole_size_ = 0;  // of the file: whole blocks
+  Clock::time_point ask_not_before_{};
+};
+
+void PacketsCommand::write(const Packet& packet) {
+  // The kernel's ring was filled before the sockets could be told, and after the end.
+  if (packet.wall_ns < begin_wall_ns_ || packet.wall_ns > end_wall_ns_) return;
+  const bool is_known = packet.sender != nullptr || packet.receiver != nullptr;
+  if (!is_known) ++unattributed_;
+  const bool is_wanted = is_known ? wanted(packet.sender) || wanted(packet.receiver)
+                                  : arguments_.all_packets && !is_chosen_;
+  if (!is_wanted || is_full()) return;
+  append_pcapng_packet(packet, output_.text());
+  ++written_;
+  if (output_.text().size() >= kMuch) flush();
+}
+
+// What was not written whole is cut off again: the file stays one that can be read.
+bool PacketsCommand::flush() {
+  const auto size = static_cast<off_t>(output_.text().size());
+  if (output_.flush()) {
+    whole_size_ += size;
+    return true;
+  }
+  if (struct stat status{}; arguments_.packet_file != "-" && ::fstat(output_.fd(), &status) == 0 &&
+                            S_ISREG(status.st_mode))
+    (void)!::ftruncate(output_.fd(), whole_size_);
+  return false;
+}
+
+Result<void> PacketsCommand::ask_for_sockets() {
+  const auto began = Clock::now();
+  const auto snapshot =
+      session_.monitor.snapshot([this](const Event& event) { capture_.note(event); });
+  if (!snapshot) return tl::make_unexpected(snapshot.error());
+  capture_.note(*snapshot);
+  ask_not_before_ = Clock::now() + kRestBetweenSnapshots * (Clock::now() - began);
+  return {};
+}
+
+// Events before packets: most often they tell whose the packets are.
+Result<void> PacketsCommand::look(bool is_last) {
+  const auto take_event = [this](const Event& event) { capture_.note(event); };
+  const auto take_packet = [this](const Packet& packet) { write(packet); };
+  const auto events =
+      is_last ? session_.monitor.finish(take_event) : session_.monitor.consume(take_event);
+  if (!events) return tl::make_unexpected(events.error());
+  if (is_last || (capture_.wants_snapshot() && Clock::now() >= ask_not_before_))
+    if (auto done = ask_for_sockets(); !done) return done;
+  const auto packets = is_last ? capture_.finish(take_packet) : capture_.read(take_packet);
+  if (!packets) return tl::make_unexpected(packets.error());
+  return {};
+}
+
+// False: it is the end.
+Result<bool> PacketsCommand::wait(int stop_fd) {
+  const Fd both(::epoll_create1(EPOLL_CLOEXEC));
+  epoll_event readable{};
+  readable.events = EPOLLIN;
+  if (!both || ::epoll_ctl(both.get(), EPOLL_CTL_ADD, session_.monitor.fd(), &readable) != 0 ||
+      ::epoll_ctl(both.get(), EPOLL_CTL_ADD, capture_.fd(), &readable) != 0)
+    return tl::make_unexpected(Error::from_errno(ErrorKind::kIo, errno, "make a pollable file"));
+  const auto end =
+      arguments_.duration ? Clock::now() + *arguments_.duration : Clock::time_point::max();
+  while (!is_full()) {
+    const auto now = Clock::now();
+    if (now >= end) return true;
+    const auto until = capture_.is_holding() ? std::min(end, now + kLookAgain) : end;
+    const Wake wake = wait_until(until, stop_fd, output_.fd(), both.get());
+    if (wake == Wake::kStop) return true;
+    if (wake == Wake::kReaderGone) return false;
+    if (auto done = look(false); !done) return tl::make_unexpected(done.error());
+    if (!flush()) return false;
+  }
+  return true;
+}
+
+int PacketsCommand::print_end() {
+  const PacketCounts counts = capture_.counts();
+  if (!arguments_.quiet)
+    fmt::print(stderr, "sockscope: {} packets written, {} dropped by the kernel, {} unattributed\n",
+               written_, counts.dropped, unattributed_);
+  if (output_.exit_code() != kExitDone) return output_.exit_code();
+  return arguments_.strict && counts.dropped != 0 ? kExitIncomplete : session_.exit_code();
+}
+
+int PacketsCommand::run(int stop_fd) {
+  const PacketOptions& options = arguments_.packets;
+  append_pcapng_head({.link_type = capture_.link_type(),
+                      .snap_length = options.snap_length,
+                      .name = options.interface,
+                      .filter = options.packet_filter},
+                     fmt::format("sockscope {}", version()), output_.text());
+  if (!flush()) return output_.exit_code();
+  if (auto done = ask_for_sockets(); !done) return report(done.error());
+  begin_wall_ns_ = wall_now_ns();
+  if (!arguments_.quiet)
+    fmt::print(stderr, "sockscope: capturing on {}\n",
+               options.interface == "any" ? "all interfaces" : clean_text(options.interface));
+  const auto waited = wait(stop_fd);
+  if (!waited) return report(waited.error());
+  if (!*waited) return print_end();
+  end_wall_ns_ = wall_now_ns();
+  const auto settled = Clock::now() + kOnTheirWay;
+  while (!is_full() && Clock::now() < settled) {
+    if (auto done = look(false); !done) return report(done.error());
+    ::usleep(static_cast<useconds_t>(std::chrono::microseconds(kLookAgain).count()));
+  }
+  if (auto done = look(true); !done) return report(done.error());
+  append_pcapng_statistics(capture_.counts(), written_, begin_wall_ns_, end_wall_ns_,
+                           output_.text());
+  flush();
+  return print_end();
+}
+
+}  // namespace
+
+int run_packets(const Arguments& given) {
+  // The monitor tells of all flows: whose a packet is, is another question than whether it is
+  // wanted.
+  Arguments arguments = given;
+  arguments.options.filter = {};
+  arguments.options.describe |= needs_process(given.options.filter);
+  auto matcher = FlowMatcher::compile(given.options.filter);
+  if (!matcher) return report(matcher.error());
+  auto capture = PacketCapture::open(arguments.packets);
+  if (!capture) return report(capture.error());
+  // Before the privileges are gone: without them root may not write into another user's folder.
+  auto file = open_file(arguments.packet_file);
+  if (!file) return report(file.error());
+  int exit_code = kExitDone;
+  auto session = Session::open(arguments, exit_code);
+  if (!session) return exit_code;
+  // A file that was there is kept until now; of a device nothing is to be cut.
+  if (struct stat status{}; arguments.packet_file != "-" && ::fstat(file->get(), &status) == 0 &&
+                            S_ISREG(status.st_mode) && ::ftruncate(file->get(), 0) != 0)
+    return report(Error::from_errno(ErrorKind::kIo, errno, "empty " + arguments.packet_file));
+  Output output(session->stop_fd(), file->get());
+  return PacketsCommand(arguments, *session, *capture, std::move(*matcher), output)
+      .run(session->stop_fd());
+}
+
+}  // namespace sockscope

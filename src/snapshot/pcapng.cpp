@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "snapshot/pcapng.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace sockscope {
+namespace {
+
+// Numbers of the format.
+constexpr std::uint32_t kSectionBlock = 0x0a0d0d0a;
+constexpr std::uint32_t kInterfaceBlock = 1;
+constexpr std::uint32_t kStatisticsBlock = 5;
+constexpr std::uint32_t kPacketBlock = 6;
+constexpr std::uint32_t kByteOrder = 0x1a2b3c4d;
+constexpr std::uint16_t kEnd = 0;
+constexpr std::uint16_t kComment = 1;
+constexpr std::uint16_t kApplication = 4;  // of a section
+constexpr std::uint16_t kName = 2;         // of an interface
+constexpr std::uint16_t kResolution = 9;
+constexpr std::uint16_t kFilter = 11;
+constexpr std::uint16_t kFlags = 2;  // of a packet
+constexpr std::uint32_t kInbound = 1;
+constexpr std::uint32_t kOutbound = 2;
+constexpr std::uint16_t kStartTime = 2;  // of statistics
+constexpr std::uint16_t kEndTime = 3;
+constexpr std::uint16_t kReceived = 4;
+constexpr std::uint16_t kDropped = 5;
+constexpr std::uint16_t kDelivered = 8;
+
+void put(std::uint64_t value, std::size_t size, std::string& out) {
+  for (std::size_t at = 0; at < size; ++at)
+    out.push_back(static_cast<char>(value >> 8 * at & 0xff));
+}
+void put16(std::uint16_t value, std::string& out) {
+  put(value, 2, out);
+}
+void put32(std::uint64_t value, std::string& out) {
+  put(value, 4, out);
+}
+void put_time(std::uint64_t ns, std::string& out) {
+  put32(ns >> 32, out);
+  put32(ns & 0xffffffff, out);
+}
+void pad(std::size_t size, std::string& out) {
+  out.append((4 - size % 4) % 4, '\0');
+}
+
+void put_option(std::uint16_t code, std::string_view value, std::string& out) {
+  value = value.substr(0, 0xffff);
+  put16(code, out);
+  put16(static_cast<std::uint16_t>(value.size()), out);
+  out += value;
+  pad(value.size(), out);
+}
+
+// A block's length stands at both of its ends; it is known when the block is whole.
+class Block {
+ public:
+  Block(std::uint32_t type, std::string& out) : out_(out), begin_(out.size()) {
+    put32(type, out);
+    put32(0, out);
+  }
+  Block(const Block&) = delete;
+  Block& operator=(const Block&) = delete;
+  ~Block() {
+    std::string size;
+    put32(out_.size() - begin_ + 4, size);
+    out_.replace(begin_ + 4, 4, size);
+    out_ += size;
+  }
+
+ private:
+  std::string& out_;
+  std::size_t begin_;
+};
+
+void put_comment(const Flow& flow, std::string_view direction, std::string& out) {
+  const Owner& owner = flow.owner;
+  std::string text(direction);
+  if (owner.pid != 0) text += fmt::format(" pid={} comm={}", owner.pid, clean_text(owner.name()));
+  if (flow.cookie != 0) text += fmt::format(" flow={}", flow.cookie);
+  text += fmt::format(" owner={}", to_string(owner.kind));
+  put_option(kComment, text, out);
+}
+
+std::string number(std::uint64_t value) {
+  std::string bytes;
+  put(value, 8, bytes);
+  return bytes;
+}
+
+}  // namespace
+
+void append_pcapng_head(const PcapngInterface& interface, std::string_view application,
+                        std::string& out) {
+  {
+    const Block section(kSectionBlock, out);
+    put32(kByteOrder, out);
+    put16(1, out);  // version 1.0
+    put16(0, out);
+    put(~std::uint64_t{0}, 8, out);  // the section's length is not known
+    put_option(kApplication, application, out);
+    put_option(kEnd, "", out);
+  }
+  const Block block(kInterfaceBlock, out);
+  put16(interface.link_type, out);
+  put16(0, out);
+  put32(interface.snap_length, out);
+  put_option(kName, interface.name, out);
+  put_option(kResolution, "\x09", out);  // nanoseconds
+  if (!interface.filter.empty())
+    put_option(kFilter, std::string(1, '\0') + std::string(interface.filter), out);
+  put_option(kEnd, "", out);
+}
+
+void append_pcapng_packet(const Packet& packet, std::string& out) {
+  const Block block(kPacketBlock, out);
+  put32(0, out);  // the interface
+  put_time(packet.wall_ns, out);
+  put32(packet.bytes.size(), out);
+  put32(packet.wire_size, out);
+  out.append(reinterpret_cast<const char*>(packet.bytes.data()), packet.bytes.size());
+  pad(packet.bytes.size(), out);
+  if (packet.sender != nullptr) put_comment(*packet.sender, "tx", out);
+  if (packet.receiver != nullptr) put_comment(*packet.receiver, "rx", out);
+  // On loopback it is both.
+  if ((packet.sender == nullptr) != (packet.receiver == nullptr)) {
+    std::string flags;
+    put32(packet.sender != nullptr ? kOutbound : kInbound, flags);
+    put_option(kFlags, flags, out);
+  }
+  put_option(kEnd, "", out);
+}
+
+void append_pcapng_statistics(const PacketCounts& counts, std::uint64_t written,
+                              std::uint64_t begin_wall_ns, std::uint64_t end_wall_ns,
+                              std::string& out) {
+  const Block block(kStatisticsBlock, out);
+  put32(0, out);
+  put_time(end_wall_ns, out);
+  std::string time;
+  put_time(begin_wall_ns, time);
+  put_option(kStartTime, time, out);
+  time.clear();
+  put_time(end_wall_ns, time);
+  put_option(kEndTime, time, out);
+  put_option(kReceived, number(counts.received), out);
+  put_option(kDropped, number(counts.dropped), out);
+  put_option(kDelivered, number(written), out);
+  put_option(kEnd, "", out);
+}
+
+}  // namespace sockscope

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whose packet: from its ends to the flows of this host it belongs to. Pure: time comes in.
+//
+// A packet is often here before what tells of its connection, so it is held for a short while, and
+// those behind it, that their order is kept.
+#pragma once
+
+#include <sockscope/packets.h>
+#include <sockscope/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+namespace sockscope {
+
+struct PacketEnds {
+  Protocol protocol = Protocol::kTcp;
+  Endpoint source;
+  Endpoint destination;
+};
+
+class PacketOwners {
+ public:
+  struct Limits {
+    std::uint64_t hold_ns = 250'000'000;
+    std::size_t held_bytes = std::size_t{32} << 20;
+    // For the packets that follow the close, and those that were still on their way.
+    std::uint64_t keep_closed_ns = 10'000'000'000;
+    std::size_t closed = 65'536;
+  };
+  using Handler = std::function<void(const Packet&)>;
+
+  // netns: only its flows are considered; addresses mean something else in another.
+  PacketOwners(std::uint32_t netns, Limits limits) : netns_(netns), limits_(limits) {}
+
+  void note(const Event& event);
+  // All sockets: flows that are not among them are closed.
+  void note(const Snapshot& snapshot);
+
+  // ends: empty when nobody can own it. stays_here: both of its ends are on this host. Hands over
+  // this packet and those before it as soon as they are decided.
+  void offer(const Packet& packet, const std::optional<PacketEnds>& ends, bool stays_here,
+             std::uint64_t now_ns, const Handler& handler);
+  // Hands over what is decided by now.
+  void release(std::uint64_t now_ns, const Handler& handler);
+  // Hands over all of it.
+  void finish(const Handler& handler) { release(~std::uint64_t{0}, handler); }
+
+  bool is_holding() const noexcept { return !held_.empty(); }
+  // A packet came since the last snapshot whose flow no event told within a fifth of the time.
+  bool wants_snapshot(std::uint64_t now_ns) const noexcept;
+
+  std::size_t known_flows() const noexcept { return flows_.size(); }
+
+ private:
+  struct Key {
+    Endpoint local;
+    Endpoint remote;  // family 0: not connected
+    Protocol protocol = Protocol::kTcp;
+    bool operator==(const Key&) const = default;
+  };
+  struct Hash {
+    std::size_t operator()(const Key& key) const noexcept;
+  };
+  struct Held {
+    Packet packet;
+    std::vector<std::byte> bytes;
+    PacketEnds ends;
+    bool stays_here = false;
+    bool is_decided = false;  // nothing more is awaited
+    std::uint64_t since_ns = 0;
+  };
+
+  static Key key_of(const Flow& flow);
+  void remember(const Flow& flow, std::uint64_t now_ns);
+  void forget_closed(std::uint64_t now_ns);
+  const Flow* find(Protocol protocol, const Endpoint& local, const Endpoint& remote,
+                   bool listeners_too) const;
+  bool decide(Packet& packet, const PacketEnds& ends, bool stays_here, bool is_last_call) const;
+
+  std::uint32_t netns_;
+  Limits limits_;
+  std::unordered_map<Key, Flow, Hash> flows_;
+  std::size_t closed_ = 0;
+  std::deque<Held> held_;
+  std::size_t held_bytes_ = 0;
+  std::uint64_t snapshot_ns_ = 0;
+};
+
+}  // namespace sockscope

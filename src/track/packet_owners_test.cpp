@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "track/packet_owners.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace sockscope {
+namespace {
+
+constexpr std::uint32_t kHere = 7;
+constexpr std::uint64_t kHold = 100;
+
+Endpoint end(std::uint8_t last, std::uint16_t port, std::uint8_t family = 4) {
+  Endpoint endpoint;
+  endpoint.addr.family = family;
+  endpoint.addr.bytes[3] = last;
+  endpoint.port = port;
+  return endpoint;
+}
+
+Flow flow(std::uint64_t cookie, Protocol protocol, const Endpoint& local, const Endpoint& remote) {
+  Flow made;
+  made.cookie = cookie;
+  made.netns = kHere;
+  made.protocol = protocol;
+  made.local = local;
+  made.remote = remote;
+  made.state = protocol == Protocol::kTcp ? TcpState::kEstablished : TcpState::kNone;
+  return made;
+}
+
+Event event(EventKind kind, const Flow& of, std::uint64_t at) {
+  Event made;
+  made.kind = kind;
+  made.mono_ns = at;
+  made.flow = of;
+  return made;
+}
+
+class PacketOwnersTest : public testing::Test {
+ protected:
+  // The first of its bytes tells which packet it is.
+  void offer(char name, Protocol protocol, const Endpoint& from, const Endpoint& to,
+             std::uint64_t now, bool stays_here = false, std::size_t size = 1) {
+    std::vector<std::byte> bytes(size, static_cast<std::byte>(name));
+    Packet packet;
+    packet.bytes = bytes;
+    owners.offer(packet, PacketEnds{protocol, from, to}, stays_here, now, keep());
+    std::fill(bytes.begin(), bytes.end(), std::byte{'?'});  // valid while it is offered only
+  }
+  void snapshot(std::vector<Flow> flows, std::uint64_t now) {
+    Snapshot taken;
+    taken.mono_ns = now;
+    taken.flows = std::move(flows);
+    owners.note(taken);
+  }
+  // "a1-" sent by flow 1, received by none known
+  PacketOwners::Handler keep() {
+    return [this](const Packet& packet) {
+      const auto name = [](const Flow* of) { return of ? std::to_string(of->cookie) : "-"; };
+      out += (out.empty() ? "" : " ") + std::string(1, static_cast<char>(packet.bytes[0])) +
+             name(packet.sender) + name(packet.receiver);
+    };
+  }
+
+  PacketOwners owners{kHere,
+                      {.hold_ns = kHold, .held_bytes = 1000, .keep_closed_ns = 1000, .closed = 10}};
+  std::string out;
+  const Endpoint client = end(1, 50'000);
+  const Endpoint server = end(2, 80);
+};
+
+TEST_F(PacketOwnersTest, KnownFlowsAtOnce) {
+  owners.note(event(EventKind::kConnect, flow(1, Protocol::kTcp, client, server), 1));
+  offer('a', Protocol::kTcp, client, server, 2);
+  offer('b', Protocol::kTcp, server, client, 3);
+  EXPECT_EQ(out, "a1- b-1");
+  EXPECT_FALSE(owners.is_holding());
+}
+
+TEST_F(PacketOwnersTest, ASynWaitsForItsConnectionAndOthersBehindIt) {
+  owners.note(event(EventKind::kConnect, flow(1, Protocol::kTcp, client, server), 1));
+  offer('a', Protocol::kTcp, end(1, 50'001), server, 2);
+  offer('b', Protocol::kTcp, client, server, 3);
+  EXPECT_EQ(out, "");
+  owners.note(event(EventKind::kConnect, flow(2, Protocol::kTcp, end(1, 50'001), server), 4));
+  owners.release(5, keep());
+  EXPECT_EQ(out, "a2- b1-");
+}
+
+TEST_F(PacketOwnersTest, OnLoopbackBothEndsAreAwaited) {
+  owners.note(event(EventKind::kAttempt, flow(1, Protocol::kTcp, client, server), 1));
+  offer('a', Protocol::kTcp, client, server, 2, true);
+  EXPECT_EQ(out, "");
+  owners.note(event(EventKind::kAccept, flow(2, Protocol::kTcp, server, client), 3));
+  owners.release(4, keep());
+  EXPECT_EQ(out, "a12");
+}
+
+TEST_F(PacketOwnersTest, WhatNothingIsSaidOfIsHandedOverInTheEnd) {
+  offer('a', Protocol::kTcp, client, server, 10);
+  owners.release(10 + kHold - 1, keep());
+  EXPECT_EQ(out, "");
+  owners.release(10 + kHold, keep());
+  EXPECT_EQ(out, "a--");
+}
+
+// A SYN that nobody answers is still one to the process that listens.
+TEST_F(PacketOwnersTest, AListenerIsTheLastResort) {
+  Flow listener = flow(3, Protocol::kTcp, end(0, 80), end(0, 0));
+  listener.state = TcpState::kListen;
+  snapshot({listener}, 1);
+  offer('a', Protocol::kTcp, client, server, 2);
+  EXPECT_EQ(out, "");
+  owners.finish(keep());
+  EXPECT_EQ(out, "a-3");
+}
+
+TEST_F(PacketOwnersTest, UnconnectedUdp) {
+  snapshot({flow(1, Protocol::kUdp, end(0, 53), end(0, 0)),
+            flow(2, Protocol::kUdp, end(0, 54, 6), end(0, 0, 6)),
+            flow(3, Protocol::kUdp, end(2, 55), end(0, 0))},
+           1);
+  offer('a', Protocol::kUdp, client, end(2, 53), 2);
+  offer('b', Protocol::kUdp, client, end(2, 54), 2);  // an IPv6 socket takes IPv4 too
+  offer('c', Protocol::kUdp, end(2, 55), client, 2);
+  offer('d', Protocol::kTcp, client, end(2, 53), 2);
+  EXPECT_EQ(out, "a-1 b-2 c3-");
+  owners.finish(keep());
+  EXPECT_EQ(out, "a-1 b-2 c3- d--");
+}
+
+TEST_F(PacketOwnersTest, AskedForASnapshotOnlyWhenItCanHelp) {
+  EXPECT_FALSE(owners.wants_snapshot(1));
+  offer('a', Protocol::kUdp, client, server, 10);
+  EXPECT_FALSE(owners.wants_snapshot(10));
+  EXPECT_TRUE(owners.wants_snapshot(10 + kHold / 5));
+  snapshot({}, 35);
+  EXPECT_FALSE(owners.wants_snapshot(40));
+}
+
+TEST_F(PacketOwnersTest, AClosedFlowStillHasPackets) {
+  Flow known = flow(1, Protocol::kTcp, client, server);
+  owners.note(event(EventKind::kConnect, known, 1));
+  owners.note(event(EventKind::kClose, known, 2));
+  offer('a', Protocol::kTcp, server, client, 3);
+  EXPECT_EQ(out, "a-1");
+  snapshot({}, 2000);
+  EXPECT_EQ(owners.known_flows(), 0u);
+  // The same ends again: another connection.
+  owners.note(event(EventKind::kConnect, flow(2, Protocol::kTcp, client, server), 2001));
+  offer('b', Protocol::kTcp, server, client, 2002);
+  EXPECT_EQ(out, "a-1 b-2");
+}
+
+// A snapshot closes what it does not show.
+TEST_F(PacketOwnersTest, SnapshotsForget) {
+  snapshot({flow(1, Protocol::kUdp, server, end(0, 0))}, 1);
+  snapshot({}, 2);
+  EXPECT_EQ(owners.known_flows(), 1u);
+  snapshot({}, 2000);
+  EXPECT_EQ(owners.known_flows(), 0u);
+}
+
+TEST_F(PacketOwnersTest, OtherNamespacesAreNotConsidered) {
+  Flow foreign = flow(1, Protocol::kTcp, client, server);
+  foreign.netns = kHere + 1;
+  owners.note(event(EventKind::kConnect, foreign, 1));
+  offer('a', Protocol::kTcp, client, server, 2);
+  owners.finish(keep());
+  EXPECT_EQ(out, "a--");
+}
+
+TEST_F(PacketOwnersTest, MemoryIsBounded) {
+  for (int i = 0; i < 1000; ++i) {
+    Flow known = flow(1, Protocol::kTcp, end(1, static_cast<std::uint16_t>(1000 + i)), server);
+    owners.note(event(EventKind::kConnect, known, 1));
+    owners.note(event(EventKind::kClose, known, 2));
+    EXPECT_LE(owners.known_flows(), 11u);
+  }
+  for (int i = 0; i < 5; ++i)
+    offer(static_cast<char>('a' + i), Protocol::kUdp, end(9, 1), end(9, 2), 3, false, 300);
+  EXPECT_EQ(out, "a-- b--");
+}
+
+}  // namespace
+}  // namespace sockscope
