@@ -6,7 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <vector>
 
 #include "base/text.h"
 #include "cli/commands.h"
@@ -69,7 +71,8 @@ class PacketsCommand {
   std::uint64_t end_wall_ns_ = ~std::uint64_t{0};
   std::uint64_t written_ = 0;
   std::uint64_t unattributed_ = 0;
-  off_t whole_size_ = 0;  // of the file: whole blocks
+  off_t whole_size_ = 0;     // of the file
+  std::vector<off_t> ends_;  // of the packets that are yet to be written to it
   Clock::time_point ask_not_before_{};
 };
 
@@ -83,6 +86,7 @@ void PacketsCommand::write(const Packet& packet) {
   if (!is_wanted || is_full()) return;
   append_pcapng_packet(packet, output_.text());
   ++written_;
+  ends_.push_back(whole_size_ + static_cast<off_t>(output_.text().size()));
   if (output_.text().size() >= kMuch) flush();
 }
 
@@ -91,11 +95,17 @@ bool PacketsCommand::flush() {
   const auto size = static_cast<off_t>(output_.text().size());
   if (output_.flush()) {
     whole_size_ += size;
+    ends_.clear();
     return true;
   }
   if (struct stat status{}; arguments_.packet_file != "-" && ::fstat(output_.fd(), &status) == 0 &&
-                            S_ISREG(status.st_mode))
+                            S_ISREG(status.st_mode)) {
+    const auto cut = std::upper_bound(ends_.begin(), ends_.end(), status.st_size);
+    if (cut != ends_.begin()) whole_size_ = *(cut - 1);
+    written_ -= static_cast<std::uint64_t>(ends_.end() - cut);
+    ends_.clear();
     (void)!::ftruncate(output_.fd(), whole_size_);
+  }
   return false;
 }
 

@@ -9,7 +9,7 @@ import unittest
 
 import support
 
-COMMANDS = ("top", "snapshot", "trace", "story", "doctor")
+COMMANDS = ("top", "snapshot", "trace", "story", "doctor", "capture")
 
 EVERY_FLOW_COLUMN = (
     "pid opener_pid comm uid proto local lport remote rport direction state rx_rate tx_rate "
@@ -99,9 +99,12 @@ class Help(unittest.TestCase):
             with self.subTest(command):
                 text = self.help_of("help", command)
                 self.assertIn(f"sudo sockscope {command}", text)
-                options = ("--json", "--source", "--doors")
+                options = ("--source", "--doors") + (("--write", "--bpf") if command == "capture"
+                                                     else ("--json",))
                 if command == "story":
                     options += ("--pid", "--comm", "--filter", "--talkers")
+                elif command == "capture":
+                    options += ("--pid", "--comm", "--port", "--filter")
                 elif command != "doctor":
                     options += ("--pid", "--comm", "--port", "--filter", "--output", "--columns")
                 for option in options:
