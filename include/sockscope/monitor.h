@@ -70,7 +70,8 @@ struct Options {
   // Flows tell what their remote end was called in DNS (Flow::remote_name), from the answers seen
   // since open(). Costs what `dns` does.
   bool names = false;
-  // Owners with all that is known of their process (Owner::process, Process::info).
+  // Owners with all that is known of their process (Owner::process, Process::info). While connections
+  // are followed processes are too, as with `processes`, but their events are not told.
   bool describe = false;
   // Snapshots tell every process that has a socket open (Flow::holders).
   bool holders = false;

@@ -38,6 +38,19 @@ std::uint32_t copy_ranges(const std::vector<PortRange>& from, wire_port_range* t
   return static_cast<std::uint32_t>(from.size());
 }
 
+bool wants_description(const Options& options) {
+  return options.describe || needs_process(options.filter);
+}
+
+bool wants_connections(const Options& options) {
+  return options.connections || options.states || options.attempts || options.data;
+}
+
+// What is known of a process is true only as long as its execs and changes of user are seen.
+bool follows_processes(const Options& options) {
+  return options.processes || (wants_description(options) && wants_connections(options));
+}
+
 wire_config make_config(const Options& options, const FlowMatcher& matcher) {
   wire_config config{};
   config.home_netns = home_netns();
@@ -114,7 +127,7 @@ class EbpfEngine : public Engine {
   bool follows_dns = false;       // and messages are told
   std::optional<ProcessWatcher> processes;
   std::vector<Door> all_doors;
-  bool follows_processes = false;  // and tells their events
+  bool tells_processes = false;
   bool describes_owners = false;
   bool wants_holders = false;
   bool resync_wanted = false;
@@ -181,7 +194,7 @@ std::size_t EbpfEngine::drain(const Handler* handler) {
   Event of_process;
   of_process.kind = EventKind::kProcess;
   const ProcessWatcher::Handler tell = [&](const ProcessEvent& happened) {
-    if (!handler || !follows_processes) return;
+    if (!handler || !tells_processes) return;
     of_process.process = happened;
     of_process.mono_ns = happened.mono_ns;
     of_process.flow.owner = {};
@@ -234,13 +247,13 @@ std::size_t EbpfEngine::drain(const Handler* handler) {
 }
 
 Result<void> EbpfEngine::watch_processes(const Options& options) {
-  describes_owners = options.describe || needs_process(options.filter);
-  follows_processes = options.processes;
+  describes_owners = wants_description(options);
+  tells_processes = options.processes;
   wants_holders = options.holders;
   all_doors = programs.doors();
-  if (!describes_owners && !follows_processes) return {};
-  auto watcher = ProcessWatcher::open({.events = follows_processes, .describe = describes_owners},
-                                      &programs);
+  if (!describes_owners && !tells_processes) return {};
+  auto watcher = ProcessWatcher::open(
+      {.events = follows_processes(options), .describe = describes_owners}, &programs);
   if (!watcher) return tl::make_unexpected(std::move(watcher).error());
   processes.emplace(std::move(*watcher));
   all_doors.insert(all_doors.end(), processes->doors().begin(), processes->doors().end());
@@ -437,11 +450,11 @@ Result<void> EbpfEngine::snapshot(const Handler* handler, Snapshot& snapshot) {
 EngineResult open_ebpf_engine(const Options& options, const FlowMatcher& matcher) {
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   Programs::Wanted wanted;
-  wanted.connections = options.connections || options.states || options.attempts || options.data;
+  wanted.connections = wants_connections(options);
   wanted.quality = options.quality;
   wanted.doors = options.doors;
-  wanted.processes = options.processes;
-  wanted.process_table = options.processes || options.describe || needs_process(options.filter);
+  wanted.processes = follows_processes(options);
+  wanted.process_table = options.processes || wants_description(options);
   wanted.holders = options.holders;
   wanted.dns = options.dns || options.names;
   const bool events = wanted.connections || wanted.quality || wanted.processes || wanted.dns;

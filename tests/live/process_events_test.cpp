@@ -176,6 +176,37 @@ TEST(ProcessOwners, NameAndUserFollowSetuidAndExec) {
   child.wait();
 }
 
+// Whoever asks for descriptions only gets those that are true now, and no process events.
+TEST(ProcessOwners, DescriptionsFollowExec) {
+  const Fd listener = listen_on(loopback(4));
+  Options options;
+  options.describe = true;
+  Child child([&](Channel& test) {
+    test.signal();
+    test.await();
+    Fd client = connect_to(local_of(listener.get()));
+    test.put(cookie_of(client.get()));
+    ::fcntl(client.get(), F_SETFD, 0);
+    ::execl("/bin/sleep", "sleep", "100", nullptr);
+  });
+  child.channel().await();
+  Collector collector(options);  // sees it before its exec
+  child.channel().signal();
+  const auto cookie = child.channel().get<std::uint64_t>();
+  const Fd server = accept_from(listener.get());
+  const auto deadline = std::chrono::steady_clock::now() + patience();
+  std::optional<Flow> flow;
+  do {
+    flow = collector.flow_of(cookie);
+    ASSERT_TRUE(flow && flow->owner.process);
+  } while (flow->owner.name() != "sleep" && std::chrono::steady_clock::now() < deadline);
+  EXPECT_EQ(flow->owner.name(), "sleep");
+  EXPECT_EQ(flow->owner.process->cmdline(), "sleep 100");
+  for (const Event& event : collector.events()) EXPECT_NE(event.kind, EventKind::kProcess);
+  child.kill();
+  child.wait();
+}
+
 TEST(ProcessOwners, InANamespaceOfItsOwnBothPidsAreTold) {
   Collector collector(watching());
   struct Told {
