@@ -78,7 +78,9 @@ int run_top_screen(const Arguments& arguments) {
   }
   // Before anything is loaded: the message must not stand on a screen that goes away.
   if (auto usable = tui::Driver::check(); !usable) return report(usable.error());
-  auto monitor = Monitor::open(arguments.options);
+  Options watching = arguments.options;
+  watching.describe = true;
+  auto monitor = Monitor::open(watching);
   if (!monitor) return report(monitor.error());
   ::malloc_trim(0);  // reading the kernel's types left much behind that is free
 

@@ -156,6 +156,7 @@ void Keys::enter() {
       state_.connection = RowKey::of(logged->event.flow);
       return go(View::kConnection);
     }
+    case RowKey::Kind::kPlace:  // of groups only
     case RowKey::Kind::kNone: return;
   }
 }
@@ -220,15 +221,17 @@ void Keys::next_sort(int step) {
 void Keys::regroup() {
   if (state_.view != View::kConnections) return say(state_, "a groups connections: see view 2", now_);
   Grouping& grouping = state_.settings.grouping;
-  grouping = grouping == Grouping::kNone      ? Grouping::kProcess
-             : grouping == Grouping::kProcess ? Grouping::kRemote
-                                              : Grouping::kNone;
+  grouping = grouping == Grouping::kContainer
+                 ? Grouping::kNone
+                 : static_cast<Grouping>(static_cast<std::uint8_t>(grouping) + 1);
   table().order_stale = true;
   table().touched = false;
   table().top = 0;
   say(state_, grouping == Grouping::kNone      ? "not grouped"
               : grouping == Grouping::kProcess ? "grouped by process (- + * or ← → fold)"
-                                               : "grouped by remote end (- + * or ← → fold)",
+              : grouping == Grouping::kRemote
+                  ? "grouped by remote end (- + * or ← → fold)"
+                  : "grouped by container, else unit (- + * or ← → fold)",
       now_);
 }
 

@@ -310,6 +310,11 @@ TEST_F(App, groups_fold) {
   keys("a");
   EXPECT_EQ(state.settings.grouping, Grouping::kRemote);
   keys("a");
+  EXPECT_EQ(state.settings.grouping, Grouping::kContainer);
+  std::set<std::string> groups;
+  for (const Sum& sum : state.table().listing.sums) groups.insert(sum.name);
+  EXPECT_EQ(groups, (std::set<std::string>{"nginx.service", "shop", "[no unit]"}));
+  keys("a");
   EXPECT_EQ(state.settings.grouping, Grouping::kNone);
 }
 

@@ -32,6 +32,11 @@ CellText plain_cell(const Model& model, const State& state, const Row& row,
 
 }  // namespace
 
+std::string_view place_name(const ProcessInfo& process) {
+  const std::string_view container = process.container();
+  return container.empty() ? process.unit() : container;
+}
+
 CellOptions cell_options(const Model& model, const State& state) {
   CellOptions options;
   options.units = state.settings.units;
@@ -77,6 +82,11 @@ CellText process_cell(const Model& model, const State& state, const Process& pro
                       const ProcessQuality& quality, const PlacedColumn& column) {
   const std::string_view name = column.spec->name;
   if (name == "pid" && process.pid == 0) return {"?"};
+  if (name == "unit") {
+    const std::string_view place = process.info ? place_name(*process.info) : "";
+    if (place.empty()) return {"—", Role::kDim};
+    return {shorten_right(clean_text(place), static_cast<std::size_t>(column.width))};
+  }
   if (name == "p95") return {quality.p95_us == 0 ? "—" : format_ms(quality.p95_us)};
   if (name == "retr_share") {
     if (!quality.retransmit_share) return {"—"};

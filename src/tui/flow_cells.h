@@ -28,6 +28,9 @@ CellText sum_cell(const Model& model, const State& state, const Sum& sum,
 // The text of a connection's local end, remote end, age, namespace: for the line of the selected row.
 std::string flow_line(const Model& model, const State& state, const Flow& flow);
 
+// Its container, else systemd's unit; "": neither. Hostile bytes possible.
+std::string_view place_name(const ProcessInfo& process);
+
 CellOptions cell_options(const Model& model, const State& state);
 
 }  // namespace sockscope::tui

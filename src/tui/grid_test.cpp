@@ -85,7 +85,6 @@ TEST(ProcessSignal, reads_stat_whatever_the_name) {
   const std::string stat =
       "42 (a) b) (c) S 7 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 1000 200\n";
   EXPECT_EQ(start_ticks(stat), 987654u);
-  EXPECT_EQ(parent_pid(stat), 7u);
   EXPECT_FALSE(start_ticks("nothing"));
   EXPECT_FALSE(start_ticks(""));
 }
@@ -99,8 +98,6 @@ TEST(ProcessSignal, refuses_another_process_of_that_number) {
   const auto refused = send_signal({pid, (*ticks - 1) * tick_ns}, 0);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().detail(), "another process has this number now");
-  EXPECT_TRUE(read_facts({pid, *ticks * tick_ns}));
-  EXPECT_FALSE(read_facts({pid, (*ticks + 1) * tick_ns}));
 }
 
 }  // namespace

@@ -136,25 +136,12 @@ void Loop::prepare() {
   if (now >= state_.message_until_ns) state_.message.clear();
   arrange(model_, state_, visible_rows(state_), now);
   if (model_.history.empty()) return;
-  if (state_.view == View::kConnection && 
+  if (state_.view == View::kConnection &&
       (model_.history.newest().number != internals_sample_ ||
        model_.internals_cookie != state_.connection.a)) {
     internals_sample_ = model_.history.newest().number;
     read_internals();
   }
-  // What /proc knows of the process that is looked at.
-  ProcessId wanted;
-  const Table& table = state_.table();
-  if (state_.view == View::kProcess) {
-    wanted = state_.process.process();
-  } else if (state_.view == View::kConnection) {
-    const Flow* flow = model_.history.find_flow(shown_sample(model_, state_), state_.connection.a);
-    if (flow != nullptr) wanted = owner_of(*flow);
-  } else if (state_.view == View::kProcesses && !table.listing.rows.empty()) {
-    wanted = table.selected.process();
-  }
-  if (wanted.pid != 0 && (!model_.facts || model_.facts->id != wanted))
-    model_.facts = read_facts(wanted);
 }
 
 // Only of what is looked at, once a sample.

@@ -43,15 +43,6 @@ class EventLog {
   std::uint64_t last_ = 0;
 };
 
-// What /proc says about one process, asked for when it is looked at.
-struct ProcessFacts {
-  ProcessId id;
-  std::string command_line;  // empty: not known
-  std::uint32_t parent = 0;
-  std::string parent_name;
-  std::string unit;  // the last part of its cgroup's path
-};
-
 struct Model {
   std::string host;
   std::string version;
@@ -71,7 +62,6 @@ struct Model {
   std::function<std::string(std::uint16_t, Protocol)> port_name;
   History history;
   EventLog events;
-  std::optional<ProcessFacts> facts;
   // Of the connection whose details are shown, as of now.
   std::uint64_t internals_cookie = 0;
   std::optional<TcpInternals> internals;

@@ -102,7 +102,7 @@ std::vector<std::pair<std::string, std::string>> help_lines(const Model& model,
                {"+ †", "opened within 2 s, closed (kept for 10 s)"},
                {"RTTms", "smoothed round trip; yellow above 3 times its own least"},
                {"RETR !", "segments sent again since it was opened; ! above 1 %"},
-               {"a - + *", "group by process or remote end; fold and unfold"}};
+               {"a - + *", "group by process, remote end, container; fold"}};
       break;
     case View::kHosts:
       lines = {{"Hosts: the remote ends, all their connections together.", ""},

@@ -12,7 +12,6 @@
 
 #include "base/fd.h"
 #include "base/file.h"
-#include "base/text.h"
 
 namespace sockscope::tui {
 namespace {
@@ -64,9 +63,6 @@ tl::unexpected<Error> refused(int error, ProcessId process, const char* detail) 
 std::optional<std::uint64_t> start_ticks(std::string_view stat) {
   return number<std::uint64_t>(field_after_name(stat, 19));
 }
-std::uint32_t parent_pid(std::string_view stat) {
-  return number<std::uint32_t>(field_after_name(stat, 1)).value_or(0);
-}
 
 Result<void> send_signal(ProcessId process, int number) {
   const Fd held(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(process.pid), 0)));
@@ -76,31 +72,6 @@ Result<void> send_signal(ProcessId process, int number) {
   if (::syscall(SYS_pidfd_send_signal, held.get(), number, nullptr, 0) != 0)
     return refused(errno, process, "");
   return {};
-}
-
-std::optional<ProcessFacts> read_facts(ProcessId process) {
-  const std::string stat = proc_text(process.pid, "stat");
-  if (process.pid == 0 || !started_then(stat, process.start_ns)) return std::nullopt;
-  ProcessFacts facts;
-  facts.id = process;
-  facts.command_line = proc_text(process.pid, "cmdline");
-  while (!facts.command_line.empty() && facts.command_line.back() == '\0')
-    facts.command_line.pop_back();
-  std::replace(facts.command_line.begin(), facts.command_line.end(), '\0', ' ');
-  facts.command_line = clean_text(facts.command_line.substr(0, 4096));
-  facts.parent = parent_pid(stat);
-  if (facts.parent != 0) {
-    facts.parent_name = proc_text(facts.parent, "comm");
-    if (!facts.parent_name.empty()) facts.parent_name.pop_back();
-    facts.parent_name = clean_text(facts.parent_name);
-  }
-  // "0::/system.slice/nginx.service\n"
-  std::string cgroup = proc_text(process.pid, "cgroup");
-  if (const std::size_t at = cgroup.find("0::/"); at != std::string::npos) {
-    cgroup = cgroup.substr(at + 3, cgroup.find('\n', at) - at - 3);
-    facts.unit = clean_text(cgroup.substr(1));
-  }
-  return facts;
 }
 
 }  // namespace sockscope::tui

@@ -7,6 +7,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "tui/flow_cells.h"
 #include "view/columns.h"
 
 namespace sockscope::tui {
@@ -190,11 +191,10 @@ class Arranger {
       }
       if (grouping != Grouping::kNone) {
         row.depth = 1;
-        RowKey key = grouping == Grouping::kProcess ? RowKey::of(owner_of(flow))
-                                                    : RowKey::of(flow.remote.addr);
+        RowKey key = group_key(flow);
         key.is_group = true;
         const auto [place, is_new] = groups.try_emplace(key, listing.sums.size());
-        if (is_new) start_sum(key, flow, grouping == Grouping::kRemote, listing);
+        if (is_new) start_sum(key, flow, grouping, listing);
         add_to(listing.sums[place->second], flow, smoothed[i]);
         group_of_.push_back(place->second);
       }
@@ -218,13 +218,36 @@ class Arranger {
     }
   }
 
-  static void start_sum(RowKey key, const Flow& flow, bool by_remote, Listing& listing) {
+  RowKey group_key(const Flow& flow) const {
+    switch (state_.settings.grouping) {
+      case Grouping::kProcess: return RowKey::of(owner_of(flow));
+      case Grouping::kContainer: return RowKey::of_place(place_of(flow));
+      case Grouping::kRemote:
+      case Grouping::kNone: break;
+    }
+    return RowKey::of(flow.remote.addr);
+  }
+
+  static std::string_view place_of(const Flow& flow) {
+    return flow.owner.process ? place_name(*flow.owner.process) : std::string_view();
+  }
+
+  static void start_sum(RowKey key, const Flow& flow, Grouping grouping, Listing& listing) {
     Sum sum;
     sum.key = key;
     sum.address = flow.remote.addr;
-    sum.pid = by_remote ? 0 : flow.owner.pid;
-    sum.name = by_remote ? to_string(flow.remote.addr) : std::string(flow.owner.name());
-    if (sum.name.empty()) sum.name = "[unattributed]";
+    switch (grouping) {
+      case Grouping::kProcess:
+        sum.pid = flow.owner.pid;
+        sum.name = sum.pid == 0 ? "[unattributed]" : std::string(flow.owner.name());
+        break;
+      case Grouping::kContainer:
+        sum.name = clean_text(place_of(flow));
+        if (sum.name.empty()) sum.name = "[no unit]";
+        break;
+      case Grouping::kRemote:
+      case Grouping::kNone: sum.name = to_string(flow.remote.addr); break;
+    }
     listing.sums.push_back(std::move(sum));
   }
 
@@ -255,7 +278,7 @@ class Arranger {
       ++listing.matching;
       const RowKey key = RowKey::of(flow.remote.addr);
       const auto [place, is_new] = known.try_emplace(key, listing.sums.size());
-      if (is_new) start_sum(key, flow, true, listing);
+      if (is_new) start_sum(key, flow, Grouping::kRemote, listing);
       add_to(listing.sums[place->second], flow, smoothed[i]);
     }
     for (std::size_t i = 0; i < listing.sums.size(); ++i) {

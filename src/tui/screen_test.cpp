@@ -99,7 +99,6 @@ Model awkward_model() {
   Model model = web_model(0);
   model.history = History();
   model.events = EventLog();
-  model.facts.reset();
   model.host = "a-host-with-a-very-long-name.of.a.very.long.domain.example";
   for (std::uint64_t second = 0; second < 4; ++second) {
     SnapshotBuilder b(second);
@@ -143,7 +142,6 @@ Model model_with(std::size_t rows) {
   Model model = web_model(0);
   model.history = History();
   model.events = EventLog();
-  model.facts.reset();
   for (std::uint64_t second = 0; second < 2; ++second) {
     SnapshotBuilder b(second);
     for (std::size_t i = 0; i < rows; ++i) {

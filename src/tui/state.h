@@ -6,6 +6,7 @@
 #include <compare>
 #include <cstdint>
 #include <optional>
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -33,7 +34,7 @@ inline constexpr std::size_t kMainViews = 4;
 
 // What a row is about: it stays the same while rows come, go and change places.
 struct RowKey {
-  enum class Kind : std::uint8_t { kNone, kProcess, kFlow, kHost, kEvent };
+  enum class Kind : std::uint8_t { kNone, kProcess, kFlow, kHost, kEvent, kPlace };
   Kind kind = Kind::kNone;
   bool is_group = false;
   std::uint64_t a = 0;
@@ -44,6 +45,9 @@ struct RowKey {
   static RowKey of(ProcessId id) { return {Kind::kProcess, false, id.pid, id.start_ns, 0}; }
   static RowKey of(const Flow& flow) { return {Kind::kFlow, false, flow.cookie, 0, 0}; }
   static RowKey of(const Address& address);
+  static RowKey of_place(std::string_view name) {
+    return {Kind::kPlace, false, std::hash<std::string_view>{}(name), name.size(), 0};
+  }
   static RowKey of_event(std::uint64_t number) { return {Kind::kEvent, false, number, 0, 0}; }
   ProcessId process() const { return {static_cast<std::uint32_t>(a), b}; }
   bool exists() const noexcept { return kind != Kind::kNone; }
@@ -104,7 +108,7 @@ struct Table {
   Listing listing;
 };
 
-enum class Grouping : std::uint8_t { kNone, kProcess, kRemote };
+enum class Grouping : std::uint8_t { kNone, kProcess, kRemote, kContainer };
 
 enum class Overlay : std::uint8_t {
   kNone,

@@ -49,6 +49,20 @@ class SnapshotBuilder {
     return *this;
   }
 
+  // What is known of the process that came last; before its flows.
+  SnapshotBuilder& runs(std::string_view cmdline, const ControlGroup& cgroup) {
+    Process& process = snapshot_.processes.back();
+    ProcessInfo info;
+    info.pid = process.pid;
+    info.start_ns = process.start_ns;
+    info.parent_pid = 1;
+    info.parents = "systemd";
+    info.program = std::make_shared<Program>(Program{"", std::string(cmdline)});
+    info.cgroup = std::make_shared<ControlGroup>(cgroup);
+    process.info = std::make_shared<ProcessInfo>(info);
+    return *this;
+  }
+
   // Of the process that came last.
   SnapshotBuilder& flow(std::uint64_t cookie, const std::string& local, std::uint16_t local_port,
                         const std::string& remote, std::uint16_t remote_port, double rx, double tx) {
@@ -58,7 +72,7 @@ class SnapshotBuilder {
     flow.local = endpoint(local, local_port);
     flow.remote = endpoint(remote, remote_port);
     flow.owner = {.pid = owner.pid, .start_ns = owner.start_ns, .uid = owner.uid,
-                  .kind = OwnerKind::kExact, .comm = owner.comm};
+                  .kind = OwnerKind::kExact, .comm = owner.comm, .process = owner.info};
     flow.opened_ns = kTestMono - 38 * kTestSecond;
     flow.rx_rate.reset();
     flow.tx_rate.reset();
@@ -86,6 +100,8 @@ inline Snapshot web_host(std::uint64_t second) {
   const double wave = 1 + 0.5 * static_cast<double>(second % 7) / 7;
   SnapshotBuilder b(second);
   b.process(21408, "nginx", 11'512'500 * wave, 1'750'000, 1'800)
+      .runs("nginx: master process /usr/sbin/nginx -g daemon off;",
+            {.path = "/system.slice/nginx.service", .unit = "nginx.service"})
       .flow(1, "10.0.0.7", 443, "203.0.113.77", 51544, 1'150'000 * wave, 150'000)
       .flow(2, "2001:db8::7", 443, "2a00:1450:4009:81f::70:5a1c", 61002, 110'000, 762'000)
       .flow(3, "10.0.0.7", 443, "198.51.100.12", 40110, 550'000, 51'000)
@@ -99,6 +115,11 @@ inline Snapshot web_host(std::uint64_t second) {
   b.last_flow().counters.tx_segments = 400;
   b.process(912, "kubelet", 387'500, 350'000, 600);
   b.process(15530, "java", 237'500, 137'500, 12'700, 0.3)
+      .runs("java -jar shop.jar", {.path = "/system.slice/docker-0123456789abcdef.scope",
+                                   .unit = "docker-0123456789abcdef.scope",
+                                   .runtime = ContainerRuntime::kDocker,
+                                   .container_id = "0123456789abcdef",
+                                   .container_name = "shop"})
       .flow(7, "10.0.0.7", 35770, "192.0.2.10", 443, 51'250, 12'000);
   b.process(2210, "chronyd", 150, 150).flow(8, "10.0.0.7", 323, "192.0.2.123", 123, 150, 150);
   b.last_flow().protocol = Protocol::kUdp;
@@ -150,8 +171,6 @@ inline Model web_model(std::uint64_t seconds = 12) {
   Event gap;
   gap.lost.ring_full = 12;
   model.events.add(gap, kTestWall + 7'000'000'000);
-  model.facts = ProcessFacts{{21408, 21'408'000}, "nginx: master process /usr/sbin/nginx -g daemon off;",
-                             1, "systemd", "system.slice/nginx.service"};
   model.internals_cookie = 6;
   TcpInternals& tcp = model.internals.emplace();
   std::copy_n("cubic", 5, tcp.congestion_control.begin());

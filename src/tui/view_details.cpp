@@ -118,17 +118,28 @@ std::string user_of(const Model& model, const std::optional<std::uint32_t>& uid)
   return fmt::format("uid {}{}", *uid, name.empty() ? "" : ' ' + name);
 }
 
-const ProcessFacts* facts_of(const Model& model, ProcessId id) {
-  return model.facts && model.facts->id == id ? &*model.facts : nullptr;
-}
-
 std::string process_line(const Model& model, std::string_view name, ProcessId id,
-                         const std::optional<std::uint32_t>& uid) {
+                         const std::optional<std::uint32_t>& uid, const ProcessInfo* info) {
   if (id.pid == 0) return "[unattributed]";
   std::string line = fmt::format("{} {}  {}", name, id.pid, user_of(model, uid));
-  if (const ProcessFacts* facts = facts_of(model, id); facts != nullptr && facts->parent != 0)
-    line += fmt::format("  ppid {} {}", facts->parent, facts->parent_name);
+  if (info != nullptr && info->parent_pid != 0)
+    line += fmt::format("  ppid {} {}", info->parent_pid, clean_text(info->parents));
   return line;
+}
+
+std::string command_of(const ProcessInfo* info) {
+  return info == nullptr || info->cmdline().empty() ? "—" : clean_text(info->cmdline());
+}
+
+// "nginx.service", "web (docker)"; else the path.
+std::string place_of(const Process& process) {
+  const ProcessInfo* info = process.info.get();
+  if (info == nullptr || !info->cgroup)
+    return process.cgroup_id != 0 ? fmt::format("cgroup {}", process.cgroup_id) : "—";
+  if (!info->container().empty())
+    return fmt::format("{} ({})", clean_text(info->container()), to_string(info->cgroup->runtime));
+  if (!info->unit().empty()) return clean_text(info->unit());
+  return info->cgroup->path.size() > 1 ? clean_text(info->cgroup->path) : "—";
 }
 
 void label(int y, std::string_view name, std::string_view text, Grid& grid, int end = INT32_MAX) {
@@ -216,15 +227,12 @@ void draw_process_details(const Model& model, const State& state, Screen& screen
   const Series tx = series_of(model, state, cells, read(false));
   const auto ten_seconds = static_cast<std::size_t>(
       std::max(20.0 * cells / state.settings.window_s, 1.0));
-  const ProcessFacts* facts = facts_of(model, id);
   if (size.rows >= 20) {
     grid.rule(1);
-    label(2, "Process", process_line(model, process->name(), id, process->uid), grid);
-    label(3, "Command", facts && !facts->command_line.empty() ? facts->command_line : "—", grid);
-    label(4, "Unit", facts != nullptr          ? (facts->unit.empty() ? "—" : facts->unit)
-                     : process->cgroup_id != 0     ? fmt::format("cgroup {}", process->cgroup_id)
-                                                   : "—",
-          grid, 44);
+    label(2, "Process", process_line(model, process->name(), id, process->uid, process->info.get()),
+          grid);
+    label(3, "Command", command_of(process->info.get()), grid);
+    label(4, "Unit", place_of(*process), grid, 44);
     const std::string flows = fmt::format("{} open, {} listening, {} closed", process->open_flows,
                                           process->listeners, process->closed_flows);
     grid.put_right(size.columns, 4, flows);
@@ -242,7 +250,7 @@ void draw_process_details(const Model& model, const State& state, Screen& screen
                {*process->retransmit_rate > 1 ? Role::kBroken : Role::kText});
     grid.rule(11);
   } else if (size.rows >= 8) {
-    label(1, "Process", process_line(model, process->name(), id, process->uid), grid);
+    label(1, "Process", process_line(model, process->name(), id, process->uid, process->info.get()), grid);
     put_rates("↓ RX", Role::kRx, rates(rx, process->rx_rate, ten_seconds), process->rx_bytes, {}, 2,
               state, screen);
     put_rates("↑ TX", Role::kTx, rates(tx, process->tx_rate, ten_seconds), process->tx_bytes, {}, 3,
@@ -290,14 +298,14 @@ void draw_connection_details(const Model& model, const State& state, Screen& scr
   const Counters& c = flow->counters;
 
   if (full) grid.rule(y++);
-  label(y++, "Process", process_line(model, flow->owner.name(), owner_of(*flow), flow->owner.uid) +
+  label(y++, "Process", process_line(model, flow->owner.name(), owner_of(*flow), flow->owner.uid,
+                                         flow->owner.process.get()) +
                             "  netns " + (flow->netns == model.home_netns
                                               ? "host"
                                               : std::to_string(flow->netns)),
         grid);
   if (full) {
-    const ProcessFacts* facts = facts_of(model, owner_of(*flow));
-    label(y++, "Command", facts && !facts->command_line.empty() ? facts->command_line : "—", grid);
+    label(y++, "Command", command_of(flow->owner.process.get()), grid);
   }
   const std::string local = to_string(flow->local);
   const std::string remote = flow->remote.addr.is_unspecified() ? "*" : to_string(flow->remote);

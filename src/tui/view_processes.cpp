@@ -19,6 +19,7 @@ constexpr ColumnSpec kColumns[] = {
     {"comm", "COMMAND", 14, true, 40, 60, 30},
     {"comm", "COMMAND", 15, true, 60, INT32_MAX, 28},
     {"uid", "USER", 8, true, 90},
+    {"unit", "UNIT / CONTAINER", 16, true, 114, INT32_MAX, 26},
     {"conns", "CONNS", 5, false, 60},
     {"rate", "RX+TX", 8, false, 20, 40},
     {"rate", "RX+TX/s", 8, false, 100},
@@ -26,13 +27,13 @@ constexpr ColumnSpec kColumns[] = {
     {"tx_rate", "↑TX/s", 7, false, 40, 60},
     {"rx_rate", "↓RX/s", 8, false, 60},
     {"tx_rate", "↑TX/s", 8, false, 60},
-    {"rx_bytes", "RX TOTAL", 9, false, 120},
-    {"tx_bytes", "TX TOTAL", 9, false, 120},
+    {"rx_bytes", "RX TOTAL", 9, false, 134},
+    {"tx_bytes", "TX TOTAL", 9, false, 134},
     {"rtt", "RTT", 6, false, 40, 60},
     {"rtt", "RTT ms", 7, false, 60},
-    {"p95", "p95", 6, false, 132, INT32_MAX, 0, false},
+    {"p95", "p95", 6, false, 142, INT32_MAX, 0, false},
     {"retr_rate", "RETR/s", 6, false, 64},
-    {"retr_share", "RETR%", 6, false, 140, INT32_MAX, 0, false},
+    {"retr_share", "RETR%", 6, false, 149, INT32_MAX, 0, false},
     {"spark", "60 s (rx+tx)", 15, true, 80, INT32_MAX, 30, false},
 };
 
@@ -83,9 +84,9 @@ void draw_detail(const Model& model, const State& state, int y, Screen& screen) 
   }
   std::string left = fmt::format("{} {}", process->name(), process->pid);
   std::string right;
-  if (model.facts && model.facts->id == id_of(*process)) {
-    if (!model.facts->command_line.empty()) left += "  " + model.facts->command_line;
-    right = clean_text(model.facts->unit);
+  if (const ProcessInfo* info = process->info.get(); info != nullptr) {
+    if (!info->cmdline().empty()) left += "  " + std::string(info->cmdline());
+    right = clean_text(place_name(*info));
   }
   int end = columns;
   if (!right.empty())
@@ -104,7 +105,7 @@ void draw_processes(const Model& model, const State& state, const Frame& frame, 
     draw_host_panes(model, state, frame, screen);
   else
     draw_plot_line(model, state, frame, screen);
-  const auto quality = screen.grid.size().columns >= 132 ? qualities(model, state)
+  const auto quality = screen.grid.size().columns >= 142 ? qualities(model, state)
                                                           : std::map<ProcessId, ProcessQuality>();
   static const ProcessQuality kUnknown;
   draw_list(state, frame, kColumns,
