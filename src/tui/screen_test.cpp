@@ -84,6 +84,12 @@ TEST(Golden, wrong_filter) {
   compare("wrong_filter", all_sizes(web_model(), View::kConnections,
                                     [](const Model& m, State& s) { press_all("/dprt:443", m, s); }));
 }
+TEST(Golden, process_in_container) {
+  compare("process_in_container",
+          all_sizes(web_model(), View::kProcess, [](const Model&, State& s) {
+            s.process = RowKey::of(ProcessId{15530, 15'530'000});
+          }));
+}
 TEST(Golden, grouped) {
   compare("grouped", all_sizes(web_model(), View::kConnections, [](const Model& m, State& s) {
             press_all("a", m, s);

@@ -57,7 +57,9 @@ class SnapshotBuilder {
     info.start_ns = process.start_ns;
     info.parent_pid = 1;
     info.parents = "systemd";
-    info.program = std::make_shared<Program>(Program{"", std::string(cmdline)});
+    info.session = process.pid;
+    info.inner_pid = cgroup.container_id.empty() ? 0 : 7;
+    info.program = std::make_shared<Program>(Program{"/usr/sbin/" + std::string(process.name()), std::string(cmdline)});
     info.cgroup = std::make_shared<ControlGroup>(cgroup);
     process.info = std::make_shared<ProcessInfo>(info);
     return *this;
@@ -119,7 +121,8 @@ inline Snapshot web_host(std::uint64_t second) {
                                    .unit = "docker-0123456789abcdef.scope",
                                    .runtime = ContainerRuntime::kDocker,
                                    .container_id = "0123456789abcdef",
-                                   .container_name = "shop"})
+                                   .container_name = "shop",
+                                   .pod_uid = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"})
       .flow(7, "10.0.0.7", 35770, "192.0.2.10", 443, 51'250, 12'000);
   b.process(2210, "chronyd", 150, 150).flow(8, "10.0.0.7", 323, "192.0.2.123", 123, 150, 150);
   b.last_flow().protocol = Protocol::kUdp;

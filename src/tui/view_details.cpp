@@ -121,23 +121,35 @@ std::string user_of(const Model& model, const std::optional<std::uint32_t>& uid)
 std::string process_line(const Model& model, std::string_view name, ProcessId id,
                          const std::optional<std::uint32_t>& uid, const ProcessInfo* info) {
   if (id.pid == 0) return "[unattributed]";
-  std::string line = fmt::format("{} {}  {}", name, id.pid, user_of(model, uid));
+  std::string line = fmt::format("{} {}", name, id.pid);
+  if (info != nullptr && info->inner_pid != 0)
+    line += fmt::format(" ({} in its container)", info->inner_pid);
+  line += "  " + user_of(model, uid);
   if (info != nullptr && info->parent_pid != 0)
     line += fmt::format("  ppid {} {}", info->parent_pid, clean_text(info->parents));
+  if (info != nullptr && info->session != 0) line += fmt::format("  session {}", info->session);
   return line;
 }
 
 std::string command_of(const ProcessInfo* info) {
-  return info == nullptr || info->cmdline().empty() ? "—" : clean_text(info->cmdline());
+  if (info == nullptr || (info->cmdline().empty() && info->exe().empty())) return "—";
+  std::string line = clean_text(info->cmdline());
+  if (!info->exe().empty() && !info->cmdline().starts_with(info->exe()))
+    line = fmt::format("[{}] {}", clean_text(info->exe()), line);
+  return line;
 }
 
-// "nginx.service", "web (docker)"; else the path.
+// "nginx.service", "web (docker)", "0123456789ab (containerd)  pod 6ba7b810-…"; else the path.
 std::string place_of(const Process& process) {
   const ProcessInfo* info = process.info.get();
   if (info == nullptr || !info->cgroup)
     return process.cgroup_id != 0 ? fmt::format("cgroup {}", process.cgroup_id) : "—";
-  if (!info->container().empty())
-    return fmt::format("{} ({})", clean_text(info->container()), to_string(info->cgroup->runtime));
+  if (!info->container().empty()) {
+    std::string place = fmt::format("{} ({})", clean_text(info->container()),
+                                    to_string(info->cgroup->runtime));
+    if (!info->pod().empty()) place += "  pod " + clean_text(info->pod());
+    return place;
+  }
   if (!info->unit().empty()) return clean_text(info->unit());
   return info->cgroup->path.size() > 1 ? clean_text(info->cgroup->path) : "—";
 }
@@ -232,9 +244,10 @@ void draw_process_details(const Model& model, const State& state, Screen& screen
     label(2, "Process", process_line(model, process->name(), id, process->uid, process->info.get()),
           grid);
     label(3, "Command", command_of(process->info.get()), grid);
-    label(4, "Unit", place_of(*process), grid, 44);
     const std::string flows = fmt::format("{} open, {} listening, {} closed", process->open_flows,
                                           process->listeners, process->closed_flows);
+    label(4, "Unit", place_of(*process), grid,
+          std::max(44, size.columns - static_cast<int>(flows.size()) - 2));
     grid.put_right(size.columns, 4, flows);
     grid.rule(5);
     put_rates("↓ RX", Role::kRx, rates(rx, process->rx_rate, ten_seconds), process->rx_bytes, {}, 6,

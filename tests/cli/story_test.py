@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """`sockscope story` and `trace --processes`, against programs whose doings are known."""
+import functools
 import http.server
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -81,7 +83,128 @@ class Server:
         self._server.server_close()
 
 
+class QuietFiles(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+class Relay:
+    """Passes connections on to a port of this host, and counts them and their bytes."""
+
+    def __init__(self, target):
+        self._target = target
+
+    def __enter__(self):
+        self.connections = self.up = self.down = 0
+        self._threads = []
+        self._sockets = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._listener.close()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            server = socket.create_connection(("127.0.0.1", self._target))
+            self._sockets += [client, server]
+            for words in ((client, server, "up"), (server, client, "down")):
+                thread = threading.Thread(target=self._pump, args=words, daemon=True)
+                thread.start()
+                self._threads.append(thread)
+
+    def _pump(self, source, sink, way):
+        try:
+            while piece := source.recv(65536):
+                setattr(self, way, getattr(self, way) + len(piece))
+                sink.sendall(piece)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def finish(self):
+        """Waits until all connections are over."""
+        for thread in self._threads:
+            thread.join(support.PATIENCE)
+        for passed in self._sockets:
+            passed.close()
+
+
 class Stories(unittest.TestCase):
+    def of_command(self, stories, comm, port):
+        return [s for s in stories if s.get("event") == "story" and s["comm"] == comm
+                and f":{port}" in (s["cmdline"] or "")]
+
+    def test_git_over_http(self):
+        if not shutil.which("git"):
+            self.skipTest("git is not installed")
+        with tempfile.TemporaryDirectory() as folder:
+            git = ["git", "-C", folder, "-c", "user.name=t", "-c", "user.email=t@example.net"]
+            for words in (["init", "-q", "source"], ["-C", "source", "commit", "-q", "--allow-empty",
+                                                     "-m", "one"],
+                          ["-C", "source", "update-server-info"]):
+                subprocess.run(git + words, check=True)
+            files = functools.partial(QuietFiles, directory=os.path.join(folder, "source", ".git"))
+            server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), files)
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            with Relay(server.server_address[1]) as relay, Story() as story:
+                clone = subprocess.Popen(git + ["clone", "-q", f"http://127.0.0.1:{relay.port}/",
+                                                "copy"], env={**os.environ, "NO_PROXY": "*"})
+                self.assertEqual(clone.wait(timeout=support.PATIENCE), 0)
+                parent = story.of(clone.pid)
+                relay.finish()
+                _, stories = story.stop()
+            server.shutdown()
+            server.server_close()
+        self.assertEqual((parent["comm"], parent["connections"], parent["exit_code"]), ("git", 0, 0))
+        helpers = self.of_command(stories, "git-remote-http", relay.port)
+        self.assertEqual([h["exit_code"] for h in helpers], [0])
+        self.assertIn("git", helpers[0]["parents"])
+        self.assertGreater(relay.connections, 0)
+        self.assertEqual((helpers[0]["connections"], helpers[0]["tx_bytes"], helpers[0]["rx_bytes"]),
+                         (relay.connections, relay.up, relay.down))
+
+    def test_ssh(self):
+        sshd = shutil.which("sshd", path=os.environ["PATH"] + ":/usr/sbin")
+        if not sshd or not shutil.which("ssh"):
+            self.skipTest("ssh and sshd are not both installed")
+        os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
+        port = support.free_port()
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("host", "user"):
+                subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f",
+                                os.path.join(folder, name)], check=True)
+            server = subprocess.Popen(
+                [sshd, "-D", "-e", "-f", "/dev/null", "-h", os.path.join(folder, "host"),
+                 "-o", f"ListenAddress=127.0.0.1:{port}", "-o", "StrictModes=no", "-o", "PidFile=none",
+                 "-o", "PermitRootLogin=yes",
+                 "-o", f"AuthorizedKeysFile={os.path.join(folder, 'user.pub')}"],
+                stderr=subprocess.DEVNULL)
+            try:
+                support.wait_until_listening(port, server)
+                with Relay(port) as relay, Story() as story:
+                    ssh = subprocess.Popen(
+                        ["ssh", "-F", "none", "-p", str(relay.port), "-i",
+                         os.path.join(folder, "user"), "-o", "StrictHostKeyChecking=no", "-o",
+                         "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "root@127.0.0.1",
+                         "head -c 100000 /dev/zero; exit 3"], stdout=subprocess.PIPE)
+                    out, _ = ssh.communicate(timeout=support.PATIENCE)
+                    told = story.of(ssh.pid)
+                    relay.finish()
+            finally:
+                server.terminate()
+                server.wait()
+        self.assertEqual((len(out), ssh.returncode), (100000, 3))
+        self.assertEqual((told["comm"], told["connections"], told["exit_code"]), ("ssh", 1, 3))
+        self.assertEqual((told["tx_bytes"], told["rx_bytes"]), (relay.up, relay.down))
+
     def test_curl(self):
         if not shutil.which("curl"):
             self.skipTest("curl is not installed")
