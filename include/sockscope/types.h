@@ -196,6 +196,8 @@ struct Cost {
   std::uint64_t resyncs = 0;           // passes made because something was lost
 };
 
+struct Alert;  // sockscope/alert.h
+
 struct Snapshot {
   std::uint64_t mono_ns = 0;
   std::uint64_t wall_ns = 0;           // Unix time
@@ -205,6 +207,8 @@ struct Snapshot {
   std::vector<Door> doors;
   std::vector<Flow> flows;             // open ones, and those closed not longer ago than keep_closed
   std::vector<Process> processes;
+  // For whoever runs Detectors to fill in; null: nobody watches for any.
+  std::shared_ptr<const std::vector<Alert>> alerts;
 };
 
 enum class EventKind : std::uint8_t {

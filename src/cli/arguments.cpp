@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
 #include "cli/help.h"
 #include "cli/lookup.h"
@@ -176,7 +177,8 @@ void add_source(CLI::App& app, Arguments& arguments) {
 
 void add_no_dns(CLI::App& app, Arguments& arguments) {
   app.add_flag_callback("--no-dns", [&arguments] { arguments.dns = false; },
-                        "do not look at DNS answers, for names of remote ends or NetWatch's figures")
+                        "do not look at DNS: no names of remote ends, no alerts of tunnels, none of "
+                        "NetWatch's figures")
       ->group("Where from");
 }
 
@@ -210,6 +212,28 @@ void add_watch(CLI::App& app, Arguments& arguments, const std::string& watched) 
              [](const std::string& text) { return parse_seconds(text, 0.1, 3600); })
       ->type_name("SECS")
       ->group(group);
+}
+
+// "scan.ports=50,hold=10"
+void add_thresholds(CLI::App& app, Arguments& arguments) {
+  app.add_option_function<std::string>(
+         "--threshold",
+         [&arguments](const std::string& text) {
+           for (const std::string& word : CLI::detail::split(text, ',')) {
+             const std::size_t sign = word.find('=');
+             const std::string digits =
+                 sign == std::string::npos ? std::string() : word.substr(sign + 1);
+             char* end = nullptr;
+             const double value = std::strtod(digits.c_str(), &end);
+             if (digits.empty() || *end != '\0')
+               throw CLI::ValidationError("--threshold", "'" + word + "' is not NAME=NUMBER");
+             if (auto done = set_threshold(arguments.thresholds, word.substr(0, sign), value); !done)
+               throw CLI::ValidationError("--threshold", done.error().detail());
+           }
+         },
+         "when to raise alerts, see 'sockscope help alerts'")
+      ->type_name("NAME=VALUE,...")
+      ->group("Alerts");
 }
 
 void add_host_facts(CLI::App& app, Arguments& arguments) {
@@ -260,6 +284,7 @@ void set_up_snapshot(CLI::App& app, Arguments& arguments) {
       ->type_name("TOOL:FILE")
       ->group("Where from");
   add_no_dns(app, arguments);
+  add_thresholds(app, arguments);
   add_watch(app, arguments, "netwatch: one per interval");
   add_time_limits(app, arguments, "snapshots");
   add_host_facts(app, arguments);
@@ -312,7 +337,7 @@ std::string misfit(const CLI::App& app, const Arguments& arguments) {
     return "--output: 'csv' is none of table, json, ndjson";
   if (arguments.command == Command::kSnapshot && !arguments.netwatch)
     for (const char* name : {"--envelope", "--watch", "--interval", "--duration", "--count",
-                             "--root", "--no-probe", "--no-dns"})
+                             "--root", "--no-probe", "--no-dns", "--threshold"})
       if (given(name)) return std::string(name) + " needs --format netwatch";
   if (!arguments.from.path.empty())
     for (const char* name : {"--envelope", "--watch", "--interval", "--root", "--no-probe",
@@ -330,7 +355,16 @@ std::string misfit(const CLI::App& app, const Arguments& arguments) {
     if (arguments.packet_file == "-" && ::isatty(1) != 0)
       return "--write: '-' would write packets to the terminal; pipe them: … -w - | tshark -r -";
   }
-  for (const char* name : {"--duration", "--count"})
+  if (arguments.alerts)
+    for (const char* name : {"--fails", "--processes", "--attempts", "--states", "--data", "--dns",
+                             "--columns"})
+      if (given(name)) return std::string(name) + " excludes --alerts";
+  if (arguments.alerts && arguments.format == OutputFormat::kCsv)
+    return "--alerts has no CSV: use --json";
+  if (arguments.command == Command::kTrace && !arguments.alerts)
+    for (const char* name : {"--threshold", "--no-dns"})
+      if (given(name)) return std::string(name) + " needs --alerts";
+  for (const char* name : {"--duration", "--count", "--threshold"})
     if ((arguments.command == Command::kHost || arguments.netwatch) && !arguments.watch &&
         given(name))
       return std::string(name) + " needs --watch";
@@ -377,6 +411,7 @@ void set_up_top(CLI::App& app, Arguments& arguments) {
              [](const std::string& text) { return parse_seconds(text, 0.1, 3600); })
       ->type_name("SECS")
       ->group("When to stop");
+  add_thresholds(app, arguments);
   add_time_limits(app, arguments, "tables");
   app.add_flag_callback("--once", [&arguments] { arguments.count = 1; },
                         "one table after one interval")
@@ -413,6 +448,11 @@ void set_up_trace(CLI::App& app, Arguments& arguments) {
   app.add_flag("--describe", options.describe,
                "JSON: all that is known of each process; always so with --processes")
       ->group("Output");
+  app.add_flag("--alerts", arguments.alerts,
+               "scans, beacons, tunnels, floods and failures instead of single events")
+      ->group("Alerts");
+  add_thresholds(app, arguments);
+  add_no_dns(app, arguments);
   app.add_flag("--attempts", options.attempts, "also each connection attempt")->group(group);
   app.add_flag("--states", options.states, "also every TCP state change")->group(group);
   app.add_flag("--data", options.data, "also each send and receive; select with -p, -c or ports")
@@ -611,6 +651,10 @@ ParseOutcome parse_arguments(int argc, char** argv) {
     arguments.options.connections = true;
     arguments.options.settle_owner = {};
     arguments.options.dns = arguments.dns;
+  }
+  if (arguments.alerts) {
+    arguments.options.dns = arguments.dns;
+    arguments.options.settle_owner = {};  // of an accept it does not matter who serves it
   }
   return {std::move(arguments), kExitDone};
 }

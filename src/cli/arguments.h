@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include <sockscope/alert.h>
 #include <sockscope/capture.h>
 #include <sockscope/monitor.h>
 #include <sockscope/packets.h>
@@ -55,6 +56,8 @@ struct Arguments {
   std::string root;  // host facts: of /proc, /etc and mounts
   bool probe = true;
   bool dns = true;  // top: names; netwatch: figures
+  bool alerts = false;  // trace: alerts instead of events
+  AlertOptions thresholds;
   bool idle = false;  // top: also what neither is open nor moved bytes
   bool plain = false;      // top: tables even on a terminal
   bool read_only = false;  // top: no signals to processes

@@ -8,6 +8,7 @@ namespace sockscope {
 
 int run_snapshot(const Arguments& arguments);
 int run_trace(const Arguments& arguments);
+int run_alerts(const Arguments& arguments);  // trace --alerts
 // The full screen of `top`.
 int run_top_screen(const Arguments& arguments);
 int run_top(const Arguments& arguments);

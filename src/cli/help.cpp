@@ -5,6 +5,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <sockscope/alert.h>
 #include <sockscope/monitor.h>
 
 #include "view/columns.h"
@@ -45,6 +46,7 @@ std::string_view examples_of(std::string_view command) {
            "  sudo sockscope trace -p 1234 --data   each send and receive of one process\n"
            "  sudo sockscope trace --dns            also DNS queries and answers, and names of "
            "remote ends\n"
+           "  sudo sockscope trace --alerts         port scans, beacons, floods, failures\n"
            "  sudo sockscope trace --json -d 60 >connections.ndjson\n";
   if (command == "doctor")
     return "What can be observed on this host, through which door, and what to do about the rest.\n"
@@ -106,7 +108,8 @@ std::string overview() {
          "  story      a line per process when it ends\n"
          "  host       the host around the sockets\n"
          "  capture    packets of processes and connections, for Wireshark\n"
-         "  help       'help COMMAND', 'help filter', 'help columns'\n"
+         "  help       'help COMMAND', 'help filter', 'help columns',\n"
+         "             'help alerts'\n"
          "\n"
          "Options common to all commands stand in the help of each. -V, --version prints the\n"
          "version. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 something could not be observed\n"
@@ -133,6 +136,20 @@ std::string topic(std::string_view name) {
            "  a b              and;  a | b  or, which binds less\n"
            "\n"
            "What is not known (a rate not measured yet) matches no comparison.\n";
+  if (name == "alerts") {
+    std::string text =
+        "Alerts of trace --alerts, top --json and snapshot --format netwatch --watch\n"
+        "\n"
+        "One condition is one alert: it begins, may get worse, and ends when it was not seen for\n"
+        "a minute. What --filter and its like leave out is not looked at: --filter '!comm:probe'\n"
+        "is an exception. Thresholds of --threshold NAME=VALUE,...\n"
+        "\n";
+    const AlertOptions defaults;
+    for (const Threshold& threshold : thresholds())
+      text += fmt::format("  {:<20}{:>11}  {}\n", threshold.name,
+                          fmt::format("{}", defaults.*threshold.member), threshold.meaning);
+    return text;
+  }
   if (name == "columns")
     return "Columns of connections (snapshot, trace)\n\n" + column_help<Flow>() +
            "\nColumns of processes (top)\n\n" + column_help<Process>();

@@ -59,27 +59,32 @@ int run_netwatch(const Arguments& arguments) {
   if (auto first = host->read(); !first) return report(first.error());
   if (auto first = session->monitor.snapshot(); !first) return report(first.error());
 
+  Detectors detectors(arguments.thresholds);
+  netwatch::DnsFigures dns;
+  const auto look = [&](const Event& event) {
+    if (!session->filter.matches(event.flow)) return;
+    detectors.take(event, nullptr);
+    dns.take(event);
+  };
   auto next = std::chrono::steady_clock::now() + arguments.interval;
   const auto end = arguments.duration ? std::chrono::steady_clock::now() + *arguments.duration
                                       : std::chrono::steady_clock::time_point::max();
   std::uint64_t printed = 0;
-  netwatch::DnsFigures dns;
-  const auto count = [&](const Event& event) {
-    if (session->filter.matches(event.flow)) dns.take(event);
-  };
   for (;;) {
     const Session::Wake wake = session->wait_until(std::min(next, end));
     if (wake == Session::Wake::kStop || wake == Session::Wake::kReaderGone) break;
     if (wake == Session::Wake::kEvents) {
-      if (auto done = session->monitor.consume(count); !done) return report(done.error());
+      if (auto done = session->monitor.consume(look); !done) return report(done.error());
       continue;
     }
     if (!arguments.watch) host->wait_for_probes();
     auto facts = host->read();
     if (!facts) return report(facts.error());
-    auto snapshot = session->monitor.snapshot(count);
+    auto snapshot = session->monitor.snapshot(look);
     if (!snapshot) return report(snapshot.error());
     apply_filter(*snapshot, session->filter);
+    detectors.take(*facts, nullptr);
+    if (arguments.watch) note_alerts(detectors, *snapshot);
     if (info) info->uptime_secs = host->identity().uptime_s;
     auto line = netwatch::make_snapshot(*facts, *snapshot);
     if (observes_dns(snapshot->doors)) line.dns_analytics = dns.figures();

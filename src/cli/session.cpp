@@ -147,6 +147,13 @@ void apply_filter(Snapshot& snapshot, const FlowFilter& filter) {
   });
 }
 
+void note_alerts(Detectors& detectors, Snapshot& snapshot) {
+  detectors.take(snapshot, nullptr);
+  detectors.tick(snapshot.mono_ns,
+                 static_cast<std::int64_t>(snapshot.wall_ns - snapshot.mono_ns), nullptr);
+  snapshot.alerts = std::make_shared<const std::vector<Alert>>(detectors.alerts());
+}
+
 std::size_t count_unobserved(const std::vector<Door>& doors) {
   std::set<std::string_view> refused;
   for (const Door& door : doors) refused.insert(door.observation);

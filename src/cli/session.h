@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 
+#include <sockscope/alert.h>
 #include <sockscope/monitor.h>
 
 #include "base/fd.h"
@@ -54,6 +55,9 @@ class Session {
 // Leaves the flows that the filter lets through, and the processes that have such flows; a process's
 // sums are over all of its flows.
 void apply_filter(Snapshot& snapshot, const FlowFilter& filter);
+
+// Lets the detectors see the snapshot, and gives it the alerts there are.
+void note_alerts(Detectors& detectors, Snapshot& snapshot);
 
 // How many observations have no door that opened.
 std::size_t count_unobserved(const std::vector<Door>& doors);

@@ -59,6 +59,10 @@ class TopTables {
   // Takes idle rows out of the snapshot, unless they are wanted.
   void print(const Session& session, Snapshot& snapshot, Output& output) const {
     output.line(head_line(snapshot, session.host, session.arguments.units));
+    for (const Alert& alert : *snapshot.alerts)
+      if (alert.ended_ns == 0)
+        output.line(fmt::format("! {} {}: {}: {}", to_string(alert.severity), to_string(alert.kind),
+                                message(alert), detail(alert)));
     const bool idle = session.arguments.idle;
     print_table<Process>(snapshot.processes, processes_, snapshot, idle, output);
     output.line("");
@@ -108,6 +112,7 @@ int run_top(const Arguments& given) {
   Arguments arguments = given;
   arguments.options.quality = false;  // tables read the kernel's own counters
   arguments.options.settle_owner = {};
+  arguments.options.dns = arguments.dns;  // for alerts
   // --columns and --sort are about processes; connections follow where they have such a column.
   auto processes = choose_table<Process>(arguments, kTopProcessColumns, "rate");
   if (!processes) return kExitUsage;
@@ -124,6 +129,10 @@ int run_top(const Arguments& given) {
   // Rates need a start.
   if (auto first = session->monitor.snapshot(); !first) return report(first.error());
 
+  Detectors detectors(arguments.thresholds);
+  const auto look = [&](const Event& event) {
+    if (session->filter.matches(event.flow)) detectors.take(event, nullptr);
+  };
   auto next = std::chrono::steady_clock::now() + arguments.interval;
   const auto end = arguments.duration ? std::chrono::steady_clock::now() + *arguments.duration
                                       : std::chrono::steady_clock::time_point::max();
@@ -133,13 +142,14 @@ int run_top(const Arguments& given) {
     const Session::Wake wake = session->wait_until(std::min(next, end));
     if (wake == Session::Wake::kStop || wake == Session::Wake::kReaderGone) break;
     if (wake == Session::Wake::kEvents) {
-      if (auto done = session->monitor.consume([](const Event&) {}); !done)
+      if (auto done = session->monitor.consume(look); !done)
         return report(done.error());
       continue;
     }
-    auto snapshot = session->monitor.snapshot();
+    auto snapshot = session->monitor.snapshot(look);
     if (!snapshot) return report(snapshot.error());
     apply_filter(*snapshot, session->filter);
+    note_alerts(detectors, *snapshot);
     switch (arguments.format) {
       case OutputFormat::kTable: tables.print(*session, *snapshot, session->output); break;
       case OutputFormat::kCsv:

@@ -4,13 +4,13 @@
 #include <array>
 #include <cstring>
 
-#include "base/timestamp.h"
 #include "cli/commands.h"
 #include "cli/process_text.h"
 #include "cli/report.h"
 #include "cli/session.h"
 #include "cli/table_choice.h"
 #include "view/flow_text.h"
+#include "cli/time_text.h"
 
 namespace sockscope {
 namespace {
@@ -125,31 +125,11 @@ class EventTable {
     return column.is_text() ? pad_right(text, width) : pad_left(text, width);
   }
 
-  std::size_t time_width() const {
-    switch (time_) {
-      case TimeFormat::kIso: return 30;
-      case TimeFormat::kNanoseconds: return 19;
-      case TimeFormat::kRelative:
-      case TimeFormat::kTimeOfDay: break;
-    }
-    return 12;
-  }
+  std::size_t time_width() const { return time_text_width(time_); }
 
   std::string time_text(const Event& event) const {
     const auto wall = static_cast<std::uint64_t>(static_cast<std::int64_t>(event.mono_ns) + offset_);
-    switch (time_) {
-      case TimeFormat::kRelative: {
-        const auto since = event.mono_ns > start_ns_ ? event.mono_ns - start_ns_ : 0;
-        return fmt::format("{:.6f}", static_cast<double>(since) / 1e9);
-      }
-      case TimeFormat::kIso: {
-        Rfc3339 rfc3339;
-        return std::string(rfc3339(wall));
-      }
-      case TimeFormat::kNanoseconds: return std::to_string(wall);
-      case TimeFormat::kTimeOfDay: break;
-    }
-    return time_of_day(wall);
+    return sockscope::time_text(time_, wall, event.mono_ns > start_ns_ ? event.mono_ns - start_ns_ : 0);
   }
 
   TimeFormat time_;
@@ -281,6 +261,7 @@ int TraceCommand::run() {
 }  // namespace
 
 int run_trace(const Arguments& arguments) {
+  if (arguments.alerts) return run_alerts(arguments);
   std::string_view names = arguments.columns;
   if (names.empty() && arguments.format == OutputFormat::kCsv) names = kCsvColumns;
   auto columns = names.empty() ? tl::expected<ColumnList<Flow>, std::string>{}

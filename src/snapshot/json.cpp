@@ -349,6 +349,45 @@ void write_process_row(Writer& writer, const Process& process) {
   writer.EndObject();
 }
 
+// Fields of an alert. Times are CLOCK_MONOTONIC, offset_ns what makes Unix time of them.
+template <class Writer>
+void write_alert(Writer& writer, const Alert& alert, std::int64_t offset_ns) {
+  Rfc3339 rfc3339;
+  Fields fields(writer);
+  const auto time = [&](std::string_view key, std::uint64_t mono_ns) {
+    if (mono_ns == 0) return fields.null(key);
+    const auto wall_ns = static_cast<std::uint64_t>(static_cast<std::int64_t>(mono_ns) + offset_ns);
+    fields.text(key, rfc3339(wall_ns));
+  };
+  fields.text("key", alert.key);
+  fields.text("category", to_string(alert.kind));
+  fields.text("severity", to_string(alert.severity));
+  fields.text("message", message(alert));
+  fields.text("detail", detail(alert));
+  time("first", alert.first_ns);
+  time("last", alert.last_ns);
+  time("ended", alert.ended_ns);
+  fields.text_or_null("direction", to_string(alert.direction));
+  fields.number_or_null("pid", alert.owner.pid);
+  fields.foreign_text("comm", alert.owner.name());
+  fields.optional("uid", alert.owner.uid);
+  alert.peer.addr.family == 0 ? fields.null("remote_addr")
+                              : fields.text("remote_addr", to_string(alert.peer.addr));
+  fields.number_or_null("remote_port", alert.peer.port);
+  fields.foreign_text("name", alert.name);
+  fields.name("figures");
+  writer.StartObject();
+  for (const AlertFigure& figure : alert.figures) {
+    fields.name(figure.name);
+    const double whole = std::round(figure.value);
+    if (whole == figure.value && whole >= 0 && whole < 9e15)
+      writer.Uint64(static_cast<std::uint64_t>(whole));
+    else
+      writer.Double(std::round(figure.value * 1000) / 1000);
+  }
+  writer.EndObject();
+}
+
 template <class Writer>
 void write_snapshot(Writer& writer, const Snapshot& snapshot, const HostId& host) {
   Rfc3339 rfc3339;
@@ -375,6 +414,17 @@ void write_snapshot(Writer& writer, const Snapshot& snapshot, const HostId& host
   writer.StartArray();
   for (const Process& process : snapshot.processes) write_process_row(writer, process);
   writer.EndArray();
+  if (snapshot.alerts) {
+    fields.name("alerts");
+    writer.StartArray();
+    const auto offset = static_cast<std::int64_t>(snapshot.wall_ns - snapshot.mono_ns);
+    for (const Alert& alert : *snapshot.alerts) {
+      writer.StartObject();
+      write_alert(writer, alert, offset);
+      writer.EndObject();
+    }
+    writer.EndArray();
+  }
   writer.EndObject();
 }
 
@@ -500,6 +550,22 @@ void EventWriter::story(const Story& story, std::string& out) {
   fields.number_or_null("worst_rtt_us", story.worst_rtt_us);
   write_exit(writer, story.exit_status);
   write_process_info(writer, process);
+  writer.EndObject();
+  line_->end(out);
+}
+
+void EventWriter::alert(const Alert& alert, std::string& out) {
+  auto& writer = line_->begin();
+  Fields fields(writer);
+  const std::uint64_t mono_ns = alert.phase == AlertPhase::kEnded ? alert.ended_ns : alert.last_ns;
+  const auto wall_ns =
+      static_cast<std::uint64_t>(static_cast<std::int64_t>(mono_ns) + mono_to_wall_ns_);
+  writer.StartObject();
+  fields.text("event", "alert");
+  fields.text("ts", rfc3339_(wall_ns));
+  fields.number("ts_ns", wall_ns);
+  fields.text("phase", to_string(alert.phase));
+  write_alert(writer, alert, mono_to_wall_ns_);
   writer.EndObject();
   line_->end(out);
 }

@@ -3,6 +3,7 @@
 // what is not known is null, text is UTF-8 whatever the bytes were.
 #pragma once
 
+#include <sockscope/alert.h>
 #include <sockscope/types.h>
 
 #include <cstdint>
@@ -36,6 +37,7 @@ class EventWriter {
              const std::vector<Door>& doors, std::string& out);
   void event(const Event& event, std::string& out);
   void story(const Story& story, std::string& out);
+  void alert(const Alert& alert, std::string& out);  // of its last phase
   void end(std::uint64_t wall_ns, std::uint64_t events, const Loss& lost, std::string& out);
 
  private:

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <set>
 
+#include <sockscope/alert.h>
+
 #include "base/timestamp.h"
 
 namespace sockscope::netwatch {
@@ -118,6 +120,19 @@ void add_sockets(const sockscope::Snapshot& sockets, Snapshot& snapshot) {
   snapshot.tcp_time_wait = time_wait;
   snapshot.tcp_close_wait = close_wait;
 
+  if (sockets.alerts) {
+    Rfc3339 rfc3339;
+    snapshot.alerts.emplace();
+    for (const sockscope::Alert& alert : *sockets.alerts)
+      snapshot.alerts->push_back(
+          {.severity = std::string(to_string(alert.severity)),
+           .category = std::string(to_string(alert.kind)),
+           .message = message(alert),
+           .detail = detail(alert),
+           .timestamp = std::string(
+               rfc3339(sockets.wall_ns - (sockets.mono_ns - std::min(sockets.mono_ns,
+                                                                     alert.first_ns))))});
+  }
   if (!sockets.interval_s) return;
   // Where the source counts nothing, or not their kind of socket, nothing is claimed of them.
   std::set<std::uint32_t> counted;

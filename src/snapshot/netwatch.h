@@ -166,7 +166,7 @@ struct IngestRequest {
   bool operator==(const IngestRequest&) const = default;
 };
 
-// Ours as theirs. Processes come with what was measured; alerts and DNS (DnsFigures) are others' to fill. What
+// Ours as theirs. Processes come with what was measured; DNS (DnsFigures) is others' to fill. What
 // the host facts or the snapshot do not know is left out.
 Snapshot make_snapshot(const HostFacts& host, const sockscope::Snapshot& sockets);
 // Of sockets alone, taken at wall_ns, perhaps on another machine: interfaces are empty, and rates

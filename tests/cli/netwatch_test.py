@@ -67,7 +67,7 @@ class OfThisHost(unittest.TestCase):
         self.assertGreaterEqual(self.established, 4)
         self.assertEqual(self.own["connection_count"], self.established)
 
-    def test_what_no_detector_made_is_not_there(self):
+    def test_what_one_interval_does_not_tell_is_not_there(self):
         self.assertNotIn("alerts", self.document)
         self.assertNotIn("health", self.document)  # --no-probe
 

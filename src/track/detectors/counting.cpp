@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "track/detectors/rules.h"
+
+namespace sockscope::detectors {
+
+template <class T>
+std::size_t RecentSet<T>::add(T value, std::uint64_t now_ns, std::uint64_t window_ns,
+                              std::size_t limit) {
+  const std::uint64_t since = before(now_ns, window_ns);
+  auto oldest = items_.begin();
+  for (auto item = items_.begin(); item != items_.end(); ++item) {
+    if (item->value == value && item->seen_ns >= since) {
+      item->seen_ns = now_ns;
+      return items_.size();
+    }
+    if (item->seen_ns < oldest->seen_ns) oldest = item;
+  }
+  std::erase_if(items_, [since](const Item& item) { return item.seen_ns < since; });
+  if (items_.size() < std::min(limit, kMost)) {
+    items_.push_back({value, now_ns});
+  } else {
+    oldest = std::min_element(items_.begin(), items_.end(),
+                              [](const Item& a, const Item& b) { return a.seen_ns < b.seen_ns; });
+    *oldest = {value, now_ns};
+  }
+  return items_.size();
+}
+
+template <class T>
+std::uint64_t RecentSet<T>::oldest_ns(std::uint64_t now_ns, std::uint64_t window_ns) const {
+  const std::uint64_t since = before(now_ns, window_ns);
+  std::uint64_t oldest = now_ns;
+  for (const Item& item : items_)
+    if (item.seen_ns >= since) oldest = std::min(oldest, item.seen_ns);
+  return oldest;
+}
+
+template class RecentSet<std::uint16_t>;
+template class RecentSet<std::uint32_t>;
+
+bool is_loopback(const Address& address) noexcept {
+  const auto& bytes = address.bytes;
+  if (address.family == 4) return bytes[0] == 127;
+  return bytes[15] == 1 &&
+         std::all_of(bytes.begin(), bytes.end() - 1, [](std::uint8_t byte) { return byte == 0; });
+}
+
+bool is_private(const Address& address) noexcept {
+  const auto& bytes = address.bytes;
+  if (is_loopback(address)) return true;
+  if (address.family == 4)
+    return bytes[0] == 10 || (bytes[0] == 172 && (bytes[1] & 0xf0) == 16) ||
+           (bytes[0] == 192 && bytes[1] == 168) || (bytes[0] == 169 && bytes[1] == 254) ||
+           (bytes[0] == 100 && (bytes[1] & 0xc0) == 64);
+  return (bytes[0] & 0xfe) == 0xfc || (bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80);
+}
+
+std::string_view parent_domain(std::string_view name) noexcept {
+  const auto last_dot = [&](std::size_t end) { return name.substr(0, end).rfind('.'); };
+  const std::size_t top = last_dot(name.size());
+  if (top == std::string_view::npos || top == 0) return {};
+  const std::string_view ending = name.substr(top + 1);
+  for (const std::string_view nowhere :
+       {"arpa", "local", "internal", "lan", "localhost", "home", "localdomain", "intranet"})
+    if (std::equal(ending.begin(), ending.end(), nowhere.begin(), nowhere.end(),
+                   [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; }))
+      return {};
+  const std::size_t second = last_dot(top);
+  if (second == std::string_view::npos) return name;
+  const std::size_t length = top - second - 1;
+  if (length > 3 || ending.size() > 2) return name.substr(second + 1);
+  const std::size_t third = last_dot(second);
+  return third == std::string_view::npos ? name : name.substr(third + 1);
+}
+
+}  // namespace sockscope::detectors

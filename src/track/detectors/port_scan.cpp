@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <string>
+
+#include "track/detectors/rules.h"
+
+namespace sockscope::detectors {
+namespace {
+
+// Passive FTP, RPC and the like agree on a port above: connections to it that succeed are no probe.
+constexpr std::uint16_t kAgreedFrom = 32'768;
+constexpr double kMuch = 5;  // times the threshold
+
+}  // namespace
+
+void PortScan::take(const Event& event, const Bench& bench) {
+  const bool is_inbound = event.kind == EventKind::kAccept;
+  const bool is_shut = event.kind == EventKind::kConnectFailed;
+  if (!is_inbound && event.kind != EventKind::kConnect && event.kind != EventKind::kConnectFailed)
+    return;
+  const Flow& flow = event.flow;
+  const std::uint16_t port = is_inbound ? flow.local.port : flow.remote.port;
+  if (!is_shut && port >= kAgreedFrom) return;
+
+  Key key;
+  key.add(std::uint64_t{is_inbound}).add(flow.remote.addr);
+  if (!is_inbound) key.add_program(flow.owner);
+  Source& source = sources_.use(key, event.mono_ns);
+  const std::uint64_t window_ns = to_ns(bench.options.scan_window_s);
+  const auto threshold = static_cast<std::size_t>(bench.options.scan_ports);
+  const bool is_many = source.ports.add(port, event.mono_ns, window_ns, threshold) >= threshold;
+  source.last_ns = event.mono_ns;
+  source.touches += 1;
+  source.shut += is_shut ? 1 : 0;
+  if (source.all) source.all->set(port);
+  if (!is_many) return;
+  source.has_news = true;
+  if (source.is_scanning || source.was_refused) return;
+  source.is_scanning = true;
+  source.first_ns = source.ports.oldest_ns(event.mono_ns, window_ns);
+  source.direction = is_inbound ? Direction::kInbound : Direction::kOutbound;
+  source.peer = flow.remote.addr;
+  source.is_own =
+      is_inbound && (is_loopback(flow.remote.addr) || flow.remote.addr == flow.local.addr);
+  if (!is_inbound) source.owner = flow.owner;
+  source.touches = threshold;
+  if (exact_ < Detectors::kMost) {
+    source.all = std::make_unique<Ports>();
+    ++exact_;
+    source.ports.each([&source](std::uint16_t each) { source.all->set(each); });
+  }
+  // Of this host at itself: the connections of a process may tell more than their refusals.
+  if (!source.is_own) tell(source, bench);
+}
+
+void PortScan::tell(Source& source, const Bench& bench) {
+  source.has_news = false;
+  const bool is_inbound = source.direction == Direction::kInbound;
+  if (source.is_own && bench.book.is_active("port_scan/out/" + to_string(source.peer))) return;
+  const double ports =
+      source.all ? static_cast<double>(source.all->count()) : bench.options.scan_ports;
+  Sighting sighting;
+  sighting.kind = AlertKind::kPortScan;
+  sighting.key = std::string("port_scan/") + (is_inbound ? "in/" : "out/") + to_string(source.peer);
+  sighting.first_ns = source.first_ns;
+  sighting.last_ns = source.last_ns;
+  sighting.direction = source.direction;
+  sighting.owner = source.owner;
+  sighting.peer.addr = source.peer;
+  if (ports >= kMuch * bench.options.scan_ports) sighting.severity = AlertSeverity::kCritical;
+  sighting.figures = {{"ports", ports},
+                      {"shut", static_cast<double>(source.shut)},
+                      {"attempts", static_cast<double>(source.touches)},
+                      {"seconds", static_cast<double>(source.last_ns - source.first_ns) / 1e9}};
+  source.was_refused = !bench.book.see(std::move(sighting), bench.handler);
+}
+
+void PortScan::tick(std::uint64_t now_ns, const Bench& bench) {
+  const std::uint64_t quiet_ns = to_ns(std::max(bench.options.scan_window_s, bench.options.hold_s));
+  const auto stop = [this](Source& source) {
+    if (source.all) --exact_;
+    source.all.reset();
+    source.is_scanning = source.was_refused = false;
+  };
+  sources_.each([&](Source& source) {
+    if (source.is_scanning && source.has_news) tell(source, bench);
+    if (source.is_scanning && source.last_ns + quiet_ns <= now_ns) stop(source);
+  });
+  sources_.forget_before(before(now_ns, quiet_ns), stop);
+}
+
+}  // namespace sockscope::detectors

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+// The detectors, one class each: what they remember, and when they raise an alert.
+#pragma once
+
+#include <sockscope/alert.h>
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "track/detectors/alert_book.h"
+#include "track/detectors/recent_map.h"
+
+namespace sockscope::detectors {
+
+// What the rules share.
+struct Bench {
+  const AlertOptions& options;
+  AlertBook& book;
+  const Detectors::Handler& handler;
+};
+
+// Different values within a window of time, up to as many as are asked about.
+template <class T>
+class RecentSet {
+ public:
+  static constexpr std::size_t kMost = 256;
+  static constexpr std::size_t kMostBytes = 2 * kMost * 16;  // a vector may have twice the room
+
+  // The size after it; limit: how many are kept, the latest.
+  std::size_t add(T value, std::uint64_t now_ns, std::uint64_t window_ns, std::size_t limit);
+  std::uint64_t oldest_ns(std::uint64_t now_ns, std::uint64_t window_ns) const;
+  template <class Visit>
+  void each(Visit visit) const {
+    for (const Item& item : items_) visit(item.value);
+  }
+
+ private:
+  struct Item {
+    T value;
+    std::uint64_t seen_ns;
+  };
+  std::vector<Item> items_;
+};
+
+class PortScan {
+ public:
+  static constexpr std::size_t kMostSources = 4096;
+  void take(const Event& event, const Bench& bench);
+  void tick(std::uint64_t now_ns, const Bench& bench);
+  std::uint64_t forgotten() const noexcept { return sources_.forgotten(); }
+  std::size_t bytes() const noexcept { return sources_.size() * kEntryBytes; }
+  std::size_t counted_exactly() const noexcept { return exact_; }
+
+ private:
+  using Ports = std::bitset<65536>;
+  struct Source {
+    RecentSet<std::uint16_t> ports;
+    std::unique_ptr<Ports> all;  // of those that are alerts: since it began
+    std::uint64_t first_ns = 0;
+    std::uint64_t last_ns = 0;
+    std::uint64_t shut = 0;
+    std::uint64_t touches = 0;
+    Direction direction = Direction::kInbound;
+    Owner owner;
+    Address peer;
+    bool is_scanning = false;
+    bool is_own = false;       // of this host at itself
+    bool has_news = false;     // that the alert does not tell yet
+    bool was_refused = false;  // by a full book
+  };
+  void tell(Source& source, const Bench& bench);
+
+ public:
+  static constexpr std::size_t kEntryBytes =
+      RecentMap<Source>::kEntryBytes + RecentSet<std::uint16_t>::kMostBytes;
+  static constexpr std::size_t kMostBytes = kMostSources * kEntryBytes;
+
+ private:
+  RecentMap<Source> sources_{kMostSources};
+  std::size_t exact_ = 0;
+};
+
+class Beaconing {
+ public:
+  static constexpr std::size_t kMostEndpoints = 4096;
+
+  void take(const Event& event, const Bench& bench);
+  void tick(std::uint64_t now_ns, std::int64_t mono_to_wall_ns, const Bench& bench);
+  std::uint64_t forgotten() const noexcept { return endpoints_.forgotten(); }
+  std::size_t bytes() const noexcept { return endpoints_.size() * kEntryBytes; }
+
+ private:
+  static constexpr std::size_t kTimes = 32;
+  struct Target {
+    std::array<std::uint64_t, kTimes> times{};  // ring of the latest
+    std::uint32_t count = 0;                    // in the ring
+    std::uint32_t next = 0;
+    std::uint64_t last_ns = 0;
+    std::uint64_t attempts = 0;
+    Owner owner;
+    Endpoint peer;
+    bool is_regular = false;
+    double interval_s = 0;
+    double jitter_pct = 0;
+    std::uint32_t confirmed = 0;  // attempts since it is regular, that were regular too
+    bool has_news = false;
+  };
+  static std::uint64_t at(const Target& target, std::size_t age) {
+    return target.times[(target.next + 2 * kTimes - 1 - age) % kTimes];
+  }
+  static void judge(Target& target, const AlertOptions& options);
+  bool is_timer(const Target& target) const;
+
+ public:
+  static constexpr std::size_t kEntryBytes = RecentMap<Target>::kEntryBytes;
+  static constexpr std::size_t kMostBytes = kMostEndpoints * kEntryBytes;
+
+ private:
+  RecentMap<Target> endpoints_{kMostEndpoints};
+  std::int64_t mono_to_wall_ns_ = 0;
+};
+
+class DnsTunnel {
+ public:
+  static constexpr std::size_t kMostDomains = 2048;
+  void take(const Event& event, const Bench& bench);  // kDns
+  void tick(std::uint64_t now_ns);
+  std::uint64_t forgotten() const noexcept { return domains_.forgotten(); }
+  std::size_t bytes() const noexcept { return domains_.size() * kEntryBytes; }
+
+ private:
+  struct Domain {
+    RecentSet<std::uint32_t> names;
+    RecentSet<std::uint32_t> long_names;
+    std::array<std::uint32_t, 60> queries{};  // by second
+    std::uint64_t second = 0;                 // of the latest
+    std::uint64_t first_ns = 0;
+    std::uint64_t told_ns = 0;
+  };
+
+ public:
+  static constexpr std::size_t kEntryBytes =
+      RecentMap<Domain>::kEntryBytes + 2 * RecentSet<std::uint32_t>::kMostBytes;
+  static constexpr std::size_t kMostBytes = kMostDomains * kEntryBytes;
+
+ private:
+  // What a server on this host was asked by this host: when it asks elsewhere, it does so for another,
+  // who was counted. By hash, the later one stays.
+  struct Asked {
+    std::uint32_t name = 0;
+    std::uint64_t at_ns = 0;
+  };
+  std::array<Asked, 1024> asked_here_{};
+  RecentMap<Domain> domains_{kMostDomains};
+};
+
+class Bandwidth {
+ public:
+  void take(const Snapshot& snapshot, const Bench& bench);
+  void take(const HostFacts& facts, const Bench& bench);
+
+ private:
+  // Above the threshold in the reading before: since when.
+  std::unordered_map<Key, std::uint64_t, Key::Hash> processes_;
+  std::unordered_map<Key, std::uint64_t, Key::Hash> interfaces_;
+};
+
+class RetransmitStorm {
+ public:
+  static constexpr std::size_t kMostFlows = 65'536;
+  void take(const Snapshot& snapshot, const Bench& bench);
+  std::uint64_t forgotten() const noexcept { return forgotten_; }
+  std::size_t size() const noexcept { return before_.size(); }
+
+ private:
+  struct Sent {
+    std::uint64_t segments = 0;
+    std::uint32_t retransmits = 0;
+  };
+  std::unordered_map<std::uint64_t, Sent> before_;  // by cookie
+  std::uint64_t before_ns_ = 0;
+  std::uint64_t forgotten_ = 0;
+};
+
+class ConnectFailures {
+ public:
+  static constexpr std::size_t kMostPrograms = 2048;
+
+  void take(const Event& event, const Bench& bench);
+  void tick(std::uint64_t now_ns, const Bench& bench);
+  std::uint64_t forgotten() const noexcept { return programs_.forgotten(); }
+  std::size_t bytes() const noexcept { return programs_.size() * kEntryBytes; }
+
+ private:
+  // The window in parts; a part that is over leaves as a whole.
+  static constexpr std::size_t kParts = 12;
+  struct Program {
+    std::array<std::uint32_t, kParts> failed{};
+    std::array<std::uint32_t, kParts> made{};
+    std::uint64_t part = 0;
+    std::uint64_t first_ns = 0;
+    std::uint64_t told_ns = 0;
+  };
+
+ public:
+  static constexpr std::size_t kEntryBytes = RecentMap<Program>::kEntryBytes;
+  static constexpr std::size_t kMostBytes = kMostPrograms * kEntryBytes;
+
+ private:
+  RecentMap<Program> programs_{kMostPrograms};
+};
+
+// "10.0.0.0/8" and its like, loopback, link-local.
+bool is_private(const Address& address) noexcept;
+bool is_loopback(const Address& address) noexcept;
+
+// The domain whose owner answers for the name: its last two labels, or three where the last two are
+// short ("co.uk"). Empty: a single label, or a domain that leads nowhere outside (arpa, local, …).
+std::string_view parent_domain(std::string_view name) noexcept;
+
+}  // namespace sockscope::detectors
