@@ -7,6 +7,7 @@
 
 #define COOKIE(socket) (config.has_cookies ? bpf_get_socket_cookie(socket) : 0)
 #include "bpf/lib/lifecycle.h"
+#include "bpf/lib/refusal.h"
 #include "bpf/lib/use.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -117,6 +118,16 @@ int BPF_PROG(fentry__tcp_v4_send_reset, struct sock *sk) {
 SEC("?fentry/tcp_v6_send_reset")
 int BPF_PROG(fentry__tcp_v6_send_reset, struct sock *sk) {
   return sk ? on_reset(sk, WIRE_SENT) : 0;
+}
+
+SEC("?fentry/tcp_v4_send_reset")
+int BPF_PROG(fentry__tcp_v4_send_reset__refused, struct sock *sk, struct sk_buff *skb) {
+  return on_refusal_or_reset(sk, skb);
+}
+
+SEC("?fentry/tcp_v6_send_reset")
+int BPF_PROG(fentry__tcp_v6_send_reset__refused, struct sock *sk, struct sk_buff *skb) {
+  return on_refusal_or_reset(sk, skb);
 }
 
 SEC("?fentry/tcp_reset")

@@ -61,6 +61,7 @@ enum {
   TCP_CLOSING = 11,
   TCP_NEW_SYN_RECV = 12,
 };
+enum sk_rst_reason { SK_RST_REASON_NO_SOCKET };
 enum { SOCK_DONE_BIT = 1 }; /* enum sock_flags: a FIN was received */
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -235,7 +236,15 @@ struct file {
   void *private_data;
 };
 struct seq_file;
-struct sk_buff;
+struct net_device {
+  possible_net_t nd_net;
+};
+struct sk_buff {
+  struct net_device *dev;
+  __u16 transport_header;
+  __u16 network_header;
+  unsigned char *head;
+};
 struct bpf_map;
 
 struct bpf_iter_meta {

@@ -7,6 +7,7 @@ struct listeners_map listeners SEC(".maps");
 struct events_map events SEC(".maps");
 struct control_map control SEC(".maps");
 struct noted_uses_map noted_uses SEC(".maps");
+struct refusal_turns_map refusal_turns SEC(".maps");
 volatile __u32 owner_changes = 0;
 const volatile struct wire_config config SEC(".rodata") = {};
 

@@ -8,6 +8,7 @@
 #define STORAGE_IS_OUT_OF_REACH
 #define COOKIE(socket) 0
 #include "bpf/lib/lifecycle.h"
+#include "bpf/lib/refusal.h"
 #include "bpf/lib/use.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -168,6 +169,16 @@ int BPF_KPROBE(kprobe__tcp_v4_send_reset, struct sock *sk) {
 SEC("?kprobe/tcp_v6_send_reset")
 int BPF_KPROBE(kprobe__tcp_v6_send_reset, struct sock *sk) {
   return sk ? on_reset(sk, WIRE_SENT) : 0;
+}
+
+SEC("?kprobe/tcp_v4_send_reset")
+int BPF_KPROBE(kprobe__tcp_v4_send_reset__refused, struct sock *sk, struct sk_buff *skb) {
+  return on_refusal_or_reset(sk, skb);
+}
+
+SEC("?kprobe/tcp_v6_send_reset")
+int BPF_KPROBE(kprobe__tcp_v6_send_reset__refused, struct sock *sk, struct sk_buff *skb) {
+  return on_refusal_or_reset(sk, skb);
 }
 
 SEC("?kprobe/tcp_reset")

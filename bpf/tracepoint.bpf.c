@@ -6,6 +6,7 @@
 
 #define COOKIE(socket) (config.has_cookies ? bpf_get_socket_cookie(socket) : 0)
 #include "bpf/lib/lifecycle.h"
+#include "bpf/lib/refusal.h"
 #include "bpf/lib/use.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -18,7 +19,7 @@ int BPF_PROG(tp_btf__inet_sock_set_state, const struct sock *sk, const int old_s
 
 /* Kernels since 6.15 also report those that failed, and pass the error. */
 SEC("?tp_btf/tcp_retransmit_skb")
-int BPF_PROG(tp_btf__tcp_retransmit_skb_err, const struct sock *sk, const struct sk_buff *skb,
+int BPF_PROG(tp_btf__tcp_retransmit_skb__error, const struct sock *sk, const struct sk_buff *skb,
              int error) {
   return error ? 0 : on_retransmit(sk);
 }
@@ -31,6 +32,15 @@ int BPF_PROG(tp_btf__tcp_send_reset, const struct sock *sk, const struct sk_buff
   if (!sk) /* an answer to a packet for which there is no socket */
     return 0;
   return on_reset(sk, WIRE_SENT);
+}
+
+/* Kernels since 6.10 also report those without a socket, and pass the reason. */
+SEC("?tp_btf/tcp_send_reset")
+int BPF_PROG(tp_btf__tcp_send_reset__refused, const struct sock *sk, const struct sk_buff *skb,
+             enum sk_rst_reason reason) {
+  return skb && reason == bpf_core_enum_value(enum sk_rst_reason, SK_RST_REASON_NO_SOCKET)
+             ? on_refusal(skb)
+             : 0;
 }
 
 SEC("?tp_btf/tcp_receive_reset")

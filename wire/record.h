@@ -42,7 +42,8 @@
 #define WIRE_SID 23u           /* wire_process_change: leads a session of its own */
 #define WIRE_PTRACE 24u        /* wire_process_change: value = tracer's pid, 0 none, extra = its tid */
 #define WIRE_DNS 25u           /* wire_dns, and behind it the bytes of the message */
-#define WIRE_TYPE_END 26u      /* first number not in use */
+#define WIRE_REFUSED 26u       /* wire_flow: SYN that met no listener; value = those before it not told */
+#define WIRE_TYPE_END 27u      /* first number not in use */
 
 #define WIRE_RECEIVED 0u
 #define WIRE_SENT 1u

@@ -98,6 +98,20 @@ struct noted_uses_map {
 };
 extern struct noted_uses_map noted_uses SEC(".maps");
 
+/* What each processor told of refused attempts in this turn (bpf/lib/refusal.h). */
+struct refusal_turn {
+  __u64 began_ns;
+  __u32 told;
+  __u32 untold; /* since the last one told */
+};
+struct refusal_turns_map {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct refusal_turn);
+};
+extern struct refusal_turns_map refusal_turns SEC(".maps");
+
 /* Bumped each time a socket passes from one process to another. */
 extern volatile __u32 owner_changes;
 

@@ -76,8 +76,8 @@ struct AlertOptions {
   double hold_s = 60;  // an alert ends when its condition was not seen for so long
 
   // Different ports at one host, from one source, within the window. A port counts when it was
-  // shut, or lies below 32768: connections that succeed above are those of passive FTP and RPC. Of
-  // scans of this host only the open ports show: what the kernel refuses makes no connection.
+  // shut, or lies below 32768: connections that succeed above are those of passive FTP and RPC. Shut
+  // ports of this host show with Options::refusals only.
   double scan_ports = 20;
   double scan_window_s = 30;
 
@@ -132,8 +132,8 @@ class Detectors {
   Detectors& operator=(Detectors&&) noexcept;
   ~Detectors();
 
-  // In the order of time, as a Monitor hands them over: connect, connect_failed, accept and dns
-  // (Options::dns) are looked at. handler may be null.
+  // In the order of time, as a Monitor hands them over: connect, connect_failed, accept, refused
+  // (Options::refusals) and dns (Options::dns) are looked at. handler may be null.
   void take(const Event& event, const Handler& handler);
   // At an interval, every one to ten seconds or so: rates, segments and retransmits since the one
   // before; the second is the first that tells anything. Of a whole host: not filtered.

@@ -223,6 +223,7 @@ enum class EventKind : std::uint8_t {
   kState,          // TCP state change
   kData,           // one send or receive
   kProcess,        // something happened to a process: `process` says what
+  kRefused,        // a SYN to this host met no listener: `attempts` says how many
   kDns,            // a DNS query or answer passed a socket of this host: `dns` says which
   kGap,            // something was lost before this point
 };
@@ -240,7 +241,10 @@ struct Event {
   // kClose: false when the counters are those of the last poll, or none.
   bool is_final = true;
   std::uint64_t bytes = 0;          // kData
-  // kProcess: only its owner. kDns: the socket with the ends of this very message; the server is
+  // kRefused: this one, and those before it that came faster than they are told one by one (some
+  // 2,000 a second for each processor).
+  std::uint64_t attempts = 0;
+  // kProcess: only its owner. kRefused: only its ends and namespace. kDns: the socket with the ends of this very message; the server is
   // the end with port 53, so `remote` where this host asks.
   Flow flow;
   ProcessEvent process;             // kProcess

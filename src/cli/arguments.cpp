@@ -453,7 +453,9 @@ void set_up_trace(CLI::App& app, Arguments& arguments) {
       ->group("Alerts");
   add_thresholds(app, arguments);
   add_no_dns(app, arguments);
-  app.add_flag("--attempts", options.attempts, "also each connection attempt")->group(group);
+  app.add_flag_callback("--attempts", [&options] { options.attempts = options.refusals = true; },
+                        "also each connection attempt, and those from outside that meet no listener")
+      ->group(group);
   app.add_flag("--states", options.states, "also every TCP state change")->group(group);
   app.add_flag("--data", options.data, "also each send and receive; select with -p, -c or ports")
       ->group(group);
@@ -620,6 +622,7 @@ ParseOutcome parse_arguments(int argc, char** argv) {
     arguments.options.processes = true;
     arguments.options.holders = true;
     arguments.options.dns = true;
+    arguments.options.refusals = true;
     set_up_doctor(app, arguments);
   } else {
     return {{}, usage_error(fmt::format("unknown command '{}'{}", words[0],
@@ -651,9 +654,11 @@ ParseOutcome parse_arguments(int argc, char** argv) {
     arguments.options.connections = true;
     arguments.options.settle_owner = {};
     arguments.options.dns = arguments.dns;
+    arguments.options.refusals = arguments.watch;  // for alerts
   }
   if (arguments.alerts) {
     arguments.options.dns = arguments.dns;
+    arguments.options.refusals = true;
     arguments.options.settle_owner = {};  // of an accept it does not matter who serves it
   }
   return {std::move(arguments), kExitDone};

@@ -113,6 +113,7 @@ int run_top(const Arguments& given) {
   arguments.options.quality = false;  // tables read the kernel's own counters
   arguments.options.settle_owner = {};
   arguments.options.dns = arguments.dns;  // for alerts
+  arguments.options.refusals = true;
   // --columns and --sort are about processes; connections follow where they have such a column.
   auto processes = choose_table<Process>(arguments, kTopProcessColumns, "rate");
   if (!processes) return kExitUsage;

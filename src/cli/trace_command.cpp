@@ -61,6 +61,8 @@ std::string describe(const Event& event) {
       return fmt::format("{} {}", event.sent ? "send" : "recv", event.bytes);
     case EventKind::kGap:
       return describe_loss(event.lost);
+    case EventKind::kRefused:
+      return event.attempts == 1 ? "no listener" : fmt::format("no listener, {}x", event.attempts);
     case EventKind::kDns:
       return describe_dns(event);
     case EventKind::kAccept:

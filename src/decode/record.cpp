@@ -112,6 +112,11 @@ bool decode_kind(const wire_flow& record, Event& event) noexcept {
       event.bytes = record.value;
       event.sent = record.extra == WIRE_SENT;
       return true;
+    case WIRE_REFUSED:
+      event.kind = EventKind::kRefused;
+      event.flow.has_counters = false;
+      event.attempts = std::uint64_t{record.value} + 1;
+      return true;
     default:
       return false;
   }
@@ -133,6 +138,7 @@ bool decode_event(std::span<const std::byte> bytes, Event& event) noexcept {
   event.latency_us = 0;
   event.duration_us.reset();
   event.bytes = 0;
+  event.attempts = 0;
   if (!decode_flow(record.flow, event.flow)) return false;
   event.old_state = decode_state(record.flow.old_state);
   if (has_totals) {

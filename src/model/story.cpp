@@ -90,6 +90,7 @@ void StoryBook::apply(const Event& event, const Handler& handler) {
     case EventKind::kAttempt:
     case EventKind::kState:
     case EventKind::kData:
+    case EventKind::kRefused:
     case EventKind::kDns:
     case EventKind::kGap: break;
   }

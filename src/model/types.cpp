@@ -90,6 +90,7 @@ std::string_view to_string(EventKind kind) noexcept {
     case EventKind::kState: return "state";
     case EventKind::kData: return "data";
     case EventKind::kProcess: return "process";
+    case EventKind::kRefused: return "refused";
     case EventKind::kDns: return "dns";
     case EventKind::kGap: break;
   }

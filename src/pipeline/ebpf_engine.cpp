@@ -457,7 +457,9 @@ EngineResult open_ebpf_engine(const Options& options, const FlowMatcher& matcher
   wanted.process_table = options.processes || wants_description(options);
   wanted.holders = options.holders;
   wanted.dns = options.dns || options.names;
-  const bool events = wanted.connections || wanted.quality || wanted.processes || wanted.dns;
+  wanted.refusals = options.refusals;
+  const bool events = wanted.connections || wanted.quality || wanted.processes || wanted.dns ||
+                      wanted.refusals;
   wanted.ring_bytes = events ? std::bit_ceil(std::max(options.ring_bytes, page)) : page;
   wanted.config = make_config(options, matcher);
   auto programs = Programs::load(wanted);

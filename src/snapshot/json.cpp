@@ -513,6 +513,9 @@ void EventWriter::event(const Event& event, std::string& out) {
       fields.text("call", event.sent ? "send" : "recv");
       fields.number("bytes", event.bytes);
       break;
+    case EventKind::kRefused:
+      fields.number("attempts", event.attempts);
+      break;
     case EventKind::kDns:
       write_dns(writer, event);
       break;

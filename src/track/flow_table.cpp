@@ -203,6 +203,7 @@ bool FlowTable::apply(const Event& event) {
     case EventKind::kReset:
     case EventKind::kData:
     case EventKind::kProcess:
+    case EventKind::kRefused:
     case EventKind::kDns:
     case EventKind::kGap:
       break;

@@ -68,6 +68,7 @@ void PacketOwners::note(const Event& event) {
     case EventKind::kState:
     case EventKind::kData:
     case EventKind::kProcess:
+    case EventKind::kRefused:
     case EventKind::kDns:
     case EventKind::kGap:
       return;

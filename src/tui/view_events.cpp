@@ -99,6 +99,7 @@ std::string describe(const Event& event) {
       return fmt::format("lost {}, resynced", event.lost.total());
     case EventKind::kData:
       return fmt::format("{} {}", event.sent ? "send" : "recv", event.bytes);
+    case EventKind::kRefused: return fmt::format(":{} no listener", event.flow.local.port);
     case EventKind::kDns: return describe_dns(event);
     case EventKind::kOwner: return "uses it from now on";
     case EventKind::kProcess:  // top does not ask for them

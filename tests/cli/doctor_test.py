@@ -37,8 +37,8 @@ class Doctor(unittest.TestCase):
     def test_says_what_trace_uses(self):
         document = json.loads(self.doctor("--json").stdout)
         doors = {entry["observation"]: entry["door"] for entry in document["observations"]}
-        trace = subprocess.run([support.program(), "trace", "--json", "--processes", "--dns", "-d",
-                                "0.1"],
+        trace = subprocess.run([support.program(), "trace", "--json", "--processes", "--dns",
+                                "--attempts", "-d", "0.1"],
                                capture_output=True, text=True, check=True, timeout=60)
         header = json.loads(trace.stdout.splitlines()[0])
         used = {door["observation"]: door["door"] for door in header["doors"]

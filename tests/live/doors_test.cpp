@@ -9,7 +9,8 @@ namespace {
 
 TEST(Doors, OneInUseForEachObservationOrReasons) {
   Options options;
-  options.processes = options.describe = options.holders = options.dns = true;
+  options.processes = options.describe = options.holders = options.dns =
+      options.refusals = true;
   Collector collector(options);
   std::map<std::string, int> in_use;
   for (const Door& door : collector.monitor().doors()) {

@@ -16,7 +16,7 @@ std::string_view to_string(DoorKind kind) noexcept;
 
 // When an observation is made.
 enum class Need { kAlways, kStateInHash, kConnections, kQuality, kProcesses, kProcessTable, kHolders,
-                  kDns };
+                  kDns, kRefusals };
 
 // Where the sockets' states must be for a way to work (bpf/lib/state.h).
 enum class StateIn { kAny, kStorage, kHash };
@@ -39,7 +39,7 @@ struct Observation {
 };
 
 inline constexpr std::size_t kMaxWays = 4;
-inline constexpr std::size_t kObservationCount = 28;
+inline constexpr std::size_t kObservationCount = 29;
 extern const std::array<Observation, kObservationCount> kObservations;
 
 inline constexpr std::string_view kTcpEnd = "end of tcp sockets";

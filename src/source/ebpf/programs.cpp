@@ -73,9 +73,17 @@ std::vector<ProgramName> split_programs(std::string_view words) {
   return names;
 }
 
-// The kernel's tracepoint or function, of a program named after it: "kind__target".
-std::string target_of(const std::string& program) {
-  return program.substr(program.find("__") + 2);
+// What a program is named after: "kind__target", or "kind__target__purpose", where the target is a
+// function or a tracepoint of the kernel.
+struct Naming {
+  std::string target;
+  std::string purpose;
+};
+Naming naming_of(const std::string& program) {
+  const std::string named = program.substr(program.find("__") + 2);
+  const std::size_t end = named.find("__", 2);  // some functions begin with it
+  if (end == std::string::npos) return {named, ""};
+  return {named.substr(0, end), named.substr(end + 2)};
 }
 
 std::size_t index_of(std::string_view observation) {
@@ -228,15 +236,13 @@ void Programs::Impl::ask_types() {
       if (!refused[i][way].empty()) continue;
       for (const ProgramName& name : split_programs(candidate.programs)) {
         if (name.is_optional || name.is_for_data) continue;
-        const std::string target = target_of(name.name);
+        const auto [target, purpose] = naming_of(name.name);
         if (candidate.kind == DoorKind::kTracepoint) {
-          const bool with_error = target.ends_with("_err");
-          const auto parameters = types.tracepoint_parameters(
-              with_error ? target.substr(0, target.size() - 4) : target);
+          const auto parameters = types.tracepoint_parameters(target);
           if (!parameters)
             refused[i][way] = "the kernel has no tracepoint " + target;
-          else if (with_error && *parameters < 3)
-            refused[i][way] = "the kernel's tracepoint does not tell the error";
+          else if (!purpose.empty() && *parameters < 3)  // it came with the third
+            refused[i][way] = "the kernel's tracepoint " + target + " tells too little";
         } else if (candidate.kind == DoorKind::kFunction || candidate.kind == DoorKind::kProbe) {
           if (!types.function_parameters(target))
             refused[i][way] = "the kernel has no function " + target;
@@ -252,7 +258,7 @@ std::vector<bpf_program*> Programs::Impl::programs_of(std::size_t observation,
   if (chosen[observation] == kMaxWays) return programs;
   for (const ProgramName& name : split_programs(way_of(observation).programs)) {
     if (name.is_for_data && !(wanted.config.observe & WIRE_OBSERVE_DATA)) continue;
-    if (name.is_optional && !types.function_parameters(target_of(name.name))) continue;
+    if (name.is_optional && !types.function_parameters(naming_of(name.name).target)) continue;
     programs.push_back(bpf_object__find_program_by_name(skeleton->obj, name.name.c_str()));
   }
   return programs;
@@ -404,7 +410,8 @@ Result<Programs> Programs::load(const Wanted& wanted) {
                          (need == Need::kProcesses && wanted.processes) ||
                          (need == Need::kProcessTable && wanted.process_table) ||
                          (need == Need::kHolders && wanted.holders) ||
-                         (need == Need::kDns && wanted.dns);
+                         (need == Need::kDns && wanted.dns) ||
+                         (need == Need::kRefusals && wanted.refusals);
     for (std::size_t way = 0; way < kMaxWays; ++way) {
       const DoorKind kind = kObservations[i].ways[way].kind;
       if (kind == DoorKind::kFunction) impl->refused[i][way] = no_functions;

@@ -27,6 +27,7 @@ class Programs {
     bool process_table = false;  // Pass::kProcesses
     bool holders = false;        // Pass::kHolders
     bool dns = false;
+    bool refusals = false;
     std::size_t ring_bytes = 0;  // a power of two, at least a page
     std::string doors;           // kinds of doors to try, comma-separated; empty: all
     wire_config config{};

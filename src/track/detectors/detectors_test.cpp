@@ -116,6 +116,25 @@ TEST_F(DetectorsTest, OpenPortsOfThisHostAreScannedFromOutside) {
   EXPECT_EQ(message(told[0]), "203.0.113.1 scans ports of this host");
 }
 
+TEST_F(DetectorsTest, ShutPortsOfThisHostToo) {
+  Event event;
+  event.kind = EventKind::kRefused;
+  event.attempts = 3;  // each told one and two that came too fast
+  event.flow.direction = Direction::kInbound;
+  event.flow.remote = {ip(kPublic), 40'000};
+  event.flow.local.addr = ip(kPrivate);
+  for (std::uint16_t port = 60'001; port <= 60'020; ++port) {
+    event.mono_ns = now += 1'000'000;
+    event.flow.local.port = port;
+    detectors.take(event, handler);
+  }
+  ASSERT_EQ(of(AlertKind::kPortScan).size(), 1u);
+  EXPECT_EQ(told[0].direction, Direction::kInbound);
+  EXPECT_EQ(told[0].figure("ports"), 20);
+  EXPECT_EQ(told[0].figure("shut"), 60);
+  EXPECT_EQ(told[0].figure("attempts"), 60);
+}
+
 TEST_F(DetectorsTest, PassiveFtpAndSlowChangesAreNoScan) {
   for (std::uint16_t i = 0; i < 500; ++i)
     connection(EventKind::kAccept, owner("vsftpd"), kPublic,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "track/detectors/rules.h"
 
@@ -14,10 +15,10 @@ constexpr double kMuch = 5;  // times the threshold
 }  // namespace
 
 void PortScan::take(const Event& event, const Bench& bench) {
-  const bool is_inbound = event.kind == EventKind::kAccept;
-  const bool is_shut = event.kind == EventKind::kConnectFailed;
-  if (!is_inbound && event.kind != EventKind::kConnect && event.kind != EventKind::kConnectFailed)
-    return;
+  const bool is_inbound = event.kind == EventKind::kAccept || event.kind == EventKind::kRefused;
+  const bool is_shut = event.kind == EventKind::kConnectFailed || event.kind == EventKind::kRefused;
+  if (!is_inbound && !is_shut && event.kind != EventKind::kConnect) return;
+  const std::uint64_t attempts = std::max<std::uint64_t>(event.attempts, 1);
   const Flow& flow = event.flow;
   const std::uint16_t port = is_inbound ? flow.local.port : flow.remote.port;
   if (!is_shut && port >= kAgreedFrom) return;
@@ -30,8 +31,13 @@ void PortScan::take(const Event& event, const Bench& bench) {
   const auto threshold = static_cast<std::size_t>(bench.options.scan_ports);
   const bool is_many = source.ports.add(port, event.mono_ns, window_ns, threshold) >= threshold;
   source.last_ns = event.mono_ns;
-  source.touches += 1;
-  source.shut += is_shut ? 1 : 0;
+  if (!source.is_scanning && event.mono_ns >= source.turn_ns + window_ns) {
+    source.turn_ns = event.mono_ns;
+    source.before = std::exchange(source.now, {});
+  }
+  source.now.touches += attempts;
+  source.now.shut += is_shut ? attempts : 0;
+  if (is_inbound) source.target = flow.local.addr;
   if (source.all) source.all->set(port);
   if (!is_many) return;
   source.has_news = true;
@@ -43,7 +49,6 @@ void PortScan::take(const Event& event, const Bench& bench) {
   source.is_own =
       is_inbound && (is_loopback(flow.remote.addr) || flow.remote.addr == flow.local.addr);
   if (!is_inbound) source.owner = flow.owner;
-  source.touches = threshold;
   if (exact_ < Detectors::kMost) {
     source.all = std::make_unique<Ports>();
     ++exact_;
@@ -56,7 +61,7 @@ void PortScan::take(const Event& event, const Bench& bench) {
 void PortScan::tell(Source& source, const Bench& bench) {
   source.has_news = false;
   const bool is_inbound = source.direction == Direction::kInbound;
-  if (source.is_own && bench.book.is_active("port_scan/out/" + to_string(source.peer))) return;
+  if (source.is_own && bench.book.is_active("port_scan/out/" + to_string(source.target))) return;
   const double ports =
       source.all ? static_cast<double>(source.all->count()) : bench.options.scan_ports;
   Sighting sighting;
@@ -69,8 +74,8 @@ void PortScan::tell(Source& source, const Bench& bench) {
   sighting.peer.addr = source.peer;
   if (ports >= kMuch * bench.options.scan_ports) sighting.severity = AlertSeverity::kCritical;
   sighting.figures = {{"ports", ports},
-                      {"shut", static_cast<double>(source.shut)},
-                      {"attempts", static_cast<double>(source.touches)},
+                      {"shut", static_cast<double>(source.now.shut + source.before.shut)},
+                      {"attempts", static_cast<double>(source.now.touches + source.before.touches)},
                       {"seconds", static_cast<double>(source.last_ns - source.first_ns) / 1e9}};
   source.was_refused = !bench.book.see(std::move(sighting), bench.handler);
 }

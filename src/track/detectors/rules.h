@@ -63,11 +63,18 @@ class PortScan {
     std::unique_ptr<Ports> all;  // of those that are alerts: since it began
     std::uint64_t first_ns = 0;
     std::uint64_t last_ns = 0;
-    std::uint64_t shut = 0;
-    std::uint64_t touches = 0;
+    // In this window and the one before it; of those that are alerts: since then.
+    struct Count {
+      std::uint64_t shut = 0;
+      std::uint64_t touches = 0;
+    };
+    Count now;
+    Count before;
+    std::uint64_t turn_ns = 0;
     Direction direction = Direction::kInbound;
     Owner owner;
     Address peer;
+    Address target;  // of what is done to this host: one of its addresses, the latest
     bool is_scanning = false;
     bool is_own = false;       // of this host at itself
     bool has_news = false;     // that the alert does not tell yet
@@ -149,8 +156,8 @@ class DnsTunnel {
   static constexpr std::size_t kMostBytes = kMostDomains * kEntryBytes;
 
  private:
-  // What a server on this host was asked by this host: when it asks elsewhere, it does so for another,
-  // who was counted. By hash, the later one stays.
+  // What a server on this host was asked by this host: when it asks elsewhere, it does so for
+  // another, who was counted. By hash, the later one stays.
   struct Asked {
     std::uint32_t name = 0;
     std::uint64_t at_ns = 0;
