@@ -121,7 +121,7 @@ struct HostOptions {
   // Where the host's /proc, /etc and mounts are, for a container that has them elsewhere.
   // Interfaces are always those of the caller's network namespace.
   std::string root;
-  // Ask the default gateway and the first DNS server for echoes.
+  // Ask the default gateway and the first DNS server for echoes; set_probe() changes it later.
   bool probe = true;
 };
 
@@ -140,6 +140,9 @@ class HostMonitor {
   // before, and sends new requests when a round is over; RTTs are the kernel's, however late the
   // call. Errors: kIo when the kernel does not tell its interfaces.
   Result<HostFacts> read();
+
+  // Whether read() sends requests from now on.
+  void set_probe(bool on) noexcept;
 
   // Whether a round of echoes is under way, and waiting for it, no longer than its second.
   bool is_probing() const noexcept;

@@ -393,6 +393,9 @@ void add_screen(CLI::App& app, Arguments& arguments) {
                         "leave the mouse to the terminal")
       ->group(group);
   app.add_flag("--ascii", arguments.ascii, "draw with ASCII only")->group(group);
+  app.add_flag_callback("--no-probe", [&arguments] { arguments.probe = false; },
+                        "do not ask gateway and DNS server for echoes")
+      ->group(group);
   add_word("--graph", arguments.graph, "braille, block or ascii plots",
            {"braille", "block", "ascii"}, "KIND");
   add_word("--theme", arguments.theme, "default, mono, high-contrast or colour-blind",

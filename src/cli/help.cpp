@@ -14,7 +14,8 @@ namespace sockscope {
 
 std::string_view examples_of(std::string_view command) {
   if (command == "top")
-    return "Processes, connections, remote ends and events, live on a full screen; ? there is help.\n"
+    return "Processes, connections, remote ends, events and the host itself, live on a full screen;\n"
+           "? there is help.\n"
            "\n"
            "  sudo sockscope top\n"
            "  sudo sockscope top --read-only        without the menu that sends signals\n"
@@ -84,6 +85,8 @@ std::string_view notes_of(std::string_view command) {
            "two, of the sender (tx) and of the receiver (rx). flow is the cookie that trace --json and\n"
            "snapshot --json have too. Seen are the packets of the network namespace the command runs in:\n"
            "nsenter -t PID -n sockscope capture … shows a container's.\n";
+  if (command == "top")
+    return "\nGateway and DNS server are asked for echoes once the host's view (5) was shown, never before.\n";
   if (command == "host")
     return "\nWithout privileges all is shown but the processes' share of the interfaces' bytes.\n";
   return "";

@@ -11,6 +11,7 @@
 #include "cli/report.h"
 #include "cli/session.h"
 #include "snapshot/host_json.h"
+#include "view/host_text.h"
 
 namespace sockscope {
 namespace {
@@ -39,8 +40,6 @@ std::vector<std::string> columns(const std::vector<Cells>& rows, std::string_vie
   return lines;
 }
 
-constexpr const char* kUnknown = "—";
-
 // The last of both directions together, the tallest bar the largest of them.
 std::string spark_line(const Interface& interface) {
   constexpr std::size_t kBars = 15;
@@ -59,26 +58,10 @@ std::string spark_line(const Interface& interface) {
   return line;
 }
 
-std::string rate_text(const std::optional<double>& rate, Units units) {
-  return rate ? format_rate(*rate, units) : kUnknown;
-}
-
-std::string bytes_or_unknown(const std::optional<std::uint64_t>& bytes) {
-  return bytes ? format_bytes(*bytes) : kUnknown;
-}
-
 std::string probe_line(std::string_view name, const ProbeHealth& health) {
-  std::string line = fmt::format("{:<8} {}", name,
+  const std::string line = fmt::format("{:<8} {}", name,
                                  health.target ? to_string(*health.target) : std::string(kUnknown));
-  if (!health.problem.empty()) return line + "  " + clean_text(health.problem);
-  if (!health.loss_pct) return line + "  no answer yet";
-  line += health.rtt_ms ? fmt::format("  {:.2f} ms", *health.rtt_ms) : "  no answer";
-  return line + fmt::format("  loss {:.0f} %", *health.loss_pct);
-}
-
-std::string signed_bytes(std::int64_t bytes) {
-  return bytes < 0 ? '-' + format_bytes(static_cast<std::uint64_t>(-bytes))
-                   : format_bytes(static_cast<std::uint64_t>(bytes));
+  return line + "  " + probe_text(health);
 }
 
 std::string joined(const std::vector<std::string>& texts) {
@@ -103,9 +86,9 @@ void print_system(const SystemFacts& facts, Output& output) {
   output.line(line);
   output.line(fmt::format(
       "memory   {} of {} used, {} available; swap {} of {}",
-      bytes_or_unknown(facts.memory_used_bytes), bytes_or_unknown(facts.memory_total_bytes),
-      bytes_or_unknown(facts.memory_available_bytes), bytes_or_unknown(facts.swap_used_bytes),
-      bytes_or_unknown(facts.swap_total_bytes)));
+      bytes_text(facts.memory_used_bytes), bytes_text(facts.memory_total_bytes),
+      bytes_text(facts.memory_available_bytes), bytes_text(facts.swap_used_bytes),
+      bytes_text(facts.swap_total_bytes)));
 }
 
 void print_interfaces(const HostFacts& facts, Units units, Output& output) {
@@ -117,9 +100,7 @@ void print_interfaces(const HostFacts& facts, Units units, Output& output) {
     for (const InterfaceAddress& address : interface.addresses)
       addresses.push_back(to_string(address));
     rows.push_back({clean_text(interface.name), interface.is_up ? "up" : "down",
-                    interface.speed_bits
-                        ? format_rate(static_cast<double>(*interface.speed_bits) / 8, Units::kBits)
-                        : kUnknown,
+                    speed_text(interface),
                     rate_text(interface.rx_rate, units), rate_text(interface.tx_rate, units),
                     format_bytes(counters.rx_bytes), format_bytes(counters.tx_bytes),
                     std::to_string(counters.rx_errors + counters.tx_errors),

@@ -82,6 +82,8 @@ int run_top_screen(const Arguments& arguments) {
   watching.describe = true;
   auto monitor = Monitor::open(watching);
   if (!monitor) return report(monitor.error());
+  // It sends no echo request before the view of the host is shown.
+  auto host = HostMonitor::open({.root = arguments.root, .probe = false});
   ::malloc_trim(0);  // reading the kernel's types left much behind that is free
 
   tui::DriverOptions options;
@@ -107,6 +109,11 @@ int run_top_screen(const Arguments& arguments) {
   loop.home_netns = own_netns();
   loop.unobserved = count_unobserved(monitor->doors());
   loop.source = monitor->source() == Source::kEbpf ? "eBPF" : to_string(monitor->source());
+  if (host)
+    loop.host_monitor = &*host;
+  else
+    loop.host_problem = host.error().message();
+  loop.probe = arguments.probe;
   loop.user_name = user_name;
   loop.port_name = port_name;
   loop.duration = arguments.duration;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/timestamp.h"
+#include "snapshot/host_json.h"
 #include "tui/frame.h"
 #include "tui/rows.h"
 #include "tui/table_layout.h"
@@ -157,6 +158,7 @@ void Keys::enter() {
       return go(View::kConnection);
     }
     case RowKey::Kind::kPlace:  // of groups only
+    case RowKey::Kind::kInterface:
     case RowKey::Kind::kNone: return;
   }
 }
@@ -325,6 +327,15 @@ void Keys::copy() {
     if (process != nullptr) text = fmt::format("{} {}", process->name(), process->pid);
   } else if (row != nullptr && row->key.kind == RowKey::Kind::kHost) {
     text = table().listing.sums[row->index].name;
+  } else if (row != nullptr && row->key.kind == RowKey::Kind::kInterface) {
+    const auto reading = reading_index(model_, state_);
+    const Interface* interface =
+        reading ? find_interface(model_.host_readings[*reading], static_cast<std::uint32_t>(row->key.a))
+                : nullptr;
+    if (interface != nullptr) {
+      text = interface->name;
+      for (const InterfaceAddress& address : interface->addresses) text += ' ' + to_string(address);
+    }
   } else if (row != nullptr && row->key.kind == RowKey::Kind::kEvent) {
     if (const LoggedEvent* logged = model_.events.find(row->key.a))
       text = fmt::format("{} {} {} {} {} {}", time_of_day(logged->wall_ns),
@@ -380,7 +391,7 @@ void Keys::text(const std::string& text) {
       state_.overlay = Overlay::kHelp;
       state_.overlay_top = 0;
       return;
-    case '1': case '2': case '3': case '4':
+    case '1': case '2': case '3': case '4': case '5':
       return switch_to(static_cast<View>(text[0] - '1'));
     case 'j': return state_.view == View::kConnection ? neighbour(1) : move_by(1);
     case 'k': return state_.view == View::kConnection ? neighbour(-1) : move_by(-1);

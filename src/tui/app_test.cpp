@@ -63,7 +63,11 @@ TEST_F(App, views_by_number_and_tab) {
   key(KeyName::kBackTab);
   EXPECT_EQ(state.view, View::kProcesses);
   key(KeyName::kBackTab);
+  EXPECT_EQ(state.view, View::kThisHost);
+  key(KeyName::kBackTab);
   EXPECT_EQ(state.view, View::kEvents);
+  keys("5");
+  EXPECT_EQ(state.view, View::kThisHost);
 }
 
 TEST_F(App, quitting_suspending_and_redrawing_are_done_outside) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "tui/rows.h"
+#include "tui/wide_panes.h"
 #include "view/flow_text.h"
 
 namespace sockscope::tui {
@@ -102,11 +103,9 @@ CellText process_cell(const Model& model, const State& state, const Process& pro
   }
   if (name == "spark") {
     const std::size_t cells = static_cast<std::size_t>(column.width);
-    const std::uint64_t step =
-        state.settings.window_s * 1'000'000'000ull / (cells * 2);
     const ProcessId id = id_of(process);
     const auto series = model.history.series(
-        shown_index(model, state), cells * 2, std::max<std::uint64_t>(step, 500'000'000),
+        shown_index(model, state), cells * 2, plot_step(state, cells * 2),
         [&](const Sample& sample) -> std::optional<double> {
           const Process* found = model.history.find_process(sample, id);
           if (found == nullptr || !found->rx_rate || !found->tx_rate) return std::nullopt;

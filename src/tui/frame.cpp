@@ -10,13 +10,21 @@
 #include "base/timestamp.h"
 #include "tui/rows.h"
 #include "tui/table_layout.h"
+#include "tui/wide_panes.h"
 
 namespace sockscope::tui {
 namespace {
 
 constexpr std::array<std::string_view, kMainViews> kTabs = {"1 Procs", "2 Conns", "3 Hosts",
-                                                            "4 Events"};
-constexpr std::string_view kNarrowTabs[] = {"1P", "2C", "3H", "4E"};
+                                                            "4 Events", "5 Host"};
+constexpr std::array<std::string_view, kMainViews> kNarrowTabs = {"1P", "2C", "3H", "4E", "5Host"};
+
+// Of tabs with a space between them.
+int width_of(std::span<const std::string_view> tabs) {
+  int width = -1;
+  for (const std::string_view tab : tabs) width += static_cast<int>(tab.size()) + 1;
+  return width;
+}
 
 struct LiveText {
   std::string text;
@@ -80,6 +88,38 @@ std::string_view unit_words(Units units) {
   return "bytes/s IEC";
 }
 
+namespace {
+
+Frame frame_of_this_host(Size size) {
+  Frame frame;
+  const int rows = size.rows;
+  int y = 1;
+  if (rows >= 8) {
+    frame.plot = y;
+    frame.plot_rows = rows < 12 ? 1 : rows < 20 ? 2 : size.columns >= 120 ? 5 : 9;
+    y += frame.plot_rows;
+  }
+  if (rows >= 20) frame.upper_rule = y++;
+  if (rows >= 4) frame.heading = y++;
+  frame.first = y;
+  int end = rows;
+  if (rows >= 6) frame.footer = --end;
+  if (rows >= 20) {
+    frame.detail = --end;
+    frame.lower_rule = --end;
+    frame.status = --end;
+    frame.pane_rows = rows < 24 ? 2 : std::min((rows - 24) / 3, 8) + 3;
+    end -= frame.pane_rows;
+    frame.pane = end;
+  } else if (rows >= 8) {
+    frame.status = --end;
+  }
+  frame.count = std::max(end - frame.first, 1);
+  return frame;
+}
+
+}  // namespace
+
 Frame frame_of(View view, Size size) {
   Frame frame;
   const int rows = size.rows;
@@ -92,6 +132,7 @@ Frame frame_of(View view, Size size) {
     frame.count = std::max(end - frame.first, 1);
     return frame;
   }
+  if (view == View::kThisHost) return frame_of_this_host(size);
   int y = 1;
   const bool is_wide = size.columns >= 160 && rows >= 40;
   const bool has_plots = is_wide && (view == View::kProcesses || view == View::kConnections);
@@ -99,8 +140,8 @@ Frame frame_of(View view, Size size) {
     if (has_plots) {
       frame.upper_rule = y++;
       frame.plot = y;
-      frame.plot_rows = 7;
-      y += 7;
+      frame.plot_rows = kHostPaneRows;
+      y += kHostPaneRows;
       frame.pane = 0;
     } else {
       frame.plot = y++;
@@ -167,7 +208,7 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
     return;
   }
   const bool detail = state.view == View::kProcess || state.view == View::kConnection;
-  if (detail && columns < 100 && !narrow && !state.is_frozen())
+  if ((detail || state.settings.loopback) && columns < 100 && !narrow && !state.is_frozen())
     live.text.resize(live.text.size() - 3);  // the seconds
   std::string right;
   if (columns >= 120 && !detail) {
@@ -185,16 +226,18 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
 
   int x = grid.put(1, y, "sockscope", {Role::kTitle});
   if (columns >= 140) x = grid.put(x + 1, y, model.version);
-  const int room_for_host = detail ? 12 : std::max(columns - 72, 6) + 4;
+  const int room_for_host = detail ? 12 : std::max(columns - 72, 8);
   x = grid.put(x + 2, y, shorten_right(clean_text(model.host), static_cast<std::size_t>(room_for_host)));
   if (detail) {
     grid.put(x + 1, y, crumbs(model, state), {}, end);
     return;
   }
   if (columns >= 140 && !model.kernel.empty()) x = grid.put(x + 2, y, "kernel " + model.kernel);
-  x = grid.put(x + 2, y, interval_text(state.settings.interval_ms));
+  // The time that is shown says more than how often it moves.
+  if (!state.is_frozen() || columns >= 100)
+    x = grid.put(x + 2, y, interval_text(state.settings.interval_ms));
   x += columns >= 140 ? 3 : columns >= 80 ? 2 : 1;
-  const bool narrow_tabs = x + 34 > end;
+  const bool narrow_tabs = x + width_of(kTabs) > end;
   for (std::size_t i = 0; i < kTabs.size(); ++i) {
     const std::string_view tab = narrow_tabs ? kNarrowTabs[i] : kTabs[i];
     const bool shown = static_cast<std::size_t>(state.view) == i;
@@ -250,9 +293,7 @@ void draw_plot_line(const Model& model, const State& state, const Frame& frame, 
   const int end = grid.put_right(columns, y, right, {right_role}) - 2;
   // Two rates of up to eleven characters, the rest for the plots.
   const int cells = std::max((end - 1 - 2 * 15) / 2, 0);
-  const std::uint64_t step = std::max<std::uint64_t>(
-      state.settings.window_s * 1'000'000'000ull / static_cast<std::uint64_t>(std::max(cells * 2, 2)),
-      500'000'000);
+  const std::uint64_t step = plot_step(state, static_cast<std::size_t>(cells) * 2);
   const auto plot = [&](auto read) {
     return sparkline(model.history.series(index, static_cast<std::size_t>(cells) * 2, step, read),
                      state.settings.plot);
@@ -354,6 +395,11 @@ void draw_footer(const State& state, const Frame& frame, Screen& screen) {
               {"⏎", " connection", "\n"}, {"⇥", " view", "\t"}, {"Space", "", " "},
               {"w", " write JSON", "w"}};
       break;
+    case View::kThisHost:
+      keys = {{"?", "help", "?"},     {"s", " sort", "s"},   {"⇥", " view", "\t"},
+              {"Space", "", " "},     {"B", " bits/bytes", "B"}, {"+/-", " plots", "-"},
+              {"w", " write JSON", "w"}};
+      break;
     case View::kProcess:
       keys = {{"Esc", " back", "\033"}, {"⏎", " connection", "\n"}, {"c", " copy", "c"},
               {"Space", "", " "},       {"w", " write JSON", "w"},  {"?", " help", "?"}};
@@ -370,9 +416,14 @@ void draw_footer(const State& state, const Frame& frame, Screen& screen) {
   if (!detail) keys.push_back({"q", " quit", "q"});
   const int columns = grid.size().columns;
   if (columns >= 120 && !detail) {
-    const std::vector<FooterKey> more = {{"S", " reverse", "S"}, {"o", " idle", "o"},
-                                         {"t/T", " step time", "T"}, {"w", " write", "w"},
-                                         {"F2", " options", ","}};
+    std::vector<FooterKey> more = {{"S", " reverse", "S"}, {"o", " idle", "o"},
+                                   {"t/T", " step time", "T"}, {"w", " write", "w"},
+                                   {"F2", " options", ","}};
+    std::erase_if(more, [&](const FooterKey& one) {
+      return (one.key == "o" && state.view == View::kThisHost) ||
+             std::any_of(keys.begin(), keys.end(),
+                         [&](const FooterKey& key) { return key.sends == one.sends; });
+    });
     keys.insert(keys.end() - 1, more.begin(), more.end());
   }
   if (columns < 60 && !detail)
@@ -416,6 +467,7 @@ Screen render(const Model& model, const State& state) {
         case View::kProcesses: draw_processes(model, state, frame, screen); break;
         case View::kConnections: draw_connections(model, state, frame, screen); break;
         case View::kHosts: draw_hosts(model, state, frame, screen); break;
+        case View::kThisHost: draw_this_host(model, state, frame, screen); break;
         case View::kEvents: draw_events(model, state, frame, screen); break;
         case View::kProcess: draw_process_details(model, state, screen); break;
         case View::kConnection: draw_connection_details(model, state, screen); break;

@@ -26,6 +26,9 @@ struct Frame {
   int pane_rows = 0;
 };
 
+// The plots of a wide screen, the interfaces beside them.
+inline constexpr int kHostPaneRows = 7;
+
 // Narrower or lower than this everything fits into one line.
 inline constexpr int kLeastColumns = 20;
 inline constexpr int kLeastRows = 3;
@@ -56,6 +59,7 @@ std::string heading_of_sort(const State& state);
 void draw_processes(const Model& model, const State& state, const Frame& frame, Screen& screen);
 void draw_connections(const Model& model, const State& state, const Frame& frame, Screen& screen);
 void draw_hosts(const Model& model, const State& state, const Frame& frame, Screen& screen);
+void draw_this_host(const Model& model, const State& state, const Frame& frame, Screen& screen);
 void draw_events(const Model& model, const State& state, const Frame& frame, Screen& screen);
 void draw_process_details(const Model& model, const State& state, Screen& screen);
 void draw_connection_details(const Model& model, const State& state, Screen& screen);

@@ -70,6 +70,31 @@ struct Smoothed {
   double tx = 0;
 };
 
+// The values of the last `points` intervals of `step_ns`, oldest first, ended by the moment at
+// `index`. The intervals lie at multiples of their length, so that a plot moves only when one is over.
+// `moments` have mono_ns and interval_s.
+template <class Moments, class Read>
+Series series_of(const Moments& moments, std::size_t index, std::size_t points,
+                 std::uint64_t step_ns, Read read) {
+  Series out(points);
+  const std::uint64_t last = moments[index].mono_ns / step_ns | 1;  // whole cells of two
+  for (std::size_t i = index + 1; i-- > 0;) {
+    const auto& moment = moments[i];
+    if (last - moment.mono_ns / step_ns >= points) break;
+    const std::optional<double> value = read(moment);
+    if (!value) continue;
+    // What was read is true of the time since the moment before.
+    const auto lasted = static_cast<std::uint64_t>(moment.interval_s.value_or(0) * 1e9);
+    const std::uint64_t began = (moment.mono_ns - std::min(lasted, moment.mono_ns)) / step_ns;
+    for (std::uint64_t slot = moment.mono_ns / step_ns; last - slot < points; --slot) {
+      std::optional<double>& place = out[points - 1 - static_cast<std::size_t>(last - slot)];
+      if (!place || *value > *place) place = value;
+      if (slot <= began + 1) break;
+    }
+  }
+  return out;
+}
+
 class History {
  public:
   struct Limits {
@@ -101,27 +126,10 @@ class History {
   std::vector<Smoothed> smoothed_flows(std::size_t index) const;
   std::vector<Smoothed> smoothed_processes(std::size_t index) const;
 
-  // The values of the last `points` intervals of `step_ns`, oldest first, ended by the sample. The
-  // intervals lie at multiples of their length, so that a plot moves only when one is over.
+  // Of samples; see series_of().
   template <class Read>
   Series series(std::size_t index, std::size_t points, std::uint64_t step_ns, Read read) const {
-    Series out(points);
-    const std::uint64_t last = samples_[index].mono_ns / step_ns | 1;  // whole cells of two
-    for (std::size_t i = index + 1; i-- > 0;) {
-      const Sample& sample = samples_[i];
-      if (last - sample.mono_ns / step_ns >= points) break;
-      const std::optional<double> value = read(sample);
-      if (!value) continue;
-      // What was read is true of the time since the sample before.
-      const auto lasted = static_cast<std::uint64_t>(sample.interval_s.value_or(0) * 1e9);
-      const std::uint64_t began = (sample.mono_ns - std::min(lasted, sample.mono_ns)) / step_ns;
-      for (std::uint64_t slot = sample.mono_ns / step_ns; last - slot < points; --slot) {
-        std::optional<double>& place = out[points - 1 - static_cast<std::size_t>(last - slot)];
-        if (!place || *value > *place) place = value;
-        if (slot <= began + 1) break;
-      }
-    }
-    return out;
+    return series_of(samples_, index, points, step_ns, read);
   }
 
   std::size_t bytes() const noexcept;

@@ -16,7 +16,9 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "snapshot/host_json.h"
 #include "tui/app.h"
+#include "tui/frame.h"
 #include "tui/process_signal.h"
 #include "tui/rows.h"
 #include "tui/screen.h"
@@ -61,6 +63,7 @@ class Loop {
     model_.user_name = options_.user_name;
     model_.port_name = options_.port_name;
     model_.source = options_.source;
+    model_.host_problem = options_.host_problem;
     model_.doors = monitor.doors();
     state_.size = driver_.size();
     handler_ = [this](const Event& event) {
@@ -76,6 +79,8 @@ class Loop {
   Result<void> sample();
   void prepare();
   void read_internals();
+  bool shows_host() const;
+  void read_host(const Snapshot* snapshot);
   void draw();
   void take_keys();
   void take_signals_that_came();
@@ -100,6 +105,8 @@ class Loop {
   std::uint64_t last_cost_ns_ = 0;
   std::uint64_t last_events_ = 0;
   std::uint64_t internals_sample_ = 0;
+  bool reads_host_ = false;
+  bool host_read_with_sample_ = false;
   bool must_draw_ = true;   // now
   bool may_draw_ = false;   // when a frame is due
   bool events_came_ = false;
@@ -115,6 +122,7 @@ Result<void> Loop::sample() {
   model_.lost = snapshot->lost;
   model_.doors = std::move(snapshot->doors);
   model_.now_wall_ns = snapshot->wall_ns;
+  read_host(&*snapshot);
   const std::uint64_t now = mono_now_ns();
   const std::uint64_t cpu = monitor_.cost().cpu_ns;
   if (last_cost_ns_ != 0 && now > last_cost_ns_) {
@@ -153,9 +161,32 @@ void Loop::read_internals() {
   if (auto internals = monitor_.tcp_internals(*flow)) model_.internals = *internals;
 }
 
+bool Loop::shows_host() const {
+  return state_.view == View::kThisHost || frame_of(state_.view, state_.size).plot_rows == kHostPaneRows;
+}
+
+// With the snapshot that was just taken; null: in between, because it is wanted now.
+void Loop::read_host(const Snapshot* snapshot) {
+  reads_host_ = reads_host_ || shows_host();
+  if (options_.host_monitor == nullptr || !reads_host_) return;
+  if (options_.probe && state_.view == View::kThisHost) options_.host_monitor->set_probe(true);
+  auto facts = options_.host_monitor->read();
+  if (!facts) {
+    model_.host_problem = facts.error().message();
+    return;
+  }
+  // Only what was read at the same moments can be compared.
+  std::optional<Reconciliation> bytes;
+  if (snapshot != nullptr && host_read_with_sample_)
+    bytes = reconcile(*facts, *snapshot, options_.home_netns);
+  host_read_with_sample_ = snapshot != nullptr;
+  model_.host_readings.add(std::move(*facts), std::move(bytes), model_.history.newest().number);
+}
+
 void Loop::draw() {
   const std::uint64_t now = mono_now_ns();
   if (driver_.wants_room()) return;
+  if (!reads_host_ && shows_host()) read_host(nullptr);
   prepare();
   screen_ = render(model_, state_);
   driver_.draw(screen_.grid);
@@ -215,6 +246,12 @@ std::string Loop::view_as_json() const {
         writer.event(logged->event, out);
     writer.end(model_.now_wall_ns, rows.size(), model_.lost, out);
     return out;
+  }
+  if (state_.view == View::kThisHost) {
+    const auto index = reading_index(model_, state_);
+    if (!index) return out;
+    return host_json(model_.host_readings.facts(*index), options_.host,
+                     model_.host_readings[*index].bytes, model_.host_problem);
   }
   const Sample& sample = shown_sample(model_, state_);
   Snapshot snapshot;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include <sockscope/host.h>
 #include <sockscope/monitor.h>
 
 #include "snapshot/json.h"
@@ -24,6 +25,11 @@ struct LoopOptions {
   std::string command_filter;
   std::function<std::string(std::uint32_t)> user_name;
   std::function<std::string(std::uint16_t, Protocol)> port_name;
+  // Read once its figures have been on the screen, with every sample from then on; it sends echo
+  // requests only once the view of the host has been, and `probe` is set. Null: host_problem says why.
+  HostMonitor* host_monitor = nullptr;
+  std::string host_problem;
+  bool probe = true;
   std::string source = "eBPF";  // where observations come from
   std::optional<std::chrono::milliseconds> duration;
   State state;  // to begin with

@@ -13,6 +13,7 @@
 #include <sockscope/types.h>
 
 #include "tui/history.h"
+#include "tui/host_history.h"
 
 namespace sockscope::tui {
 
@@ -61,6 +62,8 @@ struct Model {
   // "https"; "" for a port without a name.
   std::function<std::string(std::uint16_t, Protocol)> port_name;
   History history;
+  HostHistory host_readings;  // from when they were first wanted
+  std::string host_problem;   // why there are none; empty: there is no reason
   EventLog events;
   // Of the connection whose details are shown, as of now.
   std::uint64_t internals_cookie = 0;

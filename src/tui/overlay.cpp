@@ -113,6 +113,13 @@ std::vector<std::pair<std::string, std::string>> help_lines(const Model& model,
                {"e", "which types"},
                {"g End", "follow the newest again"}};
       break;
+    case View::kThisHost:
+      lines = {{"Host: interfaces, system, disks, gateway and DNS server.", ""},
+               {"SUMS", "bytes on the interfaces against those of the processes"},
+               {"unexplained", "headers, forwarded, other namespaces, kernel"},
+               {"ERR DROP !", "since boot; ! grew since the sample before"},
+               {"Gateway DNS", "asked for echoes once this view was shown, unless --no-probe"}};
+      break;
     case View::kProcess: lines = {{"One process and all its connections.", ""}}; break;
     case View::kConnection:
       lines = {{"One connection: rates, round trips, loss, what happened to it.", ""},
@@ -123,7 +130,7 @@ std::vector<std::pair<std::string, std::string>> help_lines(const Model& model,
       {"Moving", ""},
       {"↑ ↓ j k PgUp PgDn", "also Ctrl-B F U D; g G Home End: first, last"},
       {"Enter Esc", "details, back (also clears the filter)"},
-      {"1-4 Tab", "views"},
+      {"1-5 Tab", "views"},
       {"Choosing", ""},
       {"/", "filter: nginx  dport:443  rx>1M  rtt>20  !ssh  a|b  /re/"},
       {"s < > S", "sort picker, next and previous column, the other way round"},

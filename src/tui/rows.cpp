@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "tui/flow_cells.h"
+#include "tui/wide_panes.h"
 #include "view/columns.h"
 
 namespace sockscope::tui {
@@ -61,6 +62,24 @@ SortKey sum_key(std::string_view column, const Sum& sum) {
   return {};
 }
 
+// By name means in the kernel's order.
+SortKey interface_key(std::string_view column, const Interface& interface) {
+  const InterfaceCounters& counters = interface.counters;
+  if (column == "state") return std::string(interface.is_up ? "up" : "down");
+  if (column == "speed" && interface.speed_bits) return static_cast<double>(*interface.speed_bits);
+  if (column == "rx_bytes") return static_cast<double>(counters.rx_bytes);
+  if (column == "tx_bytes") return static_cast<double>(counters.tx_bytes);
+  if (column == "errors") return static_cast<double>(counters.rx_errors + counters.tx_errors);
+  if (column == "drops") return static_cast<double>(counters.rx_drops + counters.tx_drops);
+  if (column == "use") {
+    if (const auto use = use_of(interface)) return *use;
+    return {};
+  }
+  if (is_rate(column) && interface.rx_rate && interface.tx_rate)
+    return rate_key(column, {*interface.rx_rate, *interface.tx_rate});
+  return {};
+}
+
 class Arranger {
  public:
   Arranger(const Model& model, State& state)
@@ -84,6 +103,7 @@ class Arranger {
       case View::kConnections: connections(listing); break;
       case View::kHosts: hosts(listing); break;
       case View::kEvents: events(listing); break;
+      case View::kThisHost: interfaces(listing); break;
       case View::kProcess: of_process(listing); break;
       case View::kConnection: break;
     }
@@ -311,6 +331,18 @@ class Arranger {
     }
   }
 
+  void interfaces(Listing& listing) {
+    const auto reading = reading_index(model_, state_);
+    if (!reading) return;
+    const auto& all = model_.host_readings[*reading].facts.interfaces;
+    listing.candidates = listing.matching = all.size();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      Row row{RowKey::of(all[i]), static_cast<std::uint32_t>(i)};
+      row.idle = !all[i].is_up;
+      keyed_.push_back({interface_key(sort_, all[i]), row});
+    }
+  }
+
   void order(Listing& listing, bool keep) {
     std::unordered_map<std::uint64_t, std::vector<std::pair<RowKey, std::size_t>>> old;
     if (keep) {
@@ -410,7 +442,10 @@ RowKey RowKey::of(const Address& address) {
 
 std::string_view default_sort(View view, Size size) {
   const bool has_total = view == View::kProcesses && size.columns >= 100;
-  return has_total ? "rate" : view == View::kEvents ? "" : "rx_rate";
+  return has_total                  ? "rate"
+         : view == View::kEvents   ? ""
+         : view == View::kThisHost ? "name"
+                                   : "rx_rate";
 }
 
 bool is_loopback(const Flow& flow) {
@@ -423,6 +458,11 @@ std::size_t shown_index(const Model& model, const State& state) {
 
 const Sample& shown_sample(const Model& model, const State& state) {
   return model.history[shown_index(model, state)];
+}
+
+std::optional<std::size_t> reading_index(const Model& model, const State& state) {
+  if (model.history.empty()) return std::nullopt;
+  return model.host_readings.index_at(shown_sample(model, state).number);
 }
 
 void arrange(const Model& model, State& state, std::size_t visible, std::uint64_t now_ns) {

@@ -13,6 +13,9 @@ namespace sockscope::tui {
 std::size_t shown_index(const Model& model, const State& state);
 const Sample& shown_sample(const Model& model, const State& state);
 
+// The reading of the host that goes with it; empty: there was none by then.
+std::optional<std::size_t> reading_index(const Model& model, const State& state);
+
 // Makes the listing of the view that is shown, keeps the selection on the row it was on, and the
 // cursor on the screen. `visible`: rows that fit. now_ns: CLOCK_MONOTONIC.
 void arrange(const Model& model, State& state, std::size_t visible, std::uint64_t now_ns);

@@ -54,6 +54,41 @@ TEST(Golden, connections) {
 }
 TEST(Golden, hosts) { compare("hosts", all_sizes(web_model(), View::kHosts, nullptr)); }
 TEST(Golden, events) { compare("events", all_sizes(web_model(), View::kEvents, nullptr)); }
+TEST(Golden, this_host) { compare("this_host", all_sizes(web_model(), View::kThisHost, nullptr)); }
+
+Model awkward_host() {
+  Model model = web_model(1);
+  HostFacts facts = web_facts(2);
+  facts.interfaces[0].name = "\033[31mred\a";
+  facts.interfaces[1].rx_rate = facts.interfaces[1].tx_rate = 9e12;
+  facts.interfaces[1].counters.rx_drops = UINT64_MAX / 2;
+  facts.interfaces[2].addresses.assign(40, facts.interfaces[2].addresses[0]);
+  facts.disks[0].mount_point = "/mnt/\xE2\x80\xAE" "evil\n日本語";
+  facts.disks.resize(200, facts.disks[0]);
+  facts.system = {};
+  facts.system.cpu_per_core.assign(256, 55);
+  facts.gateway = {};
+  facts.gateway.problem = "no default route with a gateway";
+  facts.dns.loss_pct = 100;
+  facts.dns.rtt_ms.reset();
+  Snapshot snapshot = web_host(2);
+  model.history.add(snapshot);
+  Reconciliation bytes{1.0, {"eth0", "\033[2J"}, 0, UINT64_MAX / 4, UINT64_MAX / 4, 0, 0, 0};
+  bytes.unexplained_rx_bytes = -static_cast<std::int64_t>(bytes.process_rx_bytes);
+  bytes.unexplained_tx_bytes = static_cast<std::int64_t>(bytes.interface_tx_bytes);
+  model.host_readings.add(std::move(facts), bytes, model.history.newest().number);
+  return model;
+}
+TEST(Golden, awkward_host) {
+  compare("awkward_host", all_sizes(awkward_host(), View::kThisHost, nullptr));
+}
+TEST(Golden, host_not_known) {
+  Model model = web_model();
+  model.host_readings = HostHistory();
+  model.host_problem = "cannot list interfaces";
+  compare("host_not_known", all_sizes(model, View::kThisHost, nullptr));
+}
+
 TEST(Golden, process_details) {
   compare("process_details", all_sizes(web_model(), View::kProcess, nullptr));
 }
@@ -181,7 +216,10 @@ TEST(Golden, ten_thousand_rows) {
 
 // Every size there can be, for every view: nothing falls over, and no hostile byte is on the screen.
 TEST(Screen, fits_every_size) {
-  const Model model = awkward_model();
+  Model model = awkward_model();
+  model.host_readings = HostHistory();
+  const Model host = awkward_host();
+  model.host_readings.add(host.host_readings[2].facts, host.host_readings[2].bytes, 1);
   for (std::size_t view = 0; view < kViews; ++view) {
     for (int columns = 1; columns < 170; columns += columns < 90 ? 1 : 13) {
       for (int rows = 1; rows < 60; rows += rows < 26 ? 1 : 7) {

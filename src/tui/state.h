@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include <sockscope/host.h>
 #include <sockscope/types.h>
 
 #include "base/text.h"
@@ -26,15 +27,16 @@ enum class View : std::uint8_t {
   kConnections,
   kHosts,
   kEvents,
+  kThisHost,    // interfaces, system, disks, gateway and DNS
   kProcess,     // one process
   kConnection,  // one connection
 };
-inline constexpr std::size_t kViews = 6;
-inline constexpr std::size_t kMainViews = 4;
+inline constexpr std::size_t kViews = 7;
+inline constexpr std::size_t kMainViews = 5;
 
 // What a row is about: it stays the same while rows come, go and change places.
 struct RowKey {
-  enum class Kind : std::uint8_t { kNone, kProcess, kFlow, kHost, kEvent, kPlace };
+  enum class Kind : std::uint8_t { kNone, kProcess, kFlow, kHost, kEvent, kPlace, kInterface };
   Kind kind = Kind::kNone;
   bool is_group = false;
   std::uint64_t a = 0;
@@ -48,6 +50,9 @@ struct RowKey {
   static RowKey of_place(std::string_view name) {
     return {Kind::kPlace, false, std::hash<std::string_view>{}(name), name.size(), 0};
   }
+  static RowKey of(const Interface& interface) {
+    return {Kind::kInterface, false, interface.index, 0, 0};
+  }
   static RowKey of_event(std::uint64_t number) { return {Kind::kEvent, false, number, 0, 0}; }
   ProcessId process() const { return {static_cast<std::uint32_t>(a), b}; }
   bool exists() const noexcept { return kind != Kind::kNone; }
@@ -55,7 +60,8 @@ struct RowKey {
 
 struct Row {
   RowKey key;
-  // A process or flow of the history, an event's place in the log, a group's or host's among sums.
+  // A process or flow of the history, an event's place in the log, an interface's in its reading, a
+  // group's or host's among sums.
   std::uint32_t index = 0;
   std::uint8_t depth = 0;
   char mark = ' ';  // '+' new, 'x' closed

@@ -140,6 +140,70 @@ inline Snapshot web_host(std::uint64_t second) {
   return b.snapshot();
 }
 
+// The host around it, with two of eight cores busy.
+inline HostFacts web_facts(std::uint64_t second) {
+  HostFacts facts;
+  facts.mono_ns = kTestMono + second * kTestSecond;
+  facts.wall_ns = kTestWall + second * kTestSecond;
+  if (second != 0) facts.interval_s = 1.0;
+  const auto link = [&](std::uint32_t index, std::string name, std::optional<std::uint64_t> speed,
+                        double rx, double tx, const std::string& address, std::uint8_t prefix) {
+    Interface& interface = facts.interfaces.emplace_back();
+    interface.index = index;
+    interface.name = std::move(name);
+    interface.is_up = rx > 0;
+    interface.is_loopback = index == 1;
+    interface.is_virtual = !speed;
+    interface.mtu = index == 1 ? 65536 : 1500;
+    interface.speed_bits = speed;
+    if (!address.empty())
+      interface.addresses = {{endpoint(address, 0).addr, prefix},
+                             {endpoint("2001:db8::" + std::to_string(index), 0).addr, 64}};
+    interface.counters.rx_bytes = static_cast<std::uint64_t>(rx) * (1000 + second);
+    interface.counters.tx_bytes = static_cast<std::uint64_t>(tx) * (1000 + second);
+    interface.counters.rx_packets = interface.counters.rx_bytes / 1000;
+    interface.counters.tx_packets = interface.counters.tx_bytes / 500;
+    interface.rx_bytes_delta = static_cast<std::uint64_t>(rx);
+    interface.tx_bytes_delta = static_cast<std::uint64_t>(tx);
+    if (second != 0) {
+      interface.rx_rate = rx;
+      interface.tx_rate = tx;
+    }
+  };
+  const double wave = 1 + 0.5 * static_cast<double>(second % 7) / 7;
+  link(1, "lo", std::nullopt, 275'000, 275'000, "127.0.0.1", 8);
+  link(2, "eth0", 10'000'000'000, 22'700'000 * wave, 2'675'000, "10.0.0.7", 24);
+  facts.interfaces.back().counters.rx_drops = 120 + second;
+  facts.interfaces.back().counters.tx_errors = 7;
+  link(5, "wg0", std::nullopt, 275'000, 38'700, "10.8.0.1", 24);
+  link(6, "docker0", std::nullopt, 0, 0, "172.17.0.1", 16);
+  facts.system.cpu_usage_pct = 20.5 + static_cast<double>(second);
+  facts.system.cpu_per_core = {99, 64.5, 3, 0, 0, 1, 0, 0};
+  facts.system.memory_total_bytes = 33'500'000'000;
+  facts.system.memory_used_bytes = 8'100'000'000;
+  facts.system.memory_available_bytes = 25'400'000'000;
+  facts.system.swap_total_bytes = 4'000'000'000;
+  facts.system.swap_used_bytes = 12'000'000;
+  facts.system.load_1m = 1.7;
+  facts.system.load_5m = 1.25;
+  facts.system.load_15m = 0.9;
+  facts.disks = {{"/", "/dev/nvme0n1p2", 500'000'000'000, 220'000'000'000, 255'000'000'000, 46.3},
+                 {"/boot", "/dev/nvme0n1p1", 1'000'000'000, 150'000'000, 780'000'000, 16.1},
+                 {"/var/lib/postgresql", "/dev/mapper/vg0-db", 2'000'000'000'000,
+                  1'850'000'000'000, 150'000'000'000, 92.5}};
+  facts.disk_io = DiskIo{17'300'000'000, 132'900'000'000};
+  facts.gateway.target = endpoint("10.0.0.1", 0).addr;
+  facts.gateway.rtt_ms = 0.41;
+  facts.gateway.loss_pct = 0;
+  facts.gateway.rtt_history.assign(second, 0.4);
+  facts.dns.target = endpoint("2001:db8::53", 0).addr;
+  facts.dns.rtt_ms = 12.3;
+  facts.dns.loss_pct = 33.3;
+  for (std::uint64_t i = 0; i < second; ++i)
+    facts.dns.rtt_history.push_back(i % 5 == 2 ? std::nullopt : std::optional(10.0 + static_cast<double>(i)));
+  return facts;
+}
+
 inline Event event_of(EventKind kind, const Flow& flow) {
   Event event;
   event.kind = kind;
@@ -156,7 +220,13 @@ inline Model web_model(std::uint64_t seconds = 12) {
   model.self_cpu = 0.003;
   model.event_rate = 214;
   model.user_name = [](std::uint32_t uid) { return uid == 0 ? std::string("root") : "deploy"; };
-  for (std::uint64_t second = 0; second <= seconds; ++second) model.history.add(web_host(second));
+  for (std::uint64_t second = 0; second <= seconds; ++second) {
+    const Snapshot snapshot = web_host(second);
+    model.history.add(snapshot);
+    const HostFacts facts = web_facts(second);
+    model.host_readings.add(facts, reconcile(facts, snapshot, model.home_netns),
+                            model.history.newest().number);
+  }
   model.now_ns = model.history.newest().mono_ns;
   model.now_wall_ns = model.history.newest().wall_ns;
   const Sample& last = model.history.newest();

@@ -68,11 +68,9 @@ void put_rates(std::string_view arrow, Role role, const RateLine& line, std::uin
 
 // Read anew for a plot of so many cells.
 template <class Read>
-Series series_of(const Model& model, const State& state, int cells, Read read) {
+Series shown_series(const Model& model, const State& state, int cells, Read read) {
   const auto points = static_cast<std::size_t>(std::max(cells, 1)) * 2;
-  const std::uint64_t step = std::max<std::uint64_t>(
-      state.settings.window_s * 1'000'000'000ull / points, 500'000'000);
-  return model.history.series(shown_index(model, state), points, step, read);
+  return model.history.series(shown_index(model, state), points, plot_step(state, points), read);
 }
 
 void put_axis(int x, int y, int cells, std::uint32_t window_s, Grid& grid) {
@@ -235,8 +233,8 @@ void draw_process_details(const Model& model, const State& state, Screen& screen
       return found == nullptr ? std::nullopt : rx ? found->rx_rate : found->tx_rate;
     };
   };
-  const Series rx = series_of(model, state, cells, read(true));
-  const Series tx = series_of(model, state, cells, read(false));
+  const Series rx = shown_series(model, state, cells, read(true));
+  const Series tx = shown_series(model, state, cells, read(false));
   const auto ten_seconds = static_cast<std::size_t>(
       std::max(20.0 * cells / state.settings.window_s, 1.0));
   if (size.rows >= 20) {
@@ -299,9 +297,9 @@ void draw_connection_details(const Model& model, const State& state, Screen& scr
       return found == nullptr ? std::nullopt : rx ? found->rx_rate : found->tx_rate;
     };
   };
-  const Series rx = series_of(model, state, cells, read(true));
-  const Series tx = series_of(model, state, cells, read(false));
-  const Series rtt = series_of(model, state, cells, [&](const Sample& s) -> std::optional<double> {
+  const Series rx = shown_series(model, state, cells, read(true));
+  const Series tx = shown_series(model, state, cells, read(false));
+  const Series rtt = shown_series(model, state, cells, [&](const Sample& s) -> std::optional<double> {
     const Flow* found = model.history.find_flow(s, cookie);
     if (found == nullptr || found->counters.srtt_us == 0) return std::nullopt;
     return found->counters.srtt_us;
@@ -389,6 +387,7 @@ std::span<const ColumnSpec> columns_of(View view) {
     case View::kConnections: return flow_columns();
     case View::kHosts: return host_columns();
     case View::kProcess: return kFlowsOfProcess;
+    case View::kThisHost: return interface_columns();
     case View::kEvents:
     case View::kConnection: break;
   }

@@ -78,6 +78,11 @@ std::string held_text(const Model& model, const State& state) {
   return fmt::format("order held {}s", (table.held_until_ns - model.now_ns) / 1'000'000'000 + 1);
 }
 
+std::uint64_t plot_step(const State& state, std::size_t points) {
+  return std::max<std::uint64_t>(
+      state.settings.window_s * 1'000'000'000ull / std::max<std::size_t>(points, 1), 500'000'000);
+}
+
 void draw_mirror(const Series& rx, const Series& tx, const MirrorPlot& place, const State& state,
                  Screen& screen) {
   Grid& grid = screen.grid;
@@ -107,8 +112,7 @@ void draw_host_panes(const Model& model, const State& state, const Frame& frame,
   const int split = columns - kRightPane;
   const int cells = split - 10;
   const auto points = static_cast<std::size_t>(cells) * 2;
-  const std::uint64_t step = std::max<std::uint64_t>(
-      state.settings.window_s * 1'000'000'000ull / points, 500'000'000);
+  const std::uint64_t step = plot_step(state, points);
   const Series rx = model.history.series(index, points, step,
                                          [](const Sample& s) { return std::optional(s.rx_rate); });
   const Series tx = model.history.series(index, points, step,
@@ -123,12 +127,17 @@ void draw_host_panes(const Model& model, const State& state, const Frame& frame,
                              format_rate(largest(tx), units), state.settings.window_s));
   draw_mirror(rx, tx, {1, split - 1, y + 1, (frame.plot_rows - 1) / 2}, state, screen);
   for (int row = 0; row < frame.plot_rows; ++row) grid.put(split, y + row, "│", {Role::kDim});
+  // Below: the interfaces, the last three rows for the connections' health.
+  int first = y;
   if (!state.filter_text.empty() && state.prompt.kind == PromptKind::kNone) {
     const Listing& listing = state.table().listing;
-    grid.put(split + 2, y, fmt::format("filter: {}   {} of {}   (Esc clears)", state.filter_text,
-                                       listing.matching, listing.candidates), {Role::kTitle});
+    grid.put(split + 2, first++, fmt::format("filter: {}   {} of {}   (Esc clears)",
+                                             state.filter_text, listing.matching,
+                                             listing.candidates), {Role::kTitle});
   }
-  draw_health(model, state, split + 2, y + 2, screen);
+  const int health = y + frame.plot_rows - 3;
+  draw_interface_pane(model, state, split + 2, first, health - first, screen);
+  draw_health(model, state, split + 2, health, screen);
 }
 
 void draw_event_lines(const Model& model, const State& state, std::uint64_t cookie, int x, int y,

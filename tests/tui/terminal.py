@@ -21,7 +21,8 @@ PATIENCE = 60
 
 
 class Terminal:
-    def __init__(self, *arguments, term="xterm-256color", columns=80, rows=24, environment=None):
+    def __init__(self, *arguments, term="xterm-256color", columns=80, rows=24, environment=None,
+                 prefix=()):
         self.columns, self.rows = columns, rows
         self.screen = pyte.Screen(columns, rows)
         self.stream = pyte.Stream(self.screen)
@@ -42,7 +43,8 @@ class Terminal:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.read(ready, 1)
-            os.execve(support.program(), [support.program(), "top", *arguments], settings)
+            words = [*prefix, support.program(), "top", *arguments]
+            os.execvpe(words[0], words, settings)
         self.modes = termios.tcgetattr(self.fd)
         self._set_size(columns, rows)
         os.write(go, b"x")

@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/text.h"
+#include "snapshot/host_json.h"
+#include "tui/rows.h"
+#include "tui/wide_panes.h"
+#include "view/host_text.h"
+
+namespace sockscope::tui {
+namespace {
+
+constexpr ColumnSpec kColumns[] = {
+    {"name", "INTERFACE", 9, true, 0, 40, 15},
+    {"name", "INTERFACE", 11, true, 40, INT32_MAX, 15},
+    {"state", "LINK", 4, true, 34},
+    {"speed", "SPEED", 5, false, 54},
+    {"rate", "RX+TX", 8, false, 20, 40},
+    {"rx_rate", "↓RX/s", 7, false, 40},
+    {"tx_rate", "↑TX/s", 7, false, 40},
+    {"use", "USE%", 4, false, 90},
+    {"rx_bytes", "RX TOTAL", 9, false, 120},
+    {"tx_bytes", "TX TOTAL", 9, false, 120},
+    {"errors", "ERR", 5, false, 60},
+    {"drops", "DROP", 5, false, 60},
+    {"spark", "60 s (rx+tx)", 12, true, 70, INT32_MAX, 30, false},
+    {"addresses", "ADDRESSES", 13, true, 80, INT32_MAX, 60, false},
+};
+
+constexpr ColumnSpec kDiskColumns[] = {
+    {"mount", "MOUNTED ON", 12, true, 0, 40, 60, false},
+    {"mount", "MOUNTED ON", 20, true, 40, INT32_MAX, 60, false},
+    {"size", "SIZE", 9, false, 60, INT32_MAX, 0, false},
+    {"used", "USED", 9, false, 40, INT32_MAX, 0, false},
+    {"available", "AVAIL", 9, false, 50, INT32_MAX, 0, false},
+    {"usage", "USE%", 5, false, 0, INT32_MAX, 0, false},
+    {"device", "DEVICE", 16, true, 70, INT32_MAX, 40, false},
+};
+
+constexpr double kNearlyFull = 90;  // percent
+
+std::string joined_addresses(const Interface& interface) {
+  std::string text;
+  for (const InterfaceAddress& address : interface.addresses)
+    text += (text.empty() ? "" : " ") + to_string(address);
+  return text;
+}
+
+// Draws the lines at the top; x to end, y downwards.
+class Facts {
+ public:
+  Facts(const Model& model, const State& state, std::size_t index, Screen& screen)
+      : model_(model),
+        state_(state),
+        index_(index),
+        reading_(model.host_readings[index]),
+        grid_(screen.grid) {}
+
+  // Everything in a line or two.
+  void draw_short(int y, int rows) {
+    const SystemFacts& system = reading_.facts.system;
+    std::string line = fmt::format("cpu {}", percent(system.cpu_usage_pct));
+    line += fmt::format("  mem {}", percent(memory_share()));
+    if (system.load_1m) line += fmt::format("  load {:.2f}", *system.load_1m);
+    grid_.put(1, y, line);
+    if (rows < 2) return;
+    int x = grid_.put(1, y + 1, "gateway ");
+    x = put_probe(x, y + 1, reading_.facts.gateway, grid_.size().columns);
+    x = grid_.put(x + 2, y + 1, "dns ");
+    put_probe(x, y + 1, reading_.facts.dns, grid_.size().columns);
+  }
+
+  void draw_system(int x, int end, int y) {
+    const SystemFacts& system = reading_.facts.system;
+    const int text = label(x, y, "CPU");
+    grid_.put(text, y, percent(system.cpu_usage_pct), {busy(system.cpu_usage_pct)}, end);
+    std::string load = "load";
+    for (const auto& value : {system.load_1m, system.load_5m, system.load_15m})
+      load += value ? fmt::format(" {:.2f}", *value) : std::string(" ") + kUnknown;
+    const int load_at = end - static_cast<int>(display_width(load)) - 1;
+    if (load_at > text + 8) {
+      grid_.put(load_at, y, load, {}, end);
+      grid_.put(text + 8, y,
+                plot(load_at - text - 10, 100,
+                     [](const HostReading& reading) { return reading.facts.system.cpu_usage_pct; }),
+                {}, end);
+    }
+    draw_cores(x, end, y + 1);
+    label(x, y + 2, "Memory");
+    const auto share = memory_share();
+    int at = grid_.put(text, y + 2,
+                       fmt::format("{} of {}", bytes_text(system.memory_used_bytes),
+                                   bytes_text(system.memory_total_bytes)),
+                       {busy(share)}, end);
+    grid_.put(at, y + 2,
+              fmt::format(" ({}), {} avail  swap {} of {}", percent(share),
+                          bytes_text(system.memory_available_bytes),
+                          bytes_text(system.swap_used_bytes), bytes_text(system.swap_total_bytes)),
+              {}, end);
+    draw_probe(x, end, y + 3, "Gateway", reading_.facts.gateway);
+    draw_probe(x, end, y + 4, "DNS", reading_.facts.dns);
+  }
+
+  // The interfaces' bytes against those of the processes.
+  void draw_sums(int x, int end, int y) {
+    grid_.put(x, y, "SUMS", {Role::kTitle}, end);
+    grid_.put_right(x + 24, y, "↓RX/s", {Role::kTitle});
+    grid_.put_right(x + 33, y, "↑TX/s", {Role::kTitle});
+    if (!reading_.bytes) {
+      const bool first = !reading_.interval_s;
+      grid_.put(x, y + 1,
+                first || model_.host_readings.size() < 3
+                    ? "measuring …"
+                    : "not known: the processes were not read at the same moments",
+                {Role::kDim}, end);
+      return;
+    }
+    const Reconciliation& bytes = *reading_.bytes;
+    std::string counted;
+    for (const std::string& name : bytes.counted) counted += (counted.empty() ? "" : " ") + name;
+    put_sum(x, end, y + 1, "on interfaces", static_cast<double>(bytes.interface_rx_bytes),
+            static_cast<double>(bytes.interface_tx_bytes), counted);
+    put_sum(x, end, y + 2, "of processes", static_cast<double>(bytes.process_rx_bytes),
+            static_cast<double>(bytes.process_tx_bytes),
+            model_.command_filter.empty() ? "payload" : "payload of those selected");
+    put_sum(x, end, y + 3, "unexplained", static_cast<double>(bytes.unexplained_rx_bytes),
+            static_cast<double>(bytes.unexplained_tx_bytes),
+            "headers, forwarded, other namespaces, kernel");
+  }
+
+ private:
+  static std::string percent(const std::optional<double>& value) {
+    return value ? fmt::format("{:.1f} %", *value) : kUnknown;
+  }
+  static Role busy(const std::optional<double>& value) {
+    return value.value_or(0) >= kNearlyFull ? Role::kLook : Role::kText;
+  }
+  std::optional<double> memory_share() const {
+    const SystemFacts& system = reading_.facts.system;
+    if (!system.memory_used_bytes || system.memory_total_bytes.value_or(0) == 0)
+      return std::nullopt;
+    return 100.0 * static_cast<double>(*system.memory_used_bytes) /
+           static_cast<double>(*system.memory_total_bytes);
+  }
+
+  int label(int x, int y, std::string_view name) {
+    grid_.put(x, y, name, {Role::kTitle});
+    return x + 9;
+  }
+
+  template <class Read>
+  std::string plot(int cells, double least_top, Read read) const {
+    const auto points = static_cast<std::size_t>(std::max(cells, 1)) * 2;
+    return sparkline(model_.host_readings.series(index_, points, plot_step(state_, points), read),
+                     state_.settings.plot, least_top);
+  }
+
+  // Figures where they fit, else a bar for each.
+  void draw_cores(int x, int end, int y) {
+    const std::vector<double>& cores = reading_.facts.system.cpu_per_core;
+    const int text = label(x, y, "Cores");
+    if (static_cast<int>(cores.size()) * 4 <= end - text) {
+      std::string line;
+      for (const double core : cores) line += fmt::format("{:>3.0f} ", core);
+      grid_.put(text, y, line, {}, end);
+      return;
+    }
+    std::vector<std::optional<double>> twice;
+    for (const double core : cores) twice.insert(twice.end(), 2, core);
+    grid_.put(text, y, sparkline(twice, PlotStyle::kBlock, 100), {}, end);
+  }
+
+  // Returns the column after it.
+  int put_probe(int x, int y, const ProbeHealth& health, int end) {
+    const Role role = !health.problem.empty()              ? Role::kDim
+                      : health.loss_pct.value_or(0) >= 100 ? Role::kBroken
+                      : health.loss_pct.value_or(0) > 0    ? Role::kLook
+                                                           : Role::kText;
+    return grid_.put(x, y, probe_text(health), {role}, end);
+  }
+
+  void draw_probe(int x, int end, int y, std::string_view name, const ProbeHealth& health) {
+    int at = label(x, y, name);
+    if (health.target) at = grid_.put(at, y, to_string(*health.target), {}, end) + 2;
+    at = std::max(put_probe(at, y, health, end) + 2, x + 42);
+    const int room = end - at - 1;
+    if (room < 8 || health.rtt_history.empty()) return;
+    // A cell is two rounds; those without an answer leave a hole.
+    const std::size_t cells = static_cast<std::size_t>(std::min(room, 30));
+    Series series(cells * 2);
+    const auto& history = health.rtt_history;
+    const std::size_t shown = std::min(series.size(), history.size());
+    std::copy(history.end() - static_cast<std::ptrdiff_t>(shown), history.end(),
+              series.end() - static_cast<std::ptrdiff_t>(shown));
+    grid_.put(at, y, sparkline(series, state_.settings.plot), {}, end);
+  }
+
+  void put_sum(int x, int end, int y, std::string_view name, double rx, double tx,
+               std::string_view note) {
+    const double seconds = std::max(reading_.bytes->interval_s, 1e-9);
+    const auto rate = [&](double bytes) {
+      const std::string text = format_rate(std::abs(bytes) / seconds, state_.settings.units);
+      return (bytes < 0 && text != "0" ? "-" : "") + text;
+    };
+    grid_.put(x, y, name, {}, end);
+    grid_.put_right(x + 24, y, rate(rx));
+    grid_.put_right(x + 33, y, rate(tx));
+    grid_.put(x + 35, y, note, {Role::kDim}, end);
+  }
+
+  const Model& model_;
+  const State& state_;
+  std::size_t index_;
+  const HostReading& reading_;
+  Grid& grid_;
+};
+
+CellText interface_cell(const Model& model, const State& state, std::size_t index,
+                        const Interface& interface, const PlacedColumn& column) {
+  const std::string_view name = column.spec->name;
+  const Units units = state.settings.units;
+  const InterfaceCounters& counters = interface.counters;
+  // What grew since the reading before deserves a look.
+  const auto count = [&](std::uint64_t InterfaceCounters::*rx,
+                         std::uint64_t InterfaceCounters::*tx) {
+    const std::uint64_t now = counters.*rx + counters.*tx;
+    const Interface* before =
+        index == 0 ? nullptr : find_interface(model.host_readings[index - 1], interface.index);
+    const bool grew = before != nullptr && before->counters.*rx + before->counters.*tx < now;
+    std::string text = std::to_string(now);
+    if (text.size() > 4) text = format_rate(static_cast<double>(now), Units::kBytes);
+    return CellText{text + (grew ? "!" : ""), grew ? Role::kLook : Role::kText};
+  };
+  if (name == "name") return {interface.name};
+  if (name == "state") return {interface.is_up ? "up" : "down"};
+  if (name == "speed") return {speed_text(interface)};
+  if (name == "rx_rate") return {rate_text(interface.rx_rate, units)};
+  if (name == "tx_rate") return {rate_text(interface.tx_rate, units)};
+  if (name == "rate") {
+    if (!interface.rx_rate || !interface.tx_rate) return {kUnknown};
+    return {format_rate(*interface.rx_rate + *interface.tx_rate, units)};
+  }
+  if (name == "use") {
+    const auto use = use_of(interface);
+    if (!use) return {kUnknown};
+    return {fmt::format("{:.0f}", *use), *use >= kNearlyFull ? Role::kLook : Role::kText};
+  }
+  if (name == "rx_bytes") return {format_bytes(counters.rx_bytes)};
+  if (name == "tx_bytes") return {format_bytes(counters.tx_bytes)};
+  if (name == "errors") return count(&InterfaceCounters::rx_errors, &InterfaceCounters::tx_errors);
+  if (name == "drops") return count(&InterfaceCounters::rx_drops, &InterfaceCounters::tx_drops);
+  if (name == "addresses") return {joined_addresses(interface)};
+  const auto points = static_cast<std::size_t>(column.width) * 2;
+  const auto series =
+      model.host_readings.series(index, points, plot_step(state, points),
+                                 [&](const HostReading& reading) -> std::optional<double> {
+                                   const Interface* then = find_interface(reading, interface.index);
+                                   if (then == nullptr || !then->rx_rate || !then->tx_rate)
+                                     return std::nullopt;
+                                   return *then->rx_rate + *then->tx_rate;
+                                 });
+  return {sparkline(series, state.settings.plot), Role::kRx};
+}
+
+CellText disk_cell(const Disk& disk, const PlacedColumn& column) {
+  const std::string_view name = column.spec->name;
+  if (name == "mount") return {disk.mount_point};
+  if (name == "device") return {disk.device};
+  if (name == "size") return {format_bytes(disk.total_bytes)};
+  if (name == "used") return {format_bytes(disk.used_bytes)};
+  if (name == "available") return {format_bytes(disk.available_bytes)};
+  return {fmt::format("{:.0f}", disk.usage_pct),
+          disk.usage_pct >= kNearlyFull ? Role::kLook : Role::kText};
+}
+
+void draw_disks(const HostReading& reading, const Frame& frame, Screen& screen) {
+  const auto columns = place_columns(kDiskColumns, screen.grid.size().columns);
+  draw_heading(columns, "", false, frame.pane, false, screen);
+  const auto room = static_cast<std::size_t>(std::max(frame.pane_rows - 1, 0));
+  // The fullest first, where not all fit.
+  std::vector<const Disk*> disks;
+  for (const Disk& disk : reading.facts.disks) disks.push_back(&disk);
+  if (disks.size() > room)
+    std::stable_sort(disks.begin(), disks.end(),
+                     [](const Disk* a, const Disk* b) { return a->usage_pct > b->usage_pct; });
+  for (std::size_t i = 0; i < std::min(disks.size(), room); ++i)
+    draw_cells(
+        columns, frame.pane + 1 + static_cast<int>(i), Role::kText,
+        [&](const PlacedColumn& column) { return disk_cell(*disks[i], column); }, screen);
+}
+
+}  // namespace
+
+std::span<const ColumnSpec> interface_columns() {
+  return kColumns;
+}
+
+std::optional<double> use_of(const Interface& interface) {
+  if (!interface.rx_rate || !interface.tx_rate || interface.speed_bits.value_or(0) == 0)
+    return std::nullopt;
+  return std::max(*interface.rx_rate, *interface.tx_rate) * 800 /
+         static_cast<double>(*interface.speed_bits);
+}
+
+void draw_this_host(const Model& model, const State& state, const Frame& frame, Screen& screen) {
+  Grid& grid = screen.grid;
+  const int columns = grid.size().columns;
+  const auto index = reading_index(model, state);
+  if (!index) {
+    grid.put(1, frame.first,
+             !model.host_problem.empty() ? "not known: " + model.host_problem
+             : state.is_frozen()         ? "the host was not read yet at that time"
+                                         : "measuring …",
+             {Role::kDim});
+    return draw_status(state, frame, "", screen);
+  }
+  const HostReading& reading = model.host_readings[*index];
+  if (frame.plot >= 0) {
+    Facts facts(model, state, *index, screen);
+    if (frame.plot_rows < 5) {
+      facts.draw_short(frame.plot, frame.plot_rows);
+    } else if (frame.plot_rows == 5) {
+      facts.draw_system(1, columns / 2 - 1, frame.plot);
+      facts.draw_sums(columns / 2 + 1, columns, frame.plot);
+    } else {
+      facts.draw_system(1, columns, frame.plot);
+      facts.draw_sums(1, columns, frame.plot + 5);
+    }
+  }
+  const auto& interfaces = reading.facts.interfaces;
+  draw_list(
+      state, frame, kColumns,
+      [&](const Row& row, const PlacedColumn& column) -> CellText {
+        if (row.index >= interfaces.size()) return {};
+        return interface_cell(model, state, *index, interfaces[row.index], column);
+      },
+      screen);
+  if (frame.pane >= 0) draw_disks(reading, frame, screen);
+  const auto count = [](std::size_t number, std::string_view what) {
+    return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
+  };
+  std::string status =
+      count(interfaces.size(), "interface") + " · " + count(reading.facts.disks.size(), "disk");
+  if (reading.facts.disk_io && columns >= 100)
+    status += fmt::format(", read {}, written {} since boot",
+                          format_bytes(reading.facts.disk_io->read_bytes),
+                          format_bytes(reading.facts.disk_io->write_bytes));
+  if (const std::string held = held_text(model, state); !held.empty()) status += " · " + held;
+  draw_status(state, frame, status, screen);
+  if (frame.detail < 0) return;
+  const Interface* selected =
+      find_interface(reading, static_cast<std::uint32_t>(state.table().selected.a));
+  if (selected == nullptr) return;
+  const InterfaceCounters& counters = selected->counters;
+  grid.put(1, frame.detail,
+           fmt::format("{}  mtu {}  rx {} in {} packets, tx {} in {}  {}", selected->name,
+                       selected->mtu, format_bytes(counters.rx_bytes), counters.rx_packets,
+                       format_bytes(counters.tx_bytes), counters.tx_packets,
+                       joined_addresses(*selected)));
+}
+
+// The busiest, in the pane beside the plots.
+void draw_interface_pane(const Model& model, const State& state, int x, int y, int rows,
+                         Screen& screen) {
+  const auto index = reading_index(model, state);
+  if (!index) return;
+  Grid& grid = screen.grid;
+  const Units units = state.settings.units;
+  std::vector<const Interface*> busiest;
+  for (const Interface& interface : model.host_readings[*index].facts.interfaces)
+    if (!interface.is_loopback || state.settings.loopback) busiest.push_back(&interface);
+  const auto rate = [](const Interface* interface) {
+    return interface->rx_rate.value_or(0) + interface->tx_rate.value_or(0);
+  };
+  std::stable_sort(busiest.begin(), busiest.end(), [&](const Interface* a, const Interface* b) {
+    return a->is_up != b->is_up ? a->is_up : rate(a) > rate(b);
+  });
+  const auto line = [&](std::string_view name, std::string_view link, std::string_view rx,
+                        std::string_view tx, std::string_view use, std::string_view drops,
+                        Role role) {
+    grid.put(x, y, shorten_right(clean_text(name), 15), {role});
+    grid.put_right(x + 22, y, link, {role});
+    grid.put_right(x + 31, y, rx, {role});
+    grid.put_right(x + 40, y, tx, {role});
+    grid.put_right(x + 46, y, use, {role});
+    grid.put_right(x + 54, y, drops, {role});
+    ++y;
+  };
+  line("INTERFACE", "SPEED", "↓RX/s", "↑TX/s", "USE%", "DROP", Role::kTitle);
+  for (std::size_t i = 0; i + 1 < static_cast<std::size_t>(rows) && i < busiest.size(); ++i) {
+    const Interface& each = *busiest[i];
+    const auto use = use_of(each);
+    line(each.name, each.is_up ? speed_text(each) : "down", rate_text(each.rx_rate, units),
+         rate_text(each.tx_rate, units), use ? fmt::format("{:.0f}", *use) : kUnknown,
+         std::to_string(each.counters.rx_drops + each.counters.tx_drops), Role::kText);
+  }
+}
+
+}  // namespace sockscope::tui

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Words for the host around the sockets, as `host` and `top` show them.
+#pragma once
+
+#include <sockscope/host.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/text.h"
+
+namespace sockscope {
+
+inline constexpr const char* kUnknown = "—";
+
+// "10.0G", in bits per second whatever the units of rates are, as links are sold.
+std::string speed_text(const Interface& interface);
+
+std::string rate_text(const std::optional<double>& rate, Units units);
+std::string bytes_text(const std::optional<std::uint64_t>& bytes);
+// "-4.1 kB"
+std::string signed_bytes(std::int64_t bytes);
+
+// What the last round of echoes said: "0.04 ms  loss 0 %", "no answer  loss 100 %", or why nothing
+// is known. Cleaned.
+std::string probe_text(const ProbeHealth& health);
+
+}  // namespace sockscope
