@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <cstring>
 
 namespace sockscope {
@@ -97,6 +98,11 @@ class Reader {
   std::span<const std::byte> bytes_;
 };
 
+// Netlink's errors are negative, the connector's are not.
+int positive(std::int32_t error) noexcept {
+  return error == INT32_MIN ? INT32_MAX : std::abs(error);
+}
+
 bool decode_event_data(const Reader& in, ProcessEvent& event) noexcept {
   event.pid = in.u32(kDetail + 4);
   event.tid = in.u32(kDetail);
@@ -164,7 +170,7 @@ bool decode_connector(std::span<const std::byte> payload, ProcMessage& message) 
   if (event.number == Numbers::kNone) {
     if (in.size() < kDetail + 4) return false;
     message.kind = ProcMessage::Kind::kAck;
-    message.error = static_cast<int>(in.u32(kDetail));
+    message.error = positive(static_cast<std::int32_t>(in.u32(kDetail)));
     return true;
   }
   message.kind = ProcMessage::Kind::kEvent;
@@ -197,7 +203,7 @@ bool take_proc_message(std::span<const std::byte>& bytes, ProcMessage& message) 
       if (payload.size() < sizeof error) return false;
       std::memcpy(&error, payload.data(), sizeof error);
       message.kind = ProcMessage::Kind::kError;
-      message.error = error == INT32_MIN ? INT32_MAX : (error < 0 ? -error : error);
+      message.error = positive(error);
       return true;
     }
     default:

@@ -210,6 +210,16 @@ TEST(ProcMessages, Ack) {
   EXPECT_EQ(messages[0].ack, 42u);
 }
 
+TEST(ProcMessages, ErrorsArePositiveWhicheverSignTheyCome) {
+  proc_event raw = raw_event(0);
+  for (const std::uint32_t sent : {0u - 1, 0x80000000u}) {
+    raw.event_data.ack.err = sent;
+    const auto messages = decode(Datagram().add(raw).bytes());
+    ASSERT_EQ(messages.size(), 1u);
+    EXPECT_GT(messages[0].error, 0);
+  }
+}
+
 TEST(ProcMessages, SeveralInOneDatagram) {
   const std::int32_t denied = -1;
   const std::int32_t fine = 0;
