@@ -14,6 +14,10 @@ struct Address {
   std::uint8_t family = 0;               // 4 or 6
 
   bool is_unspecified() const noexcept;  // 0.0.0.0 or ::
+  bool is_loopback() const noexcept;     // 127.0.0.0/8 or ::1
+  // Means the same host in every network: not private (RFC 1918, 4193, 6598), of one link, loopback,
+  // multicast or reserved.
+  bool is_global() const noexcept;
   bool operator==(const Address&) const = default;
 };
 

@@ -65,7 +65,10 @@ struct DnsMessage {
 
 enum class NameSource : std::uint8_t {
   kProcess,  // the process of the flow itself got an answer with this address
-  kHost,     // another process of this host did: a resolver's daemon, or a program that shares it
+  // Another process did: a resolver's daemon that the flow's asked (nscd, systemd-resolved over its
+  // socket), or one that happens to know the address. Of the same network namespace; of another
+  // only where the address is global.
+  kHost,
 };
 std::string_view to_string(NameSource) noexcept;  // "process", "host"
 
@@ -78,6 +81,8 @@ struct RemoteName {
   Endpoint server;              // who answered
   std::uint32_t pid = 0;        // who asked
   std::array<char, 16> comm{};  // of who asked: hostile bytes possible
+
+  std::string_view asker() const noexcept;  // comm up to its NUL
 };
 
 }  // namespace sockscope

@@ -7,14 +7,6 @@
 namespace sockscope {
 namespace {
 
-bool is_loopback(const Address& address) {
-  if (address.family == 4) return address.bytes[0] == 127;
-  Address one;
-  one.family = 6;
-  one.bytes[15] = 1;
-  return address == one;
-}
-
 bool is_own(const Address& address, const HostFacts& host) {
   for (const Interface& interface : host.interfaces)
     for (const InterfaceAddress& own : interface.addresses)
@@ -43,8 +35,8 @@ std::optional<Reconciliation> reconcile(const HostFacts& host, const Snapshot& s
     result.interface_tx_bytes += link.tx_bytes_delta;
   }
   for (const Flow& flow : snapshot.flows) {
-    if (flow.netns != netns || !flow.has_counters || is_loopback(flow.local.addr) ||
-        is_loopback(flow.remote.addr) || is_own(flow.remote.addr, host))
+    if (flow.netns != netns || !flow.has_counters || flow.local.addr.is_loopback() ||
+        flow.remote.addr.is_loopback() || is_own(flow.remote.addr, host))
       continue;
     result.process_rx_bytes += bytes_in(flow.rx_rate, *snapshot.interval_s);
     result.process_tx_bytes += bytes_in(flow.tx_rate, *snapshot.interval_s);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <utility>
 
 namespace sockscope {
@@ -43,6 +44,10 @@ std::string dns::type_name(std::uint16_t type) {
 }
 std::string dns::rcode_name(std::uint16_t rcode) {
   return name_in(kRcodes, rcode, "RCODE");
+}
+
+std::string_view RemoteName::asker() const noexcept {
+  return {comm.data(), ::strnlen(comm.data(), comm.size())};
 }
 
 std::string_view to_string(NameSource source) noexcept {

@@ -20,6 +20,22 @@ bool Address::is_unspecified() const noexcept {
   return std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte == 0; });
 }
 
+bool Address::is_loopback() const noexcept {
+  if (family == 4) return bytes[0] == 127;
+  return bytes[15] == 1 && std::all_of(bytes.begin(), bytes.end() - 1,
+                                       [](std::uint8_t byte) { return byte == 0; });
+}
+
+bool Address::is_global() const noexcept {
+  const std::uint8_t first = bytes[0];
+  const std::uint8_t second = bytes[1];
+  if (family == 6) return first >> 5 == 1;  // 2000::/3
+  const bool is_private = first == 10 || (first == 172 && second >> 4 == 1) ||
+                          (first == 192 && second == 168) || (first == 100 && second >> 6 == 1);
+  const bool is_of_link = first == 169 && second == 254;
+  return first != 0 && first != 127 && first < 224 && !is_private && !is_of_link;
+}
+
 std::string_view Owner::name() const noexcept { return until_nul(comm); }
 std::string_view Process::name() const noexcept { return until_nul(comm); }
 

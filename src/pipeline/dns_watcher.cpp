@@ -4,17 +4,6 @@
 #include <algorithm>
 
 namespace sockscope {
-namespace {
-
-bool is_loopback(const Address& address) {
-  if (address.family == 4) return address.bytes[0] == 127;
-  return std::all_of(address.bytes.begin(), address.bytes.end() - 1,
-                     [](std::uint8_t byte) { return byte == 0; }) &&
-         address.bytes[15] == 1;
-}
-
-}  // namespace
-
 DnsStream& DnsWatcher::stream_of(const Event& packet) {
   const std::uint64_t key = packet.flow.cookie << 1 | (packet.sent ? 1 : 0);
   if (streams_.size() >= kMostStreams && !streams_.contains(key))
@@ -40,7 +29,7 @@ void DnsWatcher::message(Event& packet, std::span<const std::byte> bytes, std::s
   // have been turned to another port on its way: nobody but this host can answer from there.
   const bool is_for_us =
       message->is_answer && !packet.sent && packet.flow.remote.port == dns::kPort;
-  if (is_for_us && (was_asked || is_loopback(packet.flow.remote.addr))) names_.learn(packet);
+  if (is_for_us && (was_asked || packet.flow.remote.addr.is_loopback())) names_.learn(packet);
   tell(packet);
 }
 

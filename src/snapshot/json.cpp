@@ -251,6 +251,7 @@ void write_remote_name(Writer& writer, const RemoteName& known, std::uint64_t no
   fields.text("name_server", to_string(known.server));
   fields.number("name_ttl_s", known.ttl_s);
   fields.number_or_null("name_pid", known.pid);
+  fields.foreign_text("name_comm", known.asker());
 }
 
 template <class Writer>

@@ -85,6 +85,7 @@ std::shared_ptr<const RemoteName> RemoteNames::find(const Flow& flow) {
   if (!names) return nullptr;
   const std::uint64_t until =
       flow.protocol == Protocol::kUdp || flow.opened_ns == 0 ? ~std::uint64_t{0} : flow.opened_ns;
+  const Learnt* of_namespace = nullptr;
   const Learnt* of_host = nullptr;
   for (auto known = names->rbegin(); known != names->rend(); ++known) {
     if (known->first_ns > until) continue;
@@ -95,9 +96,11 @@ std::shared_ptr<const RemoteName> RemoteNames::find(const Flow& flow) {
       own->source = NameSource::kProcess;
       return own;
     }
-    if (!of_host && known->netns == flow.netns) of_host = &*known;
+    if (!of_namespace && known->netns == flow.netns) of_namespace = &*known;
+    if (!of_host && flow.remote.addr.is_global()) of_host = &*known;
   }
-  return of_host ? of_host->name : nullptr;
+  const Learnt* shared = of_namespace ? of_namespace : of_host;
+  return shared ? shared->name : nullptr;
 }
 
 }  // namespace sockscope

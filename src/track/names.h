@@ -25,7 +25,8 @@ class RemoteNames {
   void learn(const Event& answer);
 
   // The name of the flow's remote end: what its process asked for last before the flow began, else
-  // what another process of the same network namespace did. Flows that came from outside have none.
+  // what another process of the same network namespace did, else, of a global address, one of any.
+  // Flows that came from outside have none.
   // Of UDP, and of flows older than the monitor, also what was asked for later.
   std::shared_ptr<const RemoteName> find(const Flow& flow);
 

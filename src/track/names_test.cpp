@@ -85,12 +85,28 @@ TEST(RemoteNames, TheFlowsOwnProcessComesFirst) {
   names.learn(dns_event(2, 2 * kSecond, "theirs", {points_to("theirs", address(1))}));
   EXPECT_EQ(name_of(names, flow_to(address(1), 1, 3 * kSecond)), "process mine");
   EXPECT_EQ(name_of(names, flow_to(address(1), 3, 3 * kSecond)), "host theirs");
-  Flow elsewhere = flow_to(address(1), 3, 3 * kSecond);
-  elsewhere.netns = 2;
-  EXPECT_EQ(name_of(names, elsewhere), "");
   Flow inbound = flow_to(address(1), 1, 3 * kSecond);
   inbound.direction = Direction::kInbound;
   EXPECT_EQ(name_of(names, inbound), "");
+}
+
+TEST(RemoteNames, OtherNamespacesKnowOnlyWhatGlobalAddressesAreCalled) {
+  RemoteNames names;
+  const Address home{.bytes = {192, 168, 0, 1}, .family = 4};
+  names.learn(dns_event(1, kSecond, "printer", {points_to("printer", home)}));
+  names.learn(dns_event(1, kSecond, "cdn", {points_to("cdn", address(1))}));
+  Flow elsewhere = flow_to(home, 3, 2 * kSecond);
+  EXPECT_EQ(name_of(names, elsewhere), "host printer");
+  elsewhere.netns = 2;
+  EXPECT_EQ(name_of(names, elsewhere), "");
+  elsewhere.remote.addr = address(1);
+  EXPECT_EQ(name_of(names, elsewhere), "host cdn");
+
+  Event theirs = dns_event(4, kSecond, "theirs", {points_to("theirs", address(1))});
+  theirs.flow.netns = 2;
+  names.learn(theirs);
+  names.learn(dns_event(1, kSecond, "later", {points_to("later", address(1))}));
+  EXPECT_EQ(name_of(names, elsewhere), "host theirs");
 }
 
 TEST(RemoteNames, ANameIsOfItsTime) {

@@ -17,13 +17,6 @@ namespace {
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kNew = 2 * kSecond;
 
-bool in_loopback_range(const Address& address) {
-  if (address.family == 4) return address.bytes[0] == 127;
-  static constexpr std::array<std::uint8_t, 16> kOne{0, 0, 0, 0, 0, 0, 0, 0,
-                                                     0, 0, 0, 0, 0, 0, 0, 1};
-  return address.bytes == kOne;
-}
-
 bool moves(const Smoothed& rate) { return rate.rx + rate.tx >= 1; }
 
 // What rows are ordered by, and what decides between equals.
@@ -449,7 +442,7 @@ std::string_view default_sort(View view, Size size) {
 }
 
 bool is_loopback(const Flow& flow) {
-  return in_loopback_range(flow.local.addr) || in_loopback_range(flow.remote.addr);
+  return flow.local.addr.is_loopback() || flow.remote.addr.is_loopback();
 }
 
 std::size_t shown_index(const Model& model, const State& state) {

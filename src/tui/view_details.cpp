@@ -334,7 +334,7 @@ void draw_connection_details(const Model& model, const State& state, Screen& scr
         sample.mono_ns > known->learnt_ns ? sample.mono_ns - known->learnt_ns : 0;
     label(y++, "Name",
           fmt::format("{}  asked for {} ago by {} {}, answered by {}", clean_text(known->name),
-                      format_duration_us(age / 1000), clean_text({known->comm.data(), ::strnlen(known->comm.data(), known->comm.size())}),
+                      format_duration_us(age / 1000), clean_text(known->asker()),
                       known->pid,
                       to_string(known->server)),
           grid);

@@ -4,20 +4,15 @@
 All of it in a network namespace of our own, whose only server is dnsmasq.
 """
 import json
-import os
-import pathlib
-import random
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "cli"))
-import support  # noqa: E402
-from support import Trace  # noqa: E402
+from name_space import Namespace, support
+
+Trace = support.Trace
 
 SERVER = "192.0.2.53"
 WEB = "192.0.2.80"
@@ -29,57 +24,17 @@ def setUpModule():
     support.need_root()
 
 
-class Namespace:
-    """A network namespace with addresses, dnsmasq and a resolv.conf that leads to it."""
-
-    def __init__(self):
-        self.name = f"dns{os.getpid()}{random.randrange(1000)}"
-        self.folder = pathlib.Path(tempfile.mkdtemp())
-        self.etc = pathlib.Path("/etc/netns") / self.name
-
-    def run(self, *command, **options):
-        return subprocess.run(["ip", "netns", "exec", self.name, *command], capture_output=True,
-                              encoding="utf-8", timeout=support.PATIENCE, check=False, **options)
-
-    def start(self, *command, **options):
-        return subprocess.Popen(["ip", "netns", "exec", self.name, *command], **options)
-
-    def __enter__(self):
-        subprocess.run(["ip", "netns", "add", self.name], check=True)
-        self.etc.mkdir(parents=True)
-        (self.etc / "resolv.conf").write_text(f"nameserver {SERVER}\n")
-        for command in (["link", "set", "lo", "up"], ["addr", "add", f"{SERVER}/32", "dev", "lo"],
-                        ["addr", "add", f"{WEB}/32", "dev", "lo"],
-                        ["addr", "add", f"{WEB6}/128", "dev", "lo", "nodad"]):
-            subprocess.run(["ip", "-n", self.name, *command], check=True)
-        hosts = self.folder / "hosts"
-        hosts.write_text("".join(f"{address} many.example\n" for address in MANY) +
-                         f"{WEB} real.example.net\n{WEB6} real.example.net\n")
-        self.server = self.start(
-            "dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--conf-file=/dev/null",
-            "--pid-file=", f"--listen-address={SERVER}", "--bind-interfaces", "--user=root",
-            f"--addn-hosts={hosts}", "--cname=www.example.com,alias.example.org",
-            "--cname=alias.example.org,real.example.net", "--local=/nosuch.example/",
-            "--local-ttl=77", "--edns-packet-max=1232",
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        support.wait_for(lambda: self.run("dig", "+time=1", "+tries=1", f"@{SERVER}",
-                                          "real.example.net").returncode == 0, "dnsmasq")
-        return self
-
-    def __exit__(self, *_):
-        self.server.terminate()
-        self.server.wait()
-        subprocess.run(["ip", "netns", "del", self.name], check=True)
-        shutil.rmtree(self.folder)
-        shutil.rmtree(self.etc)
-
-
 class Dns(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.space = Namespace()
-        cls.space.__enter__()
-        cls.addClassCleanup(cls.space.__exit__)
+        cls.space = cls.enterClassContext(Namespace(SERVER, SERVER, WEB, WEB6))
+        hosts = cls.space.folder / "hosts"
+        hosts.write_text("".join(f"{address} many.example\n" for address in MANY) +
+                         f"{WEB} real.example.net\n{WEB6} real.example.net\n")
+        cls.space.dnsmasq(SERVER, f"--addn-hosts={hosts}",
+                          "--cname=www.example.com,alias.example.org",
+                          "--cname=alias.example.org,real.example.net",
+                          "--local=/nosuch.example/", "--local-ttl=77", "--edns-packet-max=1232")
 
     def dig(self, *arguments):
         """dig's words, and the records of its socket and of the server's."""
@@ -146,17 +101,21 @@ class Dns(unittest.TestCase):
                           ("answer", "nosuch.example", "NXDOMAIN")])
         self.assertEqual(len({r["cookie"] for r in mine}), 1)
 
+    def test_the_c_library_asks_for_both_families(self):
+        with Trace("--dns", "-c", "getent") as trace:
+            got = self.space.run("getent", "ahosts", "www.example.com")
+            ended = trace.stop()
+        self.assertEqual({line.split()[0] for line in got.stdout.splitlines()}, {WEB, WEB6})
+        answers = [r for r in ended.of("dns") if r["dns"] == "answer"]
+        self.assertEqual({r["type"]: r["answers"][-1]["address"] for r in answers},
+                         {"A": WEB, "AAAA": WEB6})
+        self.assertEqual(len({r["cookie"] for r in answers}), 1)
+
     def test_connections_carry_the_name_their_process_asked_for(self):
         for family, address in (("-4", WEB), ("-6", WEB6)):
             with self.subTest(family=family):
-                web = self.space.start(
-                    sys.executable, "-m", "http.server", "8080", "--bind", address,
-                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                web = self.space.web(address, 8080)
                 try:
-                    support.wait_for(lambda: self.space.run(
-                        "curl", "-s", "-o", "/dev/null",
-                        f"http://[{address}]:8080/" if ":" in address else
-                        f"http://{address}:8080/").returncode == 0, "the web server")
                     with Trace("--dns", "-P", "8080") as trace:
                         got = self.space.run("curl", "-s", "-o", "/dev/null", family,
                                              "http://WWW.example.com:8080/")
@@ -168,8 +127,7 @@ class Dns(unittest.TestCase):
                         self.assertEqual(other.returncode, 0, other.stderr)
                         ended = trace.stop()
                 finally:
-                    web.terminate()
-                    web.wait()
+                    self.space.stop(web)
                 connects = ended.of("connect")
                 self.assertEqual([(r["comm"][:4], r["remote_addr"], r["remote_name"],
                                    r["name_source"], r["name_server"], r["name_ttl_s"])
