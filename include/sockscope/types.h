@@ -225,6 +225,7 @@ enum class EventKind : std::uint8_t {
   kProcess,        // something happened to a process: `process` says what
   kRefused,        // a SYN to this host met no listener: `attempts` says how many
   kDns,            // a DNS query or answer passed a socket of this host: `dns` says which
+  kAlert,          // never told by a Monitor: for whoever runs Detectors and keeps one log of all
   kGap,            // something was lost before this point
 };
 
@@ -249,6 +250,7 @@ struct Event {
   Flow flow;
   ProcessEvent process;             // kProcess
   std::shared_ptr<const DnsMessage> dns;  // kDns, never null there
+  std::shared_ptr<const Alert> alert;     // kAlert, never null there; of the flow owner and remote
   Loss lost;                        // kGap: how much since the gap before
 };
 

@@ -40,6 +40,8 @@ tui::State first_state(const Arguments& arguments, FlowFilter filter, const tui:
   state.lookup_user = user_id;
   tui::Settings& settings = state.settings;
   settings.units = arguments.units;
+  state.hidden_events = 1u << static_cast<unsigned>(EventKind::kDns) |
+                        1u << static_cast<unsigned>(EventKind::kRefused);
   settings.idle = arguments.idle;
   settings.read_only = arguments.read_only;
   settings.interval_ms = static_cast<std::uint64_t>(arguments.interval.count());
@@ -80,6 +82,8 @@ int run_top_screen(const Arguments& arguments) {
   if (auto usable = tui::Driver::check(); !usable) return report(usable.error());
   Options watching = arguments.options;
   watching.describe = true;
+  watching.dns = arguments.dns;  // for alerts
+  watching.refusals = true;
   auto monitor = Monitor::open(watching);
   if (!monitor) return report(monitor.error());
   // It sends no echo request before the view of the host is shown.
@@ -117,6 +121,7 @@ int run_top_screen(const Arguments& arguments) {
   loop.user_name = user_name;
   loop.port_name = port_name;
   loop.duration = arguments.duration;
+  loop.thresholds = arguments.thresholds;
   loop.state = first_state(arguments, std::move(*filter), *driver);
   const auto done = tui::run_loop(*monitor, std::move(*driver), std::move(loop));
   if (!done) return report(done.error());

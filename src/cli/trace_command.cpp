@@ -68,6 +68,7 @@ std::string describe(const Event& event) {
     case EventKind::kAccept:
     case EventKind::kOwner:
     case EventKind::kAttempt:
+    case EventKind::kAlert:
     case EventKind::kProcess: break;
   }
   return "";

@@ -92,6 +92,7 @@ void StoryBook::apply(const Event& event, const Handler& handler) {
     case EventKind::kData:
     case EventKind::kRefused:
     case EventKind::kDns:
+    case EventKind::kAlert:
     case EventKind::kGap: break;
   }
   release(event.mono_ns, handler);

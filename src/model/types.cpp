@@ -108,6 +108,7 @@ std::string_view to_string(EventKind kind) noexcept {
     case EventKind::kProcess: return "process";
     case EventKind::kRefused: return "refused";
     case EventKind::kDns: return "dns";
+    case EventKind::kAlert: return "alert";
     case EventKind::kGap: break;
   }
   return "gap";

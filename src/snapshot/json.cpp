@@ -468,6 +468,7 @@ void EventWriter::start(const HostId& host, std::uint64_t wall_ns, Source source
 }
 
 void EventWriter::event(const Event& event, std::string& out) {
+  if (event.kind == EventKind::kAlert) return alert(*event.alert, out);
   auto& writer = line_->begin();
   Fields fields(writer);
   const auto wall_ns =
@@ -524,6 +525,7 @@ void EventWriter::event(const Event& event, std::string& out) {
     case EventKind::kOwner:
     case EventKind::kAttempt:
     case EventKind::kProcess:
+    case EventKind::kAlert:
     case EventKind::kGap:
       break;
   }

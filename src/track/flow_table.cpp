@@ -205,6 +205,7 @@ bool FlowTable::apply(const Event& event) {
     case EventKind::kProcess:
     case EventKind::kRefused:
     case EventKind::kDns:
+    case EventKind::kAlert:
     case EventKind::kGap:
       break;
   }

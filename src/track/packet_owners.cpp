@@ -70,6 +70,7 @@ void PacketOwners::note(const Event& event) {
     case EventKind::kProcess:
     case EventKind::kRefused:
     case EventKind::kDns:
+    case EventKind::kAlert:
     case EventKind::kGap:
       return;
   }

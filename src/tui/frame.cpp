@@ -48,6 +48,19 @@ void put_live(const LiveText& live, int end, int y, Grid& grid) {
   if (live.role == Role::kLive && live.text.size() > 5) grid.put(x + 4, y, live.text.substr(4));
 }
 
+// "! port_scan", "! 3 alerts", in little room "!3"; empty: there are none.
+LiveText alerts_text(const Model& model, int columns) {
+  const std::vector<Alert>& alerts = model.alerts;
+  if (alerts.empty()) return {"", Role::kText};
+  const bool is_critical = std::any_of(alerts.begin(), alerts.end(), [](const Alert& alert) {
+    return alert.severity == AlertSeverity::kCritical;
+  });
+  if (columns < 80) return {fmt::format("!{}", alerts.size()), is_critical ? Role::kBroken : Role::kLook};
+  return {alerts.size() == 1 ? "! " + std::string(to_string(alerts[0].kind))
+                             : fmt::format("! {} alerts", alerts.size()),
+          is_critical ? Role::kBroken : Role::kLook};
+}
+
 std::string interval_text(std::uint64_t ms) {
   return ms % 1000 == 0 ? fmt::format("{}s", ms / 1000)
                         : fmt::format("{:.1f}s", static_cast<double>(ms) / 1000);
@@ -194,6 +207,7 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
   const bool narrow = columns < 60;
   LiveText live = live_text(model, state, narrow);
   if (narrow) {
+    int end_of_figures = 0;
     if (!model.history.empty()) {
       const Sample& sample = shown_sample(model, state);
       const Units units = state.settings.units;
@@ -203,8 +217,12 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
       x = grid.put(x, y, format_rate(sample.tx_rate, units));
       if (columns >= 32) x = grid.put(x, y, fmt::format("  {} conns", sample.open_flows));
       if (columns - x < static_cast<int>(live.text.size()) + 1) return;
+      end_of_figures = x;
     }
     put_live(live, columns, y, grid);
+    const LiveText alerts = alerts_text(model, columns);
+    const int from = columns - static_cast<int>(live.text.size() + alerts.text.size()) - 1;
+    if (from > end_of_figures) grid.put(from, y, alerts.text, {alerts.role});
     return;
   }
   const bool detail = state.view == View::kProcess || state.view == View::kConnection;
@@ -223,10 +241,15 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
   }
   put_live(live, end, y, grid);
   end -= static_cast<int>(live.text.size()) + 1;
+  // Where there is no line for it below.
+  if (const LiveText alerts = alerts_text(model, columns);
+      !alerts.text.empty() && (frame.plot < 0 || frame.plot_rows != 1)) {
+    end = grid.put_right(end - 1, y, alerts.text, {alerts.role}) - 2;
+  }
 
   int x = grid.put(1, y, "sockscope", {Role::kTitle});
   if (columns >= 140) x = grid.put(x + 1, y, model.version);
-  const int room_for_host = detail ? 12 : std::max(columns - 72, 8);
+  const int room_for_host = detail ? 12 : std::max(std::min(columns - 72, end - 60), 8);
   x = grid.put(x + 2, y, shorten_right(clean_text(model.host), static_cast<std::size_t>(room_for_host)));
   if (detail) {
     grid.put(x + 1, y, crumbs(model, state), {}, end);
@@ -290,7 +313,9 @@ void draw_plot_line(const Model& model, const State& state, const Frame& frame, 
       right += fmt::format("  retr {:.1f}/s", sample.retransmit_rate);
     if (sample.retransmit_rate > 1) right_role = Role::kLook;
   }
-  const int end = grid.put_right(columns, y, right, {right_role}) - 2;
+  int end = grid.put_right(columns, y, right, {right_role}) - 2;
+  if (const LiveText alerts = alerts_text(model, columns); !alerts.text.empty())
+    end = grid.put_right(end, y, alerts.text, {alerts.role}) - 2;
   // Two rates of up to eleven characters, the rest for the plots.
   const int cells = std::max((end - 1 - 2 * 15) / 2, 0);
   const std::uint64_t step = plot_step(state, static_cast<std::size_t>(cells) * 2);

@@ -52,7 +52,10 @@ bool write_all(int file, std::string_view text) {
 class Loop {
  public:
   Loop(Monitor& monitor, Driver driver, LoopOptions options)
-      : monitor_(monitor), driver_(std::move(driver)), options_(std::move(options)) {
+      : monitor_(monitor),
+        driver_(std::move(driver)),
+        options_(std::move(options)),
+        detectors_(options_.thresholds) {
     state_ = std::move(options_.state);
     model_.host = options_.host.name;
     model_.version = version();
@@ -67,16 +70,29 @@ class Loop {
     model_.doors = monitor.doors();
     state_.size = driver_.size();
     handler_ = [this](const Event& event) {
-      model_.events.add(event, static_cast<std::uint64_t>(
-                                   static_cast<std::int64_t>(event.mono_ns) + clock_offset_));
-      events_came_ = true;
+      detectors_.take(event, alert_handler_);
+      // Of what is many and only wanted at times, what nobody looks at does not fill the log.
+      const bool is_extra = event.kind == EventKind::kDns || event.kind == EventKind::kRefused;
+      if (!is_extra || (state_.hidden_events >> static_cast<unsigned>(event.kind) & 1) == 0)
+        log(event);
+    };
+    alert_handler_ = [this](const Alert& alert) {
+      Event event;
+      event.kind = EventKind::kAlert;
+      event.mono_ns = alert.phase == AlertPhase::kEnded ? alert.ended_ns : alert.last_ns;
+      event.flow.owner = alert.owner;
+      event.flow.remote = alert.peer;
+      event.alert = std::make_shared<const Alert>(alert);
+      log(event);
     };
   }
 
   Result<void> run();
 
  private:
+  void log(const Event& event);
   Result<void> sample();
+  void look_for_alerts(const Snapshot& snapshot);
   void prepare();
   void read_internals();
   bool shows_host() const;
@@ -96,7 +112,9 @@ class Loop {
   Model model_;
   State state_;
   Screen screen_{Grid({1, 1}), {}};
+  Detectors detectors_;
   Monitor::Handler handler_;
+  Detectors::Handler alert_handler_;
   Fd signals_;
   std::int64_t clock_offset_ = 0;
   std::uint64_t next_sample_ns_ = 0;
@@ -114,10 +132,24 @@ class Loop {
   bool input_ended_ = false;
 };
 
+void Loop::log(const Event& event) {
+  model_.events.add(event, static_cast<std::uint64_t>(static_cast<std::int64_t>(event.mono_ns) +
+                                                      clock_offset_));
+  events_came_ = true;
+}
+
+void Loop::look_for_alerts(const Snapshot& snapshot) {
+  detectors_.take(snapshot, alert_handler_);
+  detectors_.tick(snapshot.mono_ns, clock_offset_, alert_handler_);
+  model_.alerts = detectors_.alerts();
+  std::erase_if(model_.alerts, [](const Alert& alert) { return alert.ended_ns != 0; });
+}
+
 Result<void> Loop::sample() {
   clock_offset_ = mono_to_wall_ns();
   auto snapshot = monitor_.snapshot(handler_);
   if (!snapshot) return tl::make_unexpected(std::move(snapshot).error());
+  look_for_alerts(*snapshot);
   model_.history.add(*snapshot);
   model_.lost = snapshot->lost;
   model_.doors = std::move(snapshot->doors);
@@ -180,6 +212,7 @@ void Loop::read_host(const Snapshot* snapshot) {
   if (snapshot != nullptr && host_read_with_sample_)
     bytes = reconcile(*facts, *snapshot, options_.home_netns);
   host_read_with_sample_ = snapshot != nullptr;
+  detectors_.take(*facts, alert_handler_);
   model_.host_readings.add(std::move(*facts), std::move(bytes), model_.history.newest().number);
 }
 

@@ -30,6 +30,7 @@ struct LoopOptions {
   HostMonitor* host_monitor = nullptr;
   std::string host_problem;
   bool probe = true;
+  AlertOptions thresholds;
   std::string source = "eBPF";  // where observations come from
   std::optional<std::chrono::milliseconds> duration;
   State state;  // to begin with

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include <sockscope/alert.h>
 #include <sockscope/types.h>
 
 #include "tui/history.h"
@@ -65,6 +66,7 @@ struct Model {
   HostHistory host_readings;  // from when they were first wanted
   std::string host_problem;   // why there are none; empty: there is no reason
   EventLog events;
+  std::vector<Alert> alerts;  // that go on
   // Of the connection whose details are shown, as of now.
   std::uint64_t internals_cookie = 0;
   std::optional<TcpInternals> internals;

@@ -313,7 +313,8 @@ class Arranger {
       if ((state_.hidden_events >> static_cast<unsigned>(logged.event.kind) & 1) != 0) continue;
       if (logged.event.kind != EventKind::kGap) {
         if (!state_.filter.matches(logged.event.flow)) continue;
-        if (!state_.settings.loopback && is_loopback(logged.event.flow)) {
+        if (!state_.settings.loopback && logged.event.kind != EventKind::kAlert &&
+            is_loopback(logged.event.flow)) {
           ++listing.loopback_hidden;
           continue;
         }

@@ -89,6 +89,38 @@ TEST(Golden, host_not_known) {
   compare("host_not_known", all_sizes(model, View::kThisHost, nullptr));
 }
 
+// A scan from outside that goes on, and a beacon that is over.
+Model alerted() {
+  Model model = web_model();
+  const auto log = [&model](const Alert& alert) {
+    Event event;
+    event.kind = EventKind::kAlert;
+    event.flow.owner = alert.owner;
+    event.flow.remote = alert.peer;
+    event.alert = std::make_shared<const Alert>(alert);
+    model.events.add(event, model.now_wall_ns);
+  };
+  Alert scan;
+  scan.direction = Direction::kInbound;
+  scan.severity = AlertSeverity::kCritical;
+  scan.peer.addr = {{198, 51, 100, 66}, 4};
+  scan.figures = {{"ports", 120}, {"shut", 119}, {"attempts", 121}, {"seconds", 1.5}};
+  log(scan);
+  model.alerts.push_back(scan);
+  Alert beacon;
+  beacon.kind = AlertKind::kBeaconing;
+  beacon.phase = AlertPhase::kEnded;
+  beacon.owner = model.history.flow(0).owner;
+  beacon.peer = {{{203, 0, 113, 9}, 4}, 443};
+  beacon.figures = {{"attempts", 9}, {"interval_s", 60}, {"jitter_pct", 2}};
+  log(beacon);
+  return model;
+}
+TEST(Golden, alerts) {
+  compare("alerts", all_sizes(alerted(), View::kEvents, nullptr) +
+                        all_sizes(alerted(), View::kProcesses, nullptr));
+}
+
 TEST(Golden, process_details) {
   compare("process_details", all_sizes(web_model(), View::kProcess, nullptr));
 }

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include <sockscope/alert.h>
+
 #include "base/text.h"
 #include "base/timestamp.h"
 #include "tui/flow_cells.h"
@@ -26,8 +28,12 @@ constexpr ColumnSpec kColumns[] = {
     {"detail", "DETAIL", 2, true, 0, INT32_MAX, 1000, false},
 };
 
-Role role_of(EventKind kind) {
-  switch (kind) {
+Role role_of(const Event& event) {
+  switch (event.kind) {
+    case EventKind::kAlert:
+      return event.alert->phase == AlertPhase::kEnded              ? Role::kText
+             : event.alert->severity == AlertSeverity::kCritical ? Role::kBroken
+                                                                   : Role::kLook;
     case EventKind::kConnectFailed:
     case EventKind::kReset:
     case EventKind::kGap: return Role::kBroken;
@@ -42,7 +48,7 @@ CellText event_cell(const Model& model, const State& state, const LoggedEvent& l
   const std::string_view name = column.spec->name;
   const bool gap = event.kind == EventKind::kGap;
   if (name == "time") return {time_of_day(logged.wall_ns).substr(0, static_cast<std::size_t>(column.width))};
-  if (name == "event") return {std::string(short_event_name(event.kind)), role_of(event.kind)};
+  if (name == "event") return {std::string(short_event_name(event.kind)), role_of(event)};
   if (name == "detail") {
     // In little room the way that more went tells most.
     if (event.kind == EventKind::kClose && column.width < 24) {
@@ -51,6 +57,9 @@ CellText event_cell(const Model& model, const State& state, const LoggedEvent& l
       return {fmt::format("{}{} {}", format_bytes(std::max(c.rx_bytes, c.tx_bytes)), down ? "↓" : "↑",
                           event.duration_us ? format_duration_us(*event.duration_us) : "—")};
     }
+    if (event.kind == EventKind::kAlert && column.width < 40)  // who and where stand beside it
+      return {(event.alert->phase == AlertPhase::kEnded ? "over: " : "") +
+              std::string(to_string(event.alert->kind))};
     std::string text = describe(event);
     // The reason before how long it took.
     if (event.kind == EventKind::kConnectFailed &&
@@ -59,6 +68,12 @@ CellText event_cell(const Model& model, const State& state, const LoggedEvent& l
     return {text};
   }
   if (gap) return {};
+  if (event.kind == EventKind::kAlert) {
+    const Alert& alert = *event.alert;
+    if (name == "remote" && alert.peer.port == 0)
+      return {alert.peer.addr.family == 0 ? "" : to_string(alert.peer.addr)};
+    if (name != "remote" && alert.owner.pid == 0) return {};
+  }
   if (name == "pid") return {event.flow.owner.pid == 0 ? "?" : std::to_string(event.flow.owner.pid)};
   return flow_cell(model, state, event.flow, column);
 }
@@ -101,6 +116,9 @@ std::string describe(const Event& event) {
       return fmt::format("{} {}", event.sent ? "send" : "recv", event.bytes);
     case EventKind::kRefused: return fmt::format(":{} no listener", event.flow.local.port);
     case EventKind::kDns: return describe_dns(event);
+    case EventKind::kAlert:
+      return (event.alert->phase == AlertPhase::kEnded ? "over: " : "") + message(*event.alert) +
+             ": " + detail(*event.alert);
     case EventKind::kOwner: return "uses it from now on";
     case EventKind::kProcess:  // top does not ask for them
     case EventKind::kAttempt: return "";
@@ -140,7 +158,9 @@ void draw_events(const Model& model, const State& state, const Frame& frame, Scr
     screen.grid.put_right(screen.grid.size().columns, frame.status, "buffer 10 000 events");
   if (frame.detail < 0 || listing.rows.empty()) return;
   const LoggedEvent* logged = model.events.find(listing.rows[state.table().position].key.a);
-  if (logged != nullptr && logged->event.kind != EventKind::kGap)
+  if (logged != nullptr && logged->event.kind == EventKind::kAlert)
+    screen.grid.put(1, frame.detail, describe(logged->event));
+  else if (logged != nullptr && logged->event.kind != EventKind::kGap)
     screen.grid.put(1, frame.detail, flow_line(model, state, logged->event.flow));
 }
 

@@ -150,10 +150,10 @@ void draw_event_lines(const Model& model, const State& state, std::uint64_t cook
     const Flow& flow = logged.event.flow;
     if (cookie != 0 && flow.cookie != cookie) continue;
     if (cookie == 0 && !state.settings.loopback && logged.event.kind != EventKind::kGap &&
-        is_loopback(flow))
+        logged.event.kind != EventKind::kAlert && is_loopback(flow))
       continue;
     std::string line = time_of_day(logged.wall_ns) + fmt::format("  {:<10}", short_event_name(logged.event.kind));
-    if (cookie == 0)
+    if (cookie == 0 && logged.event.kind != EventKind::kAlert)
       line += fmt::format("{:>8} {} {} ", flow.owner.pid,
                           pad_right(shorten_right(clean_text(flow.owner.name()), 18), 18),
                           pad_right(shorten_right(to_string(flow.remote), 46), 46));

@@ -66,7 +66,7 @@ bool Beaconing::is_timer(const Target& target) const {
 void Beaconing::take(const Event& event, const Bench& bench) {
   if (event.kind != EventKind::kConnect && event.kind != EventKind::kConnectFailed) return;
   const Flow& flow = event.flow;
-  if (bench.options.beacon_private == 0 && is_private(flow.remote.addr)) return;
+  if (bench.options.beacon_private == 0 && !flow.remote.addr.is_global()) return;
   // When it began: how long it took is the network's jitter, not the program's.
   const std::uint64_t began = before(event.mono_ns, event.latency_us * 1000);
   Key key;

@@ -40,23 +40,6 @@ std::uint64_t RecentSet<T>::oldest_ns(std::uint64_t now_ns, std::uint64_t window
 template class RecentSet<std::uint16_t>;
 template class RecentSet<std::uint32_t>;
 
-bool is_loopback(const Address& address) noexcept {
-  const auto& bytes = address.bytes;
-  if (address.family == 4) return bytes[0] == 127;
-  return bytes[15] == 1 &&
-         std::all_of(bytes.begin(), bytes.end() - 1, [](std::uint8_t byte) { return byte == 0; });
-}
-
-bool is_private(const Address& address) noexcept {
-  const auto& bytes = address.bytes;
-  if (is_loopback(address)) return true;
-  if (address.family == 4)
-    return bytes[0] == 10 || (bytes[0] == 172 && (bytes[1] & 0xf0) == 16) ||
-           (bytes[0] == 192 && bytes[1] == 168) || (bytes[0] == 169 && bytes[1] == 254) ||
-           (bytes[0] == 100 && (bytes[1] & 0xc0) == 64);
-  return (bytes[0] & 0xfe) == 0xfc || (bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80);
-}
-
 std::string_view parent_domain(std::string_view name) noexcept {
   const auto last_dot = [&](std::size_t end) { return name.substr(0, end).rfind('.'); };
   const std::size_t top = last_dot(name.size());

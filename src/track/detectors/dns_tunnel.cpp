@@ -41,7 +41,7 @@ void DnsTunnel::take(const Event& event, const Bench& bench) {
   const std::uint64_t now = event.mono_ns;
   const std::uint32_t hash = hash_name(below);
   const bool is_own =
-      is_loopback(event.flow.remote.addr) || event.flow.remote.addr == event.flow.local.addr;
+      event.flow.remote.addr.is_loopback() || event.flow.remote.addr == event.flow.local.addr;
   Asked& asked = asked_here_[hash % asked_here_.size()];
   if (event.flow.remote.port != dns::kPort) {
     if (is_own) asked = {hash, now};

@@ -47,7 +47,7 @@ void PortScan::take(const Event& event, const Bench& bench) {
   source.direction = is_inbound ? Direction::kInbound : Direction::kOutbound;
   source.peer = flow.remote.addr;
   source.is_own =
-      is_inbound && (is_loopback(flow.remote.addr) || flow.remote.addr == flow.local.addr);
+      is_inbound && (flow.remote.addr.is_loopback() || flow.remote.addr == flow.local.addr);
   if (!is_inbound) source.owner = flow.owner;
   if (exact_ < Detectors::kMost) {
     source.all = std::make_unique<Ports>();

@@ -222,10 +222,6 @@ class ConnectFailures {
   RecentMap<Program> programs_{kMostPrograms};
 };
 
-// "10.0.0.0/8" and its like, loopback, link-local.
-bool is_private(const Address& address) noexcept;
-bool is_loopback(const Address& address) noexcept;
-
 // The domain whose owner answers for the name: its last two labels, or three where the last two are
 // short ("co.uk"). Empty: a single label, or a domain that leads nowhere outside (arpa, local, …).
 std::string_view parent_domain(std::string_view name) noexcept;
