@@ -6,6 +6,7 @@
 // we are the kernel: full rings of made-up records are written outside the measured time.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sockscope/alert.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -254,6 +255,19 @@ void run(int rounds) {
                     is_news ? settler.add(event, write) : settler.confirm(event, write);
                   });
                   settler.release(now_ns, write);
+                  return count;
+                }),
+        "");
+
+  Detectors detectors;
+  print("detectors",
+        measure(kWarmUp, rounds,
+                [&](RingReader& ring, std::uint64_t now_ns) {
+                  const std::size_t count = ring.drain([&](auto bytes) {
+                    if (!decode_event(bytes, event)) std::abort();
+                    detectors.take(event, nullptr);
+                  });
+                  detectors.tick(now_ns, 0, nullptr);
                   return count;
                 }),
         "");
