@@ -66,8 +66,9 @@ struct Options {
   // Fork, exec, exit and changes of identity of processes, as kProcess events. Owners then follow
   // what becomes of their process: its name after an exec, its user after a setuid.
   bool processes = false;
-  // DNS queries and answers as kDns events. eBPF only: the ports of every packet are then looked at
-  // in the kernel.
+  // DNS queries and answers as kDns events. With eBPF the ports of every packet are then looked at in
+  // the kernel. Polled sources read packets of port 53 through libpcap, which needs CAP_NET_RAW for
+  // open(), and know the process only of sockets that live until a poll.
   bool dns = false;
   // Flows tell what their remote end was called in DNS (Flow::remote_name), from the answers seen
   // since open(). Costs what `dns` does.

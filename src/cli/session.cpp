@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "cli/lookup.h"
 #include "cli/report.h"
 #include "view/columns.h"
@@ -33,7 +34,8 @@ Fd take_stop_signals() {
 namespace {
 
 // What the source in use cannot show of what this command is about.
-std::string limits_of(const Arguments& arguments, Source source) {
+std::string limits_of(const Arguments& arguments, const Monitor& monitor) {
+  const Source source = monitor.source();
   const bool has_counters = source == Source::kSockDiag;
   std::string text = has_counters ? "UDP has no byte counts" : "there are no byte counts";
   if (arguments.command != Command::kSnapshot)
@@ -43,7 +45,10 @@ std::string limits_of(const Arguments& arguments, Source source) {
                                      : "can be missed");
   if (arguments.command == Command::kCapture) text += "; their packets too";
   if (arguments.command == Command::kTrace) text += "; no retransmit and reset events";
-  if (arguments.options.dns) text += "; --dns needs eBPF and shows nothing";
+  for (const Door& door : monitor.doors())
+    if (arguments.options.dns && door.observation == dns::kObservation)
+      text += door.refused.empty() ? "; DNS has a process only where its socket is seen by a poll"
+                                   : "; --dns shows nothing: " + clean_text(door.refused);
   if (arguments.options.data) text += "; --data needs eBPF and shows nothing";
   return text;
 }
@@ -53,7 +58,7 @@ void note_source(const Arguments& arguments, const Monitor& monitor) {
   const Source source = monitor.source();
   if (source == Source::kEbpf || arguments.quiet) return;
   const std::string limits = fmt::format("{} is polled: {}", to_string(source),
-                                         limits_of(arguments, source));
+                                         limits_of(arguments, monitor));
   if (arguments.options.source == source) {
     report(limits, "", "");
     return;

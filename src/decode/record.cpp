@@ -173,7 +173,8 @@ bool decode_dns_packet(std::span<const std::byte> bytes, Event& event,
   event.flow.has_counters = false;
   payload = {.bytes = bytes.subspan(sizeof record, record.captured),
              .whole_size = record.payload_size,
-             .sequence = record.sequence};
+             .sequence = record.sequence,
+             .stream = event.flow.cookie};
   return true;
 }
 

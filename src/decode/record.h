@@ -25,6 +25,7 @@ struct DnsPayload {
   std::span<const std::byte> bytes;
   std::size_t whole_size = 0;
   std::uint32_t sequence = 0;  // TCP: of the first byte
+  std::uint64_t stream = 0;    // TCP: tells connections apart; 0: nothing does
 };
 
 bool is_dns_record(std::span<const std::byte> bytes) noexcept;

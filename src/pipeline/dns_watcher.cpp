@@ -4,8 +4,8 @@
 #include <algorithm>
 
 namespace sockscope {
-DnsStream& DnsWatcher::stream_of(const Event& packet) {
-  const std::uint64_t key = packet.flow.cookie << 1 | (packet.sent ? 1 : 0);
+DnsStream& DnsWatcher::stream_of(const Event& packet, const DnsPayload& payload) {
+  const std::uint64_t key = payload.stream << 1 | (packet.sent ? 1 : 0);
   if (streams_.size() >= kMostStreams && !streams_.contains(key))
     streams_.erase(
         std::min_element(streams_.begin(), streams_.end(), [](const auto& left, const auto& right) {
@@ -39,8 +39,8 @@ void DnsWatcher::take(Event& packet, const DnsPayload& payload,
     message(packet, payload.bytes, payload.whole_size, tell);
     return;
   }
-  if (packet.flow.cookie == 0) return;  // nothing tells its connections apart
-  stream_of(packet).push(
+  if (payload.stream == 0) return;
+  stream_of(packet, payload).push(
       payload.sequence, payload.bytes, payload.whole_size,
       [&](std::span<const std::byte> bytes) { message(packet, bytes, 0, tell); });
 }

@@ -35,13 +35,13 @@ class DnsWatcher {
     DnsStream stream;
     std::uint64_t used_ns = 0;
   };
-  DnsStream& stream_of(const Event& packet);
+  DnsStream& stream_of(const Event& packet, const DnsPayload& payload);
   void message(Event& packet, std::span<const std::byte> bytes, std::size_t whole_size,
                const std::function<void(const Event&)>& tell);
 
   DnsQueries queries_;
   RemoteNames names_;
-  std::unordered_map<std::uint64_t, Stream> streams_;  // by cookie, and direction in the lowest bit
+  std::unordered_map<std::uint64_t, Stream> streams_;  // by payload's, and direction in the lowest bit
 };
 
 }  // namespace sockscope

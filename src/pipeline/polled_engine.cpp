@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "pipeline/dns_capture.h"
 #include "pipeline/engine.h"
 #include "pipeline/process_watcher.h"
 #include "source/procfs/socket_owners.h"
@@ -64,7 +65,7 @@ class PolledEngine : public Engine {
   PolledEngine(const Options& options, const FlowMatcher& matcher,
                std::unique_ptr<SocketSource> source, const std::string& name)
       : options_(options),
-        with_events_(options.connections || options.states || options.attempts || options.data),
+        with_events_(options.connections || options.states || options.attempts || options.data || options.dns),
         matcher_(matcher),
         source_(std::move(source)),
         table_({nanoseconds(options.keep_closed), options.max_closed}),
@@ -82,6 +83,7 @@ class PolledEngine : public Engine {
   const Loss& loss() const noexcept override {
     lost_ = source_->loss();
     if (processes_) lost_.netlink_full += processes_->lost();
+    lost_.ring_full += packets_lost_;
     return lost_;
   }
   const Cost& cost() const noexcept override { return cost_; }
@@ -97,6 +99,9 @@ class PolledEngine : public Engine {
   Result<void> poll(const Handler* handler, bool at_once);
   Result<void> read_tables();
   Result<void> watch_processes();
+  void watch_dns();
+  Result<void> read_dns(const Handler* handler);
+  void name(Flow& flow);
   Result<void> tell_processes(const Handler* handler);
   void see(PolledSocket& socket);
   void find_owners(bool at_once);
@@ -122,6 +127,10 @@ class PolledEngine : public Engine {
   Fd epoll_;
   Fd timer_;
   std::optional<ProcessWatcher> processes_;
+  std::optional<DnsCapture> dns_packets_;
+  std::optional<DnsWatcher> dns_;
+  std::vector<std::uint64_t> dns_sockets_;  // cookies of those with which DNS may be spoken
+  std::uint64_t packets_lost_ = 0;
   mutable Loss lost_;
   Cost cost_;
   Loss reported_;  // in gaps
@@ -141,6 +150,7 @@ class PolledEngine : public Engine {
 
 Result<void> PolledEngine::start() {
   if (auto done = watch_processes(); !done) return done;
+  watch_dns();
   epoll_ = Fd(::epoll_create1(EPOLL_CLOEXEC));
   timer_ = Fd(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   epoll_event wanted{};
@@ -181,6 +191,45 @@ Result<void> PolledEngine::watch_processes() {
   return {};
 }
 
+// Names and messages only add to the picture: refused, that is said and all else goes on.
+void PolledEngine::watch_dns() {
+  if (!options_.dns && !options_.names) return;
+  auto packets = DnsCapture::open(netns_);
+  if (!packets) {
+    const Error& error = packets.error();
+    doors_.push_back({dns::kObservation, DnsCapture::kDoor,
+                      error.detail().empty() ? error.message() : error.detail(), {}, error.hint()});
+    return;
+  }
+  dns_packets_.emplace(std::move(*packets));
+  dns_.emplace();
+  doors_.push_back({dns::kObservation, DnsCapture::kDoor, {}, DnsCapture::kLimits});
+}
+
+Result<void> PolledEngine::read_dns(const Handler* handler) {
+  if (!dns_) return {};
+  Snapshot sockets;
+  sockets.mono_ns = poll_began_ns_;
+  Flow flow;
+  for (const std::uint64_t cookie : dns_sockets_)
+    if (table_.read(cookie, flow)) sockets.flows.push_back(flow);
+  auto done = dns_packets_->read(sockets, *dns_, [&](const Event& message) {
+    if (options_.dns) tell(message, handler);
+  });
+  packets_lost_ = dns_packets_->dropped();
+  return done;
+}
+
+// A connection began at some time before the poll that found it, and its name may have been asked
+// for while that poll read.
+void PolledEngine::name(Flow& flow) {
+  if (!dns_) return;
+  Flow asked = flow;
+  if (asked.opened_ns != 0) asked.opened_ns += nanoseconds(options_.poll_interval);
+  dns_->name(asked);
+  flow.remote_name = asked.remote_name;
+}
+
 Result<void> PolledEngine::tell_processes(const Handler* handler) {
   if (!processes_ || processes_->fd() < 0) return {};
   Event event;
@@ -199,9 +248,10 @@ Result<void> PolledEngine::tell_processes(const Handler* handler) {
 
 void PolledEngine::tell(const Event& event, const Handler* handler) {
   ++cost_.events;
-  if (processes_ && handler && event.kind != EventKind::kGap) {
+  if ((processes_ || dns_) && handler && event.kind != EventKind::kGap) {
     Event described = event;
-    processes_->describe(described.flow.owner);
+    if (processes_) processes_->describe(described.flow.owner);
+    if (event.kind != EventKind::kDns) name(described.flow);
     if (!matcher_(described.flow)) return;
     (*handler)(described);
     ++told_;
@@ -218,6 +268,7 @@ void PolledEngine::note_loss(const Handler* handler) {
   Event gap;
   gap.kind = EventKind::kGap;
   gap.mono_ns = mono_now_ns();
+  gap.lost.ring_full = lost.ring_full - reported_.ring_full;
   gap.lost.malformed = lost.malformed - reported_.malformed;
   gap.lost.netlink_full = lost.netlink_full - reported_.netlink_full;
   reported_ = lost;
@@ -248,6 +299,9 @@ void PolledEngine::note_gone(const Flow& flow) {
 void PolledEngine::see(PolledSocket& socket) {
   Flow& flow = socket.flow;
   flow.netns = netns_;
+  if (dns_ && (flow.protocol == Protocol::kUdp || flow.local.port == dns::kPort ||
+               flow.remote.port == dns::kPort))
+    dns_sockets_.push_back(flow.cookie);
   if (flow.state == TcpState::kListen) listening_.set(flow.local.port);
   if (const Owner* owner = owners_.find(socket.inode))
     flow.owner = *owner;
@@ -309,6 +363,7 @@ Result<void> PolledEngine::poll(const Handler* handler, bool at_once) {
   listening_.reset();
   ownerless_.clear();
   pending_.clear();
+  dns_sockets_.clear();
   owners_.begin(poll_began_ns_);
   table_.begin_sync(poll_began_ns_);
   if (auto done = read_tables(); !done) return done;
@@ -325,6 +380,7 @@ Result<void> PolledEngine::poll(const Handler* handler, bool at_once) {
   else
     table_.end_sync();
   owners_.end();
+  if (auto done = read_dns(handler); !done) return done;
   tell_pending(handler);
   note_loss(handler);
 
@@ -491,6 +547,7 @@ Result<void> PolledEngine::snapshot(const Handler* handler, Snapshot& snapshot) 
   table_.take(mono_now_ns(), wanted, snapshot);
   for (Flow& flow : snapshot.flows)
     if (processes_) processes_->describe(flow.owner);
+  for (Flow& flow : snapshot.flows) name(flow);
   for (Process& process : snapshot.processes)
     if (processes_) processes_->describe(process);
   snapshot.lost = loss();

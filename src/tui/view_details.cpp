@@ -330,14 +330,8 @@ void draw_connection_details(const Model& model, const State& state, Screen& scr
     label(y++, "Remote", remote, grid);
   }
   if (const RemoteName* known = flow->remote_name.get()) {
-    const std::uint64_t age =
-        sample.mono_ns > known->learnt_ns ? sample.mono_ns - known->learnt_ns : 0;
     label(y++, "Name",
-          fmt::format("{}  asked for {} ago by {} {}, answered by {}", clean_text(known->name),
-                      format_duration_us(age / 1000), clean_text(known->asker()),
-                      known->pid,
-                      to_string(known->server)),
-          grid);
+          clean_text(known->name) + "  " + describe_name_source(*known, sample.mono_ns), grid);
   }
   const std::uint64_t end = flow->closed ? flow->closed_ns : sample.mono_ns;
   std::string how(flow->protocol == Protocol::kTcp ? to_string(shown_state(*flow)) : "UDP");

@@ -81,6 +81,14 @@ std::string shorten_remote_name(const Flow& flow, std::size_t width) {
   return "…" + std::string(name.substr(name.size() - room + 1)) + port;
 }
 
+std::string describe_name_source(const RemoteName& known, std::uint64_t now_ns) {
+  const std::uint64_t age_ns = now_ns > known.learnt_ns ? now_ns - known.learnt_ns : 0;
+  const std::string asker =
+      known.pid != 0 ? fmt::format(" by {} {}", clean_text(known.asker()), known.pid) : "";
+  return fmt::format("asked for {} ago{}, answered by {}", format_duration_us(age_ns / 1000), asker,
+                     to_string(known.server));
+}
+
 std::string describe_dns(const Event& event) {
   const DnsMessage& dns = *event.dns;
   std::string text =

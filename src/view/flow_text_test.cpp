@@ -32,6 +32,18 @@ TEST(ShortName, FitsFourCells) {
   EXPECT_EQ(short_name(TcpState::kNone), "");
 }
 
+TEST(RemoteNameText, SaysWhereItIsFrom) {
+  RemoteName known;
+  known.learnt_ns = 2'000'000'000;
+  known.server = {{.bytes = {192, 0, 2, 53}, .family = 4}, 53};
+  EXPECT_EQ(describe_name_source(known, 5'000'000'000),
+            "asked for 3.0 s ago, answered by 192.0.2.53:53");
+  known.pid = 812;
+  known.comm = {'n', '\n'};
+  EXPECT_EQ(describe_name_source(known, 0),
+            "asked for 0 us ago by n? 812, answered by 192.0.2.53:53");
+}
+
 TEST(RemoteNameText, KeepsTheEndOfTheNameAndThePort) {
   Flow flow;
   flow.remote = endpoint("192.0.2.1", 443);

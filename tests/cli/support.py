@@ -114,7 +114,8 @@ class Ended:
 class Trace:
     """`sockscope trace --json …` writing to a file; entering it waits until it observes."""
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, prefix=()):
+        self._prefix = prefix  # of the command: where or as what it runs
         self._directory = tempfile.TemporaryDirectory(prefix="sockscope-test-")
         self._path = os.path.join(self._directory.name, "trace.ndjson")
         self._arguments = arguments
@@ -122,7 +123,8 @@ class Trace:
 
     def __enter__(self):
         with open(self._path, "wb") as out:
-            self.process = subprocess.Popen([program(), "trace", "--json", *self._arguments],
+            self.process = subprocess.Popen([*self._prefix, program(), "trace", "--json",
+                                             *self._arguments],
                                             stdin=subprocess.DEVNULL, stdout=out,
                                             stderr=subprocess.PIPE)
         wait_for(self._started, "the header of the trace")

@@ -10,7 +10,7 @@ import sys
 import time
 import unittest
 
-from name_space import Namespace, support
+from name_space import Namespace, join, support
 
 Trace = support.Trace
 
@@ -24,7 +24,9 @@ def setUpModule():
     support.need_root()
 
 
-class Dns(unittest.TestCase):
+class Served(unittest.TestCase):
+    """In a namespace with a DNS server."""
+
     @classmethod
     def setUpClass(cls):
         cls.space = cls.enterClassContext(Namespace(SERVER, SERVER, WEB, WEB6))
@@ -35,6 +37,9 @@ class Dns(unittest.TestCase):
                           "--cname=www.example.com,alias.example.org",
                           "--cname=alias.example.org,real.example.net",
                           "--local=/nosuch.example/", "--local-ttl=77", "--edns-packet-max=1232")
+
+
+class Dns(Served):
 
     def dig(self, *arguments):
         """dig's words, and the records of its socket and of the server's."""
@@ -181,6 +186,104 @@ class Dns(unittest.TestCase):
         self.assertRegex(text, r"dns +dig .*A www\.example\.com\n")
         self.assertRegex(text, rf"dns +dig .*A www\.example\.com → {WEB} \+2 \d")
         self.assertRegex(text, r"dns +dig .*A nosuch\.example NXDOMAIN \d")
+
+
+class PolledDns(Served):
+    """Without eBPF: packets of port 53 by libpcap, in the namespace whose sockets are polled."""
+
+    def inside(self, source):
+        """A trace that lives in the namespace."""
+        return Trace("--dns", "--source", source,
+                     prefix=["ip", "netns", "exec", self.space.name])
+
+    def test_the_same_messages_and_names_of_connections_that_live(self):
+        web = self.space.web(WEB, 8080)
+        self.addCleanup(self.space.stop, web)
+        code = ("import socket, sys, time; s = socket.create_connection(('www.example.com', 8080));"
+                "time.sleep(0.8)")
+        for source in ("sock_diag", "procfs"):
+            with self.subTest(source), self.inside(source) as trace:
+                client = self.space.start(sys.executable, "-c", code)
+                self.assertEqual(client.wait(timeout=support.PATIENCE), 0)
+                self.space.run("dig", "+tcp", "many.example")
+                self.space.run("dig", "nosuch.example")
+                time.sleep(0.5)
+                ended = trace.stop()
+                connects = [r for r in ended.of("connect") if r["pid"] == client.pid]
+                self.assertEqual(
+                    [(r["remote_addr"], r["remote_name"], r["name_source"], r["name_server"],
+                      r["name_ttl_s"]) for r in connects],
+                    [(WEB, "www.example.com", "host", f"{SERVER}:53", 77)])
+                messages = ended.of("dns")
+                for record in messages:  # the server lives, and its end is told as its own
+                    if record["local_port"] == 53:
+                        self.assertEqual(record["comm"], "dnsmasq")
+                ends = [(r["dns"], r["passed"]) for r in messages if r["name"] == "nosuch.example"]
+                self.assertEqual(ends, [("query", "sent"), ("query", "received"),
+                                        ("answer", "sent"), ("answer", "received")])
+                last = [r for r in messages if r["passed"] == "received" and r["dns"] == "answer"]
+                self.assertEqual((last[-1]["rcode"], last[-1]["proto"]), ("NXDOMAIN", "udp"))
+                self.assertIsNotNone(last[-1]["latency_us"])
+                many = next(r for r in last if r["name"] == "many.example")
+                self.assertEqual((many["proto"], {a["address"] for a in many["answers"]}),
+                                 ("tcp", set(MANY)))
+                door = next(d for d in ended.header["doors"] if d["observation"] == "dns messages")
+                self.assertEqual((door["door"], door["refused"]), ("libpcap/port 53", None))
+
+    def test_the_process_of_a_socket_that_lives(self):
+        code = ("import socket, time; s = socket.socket(type=socket.SOCK_DGRAM);"
+                f"s.connect(('{SERVER}', 53)); time.sleep(0.6);"
+                "s.send(bytes.fromhex('000701000001000000000000')"
+                "       + b'\\4real\\7example\\3net\\0\\0\\1\\0\\1');"
+                "s.recv(512); time.sleep(0.6)")
+        with self.inside("sock_diag") as trace:
+            client = self.space.start(sys.executable, "-c", code)
+            self.assertEqual(client.wait(timeout=support.PATIENCE), 0)
+            time.sleep(0.3)
+            mine = [r for r in trace.stop().of("dns") if r["pid"] == client.pid]
+        self.assertEqual([(r["dns"], r["passed"], r["name"]) for r in mine],
+                         [("query", "sent", "real.example.net"),
+                          ("answer", "received", "real.example.net")])
+        self.assertIsNotNone(mine[0]["cookie"])
+
+    def test_what_only_passes_through_is_not_told(self):
+        """The client is behind this host: it forwards, and has no part in it."""
+        with Namespace(SERVER) as client:
+            join(client, self.space, "198.51.100.1", "198.51.100.2")
+            with Namespace(SERVER, "203.0.113.53") as server:
+                join(server, self.space, "198.18.0.1", "198.18.0.2")
+                client.ip("route", "add", "default", "via", "198.51.100.2")
+                server.ip("route", "add", "default", "via", "198.18.0.2")
+                self.space.ip("route", "add", "203.0.113.53/32", "via", "198.18.0.1")
+                self.space.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+                server.dnsmasq("203.0.113.53", "--host-record=far.example,203.0.113.1")
+                with self.inside("sock_diag") as trace:
+                    got = client.run("dig", "+short", "@203.0.113.53", "far.example")
+                    self.assertEqual(got.stdout.strip(), "203.0.113.1")
+                    got = client.run("dig", "+short", f"@{SERVER}", "real.example.net")
+                    self.assertEqual(got.stdout.strip(), WEB)
+                    time.sleep(0.4)
+                    messages = trace.stop().of("dns")
+        self.assertEqual([(r["name"], r["dns"], r["passed"]) for r in messages],
+                         [("real.example.net", "query", "received"),
+                          ("real.example.net", "answer", "sent")])
+
+    def test_refused_it_costs_only_dns(self):
+        library = re.search(r"libpcap\.so\.\S+ .*=> (\S+)",
+                            subprocess.run(["ldconfig", "-p"], capture_output=True, check=True,
+                                           encoding="utf-8").stdout)[1]
+        without = ["unshare", "--mount", "sh", "-c",
+                   f'mount --bind /dev/null "$(readlink -f {library})" && exec "$@"', "sh"]
+        powerless = ["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"]
+        for prefix, why in ((without, "there is no libpcap here"), (powerless, "CAP_NET_RAW")):
+            with self.subTest(why), Trace("--dns", "--source", "sock_diag", prefix=prefix) as trace:
+                support.tcp_exchange()
+                time.sleep(0.5)
+                ended = trace.stop()
+                door = next(d for d in ended.header["doors"] if d["observation"] == "dns messages")
+                self.assertIn(why, door["refused"])
+                self.assertIn("--dns shows nothing: " + door["refused"], ended.stderr)
+                self.assertNotEqual(ended.of("close"), [])
 
 
 if __name__ == "__main__":

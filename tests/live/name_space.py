@@ -89,7 +89,7 @@ class Namespace:
 
 def join(one, other, address_of_one, address_of_other):
     """A veth pair between two namespaces, with an address in a /24 at each end."""
-    name = f"v{os.getpid() % 100_000}"
+    name = f"v{os.getpid() % 100_000}x{random.randrange(1000)}"
     subprocess.run(["ip", "link", "add", f"{name}a", "netns", one.name, "type", "veth", "peer",
                     "name", f"{name}b", "netns", other.name], check=True)
     for space, end, address in ((one, f"{name}a", address_of_one),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/ebpf/observations.h"
 
+#include <sockscope/dns.h>
+
 namespace sockscope {
 namespace {
 
@@ -161,7 +163,7 @@ const std::array<Observation, kObservationCount> kObservations = {{
      false,
      {{{kFunction, "fentry__proc_ptrace_connector"},
        {kProbe, "kprobe__proc_ptrace_connector"}}}},
-    {"dns messages", kDns, false, {{{kCgroup, "cgroup_skb__egress cgroup_skb__ingress"}}}},
+    {dns::kObservation, kDns, false, {{{kCgroup, "cgroup_skb__egress cgroup_skb__ingress"}}}},
     {kHolderList,
      kHolders,
      false,

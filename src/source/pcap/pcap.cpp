@@ -18,6 +18,7 @@ struct Library {
   decltype(&::pcap_set_snaplen) set_snaplen;
   decltype(&::pcap_set_timeout) set_timeout;
   decltype(&::pcap_set_buffer_size) set_buffer_size;
+  decltype(&::pcap_set_immediate_mode) set_immediate_mode;
   decltype(&::pcap_set_tstamp_precision) set_tstamp_precision;
   decltype(&::pcap_activate) activate;
   decltype(&::pcap_datalink) datalink;
@@ -45,6 +46,7 @@ bool find_all(void* handle, Library& library) {
          find(handle, "pcap_set_snaplen", library.set_snaplen) &&
          find(handle, "pcap_set_timeout", library.set_timeout) &&
          find(handle, "pcap_set_buffer_size", library.set_buffer_size) &&
+         find(handle, "pcap_set_immediate_mode", library.set_immediate_mode) &&
          find(handle, "pcap_set_tstamp_precision", library.set_tstamp_precision) &&
          find(handle, "pcap_activate", library.activate) &&
          find(handle, "pcap_datalink", library.datalink) &&
@@ -101,6 +103,7 @@ Result<void> Pcap::Impl::activate(const PcapOptions& options) {
   library->set_snaplen(handle, static_cast<int>(options.snap_length));
   library->set_timeout(handle, kReadTimeoutMs);
   library->set_buffer_size(handle, static_cast<int>(options.buffer_bytes));
+  if (options.at_once) library->set_immediate_mode(handle, 1);
   library->set_tstamp_precision(handle, PCAP_TSTAMP_PRECISION_NANO);
   switch (const int status = library->activate(handle); status) {
     case PCAP_ERROR_PERM_DENIED:

@@ -17,6 +17,7 @@ struct PcapOptions {
   std::string filter;                   // libpcap's language; empty: all packets
   std::uint32_t snap_length = 262'144;  // bytes kept of each packet
   std::size_t buffer_bytes = std::size_t{16} << 20;
+  bool at_once = false;  // packets can be read as soon as they come, which costs more for each
 };
 
 struct CapturedPacket {
@@ -36,7 +37,7 @@ class Pcap {
   Pcap& operator=(Pcap&&) noexcept;
   ~Pcap();
 
-  // Readable when there are packets: at the latest 50 ms after they came.
+  // Readable when there are packets: at the latest 50 ms after they came, or at once.
   int fd() const noexcept;
   // LINKTYPE_ of all packets.
   std::uint16_t link_type() const noexcept;

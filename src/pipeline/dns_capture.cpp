@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/dns_capture.h"
+
+#include <sockscope/monitor.h>
+
+#include <algorithm>
+#include <functional>
+#include <string_view>
+
+#include "base/clock.h"
+
+namespace sockscope {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr std::uint32_t kLoopbackIndex = 1;  // in every network namespace
+constexpr std::uint32_t kSnapLength = 4'000;
+constexpr std::size_t kBufferBytes = std::size_t{4} << 20;
+constexpr std::size_t kMostAtOnce = 65'536;
+
+// Tells connections apart as their ends do.
+std::uint64_t stream_of(const Event& event) {
+  const std::string text = to_string(event.flow.local) + ' ' + to_string(event.flow.remote);
+  return std::hash<std::string>{}(text) | 1;
+}
+
+}  // namespace
+
+Result<DnsCapture> DnsCapture::open(std::uint32_t netns) {
+  auto pcap = Pcap::open({.interface = "any",
+                          .filter = "port 53",
+                          .snap_length = kSnapLength,
+                          .buffer_bytes = kBufferBytes,
+                          .at_once = true});
+  if (!pcap) return tl::make_unexpected(std::move(pcap).error());
+  auto interfaces = InterfaceSource::open();
+  if (!interfaces) return tl::make_unexpected(std::move(interfaces).error());
+  return DnsCapture(std::move(*pcap), std::move(*interfaces), netns);
+}
+
+Result<bool> DnsCapture::is_own(const Address& address, std::uint64_t now_ns) {
+  const auto is_known = [&] { return std::ranges::find(own_, address) != own_.end(); };
+  if (address.is_loopback() || is_known()) return true;
+  if (own_read_ns_ != 0 && now_ns - own_read_ns_ < kSecond) return false;
+  auto interfaces = interfaces_.read();
+  if (!interfaces) return tl::make_unexpected(std::move(interfaces).error());
+  own_read_ns_ = now_ns;
+  own_.clear();
+  for (const Interface& interface : *interfaces)
+    for (const InterfaceAddress& known : interface.addresses) own_.push_back(known.address);
+  return is_known();
+}
+
+// A bridge, bond or VLAN shows a packet once more, on each interface it passes.
+bool DnsCapture::is_again(const PacketView& view, const PacketEnds& ends) {
+  const bool is_same = view.interface_index != last_.interface &&
+                       ends.protocol == last_.ends.protocol && ends.source == last_.ends.source &&
+                       ends.destination == last_.ends.destination &&
+                       std::ranges::equal(view.payload, last_.payload);
+  if (is_same) return true;
+  last_.interface = view.interface_index;
+  last_.ends = ends;
+  last_.payload.assign(view.payload.begin(), view.payload.end());
+  return false;
+}
+
+Result<void> DnsCapture::take(const CapturedPacket& captured, const PacketView& view,
+                              std::uint64_t now_ns, DnsWatcher& watcher,
+                              const std::function<void(const Event&)>& tell) {
+  const PacketEnds ends{static_cast<Protocol>(view.protocol), view.source, view.destination};
+  if (is_again(view, ends)) return {};
+  const bool stays_here = view.interface_index == kLoopbackIndex;
+  Packet packet;
+  Flow sender;
+  Flow receiver;
+  const auto known = [&](const Packet& decided) {
+    if (decided.sender != nullptr) sender = *decided.sender;
+    if (decided.receiver != nullptr) receiver = *decided.receiver;
+  };
+  owners_.offer(packet, ends, stays_here, now_ns, known);
+  owners_.finish(known);
+
+  const auto wall_ns = static_cast<std::int64_t>(captured.wall_ns);
+  for (const bool sent : {true, false}) {
+    if (!stays_here && sent != view.is_outgoing.value_or(false)) continue;
+    const Flow& socket = sent ? sender : receiver;
+    Event event;
+    event.kind = EventKind::kDns;
+    event.sent = sent;
+    event.mono_ns =
+        static_cast<std::uint64_t>(std::max<std::int64_t>(wall_ns - mono_to_wall_ns(), 0));
+    event.flow.netns = netns_;
+    event.flow.protocol = ends.protocol;
+    event.flow.local = sent ? ends.source : ends.destination;
+    event.flow.remote = sent ? ends.destination : ends.source;
+    event.flow.owner = socket.owner;
+    event.flow.has_counters = false;
+    const auto is_ours = is_own(event.flow.local.addr, now_ns);
+    if (!is_ours) return tl::make_unexpected(is_ours.error());
+    if (!*is_ours) continue;
+    // Of a datagram in fragments only the first is here: that it goes on is all that is known.
+    const DnsPayload payload{.bytes = view.payload,
+                             .whole_size = view.payload_size + (view.is_fragment ? 1u : 0u),
+                             .sequence = view.tcp_sequence,
+                             .stream = stream_of(event)};
+    // Its query may have been seen before its socket was: its ends alone join them.
+    watcher.take(event, payload, [&](const Event& message) {
+      Event told = message;
+      told.flow.cookie = socket.cookie;
+      tell(told);
+    });
+  }
+  return {};
+}
+
+Result<void> DnsCapture::read(const Snapshot& sockets, DnsWatcher& watcher,
+                              const std::function<void(const Event&)>& tell) {
+  owners_.note(sockets);
+  const auto link = static_cast<LinkType>(pcap_.link_type());
+  const std::uint64_t now = mono_now_ns();
+  CapturedPacket captured;
+  for (std::size_t count = 0; count < kMostAtOnce; ++count) {
+    const auto got = pcap_.next(captured);
+    if (!got) return tl::make_unexpected(got.error());
+    if (!*got) break;
+    const auto view = decode_packet(link, captured.bytes, captured.wire_size);
+    if (!view || !view->has_ports) continue;
+    if (auto done = take(captured, *view, now, watcher, tell); !done) return done;
+  }
+  return {};
+}
+
+}  // namespace sockscope

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sockscope/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "decode/packet.h"
+#include "host/interfaces.h"
+#include "pipeline/dns_watcher.h"
+#include "source/pcap/pcap.h"
+#include "track/packet_owners.h"
+
+namespace sockscope {
+
+// DNS without eBPF: packets of port 53 as libpcap shows them, of the caller's network namespace.
+// They wait in the kernel until they are asked for, which is when the sockets were just read: whose
+// a message is, is known when its socket was among them. Only messages from and to addresses of
+// this host are told, not those that it forwards.
+class DnsCapture {
+ public:
+  // Needs CAP_NET_RAW, for this call only. Errors: those of Pcap::open.
+  static Result<DnsCapture> open(std::uint32_t netns);
+
+  // How the door is called, and what it cannot do.
+  static constexpr const char* kDoor = "libpcap/port 53";
+  static constexpr const char* kLimits =
+      "the process is known only of sockets that live until a poll";
+
+  // sockets: all with which DNS may be spoken that are there now. Errors: kIo.
+  Result<void> read(const Snapshot& sockets, DnsWatcher& watcher,
+                    const std::function<void(const Event&)>& tell);
+  // Packets that the kernel had no room for.
+  std::uint64_t dropped() const { return pcap_.dropped(); }
+
+ private:
+  struct Last {
+    std::vector<std::byte> payload;
+    PacketEnds ends;
+    std::uint32_t interface = 0;
+  };
+
+  DnsCapture(Pcap pcap, InterfaceSource interfaces, std::uint32_t netns)
+      : pcap_(std::move(pcap)),
+        interfaces_(std::move(interfaces)),
+        netns_(netns),
+        owners_(netns, {.keep_closed_ns = 1'000'000'000}) {}
+
+  Result<bool> is_own(const Address& address, std::uint64_t now_ns);
+  bool is_again(const PacketView& view, const PacketEnds& ends);
+  Result<void> take(const CapturedPacket& packet, const PacketView& view, std::uint64_t now_ns,
+                    DnsWatcher& watcher, const std::function<void(const Event&)>& tell);
+
+  Pcap pcap_;
+  InterfaceSource interfaces_;
+  std::uint32_t netns_;
+  PacketOwners owners_;
+  std::vector<Address> own_;  // of this host
+  std::uint64_t own_read_ns_ = 0;
+  Last last_;
+};
+
+}  // namespace sockscope
