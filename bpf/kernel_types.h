@@ -33,6 +33,7 @@ enum {
   BPF_MAP_TYPE_LRU_HASH = 9,
   BPF_MAP_TYPE_SK_STORAGE = 24,
   BPF_MAP_TYPE_RINGBUF = 27,
+  BPF_NOEXIST = 1,
   BPF_F_NO_PREALLOC = 1,
   BPF_F_CLONE = 512,
   BPF_F_MMAPABLE = 1024,
@@ -381,11 +382,13 @@ struct __sk_buff {
   __u32 before_data[18];
   __u32 data;
   __u32 data_end;
-  __u32 before_sk[21];
+  __u32 before_segments[20];
+  __u32 gso_segs;
   union {
     struct bpf_sock *sk;
     __u64 : 64;
   } __attribute__((aligned(8)));
+  __u32 gso_size;
 };
 struct bpf_sock_addr {
   __u32 user_family;

@@ -8,6 +8,8 @@ struct events_map events SEC(".maps");
 struct control_map control SEC(".maps");
 struct noted_uses_map noted_uses SEC(".maps");
 struct refusal_turns_map refusal_turns SEC(".maps");
+struct udp_peers_map udp_peers SEC(".maps");
+struct closed_udp_map closed_udp SEC(".maps");
 volatile __u32 owner_changes = 0;
 const volatile struct wire_config config SEC(".rodata") = {};
 
@@ -18,3 +20,5 @@ const volatile struct wire_exec *const exec_layout SEC(".rodata") = NULL;
 const volatile struct wire_process_change *const change_layout SEC(".rodata") = NULL;
 const volatile struct wire_dns *const dns_layout SEC(".rodata") = NULL;
 const volatile struct wire_holder *const holder_layout SEC(".rodata") = NULL;
+const volatile struct wire_udp_peer *const udp_peer_layout SEC(".rodata") = NULL;
+const volatile struct wire_datagram *const datagram_layout SEC(".rodata") = NULL;

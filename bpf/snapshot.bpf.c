@@ -95,3 +95,34 @@ int iter__task_file(struct bpf_iter__task_file *ctx) {
     note_holder(task, sk);
   return 0;
 }
+
+/* Peers whose socket is closed are told a last time and taken out. */
+SEC("?iter/bpf_map_elem")
+int iter__bpf_map_elem__udp_peers(struct bpf_iter__bpf_map_elem *ctx) {
+  struct udp_peer_key *key = ctx->key;
+  struct udp_peer *peer = ctx->value;
+  if (!key || !peer)
+    return 0;
+  struct udp_peer_key copy = *key;
+  struct wire_udp_peer record = {};
+  record.header.type = WIRE_UDP_PEER;
+  record.header.size = sizeof(record);
+  record.header.mono_ns = peer->since_ns;
+  record.cookie = copy.cookie;
+  record.tx_bytes = peer->tx_bytes;
+  record.rx_bytes = peer->rx_bytes;
+  record.tx_datagrams = peer->tx_datagrams;
+  record.rx_datagrams = peer->rx_datagrams;
+  __builtin_memcpy(record.remote_addr, copy.addr, sizeof(record.remote_addr));
+  record.remote_port = bpf_ntohs(copy.port);
+  record.family = copy.family;
+  record.closed = bpf_map_lookup_elem(&closed_udp, &copy.cookie) != NULL;
+  if (bpf_seq_write(ctx->meta->seq, &record, sizeof(record)) || !record.closed)
+    return 0;
+  if (!bpf_map_delete_elem(&udp_peers, &copy)) {
+    struct wire_control *shared = get_control();
+    if (shared)
+      __sync_fetch_and_add(&shared->peers_removed, 1);
+  }
+  return 0;
+}

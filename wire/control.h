@@ -39,7 +39,7 @@ struct wire_config {
   uint8_t udpv6_recvmsg_args;
   uint8_t accept_args;
   uint8_t forget_at_close;    /* 1: nothing tells when the kernel destroys a TCP socket */
-  uint8_t pad0[1];
+  uint8_t udp_peers;          /* 1: remote ends of unconnected UDP sockets are counted */
 };
 WIRE_ASSERT(sizeof(struct wire_config) == 304);
 WIRE_ASSERT(__builtin_offsetof(struct wire_config, accept_args) == 301);
@@ -52,8 +52,11 @@ struct wire_control {
   uint32_t foreign_netns;  /* 1: some socket was seen outside home_netns */
   uint32_t short_pass; /* 1: iter/tcp writes wire_counters for established connections */
   uint32_t pass_pid;   /* thread group that reads iter/task_file now; 0: none */
+  uint64_t peers_made;    /* entries put into the map of UDP peers */
+  uint64_t peers_removed; /* entries taken out because their socket is closed */
 };
-WIRE_ASSERT(sizeof(struct wire_control) == 160);
+WIRE_ASSERT(sizeof(struct wire_control) == 176);
+WIRE_ASSERT(__builtin_offsetof(struct wire_control, peers_removed) == 168);
 WIRE_ASSERT(__builtin_offsetof(struct wire_control, foreign_netns) == 148);
 
 #endif

@@ -43,7 +43,9 @@
 #define WIRE_PTRACE 24u        /* wire_process_change: value = tracer's pid, 0 none, extra = its tid */
 #define WIRE_DNS 25u           /* wire_dns, and behind it the bytes of the message */
 #define WIRE_REFUSED 26u       /* wire_flow: SYN that met no listener; value = those before it not told */
-#define WIRE_TYPE_END 27u      /* first number not in use */
+#define WIRE_UDP_PEER 27u      /* wire_udp_peer (iterator only) */
+#define WIRE_DATAGRAM 28u      /* wire_datagram: one that may be of QUIC was sent */
+#define WIRE_TYPE_END 29u      /* first number not in use */
 
 #define WIRE_RECEIVED 0u
 #define WIRE_SENT 1u
@@ -200,5 +202,34 @@ struct wire_dns {
 };
 WIRE_ASSERT(sizeof(struct wire_dns) == 144);
 WIRE_ASSERT(__builtin_offsetof(struct wire_dns, sequence) == 136);
+
+/* A remote end of an unconnected UDP socket. header.mono_ns: of the first datagram. */
+struct wire_udp_peer {
+  struct wire_header header;
+  uint64_t cookie;   /* of the socket */
+  uint64_t tx_bytes; /* payload that left the socket, before it is cut into fragments */
+  uint64_t rx_bytes; /* payload that reached the socket, read by the process or not */
+  uint64_t tx_datagrams;
+  uint64_t rx_datagrams;
+  uint8_t remote_addr[16]; /* network order; IPv4 uses the first four */
+  uint16_t remote_port;
+  uint8_t family; /* of the datagrams: AF_INET also where an IPv6 socket exchanges IPv4 */
+  uint8_t closed; /* 1: the socket is; this is the last that is told of it */
+  uint32_t pad0;
+};
+WIRE_ASSERT(sizeof(struct wire_udp_peer) == 80);
+WIRE_ASSERT(__builtin_offsetof(struct wire_udp_peer, closed) == 75);
+
+#define WIRE_DATAGRAM_START 64u
+
+struct wire_datagram {
+  struct wire_header header;
+  uint64_t cookie;       /* of the socket */
+  uint32_t payload_size; /* of the datagram, not less than WIRE_DATAGRAM_START */
+  uint32_t pad0;
+  uint8_t start[WIRE_DATAGRAM_START]; /* of the payload */
+};
+WIRE_ASSERT(sizeof(struct wire_datagram) == 96);
+WIRE_ASSERT(__builtin_offsetof(struct wire_datagram, start) == 32);
 
 #endif

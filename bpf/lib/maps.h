@@ -29,7 +29,13 @@ struct socket_state {
   __u16 owner_changes;
   __u8 owner;     /* WIRE_OWNER_ */
   __u8 direction; /* WIRE_DIRECTION_ */
-  __u32 told_retransmits; /* by those who may see one twice */
+  union {
+    __u32 told_retransmits; /* TCP: by those who may see one twice */
+    struct {                /* UDP, with config.udp_peers */
+      __u8 has_peers;
+      __u8 told_datagrams;
+    };
+  };
   char comm[16];
 };
 
@@ -111,6 +117,38 @@ struct refusal_turns_map {
   __type(value, struct refusal_turn);
 };
 extern struct refusal_turns_map refusal_turns SEC(".maps");
+
+/* What an unconnected UDP socket exchanged with one remote end. User space sets the size. */
+struct udp_peer_key {
+  __u64 cookie;
+  __u8 addr[16]; /* network order; IPv4 uses the first four */
+  __be16 port;
+  __u8 family;
+  __u8 pad0[5];
+};
+struct udp_peer {
+  __u64 tx_bytes;
+  __u64 rx_bytes;
+  __u64 tx_datagrams;
+  __u64 rx_datagrams;
+  __u64 since_ns;
+};
+struct udp_peers_map {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 1);
+  __type(key, struct udp_peer_key);
+  __type(value, struct udp_peer);
+};
+extern struct udp_peers_map udp_peers SEC(".maps");
+
+/* Cookies of sockets that had such and are closed: the next pass takes their peers out. */
+struct closed_udp_map {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 1);
+  __type(key, __u64);
+  __type(value, __u8);
+};
+extern struct closed_udp_map closed_udp SEC(".maps");
 
 /* Bumped each time a socket passes from one process to another. */
 extern volatile __u32 owner_changes;

@@ -177,6 +177,11 @@ static __always_inline int on_release(struct sock *sk, __u16 protocol) {
       emit_record(WIRE_OWNER, sk, IDENTITY(sk, state), IPPROTO_TCP, state, 0, 0);
     return 0;
   }
+  if (config.udp_peers && state->has_peers) {
+    __u64 cookie = IDENTITY(sk, state);
+    __u8 one = 1;
+    bpf_map_update_elem(&closed_udp, &cookie, &one, 0);
+  }
   struct wire_flow_totals *record = reserve(WIRE_CLOSE, sizeof(*record));
   if (record) {
     fill_header(&record->flow, WIRE_CLOSE, sizeof(*record), state->netns, bpf_ktime_get_ns());

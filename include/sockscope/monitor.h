@@ -73,6 +73,13 @@ struct Options {
   // Flows tell what their remote end was called in DNS (Flow::remote_name), from the answers seen
   // since open(). Costs what `dns` does.
   bool names = false;
+  // Flows for each remote end of unconnected UDP sockets (Flow::peer_of), and which UDP speaks QUIC
+  // (Flow::app). eBPF only: the protocol of every packet is then looked at in the kernel, and every
+  // datagram of such a socket counted a second time. Needs `connections`.
+  bool udp_peers = false;
+  // How many remote ends the kernel remembers, about 200 bytes each; of more the least recently
+  // active are forgotten (Loss::udp_peers, exact as of the last snapshot).
+  std::uint32_t max_udp_peers = 16'384;
   // Owners with all that is known of their process (Owner::process, Process::info). While connections
   // are followed processes are too, as with `processes`, but their events are not told.
   bool describe = false;

@@ -63,6 +63,12 @@ enum class TcpState : std::uint8_t {
   kNewSynRecv = 12,
 };
 
+// What is spoken over UDP, as the socket's own datagrams tell (Options::udp_peers).
+enum class App : std::uint8_t {
+  kUnknown,
+  kQuic,  // it sent an Initial packet (RFC 9000, RFC 9369 or a draft) since it is observed
+};
+
 struct Owner {
   std::uint32_t pid = 0;         // the process that uses the socket; at close the one that closed it
   std::uint32_t opener_pid = 0;  // the process that connected, accepted or created it
@@ -92,7 +98,16 @@ struct Counters {
 };
 
 struct Flow {
-  std::uint64_t cookie = 0;  // the kernel's socket cookie; 0 for sockets that have none
+  // The kernel's socket cookie; 0 for sockets that have none; of a remote end of an unconnected UDP
+  // socket a number of our own, above 2^52.
+  std::uint64_t cookie = 0;
+  // Nonzero: not a socket, but what the unconnected UDP socket of this cookie exchanged with
+  // `remote` (Options::udp_peers). The socket has a flow of its own, which counts it too, so sums
+  // leave these out. Counted are payload and datagrams where they pass between socket and network
+  // since the first of them, `opened_ns`: sent ones cut as UDP_SEGMENT wants them (multicast that is
+  // looped back to this host twice), received ones whether read or not.
+  std::uint64_t peer_of = 0;
+  App app = App::kUnknown;
   std::uint32_t netns = 0;   // inode number of the network namespace
   Protocol protocol = Protocol::kTcp;
   Direction direction = Direction::kUnknown;
@@ -171,9 +186,10 @@ struct Loss {
   // Times the kernel found a netlink socket full (so many closes or more were not told), or events of
   // processes known to be lost.
   std::uint64_t netlink_full = 0;
+  std::uint64_t udp_peers = 0;  // remote ends of UDP sockets forgotten: more than max_udp_peers
 
   std::uint64_t total() const noexcept {
-    return ring_full + storage_failed + malformed + missed_returns + netlink_full;
+    return ring_full + storage_failed + malformed + missed_returns + netlink_full + udp_peers;
   }
   bool operator==(const Loss&) const = default;
 };
@@ -224,12 +240,14 @@ enum class EventKind : std::uint8_t {
   kData,           // one send or receive
   kProcess,        // something happened to a process: `process` says what
   kRefused,        // a SYN to this host met no listener: `attempts` says how many
+  kUdpPeer,        // an unconnected UDP socket closed: one for each remote end it had, counters final
   kDns,            // a DNS query or answer passed a socket of this host: `dns` says which
   kAlert,          // never told by a Monitor: for whoever runs Detectors and keeps one log of all
   kGap,            // something was lost before this point
 };
 
-// Only the fields named for its kind mean something; the flow's counters only for kClose.
+// Only the fields named for its kind mean something; the flow's counters only for kClose and
+// kUdpPeer.
 struct Event {
   EventKind kind = EventKind::kGap;
   bool sent = false;                // kReset, kData, kDns: by this end
@@ -238,7 +256,7 @@ struct Event {
   std::uint64_t mono_ns = 0;
   // kConnect: handshake; kConnectFailed: since the SYN. 0: not known, as from polls.
   std::uint64_t latency_us = 0;
-  std::optional<std::uint64_t> duration_us;  // kClose; empty: opened before sockscope started
+  std::optional<std::uint64_t> duration_us;  // kClose, kUdpPeer; empty: opened before sockscope started
   // kClose: false when the counters are those of the last poll, or none.
   bool is_final = true;
   std::uint64_t bytes = 0;          // kData
@@ -261,6 +279,7 @@ std::string_view to_string(OwnerKind) noexcept;
 std::string_view to_string(Source) noexcept;  // "auto", "ebpf", "sock_diag", "procfs"
 std::string_view to_string(TcpState) noexcept;
 std::string_view to_string(EventKind) noexcept;
+std::string_view to_string(App) noexcept;        // "quic", "" for kUnknown
 std::string_view to_string(Direction) noexcept;  // "" for kUnknown
 
 }  // namespace sockscope

@@ -175,10 +175,32 @@ void add_source(CLI::App& app, Arguments& arguments) {
       ->group("Where from");
 }
 
+constexpr std::uint64_t kMostUdpPeers = 1'000'000;
+
 void add_no_dns(CLI::App& app, Arguments& arguments) {
   app.add_flag_callback("--no-dns", [&arguments] { arguments.dns = false; },
                         "do not look at DNS: no names of remote ends, no alerts of tunnels, none of "
                         "NetWatch's figures")
+      ->group("Where from");
+}
+
+void add_udp_peers(CLI::App& app, Arguments& arguments) {
+  Options& options = arguments.options;
+  app.add_option_function<std::string>(
+         "--udp-peers",
+         [&options](const std::string& text) {
+           options.udp_peers = true;
+           if (text.empty()) return;
+           const auto count = parse_count(text);
+           if (!count || *count == 0 || *count > kMostUdpPeers)
+             throw CLI::ValidationError("--udp-peers", "'" + text + "' is not a number from 1 to " +
+                                                           std::to_string(kMostUdpPeers));
+           options.max_udp_peers = static_cast<std::uint32_t>(*count);
+         },
+         "also each remote end of unconnected UDP sockets, N at the most (16384), and which UDP is "
+         "QUIC; looks at every packet")
+      ->expected(0, 1)
+      ->type_name("[N]")
       ->group("Where from");
 }
 
@@ -357,7 +379,7 @@ std::string misfit(const CLI::App& app, const Arguments& arguments) {
   }
   if (arguments.alerts)
     for (const char* name : {"--fails", "--processes", "--attempts", "--states", "--data", "--dns",
-                             "--columns"})
+                             "--columns", "--udp-peers"})
       if (given(name)) return std::string(name) + " excludes --alerts";
   if (arguments.alerts && arguments.format == OutputFormat::kCsv)
     return "--alerts has no CSV: use --json";
@@ -410,6 +432,7 @@ void set_up_top(CLI::App& app, Arguments& arguments) {
   add_output(app, arguments, OutputFormat::kNdjson);
   add_order(app, arguments);
   add_source(app, arguments);
+  add_udp_peers(app, arguments);
   add_parsed(app, "-i,--interval", arguments.interval, "seconds between tables, 1 by default",
              [](const std::string& text) { return parse_seconds(text, 0.1, 3600); })
       ->type_name("SECS")
@@ -439,6 +462,7 @@ void set_up_trace(CLI::App& app, Arguments& arguments) {
   add_selection(app, arguments);
   add_output(app, arguments, OutputFormat::kNdjson);
   add_source(app, arguments);
+  add_udp_peers(app, arguments);
   Options& options = arguments.options;
   const std::string group = "Which events";
   app.add_flag("-x,--fails", arguments.fails_only, "failed connections only")->group(group);
@@ -626,6 +650,7 @@ ParseOutcome parse_arguments(int argc, char** argv) {
     arguments.options.holders = true;
     arguments.options.dns = true;
     arguments.options.refusals = true;
+    arguments.options.udp_peers = true;
     set_up_doctor(app, arguments);
   } else {
     return {{}, usage_error(fmt::format("unknown command '{}'{}", words[0],

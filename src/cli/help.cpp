@@ -47,6 +47,7 @@ std::string_view examples_of(std::string_view command) {
            "  sudo sockscope trace -p 1234 --data   each send and receive of one process\n"
            "  sudo sockscope trace --dns            also DNS queries and answers, and names of "
            "remote ends\n"
+           "  sudo sockscope trace --udp-peers      also remote ends of unconnected UDP sockets\n"
            "  sudo sockscope trace --alerts         port scans, beacons, floods, failures\n"
            "  sudo sockscope trace --json -d 60 >connections.ndjson\n";
   if (command == "doctor")

@@ -49,6 +49,7 @@ std::string limits_of(const Arguments& arguments, const Monitor& monitor) {
     if (arguments.options.dns && door.observation == dns::kObservation)
       text += door.refused.empty() ? "; DNS has a process only where its socket is seen by a poll"
                                    : "; --dns shows nothing: " + clean_text(door.refused);
+  if (arguments.options.udp_peers) text += "; --udp-peers needs eBPF and shows nothing";
   if (arguments.options.data) text += "; --data needs eBPF and shows nothing";
   return text;
 }

@@ -20,7 +20,7 @@ std::string describe_loss(const Loss& lost) {
   const std::pair<std::uint64_t, const char*> causes[] = {
       {lost.ring_full, "ring_full"},       {lost.storage_failed, "storage_failed"},
       {lost.malformed, "malformed"},       {lost.missed_returns, "missed_returns"},
-      {lost.netlink_full, "netlink_full"},
+      {lost.netlink_full, "netlink_full"}, {lost.udp_peers, "udp_peers"},
   };
   std::string text = "lost ";
   for (const auto& [count, cause] : causes)
@@ -42,6 +42,7 @@ std::string describe(const Event& event) {
       return std::string(name ? name : "unknown reason") +
              (event.latency_us == 0 ? "" : ' ' + format_duration_us(event.latency_us)) + remote_name;
     }
+    case EventKind::kUdpPeer:
     case EventKind::kClose: {
       const bool is_counted = event.flow.has_counters;
       std::string text = (is_counted ? format_bytes(counters.rx_bytes) : "—") + "↓ " +

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "decode/record.h"
 
+#include <cstddef>
 #include <cstring>
 
 #include "decode/address.h"
@@ -25,6 +26,8 @@ bool decode_flow(const wire_flow& record, Flow& flow) noexcept {
   if (record.protocol != 6 && record.protocol != 17) return false;
   if (record.family != 2 && record.family != kAfInet6) return false;
   flow.cookie = record.cookie;
+  flow.peer_of = 0;
+  flow.app = App::kUnknown;
   flow.netns = record.header.netns;
   flow.protocol = Protocol{record.protocol};
   flow.direction =
@@ -175,6 +178,45 @@ bool decode_dns_packet(std::span<const std::byte> bytes, Event& event,
              .whole_size = record.payload_size,
              .sequence = record.sequence,
              .stream = event.flow.cookie};
+  return true;
+}
+
+std::size_t decode_udp_peer(std::span<const std::byte> bytes, UdpPeer& peer) noexcept {
+  wire_udp_peer record;
+  if (bytes.size() < sizeof record) return 0;
+  std::memcpy(&record, bytes.data(), sizeof record);
+  if (record.header.type != WIRE_UDP_PEER || record.header.size != sizeof record ||
+      (record.family != 2 && record.family != kAfInet6))
+    return 0;
+  Flow ends;
+  set_addresses(record.family == kAfInet6, record.remote_addr, record.remote_addr, ends);
+  peer = {.socket = record.cookie,
+          .remote = {ends.remote.addr, record.remote_port},
+          .since_ns = record.header.mono_ns,
+          .counters = {.tx_bytes = record.tx_bytes,
+                       .rx_bytes = record.rx_bytes,
+                       .tx_segments = record.tx_datagrams,
+                       .rx_segments = record.rx_datagrams},
+          .socket_closed = record.closed != 0};
+  return sizeof record;
+}
+
+bool is_datagram_record(std::span<const std::byte> bytes) noexcept {
+  wire_header header;
+  if (bytes.size() < sizeof header) return false;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  return header.type == WIRE_DATAGRAM;
+}
+
+bool decode_datagram(std::span<const std::byte> bytes, Datagram& datagram) noexcept {
+  wire_datagram record;
+  if (bytes.size() < sizeof record) return false;
+  std::memcpy(&record, bytes.data(), sizeof record);
+  if (record.header.size != sizeof record || record.payload_size < WIRE_DATAGRAM_START)
+    return false;
+  datagram = {.socket = record.cookie,
+              .start = bytes.subspan(offsetof(wire_datagram, start), WIRE_DATAGRAM_START),
+              .whole_size = record.payload_size};
   return true;
 }
 

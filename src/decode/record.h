@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <span>
 
+#include "model/udp_peer.h"
+
 namespace sockscope {
 
 // One record of the ring buffer. False when the bytes are no record that this version knows: then
@@ -34,5 +36,20 @@ bool is_dns_record(std::span<const std::byte> bytes) noexcept;
 // are no such record.
 bool decode_dns_packet(std::span<const std::byte> bytes, Event& event,
                        DnsPayload& payload) noexcept;
+
+// One record of a pass over the remote ends of UDP sockets; as decode_socket().
+std::size_t decode_udp_peer(std::span<const std::byte> bytes, UdpPeer& peer) noexcept;
+
+// How a datagram begins that a UDP socket sent, valid as long as the record.
+struct Datagram {
+  std::uint64_t socket = 0;  // its cookie
+  std::span<const std::byte> start;
+  std::size_t whole_size = 0;  // of the datagram's payload
+};
+
+bool is_datagram_record(std::span<const std::byte> bytes) noexcept;
+
+// False: the bytes are no such record.
+bool decode_datagram(std::span<const std::byte> bytes, Datagram& datagram) noexcept;
 
 }  // namespace sockscope

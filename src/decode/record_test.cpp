@@ -183,6 +183,64 @@ TEST(DecodeSocket, ListeningSocketHasThatDirectionWithoutAnOwner) {
   EXPECT_EQ(flow.direction, Direction::kListen);
 }
 
+template <class Record>
+std::span<const std::byte> whole(const Record& record) {
+  return {reinterpret_cast<const std::byte*>(&record), sizeof record};
+}
+
+TEST(DecodeUdpPeer, ReadsOneRecordOfMany) {
+  wire_udp_peer two[2]{};
+  for (wire_udp_peer& record : two) {
+    record.header = {.type = WIRE_UDP_PEER, .size = sizeof record, .netns = 0, .mono_ns = 9};
+    record.cookie = 7;
+    record.tx_bytes = 1;
+    record.rx_bytes = 2;
+    record.tx_datagrams = 3;
+    record.rx_datagrams = 4;
+    const std::uint8_t remote[4] = {203, 0, 113, 10};
+    std::memcpy(record.remote_addr, remote, 4);
+    record.remote_port = 443;
+    record.family = 2;
+    record.closed = 1;
+  }
+  UdpPeer peer;
+  EXPECT_EQ(decode_udp_peer(whole(two), peer), sizeof two[0]);
+  EXPECT_EQ(peer.socket, 7u);
+  EXPECT_EQ(to_string(peer.remote), "203.0.113.10:443");
+  EXPECT_EQ(peer.since_ns, 9u);
+  EXPECT_EQ(peer.counters.tx_bytes, 1u);
+  EXPECT_EQ(peer.counters.rx_bytes, 2u);
+  EXPECT_EQ(peer.counters.tx_segments, 3u);
+  EXPECT_EQ(peer.counters.rx_segments, 4u);
+  EXPECT_TRUE(peer.socket_closed);
+  for (std::size_t size = 0; size < sizeof two[0]; ++size)
+    EXPECT_EQ(decode_udp_peer(whole(two).first(size), peer), 0u) << size;
+  two[0].family = 3;
+  EXPECT_EQ(decode_udp_peer(whole(two), peer), 0u);
+  two[0].family = 10;
+  two[0].remote_addr[15] = 1;
+  ASSERT_NE(decode_udp_peer(whole(two), peer), 0u);
+  EXPECT_EQ(to_string(peer.remote), "[cb00:710a::1]:443");
+}
+
+TEST(DecodeDatagram, HasHowItBegins) {
+  wire_datagram record{};
+  record.header = {.type = WIRE_DATAGRAM, .size = sizeof record, .netns = 0, .mono_ns = 9};
+  record.cookie = 7;
+  record.payload_size = 1200;
+  record.start[0] = 0xc3;
+  Datagram datagram;
+  ASSERT_TRUE(is_datagram_record(whole(record)));
+  ASSERT_TRUE(decode_datagram(whole(record), datagram));
+  EXPECT_EQ(datagram.socket, 7u);
+  EXPECT_EQ(datagram.whole_size, 1200u);
+  ASSERT_EQ(datagram.start.size(), WIRE_DATAGRAM_START);
+  EXPECT_EQ(datagram.start[0], std::byte{0xc3});
+  EXPECT_FALSE(decode_datagram(whole(record).first(sizeof record - 1), datagram));
+  record.payload_size = WIRE_DATAGRAM_START - 1;
+  EXPECT_FALSE(decode_datagram(whole(record), datagram));
+}
+
 TEST(DecodeSocket, ShortRecordHasTheCounters) {
   wire_counters record{};
   record.header = {.type = WIRE_COUNTERS, .size = sizeof record, .netns = 0, .mono_ns = 0};

@@ -91,6 +91,7 @@ void StoryBook::apply(const Event& event, const Handler& handler) {
     case EventKind::kState:
     case EventKind::kData:
     case EventKind::kRefused:
+    case EventKind::kUdpPeer:
     case EventKind::kDns:
     case EventKind::kAlert:
     case EventKind::kGap: break;

@@ -93,6 +93,8 @@ std::string_view to_string(TcpState state) noexcept {
   return "";
 }
 
+std::string_view to_string(App app) noexcept { return app == App::kQuic ? "quic" : ""; }
+
 std::string_view to_string(EventKind kind) noexcept {
   switch (kind) {
     case EventKind::kConnect: return "connect";
@@ -107,6 +109,7 @@ std::string_view to_string(EventKind kind) noexcept {
     case EventKind::kData: return "data";
     case EventKind::kProcess: return "process";
     case EventKind::kRefused: return "refused";
+    case EventKind::kUdpPeer: return "udp_peer";
     case EventKind::kDns: return "dns";
     case EventKind::kAlert: return "alert";
     case EventKind::kGap: break;

@@ -8,12 +8,16 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
+#include <set>
+#include <vector>
 
 #include <sockscope/monitor.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "decode/process_record.h"
+#include "decode/quic.h"
 #include "decode/record.h"
 #include "model/match.h"
 #include "pipeline/dns_watcher.h"
@@ -24,6 +28,7 @@
 #include "source/ebpf/ring_reader.h"
 #include "track/flow_table.h"
 #include "track/owner_settler.h"
+#include "track/udp_peers.h"
 
 namespace sockscope {
 namespace {
@@ -86,6 +91,7 @@ class EbpfEngine : public Engine {
         follows_events(with_events),
         counts_udp(programs.is_made(kUdpSent) && programs.is_made(kUdpReceived)) {
     if (options.dns || options.names) dns.emplace();
+    if (programs.is_made(kUdpPeerTable)) udp_peers.emplace(options.max_closed);
   }
 
   Result<void> start(const Options& options);
@@ -107,6 +113,8 @@ class EbpfEngine : public Engine {
   void note_loss(const Handler* handler);
   Result<void> read_sockets(bool is_short_pass);
   Result<void> sync(const Handler* handler);
+  Result<void> read_peers(const Handler* handler);
+  std::vector<Flow> take_peers(std::uint64_t now, std::set<std::uint64_t>& sockets);
   void rest_until_more();
 
   std::uint64_t batch_ns;
@@ -125,6 +133,9 @@ class EbpfEngine : public Engine {
   Event dns_event;
   std::optional<DnsWatcher> dns;  // when names or messages are wanted
   bool follows_dns = false;       // and messages are told
+  std::optional<UdpPeers> udp_peers;
+  bool peers_due = false;  // a socket closed that may have had some
+  std::uint64_t peers_not_before_ns = 0;
   std::optional<ProcessWatcher> processes;
   std::vector<Door> all_doors;
   bool tells_processes = false;
@@ -175,7 +186,8 @@ void EbpfEngine::note_loss(const Handler* handler) {
               .storage_failed = lost.storage_failed - reported.storage_failed,
               .malformed = lost.malformed - reported.malformed,
               .missed_returns = lost.missed_returns - reported.missed_returns,
-              .netlink_full = lost.netlink_full - reported.netlink_full};
+              .netlink_full = lost.netlink_full - reported.netlink_full,
+              .udp_peers = lost.udp_peers - reported.udp_peers};
   settler.add(gap, [&](const Event& ready) { hand_over(ready, *handler); });
   reported = lost;
 }
@@ -223,6 +235,14 @@ std::size_t EbpfEngine::drain(const Handler* handler) {
       dns->take(dns_event, payload, tell_dns);
       return;
     }
+    if (is_datagram_record(bytes)) {
+      Datagram datagram;
+      if (!udp_peers || !decode_datagram(bytes, datagram))
+        ++lost.malformed;
+      else if (is_quic_initial(datagram.start, datagram.whole_size))
+        udp_peers->note_quic(datagram.socket);
+      return;
+    }
     if (is_process_record(bytes)) {
       if (!processes || !processes->take(bytes, tell)) ++lost.malformed;
       return;
@@ -237,6 +257,10 @@ std::size_t EbpfEngine::drain(const Handler* handler) {
     }
     if (!counts_udp && event.flow.protocol == Protocol::kUdp) event.flow.has_counters = false;
     if (dns) dns->name(event.flow);
+    if (udp_peers && event.flow.protocol == Protocol::kUdp) {
+      event.flow.app = udp_peers->app_of(event.flow.cookie);
+      peers_due |= event.kind == EventKind::kClose;
+    }
     const bool is_news = table.apply(event);
     if (!handler) return;
     is_news ? settler.add(event, take) : settler.confirm(event, take);
@@ -339,6 +363,7 @@ Result<void> EbpfEngine::sync(const Handler* handler) {
   table.begin_sync(mono_now_ns());
   if (auto done = read_sockets(owners_known); !done) return done;
   drain(handler);
+  if (auto done = read_peers(handler); !done) return done;
   // A stranger established itself during the pass, and its event has come by now; or its event was
   // never to be had.
   if (!std::all_of(strangers.begin(), strangers.end(),
@@ -356,6 +381,64 @@ Result<void> EbpfEngine::sync(const Handler* handler) {
   return {};
 }
 
+// What the kernel remembers of remote ends of UDP sockets.
+Result<void> EbpfEngine::read_peers(const Handler* handler) {
+  if (!udp_peers) return {};
+  wire_control& control = programs.control();
+  const std::uint64_t began = mono_now_ns();
+  const std::uint64_t made = __atomic_load_n(&control.peers_made, __ATOMIC_RELAXED);
+  const auto read_socket = [this](std::uint64_t cookie, Flow& flow) {
+    return table.read(cookie, flow);
+  };
+  const auto take = [&](const Event& ready) { hand_over(ready, *handler); };
+  udp_peers->begin_pass();
+  auto done = programs.read(Programs::Pass::kUdpPeers, [&](std::span<const std::byte> bytes) {
+    UdpPeer peer;
+    while (!bytes.empty()) {
+      const std::size_t size = decode_udp_peer(bytes, peer);
+      if (size == 0) {
+        ++lost.malformed;
+        return;
+      }
+      bytes = bytes.subspan(size);
+      if (!udp_peers->take(peer, began) || !handler) continue;
+      Event gone;
+      gone.kind = EventKind::kUdpPeer;
+      gone.mono_ns = began;
+      udp_peers->fill(peer, read_socket, gone.flow);
+      gone.flow.closed_ns = began;
+      gone.duration_us = (began - std::min(began, peer.since_ns)) / 1000;
+      if (processes) processes->describe(gone.flow.owner);
+      if (dns) dns->name(gone.flow);
+      settler.add(gone, take);
+    }
+  });
+  if (!done) return done;
+  udp_peers->end_pass([this](std::uint64_t cookie) { return table.contains(cookie); });
+  const std::uint64_t removed = __atomic_load_n(&control.peers_removed, __ATOMIC_RELAXED);
+  if (made > removed + udp_peers->open())
+    lost.udp_peers = std::max(lost.udp_peers, made - removed - udp_peers->open());
+  peers_due = false;
+  const std::uint64_t now = mono_now_ns();
+  peers_not_before_ns = now + std::max(kSecond / 10, 20 * (now - began));
+  return {};
+}
+
+// Those that the filter lets through, and the sockets they belong to.
+std::vector<Flow> EbpfEngine::take_peers(std::uint64_t now, std::set<std::uint64_t>& sockets) {
+  if (!udp_peers) return {};
+  auto peers = udp_peers->flows(now, [this](std::uint64_t cookie, Flow& flow) {
+    return table.read(cookie, flow);
+  });
+  std::erase_if(peers, [this](Flow& flow) {
+    if (processes) processes->describe(flow.owner);
+    return !matcher(flow);
+  });
+  if (!matcher.matches_all())
+    for (const Flow& flow : peers) sockets.insert(flow.peer_of);
+  return peers;
+}
+
 // Sleep until a batch is worth waking for: while records keep coming look again after batch_ns,
 // else let the first record wake us.
 void EbpfEngine::rest_until_more() {
@@ -365,6 +448,8 @@ void EbpfEngine::rest_until_more() {
   if (ring.has_pending()) {
     __atomic_store_n(&waiting, 0, __ATOMIC_SEQ_CST);
     set_timer(timer.get(), batch_ns);
+  } else if (peers_due) {
+    set_timer(timer.get(), std::max(batch_ns, kSecond / 10));
   } else {
     const std::uint64_t now = mono_now_ns();
     set_timer(timer.get(), !resync_wanted
@@ -399,6 +484,9 @@ Result<std::size_t> EbpfEngine::consume(const Handler& handler) {
     if (auto done = sync(&handler); !done) return tl::make_unexpected(std::move(done).error());
     ++costs.resyncs;
   }
+  if (peers_due && now >= peers_not_before_ns)
+    if (auto done = read_peers(&handler); !done)
+      return tl::make_unexpected(std::move(done).error());
   if (now >= expire_at_ns) {
     table.expire(now, is_running);
     if (processes) processes->expire(now);
@@ -414,6 +502,9 @@ Result<std::size_t> EbpfEngine::consume(const Handler& handler) {
 Result<std::size_t> EbpfEngine::finish(const Handler& handler) {
   auto count = consume(handler);
   if (!count) return count;
+  if (peers_due)
+    if (auto done = read_peers(&handler); !done)
+      return tl::make_unexpected(std::move(done).error());
   settler.release_all([&](const Event& ready) { *count += hand_over(ready, handler); });
   return count;
 }
@@ -423,16 +514,22 @@ Result<void> EbpfEngine::snapshot(const Handler* handler, Snapshot& snapshot) {
   if (auto done = sync(handler); !done) return done;
   const std::uint64_t now = mono_now_ns();
   table.expire(now, is_running);
+  std::set<std::uint64_t> with_peers;
+  std::vector<Flow> peers = take_peers(now, with_peers);
   FlowTable::Wanted wanted;
-  if (processes && !matcher.matches_all())
-    wanted = [this](const Flow& flow) {
+  if (!matcher.matches_all())
+    wanted = [&](const Flow& flow) {
+      if (with_peers.contains(flow.cookie)) return true;
+      if (!processes) return matcher(flow);
       Flow described = flow;
       processes->describe(described.owner);
       return matcher(described);
     };
-  else if (!matcher.matches_all())
-    wanted = std::cref(matcher);
   table.take(now, wanted, snapshot);
+  if (udp_peers)
+    for (Flow& flow : snapshot.flows)
+      if (flow.protocol == Protocol::kUdp) flow.app = udp_peers->app_of(flow.cookie);
+  std::move(peers.begin(), peers.end(), std::back_inserter(snapshot.flows));
   if (dns)
     for (Flow& flow : snapshot.flows) dns->name(flow);
   describe(snapshot);
@@ -458,6 +555,7 @@ EngineResult open_ebpf_engine(const Options& options, const FlowMatcher& matcher
   wanted.holders = options.holders;
   wanted.dns = options.dns || options.names;
   wanted.refusals = options.refusals;
+  wanted.udp_peers = options.udp_peers ? std::max(options.max_udp_peers, 1u) : 0;
   const bool events = wanted.connections || wanted.quality || wanted.processes || wanted.dns ||
                       wanted.refusals;
   wanted.ring_bytes = events ? std::bit_ceil(std::max(options.ring_bytes, page)) : page;

@@ -103,6 +103,7 @@ void write_lost(Writer& writer, const Loss& lost) {
   fields.number("malformed", lost.malformed);
   fields.number("missed_returns", lost.missed_returns);
   fields.number("netlink_full", lost.netlink_full);
+  fields.number("udp_peers", lost.udp_peers);
   writer.EndObject();
 }
 
@@ -259,8 +260,10 @@ void write_identity(Writer& writer, const Flow& flow, std::uint64_t now_ns) {
   Fields fields(writer);
   const bool connected = flow.remote.port != 0 || !flow.remote.addr.is_unspecified();
   fields.number_or_null("cookie", flow.cookie);
+  if (flow.peer_of != 0) fields.number("peer_of", flow.peer_of);
   fields.number_or_null("netns", flow.netns);
   fields.text("proto", to_string(flow.protocol));
+  if (flow.app != App::kUnknown) fields.text("app", to_string(flow.app));
   fields.number("family", flow.local.addr.family);
   fields.text("local_addr", to_string(flow.local.addr));
   fields.number("local_port", flow.local.port);
@@ -501,6 +504,10 @@ void EventWriter::event(const Event& event, std::string& out) {
       fields.optional("duration_us", event.duration_us);
       fields.name("final");
       writer.Bool(event.is_final);
+      break;
+    case EventKind::kUdpPeer:
+      write_counters(writer, event.flow);
+      fields.optional("duration_us", event.duration_us);
       break;
     case EventKind::kRetransmit:
       fields.number("retransmits", event.flow.counters.retransmits);

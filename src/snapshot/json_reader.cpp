@@ -64,6 +64,7 @@ class Reader {
       field("malformed", snapshot.lost.malformed);
       if (object_->HasMember("missed_returns"))
         field("missed_returns", snapshot.lost.missed_returns);
+      if (object_->HasMember("udp_peers")) field("udp_peers", snapshot.lost.udp_peers);
     });
     array("doors", [&] {
       Door& door = snapshot.doors.emplace_back();
@@ -78,6 +79,8 @@ class Reader {
  private:
   void flow(Flow& flow) {
     field("cookie", flow.cookie);
+    if (object_->HasMember("peer_of")) field("peer_of", flow.peer_of);
+    if (object_->HasMember("app")) named("app", flow.app, 1);
     field("netns", flow.netns);
     std::string text;
     field("proto", text);

@@ -110,7 +110,7 @@ void add_sockets(const sockscope::Snapshot& sockets, Snapshot& snapshot) {
   snapshot.connections.emplace();
   for (const Flow& flow : sockets.flows) {
     // What is closed is theirs no longer, but what the kernel still keeps is.
-    if (flow.closed && flow.state != TcpState::kTimeWait) continue;
+    if (flow.peer_of != 0 || (flow.closed && flow.state != TcpState::kTimeWait)) continue;
     if (flow.state == TcpState::kEstablished) ++established;
     if (flow.state == TcpState::kTimeWait) ++time_wait;
     if (flow.state == TcpState::kCloseWait) ++close_wait;

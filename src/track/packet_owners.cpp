@@ -69,6 +69,7 @@ void PacketOwners::note(const Event& event) {
     case EventKind::kData:
     case EventKind::kProcess:
     case EventKind::kRefused:
+    case EventKind::kUdpPeer:
     case EventKind::kDns:
     case EventKind::kAlert:
     case EventKind::kGap:
@@ -79,7 +80,7 @@ void PacketOwners::note(const Event& event) {
 void PacketOwners::note(const Snapshot& snapshot) {
   std::unordered_set<Key, Hash> open;
   for (const Flow& flow : snapshot.flows) {
-    if (flow.closed) continue;
+    if (flow.closed || flow.peer_of != 0) continue;
     // What an event told, a pass does not take back: it may have been read before.
     open.insert(key_of(flow));
     remember(flow, snapshot.mono_ns);

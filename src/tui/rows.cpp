@@ -264,7 +264,11 @@ class Arranger {
     listing.sums.push_back(std::move(sum));
   }
 
-  static void add_to(Sum& sum, const Flow& flow, const Smoothed& rate) {
+  // The bytes of a UDP socket's remote end are the socket's too, so they count once: by the address.
+  void add_to(Sum& sum, const Flow& flow, const Smoothed& rate) const {
+    const Grouping grouping = state_.settings.grouping;
+    if (flow.peer_of != 0 && (grouping == Grouping::kProcess || grouping == Grouping::kContainer))
+      return;
     if (!flow.closed) ++sum.flows;
     if (flow.owner.pid != 0) sum.processes.insert(owner_of(flow));
     sum.rx_rate += flow.rx_rate.value_or(0);

@@ -100,6 +100,7 @@ std::string describe(const Event& event) {
       return fmt::format("{} {}", name ? name : "unknown reason",
                          format_duration_us(event.latency_us));
     }
+    case EventKind::kUdpPeer:
     case EventKind::kClose:
       return fmt::format("{}↓ {}↑ {}", format_bytes(counters.rx_bytes),
                          format_bytes(counters.tx_bytes),

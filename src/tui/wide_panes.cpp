@@ -39,7 +39,7 @@ void draw_health(const Model& model, const State& state, int x, int y, Screen& s
       ++time_wait;
       continue;
     }
-    if (flow.closed) continue;
+    if (flow.closed || flow.peer_of != 0) continue;
     if (flow.protocol == Protocol::kUdp) {
       ++udp;
       continue;

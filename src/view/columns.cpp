@@ -156,7 +156,7 @@ const std::array<Column<Flow>, 29> kOwnFlowColumns{{
      [](const Flow& f, const Options&) { return user(f.owner.uid); }},
     {"user", "USER", 8, K::kUser, "the same",
      [](const Flow& f, const Options&) { return user(f.owner.uid); }},
-    {"proto", "PROT", 4, K::kText, "tcp, tcp6, udp or udp6",
+    {"proto", "PROT", 4, K::kText, "tcp, tcp6, udp or udp6; quic or quic6 (--udp-peers)",
      [](const Flow& f, const Options&) { return known(protocol_name(f)); }},
     {"local", "LOCAL", 15, K::kEndpoint, "local address and port",
      [](const Flow& f, const Options&) -> CellValue { return f.local; }},

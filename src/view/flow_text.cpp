@@ -13,6 +13,7 @@ namespace sockscope {
 std::string_view protocol_name(const Flow& flow) noexcept {
   const bool ipv6 = flow.local.addr.family == 6;
   if (flow.protocol == Protocol::kTcp) return ipv6 ? "tcp6" : "tcp";
+  if (flow.app == App::kQuic) return ipv6 ? "quic6" : "quic";
   return ipv6 ? "udp6" : "udp";
 }
 

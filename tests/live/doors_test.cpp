@@ -10,7 +10,7 @@ namespace {
 TEST(Doors, OneInUseForEachObservationOrReasons) {
   Options options;
   options.processes = options.describe = options.holders = options.dns =
-      options.refusals = true;
+      options.refusals = options.udp_peers = true;
   Collector collector(options);
   std::map<std::string, int> in_use;
   for (const Door& door : collector.monitor().doors()) {

@@ -139,12 +139,36 @@ TEST(WireAbi, Holder) {
   EXPECT_EQ(size, sizeof(wire_holder));
 }
 
+TEST(WireAbi, UdpPeer) {
+  unsigned size = 0;
+  const std::map<std::string, unsigned> host = {
+      MEMBER(wire_udp_peer, header),       MEMBER(wire_udp_peer, cookie),
+      MEMBER(wire_udp_peer, tx_bytes),     MEMBER(wire_udp_peer, rx_bytes),
+      MEMBER(wire_udp_peer, tx_datagrams), MEMBER(wire_udp_peer, rx_datagrams),
+      MEMBER(wire_udp_peer, remote_addr),  MEMBER(wire_udp_peer, remote_port),
+      MEMBER(wire_udp_peer, family),       MEMBER(wire_udp_peer, closed),
+      MEMBER(wire_udp_peer, pad0)};
+  EXPECT_EQ(offsets_in_object("wire_udp_peer", size), host);
+  EXPECT_EQ(size, sizeof(wire_udp_peer));
+}
+
+TEST(WireAbi, Datagram) {
+  unsigned size = 0;
+  const std::map<std::string, unsigned> host = {
+      MEMBER(wire_datagram, header), MEMBER(wire_datagram, cookie),
+      MEMBER(wire_datagram, payload_size), MEMBER(wire_datagram, pad0),
+      MEMBER(wire_datagram, start)};
+  EXPECT_EQ(offsets_in_object("wire_datagram", size), host);
+  EXPECT_EQ(size, sizeof(wire_datagram));
+}
+
 TEST(WireAbi, Control) {
   unsigned size = 0;
   const std::map<std::string, unsigned> host = {
       MEMBER(wire_control, lost_ring), MEMBER(wire_control, lost_storage), MEMBER(wire_control, missed_returns),
       MEMBER(wire_control, reader_waiting), MEMBER(wire_control, foreign_netns),
-      MEMBER(wire_control, short_pass), MEMBER(wire_control, pass_pid)};
+      MEMBER(wire_control, short_pass), MEMBER(wire_control, pass_pid),
+      MEMBER(wire_control, peers_made), MEMBER(wire_control, peers_removed)};
   EXPECT_EQ(offsets_in_object("wire_control", size), host);
   EXPECT_EQ(size, sizeof(wire_control));
 }
@@ -161,7 +185,7 @@ TEST(WireAbi, Config) {
       MEMBER(wire_config, has_cookies),       MEMBER(wire_config, tcp_recvmsg_args),
       MEMBER(wire_config, udp_recvmsg_args),  MEMBER(wire_config, udpv6_recvmsg_args),
       MEMBER(wire_config, accept_args),       MEMBER(wire_config, forget_at_close),
-      MEMBER(wire_config, pad0)};
+      MEMBER(wire_config, udp_peers)};
   EXPECT_EQ(offsets_in_object("wire_config", size), host);
   EXPECT_EQ(size, sizeof(wire_config));
 }

@@ -14,6 +14,8 @@ constexpr std::string_view kNotBetweenReturns =
     "calls beyond the number of return probes are counted as missed";
 constexpr std::string_view kOnlyWithAddress =
     "an accept that does not ask for the peer's address shows at the first use";
+constexpr std::string_view kLoopedBack =
+    "multicast that is sent and looped back to this host counts twice as sent";
 constexpr std::string_view kWithFailures = "attempts that fail count too";
 
 }  // namespace
@@ -164,6 +166,12 @@ const std::array<Observation, kObservationCount> kObservations = {{
      {{{kFunction, "fentry__proc_ptrace_connector"},
        {kProbe, "kprobe__proc_ptrace_connector"}}}},
     {dns::kObservation, kDns, false, {{{kCgroup, "cgroup_skb__egress cgroup_skb__ingress"}}}},
+    {kUdpPeerTable,
+     kUdpPeers,
+     false,
+     {{{kCgroup,
+        "iter__bpf_map_elem__udp_peers cgroup_skb__egress__udp cgroup_skb__ingress__udp", kAny,
+        kLoopedBack}}}},
     {kHolderList,
      kHolders,
      false,

@@ -16,7 +16,7 @@ std::string_view to_string(DoorKind kind) noexcept;
 
 // When an observation is made.
 enum class Need { kAlways, kStateInHash, kConnections, kQuality, kProcesses, kProcessTable, kHolders,
-                  kDns, kRefusals };
+                  kDns, kRefusals, kUdpPeers};
 
 // Where the sockets' states must be for a way to work (bpf/lib/state.h).
 enum class StateIn { kAny, kStorage, kHash };
@@ -39,7 +39,7 @@ struct Observation {
 };
 
 inline constexpr std::size_t kMaxWays = 4;
-inline constexpr std::size_t kObservationCount = 29;
+inline constexpr std::size_t kObservationCount = 30;
 extern const std::array<Observation, kObservationCount> kObservations;
 
 inline constexpr std::string_view kTcpEnd = "end of tcp sockets";
@@ -54,6 +54,7 @@ inline constexpr std::string_view kProcessUser = "process user";
 inline constexpr std::string_view kProcessGroup = "process group";
 inline constexpr std::string_view kProcessSession = "process session";
 inline constexpr std::string_view kProcessTracer = "process tracer";
+inline constexpr std::string_view kUdpPeerTable = "remote ends of udp sockets";
 inline constexpr std::string_view kUdpSent = "udp sent bytes, sending process";
 inline constexpr std::string_view kUdpReceived = "udp received bytes, receiving process";
 

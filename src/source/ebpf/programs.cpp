@@ -130,15 +130,15 @@ std::string first_reason(const std::array<std::string, kMaxWays>& reasons,
 
 constexpr std::uint32_t kStatesInHash = 1u << 16;
 constexpr std::uint32_t kListenersInHash = 1u << 13;
+constexpr std::uint32_t kClosedUdp = 1u << 12;
 
-Link attach(bpf_program* program, int cgroup, int storage_map, int hash_map,
-            const std::string& door) {
+// map: what an iterator over a map's elements is for.
+Link attach(bpf_program* program, int cgroup, int map, const std::string& door) {
   if (door.starts_with("cgroup") || door == "sockops")
     return Link(bpf_program__attach_cgroup(program, cgroup));
   if (door == "iter/bpf_sk_storage_map" || door == "iter/bpf_map_elem") {
     bpf_iter_link_info info{};
-    info.map.map_fd =
-        static_cast<std::uint32_t>(door == "iter/bpf_map_elem" ? hash_map : storage_map);
+    info.map.map_fd = static_cast<std::uint32_t>(map);
     bpf_iter_attach_opts options{};
     options.sz = sizeof options;
     options.link_info = &info;
@@ -269,6 +269,7 @@ void Programs::Impl::fill_config(const Wanted& wanted) {
   config = wanted.config;
   config.state_in_hash = state_in_hash ? 1 : 0;
   config.has_cookies = has_cookies ? 1 : 0;
+  config.udp_peers = is_chosen(kUdpPeerTable) ? 1 : 0;
   config.forget_at_close = is_chosen(kTcpEnd) ? 0 : 1;
   bool by_function = false;
   for (std::size_t i = 0; i < kObservationCount; ++i) {
@@ -285,6 +286,10 @@ void Programs::Impl::fill_config(const Wanted& wanted) {
     config.accept_args = parameters("inet_csk_accept");
   }
   bpf_map__set_max_entries(skeleton->maps.events, static_cast<std::uint32_t>(wanted.ring_bytes));
+  if (is_chosen(kUdpPeerTable)) {
+    bpf_map__set_max_entries(skeleton->maps.udp_peers, wanted.udp_peers);
+    bpf_map__set_max_entries(skeleton->maps.closed_udp, kClosedUdp);
+  }
   if (state_in_hash) {
     bpf_map__set_max_entries(skeleton->maps.states, kStatesInHash);
     bpf_map__set_max_entries(skeleton->maps.listeners, kListenersInHash);
@@ -341,8 +346,10 @@ Programs::Impl::Outcome Programs::Impl::attach_chosen(const Wanted& wanted) {
             i, Error(ErrorKind::kAttachFailed, std::make_error_code(std::errc::not_supported),
                      "attach to " + door)
                    .with_detail("the host's root cgroup is not to be seen from here")});
-      Link link = attach(program, cgroup.get(), bpf_map__fd(skeleton->maps.sockets),
-                         bpf_map__fd(skeleton->maps.states), door);
+      const bpf_map* map = i == index_of(kUdpPeerTable)  ? skeleton->maps.udp_peers
+                           : door == "iter/bpf_map_elem" ? skeleton->maps.states
+                                                         : skeleton->maps.sockets;
+      Link link = attach(program, cgroup.get(), bpf_map__fd(map), door);
       if (!link)
         return tl::make_unexpected(Refusal{
             i, Error::from_errno(ErrorKind::kAttachFailed, errno, "attach to " + door)});
@@ -411,7 +418,8 @@ Result<Programs> Programs::load(const Wanted& wanted) {
                          (need == Need::kProcessTable && wanted.process_table) ||
                          (need == Need::kHolders && wanted.holders) ||
                          (need == Need::kDns && wanted.dns) ||
-                         (need == Need::kRefusals && wanted.refusals);
+                         (need == Need::kRefusals && wanted.refusals) ||
+                         (need == Need::kUdpPeers && wanted.udp_peers != 0);
     for (std::size_t way = 0; way < kMaxWays; ++way) {
       const DoorKind kind = kObservations[i].ways[way].kind;
       if (kind == DoorKind::kFunction) impl->refused[i][way] = no_functions;
@@ -465,7 +473,7 @@ Result<void> Programs::read(
     Pass pass, const std::function<void(std::span<const std::byte>)>& handle) const {
   static constexpr std::string_view kPassObservations[] = {
       "tcp sockets", "udp sockets", "sockets of other network namespaces",
-      "owners of older sockets", kProcessList, kHolderList};
+      "owners of older sockets", kProcessList, kUdpPeerTable, kHolderList};
   const auto& links =
       impl_->links[index_of(kPassObservations[static_cast<std::size_t>(pass)])];
   if (links.empty()) return {};

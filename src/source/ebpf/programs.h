@@ -28,6 +28,7 @@ class Programs {
     bool holders = false;        // Pass::kHolders
     bool dns = false;
     bool refusals = false;
+    std::uint32_t udp_peers = 0;  // how many remote ends to remember; 0: none
     std::size_t ring_bytes = 0;  // a power of two, at least a page
     std::string doors;           // kinds of doors to try, comma-separated; empty: all
     wire_config config{};
@@ -48,6 +49,7 @@ class Programs {
     kForeign,  // both, of all other network namespaces
     kOwners,   // no records: gives an owner to sockets that have none, from the processes' files
     kProcesses,
+    kUdpPeers,  // wire_udp_peer of each; those of closed sockets are told once
     kHolders,  // every open file of a process that is a socket
   };
 

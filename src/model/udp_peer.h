@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sockscope/types.h>
+
+#include <cstdint>
+
+namespace sockscope {
+
+// What an unconnected UDP socket exchanged with one remote end, as the kernel side has it.
+struct UdpPeer {
+  std::uint64_t socket = 0;  // its cookie
+  Endpoint remote;
+  std::uint64_t since_ns = 0;  // CLOCK_MONOTONIC of the first datagram
+  Counters counters;
+  bool socket_closed = false;  // these figures are final
+};
+
+}  // namespace sockscope
