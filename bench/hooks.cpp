@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the hooks alone cost the traffic: of each object named, such as programs that do nothing on the
 // same hooks, ours, and ours of yesterday. With "@hash" behind its name it keeps the sockets' states in
-// the hash. All in one process, a few milliseconds of each in turn, so that a noisy host disturbs all
+// the hash; with "@peers" it counts UDP by remote end too. All in one process, a few milliseconds of each in turn, so that a noisy host disturbs all
 // alike; nobody reads the ring, its contents are let go.
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -28,6 +28,7 @@ namespace {
 constexpr std::array kPrograms = {"tp_btf__inet_sock_set_state", "tp_btf__sock_send_length",
                                   "tp_btf__sock_recv_length",    "cgroup__sock_create",
                                   "cgroup__sock_release",        "cgroup__getpeername4"};
+constexpr std::array kPeerPrograms = {"cgroup_skb__egress__udp", "cgroup_skb__ingress__udp"};
 constexpr int kRounds = 60;
 constexpr std::uint32_t kRingBytes = 16u << 20;
 
@@ -39,7 +40,7 @@ struct LinkDeleter {
 };
 
 // Sets what our programs take from their constants; other objects have no such settings.
-void configure(bpf_object* object, bool state_in_hash) {
+void configure(bpf_object* object, bool state_in_hash, bool udp_peers) {
   const btf* types = bpf_object__btf(object);
   const int section = types ? btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC) : -1;
   bpf_map* constants = nullptr;
@@ -59,6 +60,7 @@ void configure(bpf_object* object, bool state_in_hash) {
     wire_config config{};
     config.has_cookies = 1;
     config.state_in_hash = config.forget_at_close = state_in_hash ? 1 : 0;
+    config.udp_peers = udp_peers ? 1 : 0;
     std::memcpy(&bytes[variables[i].offset], &config, sizeof config);
   }
   require(bpf_map__set_initial_value(constants, bytes.data(), size) == 0, "set the constants");
@@ -71,15 +73,23 @@ class Hooks {
   explicit Hooks(std::string object) {
     const bool in_hash = object.ends_with("@hash");
     if (in_hash) object.resize(object.size() - 5);
+    const bool with_peers = object.ends_with("@peers");
+    if (with_peers) {
+      object.resize(object.size() - 6);
+      programs_.insert(programs_.end(), kPeerPrograms.begin(), kPeerPrograms.end());
+    }
     object_.reset(bpf_object__open_file(object.c_str(), nullptr));
     require(object_ != nullptr, "open the programs");
     if (bpf_map* events = bpf_object__find_map_by_name(object_.get(), "events"))
       bpf_map__set_max_entries(events, kRingBytes);
-    configure(object_.get(), in_hash);
+    configure(object_.get(), in_hash, with_peers);
+    if (with_peers)
+      for (const char* name : {"udp_peers", "closed_udp"})
+        bpf_map__set_max_entries(bpf_object__find_map_by_name(object_.get(), name), 1 << 14);
     if (in_hash)
       for (const char* name : {"states", "listeners"})
         bpf_map__set_max_entries(bpf_object__find_map_by_name(object_.get(), name), 1 << 16);
-    for (const char* name : kPrograms)
+    for (const char* name : programs_)
       bpf_program__set_autoload(bpf_object__find_program_by_name(object_.get(), name), true);
     require(bpf_object__load(object_.get()) == 0, "load the programs");
     const int ring = bpf_object__find_map_fd_by_name(object_.get(), "events");
@@ -93,7 +103,7 @@ class Hooks {
   }
 
   void attach(int cgroup) {
-    for (const char* name : kPrograms) {
+    for (const char* name : programs_) {
       if (!object_) return;
       bpf_program* program = bpf_object__find_program_by_name(object_.get(), name);
       links_.emplace_back(std::string(name).starts_with("cgroup")
@@ -108,6 +118,7 @@ class Hooks {
   }
 
  private:
+  std::vector<const char*> programs_{kPrograms.begin(), kPrograms.end()};
   std::unique_ptr<bpf_object, ObjectDeleter> object_;
   std::vector<std::unique_ptr<bpf_link, LinkDeleter>> links_;
   volatile unsigned long* consumer_ = nullptr;
