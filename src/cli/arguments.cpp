@@ -286,6 +286,13 @@ void set_up_snapshot(CLI::App& app, Arguments& arguments) {
   add_output(app, arguments, OutputFormat::kJson);
   add_order(app, arguments);
   add_source(app, arguments);
+  app.add_flag_callback(
+         "--udp-peers",
+         [] {
+           throw CLI::ValidationError(
+               "--udp-peers", "counts begin when somebody watches: top --once --udp-peers -i SECS");
+         })
+      ->group("");
   app.add_flag("--holders", arguments.options.holders,
                "every process that has the socket open, as column 'holders'")
       ->group("Output");

@@ -38,7 +38,7 @@ class Doctor(unittest.TestCase):
         document = json.loads(self.doctor("--json").stdout)
         doors = {entry["observation"]: entry["door"] for entry in document["observations"]}
         trace = subprocess.run([support.program(), "trace", "--json", "--processes", "--dns",
-                                "--attempts", "-d", "0.1"],
+                                "--attempts", "--udp-peers", "-d", "0.1"],
                                capture_output=True, text=True, check=True, timeout=60)
         header = json.loads(trace.stdout.splitlines()[0])
         used = {door["observation"]: door["door"] for door in header["doors"]

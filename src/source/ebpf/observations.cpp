@@ -14,8 +14,8 @@ constexpr std::string_view kNotBetweenReturns =
     "calls beyond the number of return probes are counted as missed";
 constexpr std::string_view kOnlyWithAddress =
     "an accept that does not ask for the peer's address shows at the first use";
-constexpr std::string_view kLoopedBack =
-    "multicast that is sent and looped back to this host counts twice as sent";
+constexpr std::string_view kEachPacket =
+    "costs each packet of this host some 0.1 us; multicast that is looped back counts twice as sent";
 constexpr std::string_view kWithFailures = "attempts that fail count too";
 
 }  // namespace
@@ -171,7 +171,7 @@ const std::array<Observation, kObservationCount> kObservations = {{
      false,
      {{{kCgroup,
         "iter__bpf_map_elem__udp_peers cgroup_skb__egress__udp cgroup_skb__ingress__udp", kAny,
-        kLoopedBack}}}},
+        kEachPacket}}}},
     {kHolderList,
      kHolders,
      false,

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""--udp-peers against real programs: dig and dnsmasq say themselves what they exchanged, and kdig
+speaks QUIC.
+
+All of it in a network namespace of our own.
+"""
+import json
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(HERE.parent / "cli"))
+import dns_test  # noqa: E402
+import support  # noqa: E402
+from dns_test import SERVER  # noqa: E402
+from support import Trace  # noqa: E402
+
+COUNTERS = ("rx_bytes", "tx_bytes", "rx_segments", "tx_segments")
+
+
+def setUpModule():
+    support.need_root()
+
+
+def size_of_query(name):
+    """Of dig without EDNS: header, name, type and class."""
+    return 12 + sum(len(label) + 1 for label in name.split(".")) + 1 + 4
+
+
+class Top:
+    """`top --udp-peers --json`, a document every half second."""
+
+    def __enter__(self):
+        self.process = subprocess.Popen(
+            [support.program(), "top", "--udp-peers", "--json", "-i", "0.5", "-c", "dnsmasq"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, encoding="utf-8")
+        self.next()
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGINT)
+        self.process.stdout.read()
+        self.process.wait(timeout=support.PATIENCE)
+        self.process.stdout.close()
+
+    def next(self):
+        line = self.process.stdout.readline()
+        support.check_schema("snapshot", line)
+        return json.loads(line)
+
+
+class UdpPeers(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.space = dns_test.Namespace()
+        cls.space.__enter__()
+        cls.addClassCleanup(cls.space.__exit__)
+
+    def dig(self, name, port):
+        done = self.space.run("dig", f"@{SERVER}", "+noedns", "+tries=1", "-b", f"{SERVER}#{port}",
+                              name)
+        return int(re.search(r"MSG SIZE\s+rcvd: (\d+)", done.stdout)[1])
+
+    def test_each_client_of_dnsmasq_has_a_row(self):
+        names = {20000 + i: f"a{'x' * i}.real.example.net" for i in range(1, 9)}
+        with Top() as top:
+            before = top.next()
+            answers = {port: self.dig(name, port) for port, name in names.items()}
+            top.next()
+            after = top.next()
+        sockets = {f["cookie"]: f for f in after["flows"] if "peer_of" not in f}
+        peers = {f["remote_port"]: f for f in after["flows"] if "peer_of" in f}
+        self.assertLessEqual(set(names), set(peers))
+        self.assertEqual(len({peer["cookie"] for peer in peers.values()}), len(peers))
+        for port, name in names.items():
+            peer = peers[port]
+            self.assertEqual([peer[key] for key in COUNTERS],
+                             [size_of_query(name), answers[port], 1, 1], name)
+            self.assertEqual((peer["remote_addr"], peer["proto"], peer["closed"]),
+                             (SERVER, "udp", False))
+            whole = sockets[peer["peer_of"]]
+            for key in ("pid", "comm", "uid", "netns", "local_port", "owner"):
+                self.assertEqual(peer[key], whole[key], key)
+            self.assertIsNone(whole["remote_addr"])
+        # The socket is the whole of it, and the process counts sockets.
+        known = {f["cookie"]: f for f in before["flows"]}
+        for cookie in {peers[port]["peer_of"] for port in names}:
+            for key in COUNTERS:
+                grown = sockets[cookie][key] - (known[cookie][key] or 0 if cookie in known else 0)
+                self.assertEqual(sum(p[key] for p in peers.values() if p["remote_port"] in names),
+                                 grown, key)
+        for process in after["processes"]:
+            mine = [f for f in sockets.values() if f["pid"] == process["pid"]]
+            self.assertLessEqual(sum(f["rx_bytes"] or 0 for f in mine), process["rx_bytes"])
+            self.assertEqual(process["open_flows"],
+                             sum(not f["closed"] and f["direction"] != "listen" for f in mine))
+
+    def test_rows_go_with_the_first_ask_for_them(self):
+        done = support.run("top", "--once", "--json", "-i", "0.3", timeout=support.PATIENCE)
+        self.assertNotIn("peer_of", done.stdout)
+
+    def test_quic_of_a_real_client(self):
+        with Trace("--udp-peers", "-c", "/kdig|dig/") as trace:
+            # There is no server: it is told by what it sends.
+            asked = self.space.start("kdig", "+quic", "+timeout=1", "+retry=0", f"@{SERVER}", "-p",
+                                     "8853", "quic.example", stdout=subprocess.DEVNULL,
+                                     stderr=subprocess.DEVNULL)
+            asked.wait(timeout=support.PATIENCE)
+            self.dig("plain.example", 21000)
+            ended = trace.stop()
+        closes = [r for r in ended.of("close") if r["proto"] == "udp"]
+        quic = [r for r in closes if r["pid"] == asked.pid and r["remote_port"] == 8853]
+        self.assertTrue(quic)
+        for record in quic:
+            self.assertEqual(record.get("app"), "quic")
+            self.assertGreaterEqual(record["tx_bytes"], 1200)
+        plain = [r for r in closes if r["comm"] == "dig"]
+        self.assertTrue(plain)
+        for record in plain:
+            self.assertNotIn("app", record)
+
+
+if __name__ == "__main__":
+    support.main()
