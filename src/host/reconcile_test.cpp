@@ -60,6 +60,14 @@ TEST_F(ReconcileTest, TheRestIsWhatNoFlowExplains) {
   EXPECT_EQ(result().unexplained_tx_bytes, 200);
 }
 
+TEST_F(ReconcileTest, WhatIsPartOfASocketCountsOnce) {
+  snapshot_.flows = {flow({10, 0, 0, 7}, {0, 0, 0, 0}, 300, 2400),
+                     flow({10, 0, 0, 7}, {192, 0, 2, 1}, 300, 2400)};
+  snapshot_.flows.back().peer_of = 7;
+  EXPECT_EQ(result().process_rx_bytes, 600u);
+  EXPECT_EQ(result().process_tx_bytes, 4800u);
+}
+
 TEST_F(ReconcileTest, TheRestMayBeNegative) {
   snapshot_.flows = {flow({10, 0, 0, 7}, {192, 0, 2, 1}, 600, 0)};
   EXPECT_EQ(result().unexplained_rx_bytes, -200);

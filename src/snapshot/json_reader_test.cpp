@@ -57,7 +57,12 @@ Snapshot sample() {
   Flow partly = tcp;
   partly.has_segments = false;
   partly.state = TcpState::kNewSynRecv;
-  snapshot.flows = {tcp, closed, bare, partly};
+  Flow peer = bare;
+  peer.cookie = (std::uint64_t{1} << 52) + 1;
+  peer.peer_of = 77;
+  peer.app = App::kQuic;
+  snapshot.lost.udp_peers = 3;
+  snapshot.flows = {tcp, closed, bare, partly, peer};
   Process process;
   process.pid = 12;
   process.open_flows = 2;
@@ -83,6 +88,9 @@ TEST(ReadSnapshotJson, WrittenAgainIsTheSameText) {
   EXPECT_EQ(document->snapshot.lost.malformed, 3u);
   EXPECT_FALSE(document->snapshot.flows[2].has_counters);
   EXPECT_FALSE(document->snapshot.flows[3].has_segments);
+  EXPECT_EQ(document->snapshot.flows[4].peer_of, 77u);
+  EXPECT_EQ(document->snapshot.flows[4].app, App::kQuic);
+  EXPECT_EQ(document->snapshot.lost.udp_peers, 3u);
 }
 
 TEST(ReadSnapshotJson, TheEmptyOneToo) {

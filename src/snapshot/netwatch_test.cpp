@@ -177,7 +177,9 @@ sockscope::Snapshot sockets() {
                     flow(Protocol::kTcp, TcpState::kClose, 445),
                     flow(Protocol::kTcp, TcpState::kCloseWait, 446),
                     flow(Protocol::kUdp, TcpState::kNone, 53),
-                    flow(Protocol::kUdp, TcpState::kNone, 0)};
+                    flow(Protocol::kUdp, TcpState::kNone, 0),
+                    flow(Protocol::kUdp, TcpState::kNone, 54)};
+  snapshot.flows.back().peer_of = 7;  // a part of the one before
   snapshot.flows[0].owner.pid = 12;
   std::strcpy(snapshot.flows[0].owner.comm.data(), "curl");
   snapshot.flows[0].counters.srtt_us = 38'250;

@@ -56,9 +56,9 @@ void UdpPeers::end_pass(const std::function<bool(std::uint64_t)>& keep) {
   });
 }
 
-void UdpPeers::fill(const UdpPeer& peer, const ReadSocket& socket, Flow& flow) const {
+bool UdpPeers::fill(const UdpPeer& peer, const ReadSocket& socket, Flow& flow) const {
   flow = {};
-  if (!socket(peer.socket, flow)) flow.cookie = 0;
+  const bool is_known = socket(peer.socket, flow);
   flow.peer_of = peer.socket;
   flow.protocol = Protocol::kUdp;
   flow.app = app_of(peer.socket);
@@ -69,14 +69,16 @@ void UdpPeers::fill(const UdpPeer& peer, const ReadSocket& socket, Flow& flow) c
   flow.counters = peer.counters;
   flow.has_counters = true;
   flow.opened_ns = peer.since_ns;
-  flow.closed = peer.socket_closed;
+  flow.closed |= peer.socket_closed;
   flow.cookie = 0;
+  return is_known;
 }
 
-void UdpPeers::fill(const Entry& entry, const ReadSocket& socket, Flow& flow) const {
-  fill(entry.peer, socket, flow);
+bool UdpPeers::fill(const Entry& entry, const ReadSocket& socket, Flow& flow) const {
+  const bool is_known = fill(entry.peer, socket, flow);
   flow.cookie = entry.number;
-  flow.closed_ns = entry.closed_ns;
+  if (entry.closed_ns != 0) flow.closed_ns = entry.closed_ns;
+  return is_known;
 }
 
 std::vector<Flow> UdpPeers::flows(std::uint64_t now_ns, const ReadSocket& socket) {
@@ -84,8 +86,8 @@ std::vector<Flow> UdpPeers::flows(std::uint64_t now_ns, const ReadSocket& socket
   rows.reserve(entries_.size());
   const double seconds = static_cast<double>(now_ns - interval_began_ns_) / 1e9;
   for (auto& [key, entry] : entries_) {
-    Flow& flow = rows.emplace_back();
-    fill(entry, socket, flow);
+    Flow flow;
+    const bool is_known = fill(entry, socket, flow);
     const Counters& counters = entry.peer.counters;
     if (interval_began_ns_ != 0) {
       flow.tx_rate = static_cast<double>(counters.tx_bytes - entry.interval_tx) / seconds;
@@ -93,6 +95,7 @@ std::vector<Flow> UdpPeers::flows(std::uint64_t now_ns, const ReadSocket& socket
     }
     entry.interval_tx = counters.tx_bytes;
     entry.interval_rx = counters.rx_bytes;
+    if (is_known) rows.push_back(std::move(flow));
   }
   interval_began_ns_ = now_ns;
   return rows;

@@ -32,10 +32,11 @@ class UdpPeers {
   // Of sockets that are open, as of the last pass.
   std::size_t open() const noexcept { return open_; }
 
-  // A flow for each, without rates: `socket` gives the flow that it is part of, false: not known.
+  // The flow of one, without rates: `socket` gives the flow that it is part of, false: not known;
+  // then the owner is not either.
   using ReadSocket = std::function<bool(std::uint64_t cookie, Flow& flow)>;
-  void fill(const UdpPeer& peer, const ReadSocket& socket, Flow& flow) const;
-  // The same for a snapshot, with rates since the call before.
+  bool fill(const UdpPeer& peer, const ReadSocket& socket, Flow& flow) const;
+  // Those of sockets that are known, for a snapshot, with rates since the call before.
   std::vector<Flow> flows(std::uint64_t now_ns, const ReadSocket& socket);
 
   void note_quic(std::uint64_t cookie);
@@ -60,7 +61,7 @@ class UdpPeers {
     std::uint64_t interval_rx = 0;
     std::uint32_t pass = 0;
   };
-  void fill(const Entry& entry, const ReadSocket& socket, Flow& flow) const;
+  bool fill(const Entry& entry, const ReadSocket& socket, Flow& flow) const;
 
   std::unordered_map<Key, Entry, Hash> entries_;
   std::unordered_set<std::uint64_t> quic_;

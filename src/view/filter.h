@@ -12,7 +12,7 @@
 //
 //   comm name                   like a text, in the process's name only; comm=x is the exact name
 //   user uid                    number or name
-//   proto                       tcp udp (both families) tcp4 tcp6 udp4 udp6
+//   proto                       tcp udp (both families) tcp4 tcp6 udp4 udp6 quic
 //   state                       est syn fin tw clsw cls lis, or a state's full name, or closed
 //   src dst                     address or prefix of the local and the remote end
 //   dir                         in out listen unknown

@@ -237,22 +237,25 @@ tl::expected<T, std::string> choose(const std::array<Choice<T>, N>& choices,
 struct ProtocolFamily {
   Protocol protocol;
   std::uint8_t family;  // 0: both
+  App app = App::kUnknown;  // kUnknown: any
 };
 
 Parsed proto_test(const Value& value) {
-  static constexpr std::array<Choice<ProtocolFamily>, 6> kChoices{{
+  static constexpr std::array<Choice<ProtocolFamily>, 7> kChoices{{
       {"tcp", {Protocol::kTcp, 0}},
       {"udp", {Protocol::kUdp, 0}},
       {"tcp4", {Protocol::kTcp, 4}},
       {"tcp6", {Protocol::kTcp, 6}},
       {"udp4", {Protocol::kUdp, 4}},
       {"udp6", {Protocol::kUdp, 6}},
+      {"quic", {Protocol::kUdp, 0, App::kQuic}},
   }};
   const auto chosen = choose(kChoices, value.text);
   if (!chosen) return error(chosen.error());
   return [want = *chosen](const Flow& flow) {
     return flow.protocol == want.protocol &&
-           (want.family == 0 || flow.local.addr.family == want.family);
+           (want.family == 0 || flow.local.addr.family == want.family) &&
+           (want.app == App::kUnknown || flow.app == want.app);
   };
 }
 

@@ -159,6 +159,9 @@ TEST(Filter, Protocol) {
   flow.local = endpoint("::1", 53);
   EXPECT_TRUE(matches("proto:udp", flow));
   EXPECT_TRUE(matches("proto:udp6", flow));
+  EXPECT_FALSE(matches("proto:quic", flow));
+  flow.app = App::kQuic;
+  EXPECT_TRUE(matches("proto:quic", flow));
   EXPECT_FALSE(matches("proto:udp4", flow));
 }
 
@@ -326,7 +329,7 @@ TEST(FilterError, NamesTheTermAndTheReason) {
   EXPECT_EQ(error_of("dst:10.0.0.0/"), "dst:10.0.0.0/: '10.0.0.0/' is not an address or prefix");
   EXPECT_TRUE(error_of("state:open").starts_with("state:open: 'open' is no state"));
   EXPECT_EQ(error_of("proto:sctp"),
-            "proto:sctp: 'sctp' is none of tcp, udp, tcp4, tcp6, udp4, udp6");
+            "proto:sctp: 'sctp' is none of tcp, udp, tcp4, tcp6, udp4, udp6, quic");
   EXPECT_TRUE(error_of("dir:up").starts_with("dir:up: 'up' is none of in, out"));
   EXPECT_TRUE(error_of("owner:me").starts_with("owner:me: 'me' is none of exact"));
 }

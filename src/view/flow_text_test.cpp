@@ -19,6 +19,8 @@ TEST(ProtocolName, TellsTheFamily) {
   EXPECT_EQ(protocol_name(flow), "udp6");
   flow.local = endpoint("10.0.0.1", 80);
   EXPECT_EQ(protocol_name(flow), "udp");
+  flow.app = App::kQuic;
+  EXPECT_EQ(protocol_name(flow), "quic");
 }
 
 TEST(ShortName, FitsFourCells) {
