@@ -148,6 +148,10 @@ class Monitor {
   // namespace than the caller. Needs no privilege. Errors: kIo.
   Result<std::optional<TcpInternals>> tcp_internals(const Flow& flow);
 
+  // What is known of the latest process with that pid, with Options::describe: for the ancestors of
+  // owners, which need no socket to be known. Null: nothing is. Those that exited are kept a minute.
+  std::shared_ptr<const ProcessInfo> process(std::uint32_t pid) const;
+
   Source source() const noexcept;  // the one in use
   const Loss& loss() const noexcept;
   Cost cost() const noexcept;

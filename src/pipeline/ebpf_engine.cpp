@@ -99,6 +99,9 @@ class EbpfEngine : public Engine {
   Result<std::size_t> consume(const Handler& handler) override;
   Result<std::size_t> finish(const Handler& handler) override;
   Result<void> snapshot(const Handler* handler, Snapshot& snapshot) override;
+  std::shared_ptr<const ProcessInfo> process(std::uint32_t pid) const override {
+    return processes ? processes->table().get(pid) : nullptr;
+  }
   const Loss& loss() const noexcept override { return lost; }
   const Cost& cost() const noexcept override { return costs; }
   const std::vector<Door>& doors() const noexcept override { return all_doors; }

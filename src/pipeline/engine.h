@@ -27,6 +27,7 @@ class Engine {
   virtual Result<std::size_t> finish(const Handler& handler) = 0;
   // Fills all but wall_ns, source and doors. handler may be null.
   virtual Result<void> snapshot(const Handler* handler, Snapshot& snapshot) = 0;
+  virtual std::shared_ptr<const ProcessInfo> process(std::uint32_t pid) const = 0;
   virtual const Loss& loss() const noexcept = 0;
   virtual const Cost& cost() const noexcept = 0;
   virtual const std::vector<Door>& doors() const noexcept = 0;

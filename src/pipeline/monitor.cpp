@@ -135,6 +135,10 @@ Result<std::optional<TcpInternals>> Monitor::tcp_internals(const Flow& flow) {
   return impl_->internals.read(flow);
 }
 
+std::shared_ptr<const ProcessInfo> Monitor::process(std::uint32_t pid) const {
+  return impl_->engine->process(pid);
+}
+
 const Loss& Monitor::loss() const noexcept { return impl_->engine->loss(); }
 
 Cost Monitor::cost() const noexcept {

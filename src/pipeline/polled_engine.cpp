@@ -80,6 +80,9 @@ class PolledEngine : public Engine {
   Result<std::size_t> consume(const Handler& handler) override;
   Result<std::size_t> finish(const Handler& handler) override;
   Result<void> snapshot(const Handler* handler, Snapshot& snapshot) override;
+  std::shared_ptr<const ProcessInfo> process(std::uint32_t pid) const override {
+    return processes_ ? processes_->table().get(pid) : nullptr;
+  }
   const Loss& loss() const noexcept override {
     lost_ = source_->loss();
     if (processes_) lost_.netlink_full += processes_->lost();

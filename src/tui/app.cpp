@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/timestamp.h"
 #include "snapshot/host_json.h"
@@ -139,6 +140,10 @@ void Keys::enter() {
   if (row->key.is_group) return fold('*');
   switch (row->key.kind) {
     case RowKey::Kind::kProcess:
+      // A parent without sockets has no details.
+      if (row->is_parent && model_.history.find_process(shown_sample(model_, state_),
+                                                       row->key.process()) == nullptr)
+        return fold('*');
       state_.process = row->key;
       return go(View::kProcess);
     case RowKey::Kind::kFlow:
@@ -221,32 +226,46 @@ void Keys::next_sort(int step) {
 }
 
 void Keys::regroup() {
-  if (state_.view != View::kConnections) return say(state_, "a groups connections: see view 2", now_);
-  Grouping& grouping = state_.settings.grouping;
-  grouping = grouping == Grouping::kContainer
-                 ? Grouping::kNone
-                 : static_cast<Grouping>(static_cast<std::uint8_t>(grouping) + 1);
+  static constexpr std::array kOfProcesses = {Grouping::kNone, Grouping::kContainer,
+                                              Grouping::kTree};
+  static constexpr std::array kOfConnections = {Grouping::kNone, Grouping::kProcess,
+                                                Grouping::kRemote, Grouping::kContainer};
+  const bool of_processes = state_.view == View::kProcesses;
+  if (!of_processes && state_.view != View::kConnections)
+    return say(state_, "a groups processes and connections: see views 1 and 2", now_);
+  const auto next = [](Grouping& grouping, const auto& choices) {
+    const auto at = std::find(choices.begin(), choices.end(), grouping);
+    grouping = at + 1 < choices.end() ? *(at + 1) : choices.front();
+    return grouping;
+  };
+  const Grouping grouping = of_processes
+                                ? next(state_.settings.process_grouping, kOfProcesses)
+                                : next(state_.settings.grouping, kOfConnections);
   table().order_stale = true;
   table().touched = false;
   table().top = 0;
-  say(state_, grouping == Grouping::kNone      ? "not grouped"
-              : grouping == Grouping::kProcess ? "grouped by process (- + * or ← → fold)"
-              : grouping == Grouping::kRemote
-                  ? "grouped by remote end (- + * or ← → fold)"
-                  : "grouped by container, else unit (- + * or ← → fold)",
+  const std::string_view by = grouping == Grouping::kProcess     ? "by process"
+                              : grouping == Grouping::kRemote    ? "by remote end"
+                              : grouping == Grouping::kContainer ? "by container, else unit"
+                                                                 : "below their parents";
+  say(state_, grouping == Grouping::kNone ? "not grouped"
+                                          : fmt::format("grouped {} (- + * or ← → fold)", by),
       now_);
 }
 
-// '-' collapses the group the cursor is in, '+' expands it, '*' turns it around; '*' away from groups
-// does so with all.
+// '-' folds the row the cursor is on, or else the one it is below; '+' unfolds it, '*' turns it
+// around.
 void Keys::fold(char how) {
   const auto& rows = table().listing.rows;
   std::size_t at = table().position;
   if (at >= rows.size()) return;
-  while (at > 0 && !rows[at].key.is_group) --at;
-  if (!rows[at].key.is_group) return;
-  const RowKey key = rows[at].key;
   auto& collapsed = table().collapsed;
+  if (!rows[at].is_parent || (how == '-' && collapsed.contains(rows[at].key))) {
+    const std::uint8_t depth = rows[at].depth;
+    if (depth == 0 || how == '+') return;
+    while (rows[at].depth >= depth) --at;
+  }
+  const RowKey key = rows[at].key;
   if (how == '+' || (how == '*' && collapsed.contains(key)))
     collapsed.erase(key);
   else
@@ -382,8 +401,7 @@ void Keys::control(char letter) {
 
 void Keys::text(const std::string& text) {
   if (text.size() != 1) return;
-  const bool grouped =
-      state_.view == View::kConnections && state_.settings.grouping != Grouping::kNone;
+  const bool grouped = grouping_of(state_) != Grouping::kNone;
   switch (text[0]) {
     case 'q': return do_effect(Effect::Kind::kQuit);
     case '?':
@@ -485,8 +503,7 @@ void Keys::click(const Key& key) {
 
 void Keys::handle(const Key& key) {
   const auto page = static_cast<std::int64_t>(visible_rows(state_));
-  const bool grouped =
-      state_.view == View::kConnections && state_.settings.grouping != Grouping::kNone;
+  const bool grouped = grouping_of(state_) != Grouping::kNone;
   switch (key.name) {
     case KeyName::kText: return text(key.text);
     case KeyName::kControl: return control(key.text[0]);

@@ -79,6 +79,13 @@ CellText flow_cell(const Model& model, const State& state, const Flow& flow,
   return plain_cell(model, state, flow, column);
 }
 
+std::uint64_t bytes_since_reset(const State& state, const Process& process, bool rx) {
+  const std::uint64_t value = rx ? process.rx_bytes : process.tx_bytes;
+  for (const auto& [id, base] : state.totals_base)
+    if (id == id_of(process)) return value - std::min(value, rx ? base.first : base.second);
+  return value;
+}
+
 CellText process_cell(const Model& model, const State& state, const Process& process,
                       const ProcessQuality& quality, const PlacedColumn& column) {
   const std::string_view name = column.spec->name;
@@ -96,10 +103,7 @@ CellText process_cell(const Model& model, const State& state, const Process& pro
             share > 1 ? Role::kBroken : share > 0.1 ? Role::kLook : Role::kText};
   }
   if (name == "rx_bytes" || name == "tx_bytes") {
-    std::uint64_t value = name == "rx_bytes" ? process.rx_bytes : process.tx_bytes;
-    for (const auto& [id, base] : state.totals_base)
-      if (id == id_of(process)) value -= std::min(value, name == "rx_bytes" ? base.first : base.second);
-    return {format_bytes(value)};
+    return {format_bytes(bytes_since_reset(state, process, name == "rx_bytes"))};
   }
   if (name == "spark") {
     const std::size_t cells = static_cast<std::size_t>(column.width);

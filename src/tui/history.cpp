@@ -13,6 +13,15 @@ bool same(const Counters& a, const Counters& b) {
          a.srtt_us == b.srtt_us && a.min_rtt_us == b.min_rtt_us;
 }
 
+bool same(const std::shared_ptr<const ProcessInfo>& a, const std::shared_ptr<const ProcessInfo>& b) {
+  if (a == b) return true;
+  return a && b && a->parent_pid == b->parent_pid && a->session == b->session && a->uid == b->uid &&
+         a->exited == b->exited && a->program == b->program && a->cgroup == b->cgroup;
+}
+bool same(const std::shared_ptr<const RemoteName>& a, const std::shared_ptr<const RemoteName>& b) {
+  return a == b || (a && b && a->name == b->name && a->learnt_ns == b->learnt_ns);
+}
+
 // Whether b shows nothing that a does not.
 bool same(const Flow& a, const Flow& b) {
   return a.state == b.state && a.closed == b.closed && same(a.counters, b.counters) &&
@@ -20,13 +29,14 @@ bool same(const Flow& a, const Flow& b) {
          a.owner.start_ns == b.owner.start_ns && a.owner.kind == b.owner.kind &&
          a.owner.comm == b.owner.comm && a.direction == b.direction &&
          a.has_counters == b.has_counters && a.local == b.local && a.remote == b.remote &&
-         a.opened_ns == b.opened_ns && a.closed_ns == b.closed_ns;
+         a.opened_ns == b.opened_ns && a.closed_ns == b.closed_ns &&
+         same(a.owner.process, b.owner.process) && same(a.remote_name, b.remote_name);
 }
 bool same(const Process& a, const Process& b) {
   return a.open_flows == b.open_flows && a.listeners == b.listeners &&
          a.closed_flows == b.closed_flows && a.tx_bytes == b.tx_bytes && a.rx_bytes == b.rx_bytes &&
          a.retransmits == b.retransmits && a.srtt_us == b.srtt_us && a.tx_rate == b.tx_rate &&
-         a.rx_rate == b.rx_rate && a.retransmit_rate == b.retransmit_rate && a.comm == b.comm;
+         a.rx_rate == b.rx_rate && a.retransmit_rate == b.retransmit_rate && a.comm == b.comm && same(a.info, b.info);
 }
 
 // The rows in the order of their identities; those like the ones before are shared with them.

@@ -41,6 +41,31 @@ TEST(History, shows_each_sample_as_it_was) {
   }
 }
 
+TEST(History, what_is_learnt_of_an_idle_process_is_shown) {
+  History history;
+  SnapshotBuilder b(1);
+  b.process(1, "idle", 0, 0).flow(1, "10.0.0.7", 1, "192.0.2.1", 2, 0, 0);
+  Snapshot snapshot = b.snapshot();
+  for (const std::uint32_t parent : {7u, 7u, 8u}) {
+    ProcessInfo info;
+    info.parent_pid = parent;
+    snapshot.processes[0].info = std::make_shared<ProcessInfo>(info);
+    snapshot.flows[0].owner.process = snapshot.processes[0].info;
+    if (parent == 8) {
+      RemoteName name;
+      name.name = "db.example";
+      snapshot.flows[0].remote_name = std::make_shared<RemoteName>(name);
+    }
+    history.add(snapshot);
+  }
+  EXPECT_EQ(history[0].processes, history[1].processes);  // shared
+  EXPECT_EQ(history[0].flows, history[1].flows);
+  EXPECT_EQ(history.find_process(history[0], {1, 1000})->info->parent_pid, 7u);
+  EXPECT_EQ(history.find_process(history[2], {1, 1000})->info->parent_pid, 8u);
+  EXPECT_EQ(history.find_flow(history[2], 1)->remote_name->name, "db.example");
+  EXPECT_EQ(history.find_flow(history[1], 1)->remote_name, nullptr);
+}
+
 TEST(History, forgets_the_oldest_when_memory_is_short) {
   History history({600 * kTestSecond, 40'000});
   for (std::uint64_t second = 0; second < 600; ++second) {

@@ -95,6 +95,7 @@ class Loop {
   void look_for_alerts(const Snapshot& snapshot);
   void prepare();
   void read_internals();
+  void read_ancestors();
   bool shows_host() const;
   void read_host(const Snapshot* snapshot);
   void draw();
@@ -123,6 +124,7 @@ class Loop {
   std::uint64_t last_cost_ns_ = 0;
   std::uint64_t last_events_ = 0;
   std::uint64_t internals_sample_ = 0;
+  std::uint64_t ancestors_sample_ = 0;
   bool reads_host_ = false;
   bool host_read_with_sample_ = false;
   bool must_draw_ = true;   // now
@@ -174,6 +176,7 @@ void Loop::prepare() {
   const std::uint64_t now = mono_now_ns();
   model_.now_ns = now;
   if (now >= state_.message_until_ns) state_.message.clear();
+  if (grouping_of(state_) == Grouping::kTree && !model_.history.empty()) read_ancestors();
   arrange(model_, state_, visible_rows(state_), now);
   if (model_.history.empty()) return;
   if (state_.view == View::kConnection &&
@@ -181,6 +184,24 @@ void Loop::prepare() {
        model_.internals_cookie != state_.connection.a)) {
     internals_sample_ = model_.history.newest().number;
     read_internals();
+  }
+}
+
+// Of the sample on the screen, as far as they are still known.
+void Loop::read_ancestors() {
+  const Sample& sample = shown_sample(model_, state_);
+  if (sample.number == ancestors_sample_) return;
+  ancestors_sample_ = sample.number;
+  model_.ancestors.clear();
+  for (const std::uint32_t index : sample.processes) {
+    const ProcessInfo* info = model_.history.process(index).info.get();
+    while (info != nullptr && info->parent_pid > 1 &&
+           !model_.ancestors.contains(info->parent_pid)) {
+      auto parent = monitor_.process(info->parent_pid);
+      if (!parent) break;
+      info = parent.get();
+      model_.ancestors.emplace(info->pid, std::move(parent));
+    }
   }
 }
 

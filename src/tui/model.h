@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -67,6 +69,8 @@ struct Model {
   std::string host_problem;   // why there are none; empty: there is no reason
   EventLog events;
   std::vector<Alert> alerts;  // that go on
+  // Those of the sample on the screen that have no sockets, by number; while they are shown as a tree.
+  std::map<std::uint32_t, std::shared_ptr<const ProcessInfo>> ancestors;
   // Of the connection whose details are shown, as of now.
   std::uint64_t internals_cookie = 0;
   std::optional<TcpInternals> internals;

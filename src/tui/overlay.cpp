@@ -95,7 +95,8 @@ std::vector<std::pair<std::string, std::string>> help_lines(const Model& model,
       lines = {{"Processes: who moves how much. Closed connections count, loopback too.", ""},
                {"+ † !", "new within 2 s, closed, retransmits worth a look"},
                {"[unattributed]", "sockets whose process is not known"},
-               {"RX/s TX/s", "of the last interval; the order is that of 3 s averages"}};
+               {"RX/s TX/s", "of the last interval; the order is that of 3 s averages"},
+               {"a - + * ← →", "group by container or unit, below parents; fold"}};
       break;
     case View::kConnections:
       lines = {{"Connections: each socket with a peer, busiest first.", ""},

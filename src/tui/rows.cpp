@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "tui/flow_cells.h"
+#include "tui/process_tree.h"
 #include "tui/wide_panes.h"
 #include "view/columns.h"
 
@@ -52,6 +53,8 @@ SortKey sum_key(std::string_view column, const Sum& sum) {
   if (column == "retransmits") return static_cast<double>(sum.retransmits);
   if (column == "rtt" && sum.srtt_count != 0) return static_cast<double>(sum.srtt_us());
   if (column == "remote" || column == "comm") return sum.name;
+  if (column == "retr_rate") return sum.retransmit_rate;
+  if (column == "pid") return static_cast<double>(sum.pid);
   return {};
 }
 
@@ -154,6 +157,7 @@ class Arranger {
                     : column != nullptr ? sort_key(*column, process, cells_)
                                         : SortKey();
       keyed_.push_back({std::move(key), row});
+      rates_.push_back(smoothed[i]);
     }
   }
 
@@ -235,10 +239,8 @@ class Arranger {
     switch (state_.settings.grouping) {
       case Grouping::kProcess: return RowKey::of(owner_of(flow));
       case Grouping::kContainer: return RowKey::of_place(place_of(flow));
-      case Grouping::kRemote:
-      case Grouping::kNone: break;
+      default: return RowKey::of(flow.remote.addr);
     }
-    return RowKey::of(flow.remote.addr);
   }
 
   static std::string_view place_of(const Flow& flow) {
@@ -258,8 +260,7 @@ class Arranger {
         sum.name = clean_text(place_of(flow));
         if (sum.name.empty()) sum.name = "[no unit]";
         break;
-      case Grouping::kRemote:
-      case Grouping::kNone: sum.name = to_string(flow.remote.addr); break;
+      default: sum.name = to_string(flow.remote.addr); break;
     }
     listing.sums.push_back(std::move(sum));
   }
@@ -369,18 +370,18 @@ class Arranger {
       for (const auto& [place, index] : places) out.push_back(rows[index].row);
       return out;
     };
-    const bool grouped =
-        state_.view == View::kConnections && state_.settings.grouping != Grouping::kNone;
-    if (!grouped) {
+    if (grouping_of(state_) == Grouping::kNone) {
       listing.rows = sort(keyed_);
       return;
     }
+    if (state_.view == View::kProcesses) return order_tree(listing, sort);
     std::vector<std::vector<Keyed>> members(listing.sums.size());
     for (std::size_t i = 0; i < keyed_.size(); ++i)
       members[group_of_[i]].push_back(std::move(keyed_[i]));
     std::vector<Keyed> heads;
     for (std::size_t i = 0; i < listing.sums.size(); ++i) {
       Row row{listing.sums[i].key, static_cast<std::uint32_t>(i)};
+      row.is_parent = true;
       row.idle = !moves(listing.sums[i].smoothed);
       heads.push_back({sum_key(sort_, listing.sums[i]), row});
     }
@@ -389,6 +390,48 @@ class Arranger {
       if (table_.collapsed.contains(head.key)) continue;
       const auto rows = sort(members[head.index]);
       listing.rows.insert(listing.rows.end(), rows.begin(), rows.end());
+    }
+  }
+
+  // Parents before their children, children in order, as deep as the tree goes.
+  template <class Sort>
+  void order_tree(Listing& listing, const Sort& sort) {
+    std::vector<std::uint32_t> processes;
+    for (const Keyed& keyed : keyed_) processes.push_back(keyed.row.index);
+    ProcessTree tree = grow_tree(model_, processes, rates_, state_.settings.process_grouping);
+    listing.sums = std::move(tree.sums);
+    const auto* column = find_column<Process>(sort_);
+    std::vector<std::vector<Keyed>> children(listing.sums.size());
+    std::vector<Keyed> roots;
+    for (std::size_t i = 0; i < listing.sums.size(); ++i) {
+      const Sum& sum = listing.sums[i];
+      Row row{sum.key, static_cast<std::uint32_t>(i)};
+      row.mark = i < keyed_.size() ? keyed_[i].row.mark : ' ';
+      row.idle = !moves(sum.smoothed);
+      SortKey key = sum_key(sort_, sum);
+      // What sums do not have is the process's own.
+      if (std::holds_alternative<std::monostate>(key) && column != nullptr && sum.process)
+        key = sort_key(*column, history_.process(*sum.process), cells_);
+      const std::size_t parent = tree.parents[i];
+      (parent == ProcessTree::kNone ? roots : children[parent]).push_back({std::move(key), row});
+    }
+    struct Level {
+      std::vector<Row> rows;
+      std::size_t next = 0;
+    };
+    std::vector<Level> levels;
+    levels.push_back({sort(roots)});
+    while (!levels.empty()) {
+      if (levels.back().next == levels.back().rows.size()) {
+        levels.pop_back();
+        continue;
+      }
+      Row row = levels.back().rows[levels.back().next++];
+      row.depth = static_cast<std::uint8_t>(std::min<std::size_t>(levels.size() - 1, 255));
+      row.is_parent = !children[row.index].empty();
+      listing.rows.push_back(row);
+      if (row.is_parent && !table_.collapsed.contains(row.key))
+        levels.push_back({sort(children[row.index])});
     }
   }
 
@@ -402,6 +445,7 @@ class Arranger {
   CellOptions cells_;
   std::vector<Keyed> keyed_;
   std::vector<std::size_t> group_of_;
+  std::vector<Smoothed> rates_;  // of keyed_, in the view of processes
 };
 
 void place_cursor(State& state, std::size_t visible) {
@@ -436,6 +480,14 @@ RowKey RowKey::of(const Address& address) {
   std::memcpy(&key.b, address.bytes.data() + 8, 8);
   key.c = address.family;
   return key;
+}
+
+Grouping grouping_of(const State& state) {
+  switch (state.view) {
+    case View::kProcesses: return state.settings.process_grouping;
+    case View::kConnections: return state.settings.grouping;
+    default: return Grouping::kNone;
+  }
 }
 
 std::string_view default_sort(View view, Size size) {

@@ -163,6 +163,26 @@ TEST(Golden, grouped) {
             s.message.clear();
           }));
 }
+TEST(Golden, tree) {
+  Model model = web_model();
+  ProcessInfo init;
+  init.pid = 77;
+  init.comm = comm("containerd-shim-runc-v2");
+  model.ancestors.emplace(77, std::make_shared<ProcessInfo>(init));
+  Snapshot snapshot = web_host(12);
+  snapshot.mono_ns += kTestSecond;
+  for (Process& process : snapshot.processes) {
+    if (!process.info) continue;
+    ProcessInfo info = *process.info;
+    info.parent_pid = process.pid == 15530 ? 77 : 1;
+    process.info = std::make_shared<ProcessInfo>(info);
+  }
+  model.history.add(snapshot);
+  compare("tree", all_sizes(model, View::kProcesses, [](const Model& m, State& s) {
+            press_all("aa", m, s);
+            s.message.clear();
+          }));
+}
 TEST(Golden, ascii) {
   compare("ascii", all_sizes(web_model(), View::kProcesses,
                              [](const Model&, State& s) { s.settings.ascii = true; }));

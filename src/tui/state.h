@@ -5,8 +5,9 @@
 #include <array>
 #include <compare>
 #include <cstdint>
-#include <optional>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -64,6 +65,7 @@ struct Row {
   // group's or host's among sums.
   std::uint32_t index = 0;
   std::uint8_t depth = 0;
+  bool is_parent = false;  // rows of more depth follow, unless it is folded
   char mark = ' ';  // '+' new, 'x' closed
   bool idle = false;
 };
@@ -76,6 +78,9 @@ struct Sum {
   std::uint32_t pid = 0;
   std::uint32_t flows = 0;
   std::set<ProcessId> processes;
+  std::optional<std::uint32_t> process;     // of the history; empty: it has no sockets, or is none
+  std::shared_ptr<const ProcessInfo> info;  // of a process
+  double retransmit_rate = 0;
   double rx_rate = 0;
   double tx_rate = 0;
   Smoothed smoothed;
@@ -114,7 +119,7 @@ struct Table {
   Listing listing;
 };
 
-enum class Grouping : std::uint8_t { kNone, kProcess, kRemote, kContainer };
+enum class Grouping : std::uint8_t { kNone, kProcess, kRemote, kContainer, kTree };
 
 enum class Overlay : std::uint8_t {
   kNone,
@@ -141,7 +146,8 @@ struct Settings {
   bool closed = true;
   bool loopback = false;
   bool port_names = false;
-  Grouping grouping = Grouping::kNone;
+  Grouping grouping = Grouping::kNone;            // of connections: not kTree
+  Grouping process_grouping = Grouping::kNone;  // kNone, kContainer, kTree
   std::uint32_t window_s = 60;
   bool ascii = false;
   PlotStyle plot = PlotStyle::kBraille;
@@ -194,6 +200,9 @@ struct State {
   const Table& table() const { return tables[static_cast<std::size_t>(view)]; }
   bool is_frozen() const noexcept { return frozen_sample != 0; }
 };
+
+// What the rows of the view on the screen are grouped by.
+Grouping grouping_of(const State& state);
 
 // What a view shows of its own accord.
 std::string_view default_sort(View view, Size size);

@@ -68,6 +68,56 @@ std::map<ProcessId, ProcessQuality> qualities(const Model& model, const State& s
   return out;
 }
 
+// A row of the tree: a process or place with all that is below it.
+CellText tree_cell(const Model& model, const State& state, const Row& row,
+                   const ProcessQuality& quality, const PlacedColumn& column) {
+  const Sum& sum = state.table().listing.sums[row.index];
+  const std::string_view name = column.spec->name;
+  if (name == "comm") {
+    std::string text(std::min<std::size_t>(row.depth, 20), ' ');
+    if (row.is_parent) text += state.table().collapsed.contains(row.key) ? "▸" : "▾";
+    if (!row.is_parent) text += ' ';
+    return {text + sum.name};
+  }
+  if (name == "pid" && sum.process && sum.pid == 0) return {"?"};
+  if (!row.is_parent && sum.process)
+    return process_cell(model, state, model.history.process(*sum.process), quality, column);
+  if (name == "uid" && sum.info && sum.info->uid) {
+    std::string user = model.user_name ? model.user_name(*sum.info->uid) : "";
+    return {user.empty() ? std::to_string(*sum.info->uid) : std::move(user)};
+  }
+  if (name == "unit" && sum.info) {
+    const std::string_view place = place_name(*sum.info);
+    return place.empty() ? CellText{"—", Role::kDim} : CellText{std::string(place)};
+  }
+  if (name == "retr_rate") return {fmt::format("{:.1f}", sum.retransmit_rate)};
+  if (name == "rx_bytes" || name == "tx_bytes") {
+    std::uint64_t bytes = 0;
+    for (const ProcessId& id : sum.processes)
+      if (const Process* each = model.history.find_process(shown_sample(model, state), id))
+        bytes += bytes_since_reset(state, *each, name == "rx_bytes");
+    return {format_bytes(bytes)};
+  }
+  // A plot of all below costs a look at each in every sample.
+  constexpr std::size_t kMostPlotted = 32;
+  if (name == "spark" && sum.processes.size() <= kMostPlotted) {
+    const auto points = static_cast<std::size_t>(column.width) * 2;
+    const auto series = model.history.series(
+        shown_index(model, state), points, plot_step(state, points),
+        [&](const Sample& sample) -> std::optional<double> {
+          std::optional<double> total;
+          for (const ProcessId& id : sum.processes) {
+            const Process* each = model.history.find_process(sample, id);
+            if (each != nullptr && each->rx_rate && each->tx_rate)
+              total = total.value_or(0) + *each->rx_rate + *each->tx_rate;
+          }
+          return total;
+        });
+    return {sparkline(series, state.settings.plot), Role::kRx};
+  }
+  return sum_cell(model, state, sum, column);
+}
+
 // The selected process, on the line below the list.
 void draw_detail(const Model& model, const State& state, int y, Screen& screen) {
   const Table& table = state.table();
@@ -75,8 +125,20 @@ void draw_detail(const Model& model, const State& state, int y, Screen& screen) 
       table.selected.exists()
           ? model.history.find_process(shown_sample(model, state), table.selected.process())
           : nullptr;
-  if (process == nullptr) return;
   const int columns = screen.grid.size().columns;
+  if (process == nullptr) {
+    const bool is_node = grouping_of(state) != Grouping::kNone &&
+                         table.position < table.listing.rows.size();
+    if (!is_node) return;
+    const Sum& sum = table.listing.sums[table.listing.rows[table.position].index];
+    const std::string what = sum.info ? std::string(sum.info->cmdline()) : "";
+    screen.grid.put(1, y, sum.pid == 0
+                              ? fmt::format("{}  {} processes", sum.name, sum.processes.size())
+                              : fmt::format("{} {}  {}  no sockets of its own", sum.name, sum.pid,
+                                            clean_text(what)),
+                    {}, columns);
+    return;
+  }
   if (process->pid == 0) {
     screen.grid.put(1, y, "[unattributed]  sockets whose process is not known: opened before "
                           "sockscope, or closed since", {}, columns);
@@ -108,8 +170,14 @@ void draw_processes(const Model& model, const State& state, const Frame& frame, 
   const auto quality = screen.grid.size().columns >= 142 ? qualities(model, state)
                                                           : std::map<ProcessId, ProcessQuality>();
   static const ProcessQuality kUnknown;
+  const bool is_tree = grouping_of(state) != Grouping::kNone;
   draw_list(state, frame, kColumns,
             [&](const Row& row, const PlacedColumn& column) {
+              if (is_tree) {
+                const auto found = quality.find(row.key.process());
+                return tree_cell(model, state, row,
+                                 found == quality.end() ? kUnknown : found->second, column);
+              }
               const Process& process = model.history.process(row.index);
               const auto found = quality.find(id_of(process));
               return process_cell(model, state, process,
@@ -117,7 +185,13 @@ void draw_processes(const Model& model, const State& state, const Frame& frame, 
             },
             screen);
   const Listing& listing = state.table().listing;
-  std::string status = fmt::format("{} of {} processes", listing.rows.size(), listing.candidates);
+  const std::size_t shown =
+      is_tree ? static_cast<std::size_t>(std::count_if(
+                    listing.sums.begin(), listing.sums.end(),
+                    [](const Sum& sum) { return sum.process.has_value(); }))
+              : listing.rows.size();
+  std::string status = fmt::format("{} of {} processes", shown, listing.candidates);
+  if (is_tree) status += " · sums with all below";
   if (listing.idle_hidden != 0)
     status += fmt::format(" · {} idle hidden (o shows all)", listing.idle_hidden);
   if (const std::string held = held_text(model, state); !held.empty()) status += " · " + held;

@@ -169,6 +169,23 @@ class Use(unittest.TestCase):
             terminal.type("q")
             self.assertEqual(terminal.exit_code(), 0)
 
+    def test_tree_has_ancestors_without_sockets(self):
+        listen = ("import os, socket, time; s = socket.create_server(('127.0.0.1', 0)); "
+                  "print(os.getpid(), os.getppid(), flush=True); time.sleep(60)")
+        # Both shells stay, since they have more to do.
+        with subprocess.Popen(["sh", "-c", f'sh -c "{sys.executable} -c \\"{listen}\\"; :"; :'],
+                              stdout=subprocess.PIPE, encoding="ascii") as outer:
+            pid, inner = outer.stdout.readline().split()
+            try:
+                with Terminal("-i", "0.2", "--idle", "-p", pid) as terminal:
+                    terminal.wait_for(f"{pid} ").type("aa").wait_for(lambda: re.search(
+                        rf"{outer.pid} +▾sh.*\n.{{,3}} +{inner} +▾sh.*\n.{{,3}} +{pid} +python3",
+                        terminal.text()))
+                    terminal.type("q")
+                    self.assertEqual(terminal.exit_code(), 0)
+            finally:
+                os.kill(int(pid), signal.SIGKILL)
+
     def test_rows_are_the_kernels_figures(self):
         """Bytes known to the sender, in the details of its connection."""
         with socket.create_server(("127.0.0.1", 0)) as listener, \

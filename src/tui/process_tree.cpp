@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tui/process_tree.h"
+
+#include <map>
+#include <unordered_map>
+#include <utility>
+
+#include "base/text.h"
+#include "tui/flow_cells.h"
+
+namespace sockscope::tui {
+namespace {
+
+// Of /proc's start times; a child must not be older than its parent.
+constexpr std::uint64_t kTick = 10'000'000;
+constexpr std::uint32_t kFirstOfAll = 2;  // init and kthreadd have nothing to tell as parents
+
+Sum sum_of(const Process& process, std::uint32_t index, const Smoothed& smoothed) {
+  Sum sum;
+  sum.key = RowKey::of(id_of(process));
+  sum.pid = process.pid;
+  sum.name = process.pid == 0 ? "[unattributed]" : std::string(process.name());
+  sum.process = index;
+  sum.info = process.info;
+  sum.flows = process.open_flows;
+  if (process.pid != 0) sum.processes.insert(id_of(process));
+  sum.rx_rate = process.rx_rate.value_or(0);
+  sum.tx_rate = process.tx_rate.value_or(0);
+  sum.retransmit_rate = process.retransmit_rate.value_or(0);
+  sum.smoothed = smoothed;
+  sum.rx_bytes = process.rx_bytes;
+  sum.tx_bytes = process.tx_bytes;
+  sum.retransmits = process.retransmits;
+  if (process.srtt_us != 0 && process.open_flows != 0) {
+    sum.srtt_sum_us = std::uint64_t{process.srtt_us} * process.open_flows;
+    sum.srtt_count = process.open_flows;
+  }
+  return sum;
+}
+
+void add_below(Sum& parent, const Sum& own) {
+  parent.flows += own.flows;
+  parent.processes.insert(own.processes.begin(), own.processes.end());
+  parent.rx_rate += own.rx_rate;
+  parent.tx_rate += own.tx_rate;
+  parent.retransmit_rate += own.retransmit_rate;
+  parent.smoothed.rx += own.smoothed.rx;
+  parent.smoothed.tx += own.smoothed.tx;
+  parent.rx_bytes += own.rx_bytes;
+  parent.tx_bytes += own.tx_bytes;
+  parent.retransmits += own.retransmits;
+  parent.srtt_sum_us += own.srtt_sum_us;
+  parent.srtt_count += own.srtt_count;
+}
+
+class Grower {
+ public:
+  explicit Grower(const Model& model) : model_(model) {}
+
+  void add(const Process& process, std::uint32_t index, const Smoothed& smoothed) {
+    // Of a number that two had, the later one can have children now.
+    const auto [place, is_new] = by_pid_.try_emplace(process.pid, tree_.sums.size());
+    if (!is_new && start_of(place->second) < process.start_ns) place->second = tree_.sums.size();
+    tree_.sums.push_back(sum_of(process, index, smoothed));
+    tree_.parents.push_back(ProcessTree::kNone);
+  }
+
+  void put_below_parents() {
+    for (std::size_t node = 0; node < tree_.sums.size(); ++node) {
+      const std::size_t parent = parent_of(node);
+      if (parent != ProcessTree::kNone && !is_below(parent, node)) tree_.parents[node] = parent;
+    }
+  }
+
+  void put_below_places() {
+    std::map<RowKey, std::size_t> places;
+    for (std::size_t node = 0, count = tree_.sums.size(); node < count; ++node) {
+      const ProcessInfo* info = tree_.sums[node].info.get();
+      const std::string_view name = info == nullptr ? "" : place_name(*info);
+      if (name.empty()) continue;
+      RowKey key = RowKey::of_place(name);
+      key.is_group = true;
+      const auto [place, is_new] = places.try_emplace(key, tree_.sums.size());
+      if (is_new) {
+        Sum sum;
+        sum.key = key;
+        sum.name = clean_text(name);
+        tree_.sums.push_back(std::move(sum));
+        tree_.parents.push_back(ProcessTree::kNone);
+      }
+      tree_.parents[node] = place->second;
+    }
+  }
+
+  // What each process moves goes to all above it.
+  ProcessTree sum_up(std::size_t processes) {
+    const std::vector<Sum> own(tree_.sums.begin(),
+                               tree_.sums.begin() + static_cast<std::ptrdiff_t>(processes));
+    for (std::size_t node = 0; node < processes; ++node)
+      for (std::size_t up = tree_.parents[node]; up != ProcessTree::kNone; up = tree_.parents[up])
+        add_below(tree_.sums[up], own[node]);
+    return std::move(tree_);
+  }
+
+ private:
+  std::uint64_t start_of(std::size_t node) const { return tree_.sums[node].key.b; }
+
+  bool is_below(std::size_t node, std::size_t above) const {
+    for (; node != ProcessTree::kNone; node = tree_.parents[node])
+      if (node == above) return true;
+    return false;
+  }
+
+  std::size_t parent_of(std::size_t node) {
+    const ProcessInfo* info = tree_.sums[node].info.get();
+    if (info == nullptr || info->parent_pid <= kFirstOfAll) return ProcessTree::kNone;
+    const std::uint32_t pid = info->parent_pid;
+    const auto is_older = [&](std::uint64_t start_ns) {
+      return start_ns <= start_of(node) + kTick || start_of(node) == 0;
+    };
+    if (const auto found = by_pid_.find(pid); found != by_pid_.end())
+      return is_older(start_of(found->second)) ? found->second : ProcessTree::kNone;
+    const auto known = model_.ancestors.find(pid);
+    if (known == model_.ancestors.end() || !is_older(known->second->start_ns))
+      return ProcessTree::kNone;
+    Sum sum;
+    sum.key = RowKey::of(ProcessId{pid, known->second->start_ns});
+    sum.pid = pid;
+    sum.name = std::string(known->second->name());
+    sum.info = known->second;
+    by_pid_.emplace(pid, tree_.sums.size());
+    tree_.sums.push_back(std::move(sum));  // and its turn to find a parent comes
+    tree_.parents.push_back(ProcessTree::kNone);
+    return tree_.sums.size() - 1;
+  }
+
+  const Model& model_;
+  ProcessTree tree_;
+  std::unordered_map<std::uint32_t, std::size_t> by_pid_;
+};
+
+}  // namespace
+
+ProcessTree grow_tree(const Model& model, std::span<const std::uint32_t> processes,
+                      std::span<const Smoothed> smoothed, Grouping grouping) {
+  Grower grower(model);
+  for (std::size_t i = 0; i < processes.size(); ++i)
+    grower.add(model.history.process(processes[i]), processes[i], smoothed[i]);
+  if (grouping == Grouping::kTree)
+    grower.put_below_parents();
+  else
+    grower.put_below_places();
+  return grower.sum_up(processes.size());
+}
+
+}  // namespace sockscope::tui
