@@ -103,6 +103,24 @@ TEST_F(App, cursor_moves_and_stays_within) {
   EXPECT_EQ(selected(), "sshd");
 }
 
+TEST_F(App, rows_add_up_to_the_host_or_the_footer_says_so) {
+  const auto footer = [&] {
+    const std::string text = shown(model, state).grid.text();
+    const auto at = text.find(" of 10 processes");
+    return text.substr(at, text.find('\n', at) - at);
+  };
+  const Sample& sample = model.history.newest();
+  double rx = 0;
+  for (const Row& row : state.table().listing.rows) rx += *model.history.process(row.index).rx_rate;
+  EXPECT_NEAR(rx, sample.rx_rate, 1);
+  EXPECT_EQ(footer().find(" · ↓"), std::string::npos);
+  keys("a");
+  EXPECT_EQ(footer().find(" · ↓"), std::string::npos);
+  keys("aa/curl");
+  EXPECT_NE(footer().find(" · ↓35.6M of 234M "), std::string::npos) << footer();
+  EXPECT_NE(footer().find(" ↑210k of 21.3M"), std::string::npos) << footer();
+}
+
 TEST_F(App, untouched_cursor_is_on_the_first_row_whatever_that_is) {
   keys("S");
   EXPECT_EQ(state.table().position, 0u);

@@ -75,6 +75,7 @@ CellText flow_cell(const Model& model, const State& state, const Flow& flow,
       cell.text = format_rate(flow.counters.retransmits, Units::kBytes);
     return cell;
   }
+  if (name == "comm" && flow.owner.pid == 0) return {std::string(name_of(owner_of(flow), ""))};
   if (name == "netns") return {flow.netns == model.home_netns ? "host" : std::to_string(flow.netns)};
   return plain_cell(model, state, flow, column);
 }
@@ -90,6 +91,7 @@ CellText process_cell(const Model& model, const State& state, const Process& pro
                       const ProcessQuality& quality, const PlacedColumn& column) {
   const std::string_view name = column.spec->name;
   if (name == "pid" && process.pid == 0) return {"?"};
+  if (name == "comm" && process.pid == 0) return {std::string(name_of(process))};
   if (name == "unit") {
     const std::string_view place = process.info ? place_name(*process.info) : "";
     if (place.empty()) return {"—", Role::kDim};
@@ -146,8 +148,8 @@ std::string flow_line(const Model& model, const State& state, const Flow& flow) 
   std::string line = fmt::format("{} {}", protocol_name(flow), to_string(flow.local));
   if (!flow.remote.addr.is_unspecified()) line += " → " + to_string(flow.remote);
   line += "  ";
-  line += flow.owner.pid == 0 ? std::string("[unattributed]")
-                              : fmt::format("{} {}", flow.owner.name(), flow.owner.pid);
+  line += name_of(owner_of(flow), flow.owner.name());
+  if (flow.owner.pid != 0) line += fmt::format(" {}", flow.owner.pid);
   const Sample& sample = shown_sample(model, state);
   const std::uint64_t end = flow.closed ? flow.closed_ns : sample.mono_ns;
   if (flow.opened_ns != 0 && end > flow.opened_ns)

@@ -72,7 +72,7 @@ std::string crumbs(const Model& model, const State& state) {
                                  ? nullptr
                                  : model.history.find_process(shown_sample(model, state),
                                                               state.process.process());
-    return fmt::format("▸ Procs ▸ {} {}", process ? process->name() : "?", state.process.a);
+    return fmt::format("▸ Procs ▸ {} {}", process ? name_of(*process) : "?", state.process.a);
   }
   const Flow* flow = model.history.empty()
                          ? nullptr

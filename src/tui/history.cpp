@@ -39,6 +39,53 @@ bool same(const Process& a, const Process& b) {
          a.rx_rate == b.rx_rate && a.retransmit_rate == b.retransmit_rate && a.comm == b.comm && same(a.info, b.info);
 }
 
+bool is_being_closed(const Flow& flow) {
+  switch (flow.state) {
+    case TcpState::kFinWait1:
+    case TcpState::kFinWait2:
+    case TcpState::kClosing:
+    case TcpState::kLastAck:
+    case TcpState::kTimeWait: return true;
+    default: return false;
+  }
+}
+
+std::optional<double> less(const std::optional<double>& whole, const std::optional<double>& part) {
+  if (!whole) return std::nullopt;
+  return std::max(*whole - part.value_or(0), 0.0);
+}
+
+// What is nobody's any more is taken out of the row of those that nobody is known of. Together they
+// are what that row was.
+void split_unowned(const std::vector<Flow>& flows, std::vector<Process>& processes) {
+  const auto whole = std::find_if(processes.begin(), processes.end(),
+                                  [](const Process& process) { return process.pid == 0; });
+  if (whole == processes.end()) return;
+  Process exited;
+  exited.start_ns = kExited.start_ns;
+  if (whole->rx_rate) exited.rx_rate = exited.tx_rate = exited.retransmit_rate = 0;
+  bool found = false;
+  for (const Flow& flow : flows) {
+    if (owner_of(flow) != kExited || flow.closed) continue;
+    found = true;
+    ++exited.open_flows;
+    exited.rx_bytes += flow.counters.rx_bytes;
+    exited.tx_bytes += flow.counters.tx_bytes;
+    exited.retransmits += flow.counters.retransmits;
+    if (!whole->rx_rate) continue;
+    *exited.rx_rate += flow.rx_rate.value_or(0);
+    *exited.tx_rate += flow.tx_rate.value_or(0);
+  }
+  if (!found) return;
+  whole->rx_rate = less(whole->rx_rate, exited.rx_rate);
+  whole->tx_rate = less(whole->tx_rate, exited.tx_rate);
+  whole->open_flows -= std::min(whole->open_flows, exited.open_flows);
+  whole->rx_bytes -= std::min(whole->rx_bytes, exited.rx_bytes);
+  whole->tx_bytes -= std::min(whole->tx_bytes, exited.tx_bytes);
+  whole->retransmits -= std::min(whole->retransmits, exited.retransmits);
+  processes.push_back(exited);
+}
+
 // The rows in the order of their identities; those like the ones before are shared with them.
 template <class Row>
 std::vector<std::uint32_t> share(const std::vector<Row>& rows, SharedRows<Row>& shared,
@@ -112,6 +159,38 @@ std::vector<Smoothed> smooth(const std::deque<Sample>& samples, std::size_t inde
 
 }  // namespace
 
+ProcessId owner_of(const Flow& flow) {
+  if (flow.owner.pid != 0) return {flow.owner.pid, flow.owner.start_ns};
+  return is_being_closed(flow) ? kExited : kUnattributed;
+}
+
+std::string_view name_of(ProcessId id, std::string_view comm) {
+  return id == kUnattributed ? "[unattributed]" : id == kExited ? "[exited]" : comm;
+}
+
+void join_unowned(std::vector<Process>& processes) {
+  const auto exited = std::find_if(processes.begin(), processes.end(), [](const Process& process) {
+    return id_of(process) == kExited;
+  });
+  if (exited == processes.end()) return;
+  const Process part = *exited;
+  processes.erase(exited);
+  auto whole = std::find_if(processes.begin(), processes.end(), [](const Process& process) {
+    return id_of(process) == kUnattributed;
+  });
+  if (whole == processes.end()) whole = processes.insert(processes.begin(), Process{});
+  const auto add = [](std::optional<double>& sum, const std::optional<double>& more) {
+    if (more) sum = sum.value_or(0) + *more;
+  };
+  add(whole->rx_rate, part.rx_rate);
+  add(whole->tx_rate, part.tx_rate);
+  add(whole->retransmit_rate, part.retransmit_rate);
+  whole->open_flows += part.open_flows;
+  whole->rx_bytes += part.rx_bytes;
+  whole->tx_bytes += part.tx_bytes;
+  whole->retransmits += part.retransmits;
+}
+
 template <class Row>
 std::uint32_t SharedRows<Row>::add(const Row& row) {
   if (free_.empty()) {
@@ -133,8 +212,10 @@ void History::add(const Snapshot& snapshot) {
   sample.lost = snapshot.lost;
   const Sample* before = samples_.empty() ? nullptr : &samples_.back();
   sample.flows = share(snapshot.flows, flows_, before ? &before->flows : nullptr);
-  sample.processes = share(snapshot.processes, processes_, before ? &before->processes : nullptr);
-  for (const Process& process : snapshot.processes) {
+  std::vector<Process> processes = snapshot.processes;
+  split_unowned(snapshot.flows, processes);
+  sample.processes = share(processes, processes_, before ? &before->processes : nullptr);
+  for (const Process& process : processes) {
     sample.rx_rate += process.rx_rate.value_or(0);
     sample.tx_rate += process.tx_rate.value_or(0);
     sample.retransmit_rate += process.retransmit_rate.value_or(0);

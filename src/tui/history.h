@@ -9,6 +9,7 @@
 #include <deque>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include <sockscope/types.h>
@@ -25,7 +26,18 @@ struct ProcessId {
 };
 inline ProcessId id_of(const Process& process) { return {process.pid, process.start_ns}; }
 inline std::uint64_t id_of(const Flow& flow) { return flow.cookie; }
-inline ProcessId owner_of(const Flow& flow) { return {flow.owner.pid, flow.owner.start_ns}; }
+
+// Connections whose process is not known have two rows: of those that are being closed the process
+// let go before anybody looked, so that it is nobody's any more; the others have one somewhere.
+inline constexpr ProcessId kUnattributed{0, 0};
+inline constexpr ProcessId kExited{0, 1};
+ProcessId owner_of(const Flow& flow);
+// The two as the one that snapshots have.
+void join_unowned(std::vector<Process>& processes);
+std::string_view name_of(ProcessId id, std::string_view comm);
+inline std::string_view name_of(const Process& process) {
+  return name_of(id_of(process), process.name());
+}
 
 // Rows that several samples share, counted.
 template <class Row>

@@ -66,6 +66,47 @@ TEST(History, what_is_learnt_of_an_idle_process_is_shown) {
   EXPECT_EQ(history.find_flow(history[1], 1)->remote_name, nullptr);
 }
 
+TEST(History, what_nobody_has_any_more_is_apart_and_all_add_up) {
+  SnapshotBuilder b(1);
+  b.process(0, "", 1'100, 40'000, 0, 2)
+      .flow(1, "10.0.0.7", 1, "192.0.2.1", 2, 1'000, 0)
+      .flow(2, "10.0.0.7", 1, "192.0.2.1", 3, 100, 40'000);
+  b.last_flow().state = TcpState::kFinWait1;
+  b.last_flow().counters.tx_bytes = 900'000;
+  b.last_process().tx_bytes = 1'000'000;
+  b.process(7, "nginx", 5, 5).flow(3, "10.0.0.7", 1, "192.0.2.1", 4, 5, 5);
+  b.last_flow().state = TcpState::kLastAck;  // its process is known
+  History history;
+  history.add(b.snapshot());
+  const Sample& sample = history.newest();
+  EXPECT_EQ(sample.processes.size(), 3u);
+  const Process* exited = history.find_process(sample, kExited);
+  const Process* others = history.find_process(sample, kUnattributed);
+  ASSERT_TRUE(exited != nullptr && others != nullptr);
+  EXPECT_EQ(name_of(*exited), "[exited]");
+  EXPECT_EQ(name_of(*others), "[unattributed]");
+  EXPECT_EQ(exited->rx_rate, 100.0);
+  EXPECT_EQ(exited->tx_rate, 40'000.0);
+  EXPECT_EQ(exited->open_flows, 1u);
+  EXPECT_EQ(exited->tx_bytes, 900'000u);
+  EXPECT_EQ(others->rx_rate, 1'000.0);
+  EXPECT_EQ(others->tx_rate, 0.0);
+  EXPECT_EQ(others->tx_bytes, 100'000u);
+  EXPECT_EQ(others->open_flows, 1u);
+  EXPECT_DOUBLE_EQ(sample.rx_rate, 1'105);
+  EXPECT_DOUBLE_EQ(sample.tx_rate, 40'005);
+  EXPECT_EQ(owner_of(*history.find_flow(sample, 3)).pid, 7u);
+
+  std::vector<Process> joined{*others, *exited};
+  join_unowned(joined);
+  ASSERT_EQ(joined.size(), 1u);
+  const Process& before = b.snapshot().processes[0];
+  EXPECT_EQ(joined[0].tx_rate, before.tx_rate);
+  EXPECT_EQ(joined[0].retransmit_rate, before.retransmit_rate);
+  EXPECT_EQ(joined[0].tx_bytes, before.tx_bytes);
+  EXPECT_EQ(joined[0].open_flows, before.open_flows);
+}
+
 TEST(History, forgets_the_oldest_when_memory_is_short) {
   History history({600 * kTestSecond, 40'000});
   for (std::uint64_t second = 0; second < 600; ++second) {

@@ -332,6 +332,7 @@ std::string Loop::view_as_json() const {
   for (const std::uint32_t index : sample.processes)
     if (all || owners.contains(id_of(model_.history.process(index))))
       snapshot.processes.push_back(model_.history.process(index));
+  join_unowned(snapshot.processes);
   write_snapshot_json(snapshot, options_.host, true, [&](std::string_view piece) { out += piece; });
   return out;
 }

@@ -19,7 +19,7 @@ Sum sum_of(const Process& process, std::uint32_t index, const Smoothed& smoothed
   Sum sum;
   sum.key = RowKey::of(id_of(process));
   sum.pid = process.pid;
-  sum.name = process.pid == 0 ? "[unattributed]" : std::string(process.name());
+  sum.name = name_of(process);
   sum.process = index;
   sum.info = process.info;
   sum.flows = process.open_flows;
@@ -58,9 +58,7 @@ class Grower {
   explicit Grower(const Model& model) : model_(model) {}
 
   void add(const Process& process, std::uint32_t index, const Smoothed& smoothed) {
-    // Of a number that two had, the later one can have children now.
-    const auto [place, is_new] = by_pid_.try_emplace(process.pid, tree_.sums.size());
-    if (!is_new && start_of(place->second) < process.start_ns) place->second = tree_.sums.size();
+    if (process.pid != 0) note(process);
     tree_.sums.push_back(sum_of(process, index, smoothed));
     tree_.parents.push_back(ProcessTree::kNone);
   }
@@ -104,6 +102,12 @@ class Grower {
 
  private:
   std::uint64_t start_of(std::size_t node) const { return tree_.sums[node].key.b; }
+
+  // Of a number that two had, the later one can have children now.
+  void note(const Process& process) {
+    const auto [place, is_new] = by_pid_.try_emplace(process.pid, tree_.sums.size());
+    if (!is_new && start_of(place->second) < process.start_ns) place->second = tree_.sums.size();
+  }
 
   bool is_below(std::size_t node, std::size_t above) const {
     for (; node != ProcessTree::kNone; node = tree_.parents[node])

@@ -254,7 +254,7 @@ class Arranger {
     switch (grouping) {
       case Grouping::kProcess:
         sum.pid = flow.owner.pid;
-        sum.name = sum.pid == 0 ? "[unattributed]" : std::string(flow.owner.name());
+        sum.name = name_of(owner_of(flow), flow.owner.name());
         break;
       case Grouping::kContainer:
         sum.name = clean_text(place_of(flow));

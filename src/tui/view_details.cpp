@@ -118,7 +118,7 @@ std::string user_of(const Model& model, const std::optional<std::uint32_t>& uid)
 
 std::string process_line(const Model& model, std::string_view name, ProcessId id,
                          const std::optional<std::uint32_t>& uid, const ProcessInfo* info) {
-  if (id.pid == 0) return "[unattributed]";
+  if (id.pid == 0) return std::string(name_of(id, ""));
   std::string line = fmt::format("{} {}", name, id.pid);
   if (info != nullptr && info->inner_pid != 0)
     line += fmt::format(" ({} in its container)", info->inner_pid);

@@ -140,8 +140,12 @@ void draw_detail(const Model& model, const State& state, int y, Screen& screen) 
     return;
   }
   if (process->pid == 0) {
-    screen.grid.put(1, y, "[unattributed]  sockets whose process is not known: opened before "
-                          "sockscope, or closed since", {}, columns);
+    const std::string_view why =
+        id_of(*process) == kExited
+            ? "being closed; their processes let go before sockscope looked"
+            : "no process was seen with them: the kernel's own, on their way between processes, or "
+              "of processes that cannot be looked into";
+    screen.grid.put(1, y, fmt::format("{}  {}", name_of(*process), why), {}, columns);
     return;
   }
   std::string left = fmt::format("{} {}", process->name(), process->pid);
@@ -185,13 +189,31 @@ void draw_processes(const Model& model, const State& state, const Frame& frame, 
             },
             screen);
   const Listing& listing = state.table().listing;
+  // Rows and host must be one; where they are not, people must not have to find out.
+  double shown_rx = 0;
+  double shown_tx = 0;
+  for (const Row& row : listing.rows) {
+    if (row.depth != 0) continue;
+    const Process* process = is_tree ? nullptr : &model.history.process(row.index);
+    shown_rx += is_tree ? listing.sums[row.index].rx_rate : process->rx_rate.value_or(0);
+    shown_tx += is_tree ? listing.sums[row.index].tx_rate : process->tx_rate.value_or(0);
+  }
+  const Sample& sample = shown_sample(model, state);
+  const auto differs = [](double part, double whole) { return whole - part > whole / 200 + 1; };
   const std::size_t shown =
       is_tree ? static_cast<std::size_t>(std::count_if(
                     listing.sums.begin(), listing.sums.end(),
                     [](const Sum& sum) { return sum.process.has_value(); }))
               : listing.rows.size();
   std::string status = fmt::format("{} of {} processes", shown, listing.candidates);
-  if (is_tree) status += " · sums with all below";
+  if (differs(shown_rx, sample.rx_rate) || differs(shown_tx, sample.tx_rate))
+    status += fmt::format(" · ↓{} of {} ↑{} of {}",
+                          format_rate(shown_rx, state.settings.units),
+                          format_rate(sample.rx_rate, state.settings.units),
+                          format_rate(shown_tx, state.settings.units),
+                          format_rate(sample.tx_rate, state.settings.units));
+  else if (is_tree)
+    status += " · sums with all below";
   if (listing.idle_hidden != 0)
     status += fmt::format(" · {} idle hidden (o shows all)", listing.idle_hidden);
   if (const std::string held = held_text(model, state); !held.empty()) status += " · " + held;

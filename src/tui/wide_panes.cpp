@@ -178,7 +178,7 @@ void draw_process_panes(const Model& model, const State& state, const Frame& fra
   if (process != nullptr) {
     const auto flows = flows_of(model, state, id_of(*process));
     grid.put(1, y++, fmt::format("Connections of {} {} ({}): Enter shows all of them",
-                                 process->pid == 0 ? "[unattributed]" : process->name(),
+                                 name_of(*process),
                                  process->pid, flows.size()), {Role::kTitle});
     const auto placed = place_columns(flow_columns(), columns);
     draw_heading(placed, "", false, y++, false, screen);
