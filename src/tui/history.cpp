@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace sockscope::tui {
 namespace {
@@ -83,6 +84,11 @@ void split_unowned(const std::vector<Flow>& flows, std::vector<Process>& process
   whole->rx_bytes -= std::min(whole->rx_bytes, exited.rx_bytes);
   whole->tx_bytes -= std::min(whole->tx_bytes, exited.tx_bytes);
   whole->retransmits -= std::min(whole->retransmits, exited.retransmits);
+  // Of single connections neither is told per second: they stay where somebody is left to have them.
+  if (whole->open_flows == 0) {
+    std::swap(whole->srtt_us, exited.srtt_us);
+    std::swap(whole->retransmit_rate, exited.retransmit_rate);
+  }
   processes.push_back(exited);
 }
 

@@ -7,6 +7,7 @@ import re
 import resource
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -128,10 +129,50 @@ class Frames(unittest.TestCase):
     def test_bytes_of_a_frame(self):
         with Conversation(20), Terminal("-i", "0.5", "--idle", "-p", str(os.getpid())) as terminal:
             terminal.wait_for("LIVE").type("l")
-            for view in "1234":
+            for view in "12345":
                 terminal.type(view).read(1.2)
                 frames = [len(terminal.read(0.5)) for _ in range(8)]
                 self.assertLessEqual(sorted(frames)[len(frames) // 2], 1500, frames)
+            terminal.type("q").wait()
+
+    def test_bytes_of_a_frame_of_events(self):
+        """So many events of so many kinds that no line stays: the worst a list can do."""
+        stop = threading.Event()
+
+        def happen(listener):
+            dice = random.Random(3)
+            port = listener.getsockname()[1]
+            while not stop.wait(0.01):
+                with open("/proc/self/comm", "w", encoding="ascii") as comm:
+                    comm.write("".join(dice.choice("abcdefgh") for _ in range(9)))
+                host = "127." + ".".join(str(dice.randrange(1, 255)) for _ in range(3))
+                with socket.socket() as client:
+                    if dice.random() < 0.5:
+                        client.connect_ex((host, 9))
+                        continue
+                    client.connect((host, port))
+                    with listener.accept()[0] as server:
+                        client.sendall(b"x" * dice.randrange(1, 60_000))
+                        if dice.random() < 0.5:
+                            server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                              struct.pack("ii", 1, 0))
+
+        with socket.create_server(("", 0)) as listener, Terminal("-p", str(os.getpid())) as terminal:
+            storm = threading.Thread(target=happen, args=(listener,))
+            terminal.wait_for("LIVE").type("l4")
+            storm.start()
+            try:
+                terminal.wait_for("failed").wait_for("reset").read(1)
+                frames, frame = [], b""
+                while len(frames) < 25:
+                    came = terminal.read(0.03)
+                    frame += came
+                    if frame and not came:
+                        frames, frame = [*frames, len(frame)], b""
+            finally:
+                stop.set()
+                storm.join()
+            self.assertLessEqual(sorted(frames)[len(frames) // 2], 1500, frames)
             terminal.type("q").wait()
 
     def test_reader_that_does_not_read_delays_nobody(self):
