@@ -82,7 +82,7 @@ int run_top_screen(const Arguments& arguments) {
   if (auto usable = tui::Driver::check(); !usable) return report(usable.error());
   Options watching = arguments.options;
   watching.describe = true;
-  watching.dns = arguments.dns;  // for alerts
+  watching.dns = arguments.dns;  // for alerts, and among the events
   watching.refusals = true;
   auto monitor = Monitor::open(watching);
   if (!monitor) return report(monitor.error());

@@ -449,6 +449,9 @@ void Keys::text(const std::string& text) {
     case 'o': return toggle(state_.settings.idle, "idle rows shown", "idle rows hidden");
     case 'O': return toggle(state_.settings.closed, "closed rows shown", "closed rows hidden");
     case 'l': return toggle(state_.settings.loopback, "loopback shown", "loopback hidden");
+    case 'n':
+      return toggle(state_.settings.names, "remote ends by name where DNS said one",
+                    "remote ends by address");
     case 'p':
       return toggle(state_.settings.port_names, "ports by name where they fit", "ports by number");
     case 'B': {

@@ -107,7 +107,9 @@ void cycle_option(std::size_t row, State& state, std::vector<Effect>& effects) {
     case 4:
       settings.plot = settings.plot == PlotStyle::kBraille ? PlotStyle::kBlock : PlotStyle::kBraille;
       return;
-    case 5: {
+    case 5: settings.names = !settings.names; return;
+    case 6: settings.port_names = !settings.port_names; return;
+    case 7: {
       const auto* at = std::find(kThemeNames.begin(), kThemeNames.end(), settings.theme);
       const auto next = at == kThemeNames.end() ? 0 : (at - kThemeNames.begin() + 1);
       settings.theme = kThemeNames[static_cast<std::size_t>(next) % kThemeNames.size()];
@@ -120,11 +122,16 @@ void cycle_option(std::size_t row, State& state, std::vector<Effect>& effects) {
 }
 
 void reset_totals(const Model& model, State& state) {
-  state.totals_base.clear();
+  state.process_base.clear();
+  state.flow_base.clear();
   if (model.history.empty()) return;
   for (const std::uint32_t index : model.history.newest().processes) {
     const Process& process = model.history.process(index);
-    state.totals_base.push_back({id_of(process), {process.rx_bytes, process.tx_bytes}});
+    state.process_base[id_of(process)] = {process.rx_bytes, process.tx_bytes};
+  }
+  for (const std::uint32_t index : model.history.newest().flows) {
+    const Flow& flow = model.history.flow(index);
+    state.flow_base[flow.cookie] = {flow.counters.rx_bytes, flow.counters.tx_bytes};
   }
 }
 
@@ -138,7 +145,7 @@ std::size_t overlay_rows(const State& state) {
   }
 }
 
-void choose(const Model& model, std::uint64_t now_ns, State& state, std::vector<Effect>& effects) {
+void choose(State& state, std::vector<Effect>& effects) {
   switch (state.overlay) {
     case Overlay::kSortPicker: {
       const auto choices = sort_choices(state);
@@ -164,10 +171,6 @@ void choose(const Model& model, std::uint64_t now_ns, State& state, std::vector<
       return;
     case Overlay::kOptions: return cycle_option(state.overlay_row, state, effects);
     case Overlay::kConfirmReset:
-      reset_totals(model, state);
-      say(state, "totals count from now on", now_ns);
-      state.overlay = Overlay::kNone;
-      return;
     case Overlay::kHelp:
     case Overlay::kNone: return;
   }
@@ -266,10 +269,15 @@ bool handle_overlay(const Key& key, const Model& model, const Screen& screen, st
     return true;
   }
   if (state.overlay == Overlay::kConfirmReset) {
-    if (key.is("y") || key.is("Y"))
-      choose(model, now_ns, state, effects);
-    else
-      state.overlay = Overlay::kNone;
+    state.overlay = Overlay::kNone;
+    if (key.is("y") || key.is("Y")) {
+      reset_totals(model, state);
+      say(state, "totals count from now on", now_ns);
+    } else if (key.is("a")) {
+      state.process_base.clear();
+      state.flow_base.clear();
+      say(state, "totals count all there was", now_ns);
+    }
     return true;
   }
   const std::size_t rows = overlay_rows(state);
@@ -300,7 +308,7 @@ bool handle_overlay(const Key& key, const Model& model, const Screen& screen, st
       if (is_help)
         state.overlay = Overlay::kNone;
       else
-        choose(model, now_ns, state, effects);
+        choose(state, effects);
       break;
     case KeyName::kClick:
     case KeyName::kDoubleClick: {
@@ -311,7 +319,7 @@ bool handle_overlay(const Key& key, const Model& model, const Screen& screen, st
           continue;
         state.overlay_row = hit.number;
         hit_row = true;
-        choose(model, now_ns, state, effects);
+        choose(state, effects);
       }
       if (!hit_row) state.overlay = Overlay::kNone;
       break;
@@ -322,7 +330,7 @@ bool handle_overlay(const Key& key, const Model& model, const Screen& screen, st
       } else if (key.is("k")) {
         up();
       } else if (key.is(" ") && !is_help && state.overlay != Overlay::kSignalMenu) {
-        choose(model, now_ns, state, effects);
+        choose(state, effects);
       } else if (key.is("a") && state.overlay == Overlay::kEventTypes) {
         state.hidden_events = 0;
         state.table().order_stale = true;
@@ -347,6 +355,8 @@ std::vector<std::string> option_lines(const State& state) {
       fmt::format("Loopback            {}", yes(settings.loopback)),
       fmt::format("Plots               {}",
                   settings.plot == PlotStyle::kBraille ? "braille" : "block"),
+      fmt::format("Names of remotes    {}", yes(settings.names)),
+      fmt::format("Names of ports      {}", yes(settings.port_names)),
       fmt::format("Theme               {}", settings.theme),
   };
 }

@@ -470,10 +470,57 @@ TEST_F(App, ports_by_name) {
   EXPECT_NE(text.find(" 203.0.113.77:51544 "), std::string::npos);
 }
 
-TEST_F(App, totals_from_now_on) {
-  keys("x");
-  press(typed("y"), model, state);
-  EXPECT_EQ(state.totals_base.size(), 10u);
+TEST_F(App, totals_from_now_on_and_back) {
+  state.size = {160, 50};
+  const auto total = [&](std::string_view row) {
+    const std::string text = shown(model, state).grid.text();
+    const auto at = text.find(row);
+    return text.substr(at, text.find('\n', at) - at);
+  };
+  // sshd: 105 bytes received a second make 105 kB, as web_host() counts.
+  EXPECT_NE(total(" sshd").find("105 kB"), std::string::npos) << total(" sshd");
+  keys("xy");
+  EXPECT_NE(total(" sshd").find("     0 B       0 B"), std::string::npos) << total(" sshd");
+  keys("2");
+  EXPECT_NE(total(" java").find("     0 B       0 B"), std::string::npos) << total(" java");
+  keys("3");
+  EXPECT_NE(total(" 192.0.2.10").find("     0 B       0 B"), std::string::npos);
+  keys("1xn");
+  EXPECT_NE(total(" sshd").find("     0 B       0 B"), std::string::npos);
+  keys("xa");
+  EXPECT_NE(total(" sshd").find("105 kB"), std::string::npos);
+}
+
+TEST_F(App, names_of_remote_ends_on_and_off) {
+  Snapshot named = web_host(++second);
+  auto name = std::make_shared<RemoteName>();
+  name->name = "api.pay.example";
+  for (Flow& flow : named.flows)
+    if (flow.cookie == 7) flow.remote_name = name;
+  model.history.add(named);
+  for (const char* view : {"2", "3"}) {
+    keys(view);
+    EXPECT_NE(shown(model, state).grid.text().find(" api.pay.example"), std::string::npos) << view;
+    keys("n");
+    EXPECT_EQ(shown(model, state).grid.text().find("api.pay"), std::string::npos) << view;
+    EXPECT_NE(shown(model, state).grid.text().find(" 192.0.2.10"), std::string::npos) << view;
+    keys("n");
+  }
+}
+
+TEST_F(App, what_is_opened_while_frozen_is_counted) {
+  keys("2 ");
+  EXPECT_EQ(shown(model, state).grid.text().find("opened since"), std::string::npos);
+  for (const std::uint64_t cookie : {6, 7, 5}) {  // 5 is loopback's
+    const Flow& flow = *model.history.find_flow(model.history.newest(), cookie);
+    model.events.add(event_of(EventKind::kConnect, flow), model.now_wall_ns + kTestSecond);
+    model.events.add(event_of(EventKind::kClose, flow), model.now_wall_ns + kTestSecond);
+  }
+  EXPECT_NE(shown(model, state).grid.text().find("+2 opened since"), std::string::npos);
+  keys("l");
+  EXPECT_NE(shown(model, state).grid.text().find("+3 opened since"), std::string::npos);
+  keys("/curl");
+  EXPECT_NE(shown(model, state).grid.text().find("+1 opened since"), std::string::npos);
 }
 
 // No key, in whatever order, breaks what must always hold.

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "tui/rows.h"
 #include "tui/wide_panes.h"
 #include "view/flow_text.h"
@@ -31,6 +33,10 @@ CellText plain_cell(const Model& model, const State& state, const Row& row,
   return {cell_text(*known, row, cell_options(model, state), static_cast<std::size_t>(column.width))};
 }
 
+Volume since(Volume now, Volume base) {
+  return {now.rx - std::min(now.rx, base.rx), now.tx - std::min(now.tx, base.tx)};
+}
+
 }  // namespace
 
 std::string_view place_name(const ProcessInfo& process) {
@@ -50,7 +56,7 @@ CellText flow_cell(const Model& model, const State& state, const Flow& flow,
                    const PlacedColumn& column) {
   const std::string_view name = column.spec->name;
   if (name == "remote" && flow.remote.addr.is_unspecified()) return {"*"};
-  if (name == "remote")
+  if (name == "remote" && state.settings.names)
     if (std::string known = shorten_remote_name(flow, static_cast<std::size_t>(column.width));
         !known.empty())
       return {std::move(known)};
@@ -75,16 +81,22 @@ CellText flow_cell(const Model& model, const State& state, const Flow& flow,
       cell.text = format_rate(flow.counters.retransmits, Units::kBytes);
     return cell;
   }
+  if (name == "rx_bytes" && flow.has_counters) return {format_bytes(volume_of(state, flow).rx)};
+  if (name == "tx_bytes" && flow.has_counters) return {format_bytes(volume_of(state, flow).tx)};
   if (name == "comm" && flow.owner.pid == 0) return {std::string(name_of(owner_of(flow), ""))};
   if (name == "netns") return {flow.netns == model.home_netns ? "host" : std::to_string(flow.netns)};
   return plain_cell(model, state, flow, column);
 }
 
-std::uint64_t bytes_since_reset(const State& state, const Process& process, bool rx) {
-  const std::uint64_t value = rx ? process.rx_bytes : process.tx_bytes;
-  for (const auto& [id, base] : state.totals_base)
-    if (id == id_of(process)) return value - std::min(value, rx ? base.first : base.second);
-  return value;
+Volume volume_of(const State& state, const Process& process) {
+  const auto base = state.process_base.find(id_of(process));
+  return since({process.rx_bytes, process.tx_bytes},
+               base == state.process_base.end() ? Volume{} : base->second);
+}
+Volume volume_of(const State& state, const Flow& flow) {
+  const auto base = state.flow_base.find(flow.cookie);
+  return since({flow.counters.rx_bytes, flow.counters.tx_bytes},
+               base == state.flow_base.end() ? Volume{} : base->second);
 }
 
 CellText process_cell(const Model& model, const State& state, const Process& process,
@@ -104,9 +116,8 @@ CellText process_cell(const Model& model, const State& state, const Process& pro
     return {fmt::format("{:.2f}", share),
             share > 1 ? Role::kBroken : share > 0.1 ? Role::kLook : Role::kText};
   }
-  if (name == "rx_bytes" || name == "tx_bytes") {
-    return {format_bytes(bytes_since_reset(state, process, name == "rx_bytes"))};
-  }
+  if (name == "rx_bytes") return {format_bytes(volume_of(state, process).rx)};
+  if (name == "tx_bytes") return {format_bytes(volume_of(state, process).tx)};
   if (name == "spark") {
     const std::size_t cells = static_cast<std::size_t>(column.width);
     const ProcessId id = id_of(process);

@@ -19,8 +19,9 @@ struct ProcessQuality {
   std::uint32_t p95_us = 0;  // of the smoothed round trip times of its open connections; 0: none
   std::optional<double> retransmit_share;  // of the segments its open connections sent
 };
-// Of all time, or since the totals were reset.
-std::uint64_t bytes_since_reset(const State& state, const Process& process, bool rx);
+// Of its whole time, or since the totals were reset.
+Volume volume_of(const State& state, const Process& process);
+Volume volume_of(const State& state, const Flow& flow);
 CellText process_cell(const Model& model, const State& state, const Process& process,
                       const ProcessQuality& quality, const PlacedColumn& column);
 

@@ -98,8 +98,8 @@ int Grid::put_right(int end, int y, std::string_view text, Style style) {
   return x;
 }
 
-void Grid::rule(int y) {
-  for (int x = 0; x < size_.columns; ++x) put(x, y, "─", {Role::kDim});
+void Grid::rule(int y, int end) {
+  for (int x = 0; x < std::min(end, size_.columns); ++x) put(x, y, "─", {Role::kDim});
 }
 
 void Grid::clear_row(int y, Style style) {

@@ -59,8 +59,8 @@ class Grid {
   int put(int x, int y, std::string_view text, Style style = {}, int limit = INT32_MAX);
   // The same, so that its last cell is the one before `end`. Returns the first column.
   int put_right(int end, int y, std::string_view text, Style style = {});
-  // A horizontal rule over the whole row.
-  void rule(int y);
+  // A horizontal rule over the whole row, or up to a column.
+  void rule(int y, int end = INT32_MAX);
   void clear_row(int y, Style style = {});
   // Marks the cells of a row as selected, as they are.
   void select(int y, int from, int to);

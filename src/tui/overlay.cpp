@@ -137,7 +137,7 @@ std::vector<std::pair<std::string, std::string>> help_lines(const Model& model,
       {"/", "filter: nginx  dport:443  rx>1M  rtt>20  !ssh  a|b  /re/"},
       {"s < > S", "sort picker, next and previous column, the other way round"},
       {"o O l", "idle rows, closed rows, loopback"},
-      {"B p", "bits, bytes, IEC bytes; ports by name"},
+      {"B n p", "bits, bytes, IEC bytes; names of remote ends, of ports"},
       {"Time", ""},
       {"Space", "freeze and go on; collection never stops"},
       {"t T b", "next and previous sample, go to a time (-5m, 14:02)"},
@@ -209,9 +209,12 @@ void draw_overlay(const Model& model, const State& state, Screen& screen) {
     case Overlay::kOptions:
       return draw_choices("Options", option_lines(state), "Enter changes, Esc closes", state, screen);
     case Overlay::kConfirmReset: {
-      const Box box = draw_box("Totals", 40, 3, screen.grid);
-      screen.grid.put(box.x, box.y, "Count totals from now on?", {}, box.x + box.width);
-      screen.grid.put(box.x, box.y + 2, "y does, any other key does not", {}, box.x + box.width);
+      const Box box = draw_box("Totals", 44, 4, screen.grid);
+      screen.grid.put(box.x, box.y, "Count RX TOTAL and TX TOTAL from now on?", {},
+                      box.x + box.width);
+      screen.grid.put(box.x, box.y + 2, "y does, a counts all there was again,", {},
+                      box.x + box.width);
+      screen.grid.put(box.x, box.y + 3, "any other key changes nothing", {}, box.x + box.width);
       return;
     }
   }

@@ -15,7 +15,8 @@ namespace {
 constexpr std::uint64_t kTick = 10'000'000;
 constexpr std::uint32_t kFirstOfAll = 2;  // init and kthreadd have nothing to tell as parents
 
-Sum sum_of(const Process& process, std::uint32_t index, const Smoothed& smoothed) {
+Sum sum_of(const State& state, const Process& process, std::uint32_t index,
+           const Smoothed& smoothed) {
   Sum sum;
   sum.key = RowKey::of(id_of(process));
   sum.pid = process.pid;
@@ -28,8 +29,9 @@ Sum sum_of(const Process& process, std::uint32_t index, const Smoothed& smoothed
   sum.tx_rate = process.tx_rate.value_or(0);
   sum.retransmit_rate = process.retransmit_rate.value_or(0);
   sum.smoothed = smoothed;
-  sum.rx_bytes = process.rx_bytes;
-  sum.tx_bytes = process.tx_bytes;
+  const Volume volume = volume_of(state, process);
+  sum.rx_bytes = volume.rx;
+  sum.tx_bytes = volume.tx;
   sum.retransmits = process.retransmits;
   if (process.srtt_us != 0 && process.open_flows != 0) {
     sum.srtt_sum_us = std::uint64_t{process.srtt_us} * process.open_flows;
@@ -55,11 +57,11 @@ void add_below(Sum& parent, const Sum& own) {
 
 class Grower {
  public:
-  explicit Grower(const Model& model) : model_(model) {}
+  Grower(const Model& model, const State& state) : model_(model), state_(state) {}
 
   void add(const Process& process, std::uint32_t index, const Smoothed& smoothed) {
     if (process.pid != 0) note(process);
-    tree_.sums.push_back(sum_of(process, index, smoothed));
+    tree_.sums.push_back(sum_of(state_, process, index, smoothed));
     tree_.parents.push_back(ProcessTree::kNone);
   }
 
@@ -139,18 +141,20 @@ class Grower {
   }
 
   const Model& model_;
+  const State& state_;
   ProcessTree tree_;
   std::unordered_map<std::uint32_t, std::size_t> by_pid_;
 };
 
 }  // namespace
 
-ProcessTree grow_tree(const Model& model, std::span<const std::uint32_t> processes,
-                      std::span<const Smoothed> smoothed, Grouping grouping) {
-  Grower grower(model);
+ProcessTree grow_tree(const Model& model, const State& state,
+                      std::span<const std::uint32_t> processes,
+                      std::span<const Smoothed> smoothed) {
+  Grower grower(model, state);
   for (std::size_t i = 0; i < processes.size(); ++i)
     grower.add(model.history.process(processes[i]), processes[i], smoothed[i]);
-  if (grouping == Grouping::kTree)
+  if (state.settings.process_grouping == Grouping::kTree)
     grower.put_below_parents();
   else
     grower.put_below_places();

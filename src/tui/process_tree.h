@@ -21,9 +21,10 @@ struct ProcessTree {
   std::vector<std::size_t> parents;  // of each node; kNone: it is a root
 };
 
-// `processes`: of the history, with their smoothed rates. grouping: kTree or kContainer. A chain of
+// `processes`: of the history, with their smoothed rates; grouped as the settings say. A chain of
 // parents that bites its own tail, as reused numbers can make one, is cut.
-ProcessTree grow_tree(const Model& model, std::span<const std::uint32_t> processes,
-                      std::span<const Smoothed> smoothed, Grouping grouping);
+ProcessTree grow_tree(const Model& model, const State& state,
+                      std::span<const std::uint32_t> processes,
+                      std::span<const Smoothed> smoothed);
 
 }  // namespace sockscope::tui

@@ -153,7 +153,11 @@ class Arranger {
         ++listing.idle_hidden;
         continue;
       }
-      SortKey key = is_rate(sort_)       ? rate_key(sort_, smoothed[i])
+      SortKey key = is_rate(sort_) ? rate_key(sort_, smoothed[i])
+                    : sort_ == "rx_bytes"
+                        ? SortKey(static_cast<double>(volume_of(state_, process).rx))
+                    : sort_ == "tx_bytes"
+                        ? SortKey(static_cast<double>(volume_of(state_, process).tx))
                     : column != nullptr ? sort_key(*column, process, cells_)
                                         : SortKey();
       keyed_.push_back({std::move(key), row});
@@ -177,6 +181,8 @@ class Arranger {
 
   SortKey flow_key(const Flow& flow, const Smoothed& rate, const Column<Flow>* column) const {
     if (is_rate(sort_)) return rate_key(sort_, rate);
+    if (sort_ == "rx_bytes") return static_cast<double>(volume_of(state_, flow).rx);
+    if (sort_ == "tx_bytes") return static_cast<double>(volume_of(state_, flow).tx);
     return column != nullptr ? sort_key(*column, flow, cells_) : SortKey();
   }
 
@@ -276,8 +282,10 @@ class Arranger {
     sum.tx_rate += flow.tx_rate.value_or(0);
     sum.smoothed.rx += rate.rx;
     sum.smoothed.tx += rate.tx;
-    sum.rx_bytes += flow.counters.rx_bytes;
-    sum.tx_bytes += flow.counters.tx_bytes;
+    const Volume volume = volume_of(state_, flow);
+    sum.rx_bytes += volume.rx;
+    sum.tx_bytes += volume.tx;
+    if (flow.remote_name && sum.remote_name.empty()) sum.remote_name = clean_text(flow.remote_name->name);
     sum.retransmits += flow.counters.retransmits;
     if (flow.counters.srtt_us != 0 && !flow.closed) {
       sum.srtt_sum_us += flow.counters.srtt_us;
@@ -398,7 +406,7 @@ class Arranger {
   void order_tree(Listing& listing, const Sort& sort) {
     std::vector<std::uint32_t> processes;
     for (const Keyed& keyed : keyed_) processes.push_back(keyed.row.index);
-    ProcessTree tree = grow_tree(model_, processes, rates_, state_.settings.process_grouping);
+    ProcessTree tree = grow_tree(model_, state_, processes, rates_);
     listing.sums = std::move(tree.sums);
     const auto* column = find_column<Process>(sort_);
     std::vector<std::vector<Keyed>> children(listing.sums.size());

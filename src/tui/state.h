@@ -6,6 +6,7 @@
 #include <compare>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -75,6 +76,7 @@ struct Sum {
   RowKey key;
   Address address;
   std::string name;
+  std::string remote_name;  // of a remote end, as DNS said last; cleaned
   std::uint32_t pid = 0;
   std::uint32_t flows = 0;
   std::set<ProcessId> processes;
@@ -145,6 +147,7 @@ struct Settings {
   bool idle = false;
   bool closed = true;
   bool loopback = false;
+  bool names = true;  // of remote ends, where DNS said one
   bool port_names = false;
   Grouping grouping = Grouping::kNone;            // of connections: not kTree
   Grouping process_grouping = Grouping::kNone;  // kNone, kContainer, kTree
@@ -161,6 +164,11 @@ struct SignalChoice {
   std::string name;
   std::size_t picked = 0;
   bool confirming = false;
+};
+
+struct Volume {
+  std::uint64_t rx = 0;
+  std::uint64_t tx = 0;
 };
 
 struct State {
@@ -193,8 +201,9 @@ struct State {
   std::string message;
   std::uint64_t message_until_ns = 0;
   Settings settings;
-  // Totals are shown since then.
-  std::vector<std::pair<ProcessId, std::pair<std::uint64_t, std::uint64_t>>> totals_base;
+  // What was counted when the totals were reset; they are shown since then.
+  std::map<ProcessId, Volume> process_base;
+  std::map<std::uint64_t, Volume> flow_base;  // by cookie
 
   Table& table() { return tables[static_cast<std::size_t>(view)]; }
   const Table& table() const { return tables[static_cast<std::size_t>(view)]; }

@@ -48,6 +48,11 @@ constexpr ColumnSpec kHostColumns[] = {
     {"tx_bytes", "TX TOTAL", 9, false, 100},
 };
 
+// Of a remote end.
+const std::string& shown_name(const State& state, const Sum& sum) {
+  return state.settings.names && !sum.remote_name.empty() ? sum.remote_name : sum.name;
+}
+
 // A head of a group: its name where the command is, sums where rates are.
 CellText group_cell(const Model& model, const State& state, const Row& row,
                     const PlacedColumn& column) {
@@ -57,7 +62,8 @@ CellText group_cell(const Model& model, const State& state, const Row& row,
   const std::string_view name = column.spec->name;
   if (name == "comm") return {fold + (by_remote ? fmt::format("{} conns", sum.flows) : sum.name)};
   if (name == "remote")
-    return {by_remote ? sum.name == "0.0.0.0" || sum.name == "::" ? "* (no peer)" : sum.name
+    return {by_remote ? sum.name == "0.0.0.0" || sum.name == "::" ? "* (no peer)"
+                                                                        : shown_name(state, sum)
                       : fmt::format("{} connection{}", sum.flows, sum.flows == 1 ? "" : "s")};
   return sum_cell(model, state, sum, column);
 }
@@ -69,9 +75,27 @@ void draw_detail(const Model& model, const State& state, const Frame& frame, Scr
   if (flow != nullptr) screen.grid.put(1, frame.detail, flow_line(model, state, *flow));
 }
 
+// Connections that were opened after the moment that is shown.
+std::size_t opened_since(const Model& model, const State& state) {
+  std::size_t count = 0;
+  const auto& log = model.events.all();
+  for (std::size_t i = log.size(); i-- > 0 && log[i].number > state.frozen_event;) {
+    const Event& event = log[i].event;
+    const bool opened = event.kind == EventKind::kConnect || event.kind == EventKind::kAccept;
+    if (opened && (state.settings.loopback || !is_loopback(event.flow)) &&
+        state.filter.matches(event.flow))
+      ++count;
+  }
+  return count;
+}
+
 std::string list_status(const Model& model, const State& state, std::string_view what) {
   const Listing& listing = state.table().listing;
   std::string status = fmt::format("{} of {} {}", listing.matching, listing.candidates, what);
+  if (state.is_frozen()) {
+    if (const std::size_t opened = opened_since(model, state); opened != 0)
+      status += fmt::format(" · +{} opened since", opened);
+  }
   if (listing.loopback_hidden != 0 && listing.idle_hidden != 0)
     status += fmt::format(" · {} loopback (l), {} idle (o) hidden", listing.loopback_hidden,
                           listing.idle_hidden);
@@ -111,11 +135,15 @@ void draw_hosts(const Model& model, const State& state, const Frame& frame, Scre
   draw_list(state, frame, kHostColumns,
             [&](const Row& row, const PlacedColumn& column) -> CellText {
               const Sum& sum = listing.sums[row.index];
-              if (column.spec->name == "remote") return {sum.name};
+              if (column.spec->name == "remote") return {shown_name(state, sum)};
               return sum_cell(model, state, sum, column);
             },
             screen);
   std::string status = fmt::format("{} remote ends", listing.rows.size());
+  if (state.is_frozen()) {
+    if (const std::size_t opened = opened_since(model, state); opened != 0)
+      status += fmt::format(" · +{} opened since", opened);
+  }
   if (listing.loopback_hidden != 0)
     status += fmt::format(" · {} loopback connections hidden (l)", listing.loopback_hidden);
   if (const std::string held = held_text(model, state); !held.empty()) status += " · " + held;
@@ -127,7 +155,8 @@ void draw_hosts(const Model& model, const State& state, const Frame& frame, Scre
     const Process* process = model.history.find_process(shown_sample(model, state), id);
     if (process != nullptr) users += fmt::format("  {} {}", process->name(), process->pid);
   }
-  screen.grid.put(1, frame.detail, fmt::format("{}{}", sum.name, users));
+  const std::string name = sum.remote_name.empty() ? "" : "  " + sum.remote_name;
+  screen.grid.put(1, frame.detail, fmt::format("{}{}{}", sum.name, name, users));
 }
 
 }  // namespace sockscope::tui

@@ -31,6 +31,9 @@ constexpr ColumnSpec kFlowsOfProcess[] = {
     {"retransmits", "RETR", 4, false, 80},
 };
 
+constexpr int kWide = 160;     // columns from which connections have their events beside them
+constexpr int kLeftPane = 82;
+
 struct RateLine {
   double now = 0;
   double average = 0;  // of ten seconds
@@ -82,22 +85,24 @@ void put_axis(int x, int y, int cells, std::uint32_t window_s, Grid& grid) {
   if (cells > 12) grid.put(x + cells - 3, y, "now", {Role::kDim});
 }
 
-// One plot of rx above, tx below zero, three rows, and an axis; x is where the scale begins.
-void put_plots(const Series& rx, const Series& tx, int x, int y, int cells, const State& state,
-               Screen& screen) {
+// One plot of rx above, tx below zero, `rows` rows each, and an axis; x is where the scale begins.
+void put_plots(const Series& rx, const Series& tx, int x, int y, int cells, int rows,
+               const State& state, Screen& screen) {
   Grid& grid = screen.grid;
   double top = 1;
   for (const auto& series : {rx, tx})
     for (const auto& value : series) top = std::max(top, value.value_or(0));
-  const auto up = area_plot(rx, 1, top, state.settings.plot);
-  const auto down = area_plot(tx, 1, top, state.settings.plot, true);
-  grid.put_right(x + 5, y, format_rate(top, state.settings.units), {Role::kDim});
-  grid.put(x + 6, y, "┤", {Role::kDim});
-  grid.put(x + 7, y, up[0], {Role::kRx});
-  grid.put_right(x + 5, y + 1, format_rate(top, state.settings.units), {Role::kDim});
-  grid.put(x + 6, y + 1, "┤", {Role::kDim});
-  grid.put(x + 7, y + 1, down[0], {Role::kTx});
-  put_axis(x + 6, y + 2, cells, state.settings.window_s, grid);
+  const auto up = area_plot(rx, rows, top, state.settings.plot);
+  const auto down = area_plot(tx, rows, top, state.settings.plot, true);
+  for (int row = 0; row < 2 * rows; ++row) {
+    if (row == 0 || row == 2 * rows - 1)
+      grid.put_right(x + 5, y + row, format_rate(top, state.settings.units), {Role::kDim});
+    grid.put(x + 6, y + row, "┤", {Role::kDim});
+    const bool is_rx = row < rows;
+    grid.put(x + 7, y + row, is_rx ? up[static_cast<std::size_t>(row)] : down[static_cast<std::size_t>(row - rows)],
+             {is_rx ? Role::kRx : Role::kTx});
+  }
+  put_axis(x + 6, y + 2 * rows, cells, state.settings.window_s, grid);
 }
 
 std::string how_known(OwnerKind kind) {
@@ -124,7 +129,8 @@ std::string process_line(const Model& model, std::string_view name, ProcessId id
     line += fmt::format(" ({} in its container)", info->inner_pid);
   line += "  " + user_of(model, uid);
   if (info != nullptr && info->parent_pid != 0)
-    line += fmt::format("  ppid {} {}", info->parent_pid, clean_text(info->parents));
+    line += fmt::format("  ppid {}{}{}", info->parent_pid, info->parents.empty() ? "" : " ",
+                        clean_text(info->parents));
   if (info != nullptr && info->session != 0) line += fmt::format("  session {}", info->session);
   return line;
 }
@@ -176,11 +182,11 @@ const TcpInternals* internals_of(const Model& model, const State& state, const F
 }
 
 void put_tcp(const Model& model, const State& state, const Flow& flow, int last, int& y,
-             Screen& screen) {
+             int right, Screen& screen) {
   const Counters& c = flow.counters;
   Grid& grid = screen.grid;
   if (flow.protocol != Protocol::kTcp) {
-    label(y++, "UDP", fmt::format("{} datagrams in, {} out", c.rx_segments, c.tx_segments), grid);
+    label(y++, "UDP", fmt::format("{} datagrams in, {} out", c.rx_segments, c.tx_segments), grid, right);
     return;
   }
   const TcpInternals* tcp = internals_of(model, state, flow);
@@ -189,7 +195,7 @@ void put_tcp(const Model& model, const State& state, const Flow& flow, int last,
           fmt::format("cwnd {}  ssthresh {}  mss {}  pmtu {}  cc {}  rcvspace {}",
                       tcp->congestion_window, known_number(tcp->slow_start_threshold), tcp->mss,
                       tcp->path_mtu, tcp->congestion_control.data(), format_bytes(tcp->receive_space)),
-          grid);
+          grid, right);
   const double share =
       c.tx_segments == 0 ? 0 : 100.0 * c.retransmits / static_cast<double>(c.tx_segments);
   if (y >= last) return;
@@ -200,7 +206,8 @@ void put_tcp(const Model& model, const State& state, const Flow& flow, int last,
     grid.put(x, y, fmt::format("  RTO {}  reorder {}  dsack {}  lost {}",
                                format_duration_us(tcp->retransmit_timeout_us),
                                known_number(tcp->reorderings_seen),
-                               known_number(tcp->duplicate_acks), tcp->lost));
+                               known_number(tcp->duplicate_acks), tcp->lost),
+             {}, right);
   ++y;
   if (tcp != nullptr && y < last)
     label(y++, "Limit",
@@ -209,7 +216,7 @@ void put_tcp(const Model& model, const State& state, const Flow& flow, int last,
                       share_of(tcp->receiver_limited_us, tcp->busy_us),
                       share_of(tcp->buffer_limited_us, tcp->busy_us),
                       tcp->unsent_bytes ? format_bytes(*tcp->unsent_bytes) : "—", tcp->unacked),
-          grid);
+          grid, right);
 }
 
 }  // namespace
@@ -252,7 +259,7 @@ void draw_process_details(const Model& model, const State& state, Screen& screen
               state, screen);
     put_rates("↑ TX", Role::kTx, rates(tx, process->tx_rate, ten_seconds), process->tx_bytes, {}, 7,
               state, screen);
-    put_plots(rx, tx, 0, 8, cells, state, screen);
+    put_plots(rx, tx, 0, 8, cells, 1, state, screen);
     const int x = cells + 10;
     grid.put(x, 8, fmt::format("RTT ms   mean {}", process->srtt_us == 0 ? "—" : format_ms(process->srtt_us)));
     grid.put(x, 9, fmt::format("retrans  {}", process->retransmits));
@@ -290,7 +297,11 @@ void draw_connection_details(const Model& model, const State& state, Screen& scr
     return;
   }
   const bool full = size.rows >= 20;
-  const int cells = std::clamp(size.columns - 34, 4, 120);
+  // Wide screens have the events at the right, beside all else.
+  const bool wide = full && size.columns >= kWide;
+  const int right = wide ? kLeftPane : size.columns;
+  const auto rule = [&](int at) { grid.rule(at, right); };
+  const int cells = std::clamp(right - 34, 4, 120);
   const auto read = [&](bool rx) {
     return [&model, cookie, rx](const Sample& s) -> std::optional<double> {
       const Flow* found = model.history.find_flow(s, cookie);
@@ -309,18 +320,23 @@ void draw_connection_details(const Model& model, const State& state, Screen& scr
   const Counters& c = flow->counters;
 
   if (full) grid.rule(y++);
+  if (wide) {
+    for (int row = y; row < last; ++row) grid.put(right, row, "│", {Role::kDim});
+    grid.put(right + 2, y, "Events (newest first)", {Role::kTitle});
+    draw_event_lines(model, state, cookie, right + 2, y + 1, last, size.columns, screen);
+  }
   label(y++, "Process", process_line(model, flow->owner.name(), owner_of(*flow), flow->owner.uid,
                                          flow->owner.process.get()) +
                             "  netns " + (flow->netns == model.home_netns
                                               ? "host"
                                               : std::to_string(flow->netns)),
-        grid);
+        grid, right);
   if (full) {
-    label(y++, "Command", command_of(flow->owner.process.get()), grid);
+    label(y++, "Command", command_of(flow->owner.process.get()), grid, right);
   }
   const std::string local = to_string(flow->local);
   const std::string remote = flow->remote.addr.is_unspecified() ? "*" : to_string(flow->remote);
-  if (static_cast<int>(local.size() + remote.size()) + 24 <= size.columns) {
+  if (static_cast<int>(local.size() + remote.size()) + 24 <= right) {
     label(y, "Local", local, grid);
     const int x = std::max(34, 12 + static_cast<int>(local.size()));
     grid.put(x, y, "Remote", {Role::kTitle});
@@ -331,7 +347,8 @@ void draw_connection_details(const Model& model, const State& state, Screen& scr
   }
   if (const RemoteName* known = flow->remote_name.get()) {
     label(y++, "Name",
-          clean_text(known->name) + "  " + describe_name_source(*known, sample.mono_ns), grid);
+          clean_text(known->name) + "  " + describe_name_source(*known, sample.mono_ns), grid,
+            right);
   }
   const std::uint64_t end = flow->closed ? flow->closed_ns : sample.mono_ns;
   std::string how(flow->protocol == Protocol::kTcp ? to_string(shown_state(*flow)) : "UDP");
@@ -343,13 +360,14 @@ void draw_connection_details(const Model& model, const State& state, Screen& scr
     grid.put(42, y, how_known(flow->owner.kind));
   }
   ++y;
-  if (full) grid.rule(y++);
+  if (full) rule(y++);
   put_rates("↓ RX", Role::kRx, rates(rx, flow->rx_rate, ten_seconds), c.rx_bytes, c.rx_segments, y++,
             state, screen);
   put_rates("↑ TX", Role::kTx, rates(tx, flow->tx_rate, ten_seconds), c.tx_bytes, c.tx_segments, y++,
             state, screen);
   if (full) {
-    put_plots(rx, tx, 0, y, cells, state, screen);
+    const int plot_rows = std::clamp((size.rows - 24) / 8 + 1, 1, 8);
+    put_plots(rx, tx, 0, y, cells, plot_rows, state, screen);
     const int x = cells + 9;
     if (c.srtt_us != 0) {
       std::uint32_t worst = c.srtt_us;
@@ -361,15 +379,16 @@ void draw_connection_details(const Model& model, const State& state, Screen& scr
       if (const TcpInternals* tcp = internals_of(model, state, *flow))
         range += " ±" + format_ms(tcp->rtt_variance_us);
       grid.put(x, y + 1, range);
-      const auto plot_cells = static_cast<std::size_t>(std::max(size.columns - x - 1, 0));
+      const auto plot_cells = static_cast<std::size_t>(std::max(right - x - 1, 0));
       const std::size_t points = std::min(plot_cells * 2, rtt.size());
       grid.put(x, y + 2, sparkline(std::span(rtt).last(points), state.settings.plot));
     }
-    y += 3;
-    grid.rule(y++);
+    y += 2 * plot_rows + 1;
+    rule(y++);
   }
-  put_tcp(model, state, *flow, last, y, screen);
-  if (full) grid.rule(y++);
+  put_tcp(model, state, *flow, last, y, right, screen);
+  if (full) rule(y++);
+  if (wide) return grid.rule(frame.lower_rule);
   if (y < last) grid.put(1, y++, "Events (newest first)", {Role::kTitle});
   draw_event_lines(model, state, cookie, 3, y, last, size.columns, screen);
   if (frame.lower_rule >= 0) grid.rule(frame.lower_rule);

@@ -91,13 +91,6 @@ CellText tree_cell(const Model& model, const State& state, const Row& row,
     return place.empty() ? CellText{"—", Role::kDim} : CellText{std::string(place)};
   }
   if (name == "retr_rate") return {fmt::format("{:.1f}", sum.retransmit_rate)};
-  if (name == "rx_bytes" || name == "tx_bytes") {
-    std::uint64_t bytes = 0;
-    for (const ProcessId& id : sum.processes)
-      if (const Process* each = model.history.find_process(shown_sample(model, state), id))
-        bytes += bytes_since_reset(state, *each, name == "rx_bytes");
-    return {format_bytes(bytes)};
-  }
   // A plot of all below costs a look at each in every sample.
   constexpr std::size_t kMostPlotted = 32;
   if (name == "spark" && sum.processes.size() <= kMostPlotted) {
