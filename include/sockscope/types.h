@@ -170,6 +170,7 @@ struct Process {
   std::uint64_t rx_bytes = 0;
   std::uint64_t retransmits = 0;
   std::uint32_t srtt_us = 0;  // mean over open TCP flows with traffic measured; 0: none
+  // Bytes per second. Empty in the first snapshot, and where none of its flows is counted.
   std::optional<double> tx_rate;
   std::optional<double> rx_rate;
   std::optional<double> retransmit_rate;  // segments per second

@@ -88,6 +88,7 @@ void FlowTable::set_owner(Entry& entry, const Flow& flow, std::uint64_t now_ns) 
 }
 
 void FlowTable::count(Entry& entry, const Counters& counters) {
+  processes_[entry.process].had_counted = true;
   Process& sums = processes_[entry.process].sums;
   sums.tx_bytes += counters.tx_bytes - entry.counters.tx_bytes;
   sums.rx_bytes += counters.rx_bytes - entry.counters.rx_bytes;
@@ -225,7 +226,7 @@ FlowTable::Change FlowTable::sync(const Flow& socket) {
   if (slot == kNone) {
     slot = add(socket, pass_began_ns_);
     Entry& entry = at(slot);
-    count(entry, socket.counters);
+    if (socket.has_counters) count(entry, socket.counters);
     entry.has_counters = socket.has_counters;
     // Bytes from before this interval are not part of its rate.
     if (entry.opened_ns == 0 || entry.opened_ns < interval_began_ns_) {
@@ -375,6 +376,9 @@ void FlowTable::take(std::uint64_t now_ns, const Wanted& wanted, Snapshot& snaps
           ++sum.with_srtt;
         }
       }
+      if (entry.direction != Direction::kListen && !entry.remnant)
+        (entry.has_counters ? processes_[entry.process].had_counted
+                            : processes_[entry.process].had_uncounted) = true;
       entry.interval_tx = entry.counters.tx_bytes;
       entry.interval_rx = entry.counters.rx_bytes;
       entry.interval_retransmits = entry.counters.retransmits;
@@ -406,7 +410,7 @@ void FlowTable::take(std::uint64_t now_ns, const Wanted& wanted, Snapshot& snaps
     process.listeners = sum.listeners;
     if (sum.with_srtt != 0)
       process.srtt_us = static_cast<std::uint32_t>(sum.srtt_us / sum.with_srtt);
-    if (!first) {
+    if (!first && (entry.had_counted || !entry.had_uncounted)) {
       process.tx_rate = rate(sum.tx);
       process.rx_rate = rate(sum.rx);
       process.retransmit_rate = rate(sum.retransmits);

@@ -411,6 +411,18 @@ TEST_F(FlowTableTest, ReadsOneFlow) {
   EXPECT_FALSE(table.read(2, flow));
 }
 
+TEST_F(FlowTableTest, AProcessOfWhichNothingIsCountedHasNoRates) {
+  Flow uncounted = shown(1, 0, 0);
+  uncounted.has_counters = false;
+  pass(kSecond, {uncounted});
+  take(kSecond);
+  EXPECT_FALSE(process(take(2 * kSecond), 7).rx_rate);
+  pass(3 * kSecond, {uncounted, shown(2, 9, 0)});
+  EXPECT_TRUE(process(take(3 * kSecond), 7).rx_rate);
+  pass(4 * kSecond, {});
+  EXPECT_EQ(process(take(4 * kSecond), 7).rx_rate, 0.0) << "they are over";
+}
+
 TEST_F(FlowTableTest, WithoutCountersThereAreNoRates) {
   Flow uncounted = shown(1, 0, 0);
   uncounted.has_counters = false;

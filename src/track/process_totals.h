@@ -22,6 +22,10 @@ class ProcessTotals {
     std::uint64_t closed_tx = 0;
     std::uint64_t closed_rx = 0;
     std::uint64_t closed_retransmits = 0;
+    // What its flows were, of those that move bytes: without any that is counted, nothing is known of
+    // how much it moves.
+    bool had_counted = false;
+    bool had_uncounted = false;
     bool in_use = false;
   };
 

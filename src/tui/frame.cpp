@@ -11,6 +11,7 @@
 #include "tui/rows.h"
 #include "tui/table_layout.h"
 #include "tui/wide_panes.h"
+#include "view/host_text.h"
 
 namespace sockscope::tui {
 namespace {
@@ -84,8 +85,9 @@ std::string crumbs(const Model& model, const State& state) {
 
 }  // namespace
 
-std::string rate_with_unit(double bytes_per_second, Units units) {
-  const std::string number = format_rate(bytes_per_second, units);
+std::string rate_with_unit(std::optional<double> bytes_per_second, Units units) {
+  if (!bytes_per_second) return kUnknown;
+  const std::string number = format_rate(*bytes_per_second, units);
   const std::size_t digits = std::min(number.find_first_not_of("0123456789."), number.size());
   return number.substr(0, digits) + ' ' + number.substr(digits) +
          (units == Units::kBits || units == Units::kIbits ? "b/s" : "B/s");
@@ -195,9 +197,9 @@ void draw_one_line(const Model& model, const State& state, Screen& screen) {
   const Sample& sample = shown_sample(model, state);
   const Units units = state.settings.units;
   int x = screen.grid.put(0, 0, "↓", {Role::kRx});
-  x = screen.grid.put(x, 0, format_rate(sample.rx_rate, units) + ' ');
+  x = screen.grid.put(x, 0, rate_text(rx_of(sample), units) + ' ');
   x = screen.grid.put(x, 0, "↑", {Role::kTx});
-  screen.grid.put(x, 0, fmt::format("{} {}c", format_rate(sample.tx_rate, units), sample.open_flows));
+  screen.grid.put(x, 0, fmt::format("{} {}c", rate_text(tx_of(sample), units), sample.open_flows));
 }
 
 void draw_header(const Model& model, const State& state, const Frame& frame, Screen& screen) {
@@ -212,9 +214,9 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
       const Sample& sample = shown_sample(model, state);
       const Units units = state.settings.units;
       int x = grid.put(1, y, "↓", {Role::kRx});
-      x = grid.put(x, y, format_rate(sample.rx_rate, units) + ' ');
+      x = grid.put(x, y, rate_text(rx_of(sample), units) + ' ');
       x = grid.put(x, y, "↑", {Role::kTx});
-      x = grid.put(x, y, format_rate(sample.tx_rate, units));
+      x = grid.put(x, y, rate_text(tx_of(sample), units));
       if (columns >= 32) x = grid.put(x, y, fmt::format("  {} conns", sample.open_flows));
       if (columns - x < static_cast<int>(live.text.size()) + 1) return;
       end_of_figures = x;
@@ -324,14 +326,14 @@ void draw_plot_line(const Model& model, const State& state, const Frame& frame, 
                      state.settings.plot);
   };
   int x = grid.put(1, y, "↓ ", {Role::kRx});
-  grid.put(x, y, rate_with_unit(sample.rx_rate, units));
+  grid.put(x, y, rate_with_unit(rx_of(sample), units));
   x += 12;
-  grid.put(x, y, plot([](const Sample& s) { return std::optional(s.rx_rate); }), {Role::kRx});
+  grid.put(x, y, plot([](const Sample& s) { return rx_of(s); }), {Role::kRx});
   x += cells + 1;
   x = grid.put(x, y, "↑ ", {Role::kTx});
-  grid.put(x, y, rate_with_unit(sample.tx_rate, units));
+  grid.put(x, y, rate_with_unit(tx_of(sample), units));
   x += 12;
-  grid.put(x, y, plot([](const Sample& s) { return std::optional(s.tx_rate); }), {Role::kTx}, end);
+  grid.put(x, y, plot([](const Sample& s) { return tx_of(s); }), {Role::kTx}, end);
 }
 
 std::string heading_of_sort(const State& state) {

@@ -2,6 +2,7 @@
 // What all views have around them: header, footer, status, and which rows of the screen they take.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -50,8 +51,15 @@ struct FooterKey {
   std::string_view sends;  // what a click stands for
 };
 
-// "184.2 Mb/s"
-std::string rate_with_unit(double bytes_per_second, Units units);
+// "184.2 Mb/s"; "—": nobody counts.
+std::string rate_with_unit(std::optional<double> bytes_per_second, Units units);
+// Of the host, all processes together.
+inline std::optional<double> rx_of(const Sample& sample) {
+  return sample.counted ? std::optional(sample.rx_rate) : std::nullopt;
+}
+inline std::optional<double> tx_of(const Sample& sample) {
+  return sample.counted ? std::optional(sample.tx_rate) : std::nullopt;
+}
 std::string_view unit_words(Units units);
 std::string heading_of_sort(const State& state);
 

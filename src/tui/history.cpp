@@ -221,12 +221,20 @@ void History::add(const Snapshot& snapshot) {
   std::vector<Process> processes = snapshot.processes;
   split_unowned(snapshot.flows, processes);
   sample.processes = share(processes, processes_, before ? &before->processes : nullptr);
+  // Of those that only listen it is known that they move nothing, wherever it comes from.
+  bool some_counted = false;
+  bool some_not = false;
   for (const Process& process : processes) {
+    if (!process.rx_rate)
+      some_not = true;
+    else if (process.open_flows + process.closed_flows != 0)
+      some_counted = true;
     sample.rx_rate += process.rx_rate.value_or(0);
     sample.tx_rate += process.tx_rate.value_or(0);
     sample.retransmit_rate += process.retransmit_rate.value_or(0);
     sample.open_flows += process.open_flows;
   }
+  sample.counted = sample.interval_s && (some_counted || !some_not);
   index_bytes_ += sizeof(Sample) + 4 * (sample.flows.size() + sample.processes.size());
   samples_.push_back(std::move(sample));
   while (samples_.size() > 1 &&

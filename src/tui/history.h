@@ -70,7 +70,8 @@ struct Sample {
   Loss lost;
   std::vector<std::uint32_t> flows;
   std::vector<std::uint32_t> processes;
-  // Of the host: the sums over all processes.
+  // Of the host: the sums over all processes. counted: there is something to sum up.
+  bool counted = false;
   double rx_rate = 0;
   double tx_rate = 0;
   double retransmit_rate = 0;

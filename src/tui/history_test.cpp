@@ -107,6 +107,22 @@ TEST(History, what_nobody_has_any_more_is_apart_and_all_add_up) {
   EXPECT_EQ(joined[0].open_flows, before.open_flows);
 }
 
+TEST(History, what_nobody_counts_has_no_sum) {
+  History history;
+  SnapshotBuilder b(1);
+  b.process(0, "", 0, 0);
+  b.last_process().listeners = 1;
+  b.process(7, "curl", 0, 0).flow(1, "10.0.0.7", 1, "192.0.2.1", 2, 0, 0);
+  Snapshot snapshot = b.snapshot();
+  history.add(snapshot);
+  EXPECT_TRUE(history.newest().counted);
+  snapshot.processes[1].rx_rate.reset();
+  snapshot.processes[1].tx_rate.reset();
+  history.add(snapshot);
+  EXPECT_FALSE(history.newest().counted);
+  EXPECT_TRUE(history[0].counted);
+}
+
 TEST(History, forgets_the_oldest_when_memory_is_short) {
   History history({600 * kTestSecond, 40'000});
   for (std::uint64_t second = 0; second < 600; ++second) {

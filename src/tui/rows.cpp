@@ -142,7 +142,8 @@ class Arranger {
       if (!all && !matching.contains(id)) continue;
       ++listing.matching;
       Row row{RowKey::of(id), sample_.processes[i]};
-      row.idle = sample_.interval_s && !moves(smoothed[i]);  // at first nobody knows
+      // At first nobody knows, and of some nobody ever does.
+      row.idle = sample_.interval_s && (process.rx_rate ? !moves(smoothed[i]) : process.open_flows == 0);
       const bool over = process.open_flows == 0 && process.listeners == 0;
       const bool moved = process.rx_rate.value_or(0) + process.tx_rate.value_or(0) > 0;
       if (over && !moved && id.pid != 0) row.mark = 'x';
@@ -207,7 +208,7 @@ class Arranger {
       ++listing.matching;
       Row row{RowKey::of(flow), sample_.flows[i]};
       row.mark = mark_of(flow);
-      row.idle = !moves(smoothed[i]);
+      row.idle = flow.rx_rate && !moves(smoothed[i]);
       if (!state_.settings.idle && is_idle(flow, smoothed[i])) {
         ++listing.idle_hidden;
         continue;
@@ -236,7 +237,7 @@ class Arranger {
       if (flow.closed && !state_.settings.closed) continue;
       Row row{RowKey::of(flow), sample_.flows[i]};
       row.mark = mark_of(flow);
-      row.idle = !moves(smoothed[i]);
+      row.idle = flow.rx_rate && !moves(smoothed[i]);
       keyed_.push_back({flow_key(flow, smoothed[i], column), row});
     }
   }

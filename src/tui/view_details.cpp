@@ -109,7 +109,7 @@ std::string how_known(OwnerKind kind) {
   switch (kind) {
     case OwnerKind::kExact: return "seen using it";
     case OwnerKind::kInherited: return "as its listener's";
-    case OwnerKind::kBootstrap: return "found holding it at the start";
+    case OwnerKind::kBootstrap: return "found holding it";
     case OwnerKind::kUnknown: break;
   }
   return "not known";
@@ -186,6 +186,7 @@ void put_tcp(const Model& model, const State& state, const Flow& flow, int last,
   const Counters& c = flow.counters;
   Grid& grid = screen.grid;
   if (flow.protocol != Protocol::kTcp) {
+    if (!flow.has_counters) return;
     label(y++, "UDP", fmt::format("{} datagrams in, {} out", c.rx_segments, c.tx_segments), grid, right);
     return;
   }
@@ -196,6 +197,7 @@ void put_tcp(const Model& model, const State& state, const Flow& flow, int last,
                       tcp->congestion_window, known_number(tcp->slow_start_threshold), tcp->mss,
                       tcp->path_mtu, tcp->congestion_control.data(), format_bytes(tcp->receive_space)),
           grid, right);
+  if (!flow.has_counters) return;
   const double share =
       c.tx_segments == 0 ? 0 : 100.0 * c.retransmits / static_cast<double>(c.tx_segments);
   if (y >= last) return;
@@ -361,10 +363,18 @@ void draw_connection_details(const Model& model, const State& state, Screen& scr
   }
   ++y;
   if (full) rule(y++);
-  put_rates("↓ RX", Role::kRx, rates(rx, flow->rx_rate, ten_seconds), c.rx_bytes, c.rx_segments, y++,
-            state, screen);
-  put_rates("↑ TX", Role::kTx, rates(tx, flow->tx_rate, ten_seconds), c.tx_bytes, c.tx_segments, y++,
-            state, screen);
+  if (flow->has_counters) {
+    put_rates("↓ RX", Role::kRx, rates(rx, flow->rx_rate, ten_seconds), c.rx_bytes, c.rx_segments, y,
+              state, screen);
+    put_rates("↑ TX", Role::kTx, rates(tx, flow->tx_rate, ten_seconds), c.tx_bytes, c.tx_segments,
+              y + 1, state, screen);
+  } else {
+    grid.put(1, y, "↓ RX", {Role::kRx});
+    grid.put(6, y, fmt::format("         —   {} does not count it", model.source), {}, right);
+    grid.put(1, y + 1, "↑ TX", {Role::kTx});
+    grid.put(6, y + 1, "         —");
+  }
+  y += 2;
   if (full) {
     const int plot_rows = std::clamp((size.rows - 24) / 8 + 1, 1, 8);
     put_plots(rx, tx, 0, y, cells, plot_rows, state, screen);

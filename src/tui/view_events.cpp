@@ -51,7 +51,7 @@ CellText event_cell(const Model& model, const State& state, const LoggedEvent& l
   if (name == "event") return {std::string(short_event_name(event.kind)), role_of(event)};
   if (name == "detail") {
     // In little room the way that more went tells most.
-    if (event.kind == EventKind::kClose && column.width < 24) {
+    if (event.kind == EventKind::kClose && event.flow.has_counters && column.width < 24) {
       const Counters& c = event.flow.counters;
       const bool down = c.rx_bytes >= c.tx_bytes;
       return {fmt::format("{}{} {}", format_bytes(std::max(c.rx_bytes, c.tx_bytes)), down ? "↓" : "↑",
@@ -93,7 +93,8 @@ std::string_view short_event_name(EventKind kind) {
 std::string describe(const Event& event) {
   const Counters& counters = event.flow.counters;
   switch (event.kind) {
-    case EventKind::kConnect: return "ok " + format_duration_us(event.latency_us);
+    case EventKind::kConnect:  // what is polled has no latency
+      return event.latency_us == 0 ? "ok" : "ok " + format_duration_us(event.latency_us);
     case EventKind::kAccept: return fmt::format(":{}", event.flow.local.port);
     case EventKind::kConnectFailed: {
       const char* name = event.error == 0 ? nullptr : ::strerrorname_np(event.error);
@@ -102,6 +103,8 @@ std::string describe(const Event& event) {
     }
     case EventKind::kUdpPeer:
     case EventKind::kClose:
+      if (!event.flow.has_counters)
+        return event.duration_us ? format_duration_us(*event.duration_us) : "";
       return fmt::format("{}↓ {}↑ {}", format_bytes(counters.rx_bytes),
                          format_bytes(counters.tx_bytes),
                          event.duration_us ? format_duration_us(*event.duration_us) : "—");

@@ -119,6 +119,7 @@ void draw_detail(const Model& model, const State& state, int y, Screen& screen) 
           ? model.history.find_process(shown_sample(model, state), table.selected.process())
           : nullptr;
   const int columns = screen.grid.size().columns;
+  if (table.listing.rows.empty()) return;
   if (process == nullptr) {
     const bool is_node = grouping_of(state) != Grouping::kNone &&
                          table.position < table.listing.rows.size();

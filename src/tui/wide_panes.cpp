@@ -114,16 +114,16 @@ void draw_host_panes(const Model& model, const State& state, const Frame& frame,
   const auto points = static_cast<std::size_t>(cells) * 2;
   const std::uint64_t step = plot_step(state, points);
   const Series rx = model.history.series(index, points, step,
-                                         [](const Sample& s) { return std::optional(s.rx_rate); });
+                                         [](const Sample& s) { return rx_of(s); });
   const Series tx = model.history.series(index, points, step,
-                                         [](const Sample& s) { return std::optional(s.tx_rate); });
+                                         [](const Sample& s) { return tx_of(s); });
   const Units units = state.settings.units;
   int y = frame.plot;
   int x = grid.put(1, y, "↓ RX ", {Role::kRx});
-  x = grid.put(x, y, fmt::format("{}   peak {}   ", rate_with_unit(sample.rx_rate, units),
+  x = grid.put(x, y, fmt::format("{}   peak {}   ", rate_with_unit(rx_of(sample), units),
                                  format_rate(largest(rx), units)));
   x = grid.put(x, y, "↑ TX ", {Role::kTx});
-  grid.put(x, y, fmt::format("{}   peak {}   {} s", rate_with_unit(sample.tx_rate, units),
+  grid.put(x, y, fmt::format("{}   peak {}   {} s", rate_with_unit(tx_of(sample), units),
                              format_rate(largest(tx), units), state.settings.window_s));
   draw_mirror(rx, tx, {1, split - 1, y + 1, (frame.plot_rows - 1) / 2}, state, screen);
   for (int row = 0; row < frame.plot_rows; ++row) grid.put(split, y + row, "│", {Role::kDim});

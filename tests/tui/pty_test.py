@@ -239,6 +239,22 @@ class Use(unittest.TestCase):
             terminal.type("\r").wait_for("total   123 kB")
             terminal.type("q").wait()
 
+    def test_polled_sources_say_what_they_do_not_know(self):
+        with Conversation() as talk:
+            port = talk.client.getsockname()[1]
+            with Terminal("--source", "procfs", "-i", "0.2", "-p", str(os.getpid())) as terminal:
+                # Not idle, for nobody knows; the host's sum neither.
+                terminal.wait_for(lambda: re.search(rf" {os.getpid()} .* —  +— ", terminal.text()))
+                self.assertRegex(terminal.text(), "↓ — .*↑ — ")
+                terminal.type(f"2l/sport:{port}\r").wait_for("1 of ")
+                terminal.type("\r").wait_for("procfs does not count it").type("q").wait()
+            with Terminal("--source", "sock_diag", "-i", "0.2", "-p", str(os.getpid())) as terminal:
+                terminal.wait_for(lambda: re.search(rf" {os.getpid()} .*\d[kM]", terminal.text()))
+                terminal.type("4l")
+                with socket.create_connection(talk.listener.getsockname()), talk.listener.accept()[0]:
+                    terminal.wait_for(lambda: re.search(r"connect .* ok *\n", terminal.text()))
+                terminal.type("q").wait()
+
     def test_freeze_and_step_back(self):
         with Terminal("-i", "0.2") as terminal:
             terminal.wait_for("LIVE").read(1.5)
