@@ -86,7 +86,7 @@ void Keys::move_to(std::size_t position) {
   t.selected = t.listing.rows[t.position].key;
   t.touched = t.position != 0;
   t.held_until_ns = now_ + kHold;
-  state_.follow_events = t.position == 0;
+  if (state_.view == View::kEvents) state_.follow_events = t.position == 0;
 }
 
 void Keys::move_by(std::int64_t rows) {

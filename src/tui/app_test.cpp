@@ -121,6 +121,17 @@ TEST_F(App, rows_add_up_to_the_host_or_the_footer_says_so) {
   EXPECT_NE(footer().find(" ↑210k of 21.3M"), std::string::npos) << footer();
 }
 
+TEST_F(App, events_are_followed_whatever_was_done_elsewhere) {
+  keys("jj4");
+  EXPECT_NE(shown(model, state).grid.text().find("following newest"), std::string::npos);
+  keys("j");
+  EXPECT_NE(shown(model, state).grid.text().find("not following"), std::string::npos);
+  keys("1k4");
+  EXPECT_NE(shown(model, state).grid.text().find("not following"), std::string::npos);
+  key(KeyName::kEnd);
+  EXPECT_NE(shown(model, state).grid.text().find("following newest"), std::string::npos);
+}
+
 TEST_F(App, untouched_cursor_is_on_the_first_row_whatever_that_is) {
   keys("S");
   EXPECT_EQ(state.table().position, 0u);

@@ -307,7 +307,8 @@ void draw_plot_line(const Model& model, const State& state, const Frame& frame, 
     right = fmt::format("{} conns  lost {}", sample.open_flows, model.lost.total());
     right_role = Role::kBroken;
   } else if (model.unobserved != 0) {
-    right = fmt::format("{} conns  {} not observed", sample.open_flows, model.unobserved);
+    const std::string source = model.source == "eBPF" || columns < 80 ? "" : model.source + ": ";
+    right = fmt::format("{} conns  {}{} not observed", sample.open_flows, source, model.unobserved);
     right_role = Role::kLook;
   } else {
     right = fmt::format("{} conns", sample.open_flows);
