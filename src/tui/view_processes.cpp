@@ -74,7 +74,9 @@ CellText tree_cell(const Model& model, const State& state, const Row& row,
   const Sum& sum = state.table().listing.sums[row.index];
   const std::string_view name = column.spec->name;
   if (name == "comm") {
-    std::string text(std::min<std::size_t>(row.depth, 20), ' ');
+    // Deep down names matter more than how deep it is.
+    const auto most = static_cast<std::size_t>(column.width) * 2 / 5;
+    std::string text(std::min<std::size_t>(row.depth, most), ' ');
     if (row.is_parent) text += state.table().collapsed.contains(row.key) ? "▸" : "▾";
     if (!row.is_parent) text += ' ';
     return {text + sum.name};

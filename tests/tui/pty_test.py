@@ -218,7 +218,7 @@ class Use(unittest.TestCase):
                               stdout=subprocess.PIPE, encoding="ascii") as outer:
             pid, inner = outer.stdout.readline().split()
             try:
-                with Terminal("-i", "0.2", "--idle", "-p", pid) as terminal:
+                with Terminal("-i", "0.2", "--idle", "-p", pid, rows=80) as terminal:
                     terminal.wait_for(f"{pid} ").type("aa").wait_for(lambda: re.search(
                         rf"{outer.pid} +▾sh.*\n.{{,3}} +{inner} +▾sh.*\n.{{,3}} +{pid} +python3",
                         terminal.text()))
