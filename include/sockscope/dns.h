@@ -70,17 +70,21 @@ enum class NameSource : std::uint8_t {
   // socket), or one that happens to know the address. Of the same network namespace; of another
   // only where the address is global.
   kHost,
+  // Nobody asked, but sockscope itself, in reverse (Options::resolve): what the owner of the address
+  // calls it, which may be anything.
+  kReverse,
 };
-std::string_view to_string(NameSource) noexcept;  // "process", "host"
+std::string_view to_string(NameSource) noexcept;  // "process", "host", "ptr"
 
-// The name somebody on this host asked for when the answer was the address of a flow's remote end.
+// The name somebody on this host asked for when the answer was the address of a flow's remote end, or
+// that of its PTR record.
 struct RemoteName {
-  std::string name;  // as it was asked for, in lower case: before any CNAME
+  std::string name;  // in lower case; as it was asked for: before any CNAME
   NameSource source = NameSource::kHost;
   std::uint64_t learnt_ns = 0;  // CLOCK_MONOTONIC of the last answer that said so
   std::uint32_t ttl_s = 0;      // of that answer, the least along its chain
   Endpoint server;              // who answered
-  std::uint32_t pid = 0;        // who asked
+  std::uint32_t pid = 0;        // who asked; 0: not known, or sockscope itself
   std::array<char, 16> comm{};  // of who asked: hostile bytes possible
 
   std::string_view asker() const noexcept;  // comm up to its NUL

@@ -73,6 +73,11 @@ struct Options {
   // Flows tell what their remote end was called in DNS (Flow::remote_name), from the answers seen
   // since open(). Costs what `dns` does.
   bool names = false;
+  // Remote ends without such a name are looked up in reverse (PTR) at the name servers of
+  // /etc/resolv.conf, over UDP: asynchronously, so that an event or a snapshot has the names that were
+  // there by then; cached and bounded; never loopback, link-local or multicast addresses. These queries
+  // are traffic of this very process, and seen as that.
+  bool resolve = false;
   // Flows for each remote end of unconnected UDP sockets (Flow::peer_of), and which UDP speaks QUIC
   // (Flow::app). eBPF only: the protocol of every packet is then looked at in the kernel, and every
   // datagram of such a socket counted a second time. Needs `connections`.
@@ -143,6 +148,10 @@ class Monitor {
   // Events that are waiting are taken into account first, and handed to `handler` when there is one.
   // Errors: kIo.
   Result<Snapshot> snapshot(const Handler& handler = nullptr);
+
+  // With Options::resolve: waits until the remote ends of the snapshot are looked up, or the time is
+  // over, and names its flows.
+  void wait_for_names(Snapshot& snapshot, std::chrono::milliseconds patience);
 
   // What the kernel knows of one TCP connection now. Nothing: it is gone, or lives in another network
   // namespace than the caller. Needs no privilege. Errors: kIo.

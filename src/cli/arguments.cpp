@@ -184,6 +184,12 @@ void add_no_dns(CLI::App& app, Arguments& arguments) {
       ->group("Where from");
 }
 
+void add_resolve(CLI::App& app, Arguments& arguments) {
+  app.add_flag("--resolve", arguments.options.resolve,
+               "look up the names of remote ends in reverse (PTR) where nobody asked for one")
+      ->group("Where from");
+}
+
 void add_udp_peers(CLI::App& app, Arguments& arguments) {
   Options& options = arguments.options;
   app.add_option_function<std::string>(
@@ -313,6 +319,7 @@ void set_up_snapshot(CLI::App& app, Arguments& arguments) {
       ->type_name("TOOL:FILE")
       ->group("Where from");
   add_no_dns(app, arguments);
+  add_resolve(app, arguments);
   add_thresholds(app, arguments);
   add_watch(app, arguments, "netwatch: one per interval");
   add_time_limits(app, arguments, "snapshots");
@@ -370,8 +377,10 @@ std::string misfit(const CLI::App& app, const Arguments& arguments) {
       if (given(name)) return std::string(name) + " needs --format netwatch";
   if (!arguments.from.path.empty())
     for (const char* name : {"--envelope", "--watch", "--interval", "--root", "--no-probe",
-                             "--no-dns"})
+                             "--no-dns", "--resolve"})
       if (given(name)) return std::string(name) + " excludes --from";
+  if (arguments.netwatch && given("--resolve"))
+    return "--format netwatch has no names of remote ends: it excludes --resolve";
   if (arguments.netwatch && given("--output") && arguments.format != OutputFormat::kJson &&
       arguments.format != OutputFormat::kNdjson)
     return "--format netwatch is JSON: --output excludes it";
@@ -386,7 +395,7 @@ std::string misfit(const CLI::App& app, const Arguments& arguments) {
   }
   if (arguments.alerts)
     for (const char* name : {"--fails", "--processes", "--attempts", "--states", "--data", "--dns",
-                             "--columns", "--udp-peers"})
+                             "--columns", "--resolve", "--udp-peers"})
       if (given(name)) return std::string(name) + " excludes --alerts";
   if (arguments.alerts && arguments.format == OutputFormat::kCsv)
     return "--alerts has no CSV: use --json";
@@ -455,6 +464,7 @@ void set_up_top(CLI::App& app, Arguments& arguments) {
   app.add_flag("--plain", arguments.plain, "tables one after the other, also on a terminal")
       ->group("Output");
   add_no_dns(app, arguments);
+  add_resolve(app, arguments);
   add_screen(app, arguments);
 }
 
@@ -487,6 +497,7 @@ void set_up_trace(CLI::App& app, Arguments& arguments) {
       ->group("Alerts");
   add_thresholds(app, arguments);
   add_no_dns(app, arguments);
+  add_resolve(app, arguments);
   app.add_flag_callback("--attempts", [&options] { options.attempts = options.refusals = true; },
                         "also each connection attempt, and those from outside that meet no listener")
       ->group(group);

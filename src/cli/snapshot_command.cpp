@@ -7,6 +7,9 @@
 namespace sockscope {
 namespace {
 
+// A server that does not answer is asked twice, two seconds each.
+constexpr std::chrono::milliseconds kPatienceForNames{4'500};
+
 // The rows in the order of --sort, as many as --top.
 std::vector<Flow> arranged(std::vector<Flow> flows, const TableChoice<Flow>& choice) {
   std::vector<Flow> rows;
@@ -42,6 +45,7 @@ int run_snapshot(const Arguments& arguments) {
   if (!arguments.from.path.empty()) return run_capture(arguments);
   if (arguments.netwatch) return run_netwatch(arguments);
   std::string columns(kSnapshotFlowColumns);
+  if (arguments.options.resolve) columns += ",remote_name";
   if (arguments.options.holders) columns += ",holders";
   auto choice = choose_table<Flow>(arguments, columns, "local");
   if (!choice) return kExitUsage;
@@ -51,6 +55,7 @@ int run_snapshot(const Arguments& arguments) {
   auto snapshot = session->monitor.snapshot();
   if (!snapshot) return report(snapshot.error());
 
+  session->monitor.wait_for_names(*snapshot, kPatienceForNames);
   apply_filter(*snapshot, session->filter);
   Output& output = session->output;
   print_snapshot(*snapshot, session->host, arguments, *choice, output);

@@ -149,6 +149,30 @@ bool read_record(Reader& reader, std::span<const std::byte> message, DnsMessage&
 
 }  // namespace
 
+std::vector<std::byte> make_dns_query(std::uint16_t id, std::string_view name,
+                                      std::uint16_t type) {
+  std::vector<std::byte> message;
+  const auto u8 = [&](std::size_t value) { message.push_back(static_cast<std::byte>(value)); };
+  const auto u16 = [&](std::uint16_t value) {
+    u8(value >> 8);
+    u8(value & 0xff);
+  };
+  constexpr std::uint16_t kRecursionDesired = 0x0100;
+  for (const std::uint16_t part : {id, kRecursionDesired, std::uint16_t{1}, std::uint16_t{0},
+                                   std::uint16_t{0}, std::uint16_t{0}})
+    u16(part);
+  while (!name.empty()) {
+    const std::string_view label = name.substr(0, name.find('.'));
+    u8(label.size());
+    for (const char c : label) u8(static_cast<unsigned char>(c));
+    name.remove_prefix(std::min(name.size(), label.size() + 1));
+  }
+  u8(0);
+  u16(type);
+  u16(kInternet);
+  return message;
+}
+
 std::optional<DnsMessage> parse_dns(std::span<const std::byte> bytes, std::size_t whole_size) {
   Reader reader(bytes);
   DnsMessage dns;

@@ -19,6 +19,9 @@ namespace sockscope {
 // standard query, or says of itself what is not there; a compressed name may only lead back.
 std::optional<DnsMessage> parse_dns(std::span<const std::byte> bytes, std::size_t whole_size = 0);
 
+// A query that wants recursion. The name is ASCII, its labels no longer than 63 and without dots.
+std::vector<std::byte> make_dns_query(std::uint16_t id, std::string_view name, std::uint16_t type);
+
 // One direction of a TCP connection: cuts it into messages. Knows repeated segments by their
 // sequence number. Where bytes are missing it goes on with the next segment as if a message began
 // there; segments out of order are not put in order: what comes late is not followed.

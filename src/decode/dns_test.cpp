@@ -153,5 +153,16 @@ TEST(DnsStream, GoesOnBehindWhatIsMissing) {
   EXPECT_EQ(received.stream.buffered(), 0u);
 }
 
+TEST(Dns, AQueryIsReadAsItWasMade) {
+  const auto bytes = make_dns_query(0xabcd, "80.2.0.192.in-addr.arpa", dns::kPtr);
+  EXPECT_EQ(bytes.size(), 12 + 25 + 4u);
+  const auto query = parse_dns(bytes);
+  ASSERT_TRUE(query);
+  EXPECT_EQ(query->id, 0xabcd);
+  EXPECT_FALSE(query->is_answer);
+  EXPECT_EQ(query->type, dns::kPtr);
+  EXPECT_EQ(query->name, "80.2.0.192.in-addr.arpa");
+}
+
 }  // namespace
 }  // namespace sockscope

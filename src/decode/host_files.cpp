@@ -187,7 +187,8 @@ std::string parse_os_name(std::string_view text) {
   return std::string(value);
 }
 
-std::optional<NameServer> parse_resolv_conf(std::string_view text) {
+std::vector<NameServer> parse_resolv_conf(std::string_view text) {
+  std::vector<NameServer> servers;
   while (!text.empty()) {
     std::string_view rest = take_line(text);
     if (take_word(rest) != "nameserver") continue;
@@ -195,10 +196,10 @@ std::optional<NameServer> parse_resolv_conf(std::string_view text) {
     const auto address = parse_address(word);
     if (!address) continue;
     const std::size_t zone = word.find('%');
-    return NameServer{*address,
-                      zone == std::string_view::npos ? "" : std::string(word.substr(zone + 1))};
+    servers.push_back(
+        {*address, zone == std::string_view::npos ? "" : std::string(word.substr(zone + 1))});
   }
-  return std::nullopt;
+  return servers;
 }
 
 }  // namespace sockscope

@@ -47,7 +47,7 @@ struct NameServer {
   Address address;
   std::string zone;  // of a link-local address: "eth0"
 };
-// The first name server of resolv.conf.
-std::optional<NameServer> parse_resolv_conf(std::string_view resolv_conf);
+// The name servers of resolv.conf, in its order.
+std::vector<NameServer> parse_resolv_conf(std::string_view resolv_conf);
 
 }  // namespace sockscope

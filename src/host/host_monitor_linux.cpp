@@ -116,9 +116,9 @@ void HostMonitor::Impl::find_targets(std::uint64_t mono_ns) {
     gateway.aim({}, 0, "no default route with a gateway");
   else
     gateway.aim((*route)->address, (*route)->index, "");
-  const auto server = parse_resolv_conf(file("/etc/resolv.conf"));
-  if (server)
-    dns.aim(server->address, ::if_nametoindex(server->zone.c_str()), "");
+  const auto servers = parse_resolv_conf(file("/etc/resolv.conf"));
+  if (!servers.empty())
+    dns.aim(servers[0].address, ::if_nametoindex(servers[0].zone.c_str()), "");
   else
     dns.aim({}, 0, "no name server in /etc/resolv.conf");
 }

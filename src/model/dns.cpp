@@ -51,7 +51,15 @@ std::string_view RemoteName::asker() const noexcept {
 }
 
 std::string_view to_string(NameSource source) noexcept {
-  return source == NameSource::kProcess ? "process" : "host";
+  switch (source) {
+    case NameSource::kProcess:
+      return "process";
+    case NameSource::kHost:
+      return "host";
+    case NameSource::kReverse:
+      break;
+  }
+  return "ptr";
 }
 
 }  // namespace sockscope

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 
@@ -11,12 +12,14 @@
 
 #include "base/clock.h"
 #include "pipeline/engine.h"
+#include "pipeline/reverse_resolver.h"
 #include "source/tcp_internals/tcp_internals.h"
 
 namespace sockscope {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr const char* kReverseLookups = "reverse lookups";
 
 Error invalid(const char* doing) { return Error(ErrorKind::kInvalidArgument, {}, doing); }
 
@@ -59,7 +62,51 @@ struct Monitor::Impl {
   Source source = Source::kEbpf;
   std::vector<Door> sources;  // those tried, and why the better ones were refused
   mutable std::vector<Door> doors;
+  std::optional<ReverseResolver> resolver;
+  Fd epoll;  // with a resolver: of the engine's file and its own
+
+  Result<void> open_resolver();
+  Handler with_names(const Handler& handler);
+  void add_names(Snapshot& snapshot);
 };
+
+// It only adds to the picture: refused, that is said and all else goes on.
+Result<void> Monitor::Impl::open_resolver() {
+  auto opened = ReverseResolver::open(home_netns());
+  if (!opened) {
+    const Error& error = opened.error();
+    sources.push_back({kReverseLookups, "PTR/udp",
+                       error.detail().empty() ? error.message() : error.detail(), {}, error.hint()});
+    return {};
+  }
+  resolver.emplace(std::move(*opened));
+  sources.push_back({kReverseLookups, resolver->door(), {}});
+  epoll = Fd(::epoll_create1(EPOLL_CLOEXEC));
+  epoll_event wanted{};
+  wanted.events = EPOLLIN;
+  for (const int file : {engine->fd(), resolver->fd()})
+    if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, file, &wanted) != 0)
+      return tl::make_unexpected(Error::from_errno(ErrorKind::kIo, errno, "make a pollable file"));
+  return {};
+}
+
+Monitor::Handler Monitor::Impl::with_names(const Handler& handler) {
+  return [this, &handler](const Event& event) {
+    const bool is_of_flow = event.kind != EventKind::kGap && event.kind != EventKind::kProcess &&
+                            event.kind != EventKind::kDns;
+    const auto name = is_of_flow ? resolver->find(event.flow, mono_now_ns()) : nullptr;
+    if (!name) return handler(event);
+    Event named = event;
+    named.flow.remote_name = name;
+    handler(named);
+  };
+}
+
+void Monitor::Impl::add_names(Snapshot& snapshot) {
+  for (Flow& flow : snapshot.flows)
+    if (auto name = resolver->find(flow, snapshot.mono_ns)) flow.remote_name = std::move(name);
+  resolver->work(mono_now_ns());
+}
 
 Result<Monitor> Monitor::open(const Options& options) {
   if (options.batch.count() <= 0 || options.keep_closed.count() < 0 ||
@@ -88,6 +135,9 @@ Result<Monitor> Monitor::open(const Options& options) {
     impl->engine = std::move(*engine);
     impl->source = source;
     impl->sources.push_back({"source", std::string(to_string(source)), {}});
+    if (options.resolve)
+      if (auto done = impl->open_resolver(); !done)
+        return tl::make_unexpected(std::move(done).error());
     return Monitor(std::move(impl));
   }
   return tl::make_unexpected(std::move(*best));
@@ -98,16 +148,24 @@ Monitor::Monitor(Monitor&&) noexcept = default;
 Monitor& Monitor::operator=(Monitor&&) noexcept = default;
 Monitor::~Monitor() = default;
 
-int Monitor::fd() const noexcept { return impl_->engine->fd(); }
+int Monitor::fd() const noexcept {
+  return impl_->resolver ? impl_->epoll.get() : impl_->engine->fd();
+}
 
 Source Monitor::source() const noexcept { return impl_->source; }
 
 Result<std::size_t> Monitor::consume(const Handler& handler) {
-  return impl_->engine->consume(handler);
+  if (!impl_->resolver) return impl_->engine->consume(handler);
+  impl_->resolver->work(mono_now_ns());
+  auto count = impl_->engine->consume(impl_->with_names(handler));
+  impl_->resolver->work(mono_now_ns());
+  return count;
 }
 
 Result<std::size_t> Monitor::finish(const Handler& handler) {
-  return impl_->engine->finish(handler);
+  if (!impl_->resolver) return impl_->engine->finish(handler);
+  impl_->resolver->work(mono_now_ns());
+  return impl_->engine->finish(impl_->with_names(handler));
 }
 
 Result<std::size_t> Monitor::poll(std::chrono::milliseconds timeout, const Handler& handler) {
@@ -122,13 +180,33 @@ Result<std::size_t> Monitor::poll(std::chrono::milliseconds timeout, const Handl
 
 Result<Snapshot> Monitor::snapshot(const Handler& handler) {
   Snapshot snapshot;
-  if (auto done = impl_->engine->snapshot(handler ? &handler : nullptr, snapshot); !done)
+  if (impl_->resolver) impl_->resolver->work(mono_now_ns());
+  const Handler named = handler && impl_->resolver ? impl_->with_names(handler) : handler;
+  if (auto done = impl_->engine->snapshot(handler ? &named : nullptr, snapshot); !done)
     return tl::make_unexpected(std::move(done).error());
+  if (impl_->resolver) impl_->add_names(snapshot);
   snapshot.wall_ns = static_cast<std::uint64_t>(static_cast<std::int64_t>(snapshot.mono_ns) +
                                                 mono_to_wall_ns());
   snapshot.source = impl_->source;
   snapshot.doors = doors();
   return snapshot;
+}
+
+void Monitor::wait_for_names(Snapshot& snapshot, std::chrono::milliseconds patience) {
+  if (!impl_->resolver) return;
+  ReverseResolver& resolver = *impl_->resolver;
+  const std::uint64_t until =
+      mono_now_ns() + static_cast<std::uint64_t>(patience.count()) * 1'000'000;
+  // Of very many addresses only some wait at a time.
+  do {
+    for (std::uint64_t now = mono_now_ns(); !resolver.is_idle() && now < until;
+         now = mono_now_ns()) {
+      pollfd wanted{.fd = resolver.fd(), .events = POLLIN, .revents = 0};
+      ::poll(&wanted, 1, static_cast<int>((until - now) / 1'000'000 + 1));
+      resolver.work(mono_now_ns());
+    }
+    impl_->add_names(snapshot);
+  } while (!resolver.is_idle() && mono_now_ns() < until);
 }
 
 Result<std::optional<TcpInternals>> Monitor::tcp_internals(const Flow& flow) {

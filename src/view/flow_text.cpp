@@ -86,8 +86,10 @@ std::string describe_name_source(const RemoteName& known, std::uint64_t now_ns) 
   const std::uint64_t age_ns = now_ns > known.learnt_ns ? now_ns - known.learnt_ns : 0;
   const std::string asker =
       known.pid != 0 ? fmt::format(" by {} {}", clean_text(known.asker()), known.pid) : "";
-  return fmt::format("asked for {} ago{}, answered by {}", format_duration_us(age_ns / 1000), asker,
-                     to_string(known.server));
+  return fmt::format(
+      "{} {} ago{}, answered by {}",
+      known.source == NameSource::kReverse ? "looked up in reverse" : "asked for",
+      format_duration_us(age_ns / 1000), asker, to_string(known.server));
 }
 
 std::string describe_dns(const Event& event) {

@@ -40,6 +40,10 @@ TEST(RemoteNameText, SaysWhereItIsFrom) {
   known.server = {{.bytes = {192, 0, 2, 53}, .family = 4}, 53};
   EXPECT_EQ(describe_name_source(known, 5'000'000'000),
             "asked for 3.0 s ago, answered by 192.0.2.53:53");
+  known.source = NameSource::kReverse;
+  EXPECT_EQ(describe_name_source(known, 5'000'000'000),
+            "looked up in reverse 3.0 s ago, answered by 192.0.2.53:53");
+  known.source = NameSource::kHost;
   known.pid = 812;
   known.comm = {'n', '\n'};
   EXPECT_EQ(describe_name_source(known, 0),

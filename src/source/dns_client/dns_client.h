@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sockscope/address.h>
+#include <sockscope/dns.h>
+#include <sockscope/error.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "base/fd.h"
+#include "decode/host_files.h"
+
+namespace sockscope {
+
+// Asks name servers over UDP, without waiting. Each has a connected socket, whose port the kernel
+// chose: answers from elsewhere do not come in. Not thread-safe.
+class DnsClient {
+ public:
+  // Needs no privilege. Servers that cannot be reached (no IPv6 here) are left out. Errors:
+  // kInvalidArgument when none is left, kIo.
+  static Result<DnsClient> open(const std::vector<NameServer>& servers);
+
+  // Readable when an answer is there.
+  int fd() const noexcept { return epoll_.get(); }
+  const Endpoint& first_server() const noexcept { return servers_.front().endpoint; }
+
+  // To the server of this attempt: they take turns. What cannot be sent is lost, as on its way.
+  void send(unsigned attempt, std::span<const std::byte> message);
+
+  using Take = std::function<void(const DnsMessage&, const Endpoint& server)>;
+  void receive(const Take& take);
+
+ private:
+  struct Server {
+    Endpoint endpoint;
+    Fd socket;
+  };
+  Fd epoll_;
+  std::vector<Server> servers_;
+};
+
+}  // namespace sockscope

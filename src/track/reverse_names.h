@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sockscope/types.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+
+namespace sockscope {
+
+// Which addresses to look up in reverse, and what they are called: the cache and the queue of a
+// resolver, without its sockets. Pure: time comes in. Memory is bounded: at most kMostAddresses,
+// those longest out of use go first; kMostWaiting to be asked, more are refused until there is
+// room; kMostAtOnce under way. An answer counts for its time to live, within kLeastNs and kMostNs;
+// that there is none for kNothingNs.
+class ReverseNames {
+ public:
+  static constexpr std::size_t kMostAddresses = 4'096;
+  static constexpr std::size_t kMostWaiting = 1'024;
+  static constexpr std::size_t kMostAtOnce = 16;
+  static constexpr unsigned kAttempts = 2;
+  static constexpr std::uint64_t kPatienceNs = 2'000'000'000;  // for one attempt
+  static constexpr std::uint64_t kLeastNs = 60'000'000'000;
+  static constexpr std::uint64_t kMostNs = 3'600'000'000'000;
+  static constexpr std::uint64_t kNothingNs = 300'000'000'000;
+
+  struct Question {
+    std::uint16_t id = 0;
+    Address address;
+    unsigned attempt = 0;
+  };
+
+  // What the address is called; null: not known, or it has no name. What is not known, or is too
+  // old, waits for its turn to be asked.
+  std::shared_ptr<const RemoteName> find(const Address& address, std::uint64_t now_ns);
+
+  // The next question, which counts as sent now. Its number is the first free one from this on,
+  // which the caller chooses at random. Empty: there is none, or enough are under way.
+  std::optional<Question> next(std::uint16_t id, std::uint64_t now_ns);
+
+  // What some server said. Answers to what was not asked are dropped. One that says nothing of the
+  // address (SERVFAIL, REFUSED) makes it be asked again, or gives it up.
+  void take(const DnsMessage& answer, const Endpoint& server, std::uint64_t now_ns);
+
+  // Questions without an answer are asked again, or given up.
+  void expire(std::uint64_t now_ns);
+
+  // When expire() has something to do; 0: nothing is under way.
+  std::uint64_t deadline_ns() const noexcept;
+  bool is_idle() const noexcept { return waiting_.empty() && under_way_.empty(); }
+  std::size_t addresses() const noexcept { return young_.size() + old_.size(); }
+
+ private:
+  struct Entry {
+    std::shared_ptr<const RemoteName> name;
+    std::uint64_t until_ns = 0;
+    bool is_asked = false;  // waits, or is under way
+  };
+  struct Hash {
+    std::size_t operator()(const Address& address) const noexcept;
+  };
+  struct Sent {
+    Question question;
+    std::uint64_t sent_ns = 0;
+  };
+  using Generation = std::unordered_map<Address, Entry, Hash>;
+
+  Entry& entry_of(const Address& address);
+  void again(const Question& question, std::uint64_t now_ns);
+
+  Generation young_;
+  Generation old_;
+  std::deque<Question> waiting_;
+  std::map<std::uint16_t, Sent> under_way_;
+};
+
+// The name under which an address is looked up in reverse: "80.2.0.192.in-addr.arpa", RFC 3596's
+// "…ip6.arpa".
+std::string reverse_name(const Address& address);
+
+}  // namespace sockscope
