@@ -5,21 +5,16 @@ speaks QUIC.
 All of it in a network namespace of our own.
 """
 import json
-import pathlib
 import re
 import signal
 import subprocess
-import sys
 import unittest
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-sys.path.insert(0, str(HERE.parent / "cli"))
-import dns_test  # noqa: E402
-import support  # noqa: E402
-from dns_test import SERVER  # noqa: E402
-from support import Trace  # noqa: E402
+from name_space import Namespace, support
 
+Trace = support.Trace
+
+SERVER = "192.0.2.53"
 COUNTERS = ("rx_bytes", "tx_bytes", "rx_segments", "tx_segments")
 
 
@@ -57,9 +52,8 @@ class Top:
 class UdpPeers(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.space = dns_test.Namespace()
-        cls.space.__enter__()
-        cls.addClassCleanup(cls.space.__exit__)
+        cls.space = cls.enterClassContext(Namespace(SERVER, SERVER))
+        cls.space.dnsmasq(SERVER, "--address=/real.example.net/192.0.2.80")
 
     def dig(self, name, port):
         done = self.space.run("dig", f"@{SERVER}", "+noedns", "+tries=1", "-b", f"{SERVER}#{port}",

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/option_groups.h"
+
+#include <cstdlib>
+
+#include "cli/lookup.h"
+#include "view/suggest.h"
+
+namespace sockscope {
+namespace {
+
+// A flag that sets target to value, and cannot stand beside the flag `other` that sets it too.
+template <class T>
+void add_choice(CLI::App& app, const std::string& name, T& target, T value, const std::string& help,
+                const std::string& other) {
+  app.add_flag_callback(
+         name,
+         [&target, value, name, other] {
+           if (target != T{} && target != value)
+             throw CLI::ValidationError(name, "excludes " + other);
+           target = value;
+         },
+         help)
+      ->group("Which connections");
+}
+
+}  // namespace
+
+// Which processes, by number, name, user and where they belong.
+void add_processes(CLI::App& app, Arguments& arguments, const std::string& group) {
+  Filter& filter = arguments.options.filter;
+  add_parsed(app, "-p,--pid", filter.pids, "these processes", parse_pids)
+      ->type_name("PID[,PID]")
+      ->group(group);
+  app.add_option("-c,--comm", filter.comm, "processes of this name, or /regex/")
+      ->type_name("NAME")
+      ->group(group);
+  add_parsed(app, "-u,--uid", filter.uid, "processes of this user", parse_user)
+      ->type_name("UID|USER")
+      ->group(group);
+  app.add_option("--unit", filter.unit, "of this systemd unit")->type_name("UNIT")->group(group);
+  app.add_option("--container", filter.container, "in this container: its name, or how its id begins")
+      ->type_name("NAME|ID")
+      ->group(group);
+  app.add_option("--cgroup", filter.cgroup, "in this cgroup and those below it")
+      ->type_name("PATH")
+      ->group(group);
+  app.add_option("--filter", arguments.filter, "an expression, see 'sockscope help filter'")
+      ->type_name("EXPR")
+      ->group(group);
+}
+
+void add_selection(CLI::App& app, Arguments& arguments) {
+  Filter& filter = arguments.options.filter;
+  const std::string group = "Which connections";
+  add_processes(app, arguments, group);
+  add_parsed(app, "-n,--netns", filter.netns, "in this network namespace", parse_netns)
+      ->type_name("ID|PATH|pid:N")
+      ->group(group);
+  add_parsed(app, "-P,--port", filter.any_ports, "with one of these ports at either end",
+             parse_ports)
+      ->type_name("LIST")
+      ->group(group);
+  add_parsed(app, "-L,--lport", filter.local_ports, "with one of these local ports", parse_ports)
+      ->type_name("LIST")
+      ->group(group);
+  add_parsed(app, "-D,--dport", filter.remote_ports, "with one of these remote ports", parse_ports)
+      ->type_name("LIST")
+      ->group(group);
+  add_choice(app, "-4", filter.family, std::uint8_t{4}, "IPv4 only", "-6");
+  add_choice(app, "-6", filter.family, std::uint8_t{6}, "IPv6 only", "-4");
+  add_choice(app, "--tcp", filter.protocol, std::optional(Protocol::kTcp), "TCP only", "--udp");
+  add_choice(app, "--udp", filter.protocol, std::optional(Protocol::kUdp), "UDP only", "--tcp");
+}
+
+void add_output(CLI::App& app, Arguments& arguments, OutputFormat of_json) {
+  const std::string group = "Output";
+  app.add_option_function<std::string>(
+         "-o,--output",
+         [&arguments](const std::string& text) {
+           static const std::map<std::string, OutputFormat> kFormats = {
+               {"table", OutputFormat::kTable},
+               {"json", OutputFormat::kJson},
+               {"ndjson", OutputFormat::kNdjson},
+               {"csv", OutputFormat::kCsv}};
+           const auto found = kFormats.find(text);
+           if (found == kFormats.end())
+             throw CLI::ValidationError("--output",
+                                        "'" + text + "' is none of table, json, ndjson, csv");
+           arguments.format = found->second;
+         },
+         "table (default), json, ndjson or csv")
+      ->type_name("FORMAT")
+      ->group(group);
+  app.add_flag_callback("--json", [&arguments, of_json] { arguments.format = of_json; },
+                        of_json == OutputFormat::kJson ? "the same as -o json"
+                                                       : "the same as -o ndjson")
+      ->group(group);
+  app.add_option("--columns", arguments.columns, "which columns, see 'sockscope help columns'")
+      ->type_name("A,B,C")
+      ->group(group);
+  app.add_flag("-w,--wide", arguments.wide, "never shorten")->group(group);
+  app.add_option_function<std::string>(
+         "--units",
+         [&arguments](const std::string& text) {
+           static const std::map<std::string, Units> kUnits = {{"bits", Units::kBits},
+                                                               {"bytes", Units::kBytes},
+                                                               {"ibits", Units::kIbits},
+                                                               {"ibytes", Units::kIbytes}};
+           const auto found = kUnits.find(text);
+           if (found == kUnits.end())
+             throw CLI::ValidationError("--units",
+                                        "'" + text + "' is none of bits, bytes, ibits, ibytes");
+           arguments.units = found->second;
+         },
+         "of rates: bits (default), bytes, ibits, ibytes")
+      ->type_name("UNIT")
+      ->group(group);
+  app.add_flag("-q,--quiet", arguments.quiet, "no summary on stderr")->group(group);
+  app.add_flag("--strict", arguments.strict, "exit with 3 when something could not be observed")
+      ->group(group);
+}
+
+void add_source(CLI::App& app, Arguments& arguments) {
+  app.add_option_function<std::string>(
+         "--source",
+         [&arguments](const std::string& text) {
+           static constexpr std::array<std::string_view, 4> kNames = {"auto", "ebpf", "sock_diag",
+                                                                      "procfs"};
+           const auto found = std::find(kNames.begin(), kNames.end(), text);
+           if (found == kNames.end())
+             throw CLI::ValidationError("--source", "'" + text + "' is none of " +
+                                                        comma_list(kNames) +
+                                                        did_you_mean(text, kNames));
+           arguments.options.source = static_cast<Source>(found - kNames.begin());
+         },
+         "auto (default: the first that is allowed), ebpf, sock_diag or procfs; the last two are "
+         "polled")
+      ->type_name("SOURCE")
+      ->group("Where from");
+  app.add_option_function<std::string>(
+         "--doors",
+         [&arguments](const std::string& text) {
+           static const std::set<std::string> kKinds = {"tp_btf", "cgroup", "fexit", "kprobe"};
+           for (const std::string& kind : CLI::detail::split(text, ','))
+             if (!kKinds.contains(kind))
+               throw CLI::ValidationError("--doors",
+                                          "'" + kind + "' is none of tp_btf, cgroup, fexit, kprobe");
+           arguments.options.doors = text;
+         },
+         "use only these ways into the kernel: tp_btf, cgroup, fexit, kprobe")
+      ->type_name("KIND,...")
+      ->group("Where from");
+}
+
+constexpr std::uint64_t kMostUdpPeers = 1'000'000;
+
+void add_no_dns(CLI::App& app, Arguments& arguments) {
+  app.add_flag_callback("--no-dns", [&arguments] { arguments.dns = false; },
+                        "do not look at DNS: no names of remote ends, no alerts of tunnels, none of "
+                        "NetWatch's figures")
+      ->group("Where from");
+}
+
+void add_resolve(CLI::App& app, Arguments& arguments) {
+  app.add_flag("--resolve", arguments.options.resolve,
+               "look up the names of remote ends in reverse (PTR) where nobody asked for one")
+      ->group("Where from");
+}
+
+void add_udp_peers(CLI::App& app, Arguments& arguments) {
+  Options& options = arguments.options;
+  app.add_option_function<std::string>(
+         "--udp-peers",
+         [&options](const std::string& text) {
+           options.udp_peers = true;
+           if (text.empty()) return;
+           const auto count = parse_count(text);
+           if (!count || *count == 0 || *count > kMostUdpPeers)
+             throw CLI::ValidationError("--udp-peers", "'" + text + "' is not a number from 1 to " +
+                                                           std::to_string(kMostUdpPeers));
+           options.max_udp_peers = static_cast<std::uint32_t>(*count);
+         },
+         "also each remote end of unconnected UDP sockets, N at the most (16384), and which UDP is "
+         "QUIC; looks at every packet")
+      ->expected(0, 1)
+      ->type_name("[N]")
+      ->group("Where from");
+}
+
+void add_order(CLI::App& app, Arguments& arguments) {
+  const std::string group = "Output";
+  app.add_option("--sort", arguments.sort, "order by a column: numbers from large to small")
+      ->type_name("COLUMN")
+      ->group(group);
+  app.add_flag("--rsort", arguments.reverse, "the other way round")->group(group);
+  add_parsed(app, "--top", arguments.top, "so many rows of each table; 0: all", parse_count)
+      ->type_name("N")
+      ->group(group);
+}
+
+void add_time_limits(CLI::App& app, Arguments& arguments, const std::string& counted) {
+  const std::string group = "When to stop";
+  add_parsed(app, "-d,--duration", arguments.duration, "stop after so many seconds",
+             [](const std::string& text) { return parse_seconds(text, 0, 1e9); })
+      ->type_name("SECS")
+      ->group(group);
+  add_parsed(app, "--count", arguments.count, "stop after so many " + counted, parse_count)
+      ->type_name("N")
+      ->group(group);
+}
+
+// --watch and what goes with it.
+void add_watch(CLI::App& app, Arguments& arguments, const std::string& watched) {
+  const std::string group = "When to stop";
+  app.add_flag("--watch", arguments.watch, watched + ", until Ctrl-C")->group(group);
+  add_parsed(app, "-i,--interval", arguments.interval, "seconds that rates cover, 1 by default",
+             [](const std::string& text) { return parse_seconds(text, 0.1, 3600); })
+      ->type_name("SECS")
+      ->group(group);
+}
+
+// "scan.ports=50,hold=10"
+void add_thresholds(CLI::App& app, Arguments& arguments) {
+  app.add_option_function<std::string>(
+         "--threshold",
+         [&arguments](const std::string& text) {
+           for (const std::string& word : CLI::detail::split(text, ',')) {
+             const std::size_t sign = word.find('=');
+             const std::string digits =
+                 sign == std::string::npos ? std::string() : word.substr(sign + 1);
+             char* end = nullptr;
+             const double value = std::strtod(digits.c_str(), &end);
+             if (digits.empty() || *end != '\0')
+               throw CLI::ValidationError("--threshold", "'" + word + "' is not NAME=NUMBER");
+             if (auto done = set_threshold(arguments.thresholds, word.substr(0, sign), value); !done)
+               throw CLI::ValidationError("--threshold", done.error().detail());
+           }
+         },
+         "when to raise alerts, see 'sockscope help alerts'")
+      ->type_name("NAME=VALUE,...")
+      ->group("Alerts");
+}
+
+void add_host_facts(CLI::App& app, Arguments& arguments) {
+  const std::string group = "Facts of the host";
+  app.add_option("--root", arguments.root, "where the host's /proc, /etc and mounts are")
+      ->type_name("DIR")
+      ->group(group);
+  app.add_flag_callback("--no-probe", [&arguments] { arguments.probe = false; },
+                        "do not ask gateway and DNS server for echoes")
+      ->group(group);
+}
+
+}  // namespace sockscope
