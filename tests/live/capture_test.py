@@ -17,7 +17,8 @@ from namespaces import Namespaces, command  # noqa: E402
 
 THERE = "10.97.0.2"
 PORT = 8081
-FILTER = f"tcp port {PORT} or udp or icmp or icmp6"
+# Echoes of ICMPv6 only: neighbours may look for each other while only one of the two programs runs.
+FILTER = f"tcp port {PORT} or udp or icmp or (icmp6 and (ip6[40] == 128 or ip6[40] == 129))"
 # A server of TCP that sends what it gets back.
 SERVE = ("import socket; s = socket.create_server(('', %d));"
          "c = s.accept()[0]\nwhile d := c.recv(65536): c.sendall(d)" % PORT)

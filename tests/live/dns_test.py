@@ -10,7 +10,7 @@ import sys
 import time
 import unittest
 
-from name_space import Namespace, join, support
+from namespaces import Namespace, join, support
 
 Trace = support.Trace
 

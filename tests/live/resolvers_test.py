@@ -6,7 +6,7 @@ A namespace has the program and its resolver, another the server with the names 
 import sys
 import unittest
 
-from name_space import Namespace, join, support
+from namespaces import Namespace, join, support
 
 Trace = support.Trace
 NEAR, FAR = "198.51.100.1", "198.51.100.2"

@@ -5,7 +5,7 @@ import sys
 import time
 import unittest
 
-from name_space import Namespace, support
+from namespaces import Namespace, support
 
 Trace = support.Trace
 SERVER, WEB, OTHER = "192.0.2.53", "192.0.2.80", "192.0.2.81"

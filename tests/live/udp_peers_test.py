@@ -10,7 +10,7 @@ import signal
 import subprocess
 import unittest
 
-from name_space import Namespace, support
+from namespaces import Namespace, support
 
 Trace = support.Trace
 
