@@ -276,20 +276,30 @@ TEST_P(ConnectActs, StatesOfBothEnds) {
   }
 }
 
+// A machine may run no program while a timer's interrupt stands on top of certain processes (seen on one
+// whose supervisor is shielded so: 3 of 523 retransmits, all on top of it, while the kernel's own trace
+// had them). So each of a few losses may miss one, but not all of them.
 TEST_P(ConnectActs, LostSegmentIsRetransmitted) {
-  Conversation talk = converse(collector_, GetParam());
-  drop_incoming(talk.server.get());
-  send_bytes(talk.client.get(), 100);
-  const Event again = collector_.wait_for(EventKind::kRetransmit, talk.client_socket.cookie);
-  expect_event(again, talk.expected_client(TcpState::kEstablished));
-  EXPECT_EQ(again.flow.counters.retransmits, 1u);
-  stop_dropping(talk.server.get());
-  ASSERT_TRUE(read_exactly(talk.server.get(), 100));
-  const Counters truth = counters_of(talk.client.get());
-  ASSERT_GE(truth.retransmits, 1u);
-  collector_.catch_up();
-  EXPECT_EQ(collector_.count(EventKind::kRetransmit, talk.client_socket.cookie), truth.retransmits);
-  finish(collector_, talk, 100, 0);
+  constexpr int kTries = 3;
+  for (int left = kTries; left-- > 0;) {
+    Conversation talk = converse(collector_, GetParam());
+    drop_incoming(talk.server.get());
+    send_bytes(talk.client.get(), 100);
+    const Event again = collector_.wait_for(EventKind::kRetransmit, talk.client_socket.cookie);
+    expect_event(again, talk.expected_client(TcpState::kEstablished));
+    stop_dropping(talk.server.get());
+    ASSERT_TRUE(read_exactly(talk.server.get(), 100));
+    const Counters truth = counters_of(talk.client.get());
+    ASSERT_GE(truth.retransmits, 1u);
+    collector_.catch_up();
+    const std::size_t told = collector_.count(EventKind::kRetransmit, talk.client_socket.cookie);
+    finish(collector_, talk, 100, 0);
+    ASSERT_LE(told, truth.retransmits);
+    if (told < truth.retransmits && left > 0) continue;
+    EXPECT_EQ(again.flow.counters.retransmits, 1u);
+    EXPECT_EQ(told, truth.retransmits);
+    return;
+  }
 }
 
 }  // namespace
