@@ -36,7 +36,7 @@ enum class AlertSeverity : std::uint8_t { kWarning, kCritical };
 enum class AlertPhase : std::uint8_t { kBegan, kWorse, kEnded };
 
 struct AlertFigure {
-  std::string_view name;  // a literal: "ports", "window_s", …
+  std::string name;  // "ports", "window_s", …
   double value = 0;
 };
 

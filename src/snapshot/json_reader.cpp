@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <sockscope/alert.h>
 #include <rapidjson/document.h>
 #include <rapidjson/error/en.h>
 
@@ -64,6 +65,7 @@ class Reader {
       field("malformed", snapshot.lost.malformed);
       if (object_->HasMember("missed_returns"))
         field("missed_returns", snapshot.lost.missed_returns);
+      if (object_->HasMember("netlink_full")) field("netlink_full", snapshot.lost.netlink_full);
       if (object_->HasMember("udp_peers")) field("udp_peers", snapshot.lost.udp_peers);
     });
     array("doors", [&] {
@@ -72,12 +74,16 @@ class Reader {
       field("door", door.name);
       field("refused", door.refused);
     });
-    array("flows", [&] { flow(snapshot.flows.emplace_back()); });
+    array("flows", [&] { flow(snapshot.flows.emplace_back(), snapshot.wall_ns); });
     array("processes", [&] { process(snapshot.processes.emplace_back()); });
+    if (!json.HasMember("alerts")) return;
+    auto alerts = std::make_shared<std::vector<Alert>>();
+    array("alerts", [&] { alert(alerts->emplace_back()); });
+    snapshot.alerts = std::move(alerts);
   }
 
  private:
-  void flow(Flow& flow) {
+  void flow(Flow& flow, std::uint64_t now_ns) {
     field("cookie", flow.cookie);
     if (object_->HasMember("peer_of")) field("peer_of", flow.peer_of);
     if (object_->HasMember("app")) named("app", flow.app, 1);
@@ -100,19 +106,115 @@ class Reader {
     field("cgroup_id", flow.owner.cgroup_id);
     named("owner", flow.owner.kind, 3);
     named("state", flow.state, 12);
+    if (object_->HasMember("remote_name")) flow.remote_name = remote_name(now_ns);
+    flow.owner.process = info(flow.owner.pid, flow.owner.comm, flow.owner.uid);
+    if (flow.owner.process) flow.owner.start_ns = flow.owner.process->start_ns;
+    if (object_->HasMember("holders")) flow.holders = holders();
     counters(flow);
     field("tx_rate", flow.tx_rate);
     field("rx_rate", flow.rx_rate);
     field("closed", flow.closed);
-    text.clear();
-    field("opened", text);
-    if (text.empty()) return;
-    const auto opened = parse_rfc3339(text);
-    if (!opened) return fail("opened", "is no time");
-    flow.opened_ns = *opened;
+    time("opened", flow.opened_ns);
+    if (flow.opened_ns == 0) return;
     std::uint64_t age_us = 0;
     field("age_us", age_us);
-    flow.closed_ns = flow.closed ? *opened + age_us * 1000 : 0;
+    flow.closed_ns = flow.closed ? flow.opened_ns + age_us * 1000 : 0;
+  }
+
+  std::shared_ptr<const RemoteName> remote_name(std::uint64_t now_ns) {
+    auto known = std::make_shared<RemoteName>();
+    std::uint64_t age_ms = 0;
+    std::string server;
+    field("remote_name", known->name);
+    field("name_age_ms", age_ms);
+    known->learnt_ns = now_ns - std::min(now_ns, age_ms * 1'000'000);
+    named("name_source", known->source, 2);
+    field("name_server", server);
+    parse_endpoint("name_server", server, known->server);
+    field("name_ttl_s", known->ttl_s);
+    field("name_pid", known->pid);
+    if (object_->HasMember("name_comm")) name("name_comm", known->comm);
+    return known;
+  }
+
+  // Null when the record tells nothing but what every record does.
+  std::shared_ptr<const ProcessInfo> info(std::uint32_t pid, const std::array<char, 16>& comm,
+                                          const std::optional<std::uint32_t>& uid) {
+    if (!object_->HasMember("start_ns")) return nullptr;
+    auto info = std::make_shared<ProcessInfo>();
+    auto program = std::make_shared<Program>();
+    auto group = std::make_shared<ControlGroup>();
+    info->pid = pid;
+    info->comm = comm;
+    info->uid = uid;
+    field("start_ns", info->start_ns);
+    field("ppid", info->parent_pid);
+    field("parents", info->parents);
+    field("session", info->session);
+    field("process_netns", info->netns);
+    field("inner_pid", info->inner_pid);
+    field("exe", program->exe);
+    field("cmdline", program->cmdline);
+    field("cgroup", group->path);
+    field("unit", group->unit);
+    named("container_runtime", group->runtime, static_cast<int>(ContainerRuntime::kUnknown));
+    field("container_id", group->container_id);
+    field("container", group->container_name);
+    field("pod_uid", group->pod_uid);
+    info->program = std::move(program);
+    info->cgroup = std::move(group);
+    return info;
+  }
+
+  std::shared_ptr<const std::vector<SocketHolder>> holders() {
+    auto all = std::make_shared<std::vector<SocketHolder>>();
+    array("holders", [&] {
+      SocketHolder& holder = all->emplace_back();
+      field("pid", holder.pid);
+      comm(holder.comm);
+      field("fd", holder.fd);
+    });
+    return all;
+  }
+
+  // message and detail are made of the others.
+  void alert(Alert& alert) {
+    field("key", alert.key);
+    named("category", alert.kind, static_cast<int>(AlertKind::kConnectFailures));
+    named("severity", alert.severity, 1);
+    time("first", alert.first_ns);
+    time("last", alert.last_ns);
+    time("ended", alert.ended_ns);
+    if (alert.ended_ns != 0) alert.phase = AlertPhase::kEnded;
+    named("direction", alert.direction, 3);
+    field("pid", alert.owner.pid);
+    comm(alert.owner.comm);
+    field("uid", alert.owner.uid);
+    std::string address;
+    field("remote_addr", address);
+    if (!address.empty()) {
+      alert.peer.addr.family = address.find(':') == std::string::npos ? 4 : 6;
+      endpoint("remote_addr", "remote_port", alert.peer);
+    }
+    field("name", alert.name);
+    object("figures", [&] {
+      for (const auto& figure : object_->GetObject()) {
+        const std::string name(figure.name.GetString(), figure.name.GetStringLength());
+        alert.figures.push_back({name, 0});
+        field(name.c_str(), alert.figures.back().value);
+      }
+    });
+  }
+
+  // Unix nanoseconds; null: stays as it is.
+  void time(const char* name, std::uint64_t& wall_ns) {
+    std::string text;
+    field(name, text);
+    if (text.empty()) return;
+    if (const auto parsed = parse_rfc3339(text))
+      wall_ns = *parsed;
+    else
+      fail(name, "is no time");
   }
 
   void counters(Flow& flow) {
@@ -145,6 +247,8 @@ class Reader {
     field("srtt_us", process.srtt_us);
     field("tx_rate", process.tx_rate);
     field("rx_rate", process.rx_rate);
+    process.info = info(process.pid, process.comm, process.uid);
+    if (process.info) process.start_ns = process.info->start_ns;
   }
 
   // Null stands for what is not known: the value it has already, 0 or empty.
@@ -196,10 +300,27 @@ class Reader {
       fail(name, "is no word that is known here");
   }
 
-  void comm(std::array<char, 16>& comm) {
+  void comm(std::array<char, 16>& comm) { name("comm", comm); }
+  void name(const char* of, std::array<char, 16>& comm) {
     std::string text;
-    field("comm", text);
+    field(of, text);
     std::copy_n(text.begin(), std::min(text.size(), comm.size()), comm.begin());
+  }
+
+  // "192.0.2.1:53", "[2001:db8::1]:53"
+  void parse_endpoint(const char* name, const std::string& text, Endpoint& endpoint) {
+    if (!error_.empty() || text.empty()) return;
+    const std::size_t colon = text.rfind(':');
+    const bool is_v6 = text.front() == '[';
+    const auto bad = [&] { fail(name, "is no address with a port"); };
+    if (colon == std::string::npos || (is_v6 && (colon < 2 || text[colon - 1] != ']'))) return bad();
+    const std::string address = is_v6 ? text.substr(1, colon - 2) : text.substr(0, colon);
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, endpoint.port);
+    endpoint.addr.family = is_v6 ? 6 : 4;
+    if (error != std::errc{} || stop != end ||
+        ::inet_pton(is_v6 ? AF_INET6 : AF_INET, address.c_str(), endpoint.addr.bytes.data()) != 1)
+      bad();
   }
 
   void endpoint(const char* address, const char* port, Endpoint& endpoint) {

@@ -62,6 +62,57 @@ Snapshot sample() {
   peer.peer_of = 77;
   peer.app = App::kQuic;
   snapshot.lost.udp_peers = 3;
+  snapshot.lost.netlink_full = 4;
+  auto name = std::make_shared<RemoteName>();
+  name->name = "www.example.com";
+  name->source = NameSource::kProcess;
+  name->learnt_ns = 4'000'000'000;
+  name->ttl_s = 77;
+  name->server = {{.bytes = {0x20, 1, 0xd, 0xb8}, .family = 6}, 53};
+  name->pid = 12;
+  std::strcpy(name->comm.data(), "curl");
+  tcp.remote_name = name;
+  auto program = std::make_shared<Program>();
+  program->exe = "/usr/bin/curl";
+  program->cmdline = "curl -s \x1b http://www.example.com";
+  auto group = std::make_shared<ControlGroup>();
+  group->path = "/system.slice/docker-0123.scope";
+  group->unit = "docker-0123.scope";
+  group->runtime = ContainerRuntime::kDocker;
+  group->container_id = "0123";
+  group->pod_uid = "8d2c";
+  auto info = std::make_shared<ProcessInfo>();
+  info->start_ns = 1'234;
+  info->parent_pid = 1;
+  info->parents = "bash < sshd";
+  info->session = 9;
+  info->netns = 7;
+  info->inner_pid = 3;
+  info->program = program;
+  info->cgroup = group;
+  tcp.owner.process = info;
+  tcp.holders = std::make_shared<const std::vector<SocketHolder>>(
+      std::vector<SocketHolder>{{.pid = 12, .fd = 3, .comm = {'c'}}, {.pid = 13, .fd = 4}});
+  Alert scan;
+  scan.key = "port_scan/in/203.0.113.9";
+  scan.severity = AlertSeverity::kCritical;
+  scan.first_ns = 1'000'000'000;
+  scan.last_ns = 2'000'000'000;
+  scan.direction = Direction::kInbound;
+  scan.peer.addr = {.bytes = {203, 0, 113, 9}, .family = 4};
+  scan.figures = {{"ports", 100}, {"shut", 99}, {"attempts", 101}, {"seconds", 0.125}};
+  Alert tunnel;
+  tunnel.key = "dns_tunnel/example.com";
+  tunnel.kind = AlertKind::kDnsTunnel;
+  tunnel.phase = AlertPhase::kEnded;
+  tunnel.first_ns = tunnel.last_ns = 3'000'000'000;
+  tunnel.ended_ns = 4'000'000'000;
+  tunnel.owner = tcp.owner;
+  tunnel.peer = name->server;
+  tunnel.name = "example.com";
+  tunnel.figures = {{"queries_per_minute", 60}, {"names", 31}, {"name_bytes", 200}};
+  snapshot.alerts =
+      std::make_shared<const std::vector<Alert>>(std::vector<Alert>{scan, tunnel});
   snapshot.flows = {tcp, closed, bare, partly, peer};
   Process process;
   process.pid = 12;
@@ -70,7 +121,9 @@ Snapshot sample() {
   process.tx_rate = 3;
   process.rx_rate = 4;
   process.srtt_us = 5;
-  snapshot.processes = {process, {}};
+  Process described = process;
+  described.info = info;
+  snapshot.processes = {process, {}, described};
   return snapshot;
 }
 
