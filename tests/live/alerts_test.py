@@ -109,6 +109,7 @@ class Alerts(unittest.TestCase):
                                  (beacon.pid, PUBLIC, 443))
                 self.assertAlmostEqual(told["figures"]["interval_s"], 1.2, delta=0.15)
 
+    @unittest.skipUnless(os.access("/dev/net/tun", os.W_OK), "iodine needs /dev/net/tun")
     def test_iodine_is_a_tunnel(self):
         password = "secret"
         self.start(self.spaces.there, "iodined", "-f", "-c", "-P", password, "-l", THERE,
