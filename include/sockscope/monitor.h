@@ -58,7 +58,8 @@ struct Options {
   bool quality = true;      // retransmit, reset
   bool attempts = false;
   bool states = false;
-  // SYNs to this host that meet no listener, as kRefused events. eBPF only.
+  // SYNs to this host that meet no listener, as kRefused events. Polled sources read them with libpcap,
+  // which needs CAP_NET_RAW.
   bool refusals = false;
   // One event per send and receive: costly. Process, name (when it is not a regex) and ports of the
   // filter are then applied in the kernel.

@@ -228,6 +228,9 @@ struct Snapshot {
   std::shared_ptr<const std::vector<Alert>> alerts;
 };
 
+// Door::observation of kRefused events.
+inline constexpr const char* kRefusedAttempts = "attempts that meet no listener";
+
 enum class EventKind : std::uint8_t {
   kConnect,        // outbound connection established
   kAccept,         // inbound connection established

@@ -12,7 +12,6 @@
 namespace sockscope {
 namespace {
 
-constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint32_t kLoopbackIndex = 1;  // in every network namespace
 constexpr std::uint32_t kSnapLength = 4'000;
 constexpr std::size_t kBufferBytes = std::size_t{4} << 20;
@@ -35,20 +34,7 @@ Result<DnsCapture> DnsCapture::open(std::uint32_t netns) {
   if (!pcap) return tl::make_unexpected(std::move(pcap).error());
   auto interfaces = InterfaceSource::open();
   if (!interfaces) return tl::make_unexpected(std::move(interfaces).error());
-  return DnsCapture(std::move(*pcap), std::move(*interfaces), netns);
-}
-
-Result<bool> DnsCapture::is_own(const Address& address, std::uint64_t now_ns) {
-  const auto is_known = [&] { return std::ranges::find(own_, address) != own_.end(); };
-  if (address.is_loopback() || is_known()) return true;
-  if (own_read_ns_ != 0 && now_ns - own_read_ns_ < kSecond) return false;
-  auto interfaces = interfaces_.read();
-  if (!interfaces) return tl::make_unexpected(std::move(interfaces).error());
-  own_read_ns_ = now_ns;
-  own_.clear();
-  for (const Interface& interface : *interfaces)
-    for (const InterfaceAddress& known : interface.addresses) own_.push_back(known.address);
-  return is_known();
+  return DnsCapture(std::move(*pcap), OwnAddresses(std::move(*interfaces)), netns);
 }
 
 // A bridge, bond or VLAN shows a packet once more, on each interface it passes.
@@ -95,7 +81,7 @@ Result<void> DnsCapture::take(const CapturedPacket& captured, const PacketView& 
     event.flow.remote = sent ? ends.destination : ends.source;
     event.flow.owner = socket.owner;
     event.flow.has_counters = false;
-    const auto is_ours = is_own(event.flow.local.addr, now_ns);
+    const auto is_ours = addresses_.has(event.flow.local.addr, now_ns);
     if (!is_ours) return tl::make_unexpected(is_ours.error());
     if (!*is_ours) continue;
     // Of a datagram in fragments only the first is here: that it goes on is all that is known.

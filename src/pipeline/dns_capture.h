@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "decode/packet.h"
-#include "host/interfaces.h"
 #include "pipeline/dns_watcher.h"
+#include "pipeline/own_addresses.h"
 #include "source/pcap/pcap.h"
 #include "track/packet_owners.h"
 
@@ -42,23 +42,20 @@ class DnsCapture {
     std::uint32_t interface = 0;
   };
 
-  DnsCapture(Pcap pcap, InterfaceSource interfaces, std::uint32_t netns)
+  DnsCapture(Pcap pcap, OwnAddresses addresses, std::uint32_t netns)
       : pcap_(std::move(pcap)),
-        interfaces_(std::move(interfaces)),
+        addresses_(std::move(addresses)),
         netns_(netns),
         owners_(netns, {.keep_closed_ns = 1'000'000'000}) {}
 
-  Result<bool> is_own(const Address& address, std::uint64_t now_ns);
   bool is_again(const PacketView& view, const PacketEnds& ends);
   Result<void> take(const CapturedPacket& packet, const PacketView& view, std::uint64_t now_ns,
                     DnsWatcher& watcher, const std::function<void(const Event&)>& tell);
 
   Pcap pcap_;
-  InterfaceSource interfaces_;
+  OwnAddresses addresses_;
   std::uint32_t netns_;
   PacketOwners owners_;
-  std::vector<Address> own_;  // of this host
-  std::uint64_t own_read_ns_ = 0;
   Last last_;
 };
 

@@ -13,6 +13,7 @@
 #include "pipeline/dns_capture.h"
 #include "pipeline/engine.h"
 #include "pipeline/process_watcher.h"
+#include "pipeline/refusal_capture.h"
 #include "source/procfs/socket_owners.h"
 #include "source/procfs/socket_tables.h"
 #include "source/sock_diag/sock_diag.h"
@@ -65,7 +66,8 @@ class PolledEngine : public Engine {
   PolledEngine(const Options& options, const FlowMatcher& matcher,
                std::unique_ptr<SocketSource> source, const std::string& name)
       : options_(options),
-        with_events_(options.connections || options.states || options.attempts || options.data || options.dns),
+        with_events_(options.connections || options.states || options.attempts || options.data || options.dns ||
+                     options.refusals),
         matcher_(matcher),
         source_(std::move(source)),
         table_({nanoseconds(options.keep_closed), options.max_closed}),
@@ -102,7 +104,9 @@ class PolledEngine : public Engine {
   Result<void> poll(const Handler* handler, bool at_once);
   Result<void> read_tables();
   Result<void> watch_processes();
-  void watch_dns();
+  template <class Capture>
+  void watch_packets(const char* observation, std::optional<Capture>& capture);
+  Result<void> read_packets(const Handler* handler);
   Result<void> read_dns(const Handler* handler);
   void name(Flow& flow);
   Result<void> tell_processes(const Handler* handler);
@@ -130,6 +134,7 @@ class PolledEngine : public Engine {
   Fd epoll_;
   Fd timer_;
   std::optional<ProcessWatcher> processes_;
+  std::optional<RefusalCapture> refusals_;
   std::optional<DnsCapture> dns_packets_;
   std::optional<DnsWatcher> dns_;
   std::vector<std::uint64_t> dns_sockets_;  // cookies of those with which DNS may be spoken
@@ -153,7 +158,9 @@ class PolledEngine : public Engine {
 
 Result<void> PolledEngine::start() {
   if (auto done = watch_processes(); !done) return done;
-  watch_dns();
+  if (options_.refusals) watch_packets(kRefusedAttempts, refusals_);
+  if (options_.dns || options_.names) watch_packets(dns::kObservation, dns_packets_);
+  if (dns_packets_) dns_.emplace();
   epoll_ = Fd(::epoll_create1(EPOLL_CLOEXEC));
   timer_ = Fd(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   epoll_event wanted{};
@@ -194,19 +201,28 @@ Result<void> PolledEngine::watch_processes() {
   return {};
 }
 
-// Names and messages only add to the picture: refused, that is said and all else goes on.
-void PolledEngine::watch_dns() {
-  if (!options_.dns && !options_.names) return;
-  auto packets = DnsCapture::open(netns_);
-  if (!packets) {
-    const Error& error = packets.error();
-    doors_.push_back({dns::kObservation, DnsCapture::kDoor,
+// Packets only add to the picture: refused, that is said and all else goes on.
+template <class Capture>
+void PolledEngine::watch_packets(const char* observation, std::optional<Capture>& capture) {
+  auto opened = Capture::open(netns_);
+  if (!opened) {
+    const Error& error = opened.error();
+    doors_.push_back({observation, Capture::kDoor,
                       error.detail().empty() ? error.message() : error.detail(), {}, error.hint()});
     return;
   }
-  dns_packets_.emplace(std::move(*packets));
-  dns_.emplace();
-  doors_.push_back({dns::kObservation, DnsCapture::kDoor, {}, DnsCapture::kLimits});
+  capture.emplace(std::move(*opened));
+  doors_.push_back({observation, Capture::kDoor, {}, Capture::kLimits});
+}
+
+Result<void> PolledEngine::read_packets(const Handler* handler) {
+  if (refusals_)
+    if (auto done = refusals_->read([&](const Event& event) { tell(event, handler); }); !done)
+      return done;
+  auto done = read_dns(handler);
+  packets_lost_ =
+      (refusals_ ? refusals_->dropped() : 0) + (dns_packets_ ? dns_packets_->dropped() : 0);
+  return done;
 }
 
 Result<void> PolledEngine::read_dns(const Handler* handler) {
@@ -216,11 +232,9 @@ Result<void> PolledEngine::read_dns(const Handler* handler) {
   Flow flow;
   for (const std::uint64_t cookie : dns_sockets_)
     if (table_.read(cookie, flow)) sockets.flows.push_back(flow);
-  auto done = dns_packets_->read(sockets, *dns_, [&](const Event& message) {
+  return dns_packets_->read(sockets, *dns_, [&](const Event& message) {
     if (options_.dns) tell(message, handler);
   });
-  packets_lost_ = dns_packets_->dropped();
-  return done;
 }
 
 // A connection began at some time before the poll that found it, and its name may have been asked
@@ -383,7 +397,7 @@ Result<void> PolledEngine::poll(const Handler* handler, bool at_once) {
   else
     table_.end_sync();
   owners_.end();
-  if (auto done = read_dns(handler); !done) return done;
+  if (auto done = read_packets(handler); !done) return done;
   tell_pending(handler);
   note_loss(handler);
 

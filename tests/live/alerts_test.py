@@ -97,6 +97,29 @@ class Alerts(unittest.TestCase):
             [told] = self.wait_for(trace, "port_scan")
         self.assertEqual((told["direction"], told["remote_addr"]), ("inbound", HERE))
 
+    def test_nmaps_raw_packets_are_seen_without_ebpf(self):
+        with Trace("--alerts", "--source", "sock_diag",
+                   prefix=["nsenter", f"--net=/run/netns/{self.spaces.there}"]) as trace:
+            self.run_here("nmap", "-n", "-Pn", "-sS", "-p", "1-400", THERE)
+            [told] = self.wait_for(trace, "port_scan")
+            door = json.loads(trace.text().splitlines()[0])["doors"]
+        self.assertEqual((told["direction"], told["remote_addr"]), ("inbound", HERE))
+        self.assertIn(("libpcap/resets", None), [(d["door"], d["refused"]) for d in door])
+
+    def test_refusals_without_ebpf_are_each_told(self):
+        with Trace("--attempts", "--source", "sock_diag",
+                   prefix=["nsenter", f"--net=/run/netns/{self.spaces.there}"]) as trace:
+            for address in (THERE, "fd97::2"):
+                support.wait_for(lambda at=address: self.run_here("ping", "-c1", "-W1", at).returncode
+                                 == 0, f"{address} to answer")
+                for port in (7001, 7002):
+                    self.run_here("bash", "-c", f"exec 3<>/dev/tcp/{address}/{port}")
+            time.sleep(0.6)
+            told = trace.stop().of("refused")
+        self.assertEqual([(r["local_addr"], r["local_port"], r["attempts"], r["pid"]) for r in told],
+                         [(at, port, 1, None) for at in (THERE, "fd97::2")
+                          for port in (7001, 7002)])
+
     def test_beacons_with_and_without_jitter(self):
         self.serve(443)
         for jitter, count in ((0, 7), (0.08, 16)):

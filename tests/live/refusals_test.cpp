@@ -23,9 +23,8 @@ Options refusals() {
 }
 
 std::string blind_to_refusals(const Monitor& monitor) {
-  constexpr std::string_view kName = "attempts that meet no listener";
-  if (door_of(monitor, kName) != nullptr) return "";
-  return "this kernel does not tell: " + std::string(kName);
+  if (door_of(monitor, kRefusedAttempts) != nullptr) return "";
+  return std::string("this kernel does not tell: ") + kRefusedAttempts;
 }
 
 class Refusals : public testing::TestWithParam<std::uint8_t> {};

@@ -2,6 +2,7 @@
 #include "source/ebpf/observations.h"
 
 #include <sockscope/dns.h>
+#include <sockscope/types.h>
 
 namespace sockscope {
 namespace {
@@ -136,7 +137,7 @@ const std::array<Observation, kObservationCount> kObservations = {{
      {{{kTracepoint, "tp_btf__tcp_receive_reset"},
        {kFunction, "fentry__tcp_reset"},
        {kProbe, "kprobe__tcp_reset", kHash}}}},
-    {"attempts that meet no listener",
+    {kRefusedAttempts,
      kRefusals,
      false,
      {{{kTracepoint, "tp_btf__tcp_send_reset__refused"},
