@@ -2,6 +2,9 @@
 #include "model/match.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "model/pattern.h"
 
 namespace sockscope {
 namespace {
@@ -15,8 +18,8 @@ bool contains(const std::vector<PortRange>& ranges, std::uint16_t port) {
 bool is_in(const Filter& filter, const ProcessInfo* process) {
   if (!process || !process->cgroup) return false;
   const ControlGroup& group = *process->cgroup;
-  if (!filter.unit.empty() && group.unit != filter.unit &&
-      group.unit != filter.unit + ".service" && group.unit != filter.unit + ".scope")
+  if (!filter.unit.empty() && group.unit != filter.unit && group.unit != filter.unit + ".service" &&
+      group.unit != filter.unit + ".scope")
     return false;
   if (!filter.container.empty() &&
       (group.container_id.empty() || (group.container_name != filter.container &&
@@ -35,17 +38,17 @@ Result<FlowMatcher> FlowMatcher::compile(const Filter& filter) {
   FlowMatcher matcher(filter);
   const std::string& comm = filter.comm;
   if (comm.size() >= 2 && comm.front() == '/' && comm.back() == '/') {
-    try {  // std::regex reports by throwing; nothing leaves this function that way
-      matcher.name_.emplace(comm.substr(1, comm.size() - 2), std::regex::optimize);
-    } catch (const std::regex_error& error) {
-      return tl::make_unexpected(Error(ErrorKind::kInvalidArgument, {},
-                                       "understand the regular expression " + comm)
-                                     .with_detail(error.what()));
-    }
+    auto pattern = compile_pattern(comm.substr(1, comm.size() - 2));
+    if (!pattern)
+      return tl::make_unexpected(
+          Error(ErrorKind::kInvalidArgument, {}, "understand the regular expression " + comm)
+              .with_detail(pattern.error()));
+    matcher.name_ = std::move(*pattern);
   }
   matcher.matches_all_ = filter.pids.empty() && comm.empty() && !filter.uid && !filter.netns &&
                          filter.any_ports.empty() && filter.local_ports.empty() &&
-                         filter.remote_ports.empty() && filter.family == 0 && !filter.protocol && !needs_process(filter);
+                         filter.remote_ports.empty() && filter.family == 0 && !filter.protocol &&
+                         !needs_process(filter);
   return matcher;
 }
 

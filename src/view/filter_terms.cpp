@@ -11,9 +11,9 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
-#include <regex>
 #include <vector>
 
+#include "model/pattern.h"
 #include "view/ascii.h"
 #include "view/flow_text.h"
 #include "view/suggest.h"
@@ -128,19 +128,11 @@ tl::expected<TextTest, std::string> text_test(const Value& value) {
   if (!value.regex) {
     return [word = ascii_lower(value.text)](std::string_view text) { return contains(text, word); };
   }
-  auto flags = std::regex::ECMAScript | std::regex::icase | std::regex::optimize;
-#ifdef __GLIBCXX__
-  // Time linear in the text: without it a filter such as /(a+)+b/ takes minutes on one name. Back
-  // references are refused.
-  flags |= std::regex_constants::__polynomial;
-#endif
-  try {
-    return [re = std::regex(value.text, flags)](std::string_view text) {
-      return std::regex_search(text.begin(), text.end(), re);
-    };
-  } catch (const std::regex_error& e) {
-    return error(fmt::format("not a regular expression: {}", e.what()));
-  }
+  auto pattern = compile_pattern(value.text, std::regex::icase);
+  if (!pattern) return error(pattern.error());
+  return [re = std::move(*pattern)](std::string_view text) {
+    return std::regex_search(text.begin(), text.end(), re);
+  };
 }
 
 Parsed comm_test(const Value& value) {
