@@ -5,6 +5,7 @@ speaks QUIC.
 All of it in a network namespace of our own.
 """
 import json
+import random
 import re
 import signal
 import subprocess
@@ -117,6 +118,43 @@ class UdpPeers(unittest.TestCase):
         self.assertTrue(plain)
         for record in plain:
             self.assertNotIn("app", record)
+
+    def test_http_3_at_both_ends(self):
+        """A file over QUIC: both ends are told, and their bytes are those tcpdump saw."""
+        folder, port = self.space.folder, 4433
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=x",
+                        "-keyout", folder / "key", "-out", folder / "cert"], check=True,
+                       capture_output=True)
+        content = random.Random(1).randbytes(300_000)
+        (folder / "file").write_bytes(content)
+        (folder / "got").mkdir()
+        tcpdump = self.space.start("tcpdump", "-nn", "-i", "lo", "-l", f"udp port {port}",
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+        tcpdump.stderr.readline()  # it listens
+        with Trace("--udp-peers", "-c", "/gtls/") as trace:
+            server = self.space.serve("gtlsserver", "-q", "-d", folder, SERVER, str(port),
+                                      folder / "key", folder / "cert")
+            support.wait_for(lambda: str(port) in self.space.run("ss", "-Hlun").stdout, "gtlsserver")
+            client = self.space.start("gtlsclient", "-q", "--exit-on-all-streams-close",
+                                      "--download", folder / "got", SERVER, str(port),
+                                      "https://x/file", stdout=subprocess.DEVNULL,
+                                      stderr=subprocess.DEVNULL)
+            client.wait(timeout=support.PATIENCE)
+            self.space.stop(server)
+            ended = trace.stop()
+        self.assertEqual((folder / "got" / "file").read_bytes(), content)
+        tcpdump.send_signal(signal.SIGINT)
+        lines = re.findall(r"(\d+) > \S+\.(\d+): UDP, length (\d+)", tcpdump.communicate()[0])
+        to_server, to_client = (
+            sum(int(size) for _, to, size in lines if (int(to) == port) == is_to_server)
+            for is_to_server in (True, False))
+        self.assertGreater(to_client, len(content))
+        for process, tx, rx in ((client, to_server, to_client), (server, to_client, to_server)):
+            told = {r["event"]: r for r in ended.events if r.get("pid") == process.pid}
+            for event in ("udp_peer", "close"):
+                self.assertEqual((told[event].get("app"), told[event]["tx_bytes"],
+                                  told[event]["rx_bytes"]), ("quic", tx, rx), event)
 
 
 if __name__ == "__main__":
