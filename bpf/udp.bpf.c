@@ -19,7 +19,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define UDP_HEADER 8
 #define IPV6_HEADER 40
 
-#define QUIC_LONG_HEADER 0xc0 /* and the fixed bit */
+#define QUIC_LONG_HEADER 0x80
 #define QUIC_LEAST 1200       /* of a datagram with an Initial packet that asks for an answer */
 #define QUIC_TRIES 4          /* so many of a socket's datagrams are told */
 
@@ -56,7 +56,7 @@ static __always_inline void tell_quic(struct __sk_buff *skb, struct bpf_sock *so
                                       __u32 payload_at, __u32 size) {
   __u8 first;
   if (size < QUIC_LEAST || bpf_skb_load_bytes(skb, payload_at, &first, 1) ||
-      (first & QUIC_LONG_HEADER) != QUIC_LONG_HEADER)
+      !(first & QUIC_LONG_HEADER))
     return;
   struct socket_state *state = find_state(socket);
   if (!state || state->told_datagrams >= QUIC_TRIES)

@@ -16,8 +16,11 @@ constexpr std::uint32_t kLastDraft = 0xff000022;   // 34, which became version 1
 
 bool is_known(std::uint32_t version) noexcept {
   return version == kVersion1 || version == kVersion2 ||
-         (version >= kFirstDraft && version <= kLastDraft) ||
-         (version & 0x0f0f0f0f) == 0x0a0a0a0a;  // grease: 15
+         (version >= kFirstDraft && version <= kLastDraft);
+}
+
+bool is_grease(std::uint32_t version) noexcept {  // RFC 9000, 15
+  return (version & 0x0f0f0f0f) == 0x0a0a0a0a;
 }
 
 // The length of the variable-length integer at `at`, its value in `value`; 0: cut off.
@@ -36,10 +39,14 @@ std::size_t read_number(std::span<const std::byte> bytes, std::size_t at,
 
 bool is_quic_initial(std::span<const std::byte> start, std::size_t whole_size) noexcept {
   const auto byte = [&](std::size_t i) { return std::to_integer<std::uint32_t>(start[i]); };
-  if (whole_size < kLeast || start.size() < 7 || (byte(0) & 0xc0) != 0xc0) return false;
+  if (whole_size < kLeast || start.size() < 7 || byte(0) < 0x80) return false;
   const std::uint32_t version = byte(1) << 24 | byte(2) << 16 | byte(3) << 8 | byte(4);
   const std::uint32_t initial = version == kVersion2 ? 1 : 0;
-  if (!is_known(version) || (byte(0) >> 4 & 3) != initial) return false;
+  // A server may clear the fixed bit (RFC 9287), and RTP begins so: a version of grease, one of 65,536,
+  // does not tell them apart.
+  const bool has_fixed_bit = (byte(0) & 0x40) != 0;
+  if (!is_known(version) && !(has_fixed_bit && is_grease(version))) return false;
+  if ((byte(0) >> 4 & 3) != initial) return false;
   std::size_t at = 5;
   std::size_t destination = byte(at);
   if (destination > kLongestId || start.size() - at - 1 <= destination) return false;

@@ -53,10 +53,15 @@ TEST(Quic, Versions) {
     EXPECT_FALSE(told(with(kClient, 1, version))) << version;
 }
 
+TEST(Quic, ServersMayClearTheFixedBit) {
+  EXPECT_TRUE(told(with(kServer, 0, "8f")));
+  EXPECT_FALSE(told(with(kServer, 0, "af")));  // Handshake
+}
+
 TEST(Quic, NotAnInitial) {
   EXPECT_FALSE(told(kClient, 1199));           // too small to want an answer
   EXPECT_FALSE(told(with(kClient, 0, "40")));  // short header
-  EXPECT_FALSE(told(with(kClient, 0, "80")));  // without the fixed bit: RTP begins so
+  EXPECT_FALSE(told(with(kClient, 0, "800a0a0a0a")));  // without the fixed bit: RTP begins so
   for (const char* type : {"d0", "e0", "f0"})  // 0-RTT, Handshake, Retry
     EXPECT_FALSE(told(with(kClient, 0, type))) << type;
   EXPECT_FALSE(told(with(kClientVersion2, 0, "c7")));  // Retry there

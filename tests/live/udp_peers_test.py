@@ -153,8 +153,10 @@ class UdpPeers(unittest.TestCase):
         for process, tx, rx in ((client, to_server, to_client), (server, to_client, to_server)):
             told = {r["event"]: r for r in ended.events if r.get("pid") == process.pid}
             for event in ("udp_peer", "close"):
-                self.assertEqual((told[event].get("app"), told[event]["tx_bytes"],
-                                  told[event]["rx_bytes"]), ("quic", tx, rx), event)
+                self.assertEqual((told[event].get("app"), told[event]["tx_bytes"]), ("quic", tx))
+            self.assertEqual(told["udp_peer"]["rx_bytes"], rx)
+            # The server's last words may come when the client reads no more.
+            self.assertLess(rx - told["close"]["rx_bytes"], 100)
 
 
 if __name__ == "__main__":
