@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/kernel_namespace.h"
 #include "base/text.h"
 #include "cli/lookup.h"
 #include "cli/report.h"
@@ -72,6 +73,14 @@ void note_source(const Arguments& arguments, const Monitor& monitor) {
                           : "run with sudo for all of it, or see what it needs with --source ebpf");
 }
 
+// Programs in the kernel tell the host's numbers, whatever /proc shows here.
+void note_pid_namespace(const Arguments& arguments, const Monitor& monitor) {
+  if (monitor.source() != Source::kEbpf || arguments.quiet || is_in_first_pid_namespace()) return;
+  report("this is a pid namespace of its own: pids are shown as the host has them",
+         "of sockets that are older than sockscope the process is known only if it lives here",
+         "run it on the host, or in a container with the host's pid namespace");
+}
+
 }  // namespace
 
 HostId this_host() {
@@ -109,6 +118,7 @@ std::optional<Session> Session::open(const Arguments& arguments, int& exit_code)
     return std::nullopt;
   }
   note_source(arguments, *monitor);
+  note_pid_namespace(arguments, *monitor);
   ::malloc_trim(0);  // reading the kernel's types left much behind that is free
   if (auto dropped = drop_privileges(monitor->source()); !dropped) {
     exit_code = report(dropped.error());

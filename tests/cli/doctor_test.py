@@ -4,6 +4,7 @@
 import json
 import os
 import platform
+import socket
 import subprocess
 import unittest
 
@@ -54,6 +55,28 @@ class Doctor(unittest.TestCase):
             self.assertIn(entry["observation"], text)
             for refusal in entry["refused"]:
                 self.assertIn(f"refused: {refusal['door']}: {refusal['reason']}", text)
+
+    def test_in_a_pid_namespace_of_its_own(self):
+        inside = ("unshare", "--pid", "--fork", "--mount-proc", support.program())
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            done = subprocess.run([*inside, "snapshot", "--json", "-P",
+                                   str(server.getsockname()[1])],
+                                  capture_output=True, text=True, check=True, timeout=60)
+            self.assertIn("pids are shown as the host has them", done.stderr)
+            [flow] = json.loads(done.stdout)["flows"]
+            self.assertIsNone(flow["pid"])  # who opened it before is out of sight there
+            # What happens from then on has the host's numbers.
+            traced = subprocess.Popen([*inside, "trace", "--json", "-q", "--count", "1", "-P",
+                                       str(server.getsockname()[1])], stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE, text=True)
+            self.assertIn("trace", traced.stdout.readline())  # it observes
+            with socket.create_connection(server.getsockname()):
+                record = json.loads(traced.stdout.readline())
+            _, errors = traced.communicate(timeout=60)
+        self.assertEqual((record["event"], record["pid"], errors), ("connect", os.getpid(), ""))
+        text = subprocess.run([*inside, "doctor"], capture_output=True, text=True, check=False,
+                              timeout=60).stdout
+        self.assertIn("only processes of this pid namespace are seen", text)
 
     def test_without_privileges(self):
         done = self.doctor("--json", user="nobody", group="nogroup", extra_groups=[],

@@ -18,6 +18,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/kernel_namespace.h"
 #include "decode/procfs.h"
 #include "source/ebpf/advice.h"
 #include "source/ebpf/kernel_types.h"
@@ -388,12 +389,16 @@ void Programs::Impl::describe_doors(const Wanted& wanted) {
     }
     return names;
   };
+  const bool is_blind = !is_in_first_pid_namespace();  // iterators over tasks are, to the host's
   for (std::size_t i = 0; i < kObservationCount; ++i) {
     const Observation& observation = kObservations[i];
     for (std::size_t way = 0; is_wanted[i] && way < kMaxWays; ++way) {
       if (way == chosen[i]) {
+        std::string limits(observation.ways[way].limits);
+        if (is_blind && observation.ways[way].programs.starts_with("iter__task"))
+          limits += "only processes of this pid namespace are seen";
         doors.push_back({std::string(observation.name), name_of(observation.ways[way]), {},
-                         std::string(observation.ways[way].limits), {}});
+                         std::move(limits), {}});
         break;
       }
       if (!refused[i][way].empty() && is_allowed(observation.ways[way].kind, wanted.doors))

@@ -18,14 +18,11 @@
 #include <sockscope/proc_connector.h>
 
 #include "base/fd.h"
+#include "base/kernel_namespace.h"
 #include "decode/proc_event.h"
 
 namespace sockscope {
 namespace {
-
-// The kernel's numbers for its first namespaces (PROC_USER_INIT_INO, PROC_PID_INIT_INO).
-constexpr ino_t kFirstUserNamespace = 0xEFFFFFFD;
-constexpr ino_t kFirstPidNamespace = 0xEFFFFFFC;
 
 // In a storm of events the kernel's answer may find no room.
 constexpr int kMostRequests = 5;
@@ -37,15 +34,10 @@ struct FilteredRequest {
 };
 static_assert(sizeof(proc_cn_mcast_op) == 4);
 
-bool is_first(const char* path, ino_t number) {
-  struct stat status {};
-  return ::stat(path, &status) != 0 || status.st_ino == number;
-}
-
 Error other_namespace(int error, std::string doing) {
   std::string which = "network";
-  if (!is_first("/proc/self/ns/user", kFirstUserNamespace)) which = "user";
-  if (!is_first("/proc/self/ns/pid", kFirstPidNamespace)) which = "pid";
+  if (!is_in_first_user_namespace()) which = "user";
+  if (!is_in_first_pid_namespace()) which = "pid";
   return Error::from_errno(ErrorKind::kOtherNamespace, error, std::move(doing))
       .with_detail("the kernel tells of processes only in the host's own " + which + " namespace")
       .with_hint("run it on the host, or in a container that shares the host's namespaces");
