@@ -25,7 +25,12 @@ static __always_inline void write_counters(struct seq_file *seq, struct sock_com
   record.header.size = sizeof(record);
   record.cookie = IDENTITY(common, state);
   record.state = common->skc_state;
-  FILL_TCP_COUNTERS(&record, tcp);
+  FILL_TCP_COUNTERS(&record, tcp, state ? state->direction : WIRE_DIRECTION_UNKNOWN);
+  if (!state && record.tx_bytes != TCP_COUNTED(tcp)) { /* rare: worth a look into cold storage */
+    state = find_state(tcp);
+    if (state)
+      record.tx_bytes = tcp_sent(TCP_COUNTED(tcp), TCP_PASSED(tcp), state->direction);
+  }
   bpf_seq_write(seq, &record, sizeof(record));
 }
 

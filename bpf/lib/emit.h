@@ -107,15 +107,41 @@ static __always_inline __u32 netns_of(const struct sock_common *common,
   return read_netns(common);
 }
 
+/* The payload that left at least once. bytes_sent - bytes_retrans is too much where a queue discipline
+ * refused segments: the kernel counts those each time they are tried. What sequence numbers went
+ * by is exact, but a SYN of our own is among them. */
+static __always_inline __u64 tcp_sent(__u64 counted, __u64 passed, __u8 direction) {
+  if (direction == WIRE_DIRECTION_OUTBOUND)
+    return passed ? passed - 1 : 0;
+  if (direction == WIRE_DIRECTION_INBOUND)
+    return passed;
+  if (direction == WIRE_DIRECTION_LISTEN)
+    return counted;
+  return counted + 1 == passed ? counted : passed; /* whose the SYN was is not known */
+}
+
+#define TCP_COUNTED(tcp) (READ(tcp, bytes_sent) - READ(tcp, bytes_retrans))
+
+/* A FIN is passed when all is that was to be sent. */
+#define TCP_PASSED(tcp)                                                                         \
+  ({                                                                                            \
+    __u8 state_ = READ(tcp, inet_conn.icsk_inet.sk.__sk_common.skc_state);                      \
+    __u32 next_ = READ(tcp, snd_nxt);                                                           \
+    __u64 passed_ = READ(tcp, bytes_acked) + (__u32)(next_ - READ(tcp, snd_una));               \
+    bool is_ending_ = state_ == TCP_FIN_WAIT1 || state_ == TCP_FIN_WAIT2 ||                     \
+                      state_ == TCP_CLOSING || state_ == TCP_LAST_ACK || state_ == TCP_TIME_WAIT; \
+    passed_ - (is_ending_ && passed_ && next_ == READ(tcp, write_seq));                         \
+  })
+
 /* TCP's own counters, of wire_flow_totals and of wire_counters. A received FIN is in bytes_received
  * and is taken out. */
-#define FILL_TCP_COUNTERS(record, tcp)                                                       \
+#define FILL_TCP_COUNTERS(record, tcp, direction)                                            \
   do {                                                                                       \
     const struct sock *sk_ = &(tcp)->inet_conn.icsk_inet.sk;                                 \
     __u64 fin_ = (READ(sk_, __sk_common.skc_flags) >> SOCK_DONE_BIT) & 1;                    \
     __u64 received_ = READ(tcp, bytes_received);                                             \
     __u32 min_rtt_ = READ(tcp, rtt_min.s[0].v);                                              \
-    (record)->tx_bytes = READ(tcp, bytes_sent) - READ(tcp, bytes_retrans);                   \
+    (record)->tx_bytes = tcp_sent(TCP_COUNTED(tcp), TCP_PASSED(tcp), direction);             \
     (record)->rx_bytes = received_ - (received_ ? fin_ : 0);                                 \
     (record)->tx_segments = READ(tcp, segs_out);                                             \
     (record)->rx_segments = READ(tcp, segs_in);                                              \
@@ -126,7 +152,7 @@ static __always_inline __u32 netns_of(const struct sock_common *common,
 
 static __always_inline void fill_tcp_totals(struct wire_flow_totals *record,
                                             const struct tcp_sock *tcp) {
-  FILL_TCP_COUNTERS(record, tcp);
+  FILL_TCP_COUNTERS(record, tcp, record->flow.direction);
   record->pad0 = 0;
 }
 

@@ -322,7 +322,7 @@ TEST_F(UdpPeersLive, QuicIsWhatTheSocketSends) {
   std::copy(kInitial.begin(), kInitial.end(), datagram.begin());
   ASSERT_EQ(::send(client.get(), datagram.data(), datagram.size(), 0), 1200);
   Fd large = open_socket(4, SOCK_DGRAM);
-  datagram[0] = 0x80;
+  datagram[0] = 0xe0;  // Handshake
   const Address to = address_of(local_of(server.get()));
   ASSERT_EQ(::sendto(large.get(), datagram.data(), datagram.size(), 0,
                      reinterpret_cast<const sockaddr*>(&to.storage), to.size),
