@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "cli/config.h"
 #include "cli/help.h"
 #include "cli/lookup.h"
 #include "cli/option_groups.h"
@@ -187,6 +188,11 @@ void set_up_top(CLI::App& app, Arguments& arguments) {
              [](const std::string& text) { return parse_seconds(text, 0.1, 3600); })
       ->type_name("SECS")
       ->group("When to stop");
+  add_parsed(app, "--keep-closed", arguments.options.keep_closed,
+             "seconds that closed connections stay, 10 by default",
+             [](const std::string& text) { return parse_seconds(text, 0, 600); })
+      ->type_name("SECS")
+      ->group("Which connections");
   add_thresholds(app, arguments);
   add_time_limits(app, arguments, "tables");
   app.add_flag_callback("--once", [&arguments] { arguments.count = 1; },
@@ -410,6 +416,8 @@ ParseOutcome parse_arguments(int argc, char** argv) {
                             "")};
   }
 
+  ConfigChoice config;
+  add_config(app, config);
   const std::string command = words[0];
   std::vector<std::string> rest(words.rbegin(), words.rend() - 1);  // CLI11 takes them backwards
   try {
@@ -423,12 +431,15 @@ ParseOutcome parse_arguments(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return {{}, usage_error(error.what(), command)};
   }
+  // A choice of columns is about tables; in a configuration file it waits for some.
+  if (arguments.command == Command::kTop && !arguments.columns.empty()) arguments.plain = true;
   const bool is_json = arguments.format == OutputFormat::kJson || arguments.format == OutputFormat::kNdjson;
   if (arguments.options.processes ||
       (is_json && (arguments.command == Command::kSnapshot || arguments.command == Command::kTop)))
     arguments.options.describe = true;
   if (const std::string wrong = misfit(app, arguments); !wrong.empty())
     return {{}, usage_error(wrong, command)};
+  if (!apply_config(app, config, arguments)) return {{}, kExitUsage};
   if (arguments.command == Command::kTop) arguments.options.names = arguments.dns;
   if (arguments.netwatch) {  // UDP is counted by hooks, and so are connections between two passes
     arguments.options.connections = true;

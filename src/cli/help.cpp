@@ -119,6 +119,9 @@ std::string overview() {
          "version. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 something could not be observed\n"
          "(with --strict), 4 not permitted, 5 the kernel lacks something.\n"
          "\n"
+         "~/.config/sockscope/config.toml, then /etc/sockscope/config.toml, hold what is wanted each\n"
+         "time, see 'man sockscope-config'; --config FILE takes that one only, --no-config none.\n"
+         "\n"
          "Where eBPF is refused, sock_diag or /proc is polled instead and a note says what is missed;\n"
          "--source asks for one of ebpf, sock_diag, procfs.\n";
 }

@@ -106,8 +106,7 @@ class TopTables {
 }  // namespace
 
 int run_top(const Arguments& given) {
-  const bool wants_tables = given.plain || given.count != 0 || given.format != OutputFormat::kTable ||
-                            !given.columns.empty();
+  const bool wants_tables = given.plain || given.count != 0 || given.format != OutputFormat::kTable;
   if (!wants_tables) return run_top_screen(given);
   Arguments arguments = given;
   arguments.options.quality = false;  // tables read the kernel's own counters

@@ -18,6 +18,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 SO_COOKIE = 57
 PATIENCE = 30  # seconds; no test waits longer for one thing
 
+# What somebody has set up on this machine is none of the tests' business.
+os.environ["SOCKSCOPE_CONFIG"] = os.devnull
+
 _options = argparse.Namespace(program=None, workload=None, check_schema=None)
 
 

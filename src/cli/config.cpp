@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/config.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <set>
+#include <span>
+
+#include "base/fd.h"
+#include "cli/config_text.h"
+#include "cli/lookup.h"
+#include "cli/report.h"
+#include "view/columns.h"
+#include "view/suggest.h"
+
+namespace sockscope {
+namespace {
+
+constexpr std::string_view kSystemFile = "/etc/sockscope/config.toml";
+constexpr std::string_view kToDo =
+    "'man sockscope-config' has what it may say; --no-config does without it";
+
+// Names are those of options; what an option --no-X turns off is X as well.
+constexpr std::array<std::string_view, 6> kCommon = {"doors",  "quiet", "source",
+                                                     "strict", "units", "wide"};
+constexpr std::array<std::string_view, 27> kTop = {
+    "ascii",    "color",       "columns",   "dns",       "doors",    "graph",    "idle",
+    "interval", "keep-closed", "mouse",     "no-dns",    "no-mouse", "no-probe", "plain",
+    "probe",    "quiet",       "read-only", "resolve",   "rsort",    "sort",     "source",
+    "strict",   "theme",       "top",       "udp-peers", "units",    "wide"};
+constexpr std::array<std::string_view, 4> kSections = {"alerts", "common", "keys", "top"};
+
+struct ConfigFile {
+  std::string path;
+  std::vector<Setting> settings;
+};
+
+std::string place_of(const std::string& path, unsigned line) {
+  return line == 0 ? path : fmt::format("{}:{}", path, line);
+}
+
+bool complain(const std::string& place, const ConfigProblem& problem) {
+  report(fmt::format("cannot use {}: {}", place, problem.what), problem.why, kToDo);
+  return false;
+}
+
+bool contains(std::span<const std::string_view> words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+std::optional<ConfigProblem> check_name(const Setting& setting) {
+  if (!contains(kSections, setting.section))
+    return ConfigProblem{setting.line,
+                         fmt::format("there is no section [{}]{}", setting.section,
+                                     did_you_mean(setting.section, kSections)),
+                         "sections are " + comma_list(kSections)};
+  if (setting.name.empty()) return std::nullopt;
+  std::vector<std::string_view> names;
+  if (setting.section == "common") names.assign(kCommon.begin(), kCommon.end());
+  if (setting.section == "top") names.assign(kTop.begin(), kTop.end());
+  if (setting.section == "alerts")
+    for (const Threshold& threshold : thresholds()) names.push_back(threshold.name);
+  if (names.empty() || contains(names, setting.name)) return std::nullopt;
+  return ConfigProblem{setting.line,
+                       fmt::format("there is no '{}' in [{}]{}", setting.name, setting.section,
+                                   did_you_mean(setting.name, names)),
+                       fmt::format("[{}] has {}", setting.section, comma_list(names))};
+}
+
+// nullopt: there is none, or it is not ours to read.
+tl::expected<std::optional<std::string>, std::string> read_place(const ConfigPlace& place) {
+  const auto failed = [] { return tl::make_unexpected(std::string(std::strerror(errno))); };
+  struct stat status {};
+  // Where the folder of another user is closed to this one there is no file for this one.
+  if (!place.must_exist && ::stat(place.path.c_str(), &status) != 0) return std::nullopt;
+  const Fd file(::open(place.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (file.get() < 0 || ::fstat(file.get(), &status) != 0) return failed();
+  // Checked of what was opened: a link may lead elsewhere by now.
+  if (place.owner && status.st_uid != *place.owner) return std::nullopt;
+  if (S_ISDIR(status.st_mode)) return tl::make_unexpected("it is a folder");
+  std::string text;
+  std::array<char, 16384> piece;
+  for (;;) {
+    const ssize_t count = ::read(file.get(), piece.data(), piece.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return failed();
+    if (count == 0) return text;
+    text.append(piece.data(), static_cast<std::size_t>(count));
+    if (text.size() > kMostConfigBytes) return text;  // is refused when it is understood
+  }
+}
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+Surroundings surroundings() {
+  Surroundings around{environment("XDG_CONFIG_HOME"), environment("HOME"), std::nullopt, ""};
+  const std::string sudo_uid = environment("SUDO_UID");
+  if (::geteuid() != 0 || sudo_uid.empty()) return around;
+  const auto uid = parse_count(sudo_uid);
+  if (!uid || *uid > UINT32_MAX) return around;
+  around.sudo_uid = static_cast<std::uint32_t>(*uid);
+  if (const passwd* entry = ::getpwuid(*around.sudo_uid)) around.sudo_home = entry->pw_dir;
+  return around;
+}
+
+// The option a name stands for; `inverted`: what the file calls true is the option's false.
+CLI::Option* find_option(CLI::App& app, const std::string& name, bool& inverted) {
+  inverted = false;
+  if (CLI::Option* option = app.get_option_no_throw("--" + name)) return option;
+  inverted = true;
+  return app.get_option_no_throw("--no-" + name);
+}
+
+// What the callbacks of options leave to the commands, so that the place in the file is named.
+std::string wrong_column(const std::string& name, const std::string& text) {
+  if (name == "sort" && !find_column<Process>(text) && !find_column<Flow>(text))
+    return parse_column<Process>(text).error();
+  if (name == "columns")
+    if (const auto columns = parse_columns<Process>(text); !columns) return columns.error();
+  return "";
+}
+
+// As if it stood on the command line. The problem: what and why.
+std::optional<ConfigProblem> set_option(CLI::App& app, const Setting& setting,
+                                        std::set<const CLI::Option*>& decided) {
+  bool inverted = false;
+  CLI::Option* option = find_option(app, setting.name, inverted);
+  if (option == nullptr || !decided.insert(option).second) return std::nullopt;
+  const bool is_flag = option->get_items_expected_max() == 0;
+  const bool may_be_flag = is_flag || option->get_items_expected_min() == 0;
+  const auto wrong = [&](std::string why) {
+    return ConfigProblem{setting.line, fmt::format("'{}' has no such value", setting.name),
+                         std::move(why)};
+  };
+  if (is_flag && setting.kind != Setting::Kind::kFlag) return wrong("it is true or false");
+  if (!may_be_flag && setting.kind == Setting::Kind::kFlag)
+    return wrong("it takes a value: " + option->get_description());
+  if (setting.kind == Setting::Kind::kFlag) {
+    const bool on = (setting.values[0] == "true") != inverted;
+    if (!on) return std::nullopt;
+    option->add_result(is_flag ? "true" : "");
+  } else {
+    const std::string text = fmt::format("{}", fmt::join(setting.values, ","));
+    if (std::string problem = wrong_column(setting.name, text); !problem.empty())
+      return wrong(std::move(problem));
+    option->add_result(text);
+  }
+  try {
+    option->run_callback();
+  } catch (const CLI::ParseError& error) {
+    return wrong(error.what());
+  }
+  return std::nullopt;
+}
+
+// SOCKSCOPE_READ_ONLY=1
+bool apply_environment(CLI::App& app, std::span<const std::string_view> names,
+                       std::set<const CLI::Option*>& decided) {
+  for (const std::string_view name : names) {
+    std::string variable = "SOCKSCOPE_";
+    for (const char c : name)
+      variable += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    const std::string value = environment(variable.c_str());
+    if (value.empty()) continue;
+    Setting setting{"", std::string(name), Setting::Kind::kText, {value}, 0};
+    static constexpr std::array<std::string_view, 4> kOn = {"1", "true", "yes", "on"};
+    static constexpr std::array<std::string_view, 4> kOff = {"0", "false", "no", "off"};
+    bool inverted = false;
+    const CLI::Option* option = find_option(app, setting.name, inverted);
+    const bool is_flag = option != nullptr && option->get_items_expected_min() == 0;
+    if (is_flag && (contains(kOn, value) || contains(kOff, value)))
+      setting = {
+          "", setting.name, Setting::Kind::kFlag, {contains(kOn, value) ? "true" : "false"}, 0};
+    if (const auto problem = set_option(app, setting, decided)) {
+      report(fmt::format("cannot use {}={}: {}", variable, value, problem->what), problem->why,
+             "set another value, or none");
+      return false;
+    }
+  }
+  return true;
+}
+
+// As defaults, below those of --threshold.
+std::optional<ConfigProblem> set_thresholds(const ConfigFile& file, AlertOptions& options) {
+  for (const Setting& setting : file.settings) {
+    if (setting.section != "alerts" || setting.name.empty()) continue;
+    const auto wrong = [&](std::string why) {
+      return ConfigProblem{setting.line, fmt::format("'{}' has no such value", setting.name),
+                           std::move(why)};
+    };
+    if (setting.kind != Setting::Kind::kNumber) return wrong("it is a number");
+    const double value = std::strtod(setting.values[0].c_str(), nullptr);
+    if (auto done = set_threshold(options, setting.name, value); !done)
+      return wrong(done.error().detail());
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+void add_config(CLI::App& app, ConfigChoice& choice) {
+  app.add_option("--config", choice.file, "this configuration file only, see sockscope-config(5)")
+      ->type_name("FILE")
+      ->group("Configuration");
+  app.add_flag("--no-config", choice.none, "no configuration file")->group("Configuration");
+}
+
+std::vector<ConfigPlace> config_places(const ConfigChoice& choice, const Surroundings& around) {
+  if (choice.none) return {};
+  if (!choice.file.empty()) return {{choice.file, std::nullopt, true}};
+  std::vector<ConfigPlace> places;
+  const auto add_below = [&places](const std::string& folder, std::optional<std::uint32_t> owner) {
+    // What is not absolute is to be ignored, says the XDG base directory specification.
+    if (folder.starts_with('/'))
+      places.push_back({folder + "/sockscope/config.toml", owner, false});
+  };
+  if (around.sudo_uid) {
+    if (!around.sudo_home.empty()) add_below(around.sudo_home + "/.config", around.sudo_uid);
+  } else if (around.xdg_config_home.starts_with('/')) {
+    add_below(around.xdg_config_home, std::nullopt);
+  } else if (!around.home.empty()) {
+    add_below(around.home + "/.config", std::nullopt);
+  }
+  places.push_back({std::string(kSystemFile), std::nullopt, false});
+  return places;
+}
+
+bool apply_config(CLI::App& app, const ConfigChoice& given, Arguments& arguments) {
+  ConfigChoice choice = given;
+  if (choice.none && !choice.file.empty()) {
+    report("--no-config excludes --config", "", "give one of them");
+    return false;
+  }
+  if (!choice.none && choice.file.empty()) choice.file = environment("SOCKSCOPE_CONFIG");
+  std::vector<ConfigFile> files;
+  for (const ConfigPlace& place : config_places(choice, surroundings())) {
+    auto text = read_place(place);
+    if (!text) return complain(place.path, {0, "it cannot be read", text.error()});
+    if (!*text) continue;
+    auto settings = parse_config(**text);
+    if (!settings) return complain(place_of(place.path, settings.error().line), settings.error());
+    for (const Setting& setting : *settings)
+      if (const auto problem = check_name(setting))
+        return complain(place_of(place.path, problem->line), *problem);
+    files.push_back({place.path, std::move(*settings)});
+  }
+
+  // The system's first: the user's goes over it, and the command line's over that.
+  AlertOptions wanted;
+  for (std::size_t i = files.size(); i-- > 0;)
+    if (const auto problem = set_thresholds(files[i], wanted))
+      return complain(place_of(files[i].path, problem->line), *problem);
+  arguments.thresholds = wanted;
+  if (CLI::Option* option = app.get_option_no_throw("--threshold");
+      option != nullptr && option->count() != 0)
+    option->run_callback();
+
+  const bool is_top = arguments.command == Command::kTop;
+  std::set<const CLI::Option*> decided;
+  for (const CLI::Option* option : app.get_options())
+    if (option->count() != 0) decided.insert(option);
+  if (is_top ? !apply_environment(app, kTop, decided) : !apply_environment(app, kCommon, decided))
+    return false;
+  for (const ConfigFile& file : files) {
+    for (const std::string_view section : {"top", "common"}) {
+      if (section == "top" && !is_top) continue;
+      for (const Setting& setting : file.settings)
+        if (setting.section == section && !setting.name.empty())
+          if (const auto problem = set_option(app, setting, decided))
+            return complain(place_of(file.path, problem->line), *problem);
+    }
+  }
+  return true;
+}
+
+}  // namespace sockscope

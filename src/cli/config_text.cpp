@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/config_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+// In this file only: it takes seconds to compile. Errors are values here too.
+#define TOML_EXCEPTIONS 0
+#define TOML_HEADER_ONLY 1
+#define TOML_ENABLE_FORMATTERS 0
+#include <toml++/toml.h>
+
+namespace sockscope {
+namespace {
+
+using Problem = std::optional<ConfigProblem>;
+
+unsigned line_of(const toml::node& node) {
+  return node.source().begin.line;
+}
+
+std::string_view type_name(const toml::node& node) {
+  switch (node.type()) {
+    case toml::node_type::table:
+      return "a table";
+    case toml::node_type::array:
+      return "a list";
+    case toml::node_type::string:
+      return "text";
+    case toml::node_type::integer:
+    case toml::node_type::floating_point:
+      return "a number";
+    case toml::node_type::boolean:
+      return "true or false";
+    case toml::node_type::none:
+      break;
+    case toml::node_type::date:
+    case toml::node_type::time:
+    case toml::node_type::date_time:
+      return "a date";
+  }
+  return "nothing";
+}
+
+// As one would type it.
+std::optional<std::string> scalar(const toml::node& node) {
+  if (const auto* text = node.as_string()) return text->get();
+  if (const auto* number = node.as_integer()) return std::to_string(number->get());
+  if (const auto* number = node.as_floating_point()) return fmt::format("{}", number->get());
+  return std::nullopt;
+}
+
+Problem add(const std::string& section, const std::string& name, const toml::node& node,
+            std::vector<Setting>& settings) {
+  Setting setting{section, name, Setting::Kind::kText, {}, line_of(node)};
+  const auto wrong = [&](const toml::node& where, std::string_view wanted) {
+    return ConfigProblem{line_of(where),
+                         fmt::format("'{}' in [{}] cannot be {}", name, section, type_name(where)),
+                         fmt::format("it may be {}", wanted)};
+  };
+  if (const toml::table* table = node.as_table()) {
+    for (const auto& [key, below] : *table)
+      if (Problem problem = add(section, name + '.' + std::string(key.str()), below, settings))
+        return problem;
+    return std::nullopt;
+  }
+  if (const auto* flag = node.as_boolean()) {
+    setting.kind = Setting::Kind::kFlag;
+    setting.values.push_back(flag->get() ? "true" : "false");
+  } else if (const toml::array* list = node.as_array()) {
+    setting.kind = Setting::Kind::kList;
+    for (const toml::node& each : *list) {
+      auto value = scalar(each);
+      if (!value) return wrong(each, "a list of texts");
+      setting.values.push_back(std::move(*value));
+    }
+  } else if (auto value = scalar(node)) {
+    setting.kind = node.is_number() ? Setting::Kind::kNumber : Setting::Kind::kText;
+    setting.values.push_back(std::move(*value));
+  } else {
+    return wrong(node, "text, a number, true, false or a list of texts");
+  }
+  settings.push_back(std::move(setting));
+  return std::nullopt;
+}
+
+}  // namespace
+
+tl::expected<std::vector<Setting>, ConfigProblem> parse_config(std::string_view text) {
+  if (text.size() > kMostConfigBytes)
+    return tl::make_unexpected(ConfigProblem{0, "it is too large", "1 MiB are allowed"});
+  const toml::parse_result parsed = toml::parse(text);
+  if (!parsed)
+    return tl::make_unexpected(ConfigProblem{parsed.error().source().begin.line, "it is not TOML",
+                                             std::string(parsed.error().description())});
+  std::vector<Setting> settings;
+  for (const auto& [key, node] : parsed.table()) {
+    const std::string section(key.str());
+    const toml::table* table = node.as_table();
+    if (table == nullptr)
+      return tl::make_unexpected(
+          ConfigProblem{line_of(node), fmt::format("'{}' stands in no section", section),
+                        "sections are [common], [top], [alerts] and [keys]"});
+    // An empty one may have a name that does not exist, too.
+    if (table->empty()) settings.push_back({section, "", Setting::Kind::kList, {}, line_of(node)});
+    for (const auto& [name, below] : *table)
+      if (Problem problem = add(section, std::string(name.str()), below, settings))
+        return tl::make_unexpected(std::move(*problem));
+  }
+  // TOML's tables are ordered by name.
+  std::stable_sort(settings.begin(), settings.end(),
+                   [](const Setting& a, const Setting& b) { return a.line < b.line; });
+  return settings;
+}
+
+}  // namespace sockscope
