@@ -13,6 +13,7 @@
 #include <sockscope/packets.h>
 
 #include "base/text.h"
+#include "tui/key_map.h"
 
 namespace sockscope {
 
@@ -66,6 +67,7 @@ struct Arguments {
   std::string theme;
   std::string graph;
   std::string colour = "auto";
+  tui::KeyMap keys;
 };
 
 // Either what to do, or the exit code of a program that is done: help was printed, or an error.

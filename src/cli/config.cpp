@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <set>
 #include <span>
 
@@ -70,6 +71,8 @@ std::optional<ConfigProblem> check_name(const Setting& setting) {
   if (setting.section == "top") names.assign(kTop.begin(), kTop.end());
   if (setting.section == "alerts")
     for (const Threshold& threshold : thresholds()) names.push_back(threshold.name);
+  if (setting.section == "keys")
+    for (const tui::ActionSpec& spec : tui::actions()) names.push_back(spec.name);
   if (names.empty() || contains(names, setting.name)) return std::nullopt;
   return ConfigProblem{setting.line,
                        fmt::format("there is no '{}' in [{}]{}", setting.name, setting.section,
@@ -209,6 +212,47 @@ std::optional<ConfigProblem> set_thresholds(const ConfigFile& file, AlertOptions
   return std::nullopt;
 }
 
+// [keys] of all files, the first one that names an action wins.
+bool set_keys(std::span<const ConfigFile> files, tui::KeyMap& keys) {
+  std::map<tui::Action, std::string> places;
+  for (const ConfigFile& file : files) {
+    for (const Setting& setting : file.settings) {
+      const auto action = tui::find_action(setting.name);
+      if (setting.section != "keys" || !action) continue;
+      const std::string place = place_of(file.path, setting.line);
+      if (!places.emplace(*action, place).second) continue;
+      const bool is_key = setting.kind != Setting::Kind::kFlag;
+      const auto done = is_key ? keys.set(*action, setting.values)
+                               : tl::expected<void, std::string>(tl::make_unexpected(
+                                     "it is a key, \"x\", or a list of them, [\"x\", \"F5\"]"));
+      if (!done)
+        return complain(place,
+                        {0, fmt::format("'{}' has no such value", setting.name), done.error()});
+    }
+  }
+  const auto conflict = keys.conflict();
+  if (!conflict) return true;
+  const auto name = [](tui::Action action) {
+    return tui::actions()[static_cast<std::size_t>(action)].name;
+  };
+  // One of them at least was set: the defaults agree.
+  const auto first = places.find(conflict->first);
+  const auto second = places.find(conflict->second);
+  const bool is_first = second == places.end();
+  const tui::Action set = is_first ? conflict->first : conflict->second;
+  const tui::Action other = is_first ? conflict->second : conflict->first;
+  if (set == other)
+    return complain(second->second,
+                    {0, fmt::format("'{}' has the key {} twice", name(set), conflict->key), ""});
+  const auto& other_place = is_first ? second : first;
+  return complain(
+      (is_first ? first : second)->second,
+      {0, fmt::format("'{}' and '{}' have the same key, {}", name(set), name(other), conflict->key),
+       fmt::format("{} has it {}: give it another one, or none: {} = []", name(other),
+                   other_place == places.end() ? "by default" : "in " + other_place->second,
+                   name(other))});
+}
+
 }  // namespace
 
 void add_config(CLI::App& app, ConfigChoice& choice) {
@@ -269,6 +313,7 @@ bool apply_config(CLI::App& app, const ConfigChoice& given, Arguments& arguments
     option->run_callback();
 
   const bool is_top = arguments.command == Command::kTop;
+  if (is_top && !set_keys(files, arguments.keys)) return false;
   std::set<const CLI::Option*> decided;
   for (const CLI::Option* option : app.get_options())
     if (option->count() != 0) decided.insert(option);

@@ -8,6 +8,7 @@
 #include <sockscope/alert.h>
 #include <sockscope/monitor.h>
 
+#include "tui/key_map.h"
 #include "view/columns.h"
 
 namespace sockscope {
@@ -113,7 +114,7 @@ std::string overview() {
          "  host       the host around the sockets\n"
          "  capture    packets of processes and connections, for Wireshark\n"
          "  help       'help COMMAND', 'help filter', 'help columns',\n"
-         "             'help alerts'\n"
+         "             'help alerts', 'help keys'\n"
          "\n"
          "Options common to all commands stand in the help of each. -V, --version prints the\n"
          "version. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 something could not be observed\n"
@@ -155,6 +156,17 @@ std::string topic(std::string_view name) {
     for (const Threshold& threshold : thresholds())
       text += fmt::format("  {:<20}{:>11}  {}\n", threshold.name,
                           fmt::format("{}", defaults.*threshold.member), threshold.meaning);
+    return text;
+  }
+  if (name == "keys") {
+    std::string text =
+        "Keys of the full screen of top\n"
+        "\n"
+        "In a configuration file (man sockscope-config) [keys] gives other ones: quit = \"Q\", or\n"
+        "down = [\"Down\", \"F5\"], or none: signal = [].\n"
+        "\n";
+    for (const tui::ActionSpec& spec : tui::actions())
+      text += fmt::format("  {:<18}{:<14}{}\n", spec.name, spec.keys, spec.meaning);
     return text;
   }
   if (name == "columns")

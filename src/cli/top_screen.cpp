@@ -38,6 +38,7 @@ tui::State first_state(const Arguments& arguments, FlowFilter filter, const tui:
   state.filter = std::move(filter);
   state.filter_text = arguments.filter;
   state.lookup_user = user_id;
+  state.keys = arguments.keys;
   tui::Settings& settings = state.settings;
   settings.units = arguments.units;
   state.hidden_events = 1u << static_cast<unsigned>(EventKind::kDns) |
@@ -46,6 +47,7 @@ tui::State first_state(const Arguments& arguments, FlowFilter filter, const tui:
   settings.read_only = arguments.read_only;
   settings.interval_ms = static_cast<std::uint64_t>(arguments.interval.count());
   settings.ascii = arguments.ascii || arguments.graph == "ascii" || !driver.is_utf8();
+  if (settings.ascii) state.keys.use_ascii();
   const bool braille = driver.has_braille() && arguments.graph != "block";
   settings.plot = settings.ascii || braille || arguments.graph == "braille"
                       ? tui::PlotStyle::kBraille

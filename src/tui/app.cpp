@@ -33,8 +33,10 @@ class Keys {
     return state_.view == View::kProcess || state_.view == View::kConnection;
   }
 
-  void text(const std::string& text);
-  void control(char letter);
+  void act(Action action);
+  void open_overlay(Overlay overlay);
+  // "key 4"; where nothing is mapped the action's name.
+  std::string hint(Action action) const;
   void click(const Key& key);
   void move_to(std::size_t position);
   void move_by(std::int64_t rows);
@@ -141,8 +143,8 @@ void Keys::enter() {
   switch (row->key.kind) {
     case RowKey::Kind::kProcess:
       // A parent without sockets has no details.
-      if (row->is_parent && model_.history.find_process(shown_sample(model_, state_),
-                                                       row->key.process()) == nullptr)
+      if (row->is_parent &&
+          model_.history.find_process(shown_sample(model_, state_), row->key.process()) == nullptr)
         return fold('*');
       state_.process = row->key;
       return go(View::kProcess);
@@ -164,7 +166,8 @@ void Keys::enter() {
     }
     case RowKey::Kind::kPlace:  // of groups only
     case RowKey::Kind::kInterface:
-    case RowKey::Kind::kNone: return;
+    case RowKey::Kind::kNone:
+      return;
   }
 }
 
@@ -232,15 +235,17 @@ void Keys::regroup() {
                                                 Grouping::kRemote, Grouping::kContainer};
   const bool of_processes = state_.view == View::kProcesses;
   if (!of_processes && state_.view != View::kConnections)
-    return say(state_, "a groups processes and connections: see views 1 and 2", now_);
+    return say(state_,
+               "processes and connections are grouped: " + hint(Action::kViewProcesses) + ", " +
+                   hint(Action::kViewConnections),
+               now_);
   const auto next = [](Grouping& grouping, const auto& choices) {
     const auto at = std::find(choices.begin(), choices.end(), grouping);
     grouping = at + 1 < choices.end() ? *(at + 1) : choices.front();
     return grouping;
   };
-  const Grouping grouping = of_processes
-                                ? next(state_.settings.process_grouping, kOfProcesses)
-                                : next(state_.settings.grouping, kOfConnections);
+  const Grouping grouping = of_processes ? next(state_.settings.process_grouping, kOfProcesses)
+                                         : next(state_.settings.grouping, kOfConnections);
   table().order_stale = true;
   table().touched = false;
   table().top = 0;
@@ -248,8 +253,12 @@ void Keys::regroup() {
                               : grouping == Grouping::kRemote    ? "by remote end"
                               : grouping == Grouping::kContainer ? "by container, else unit"
                                                                  : "below their parents";
-  say(state_, grouping == Grouping::kNone ? "not grouped"
-                                          : fmt::format("grouped {} (- + * or ← → fold)", by),
+  say(state_,
+      grouping == Grouping::kNone
+          ? "not grouped"
+          : fmt::format(
+                "grouped {} ({} fold)", by,
+                state_.keys.keys_of({Action::kZoomOut, Action::kZoomIn, Action::kTurnFold})),
       now_);
 }
 
@@ -306,7 +315,8 @@ void Keys::open_prompt(PromptKind kind, std::string text) {
 
 void Keys::open_signal_menu() {
   if (state_.settings.read_only) return say(state_, "--read-only: no signals", now_);
-  if (state_.is_frozen()) return say(state_, "signals go to what is live: End first", now_);
+  if (state_.is_frozen())
+    return say(state_, "signals go to what is live: first " + hint(Action::kEnd), now_);
   if (model_.history.empty()) return;
   ProcessId id;
   const Row* row = selected_row();
@@ -325,8 +335,7 @@ void Keys::open_signal_menu() {
   const Process* process = model_.history.find_process(model_.history.newest(), id);
   if (process == nullptr || id.pid == 0) return say(state_, "no process is selected", now_);
   state_.signal = {id, std::string(process->name()), 0, false};
-  state_.overlay = Overlay::kSignalMenu;
-  state_.overlay_row = 0;
+  open_overlay(Overlay::kSignalMenu);
 }
 
 void Keys::copy() {
@@ -335,9 +344,8 @@ void Keys::copy() {
   const Sample* sample = model_.history.empty() ? nullptr : &shown_sample(model_, state_);
   if (sample == nullptr) return;
   const std::uint64_t cookie = state_.view == View::kConnection ? state_.connection.a
-                               : row != nullptr && row->key.kind == RowKey::Kind::kFlow
-                                   ? row->key.a
-                                   : 0;
+                               : row != nullptr && row->key.kind == RowKey::Kind::kFlow ? row->key.a
+                                                                                        : 0;
   if (const Flow* flow = cookie == 0 ? nullptr : model_.history.find_flow(*sample, cookie)) {
     text = fmt::format("{} {} {} {}", flow->owner.name(), flow->owner.pid, to_string(flow->local),
                        to_string(flow->remote));
@@ -348,9 +356,9 @@ void Keys::copy() {
     text = table().listing.sums[row->index].name;
   } else if (row != nullptr && row->key.kind == RowKey::Kind::kInterface) {
     const auto reading = reading_index(model_, state_);
-    const Interface* interface =
-        reading ? find_interface(model_.host_readings[*reading], static_cast<std::uint32_t>(row->key.a))
-                : nullptr;
+    const Interface* interface = reading ? find_interface(model_.host_readings[*reading],
+                                                          static_cast<std::uint32_t>(row->key.a))
+                                         : nullptr;
     if (interface != nullptr) {
       text = interface->name;
       for (const InterfaceAddress& address : interface->addresses) text += ' ' + to_string(address);
@@ -383,103 +391,140 @@ void Keys::toggle(bool& setting, std::string_view on, std::string_view off) {
   say(state_, std::string(setting ? on : off), now_);
 }
 
-void Keys::control(char letter) {
-  const auto page = static_cast<std::int64_t>(visible_rows(state_));
-  switch (letter) {
-    case 'c': return do_effect(Effect::Kind::kQuit);
-    case 'z': return do_effect(Effect::Kind::kSuspend);
-    case 'l': return do_effect(Effect::Kind::kRedraw);
-    case 'b': return move_by(-page);
-    case 'f': return move_by(page);
-    case 'u': return move_by(-std::max<std::int64_t>(page / 2, 1));
-    case 'd': return move_by(std::max<std::int64_t>(page / 2, 1));
-    case 'n': return move_by(1);
-    case 'p': return move_by(-1);
-    default: return;
-  }
+std::string Keys::hint(Action action) const {
+  const std::string key = state_.keys.key_of(action);
+  return key.empty() ? std::string(actions()[static_cast<std::size_t>(action)].name) : "key " + key;
 }
 
-void Keys::text(const std::string& text) {
-  if (text.size() != 1) return;
+void Keys::open_overlay(Overlay overlay) {
+  state_.overlay = overlay;
+  state_.overlay_row = state_.overlay_top = 0;
+}
+
+void Keys::act(Action action) {
+  const auto page = static_cast<std::int64_t>(visible_rows(state_));
+  const auto half = std::max<std::int64_t>(page / 2, 1);
   const bool grouped = grouping_of(state_) != Grouping::kNone;
-  switch (text[0]) {
-    case 'q': return do_effect(Effect::Kind::kQuit);
-    case '?':
-    case 'h':
-      state_.overlay = Overlay::kHelp;
-      state_.overlay_top = 0;
-      return;
-    case '1': case '2': case '3': case '4': case '5':
-      return switch_to(static_cast<View>(text[0] - '1'));
-    case 'j': return state_.view == View::kConnection ? neighbour(1) : move_by(1);
-    case 'k': return state_.view == View::kConnection ? neighbour(-1) : move_by(-1);
-    case 'g': return move_to(0);
-    case 'G': return move_to(SIZE_MAX);
-    case ' ': case 'Z': return state_.is_frozen() ? live() : freeze(std::nullopt);
-    case 't': return step(1);
-    case 'T': return step(-1);
-    case 'b': return open_prompt(PromptKind::kTime, "");
-    case 'd':
-      return open_prompt(PromptKind::kInterval,
-                         fmt::format("{:g}", static_cast<double>(state_.settings.interval_ms) / 1e3));
-    case '/': case '\\': return open_prompt(PromptKind::kFilter, state_.filter_text);
-    case 's':
-      if (sort_choices(state_).empty()) return;
-      state_.overlay = Overlay::kSortPicker;
-      state_.overlay_row = 0;
-      return;
-    case '<': return next_sort(-1);
-    case '>': return next_sort(1);
-    case 'S': case 'I':
+  const bool is_connection = state_.view == View::kConnection;
+  Settings& settings = state_.settings;
+  switch (action) {
+    case Action::kQuit:
+      return do_effect(Effect::Kind::kQuit);
+    case Action::kHelp:
+      return open_overlay(Overlay::kHelp);
+    case Action::kOptions:
+      return open_overlay(Overlay::kOptions);
+    case Action::kRedraw:
+      return do_effect(Effect::Kind::kRedraw);
+    case Action::kSuspend:
+      return do_effect(Effect::Kind::kSuspend);
+    case Action::kBack:
+      return back();
+    case Action::kDetails:
+      return enter();
+    case Action::kUp:
+      return is_connection ? neighbour(-1) : move_by(-1);
+    case Action::kDown:
+      return is_connection ? neighbour(1) : move_by(1);
+    case Action::kPageUp:
+      return move_by(-page);
+    case Action::kPageDown:
+      return move_by(page);
+    case Action::kHalfPageUp:
+      return move_by(-half);
+    case Action::kHalfPageDown:
+      return move_by(half);
+    case Action::kFirst:
+      return move_to(0);
+    case Action::kLast:
+      return move_to(SIZE_MAX);
+    case Action::kEnd:
+      if (state_.is_frozen()) return live();
+      return state_.view == View::kEvents ? move_to(0) : move_to(SIZE_MAX);
+    case Action::kNextView:
+      return next_view(1);
+    case Action::kPreviousView:
+      return next_view(-1);
+    case Action::kViewProcesses:
+    case Action::kViewConnections:
+    case Action::kViewHosts:
+    case Action::kViewEvents:
+    case Action::kViewHost:
+      return switch_to(
+          static_cast<View>(static_cast<int>(action) - static_cast<int>(Action::kViewProcesses)));
+    case Action::kFilter:
+      return open_prompt(PromptKind::kFilter, state_.filter_text);
+    case Action::kSort:
+      return sort_choices(state_).empty() ? void() : open_overlay(Overlay::kSortPicker);
+    case Action::kPreviousSort:
+      return next_sort(-1);
+    case Action::kNextSort:
+      return next_sort(1);
+    case Action::kReverse:
       table().reverse = !table().reverse;
       table().order_stale = true;
       table().held_until_ns = 0;
       return;
-    case 'F':
-      if (count() != 0) {
-        table().touched = true;
-        say(state_, "the cursor stays with this row", now_);
-      }
-      return;
-    case 'a': return regroup();
-    case '+':
-    case '=': return grouped ? fold('+') : zoom(true);
-    case '-': return grouped ? fold('-') : zoom(false);
-    case '*': return grouped ? fold('*') : void();
-    case 'o': return toggle(state_.settings.idle, "idle rows shown", "idle rows hidden");
-    case 'O': return toggle(state_.settings.closed, "closed rows shown", "closed rows hidden");
-    case 'l': return toggle(state_.settings.loopback, "loopback shown", "loopback hidden");
-    case 'n':
-      return toggle(state_.settings.names, "remote ends by name where DNS said one",
+    case Action::kGroup:
+      return regroup();
+    case Action::kFold:
+      return grouped ? fold('-') : void();
+    case Action::kUnfold:
+      return grouped ? fold('+') : void();
+    case Action::kTurnFold:
+      return grouped ? fold('*') : void();
+    case Action::kZoomIn:
+      return grouped ? fold('+') : zoom(true);
+    case Action::kZoomOut:
+      return grouped ? fold('-') : zoom(false);
+    case Action::kIdle:
+      return toggle(settings.idle, "idle rows shown", "idle rows hidden");
+    case Action::kClosed:
+      return toggle(settings.closed, "closed rows shown", "closed rows hidden");
+    case Action::kLoopback:
+      return toggle(settings.loopback, "loopback shown", "loopback hidden");
+    case Action::kNames:
+      return toggle(settings.names, "remote ends by name where DNS said one",
                     "remote ends by address");
-    case 'p':
-      return toggle(state_.settings.port_names, "ports by name where they fit", "ports by number");
-    case 'B': {
-      Units& units = state_.settings.units;
-      units = units == Units::kBits ? Units::kBytes
-              : units == Units::kBytes ? Units::kIbytes
-                                       : Units::kBits;
-      return say(state_, std::string(unit_words(units)), now_);
-    }
-    case 'e':
-      if (state_.view != View::kEvents) return say(state_, "e picks event types: see view 4", now_);
-      state_.overlay = Overlay::kEventTypes;
-      state_.overlay_row = 0;
-      return;
-    case 'K': return open_signal_menu();
-    case 'c': return copy();
-    case 'w': {
+    case Action::kPortNames:
+      return toggle(settings.port_names, "ports by name where they fit", "ports by number");
+    case Action::kUnits:
+      settings.units = settings.units == Units::kBits    ? Units::kBytes
+                       : settings.units == Units::kBytes ? Units::kIbytes
+                                                         : Units::kBits;
+      return say(state_, std::string(unit_words(settings.units)), now_);
+    case Action::kEventTypes:
+      if (state_.view != View::kEvents)
+        return say(state_, "event types are picked among events: " + hint(Action::kViewEvents),
+                   now_);
+      return open_overlay(Overlay::kEventTypes);
+    case Action::kFollow:
+      if (count() == 0) return;
+      table().touched = true;
+      return say(state_, "the cursor stays with this row", now_);
+    case Action::kFreeze:
+      return state_.is_frozen() ? live() : freeze(std::nullopt);
+    case Action::kNextSample:
+      return step(1);
+    case Action::kPreviousSample:
+      return step(-1);
+    case Action::kGoToTime:
+      return open_prompt(PromptKind::kTime, "");
+    case Action::kInterval:
+      return open_prompt(PromptKind::kInterval,
+                         fmt::format("{:g}", static_cast<double>(settings.interval_ms) / 1e3));
+    case Action::kCopy:
+      return copy();
+    case Action::kWrite: {
       if (model_.history.empty()) return;
       std::string time = time_of_day(shown_sample(model_, state_).wall_ns).substr(0, 8);
       std::erase(time, ':');
       return open_prompt(PromptKind::kFile, "sockscope-" + time + ".json");
     }
-    case 'x': state_.overlay = Overlay::kConfirmReset; return;
-    case ',':
-      state_.overlay = Overlay::kOptions;
-      state_.overlay_row = 0;
-      return;
-    default: return;
+    case Action::kReset:
+      return open_overlay(Overlay::kConfirmReset);
+    case Action::kSignal:
+      return open_signal_menu();
   }
 }
 
@@ -487,54 +532,36 @@ void Keys::click(const Key& key) {
   for (const Hit& hit : screen_.hits) {
     if (hit.row != key.row || key.column < hit.from || key.column >= hit.to) continue;
     switch (hit.kind) {
-      case Hit::Kind::kView: return switch_to(static_cast<View>(hit.number));
+      case Hit::Kind::kView:
+        return switch_to(static_cast<View>(hit.number));
       case Hit::Kind::kRow:
         move_to(hit.number);
         table().touched = true;
         if (key.name == KeyName::kDoubleClick) enter();
         return;
-      case Hit::Kind::kHeading: return sort_by(hit.text);
+      case Hit::Kind::kHeading:
+        return sort_by(hit.text);
       case Hit::Kind::kKey:
-        if (hit.text == "\n") return enter();
-        if (hit.text == "\t") return next_view(1);
-        if (hit.text == "\033") return back();
-        return text(hit.text);
-      case Hit::Kind::kOverlayRow: return;
+        return act(static_cast<Action>(hit.number));
+      case Hit::Kind::kOverlayRow:
+        return;
     }
   }
 }
 
 void Keys::handle(const Key& key) {
-  const auto page = static_cast<std::int64_t>(visible_rows(state_));
-  const bool grouped = grouping_of(state_) != Grouping::kNone;
   switch (key.name) {
-    case KeyName::kText: return text(key.text);
-    case KeyName::kControl: return control(key.text[0]);
-    case KeyName::kEnter: return enter();
-    case KeyName::kEscape: return back();
-    case KeyName::kTab: return next_view(1);
-    case KeyName::kBackTab: return next_view(-1);
-    case KeyName::kUp: return state_.view == View::kConnection ? neighbour(-1) : move_by(-1);
-    case KeyName::kDown: return state_.view == View::kConnection ? neighbour(1) : move_by(1);
-    case KeyName::kLeft: return grouped ? fold('-') : void();
-    case KeyName::kRight: return grouped ? fold('+') : void();
-    case KeyName::kHome: return move_to(0);
-    case KeyName::kEnd:
-      if (state_.is_frozen()) return live();
-      return state_.view == View::kEvents ? move_to(0) : move_to(SIZE_MAX);
-    case KeyName::kPageUp: return move_by(-page);
-    case KeyName::kPageDown: return move_by(page);
-    case KeyName::kF1: return text("?");
-    case KeyName::kF2: return text(",");
-    case KeyName::kF4: return text("/");
-    case KeyName::kF9: return text("K");
-    case KeyName::kWheelUp: return move_by(-3);
-    case KeyName::kWheelDown: return move_by(3);
+    case KeyName::kWheelUp:
+      return move_by(-3);
+    case KeyName::kWheelDown:
+      return move_by(3);
     case KeyName::kClick:
-    case KeyName::kDoubleClick: return click(key);
-    case KeyName::kBackspace:
-    case KeyName::kDelete: return;
+    case KeyName::kDoubleClick:
+      return click(key);
+    default:
+      break;
   }
+  if (const auto action = state_.keys.find(key)) act(*action);
 }
 
 }  // namespace
@@ -549,8 +576,7 @@ std::vector<std::string_view> sort_choices(const State& state) {
   if (state.view == View::kEvents || state.view == View::kConnection) return names;
   for (const ColumnSpec& column : columns_of(state.view)) {
     const bool known = std::find(names.begin(), names.end(), column.name) != names.end();
-    if (column.sortable && !known)
-      names.push_back(column.name);
+    if (column.sortable && !known) names.push_back(column.name);
   }
   return names;
 }

@@ -259,7 +259,8 @@ bool handle_prompt(const Key& key, const Model& model, std::uint64_t now_ns, Sta
 bool handle_overlay(const Key& key, const Model& model, const Screen& screen, std::uint64_t now_ns,
                     State& state, std::vector<Effect>& effects) {
   if (state.overlay == Overlay::kNone || key.is_control('c')) return false;
-  if (key.is_control('z') || key.is_control('l')) return false;
+  const auto action = state.keys.find(key);
+  if (action == Action::kSuspend || action == Action::kRedraw) return false;
   const bool is_help = state.overlay == Overlay::kHelp;
   if (state.signal.confirming && state.overlay == Overlay::kSignalMenu) {
     if (key.is("y") || key.is("Y"))
@@ -325,9 +326,9 @@ bool handle_overlay(const Key& key, const Model& model, const Screen& screen, st
       break;
     }
     case KeyName::kText:
-      if (key.is("j")) {
+      if (action == Action::kDown) {
         down();
-      } else if (key.is("k")) {
+      } else if (action == Action::kUp) {
         up();
       } else if (key.is(" ") && !is_help && state.overlay != Overlay::kSignalMenu) {
         choose(state, effects);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 
 #include "base/text.h"
 #include "base/timestamp.h"
@@ -56,7 +57,8 @@ LiveText alerts_text(const Model& model, int columns) {
   const bool is_critical = std::any_of(alerts.begin(), alerts.end(), [](const Alert& alert) {
     return alert.severity == AlertSeverity::kCritical;
   });
-  if (columns < 80) return {fmt::format("!{}", alerts.size()), is_critical ? Role::kBroken : Role::kLook};
+  if (columns < 80)
+    return {fmt::format("!{}", alerts.size()), is_critical ? Role::kBroken : Role::kLook};
   return {alerts.size() == 1 ? "! " + std::string(to_string(alerts[0].kind))
                              : fmt::format("! {} alerts", alerts.size()),
           is_critical ? Role::kBroken : Role::kLook};
@@ -69,10 +71,10 @@ std::string interval_text(std::uint64_t ms) {
 
 std::string crumbs(const Model& model, const State& state) {
   if (state.view == View::kProcess) {
-    const Process* process = model.history.empty()
-                                 ? nullptr
-                                 : model.history.find_process(shown_sample(model, state),
-                                                              state.process.process());
+    const Process* process =
+        model.history.empty()
+            ? nullptr
+            : model.history.find_process(shown_sample(model, state), state.process.process());
     return fmt::format("▸ Procs ▸ {} {}", process ? name_of(*process) : "?", state.process.a);
   }
   const Flow* flow = model.history.empty()
@@ -95,10 +97,14 @@ std::string rate_with_unit(std::optional<double> bytes_per_second, Units units) 
 
 std::string_view unit_words(Units units) {
   switch (units) {
-    case Units::kBits: return "bits/s SI";
-    case Units::kBytes: return "bytes/s SI";
-    case Units::kIbits: return "bits/s IEC";
-    case Units::kIbytes: break;
+    case Units::kBits:
+      return "bits/s SI";
+    case Units::kBytes:
+      return "bytes/s SI";
+    case Units::kIbits:
+      return "bits/s IEC";
+    case Units::kIbytes:
+      break;
   }
   return "bytes/s IEC";
 }
@@ -232,8 +238,9 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
     live.text.resize(live.text.size() - 3);  // the seconds
   std::string right;
   if (columns >= 120 && !detail) {
-    right = model.unobserved == 0 ? model.source + " ok"
-                                  : fmt::format("{}, {} not observed", model.source, model.unobserved);
+    right = model.unobserved == 0
+                ? model.source + " ok"
+                : fmt::format("{}, {} not observed", model.source, model.unobserved);
     right += fmt::format(" · lost {} · self {:.1f}% CPU", model.lost.total(), model.self_cpu * 100);
   }
   int end = columns;
@@ -252,7 +259,8 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
   int x = grid.put(1, y, "sockscope", {Role::kTitle});
   if (columns >= 140) x = grid.put(x + 1, y, model.version);
   const int room_for_host = detail ? 12 : std::max(std::min(columns - 72, end - 60), 8);
-  x = grid.put(x + 2, y, shorten_right(clean_text(model.host), static_cast<std::size_t>(room_for_host)));
+  x = grid.put(x + 2, y,
+               shorten_right(clean_text(model.host), static_cast<std::size_t>(room_for_host)));
   if (detail) {
     grid.put(x + 1, y, crumbs(model, state), {}, end);
     return;
@@ -287,12 +295,14 @@ void draw_plot_line(const Model& model, const State& state, const Frame& frame, 
     if (!state.filter_text.empty())
       text += (text.empty() ? "filter: " : "  filter: ") + clean_text(state.filter_text);
     const std::string_view of = state.view == View::kProcesses ? "processes"
-                                : state.view == View::kEvents   ? "events"
-                                                                : "conns";
+                                : state.view == View::kEvents  ? "events"
+                                                               : "conns";
     const std::string count = fmt::format("{} of {} {}", listing.matching, listing.candidates, of);
     const int end = columns - static_cast<int>(display_width(count)) - 1;
     const int x = grid.put(1, y, text, {Role::kTitle}, end - 17);
-    if (x + 18 < end) grid.put(x + 4, y, "(Esc clears)", {Role::kDim});
+    if (x + 18 < end)
+      grid.put(x + 4, y, fmt::format("({} clears)", state.keys.key_of(Action::kBack)),
+               {Role::kDim});
     grid.put_right(columns, y, count);
     return;
   }
@@ -343,7 +353,8 @@ std::string heading_of_sort(const State& state) {
     if (column.name != sort) continue;
     std::string heading(column.heading);
     for (const std::string_view arrow : {"↓", "↑"})
-      if (const auto at = heading.find(arrow); at != std::string::npos) heading.erase(at, arrow.size());
+      if (const auto at = heading.find(arrow); at != std::string::npos)
+        heading.erase(at, arrow.size());
     return heading + (state.table().reverse ? " ▲" : " ▼");
   }
   return std::string(sort);
@@ -360,7 +371,8 @@ void draw_status(const State& state, const Frame& frame, std::string_view left, 
         right = "";
     }
     int end = columns;
-    if (!right.empty() && columns >= 60) end = screen.grid.put_right(columns, frame.status, right) - 1;
+    if (!right.empty() && columns >= 60)
+      end = screen.grid.put_right(columns, frame.status, right) - 1;
     screen.grid.put(1, frame.status, left, {}, end);
   }
   if (frame.upper_rule >= 0) screen.grid.rule(frame.upper_rule);
@@ -378,12 +390,12 @@ void draw_footer(const State& state, const Frame& frame, Screen& screen) {
   }
   if (state.prompt.kind != PromptKind::kNone) {
     const int y = frame.plot >= 0 && frame.plot_rows == 1 ? frame.plot
-                  : frame.footer >= 0                      ? frame.footer
-                                                           : grid.size().rows - 1;
+                  : frame.footer >= 0                     ? frame.footer
+                                                          : grid.size().rows - 1;
     grid.clear_row(y);
     static constexpr std::array<std::string_view, 5> kLabels{
-        "", "filter: ", "go to time (14:02, -5m): ", "seconds between samples: ",
-        "write JSON to: "};
+        "",
+        "filter: ", "go to time (14:02, -5m): ", "seconds between samples: ", "write JSON to: "};
     const bool wrong = !state.prompt.error.empty();
     int x = grid.put(1, y, kLabels[static_cast<std::size_t>(state.prompt.kind)], {Role::kTitle});
     // The end of the text is where one types.
@@ -399,79 +411,108 @@ void draw_footer(const State& state, const Frame& frame, Screen& screen) {
   if (state.prompt.kind != PromptKind::kNone && frame.footer >= 0 && frame.plot < 0) return;
 
   const bool frozen = state.is_frozen();
-  const std::string_view freeze = frozen ? "resume" : "freeze";
+  const FooterKey help{Action::kHelp, "help"};
+  const FooterKey filter{Action::kFilter, "filter"};
+  const FooterKey sort{Action::kSort, "sort"};
+  const FooterKey view{Action::kNextView, "view"};
+  const FooterKey freeze{Action::kFreeze, frozen ? "resume" : "freeze"};
+  const FooterKey write{Action::kWrite, "write JSON"};
+  const FooterKey units{Action::kUnits, "bits/bytes"};
+  const FooterKey loopback{Action::kLoopback, "loopback"};
   std::vector<FooterKey> keys;
-  const bool can_kill = !state.settings.read_only && !frozen;
   switch (state.view) {
     case View::kProcesses:
-      keys = {{"?", "help", "?"},      {"/", "filter", "/"},  {"s", " sort", "s"},
-              {"⏎", " details", "\n"}, {"⇥", " view", "\t"},  {"Space", "", " "},
-              {"B", " bits/bytes", "B"}};
+      keys = {help, filter, sort, {Action::kDetails, "details"}, view, freeze, units};
       break;
     case View::kConnections:
-      keys = {{"?", "help", "?"},      {"/", "filter", "/"}, {"s", " sort", "s"},
-              {"⏎", " details", "\n"}, {"⇥", " view", "\t"}, {"Space", "", " "},
-              {"a", " group", "a"},    {"l", " loopback", "l"}};
+      keys = {help,
+              filter,
+              sort,
+              {Action::kDetails, "details"},
+              view,
+              freeze,
+              {Action::kGroup, "group"},
+              loopback};
       break;
     case View::kHosts:
-      keys = {{"?", "help", "?"},          {"/", "filter", "/"}, {"s", " sort", "s"},
-              {"⏎", " connections", "\n"}, {"⇥", " view", "\t"}, {"Space", "", " "},
-              {"l", " loopback", "l"}};
+      keys = {help, filter, sort, {Action::kDetails, "connections"}, view, freeze, loopback};
       break;
     case View::kEvents:
-      keys = {{"?", "help", "?"},         {"/", "filter", "/"}, {"e", " types", "e"},
-              {"⏎", " connection", "\n"}, {"⇥", " view", "\t"}, {"Space", "", " "},
-              {"w", " write JSON", "w"}};
+      keys = {
+          help,   filter, {Action::kEventTypes, "types"}, {Action::kDetails, "connection"}, view,
+          freeze, write};
       break;
     case View::kThisHost:
-      keys = {{"?", "help", "?"},     {"s", " sort", "s"},   {"⇥", " view", "\t"},
-              {"Space", "", " "},     {"B", " bits/bytes", "B"}, {"+/-", " plots", "-"},
-              {"w", " write JSON", "w"}};
+      keys = {help, sort, view, freeze, units, {Action::kZoomIn, "plots", Action::kZoomOut}, write};
       break;
     case View::kProcess:
-      keys = {{"Esc", " back", "\033"}, {"⏎", " connection", "\n"}, {"c", " copy", "c"},
-              {"Space", "", " "},       {"w", " write JSON", "w"},  {"?", " help", "?"}};
+      keys = {{Action::kBack, "back"},
+              {Action::kDetails, "connection"},
+              {Action::kCopy, "copy"},
+              freeze,
+              write,
+              help};
       break;
     case View::kConnection:
-      keys = {{"Esc", " back", "\033"}, {"j/k", " next/prev connection", "j"},
-              {"c", " copy", "c"},      {"Space", "", " "},
-              {"w", " write JSON", "w"}, {"?", " help", "?"}};
+      keys = {{Action::kBack, "back"},
+              {Action::kDown, "next/prev connection", Action::kUp},
+              {Action::kCopy, "copy"},
+              freeze,
+              write,
+              help};
       break;
   }
+  const bool can_kill = !state.settings.read_only && !frozen;
   if (can_kill && (state.view == View::kProcesses || state.view == View::kProcess))
-    keys.push_back({"K", " signal", "K"});
+    keys.push_back({Action::kSignal, "signal"});
   const bool detail = state.view == View::kProcess || state.view == View::kConnection;
-  if (!detail) keys.push_back({"q", " quit", "q"});
+  if (!detail) keys.push_back({Action::kQuit, "quit"});
   const int columns = grid.size().columns;
   if (columns >= 120 && !detail) {
-    std::vector<FooterKey> more = {{"S", " reverse", "S"}, {"o", " idle", "o"},
-                                   {"t/T", " step time", "T"}, {"w", " write", "w"},
-                                   {"F2", " options", ","}};
+    std::vector<FooterKey> more = {{Action::kReverse, "reverse"},
+                                   {Action::kIdle, "idle"},
+                                   {Action::kNextSample, "step time", Action::kPreviousSample},
+                                   {Action::kWrite, "write"},
+                                   {Action::kOptions, "options"}};
     std::erase_if(more, [&](const FooterKey& one) {
-      return (one.key == "o" && state.view == View::kThisHost) ||
+      return (one.action == Action::kIdle && state.view == View::kThisHost) ||
              std::any_of(keys.begin(), keys.end(),
-                         [&](const FooterKey& key) { return key.sends == one.sends; });
+                         [&](const FooterKey& key) { return key.action == one.action; });
     });
     keys.insert(keys.end() - 1, more.begin(), more.end());
   }
-  if (columns < 60 && !detail)
-    keys = {{"?", "help", "?"}, {"/", "filter", "/"}, {"⇥", "view", "\t"}, {"q", " quit", "q"}};
-  const auto width = [](const FooterKey& key, std::string_view text) {
-    return static_cast<int>(display_width(key.key) + display_width(text));
+  if (columns < 60 && !detail) keys = {help, filter, view, {Action::kQuit, "quit"}};
+  struct Shown {
+    const FooterKey* key;
+    std::string label;
+    std::string text;
+    int width;
   };
+  std::vector<Shown> shown;
+  for (const FooterKey& key : keys) {
+    std::string label = state.keys.key_of(key.action);
+    if (label.empty()) continue;
+    if (key.other)
+      if (const std::string other = state.keys.key_of(*key.other); !other.empty())
+        label += '/' + other;
+    // "?help", but "s sort".
+    const bool is_sign =
+        label.size() == 1 && std::ispunct(static_cast<unsigned char>(label[0])) != 0;
+    std::string text = (is_sign ? "" : " ") + std::string(key.text);
+    const int width = static_cast<int>(display_width(label) + display_width(text));
+    shown.push_back({&key, std::move(label), std::move(text), width});
+  }
+  // The way out is always there.
+  const int last_width = shown.empty() ? 0 : shown.back().width;
   int x = 1;
-  const int quit_width = 7;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    const FooterKey& key = keys[i];
-    const bool last = i + 1 == keys.size();
-    std::string text(key.text);
-    if (key.key == "Space") text = ' ' + std::string(freeze);
-    // The way out is always there.
-    if (x + width(key, text) + (last ? 0 : quit_width) > columns) continue;
+  for (const Shown& key : shown) {
+    const bool last = &key == &shown.back();
+    if (x + key.width + (last ? 0 : last_width + 1) > columns) continue;
     const int from = x;
-    x = grid.put(x, frame.footer, key.key, {Role::kKey});
-    x = grid.put(x, frame.footer, text);
-    screen.hits.push_back({Hit::Kind::kKey, frame.footer, from, x, 0, std::string(key.sends)});
+    x = grid.put(x, frame.footer, key.label, {Role::kKey});
+    x = grid.put(x, frame.footer, key.text);
+    screen.hits.push_back(
+        {Hit::Kind::kKey, frame.footer, from, x, static_cast<std::size_t>(key.key->action), ""});
     ++x;
   }
 }
@@ -492,13 +533,27 @@ Screen render(const Model& model, const State& state) {
       screen.grid.put(1, frame.first, "measuring …", {Role::kDim});
     } else {
       switch (state.view) {
-        case View::kProcesses: draw_processes(model, state, frame, screen); break;
-        case View::kConnections: draw_connections(model, state, frame, screen); break;
-        case View::kHosts: draw_hosts(model, state, frame, screen); break;
-        case View::kThisHost: draw_this_host(model, state, frame, screen); break;
-        case View::kEvents: draw_events(model, state, frame, screen); break;
-        case View::kProcess: draw_process_details(model, state, screen); break;
-        case View::kConnection: draw_connection_details(model, state, screen); break;
+        case View::kProcesses:
+          draw_processes(model, state, frame, screen);
+          break;
+        case View::kConnections:
+          draw_connections(model, state, frame, screen);
+          break;
+        case View::kHosts:
+          draw_hosts(model, state, frame, screen);
+          break;
+        case View::kThisHost:
+          draw_this_host(model, state, frame, screen);
+          break;
+        case View::kEvents:
+          draw_events(model, state, frame, screen);
+          break;
+        case View::kProcess:
+          draw_process_details(model, state, screen);
+          break;
+        case View::kConnection:
+          draw_connection_details(model, state, screen);
+          break;
       }
     }
     draw_footer(state, frame, screen);

@@ -44,11 +44,11 @@ void draw_status(const State& state, const Frame& frame, std::string_view left, 
 void draw_footer(const State& state, const Frame& frame, Screen& screen);
 void draw_overlay(const Model& model, const State& state, Screen& screen);
 
-// Keys as "?help /filter": the first character of each word is highlighted and can be clicked.
+// "?help", "Space freeze", "j/k next/prev": the keys are highlighted, a click is the first one's.
 struct FooterKey {
-  std::string_view key;   // what is shown
+  Action action;
   std::string_view text;
-  std::string_view sends;  // what a click stands for
+  std::optional<Action> other = {};  // "+/-"
 };
 
 // "184.2 Mb/s"; "—": nobody counts.

@@ -23,16 +23,15 @@ enum class KeyName : unsigned char {
   kEnd,
   kPageUp,
   kPageDown,
-  kF1,
-  kF2,
-  kF4,
-  kF9,
+  kFunction,  // `text` has the number
   kControl,  // `text` has the lower-case letter
   kClick,    // at column, row
   kDoubleClick,
   kWheelUp,
   kWheelDown,
 };
+
+inline constexpr int kFunctionKeys = 12;
 
 struct Key {
   KeyName name = KeyName::kText;

@@ -46,10 +46,6 @@ std::optional<KeyName> function_key(unsigned code) {
     case KEY_BACKSPACE: return KeyName::kBackspace;
     case KEY_DC: return KeyName::kDelete;
     case KEY_BTAB: return KeyName::kBackTab;
-    case KEY_F(1): return KeyName::kF1;
-    case KEY_F(2): return KeyName::kF2;
-    case KEY_F(4): return KeyName::kF4;
-    case KEY_F(9): return KeyName::kF9;
     default: return std::nullopt;
   }
 }
@@ -85,6 +81,8 @@ std::optional<Key> KeyReader::mouse() {
 std::optional<Key> KeyReader::next(bool is_function_key, unsigned code) {
   if (is_function_key) {
     if (code == KEY_MOUSE) return mouse();
+    if (code >= KEY_F(1) && code <= KEY_F(kFunctionKeys))
+      return Key{KeyName::kFunction, std::to_string(code - KEY_F(0))};
     const auto name = function_key(code);
     return name ? std::optional(Key{*name}) : std::nullopt;
   }

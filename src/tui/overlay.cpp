@@ -64,8 +64,9 @@ void draw_choices(std::string_view title, const std::vector<std::string>& lines,
 
 void draw_help(const Model& model, const State& state, Screen& screen) {
   const auto lines = help_lines(model, state);
-  const Box box = draw_box("Help: any key closes, j/k scroll", 76,
-                           static_cast<int>(lines.size()), screen.grid);
+  const Box box = draw_box(fmt::format("Help: any key closes, {} scroll",
+                                       state.keys.keys_of({Action::kDown, Action::kUp})),
+                           76, static_cast<int>(lines.size()), screen.grid);
   const std::size_t room = static_cast<std::size_t>(std::max(box.height, 1));
   const std::size_t most = lines.size() > room ? lines.size() - room : 0;
   const std::size_t top = std::min(state.overlay_top, most);
@@ -89,6 +90,9 @@ std::string_view event_kind_name(std::size_t kind) {
 
 std::vector<std::pair<std::string, std::string>> help_lines(const Model& model,
                                                             const State& state) {
+  using enum Action;
+  const KeyMap& keys = state.keys;
+  const auto fold = keys.keys_of({kGroup, kZoomOut, kZoomIn, kTurnFold, kFold, kUnfold});
   std::vector<std::pair<std::string, std::string>> lines;
   switch (state.view) {
     case View::kProcesses:
@@ -97,23 +101,23 @@ std::vector<std::pair<std::string, std::string>> help_lines(const Model& model,
                {"[exited]", "being closed; who had them was gone before sockscope looked"},
                {"[unattributed]", "others whose process is not known, the kernel's own too"},
                {"RX/s TX/s", "of the last interval; the order is that of 3 s averages"},
-               {"a - + * ← →", "group by container or unit, below parents; fold"}};
+               {fold, "group by container or unit, below parents; fold"}};
       break;
     case View::kConnections:
       lines = {{"Connections: each socket with a peer, busiest first.", ""},
-               {"+ †", "opened within 2 s, closed (kept for 10 s)"},
+               {"+ †", "opened within 2 s, closed (stay for --keep-closed, 10 s)"},
                {"RTTms", "smoothed round trip; yellow above 3 times its own least"},
                {"RETR !", "segments sent again since it was opened; ! above 1 %"},
-               {"a - + *", "group by process, remote end, container; fold"}};
+               {fold, "group by process, remote end, container; fold"}};
       break;
     case View::kHosts:
       lines = {{"Hosts: the remote ends, all their connections together.", ""},
-               {"Enter", "the connections with this host"}};
+               {keys.key_of(kDetails), "the connections with this host"}};
       break;
     case View::kEvents:
       lines = {{"Events: what happened, newest first; 10,000 are kept.", ""},
-               {"e", "which types"},
-               {"g End", "follow the newest again"}};
+               {keys.key_of(kEventTypes), "which types"},
+               {keys.keys_of({kFirst, kEnd}), "follow the newest again"}};
       break;
     case View::kThisHost:
       lines = {{"Host: interfaces, system, disks, gateway and DNS server.", ""},
@@ -122,37 +126,53 @@ std::vector<std::pair<std::string, std::string>> help_lines(const Model& model,
                {"ERR DROP !", "since boot; ! grew since the sample before"},
                {"Gateway DNS", "asked for echoes once this view was shown, unless --no-probe"}};
       break;
-    case View::kProcess: lines = {{"One process and all its connections.", ""}}; break;
+    case View::kProcess:
+      lines = {{"One process and all its connections.", ""}};
+      break;
     case View::kConnection:
       lines = {{"One connection: rates, round trips, loss, what happened to it.", ""},
-               {"j k", "next and previous connection of the list"}};
+               {keys.keys_of({kDown, kUp}), "next and previous connection of the list"}};
       break;
   }
+  const std::string others = keys.other_keys_of({kUp, kDown, kPageUp, kPageDown});
+  const std::string halves = keys.keys_of({kHalfPageUp, kHalfPageDown});
   const std::vector<std::pair<std::string, std::string>> common = {
       {"Moving", ""},
-      {"↑ ↓ j k PgUp PgDn", "also Ctrl-B F U D; g G Home End: first, last"},
-      {"Enter Esc", "details, back (also clears the filter)"},
-      {"1-5 Tab", "views"},
+      {keys.keys_of({kUp, kDown, kPageUp, kPageDown}),
+       (others.empty() ? "a row, a page" : "also " + others) +
+           (halves.empty() ? "" : "; half a page " + halves)},
+      {keys.keys_of({kFirst, kLast, kEnd}), "first and last row; live again or the newest"},
+      {keys.keys_of({kDetails, kBack}), "details, back (also clears the filter)"},
+      {keys.keys_of(
+           {kViewProcesses, kViewConnections, kViewHosts, kViewEvents, kViewHost, kNextView}),
+       "views"},
       {"Choosing", ""},
-      {"/", "filter: nginx  dport:443  rx>1M  rtt>20  !ssh  a|b  /re/"},
-      {"s < > S", "sort picker, next and previous column, the other way round"},
-      {"o O l", "idle rows, closed rows, loopback"},
-      {"B n p", "bits, bytes, IEC bytes; names of remote ends, of ports"},
+      {keys.key_of(kFilter), "filter: nginx  dport:443  rx>1M  rtt>20  !ssh  a|b  /re/"},
+      {keys.keys_of({kSort, kPreviousSort, kNextSort, kReverse}),
+       "sort picker, previous and next column, the other way round"},
+      {keys.keys_of({kIdle, kClosed, kLoopback}), "idle rows, closed rows, loopback"},
+      {keys.keys_of({kUnits, kNames, kPortNames}),
+       "bits, bytes, IEC bytes; names of remote ends, of ports"},
+      {keys.key_of(kFollow), "the cursor stays with the row it is on"},
       {"Time", ""},
-      {"Space", "freeze and go on; collection never stops"},
-      {"t T b", "next and previous sample, go to a time (-5m, 14:02)"},
-      {"+ -", "plots of a shorter or longer time"},
-      {"d", "seconds between samples"},
+      {keys.key_of(kFreeze), "freeze and go on; collection never stops"},
+      {keys.keys_of({kNextSample, kPreviousSample, kGoToTime}),
+       "next and previous sample, go to a time (-5m, 14:02)"},
+      {keys.keys_of({kZoomIn, kZoomOut}), "plots of a shorter or longer time"},
+      {keys.key_of(kInterval), "seconds between samples"},
       {"Doing", ""},
-      {"c w", "copy the row, write the view as JSON"},
-      {"K", state.settings.read_only ? "signals: off (--read-only)"
-                                     : "signal menu; the process is checked before"},
-      {"x , F2", "totals from now on, options"},
-      {"Ctrl-L Ctrl-Z q", "redraw, suspend, quit"},
+      {keys.keys_of({kCopy, kWrite}), "copy the row, write the view as JSON"},
+      {keys.key_of(kSignal), state.settings.read_only
+                                 ? "signals: off (--read-only)"
+                                 : "signal menu; the process is checked before"},
+      {keys.keys_of({kReset, kOptions}), "totals from now on, options"},
+      {keys.keys_of({kRedraw, kSuspend, kQuit}), "redraw, suspend, quit"},
       {"Mouse", "click, double click, wheel; Shift+drag selects text"},
       {"Where the figures come from", ""},
   };
   lines.insert(lines.end(), common.begin(), common.end());
+  // What no key does needs no line.
+  std::erase_if(lines, [](const auto& line) { return line.first.empty(); });
   lines.push_back({"source", fmt::format("{}; lost {} records; this program uses {:.1f}% of a core",
                                          model.source, model.lost.total(), model.self_cpu * 100)});
   for (const Door& door : model.doors)
@@ -165,15 +185,18 @@ std::vector<std::pair<std::string, std::string>> help_lines(const Model& model,
 
 void draw_overlay(const Model& model, const State& state, Screen& screen) {
   switch (state.overlay) {
-    case Overlay::kNone: return;
-    case Overlay::kHelp: return draw_help(model, state, screen);
+    case Overlay::kNone:
+      return;
+    case Overlay::kHelp:
+      return draw_help(model, state, screen);
     case Overlay::kSortPicker: {
       std::vector<std::string> lines;
       for (const std::string_view name : sort_choices(state)) {
         std::string_view heading = name;
         for (const ColumnSpec& column : columns_of(state.view))
           if (column.name == name) heading = column.heading;
-        lines.push_back(pad_right(heading, 12) + (name == sort_of(state, state.view) ? " (now)" : ""));
+        lines.push_back(pad_right(heading, 12) +
+                        (name == sort_of(state, state.view) ? " (now)" : ""));
       }
       return draw_choices("Sort by", lines, "Enter picks, Esc closes", state, screen);
     }
@@ -183,7 +206,8 @@ void draw_overlay(const Model& model, const State& state, Screen& screen) {
       if (choice.confirming) {
         const SignalName& signal = signal_names()[choice.picked];
         const std::string ask = fmt::format("Send {} to {}?", signal.name, who);
-        const Box box = draw_box("Signal", std::max(static_cast<int>(display_width(ask)), 34), 4, screen.grid);
+        const Box box =
+            draw_box("Signal", std::max(static_cast<int>(display_width(ask)), 34), 4, screen.grid);
         screen.grid.put(box.x, box.y, ask, {Role::kTitle}, box.x + box.width);
         const double age = static_cast<double>(model.now_ns) / 1e9;
         if (choice.target.start_ns != 0)
@@ -207,7 +231,8 @@ void draw_overlay(const Model& model, const State& state, Screen& screen) {
       return draw_choices("Event types", lines, "Enter turns, a all, Esc closes", state, screen);
     }
     case Overlay::kOptions:
-      return draw_choices("Options", option_lines(state), "Enter changes, Esc closes", state, screen);
+      return draw_choices("Options", option_lines(state), "Enter changes, Esc closes", state,
+                          screen);
     case Overlay::kConfirmReset: {
       const Box box = draw_box("Totals", 44, 4, screen.grid);
       screen.grid.put(box.x, box.y, "Count RX TOTAL and TX TOTAL from now on?", {},

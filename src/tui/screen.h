@@ -19,8 +19,8 @@ struct Hit {
   int row = 0;
   int from = 0;
   int to = 0;  // exclusive
-  std::size_t number = 0;  // of the view or row
-  std::string text;        // the column's name, the key
+  std::size_t number = 0;  // of the view, row or Action
+  std::string text;        // the column's name
 };
 
 struct Screen {

@@ -185,7 +185,10 @@ TEST(Golden, tree) {
 }
 TEST(Golden, ascii) {
   compare("ascii", all_sizes(web_model(), View::kProcesses,
-                             [](const Model&, State& s) { s.settings.ascii = true; }));
+                             [](const Model&, State& s) {
+                               s.settings.ascii = true;
+                               s.keys.use_ascii();
+                             }));
 }
 
 Model awkward_model() {

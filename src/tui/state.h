@@ -19,6 +19,7 @@
 #include "base/text.h"
 #include "tui/grid.h"
 #include "tui/history.h"
+#include "tui/key_map.h"
 #include "tui/plot.h"
 #include "view/filter.h"
 
@@ -201,6 +202,7 @@ struct State {
   std::string message;
   std::uint64_t message_until_ns = 0;
   Settings settings;
+  KeyMap keys;
   // What was counted when the totals were reset; they are shown since then.
   std::map<ProcessId, Volume> process_base;
   std::map<std::uint64_t, Volume> flow_base;  // by cookie

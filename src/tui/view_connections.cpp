@@ -97,12 +97,15 @@ std::string list_status(const Model& model, const State& state, std::string_view
       status += fmt::format(" · +{} opened since", opened);
   }
   if (listing.loopback_hidden != 0 && listing.idle_hidden != 0)
-    status += fmt::format(" · {} loopback (l), {} idle (o) hidden", listing.loopback_hidden,
-                          listing.idle_hidden);
+    status += fmt::format(" · {} loopback ({}), {} idle ({}) hidden", listing.loopback_hidden,
+                          state.keys.key_of(Action::kLoopback), listing.idle_hidden,
+                          state.keys.key_of(Action::kIdle));
   else if (listing.loopback_hidden != 0)
-    status += fmt::format(" · {} loopback hidden (l)", listing.loopback_hidden);
+    status += fmt::format(" · {} loopback hidden ({})", listing.loopback_hidden,
+                          state.keys.key_of(Action::kLoopback));
   else if (listing.idle_hidden != 0)
-    status += fmt::format(" · {} idle hidden (o)", listing.idle_hidden);
+    status += fmt::format(" · {} idle hidden ({})", listing.idle_hidden,
+                          state.keys.key_of(Action::kIdle));
   if (const std::string held = held_text(model, state); !held.empty()) status += " · " + held;
   return status;
 }
@@ -145,7 +148,8 @@ void draw_hosts(const Model& model, const State& state, const Frame& frame, Scre
       status += fmt::format(" · +{} opened since", opened);
   }
   if (listing.loopback_hidden != 0)
-    status += fmt::format(" · {} loopback connections hidden (l)", listing.loopback_hidden);
+    status += fmt::format(" · {} loopback connections hidden ({})", listing.loopback_hidden,
+                          state.keys.key_of(Action::kLoopback));
   if (const std::string held = held_text(model, state); !held.empty()) status += " · " + held;
   draw_status(state, frame, status, screen);
   if (frame.detail < 0 || state.table().position >= listing.rows.size()) return;

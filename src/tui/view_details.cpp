@@ -231,7 +231,7 @@ void draw_process_details(const Model& model, const State& state, Screen& screen
   const ProcessId id = state.process.process();
   const Process* process = model.history.find_process(sample, id);
   if (process == nullptr) {
-    grid.put(1, frame.first, "This process is over, and so are its connections. Esc goes back.",
+    grid.put(1, frame.first, "This process is over, and so are its connections.",
              {Role::kDim});
     return;
   }

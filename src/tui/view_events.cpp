@@ -141,8 +141,9 @@ void draw_events(const Model& model, const State& state, const Frame& frame, Scr
     const int end = screen.grid.put_right(
         columns, frame.plot, rate, {model.lost.total() != 0 ? Role::kBroken : Role::kText});
     screen.grid.put(1, frame.plot,
-                    fmt::format("types: {} (e picks)   {}",
+                    fmt::format("types: {} ({} picks)   {}",
                                 state.hidden_events == 0 ? "all" : "some",
+                                state.keys.key_of(Action::kEventTypes),
                                 state.is_frozen()     ? "frozen"
                                 : state.follow_events ? "following newest"
                                                       : "not following"),
@@ -154,9 +155,11 @@ void draw_events(const Model& model, const State& state, const Frame& frame, Scr
               return logged == nullptr ? CellText{} : event_cell(model, state, *logged, column);
             },
             screen);
-  std::string status = "↓ stops following · g or End resumes";
+  std::string status = fmt::format("{} stops following · {} resumes", state.keys.key_of(Action::kDown),
+                                   state.keys.key_of(Action::kEnd));
   if (listing.loopback_hidden != 0)
-    status += fmt::format(" · {} loopback hidden (l)", listing.loopback_hidden);
+    status += fmt::format(" · {} loopback hidden ({})", listing.loopback_hidden,
+                          state.keys.key_of(Action::kLoopback));
   draw_status(state, frame, status, screen);
   if (frame.status >= 0 && screen.grid.size().columns >= 100)
     screen.grid.put_right(screen.grid.size().columns, frame.status, "buffer 10 000 events");

@@ -131,9 +131,10 @@ void draw_host_panes(const Model& model, const State& state, const Frame& frame,
   int first = y;
   if (!state.filter_text.empty() && state.prompt.kind == PromptKind::kNone) {
     const Listing& listing = state.table().listing;
-    grid.put(split + 2, first++, fmt::format("filter: {}   {} of {}   (Esc clears)",
+    grid.put(split + 2, first++, fmt::format("filter: {}   {} of {}   ({} clears)",
                                              state.filter_text, listing.matching,
-                                             listing.candidates), {Role::kTitle});
+                                             listing.candidates,
+                                             state.keys.key_of(Action::kBack)), {Role::kTitle});
   }
   const int health = y + frame.plot_rows - 3;
   draw_interface_pane(model, state, split + 2, first, health - first, screen);
@@ -177,9 +178,9 @@ void draw_process_panes(const Model& model, const State& state, const Frame& fra
   const int middle = frame.pane + frame.pane_rows - events;
   if (process != nullptr) {
     const auto flows = flows_of(model, state, id_of(*process));
-    grid.put(1, y++, fmt::format("Connections of {} {} ({}): Enter shows all of them",
-                                 name_of(*process),
-                                 process->pid, flows.size()), {Role::kTitle});
+    grid.put(1, y++, fmt::format("Connections of {} {} ({}): {} shows all of them",
+                                 name_of(*process), process->pid, flows.size(),
+                                 state.keys.key_of(Action::kDetails)), {Role::kTitle});
     const auto placed = place_columns(flow_columns(), columns);
     draw_heading(placed, "", false, y++, false, screen);
     for (const std::uint32_t index : flows) {

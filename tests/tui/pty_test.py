@@ -255,6 +255,20 @@ class Use(unittest.TestCase):
                     terminal.wait_for(lambda: re.search(r"connect .* ok *\n", terminal.text()))
                 terminal.type("q").wait()
 
+    def test_keys_of_a_configuration_file(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+            file.write("[top]\ntheme = 'mono'\ninterval = 0.5\n"
+                       "[keys]\nfreeze = ['F5', 'v']\nquit = 'X'\nhelp = 'Ctrl-G'\n")
+            file.flush()
+            with Terminal("--config", file.name) as terminal:
+                terminal.wait_for("LIVE").wait_for("F5 freeze").wait_for("Ctrl-G help").wait_for("0.5s")
+                terminal.type(" qZ?").read(0.5)
+                self.assertIn("LIVE", terminal.text())
+                terminal.type(b"\033[15~").wait_for("FROZEN").wait_for("F5 resume")
+                terminal.type("v").wait_for("LIVE").type(b"\007").wait_for("F5 ").wait_for("freeze and go on")
+                terminal.type(b"\033").type("X").wait()
+                self.assertEqual(terminal.status, 0)
+
     def test_freeze_and_step_back(self):
         with Terminal("-i", "0.2") as terminal:
             terminal.wait_for("LIVE").read(1.5)
