@@ -118,6 +118,7 @@ struct sock {
   socket_lock_t sk_lock;
   __u16 sk_protocol;
   __u8 sk_shutdown;
+  __u8 sk_kern_sock : 1;
   int sk_err;
   int sk_err_soft;
 };
@@ -149,6 +150,7 @@ struct tcp_sock {
   __u32 total_retrans;
   __u32 segs_in;
   __u32 segs_out;
+  bool is_mptcp;
 };
 struct udp_sock {
   struct inet_sock inet;

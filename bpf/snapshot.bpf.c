@@ -50,10 +50,12 @@ int iter__tcp(struct bpf_iter__tcp *ctx) {
   if (tcp) /* NULL for request and TIME_WAIT sockets */
     state = find_state(tcp);
   fill_socket(&record, common, state, IPPROTO_TCP);
-  if (tcp)
+  if (tcp) {
+    note_kernels_own(&record.flow, (const struct sock *)tcp);
     fill_tcp_totals(&record, tcp);
-  else
+  } else {
     fill_no_totals(&record);
+  }
   if (record.flow.uid == WIRE_UID_UNKNOWN && record.flow.state != TCP_TIME_WAIT)
     record.flow.uid = ctx->uid;
   bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
@@ -71,6 +73,7 @@ int iter__udp(struct bpf_iter__udp *ctx) {
   struct wire_flow_totals record;
   struct socket_state *state = find_state(sk);
   fill_socket(&record, &sk->__sk_common, state, IPPROTO_UDP);
+  note_kernels_own(&record.flow, sk);
   record.flow.state = 0;
   fill_udp_totals(&record, state);
   if (record.flow.uid == WIRE_UID_UNKNOWN)

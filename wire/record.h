@@ -61,6 +61,7 @@
 #define WIRE_OWNER_EXACT 1u     /* the process itself was running when it touched the socket */
 #define WIRE_OWNER_INHERITED 2u /* copied from the listening socket */
 #define WIRE_OWNER_BOOTSTRAP 3u /* found holding the socket when sockscope started */
+#define WIRE_OWNER_KERNEL 4u    /* the kernel made the socket for itself; pid is 0 */
 
 #define WIRE_TCP_STATE_LAST 12u /* highest TCP state number of the kernel */
 #define WIRE_UID_UNKNOWN 0xffffffffu

@@ -22,6 +22,17 @@ static __always_inline void fill_socket(struct wire_flow_totals *record, struct 
   }
 }
 
+/* A socket the kernel made for itself: a tunnel's, a file server's. One that no process was seen with,
+ * and not the part of a connection that a process has by another protocol. */
+static __always_inline void note_kernels_own(struct wire_flow *flow, const struct sock *sk) {
+  if (flow->owner != WIRE_OWNER_UNKNOWN || !BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock))
+    return;
+  if (flow->protocol == IPPROTO_TCP && bpf_core_field_exists(struct tcp_sock, is_mptcp) &&
+      BPF_CORE_READ((const struct tcp_sock *)sk, is_mptcp))
+    return;
+  flow->owner = WIRE_OWNER_KERNEL;
+}
+
 /* iter/tcp and iter/udp show one network namespace: this is for the sockets of all others. */
 static __always_inline void write_foreign(struct seq_file *seq, struct sock *sk,
                                           struct socket_state *state) {
@@ -30,6 +41,7 @@ static __always_inline void write_foreign(struct seq_file *seq, struct sock *sk,
   struct wire_flow_totals record;
   __u8 protocol = (__u8)READ(sk, sk_protocol);
   fill_socket(&record, &sk->__sk_common, state, protocol);
+  note_kernels_own(&record.flow, sk);
   if (protocol == IPPROTO_TCP) {
     if (record.flow.state == TCP_CLOSE)
       return;

@@ -44,6 +44,7 @@ enum class OwnerKind : std::uint8_t {
   kExact,      // the process itself was running when it touched the socket
   kInherited,  // the owner of the listening socket; nobody touched the connection yet
   kBootstrap,  // the process was found holding the socket: when sockscope started, or by a poll
+  kKernel,     // none: the kernel made the socket for itself (a tunnel, a file server); eBPF tells
 };
 
 // The kernel's numbers.

@@ -45,7 +45,7 @@ bool decode_flow(const wire_flow& record, Flow& flow) noexcept {
   flow.owner.uid.reset();
   if (record.uid != WIRE_UID_UNKNOWN) flow.owner.uid = record.uid;
   flow.owner.kind =
-      record.owner <= WIRE_OWNER_BOOTSTRAP ? OwnerKind{record.owner} : OwnerKind::kUnknown;
+      record.owner <= WIRE_OWNER_KERNEL ? OwnerKind{record.owner} : OwnerKind::kUnknown;
   std::memcpy(flow.owner.comm.data(), record.comm, sizeof record.comm);
   flow.owner.process.reset();
   flow.holders.reset();

@@ -58,6 +58,7 @@ std::string_view to_string(OwnerKind kind) noexcept {
     case OwnerKind::kExact: return "exact";
     case OwnerKind::kInherited: return "inherited";
     case OwnerKind::kBootstrap: return "bootstrap";
+    case OwnerKind::kKernel: return "kernel";
     case OwnerKind::kUnknown: break;
   }
   return "unknown";

@@ -104,7 +104,7 @@ class Reader {
     comm(flow.owner.comm);
     field("uid", flow.owner.uid);
     field("cgroup_id", flow.owner.cgroup_id);
-    named("owner", flow.owner.kind, 3);
+    named("owner", flow.owner.kind, 4);
     named("state", flow.state, 12);
     if (object_->HasMember("remote_name")) flow.remote_name = remote_name(now_ns);
     flow.owner.process = info(flow.owner.pid, flow.owner.comm, flow.owner.uid);

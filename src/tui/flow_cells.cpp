@@ -102,7 +102,7 @@ Volume volume_of(const State& state, const Flow& flow) {
 CellText process_cell(const Model& model, const State& state, const Process& process,
                       const ProcessQuality& quality, const PlacedColumn& column) {
   const std::string_view name = column.spec->name;
-  if (name == "pid" && process.pid == 0) return {"?"};
+  if (name == "pid" && process.pid == 0) return {id_of(process) == kKernel ? "—" : "?"};
   if (name == "comm" && process.pid == 0) return {std::string(name_of(process))};
   if (name == "unit") {
     const std::string_view place = process.info ? place_name(*process.info) : "";

@@ -14,7 +14,8 @@ bool same(const Counters& a, const Counters& b) {
          a.srtt_us == b.srtt_us && a.min_rtt_us == b.min_rtt_us;
 }
 
-bool same(const std::shared_ptr<const ProcessInfo>& a, const std::shared_ptr<const ProcessInfo>& b) {
+bool same(const std::shared_ptr<const ProcessInfo>& a,
+          const std::shared_ptr<const ProcessInfo>& b) {
   if (a == b) return true;
   return a && b && a->parent_pid == b->parent_pid && a->session == b->session && a->uid == b->uid &&
          a->exited == b->exited && a->program == b->program && a->cgroup == b->cgroup;
@@ -37,7 +38,8 @@ bool same(const Process& a, const Process& b) {
   return a.open_flows == b.open_flows && a.listeners == b.listeners &&
          a.closed_flows == b.closed_flows && a.tx_bytes == b.tx_bytes && a.rx_bytes == b.rx_bytes &&
          a.retransmits == b.retransmits && a.srtt_us == b.srtt_us && a.tx_rate == b.tx_rate &&
-         a.rx_rate == b.rx_rate && a.retransmit_rate == b.retransmit_rate && a.comm == b.comm && same(a.info, b.info);
+         a.rx_rate == b.rx_rate && a.retransmit_rate == b.retransmit_rate && a.comm == b.comm &&
+         same(a.info, b.info);
 }
 
 bool is_being_closed(const Flow& flow) {
@@ -46,8 +48,10 @@ bool is_being_closed(const Flow& flow) {
     case TcpState::kFinWait2:
     case TcpState::kClosing:
     case TcpState::kLastAck:
-    case TcpState::kTimeWait: return true;
-    default: return false;
+    case TcpState::kTimeWait:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -56,40 +60,43 @@ std::optional<double> less(const std::optional<double>& whole, const std::option
   return std::max(*whole - part.value_or(0), 0.0);
 }
 
-// What is nobody's any more is taken out of the row of those that nobody is known of. Together they
+// What belongs to `part` is taken out of the row of those that nobody is known of. Together they
 // are what that row was.
-void split_unowned(const std::vector<Flow>& flows, std::vector<Process>& processes) {
-  const auto whole = std::find_if(processes.begin(), processes.end(),
-                                  [](const Process& process) { return process.pid == 0; });
+void split_unowned(ProcessId part, const std::vector<Flow>& flows,
+                   std::vector<Process>& processes) {
+  const auto whole = std::find_if(processes.begin(), processes.end(), [](const Process& process) {
+    return id_of(process) == kUnattributed;
+  });
   if (whole == processes.end()) return;
-  Process exited;
-  exited.start_ns = kExited.start_ns;
-  if (whole->rx_rate) exited.rx_rate = exited.tx_rate = exited.retransmit_rate = 0;
+  Process taken;
+  taken.start_ns = part.start_ns;
+  if (whole->rx_rate) taken.rx_rate = taken.tx_rate = taken.retransmit_rate = 0;
   bool found = false;
   for (const Flow& flow : flows) {
-    if (owner_of(flow) != kExited || flow.closed) continue;
+    if (owner_of(flow) != part || flow.closed) continue;
     found = true;
-    ++exited.open_flows;
-    exited.rx_bytes += flow.counters.rx_bytes;
-    exited.tx_bytes += flow.counters.tx_bytes;
-    exited.retransmits += flow.counters.retransmits;
+    ++taken.open_flows;
+    taken.rx_bytes += flow.counters.rx_bytes;
+    taken.tx_bytes += flow.counters.tx_bytes;
+    taken.retransmits += flow.counters.retransmits;
     if (!whole->rx_rate) continue;
-    *exited.rx_rate += flow.rx_rate.value_or(0);
-    *exited.tx_rate += flow.tx_rate.value_or(0);
+    *taken.rx_rate += flow.rx_rate.value_or(0);
+    *taken.tx_rate += flow.tx_rate.value_or(0);
   }
   if (!found) return;
-  whole->rx_rate = less(whole->rx_rate, exited.rx_rate);
-  whole->tx_rate = less(whole->tx_rate, exited.tx_rate);
-  whole->open_flows -= std::min(whole->open_flows, exited.open_flows);
-  whole->rx_bytes -= std::min(whole->rx_bytes, exited.rx_bytes);
-  whole->tx_bytes -= std::min(whole->tx_bytes, exited.tx_bytes);
-  whole->retransmits -= std::min(whole->retransmits, exited.retransmits);
-  // Of single connections neither is told per second: they stay where somebody is left to have them.
+  whole->rx_rate = less(whole->rx_rate, taken.rx_rate);
+  whole->tx_rate = less(whole->tx_rate, taken.tx_rate);
+  whole->open_flows -= std::min(whole->open_flows, taken.open_flows);
+  whole->rx_bytes -= std::min(whole->rx_bytes, taken.rx_bytes);
+  whole->tx_bytes -= std::min(whole->tx_bytes, taken.tx_bytes);
+  whole->retransmits -= std::min(whole->retransmits, taken.retransmits);
+  // Of single connections neither is told per second: they stay where somebody is left to have
+  // them.
   if (whole->open_flows == 0) {
-    std::swap(whole->srtt_us, exited.srtt_us);
-    std::swap(whole->retransmit_rate, exited.retransmit_rate);
+    std::swap(whole->srtt_us, taken.srtt_us);
+    std::swap(whole->retransmit_rate, taken.retransmit_rate);
   }
-  processes.push_back(exited);
+  processes.push_back(taken);
 }
 
 // The rows in the order of their identities; those like the ones before are shared with them.
@@ -120,10 +127,9 @@ std::vector<std::uint32_t> share(const std::vector<Row>& rows, SharedRows<Row>& 
 
 template <class Row, class Id>
 const Row* find(const std::vector<std::uint32_t>& rows, const SharedRows<Row>& shared, Id id) {
-  const auto place =
-      std::lower_bound(rows.begin(), rows.end(), id, [&](std::uint32_t index, const Id& wanted) {
-        return id_of(shared[index]) < wanted;
-      });
+  const auto place = std::lower_bound(
+      rows.begin(), rows.end(), id,
+      [&](std::uint32_t index, const Id& wanted) { return id_of(shared[index]) < wanted; });
   return place != rows.end() && id_of(shared[*place]) == id ? &shared[*place] : nullptr;
 }
 
@@ -167,34 +173,40 @@ std::vector<Smoothed> smooth(const std::deque<Sample>& samples, std::size_t inde
 
 ProcessId owner_of(const Flow& flow) {
   if (flow.owner.pid != 0) return {flow.owner.pid, flow.owner.start_ns};
+  if (flow.owner.kind == OwnerKind::kKernel) return kKernel;
   return is_being_closed(flow) ? kExited : kUnattributed;
 }
 
 std::string_view name_of(ProcessId id, std::string_view comm) {
-  return id == kUnattributed ? "[unattributed]" : id == kExited ? "[exited]" : comm;
+  return id == kUnattributed ? "[unattributed]"
+         : id == kExited     ? "[exited]"
+         : id == kKernel     ? "[kernel]"
+                             : comm;
 }
 
 void join_unowned(std::vector<Process>& processes) {
-  const auto exited = std::find_if(processes.begin(), processes.end(), [](const Process& process) {
-    return id_of(process) == kExited;
-  });
-  if (exited == processes.end()) return;
-  const Process part = *exited;
-  processes.erase(exited);
-  auto whole = std::find_if(processes.begin(), processes.end(), [](const Process& process) {
-    return id_of(process) == kUnattributed;
-  });
-  if (whole == processes.end()) whole = processes.insert(processes.begin(), Process{});
   const auto add = [](std::optional<double>& sum, const std::optional<double>& more) {
     if (more) sum = sum.value_or(0) + *more;
   };
-  add(whole->rx_rate, part.rx_rate);
-  add(whole->tx_rate, part.tx_rate);
-  add(whole->retransmit_rate, part.retransmit_rate);
-  whole->open_flows += part.open_flows;
-  whole->rx_bytes += part.rx_bytes;
-  whole->tx_bytes += part.tx_bytes;
-  whole->retransmits += part.retransmits;
+  for (const ProcessId id : {kExited, kKernel}) {
+    const auto find = [&processes](ProcessId wanted) {
+      return std::find_if(processes.begin(), processes.end(),
+                          [&](const Process& process) { return id_of(process) == wanted; });
+    };
+    const auto place = find(id);
+    if (place == processes.end()) continue;
+    const Process part = *place;
+    processes.erase(place);
+    auto whole = find(kUnattributed);
+    if (whole == processes.end()) whole = processes.insert(processes.begin(), Process{});
+    add(whole->rx_rate, part.rx_rate);
+    add(whole->tx_rate, part.tx_rate);
+    add(whole->retransmit_rate, part.retransmit_rate);
+    whole->open_flows += part.open_flows;
+    whole->rx_bytes += part.rx_bytes;
+    whole->tx_bytes += part.tx_bytes;
+    whole->retransmits += part.retransmits;
+  }
 }
 
 template <class Row>
@@ -219,7 +231,7 @@ void History::add(const Snapshot& snapshot) {
   const Sample* before = samples_.empty() ? nullptr : &samples_.back();
   sample.flows = share(snapshot.flows, flows_, before ? &before->flows : nullptr);
   std::vector<Process> processes = snapshot.processes;
-  split_unowned(snapshot.flows, processes);
+  for (const ProcessId part : {kExited, kKernel}) split_unowned(part, snapshot.flows, processes);
   sample.processes = share(processes, processes_, before ? &before->processes : nullptr);
   // Of those that only listen it is known that they move nothing, wherever it comes from.
   bool some_counted = false;
@@ -265,8 +277,7 @@ std::size_t History::index_at(std::uint64_t wall_ns) const {
   const auto after = std::upper_bound(
       samples_.begin(), samples_.end(), wall_ns,
       [](std::uint64_t time, const Sample& sample) { return time < sample.wall_ns; });
-  return after == samples_.begin() ? 0
-                                   : static_cast<std::size_t>(after - samples_.begin()) - 1;
+  return after == samples_.begin() ? 0 : static_cast<std::size_t>(after - samples_.begin()) - 1;
 }
 
 const Flow* History::find_flow(const Sample& sample, std::uint64_t cookie) const {

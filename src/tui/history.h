@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The snapshots of the last minutes, to freeze and to step back in. Rows that did not change from one
-// snapshot to the next are kept once, so that what is idle costs next to nothing.
+// The snapshots of the last minutes, to freeze and to step back in. Rows that did not change from
+// one snapshot to the next are kept once, so that what is idle costs next to nothing.
 #pragma once
+
+#include <sockscope/types.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -11,8 +13,6 @@
 #include <span>
 #include <string_view>
 #include <vector>
-
-#include <sockscope/types.h>
 
 #include "tui/plot.h"
 
@@ -24,15 +24,21 @@ struct ProcessId {
   std::uint64_t start_ns = 0;
   auto operator<=>(const ProcessId&) const = default;
 };
-inline ProcessId id_of(const Process& process) { return {process.pid, process.start_ns}; }
-inline std::uint64_t id_of(const Flow& flow) { return flow.cookie; }
+inline ProcessId id_of(const Process& process) {
+  return {process.pid, process.start_ns};
+}
+inline std::uint64_t id_of(const Flow& flow) {
+  return flow.cookie;
+}
 
-// Connections whose process is not known have two rows: of those that are being closed the process
-// let go before anybody looked, so that it is nobody's any more; the others have one somewhere.
+// Connections without a process have three rows: those of the kernel's own sockets, which never had
+// one; those being closed, which their process let go before anybody looked; of the others it is
+// not known.
 inline constexpr ProcessId kUnattributed{0, 0};
 inline constexpr ProcessId kExited{0, 1};
+inline constexpr ProcessId kKernel{0, 2};
 ProcessId owner_of(const Flow& flow);
-// The two as the one that snapshots have.
+// The three as the one that snapshots have.
 void join_unowned(std::vector<Process>& processes);
 std::string_view name_of(ProcessId id, std::string_view comm);
 inline std::string_view name_of(const Process& process) {
@@ -50,7 +56,9 @@ class SharedRows {
   void drop(Index index) {
     if (--slots_[index].users == 0) free_.push_back(index);
   }
-  std::size_t bytes() const noexcept { return slots_.size() * sizeof(Slot) - free_.size() * sizeof(Slot); }
+  std::size_t bytes() const noexcept {
+    return slots_.size() * sizeof(Slot) - free_.size() * sizeof(Slot);
+  }
 
  private:
   struct Slot {
@@ -84,8 +92,8 @@ struct Smoothed {
 };
 
 // The values of the last `points` intervals of `step_ns`, oldest first, ended by the moment at
-// `index`. The intervals lie at multiples of their length, so that a plot moves only when one is over.
-// `moments` have mono_ns and interval_s.
+// `index`. The intervals lie at multiples of their length, so that a plot moves only when one is
+// over. `moments` have mono_ns and interval_s.
 template <class Moments, class Read>
 Series series_of(const Moments& moments, std::size_t index, std::size_t points,
                  std::uint64_t step_ns, Read read) {

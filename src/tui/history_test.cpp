@@ -123,6 +123,30 @@ TEST(History, what_nobody_counts_has_no_sum) {
   EXPECT_TRUE(history[0].counted);
 }
 
+TEST(History, the_kernels_own_sockets_are_apart) {
+  SnapshotBuilder b(1);
+  b.process(0, "", 300, 30)
+      .flow(1, "10.0.0.7", 1, "192.0.2.1", 2, 100, 10)
+      .flow(2, "10.0.0.7", 1, "192.0.2.1", 3, 200, 20);
+  b.last_flow().owner.kind = OwnerKind::kKernel;
+  b.last_flow().state = TcpState::kFinWait1;  // also while it closes
+  History history;
+  history.add(b.snapshot());
+  const Sample& sample = history.newest();
+  const Process* kernel = history.find_process(sample, kKernel);
+  const Process* others = history.find_process(sample, kUnattributed);
+  ASSERT_TRUE(kernel != nullptr && others != nullptr);
+  EXPECT_EQ(history.find_process(sample, kExited), nullptr);
+  EXPECT_EQ(name_of(*kernel), "[kernel]");
+  EXPECT_EQ(kernel->rx_rate, 200.0);
+  EXPECT_EQ(others->rx_rate, 100.0);
+  EXPECT_DOUBLE_EQ(sample.rx_rate, 300);
+  std::vector<Process> joined{*others, *kernel};
+  join_unowned(joined);
+  ASSERT_EQ(joined.size(), 1u);
+  EXPECT_EQ(joined[0].tx_rate, 30.0);
+}
+
 TEST(History, forgets_the_oldest_when_memory_is_short) {
   History history({600 * kTestSecond, 40'000});
   for (std::uint64_t second = 0; second < 600; ++second) {

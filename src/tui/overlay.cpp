@@ -99,7 +99,8 @@ std::vector<std::pair<std::string, std::string>> help_lines(const Model& model,
       lines = {{"Processes: who moves how much. Closed connections count, loopback too.", ""},
                {"+ † !", "new within 2 s, closed, retransmits worth a look"},
                {"[exited]", "being closed; who had them was gone before sockscope looked"},
-               {"[unattributed]", "others whose process is not known, the kernel's own too"},
+               {"[kernel]", "sockets the kernel made for itself: tunnels, file servers"},
+               {"[unattributed]", "others whose process is not known"},
                {"RX/s TX/s", "of the last interval; the order is that of 3 s averages"},
                {fold, "group by container or unit, below parents; fold"}};
       break;

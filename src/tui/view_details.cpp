@@ -110,6 +110,7 @@ std::string how_known(OwnerKind kind) {
     case OwnerKind::kExact: return "seen using it";
     case OwnerKind::kInherited: return "as its listener's";
     case OwnerKind::kBootstrap: return "found holding it";
+    case OwnerKind::kKernel: return "made by the kernel for itself";
     case OwnerKind::kUnknown: break;
   }
   return "not known";

@@ -139,8 +139,10 @@ void draw_detail(const Model& model, const State& state, int y, Screen& screen) 
     const std::string_view why =
         id_of(*process) == kExited
             ? "being closed; their processes let go before sockscope looked"
-            : "no process was seen with them: the kernel's own, on their way between processes, or "
-              "of processes that cannot be looked into";
+        : id_of(*process) == kKernel
+            ? "made by the kernel for itself: tunnels, file servers"
+            : "no process was seen with them: on their way between processes, or of processes that "
+              "cannot be looked into";
     screen.grid.put(1, y, fmt::format("{}  {}", name_of(*process), why), {}, columns);
     return;
   }

@@ -144,6 +144,7 @@ constexpr std::array<Column<Row>, N + M> joined(const std::array<Column<Row>, N>
 }
 
 constexpr std::string_view kNobody = "[unattributed]";
+constexpr std::string_view kTheKernel = "[kernel]";
 
 const std::array<Column<Flow>, 29> kOwnFlowColumns{{
     {"pid", "PID", 7, K::kId, "process that uses the socket",
@@ -151,7 +152,10 @@ const std::array<Column<Flow>, 29> kOwnFlowColumns{{
     {"opener_pid", "OPENER", 7, K::kId, "process that connected, accepted or created it",
      [](const Flow& f, const Options&) { return known(f.owner.opener_pid); }},
     {"comm", "COMMAND", 10, K::kText, "name of the process",
-     [](const Flow& f, const Options&) { return known(f.owner.name()); }, nullptr, kNobody},
+     [](const Flow& f, const Options&) {
+       return known(f.owner.kind == OwnerKind::kKernel ? kTheKernel : f.owner.name());
+     },
+     nullptr, kNobody},
     {"uid", "USER", 8, K::kUser, "user the process runs as (CSV: number)",
      [](const Flow& f, const Options&) { return user(f.owner.uid); }},
     {"user", "USER", 8, K::kUser, "the same",
@@ -199,7 +203,7 @@ const std::array<Column<Flow>, 29> kOwnFlowColumns{{
     {"min_rtt", "MINms", 6, K::kRtt, "least round trip time in ms (CSV: us)",
      [](const Flow& f, const Options&) { return known(f.counters.min_rtt_us); }},
     {"owner", "OWNER", 9, K::kText,
-     "how the process is known: exact, inherited, bootstrap, unknown",
+     "how the process is known: exact, inherited, bootstrap, kernel, unknown",
      [](const Flow& f, const Options&) { return known(to_string(f.owner.kind)); }},
     {"netns", "NETNS", 10, K::kId, "inode number of the network namespace",
      [](const Flow& f, const Options&) { return known(f.netns); }},

@@ -84,6 +84,9 @@ TEST(FlowColumns, WhatIsNotKnownIsADash) {
     EXPECT_EQ(raw(name, flow), "") << name;
   }
   EXPECT_EQ(cell("comm", flow), "[unattributed]");
+  Flow of_kernel;
+  of_kernel.owner.kind = OwnerKind::kKernel;
+  EXPECT_EQ(cell("comm", of_kernel), "[kernel]");
   EXPECT_EQ(raw("comm", flow), "");
   EXPECT_EQ(cell("rx_bytes", flow), "0 B");
   EXPECT_EQ(cell("retransmits", flow), "0");

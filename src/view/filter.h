@@ -16,7 +16,7 @@
 //   state                       est syn fin tw clsw cls lis, or a state's full name, or closed
 //   src dst                     address or prefix of the local and the remote end
 //   dir                         in out listen unknown
-//   owner                       exact inherited bootstrap unknown
+//   owner                       exact inherited bootstrap kernel unknown
 //   exe cmdline unit container pod cgroup parent     like comm, of the process
 //   ppid session                numbers, of the process
 //   pid netns port sport dport  numbers: 80  8000-8100  80,443,8000-8100  or compared with < <= >

@@ -266,10 +266,11 @@ Parsed dir_test(const Value& value) {
 }
 
 Parsed owner_test(const Value& value) {
-  static constexpr std::array<Choice<OwnerKind>, 4> kChoices{{
+  static constexpr std::array<Choice<OwnerKind>, 5> kChoices{{
       {"exact", OwnerKind::kExact},
       {"inherited", OwnerKind::kInherited},
       {"bootstrap", OwnerKind::kBootstrap},
+      {"kernel", OwnerKind::kKernel},
       {"unknown", OwnerKind::kUnknown},
   }};
   const auto chosen = choose(kChoices, value.text);

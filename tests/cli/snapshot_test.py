@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """`snapshot`: its JSON, CSV and table, and the filters, against sockets made for the purpose."""
+import contextlib
 import csv
 import io
+import json
 import os
 import re
 import shutil
 import socket
+import subprocess
 import unittest
 
 import support
@@ -314,6 +317,49 @@ class OtherNamespace(unittest.TestCase):
                 self.assertEqual({f["pid"] for f in document["flows"]}, {holder.pid})
                 self.assertEqual({f["netns"] for f in document["flows"]}, {inode})
             self.assertLessEqual(holder.cookies(), shown_cookies())
+
+
+class KernelsOwnSockets(unittest.TestCase):
+    """A tunnel's socket, made by the kernel, in a network namespace of the test's own."""
+
+    def owners(self, *words):
+        port = support.free_port(socket.SOCK_DGRAM)
+        script = (f"ip link set lo up && ip link add vx0 type vxlan id 5 dstport {port} local 127.0.0.1"
+                  ' && ip link set vx0 up || exit 77; exec "$0" "$@"')
+        done = subprocess.run(["unshare", "--net", "sh", "-c", script, support.program(), "snapshot",
+                               "--json", "-L", str(port), *words], stdin=subprocess.DEVNULL,
+                              capture_output=True, encoding="utf-8", timeout=support.PATIENCE, check=False)
+        if done.returncode == 77:
+            self.skipTest("this kernel has no vxlan")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        support.check_schema("snapshot", done.stdout)
+        return [(flow["owner"], flow["pid"], flow["comm"]) for flow in json.loads(done.stdout)["flows"]]
+
+    def test_a_tunnels_socket_is_the_kernels(self):
+        self.assertEqual(self.owners(), [("kernel", None, None)])
+        self.assertEqual(self.owners("--filter", "owner:kernel"), [("kernel", None, None)])
+
+    def test_polled_sources_do_not_know(self):
+        self.assertEqual(self.owners("--source", "sock_diag"), [("unknown", None, None)])
+
+    def test_what_processes_have_is_not_the_kernels(self):
+        """MPTCP's subflows are sockets that the kernel made, too, but for a process."""
+        sockets = [socket.socket(), socket.socket(type=socket.SOCK_DGRAM)]
+        try:
+            sockets.append(socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262))
+        except OSError:
+            pass  # this kernel has no MPTCP
+        ports = []
+        with contextlib.ExitStack() as stack:
+            for each in sockets:
+                stack.enter_context(each)
+                each.bind(("127.0.0.1", 0))
+                if each.type == socket.SOCK_STREAM:
+                    each.listen()
+                ports.append(str(each.getsockname()[1]))
+            flows = support.snapshot("-L", ",".join(ports))["flows"]
+        self.assertEqual(len(flows), len(sockets))
+        self.assertNotIn("kernel", {flow["owner"] for flow in flows})
 
 
 class HostileNames(unittest.TestCase):
