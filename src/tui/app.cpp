@@ -27,7 +27,8 @@ class Keys {
   void handle(const Key& key);
 
  private:
-  Table& table() { return state_.table(); }
+  // Of the list the cursor is in.
+  Table& table() { return focused_table(state_); }
   std::size_t count() { return table().listing.rows.size(); }
   bool is_detail() const {
     return state_.view == View::kProcess || state_.view == View::kConnection;
@@ -99,6 +100,7 @@ void Keys::move_by(std::int64_t rows) {
 
 void Keys::switch_to(View view) {
   state_.view = view;
+  state_.in_pane = false;
   state_.back.clear();
   state_.scope = {};
   table().order_stale = true;
@@ -106,12 +108,18 @@ void Keys::switch_to(View view) {
 
 void Keys::next_view(int step) {
   if (is_detail()) return back();
+  if (has_pane(state_)) {
+    state_.in_pane = !state_.in_pane;
+    return;
+  }
   const auto views = static_cast<int>(kMainViews);
   switch_to(static_cast<View>((static_cast<int>(state_.view) + step + views) % views));
 }
 
 void Keys::back() {
-  if (!state_.back.empty()) {
+  if (focused_view(state_) != state_.view) {
+    state_.in_pane = false;
+  } else if (!state_.back.empty()) {
     state_.view = state_.back.back();
     state_.back.pop_back();
     table().order_stale = true;
@@ -206,7 +214,7 @@ void Keys::step(int samples) {
 
 void Keys::sort_by(const std::string& column) {
   Table& t = table();
-  if (sort_of(state_, state_.view) == column) {
+  if (sort_of(state_, focused_view(state_)) == column) {
     t.reverse = !t.reverse;
   } else {
     t.sort = column;
@@ -219,7 +227,7 @@ void Keys::sort_by(const std::string& column) {
 void Keys::next_sort(int step) {
   const auto choices = sort_choices(state_);
   if (choices.empty()) return;
-  const auto now = std::find(choices.begin(), choices.end(), sort_of(state_, state_.view));
+  const auto now = std::find(choices.begin(), choices.end(), sort_of(state_, focused_view(state_)));
   const auto at = now == choices.end() ? 0 : now - choices.begin();
   const auto all = static_cast<std::ptrdiff_t>(choices.size());
   table().reverse = false;
@@ -246,9 +254,9 @@ void Keys::regroup() {
   };
   const Grouping grouping = of_processes ? next(state_.settings.process_grouping, kOfProcesses)
                                          : next(state_.settings.grouping, kOfConnections);
-  table().order_stale = true;
-  table().touched = false;
-  table().top = 0;
+  state_.table().order_stale = true;
+  state_.table().touched = false;
+  state_.table().top = 0;
   const std::string_view by = grouping == Grouping::kProcess     ? "by process"
                               : grouping == Grouping::kRemote    ? "by remote end"
                               : grouping == Grouping::kContainer ? "by container, else unit"
@@ -286,7 +294,9 @@ void Keys::fold(char how) {
 // The next connection, from the details of one.
 void Keys::neighbour(int step) {
   if (state_.back.empty()) return;
-  Table& list = state_.tables[static_cast<std::size_t>(state_.back.back())];
+  // From the list of processes one comes here only by the pane below it.
+  const View from = state_.back.back() == View::kProcesses ? View::kProcess : state_.back.back();
+  Table& list = state_.tables[static_cast<std::size_t>(from)];
   const auto& rows = list.listing.rows;
   auto at = static_cast<std::int64_t>(list.position);
   for (;;) {
@@ -402,7 +412,10 @@ void Keys::open_overlay(Overlay overlay) {
 }
 
 void Keys::act(Action action) {
-  const auto page = static_cast<std::int64_t>(visible_rows(state_));
+  const auto page = static_cast<std::int64_t>(
+      focused_view(state_) == state_.view
+          ? visible_rows(state_)
+          : static_cast<std::size_t>(pane_list_rows(frame_of(state_.view, state_.size))));
   const auto half = std::max<std::int64_t>(page / 2, 1);
   const bool grouped = grouping_of(state_) != Grouping::kNone;
   const bool is_connection = state_.view == View::kConnection;
@@ -535,11 +548,14 @@ void Keys::click(const Key& key) {
       case Hit::Kind::kView:
         return switch_to(static_cast<View>(hit.number));
       case Hit::Kind::kRow:
+      case Hit::Kind::kPaneRow:
+        state_.in_pane = hit.kind == Hit::Kind::kPaneRow;
         move_to(hit.number);
         table().touched = true;
         if (key.name == KeyName::kDoubleClick) enter();
         return;
       case Hit::Kind::kHeading:
+        state_.in_pane = false;
         return sort_by(hit.text);
       case Hit::Kind::kKey:
         return act(static_cast<Action>(hit.number));
@@ -573,8 +589,9 @@ void say(State& state, std::string message, std::uint64_t now_ns) {
 
 std::vector<std::string_view> sort_choices(const State& state) {
   std::vector<std::string_view> names;
-  if (state.view == View::kEvents || state.view == View::kConnection) return names;
-  for (const ColumnSpec& column : columns_of(state.view)) {
+  const View view = focused_view(state);
+  if (view == View::kEvents || view == View::kConnection) return names;
+  for (const ColumnSpec& column : columns_of(view)) {
     const bool known = std::find(names.begin(), names.end(), column.name) != names.end();
     if (column.sortable && !known) names.push_back(column.name);
   }

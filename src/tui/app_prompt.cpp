@@ -150,7 +150,7 @@ void choose(State& state, std::vector<Effect>& effects) {
     case Overlay::kSortPicker: {
       const auto choices = sort_choices(state);
       if (state.overlay_row < choices.size()) {
-        Table& table = state.table();
+        Table& table = focused_table(state);
         table.reverse = false;
         table.sort = choices[state.overlay_row];
         table.order_stale = true;

@@ -414,7 +414,7 @@ void draw_footer(const State& state, const Frame& frame, Screen& screen) {
   const FooterKey help{Action::kHelp, "help"};
   const FooterKey filter{Action::kFilter, "filter"};
   const FooterKey sort{Action::kSort, "sort"};
-  const FooterKey view{Action::kNextView, "view"};
+  const FooterKey view{Action::kNextView, has_pane(state) ? "pane" : "view"};
   const FooterKey freeze{Action::kFreeze, frozen ? "resume" : "freeze"};
   const FooterKey write{Action::kWrite, "write JSON"};
   const FooterKey units{Action::kUnits, "bits/bytes"};

@@ -35,6 +35,13 @@ inline constexpr int kLeastColumns = 20;
 inline constexpr int kLeastRows = 3;
 
 Frame frame_of(View view, Size size);
+// Of the pane below the list of processes: rows of events, and rows of connections above them.
+inline int pane_event_rows(const Frame& frame) {
+  return frame.pane_rows / 3 > 4 ? frame.pane_rows / 3 : 4;
+}
+inline int pane_list_rows(const Frame& frame) {
+  return frame.pane_rows - pane_event_rows(frame) - 3;
+}
 
 void draw_one_line(const Model& model, const State& state, Screen& screen);
 void draw_header(const Model& model, const State& state, const Frame& frame, Screen& screen);

@@ -194,10 +194,10 @@ void draw_overlay(const Model& model, const State& state, Screen& screen) {
       std::vector<std::string> lines;
       for (const std::string_view name : sort_choices(state)) {
         std::string_view heading = name;
-        for (const ColumnSpec& column : columns_of(state.view))
+        for (const ColumnSpec& column : columns_of(focused_view(state)))
           if (column.name == name) heading = column.heading;
         lines.push_back(pad_right(heading, 12) +
-                        (name == sort_of(state, state.view) ? " (now)" : ""));
+                        (name == sort_of(state, focused_view(state)) ? " (now)" : ""));
       }
       return draw_choices("Sort by", lines, "Enter picks, Esc closes", state, screen);
     }

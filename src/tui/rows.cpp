@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <unordered_map>
+#include <utility>
 
 #include "tui/flow_cells.h"
 #include "tui/process_tree.h"
@@ -524,8 +525,13 @@ std::optional<std::size_t> reading_index(const Model& model, const State& state)
   return model.host_readings.index_at(shown_sample(model, state).number);
 }
 
-void arrange(const Model& model, State& state, std::size_t visible, std::uint64_t now_ns) {
-  if (model.history.empty() || state.view == View::kConnection) return;
+bool has_pane(const State& state) {
+  return state.view == View::kProcesses && frame_of(state.view, state.size).pane >= 0;
+}
+
+namespace {
+
+void arrange_list(const Model& model, State& state, std::size_t visible, std::uint64_t now_ns) {
   Table& table = state.table();
   const bool held = now_ns < table.held_until_ns || now_ns < table.ordered_ns + kSecond * 9 / 10;
   const bool keep = !table.order_stale && held;
@@ -535,18 +541,28 @@ void arrange(const Model& model, State& state, std::size_t visible, std::uint64_
   place_cursor(state, visible);
 }
 
-std::vector<std::uint32_t> flows_of(const Model& model, const State& state, ProcessId process) {
-  const Sample& sample = shown_sample(model, state);
-  std::vector<std::uint32_t> flows;
-  for (const std::uint32_t index : sample.flows)
-    if (owner_of(model.history.flow(index)) == process) flows.push_back(index);
-  const auto rate = [&](std::uint32_t index) {
-    const Flow& flow = model.history.flow(index);
-    return flow.rx_rate.value_or(0) + flow.tx_rate.value_or(0);
-  };
-  std::stable_sort(flows.begin(), flows.end(),
-                   [&](std::uint32_t a, std::uint32_t b) { return rate(a) > rate(b); });
-  return flows;
+void arrange_pane(const Model& model, State& state, std::uint64_t now_ns) {
+  const RowKey selected = state.table().selected;
+  const bool is_process = selected.kind == RowKey::Kind::kProcess && !selected.is_group;
+  if (const RowKey process = is_process ? selected : RowKey{}; process != state.process) {
+    state.process = process;
+    Table& table = state.tables[static_cast<std::size_t>(View::kProcess)];
+    table.touched = false;
+    table.top = 0;
+    table.order_stale = true;
+  }
+  const Frame frame = frame_of(state.view, state.size);
+  const View view = std::exchange(state.view, View::kProcess);
+  arrange_list(model, state, static_cast<std::size_t>(pane_list_rows(frame)), now_ns);
+  state.view = view;
+}
+
+}  // namespace
+
+void arrange(const Model& model, State& state, std::size_t visible, std::uint64_t now_ns) {
+  if (model.history.empty() || state.view == View::kConnection) return;
+  arrange_list(model, state, visible, now_ns);
+  if (has_pane(state)) arrange_pane(model, state, now_ns);
 }
 
 }  // namespace sockscope::tui

@@ -20,9 +20,6 @@ std::optional<std::size_t> reading_index(const Model& model, const State& state)
 // cursor on the screen. `visible`: rows that fit. now_ns: CLOCK_MONOTONIC.
 void arrange(const Model& model, State& state, std::size_t visible, std::uint64_t now_ns);
 
-// Connections of a process, those that move most first. For panes and details.
-std::vector<std::uint32_t> flows_of(const Model& model, const State& state, ProcessId process);
-
 bool is_loopback(const Flow& flow);
 
 }  // namespace sockscope::tui

@@ -14,7 +14,7 @@ namespace sockscope::tui {
 
 // What a click there means.
 struct Hit {
-  enum class Kind : std::uint8_t { kView, kRow, kHeading, kKey, kOverlayRow };
+  enum class Kind : std::uint8_t { kView, kRow, kPaneRow, kHeading, kKey, kOverlayRow };
   Kind kind = Kind::kRow;
   int row = 0;
   int from = 0;

@@ -177,7 +177,8 @@ struct State {
   View view = View::kProcesses;
   std::vector<View> back;
   std::array<Table, kViews> tables;
-  RowKey process;     // of the process details
+  RowKey process;     // of the process details; of the pane below the list of processes
+  bool in_pane = false;  // the cursor is in that pane, if there is room for it
   RowKey connection;  // of the connection details
   // The connections of one process or of one host only.
   RowKey scope;
@@ -211,6 +212,17 @@ struct State {
   const Table& table() const { return tables[static_cast<std::size_t>(view)]; }
   bool is_frozen() const noexcept { return frozen_sample != 0; }
 };
+
+// Whether connections of the selected process stand below the list of processes. They are the list
+// of the process details.
+bool has_pane(const State& state);
+// The view whose list the cursor is in.
+inline View focused_view(const State& state) {
+  return state.in_pane && has_pane(state) ? View::kProcess : state.view;
+}
+inline Table& focused_table(State& state) {
+  return state.tables[static_cast<std::size_t>(focused_view(state))];
+}
 
 // What the rows of the view on the screen are grouped by.
 Grouping grouping_of(const State& state);

@@ -46,12 +46,13 @@ void draw_heading(const std::vector<PlacedColumn>& columns, std::string_view sor
     else
       screen.grid.put_right(end, y, text, {Role::kTitle});
     if (clickable && column.spec->sortable)
-      screen.hits.push_back({Hit::Kind::kHeading, y, column.x, end, 0, std::string(column.spec->name)});
+      screen.hits.push_back(
+          {Hit::Kind::kHeading, y, column.x, end, 0, std::string(column.spec->name)});
   }
 }
 
-void draw_cells(const std::vector<PlacedColumn>& columns, int y, Role role,
-                const CellReader& read, Screen& screen) {
+void draw_cells(const std::vector<PlacedColumn>& columns, int y, Role role, const CellReader& read,
+                Screen& screen) {
   for (const PlacedColumn& column : columns) {
     CellText cell = read(column);
     if (cell.role == Role::kText) cell.role = role;
@@ -65,30 +66,60 @@ void draw_cells(const std::vector<PlacedColumn>& columns, int y, Role role,
   }
 }
 
-void draw_list(const State& state, const Frame& frame, std::span<const ColumnSpec> specs,
+namespace {
+
+struct ListPlace {
+  int first;
+  int count;
+  Hit::Kind hit;
+  bool has_focus;
+};
+
+void draw_rows(const Table& table, const std::vector<PlacedColumn>& columns, const ListPlace& place,
                const RowReader& read, Screen& screen) {
-  const Table& table = state.table();
-  const auto columns = place_columns(specs, screen.grid.size().columns);
-  draw_heading(columns, sort_of(state, state.view), table.reverse, frame.heading, true, screen);
-  for (int i = 0; i < frame.count; ++i) {
+  Grid& grid = screen.grid;
+  for (int i = 0; i < place.count; ++i) {
     const std::size_t at = table.top + static_cast<std::size_t>(i);
     if (at >= table.listing.rows.size()) break;
     const Row& row = table.listing.rows[at];
-    const int y = frame.first + i;
+    const int y = place.first + i;
     const bool fades = row.mark == 'x' || row.idle;
-    draw_cells(columns, y, fades ? Role::kDim : Role::kText,
-               [&](const PlacedColumn& column) { return read(row, column); }, screen);
+    draw_cells(
+        columns, y, fades ? Role::kDim : Role::kText,
+        [&](const PlacedColumn& column) { return read(row, column); }, screen);
     const bool selected = at == table.position;
     if (row.mark == '+')
-      screen.grid.put(0, y, "+", {Role::kLive});
+      grid.put(0, y, "+", {Role::kLive});
     else if (row.mark == 'x')
-      screen.grid.put(0, y, "†", {Role::kDim});
-    if (selected) {
-      if (row.mark == ' ') screen.grid.put(0, y, "▌");
-      screen.grid.select(y, 0, screen.grid.size().columns);
-    }
-    screen.hits.push_back({Hit::Kind::kRow, y, 0, screen.grid.size().columns, at, ""});
+      grid.put(0, y, "†", {Role::kDim});
+    // Of the list without the focus a mark is left, where it says whose connections stand below.
+    if (selected && row.mark == ' ' && (place.has_focus || place.hit == Hit::Kind::kRow))
+      grid.put(0, y, "▌");
+    if (selected && place.has_focus) grid.select(y, 0, grid.size().columns);
+    screen.hits.push_back({place.hit, y, 0, grid.size().columns, at, ""});
   }
+}
+
+}  // namespace
+
+void draw_list(const State& state, const Frame& frame, std::span<const ColumnSpec> specs,
+               const RowReader& read, Screen& screen) {
+  const auto columns = place_columns(specs, screen.grid.size().columns);
+  draw_heading(columns, sort_of(state, state.view), state.table().reverse, frame.heading, true,
+               screen);
+  const bool has_focus = focused_view(state) == state.view;
+  draw_rows(state.table(), columns, {frame.first, frame.count, Hit::Kind::kRow, has_focus}, read,
+            screen);
+}
+
+void draw_pane_list(const State& state, int y, std::span<const ColumnSpec> specs,
+                    const Frame& frame, const RowReader& read, Screen& screen) {
+  const Table& table = state.tables[static_cast<std::size_t>(View::kProcess)];
+  const auto columns = place_columns(specs, screen.grid.size().columns);
+  draw_heading(columns, sort_of(state, View::kProcess), table.reverse, y, false, screen);
+  const bool has_focus = focused_view(state) == View::kProcess;
+  draw_rows(table, columns, {y + 1, pane_list_rows(frame), Hit::Kind::kPaneRow, has_focus}, read,
+            screen);
 }
 
 }  // namespace sockscope::tui

@@ -168,28 +168,28 @@ void draw_process_panes(const Model& model, const State& state, const Frame& fra
   Grid& grid = screen.grid;
   const int columns = grid.size().columns;
   int y = frame.pane;
-  const int events = std::max(frame.pane_rows / 3, 4);
   grid.rule(y++);
-  const Table& table = state.table();
   const Process* process =
-      table.selected.exists()
-          ? model.history.find_process(shown_sample(model, state), table.selected.process())
+      state.process.exists()
+          ? model.history.find_process(shown_sample(model, state), state.process.process())
           : nullptr;
-  const int middle = frame.pane + frame.pane_rows - events;
+  const int middle = frame.pane + frame.pane_rows - pane_event_rows(frame);
   if (process != nullptr) {
-    const auto flows = flows_of(model, state, id_of(*process));
-    grid.put(1, y++, fmt::format("Connections of {} {} ({}): {} shows all of them",
-                                 name_of(*process), process->pid, flows.size(),
-                                 state.keys.key_of(Action::kDetails)), {Role::kTitle});
-    const auto placed = place_columns(flow_columns(), columns);
-    draw_heading(placed, "", false, y++, false, screen);
-    for (const std::uint32_t index : flows) {
-      if (y >= middle) break;
-      const Flow& flow = model.history.flow(index);
-      draw_cells(placed, y++, flow.closed ? Role::kDim : Role::kText,
-                 [&](const PlacedColumn& column) { return flow_cell(model, state, flow, column); },
-                 screen);
-    }
+    const Table& table = state.tables[static_cast<std::size_t>(View::kProcess)];
+    std::string title = fmt::format("Connections of {} {} ({})", clean_text(name_of(*process)),
+                                    process->pid, table.listing.rows.size());
+    const bool has_focus = focused_view(state) == View::kProcess;
+    const std::string tab = state.keys.key_of(Action::kNextView);
+    if (!tab.empty()) title += fmt::format(" — {} moves the cursor {}", tab, has_focus ? "back" : "here");
+    if (const std::string enter = state.keys.key_of(Action::kDetails); !enter.empty())
+      title += fmt::format(", {} shows {}", enter, has_focus ? "details" : "all of them");
+    grid.put(1, y++, title, {Role::kTitle});
+    draw_pane_list(
+        state, y, flow_columns(), frame,
+        [&](const Row& row, const PlacedColumn& column) {
+          return flow_cell(model, state, model.history.flow(row.index), column);
+        },
+        screen);
   }
   grid.rule(middle);
   grid.put(1, middle + 1, "Events", {Role::kTitle});
