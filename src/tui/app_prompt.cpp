@@ -8,6 +8,7 @@
 #include <csignal>
 #include <ctime>
 
+#include "base/timestamp.h"
 #include "tui/app.h"
 #include "tui/rows.h"
 #include "tui/theme.h"
@@ -48,18 +49,31 @@ void try_filter(State& state) {
 void go_to_time(const Model& model, std::uint64_t now_ns, State& state) {
   const auto time = parse_time(state.prompt.text, model.now_wall_ns);
   if (!time) {
-    state.prompt.error = "write 14:02, 14:02:30, -5m or -90s";
+    state.prompt.error = "write 14:02, -5m, yesterday 9:00 or 2026-11-20 9:00";
+    return;
+  }
+  if (model.history.empty()) {
+    state.prompt = {};
+    return;
+  }
+  // A jump to another time than the one asked for would be taken for it.
+  const std::uint64_t oldest = model.history[0].wall_ns;
+  if (*time / kSecond < oldest / kSecond) {
+    state.prompt.error =
+        fmt::format("kept since {}, ten minutes at most", time_of_day(oldest).substr(0, 8));
+    return;
+  }
+  if (*time > model.now_wall_ns) {
+    state.prompt.error = "that is yet to come";
     return;
   }
   state.prompt = {};
-  if (model.history.empty()) return;
   const std::size_t index = model.history.index_at(*time);
   state.frozen_sample = model.history[index].number;
   state.frozen_ns = now_ns;
   state.frozen_event = 0;
   for (const LoggedEvent& logged : model.events.all())
     if (logged.wall_ns <= model.history[index].wall_ns) state.frozen_event = logged.number;
-  if (*time < model.history[0].wall_ns) say(state, "this is the oldest sample there is", now_ns);
   new_filter(state);
 }
 
@@ -181,40 +195,63 @@ void choose(State& state, std::vector<Effect>& effects) {
 std::span<const SignalName> signal_names() { return kSignals; }
 
 std::optional<std::uint64_t> parse_time(std::string_view text, std::uint64_t now_wall_ns) {
-  const auto number = [&](unsigned& value) {
-    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (failure != std::errc()) return false;
+  const auto number = [&text](int& value) {
+    unsigned read = 0;
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), read);
+    if (failure != std::errc() || read > 1'000'000) return false;
     text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    value = static_cast<int>(read);
     return true;
   };
-  unsigned first = 0;
-  if (text.starts_with('-')) {
-    text.remove_prefix(1);
-    if (!number(first) || text.size() > 1) return std::nullopt;
-    const std::uint64_t unit = text == "h" ? 3600 : text == "m" ? 60 : text == "s" || text.empty() ? 1 : 0;
-    const std::uint64_t back = first * unit * kSecond;
+  const auto take = [&text](std::string_view prefix) {
+    if (!text.starts_with(prefix)) return false;
+    text.remove_prefix(prefix.size());
+    return true;
+  };
+  while (take(" ")) continue;
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  if (take("-")) {
+    int count = 0;
+    if (!number(count) || text.size() > 1) return std::nullopt;
+    const std::uint64_t unit = text == "h"                   ? 3600
+                               : text == "m"                 ? 60
+                               : text == "s" || text.empty() ? 1
+                                                             : 0;
+    const std::uint64_t back = static_cast<std::uint64_t>(count) * unit * kSecond;
     if (unit == 0 || back > now_wall_ns) return std::nullopt;
     return now_wall_ns - back;
   }
-  unsigned minutes = 0;
-  unsigned seconds = 0;
-  if (!number(first) || !text.starts_with(':')) return std::nullopt;
-  text.remove_prefix(1);
-  if (!number(minutes)) return std::nullopt;
-  if (text.starts_with(':')) {
-    text.remove_prefix(1);
-    if (!number(seconds)) return std::nullopt;
-  }
-  if (!text.empty() || first > 23 || minutes > 59 || seconds > 59) return std::nullopt;
   const auto now = static_cast<time_t>(now_wall_ns / kSecond);
   tm parts{};
   ::localtime_r(&now, &parts);
-  parts.tm_hour = static_cast<int>(first);
-  parts.tm_min = static_cast<int>(minutes);
-  parts.tm_sec = static_cast<int>(seconds);
+  bool has_day = take("today ");
+  if (take("yesterday ")) {
+    has_day = true;
+    --parts.tm_mday;  // mktime() knows what is before the first
+  } else if (text.find('-') != std::string_view::npos) {
+    has_day = true;
+    int year = 0;
+    int month = 0;
+    int day = 0;
+    if (!number(year) || !take("-") || !number(month) || !take("-") || !number(day) ||
+        !(take(" ") || take("T")))
+      return std::nullopt;
+    if (year < 1970 || year > 9999 || month < 1 || month > 12 || day < 1 || day > 31)
+      return std::nullopt;
+    parts.tm_year = year - 1900;
+    parts.tm_mon = month - 1;
+    parts.tm_mday = day;
+  }
+  while (take(" ")) continue;
+  parts.tm_sec = 0;
+  if (!number(parts.tm_hour) || !take(":") || !number(parts.tm_min)) return std::nullopt;
+  if (take(":") && !number(parts.tm_sec)) return std::nullopt;
+  if (!text.empty() || parts.tm_hour > 23 || parts.tm_min > 59 || parts.tm_sec > 59)
+    return std::nullopt;
   parts.tm_isdst = -1;
   time_t then = ::mktime(&parts);
-  if (then > now) then -= 86'400;  // it was yesterday
+  if (then < 0) return std::nullopt;
+  if (then > now && !has_day) then -= 86'400;  // it was yesterday
   return static_cast<std::uint64_t>(then) * kSecond;
 }
 

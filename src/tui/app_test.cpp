@@ -250,8 +250,51 @@ TEST(ParseTime, forms) {
   EXPECT_EQ(parse_time("14:02:30", now), now - 52 * kTestSecond);
   EXPECT_EQ(parse_time("14:02", now), now - 82 * kTestSecond);
   EXPECT_EQ(parse_time("14:04", now), now + 38 * kTestSecond - 86'400 * kTestSecond);
-  for (const char* wrong : {"", "-", "-5x", "25:00", "12:60", "12", "12:3:4:5", "x", "-5mm"})
+  EXPECT_EQ(parse_time("today 14:02", now), now - 82 * kTestSecond);
+  EXPECT_EQ(parse_time(" yesterday 14:03:22 ", now), now - 86'400 * kTestSecond);
+  EXPECT_EQ(parse_time("yesterday 9:00", now), parse_time("2026-11-20 9:00", now));
+  EXPECT_EQ(parse_time("2026-11-20T09:00:00", now), now - (5 * 3600 + 202) * kTestSecond - 86'400 * kTestSecond);
+  for (const char* wrong : {"yesterday", "tomorrow 9:00", "2026-13-01 9:00", "2026-11 9:00", "2026-11-20", "", "-", "-5x", "25:00", "12:60", "12", "12:3:4:5", "x", "-5mm"})
     EXPECT_FALSE(parse_time(wrong, now)) << wrong;
+}
+
+TEST_F(App, goes_to_times_that_are_kept_and_says_what_is) {
+  setenv("TZ", "UTC", 1);
+  const auto enter = [&](std::string_view text) {
+    keys("b");
+    keys(text);
+    key(KeyName::kEnter);
+    const std::string error = state.prompt.error;
+    if (!error.empty()) key(KeyName::kEscape);
+    return error;
+  };
+  for (const char* before : {"yesterday 9:00", "2020-01-31 9:00", "today 0:00", "-9m", "-1h", "0:01"}) {
+    EXPECT_EQ(enter(before), "kept since 14:03:22, ten minutes at most") << before;
+    EXPECT_FALSE(state.is_frozen());
+  }
+  EXPECT_EQ(enter("2999-01-01 0:00"), "that is yet to come");
+  EXPECT_NE(enter("tomorrow 9:00").find("yesterday 9:00"), std::string::npos);
+  EXPECT_FALSE(state.is_frozen());
+  EXPECT_EQ(enter("today 14:03:30"), "");
+  ASSERT_TRUE(state.is_frozen());
+  EXPECT_EQ(shown_sample(model, state).wall_ns, kTestWall + 8 * kTestSecond);
+}
+
+TEST_F(App, without_privileges_the_header_says_what_is_shown) {
+  model.source = "procfs";
+  model.unobserved = 5;
+  model.doors = {{"owners in other users' processes", "/proc/PID/fd", "may not look"}};
+  const auto line = [&](int columns, int rows) {
+    state.size = {columns, rows};
+    const std::string text = shown(model, state).grid.text();
+    const auto begin = text.find('\n') + 1;
+    return text.substr(begin, text.find('\n', begin) - begin);
+  };
+  EXPECT_TRUE(line(80, 24).ends_with("source: procfs, own processes only - sudo for all"));
+  EXPECT_TRUE(line(60, 20).ends_with("  procfs - sudo for all")) << line(60, 20);
+  EXPECT_TRUE(line(40, 12).ends_with(" procfs")) << line(40, 12);
+  model.source = "sock_diag";
+  EXPECT_TRUE(line(80, 24).ends_with(" sock_diag, own processes only - sudo for all")) << line(80, 24);
 }
 
 TEST_F(App, filter_is_live_and_a_wrong_one_changes_nothing) {

@@ -283,6 +283,29 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
   if (state.settings.loopback && x + 4 <= end) grid.put(x + 1, y, "+lo", {Role::kLook});
 }
 
+namespace {
+
+// Of the line with the plots: both arrows and rates.
+constexpr int kRates = 31;
+
+bool sees_own_processes_only(const Model& model) {
+  return std::any_of(model.doors.begin(), model.doors.end(), [](const Door& door) {
+    return door.observation == "owners in other users' processes" && !door.refused.empty();
+  });
+}
+
+// As much of it as there is room for.
+std::string own_processes_text(const std::string& source, int room) {
+  for (const std::string& text :
+       {fmt::format("source: {}, own processes only - sudo for all", source),
+        source + ", own processes only - sudo for all", source + ", own only - sudo for all",
+        source + " - sudo for all"})
+    if (static_cast<int>(text.size()) <= room) return text;
+  return source;
+}
+
+}  // namespace
+
 void draw_plot_line(const Model& model, const State& state, const Frame& frame, Screen& screen) {
   if (frame.plot < 0 || frame.plot_rows != 1) return;
   Grid& grid = screen.grid;
@@ -316,6 +339,9 @@ void draw_plot_line(const Model& model, const State& state, const Frame& frame, 
   if (model.lost.total() != 0) {
     right = fmt::format("{} conns  lost {}", sample.open_flows, model.lost.total());
     right_role = Role::kBroken;
+  } else if (sees_own_processes_only(model)) {
+    right = own_processes_text(model.source, columns - kRates);
+    right_role = Role::kLook;
   } else if (model.unobserved != 0) {
     const std::string source = model.source == "eBPF" || columns < 80 ? "" : model.source + ": ";
     right = fmt::format("{} conns  {}{} not observed", sample.open_flows, source, model.unobserved);
@@ -395,7 +421,7 @@ void draw_footer(const State& state, const Frame& frame, Screen& screen) {
     grid.clear_row(y);
     static constexpr std::array<std::string_view, 5> kLabels{
         "",
-        "filter: ", "go to time (14:02, -5m): ", "seconds between samples: ", "write JSON to: "};
+        "filter: ", "go to time (14:02, -5m, yesterday 9:00): ", "seconds between samples: ", "write JSON to: "};
     const bool wrong = !state.prompt.error.empty();
     int x = grid.put(1, y, kLabels[static_cast<std::size_t>(state.prompt.kind)], {Role::kTitle});
     // The end of the text is where one types.
