@@ -587,17 +587,6 @@ void say(State& state, std::string message, std::uint64_t now_ns) {
   state.message_until_ns = now_ns + 4 * kSecond;
 }
 
-std::vector<std::string_view> sort_choices(const State& state) {
-  std::vector<std::string_view> names;
-  const View view = focused_view(state);
-  if (view == View::kEvents || view == View::kConnection) return names;
-  for (const ColumnSpec& column : columns_of(view)) {
-    const bool known = std::find(names.begin(), names.end(), column.name) != names.end();
-    if (column.sortable && !known) names.push_back(column.name);
-  }
-  return names;
-}
-
 std::vector<Effect> handle_key(const Key& key, const Model& model, const Screen& screen,
                                std::uint64_t now_ns, State& state) {
   std::vector<Effect> effects;

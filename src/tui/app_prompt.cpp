@@ -11,6 +11,7 @@
 #include "base/timestamp.h"
 #include "tui/app.h"
 #include "tui/rows.h"
+#include "tui/table_layout.h"
 #include "tui/theme.h"
 
 namespace sockscope::tui {
@@ -191,6 +192,17 @@ void choose(State& state, std::vector<Effect>& effects) {
 }
 
 }  // namespace
+
+std::vector<std::string_view> sort_choices(const State& state) {
+  std::vector<std::string_view> names;
+  const View view = focused_view(state);
+  if (view == View::kEvents || view == View::kConnection) return names;
+  for (const ColumnSpec& column : columns_of(view)) {
+    const bool known = std::find(names.begin(), names.end(), column.name) != names.end();
+    if (column.sortable && !known) names.push_back(column.name);
+  }
+  return names;
+}
 
 std::span<const SignalName> signal_names() { return kSignals; }
 

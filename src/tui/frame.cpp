@@ -208,6 +208,29 @@ void draw_one_line(const Model& model, const State& state, Screen& screen) {
   screen.grid.put(x, 0, fmt::format("{} {}c", rate_text(tx_of(sample), units), sample.open_flows));
 }
 
+namespace {
+
+// Of the line with the plots: both arrows and rates.
+constexpr int kRates = 31;
+
+bool sees_own_processes_only(const Model& model) {
+  return std::any_of(model.doors.begin(), model.doors.end(), [](const Door& door) {
+    return door.observation == "owners in other users' processes" && !door.refused.empty();
+  });
+}
+
+// As much of it as there is room for.
+std::string own_processes_text(const std::string& source, int room) {
+  for (const std::string& text :
+       {fmt::format("source: {}, own processes only - sudo for all", source),
+        source + ", own processes only - sudo for all", source + ", own only - sudo for all",
+        source + " - sudo for all"})
+    if (static_cast<int>(text.size()) <= room) return text;
+  return source;
+}
+
+}  // namespace
+
 void draw_header(const Model& model, const State& state, const Frame& frame, Screen& screen) {
   Grid& grid = screen.grid;
   const int columns = grid.size().columns;
@@ -238,7 +261,8 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
     live.text.resize(live.text.size() - 3);  // the seconds
   std::string right;
   if (columns >= 120 && !detail) {
-    right = model.unobserved == 0
+    right = sees_own_processes_only(model) ? own_processes_text(model.source, columns / 4)
+            : model.unobserved == 0
                 ? model.source + " ok"
                 : fmt::format("{}, {} not observed", model.source, model.unobserved);
     right += fmt::format(" · lost {} · self {:.1f}% CPU", model.lost.total(), model.self_cpu * 100);
@@ -265,11 +289,17 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
     grid.put(x + 1, y, crumbs(model, state), {}, end);
     return;
   }
-  if (columns >= 140 && !model.kernel.empty()) x = grid.put(x + 2, y, "kernel " + model.kernel);
+  const int spaces =
+      static_cast<int>(kTabs.size());  // one more before each tab where there is room
+  if (const std::string kernel = "kernel " + model.kernel;
+      columns >= 140 && !model.kernel.empty() &&
+      x + static_cast<int>(kernel.size()) + 10 + width_of(kTabs) + spaces <= end)
+    x = grid.put(x + 2, y, kernel);
   // The time that is shown says more than how often it moves.
   if (!state.is_frozen() || columns >= 100)
     x = grid.put(x + 2, y, interval_text(state.settings.interval_ms));
   x += columns >= 140 ? 3 : columns >= 80 ? 2 : 1;
+  const int gap = columns >= 140 && x + width_of(kTabs) + spaces <= end ? 2 : 1;
   const bool narrow_tabs = x + width_of(kTabs) > end;
   for (std::size_t i = 0; i < kTabs.size(); ++i) {
     const std::string_view tab = narrow_tabs ? kNarrowTabs[i] : kTabs[i];
@@ -278,33 +308,10 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
     if (x + static_cast<int>(tab.size()) > end) break;
     x = grid.put(x, y, tab, {shown ? Role::kTab : Role::kText});
     screen.hits.push_back({Hit::Kind::kView, y, from, x, i, ""});
-    x += columns >= 140 ? 2 : 1;
+    x += gap;
   }
   if (state.settings.loopback && x + 4 <= end) grid.put(x + 1, y, "+lo", {Role::kLook});
 }
-
-namespace {
-
-// Of the line with the plots: both arrows and rates.
-constexpr int kRates = 31;
-
-bool sees_own_processes_only(const Model& model) {
-  return std::any_of(model.doors.begin(), model.doors.end(), [](const Door& door) {
-    return door.observation == "owners in other users' processes" && !door.refused.empty();
-  });
-}
-
-// As much of it as there is room for.
-std::string own_processes_text(const std::string& source, int room) {
-  for (const std::string& text :
-       {fmt::format("source: {}, own processes only - sudo for all", source),
-        source + ", own processes only - sudo for all", source + ", own only - sudo for all",
-        source + " - sudo for all"})
-    if (static_cast<int>(text.size()) <= room) return text;
-  return source;
-}
-
-}  // namespace
 
 void draw_plot_line(const Model& model, const State& state, const Frame& frame, Screen& screen) {
   if (frame.plot < 0 || frame.plot_rows != 1) return;
@@ -420,8 +427,8 @@ void draw_footer(const State& state, const Frame& frame, Screen& screen) {
                                                           : grid.size().rows - 1;
     grid.clear_row(y);
     static constexpr std::array<std::string_view, 5> kLabels{
-        "",
-        "filter: ", "go to time (14:02, -5m, yesterday 9:00): ", "seconds between samples: ", "write JSON to: "};
+        "", "filter: ", "go to time (14:02, -5m, yesterday 9:00): ", "seconds between samples: ",
+        "write JSON to: "};
     const bool wrong = !state.prompt.error.empty();
     int x = grid.put(1, y, kLabels[static_cast<std::size_t>(state.prompt.kind)], {Role::kTitle});
     // The end of the text is where one types.
