@@ -213,8 +213,8 @@ void draw_processes(const Model& model, const State& state, const Frame& frame, 
   else if (is_tree)
     status += " · sums with all below";
   if (listing.idle_hidden != 0)
-    status += fmt::format(" · {} idle hidden ({} shows all)", listing.idle_hidden,
-                          state.keys.key_of(Action::kIdle));
+    status += fmt::format(" · {} idle hidden ({}{})", listing.idle_hidden,
+                          state.keys.key_of(Action::kIdle), screen.grid.size().columns < 60 ? "" : " shows all");
   if (const std::string held = held_text(model, state); !held.empty()) status += " · " + held;
   draw_status(state, frame, status, screen);
   if (frame.detail >= 0) draw_detail(model, state, frame.detail, screen);

@@ -139,6 +139,7 @@ void draw_host_panes(const Model& model, const State& state, const Frame& frame,
   const int health = y + frame.plot_rows - 3;
   draw_interface_pane(model, state, split + 2, first, health - first, screen);
   draw_health(model, state, split + 2, health, screen);
+  grid.rule(frame.plot + frame.plot_rows);
 }
 
 void draw_event_lines(const Model& model, const State& state, std::uint64_t cookie, int x, int y,
@@ -192,7 +193,10 @@ void draw_process_panes(const Model& model, const State& state, const Frame& fra
         screen);
   }
   grid.rule(middle);
-  grid.put(1, middle + 1, "Events", {Role::kTitle});
+  const std::string loopback = state.keys.key_of(Action::kLoopback);
+  const int end = grid.put(1, middle + 1, "Events", {Role::kTitle});
+  if (!state.settings.loopback && !loopback.empty())
+    grid.put(end + 1, middle + 1, fmt::format("without loopback, {} shows it", loopback), {Role::kDim});
   draw_event_lines(model, state, 0, 2, middle + 2, frame.pane + frame.pane_rows, columns, screen);
 }
 
