@@ -10,6 +10,9 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 SEC("?tp_btf/inet_sock_set_state")
 int tp_btf__inet_sock_set_state(void *ctx) { return 0; }
 
+SEC("?tp_btf/tcp_destroy_sock")
+int tp_btf__tcp_destroy_sock(void *ctx) { return 0; }
+
 SEC("?tp_btf/sock_send_length")
 int tp_btf__sock_send_length(void *ctx) { return 0; }
 

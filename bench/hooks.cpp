@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the hooks alone cost the traffic: of each object named, such as programs that do nothing on the
-// same hooks, ours, and ours of yesterday. With "@hash" behind its name it keeps the sockets' states in
-// the hash; with "@peers" it counts UDP by remote end too. All in one process, a few milliseconds of each in turn, so that a noisy host disturbs all
-// alike; nobody reads the ring, its contents are let go.
+// What the hooks alone cost the traffic: of each object named, such as programs that do nothing on
+// the same hooks, ours, and ours of yesterday. With "@tcp" behind its name it keeps TCP's states in
+// the hash and UDP's in storage, with "@hash" all in the hash, else all in storage; with "@peers"
+// it counts UDP by remote end too. All in one process, a few milliseconds of each in turn, so that
+// a noisy host disturbs all alike; nobody reads the ring, its contents are let go.
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -14,6 +15,7 @@
 #include <array>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +30,7 @@ namespace {
 constexpr std::array kPrograms = {"tp_btf__inet_sock_set_state", "tp_btf__sock_send_length",
                                   "tp_btf__sock_recv_length",    "cgroup__sock_create",
                                   "cgroup__sock_release",        "cgroup__getpeername4"};
+constexpr const char* kEndProgram = "tp_btf__tcp_destroy_sock";
 constexpr std::array kPeerPrograms = {"cgroup_skb__egress__udp", "cgroup_skb__ingress__udp"};
 constexpr int kRounds = 60;
 constexpr std::uint32_t kRingBytes = 16u << 20;
@@ -40,7 +43,7 @@ struct LinkDeleter {
 };
 
 // Sets what our programs take from their constants; other objects have no such settings.
-void configure(bpf_object* object, bool state_in_hash, bool udp_peers) {
+void configure(bpf_object* object, std::uint8_t states_in, bool udp_peers) {
   const btf* types = bpf_object__btf(object);
   const int section = types ? btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC) : -1;
   bpf_map* constants = nullptr;
@@ -59,7 +62,7 @@ void configure(bpf_object* object, bool state_in_hash, bool udp_peers) {
     if (std::string_view(btf__name_by_offset(types, variable->name_off)) != "config") continue;
     wire_config config{};
     config.has_cookies = 1;
-    config.state_in_hash = config.forget_at_close = state_in_hash ? 1 : 0;
+    config.states_in = states_in;
     config.udp_peers = udp_peers ? 1 : 0;
     std::memcpy(&bytes[variables[i].offset], &config, sizeof config);
   }
@@ -71,24 +74,37 @@ class Hooks {
  public:
   Hooks() = default;  // none
   explicit Hooks(std::string object) {
-    const bool in_hash = object.ends_with("@hash");
-    if (in_hash) object.resize(object.size() - 5);
-    const bool with_peers = object.ends_with("@peers");
-    if (with_peers) {
-      object.resize(object.size() - 6);
-      programs_.insert(programs_.end(), kPeerPrograms.begin(), kPeerPrograms.end());
-    }
+    const auto asks_for = [&object](std::string_view way) {
+      if (!object.ends_with(way)) return false;
+      object.resize(object.size() - way.size());
+      return true;
+    };
+    const bool with_peers = asks_for("@peers");
+    const bool by_protocol = asks_for("@tcp");
+    const bool in_hash = asks_for("@hash") || by_protocol;
+    if (in_hash) programs_.push_back(kEndProgram);
+    if (with_peers) programs_.insert(programs_.end(), kPeerPrograms.begin(), kPeerPrograms.end());
     object_.reset(bpf_object__open_file(object.c_str(), nullptr));
     require(object_ != nullptr, "open the programs");
     if (bpf_map* events = bpf_object__find_map_by_name(object_.get(), "events"))
       bpf_map__set_max_entries(events, kRingBytes);
-    configure(object_.get(), in_hash, with_peers);
+    configure(object_.get(),
+              static_cast<std::uint8_t>(by_protocol ? WIRE_STATES_BY_PROTOCOL
+                                        : in_hash   ? WIRE_STATES_IN_HASH
+                                                    : WIRE_STATES_IN_STORAGE),
+              with_peers);
     if (with_peers)
       for (const char* name : {"udp_peers", "closed_udp"})
         bpf_map__set_max_entries(bpf_object__find_map_by_name(object_.get(), name), 1 << 14);
-    if (in_hash)
-      for (const char* name : {"states", "listeners"})
-        bpf_map__set_max_entries(bpf_object__find_map_by_name(object_.get(), name), 1 << 16);
+    for (const char* name : {"states", "listeners"}) {
+      bpf_map* map = bpf_object__find_map_by_name(object_.get(), name);
+      if (!in_hash || !map) continue;
+      bpf_map__set_max_entries(map, 1 << 16);
+      if (by_protocol) bpf_map__set_map_flags(map, BPF_F_NO_PREALLOC);
+    }
+    if (bpf_map* storage = bpf_object__find_map_by_name(object_.get(), "sockets");
+        storage && by_protocol)
+      bpf_map__set_map_flags(storage, BPF_F_NO_PREALLOC);
     for (const char* name : programs_)
       bpf_program__set_autoload(bpf_object__find_program_by_name(object_.get(), name), true);
     require(bpf_object__load(object_.get()) == 0, "load the programs");
@@ -127,12 +143,15 @@ class Hooks {
 
 // The sockets are made anew for each slice, so that they are born under the programs.
 struct Traffic {
-  Listener listener{loopback(kTrafficNet, 2)};
+  std::optional<Listener> listener;
   Connection tcp;
   Connection udp;
 
   void open() {
-    tcp = connect_without_delay(listener);
+    tcp = {};
+    listener.reset();
+    listener.emplace(loopback(kTrafficNet, 2));
+    tcp = connect_without_delay(*listener);
     sockaddr_in address = loopback(kTrafficNet, 2);
     udp.server = bound_socket(SOCK_DGRAM, address);
     udp.client = Fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -149,13 +168,13 @@ struct Traffic {
   void churn() const {
     Connection connection;
     connection.client = Fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    require(::connect(connection.client.get(), generic(listener.address),
-                      sizeof listener.address) == 0,
+    require(::connect(connection.client.get(), generic(listener->address),
+                      sizeof listener->address) == 0,
             "connect");
     sockaddr_in peer{};
     socklen_t size = sizeof peer;
-    connection.server = Fd(::accept4(listener.socket.get(), reinterpret_cast<sockaddr*>(&peer),
-                                     &size, SOCK_CLOEXEC));
+    connection.server = Fd(
+        ::accept4(listener->socket.get(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_CLOEXEC));
     const linger reset{1, 0};
     require(::setsockopt(connection.client.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset) == 0,
             "set SO_LINGER");
@@ -188,8 +207,7 @@ int run(const std::vector<std::string>& objects) {
          Traffic::send(t.tcp.client, t.tcp.server);
          Traffic::send(t.tcp.server, t.tcp.client);
        }},
-      {"64 B datagram", 5'000,
-       [](const Traffic& t) { Traffic::send(t.udp.client, t.udp.server); }},
+      {"64 B datagram", 5'000, [](const Traffic& t) { Traffic::send(t.udp.client, t.udp.server); }},
       {"connect, accept, reset", 500, [](const Traffic& t) { t.churn(); }},
   }};
   std::string head = "| workload | ns alone |";

@@ -32,7 +32,8 @@ echo
 echo "## The hooks alone"
 echo
 "$build/bench/bench_hooks" "$build/bench/floor.bpf.o" "$build/bpf/sockscope.bpf.o" \
-  "$build/bpf/sockscope.bpf.o@hash" "$build/bpf/sockscope.bpf.o@peers"
+  "$build/bpf/sockscope.bpf.o@tcp" "$build/bpf/sockscope.bpf.o@hash" \
+  "$build/bpf/sockscope.bpf.o@tcp@peers"
 echo
 echo "## Processes"
 echo

@@ -51,7 +51,7 @@ int cgroup__sock_create__number(struct bpf_sock *ctx) {
   if (!is_internet(ctx->family))
     return ALLOW;
   __u64 cookie = bpf_get_socket_cookie(ctx);
-  struct socket_state *state = find_state(ctx);
+  struct socket_state *state = find_state(ctx, (__u16)ctx->protocol);
   if (state && state->identity >> 63) /* a moment ago: nobody was told yet */
     state->identity = cookie;
   return ALLOW;

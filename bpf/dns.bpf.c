@@ -74,12 +74,13 @@ static __always_inline void fill_socket(struct __sk_buff *skb, struct wire_flow 
   struct socket_state *state = NULL;
   __u32 netns = 0;
   if (socket) {
-    state = find_state(socket);
+    state = find_state(socket, (__u16)socket->protocol);
     netns = netns_of((const struct sock_common *)address_of(socket), state);
   }
   fill_owner(record, state);
   record->header.netns = netns;
-  record->cookie = is_state_in_hash() && state ? state->identity : bpf_get_socket_cookie(skb);
+  record->cookie =
+      is_identity_in_state() && state ? state->identity : bpf_get_socket_cookie(skb);
 }
 
 /* `room`: how many bytes the record has for the message, a power of two. */

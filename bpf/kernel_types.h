@@ -136,8 +136,12 @@ struct minmax_sample {
 struct minmax {
   struct minmax_sample s[3];
 };
+struct list_head {
+  struct list_head *next;
+};
 struct tcp_sock {
   struct inet_connection_sock inet_conn;
+  struct list_head tsq_node;
   __u64 bytes_sent;
   __u64 bytes_acked;
   __u64 bytes_received;

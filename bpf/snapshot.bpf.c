@@ -15,19 +15,19 @@ static __always_inline bool is_announced(__u8 state) {
                                       state != TCP_CLOSE && state <= TCP_LAST_ACK);
 }
 
-/* The storage of a socket that nobody touched lately is not in the cache: looking it up costs as
+/* The state of a socket that nobody touched lately is not in the cache: looking it up costs as
  * much as all the rest. */
 static __always_inline void write_counters(struct seq_file *seq, struct sock_common *common,
                                            const struct tcp_sock *tcp) {
   struct wire_counters record = {};
-  struct socket_state *state = is_state_in_hash() ? find_state(common) : NULL;
+  struct socket_state *state = is_identity_in_state() ? find_state(common, IPPROTO_TCP) : NULL;
   record.header.type = WIRE_COUNTERS;
   record.header.size = sizeof(record);
   record.cookie = IDENTITY(common, state);
   record.state = common->skc_state;
   FILL_TCP_COUNTERS(&record, tcp, state ? state->direction : WIRE_DIRECTION_UNKNOWN);
-  if (!state && record.tx_bytes != TCP_COUNTED(tcp)) { /* rare: worth a look into cold storage */
-    state = find_state(tcp);
+  if (!state && record.tx_bytes != TCP_COUNTED(tcp)) { /* rare: worth a look at a cold state */
+    state = find_state(tcp, IPPROTO_TCP);
     if (state)
       record.tx_bytes = tcp_sent(TCP_COUNTED(tcp), TCP_PASSED(tcp), state->direction);
   }
@@ -48,7 +48,7 @@ int iter__tcp(struct bpf_iter__tcp *ctx) {
   struct wire_flow_totals record;
   struct socket_state *state = NULL;
   if (tcp) /* NULL for request and TIME_WAIT sockets */
-    state = find_state(tcp);
+    state = find_state(tcp, IPPROTO_TCP);
   fill_socket(&record, common, state, IPPROTO_TCP);
   if (tcp) {
     note_kernels_own(&record.flow, (const struct sock *)tcp);
@@ -71,7 +71,7 @@ int iter__udp(struct bpf_iter__udp *ctx) {
   if (sk->sk_protocol != IPPROTO_UDP) /* UDP-Lite */
     return 0;
   struct wire_flow_totals record;
-  struct socket_state *state = find_state(sk);
+  struct socket_state *state = find_state(sk, IPPROTO_UDP);
   fill_socket(&record, &sk->__sk_common, state, IPPROTO_UDP);
   note_kernels_own(&record.flow, sk);
   record.flow.state = 0;
@@ -82,7 +82,8 @@ int iter__udp(struct bpf_iter__udp *ctx) {
   return 0;
 }
 
-/* iter/tcp and iter/udp show one network namespace. The sockets of all others have storage. */
+/* iter/tcp and iter/udp show one network namespace. The sockets of all others have storage, or
+ * are in the hash (snapshot_hash.bpf.c). */
 SEC("?iter/bpf_sk_storage_map")
 int iter__bpf_sk_storage_map(struct bpf_iter__bpf_sk_storage_map *ctx) {
   struct sock *sk = ctx->sk;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The passes that go another way where sockets' states are in the hash. */
+/* The passes that go another way where sockets' states, or TCP's alone, are in the hash. */
 #include "bpf/kernel_types.h"
 
 #include <bpf/bpf_tracing.h>
@@ -11,18 +11,13 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* The socket may be gone and its memory another's by the time: then its cookie is not the same. */
 SEC("?iter/bpf_map_elem")
 int iter__bpf_map_elem(struct bpf_iter__bpf_map_elem *ctx) {
   __u64 *address = ctx->key;
   struct socket_state *state = ctx->value;
-  if (!address || !state)
+  if (!address || !state || !state->identity) /* none: not established yet */
     return 0;
-  struct sock *sk = (struct sock *)*address;
-  __u64 cookie = known_cookie(sk);
-  if (cookie && cookie != state->identity && !(state->identity >> 63))
-    return 0;
-  write_foreign(ctx->meta->seq, sk, state);
+  write_foreign(ctx->meta->seq, (struct sock *)*address, state);
   return 0;
 }
 

@@ -58,7 +58,7 @@ static __always_inline void tell_quic(struct __sk_buff *skb, struct bpf_sock *so
   if (size < QUIC_LEAST || bpf_skb_load_bytes(skb, payload_at, &first, 1) ||
       !(first & QUIC_LONG_HEADER))
     return;
-  struct socket_state *state = find_state(socket);
+  struct socket_state *state = find_state(socket, IPPROTO_UDP);
   if (!state || state->told_datagrams >= QUIC_TRIES)
     return;
   state->told_datagrams++;
@@ -83,7 +83,7 @@ static __always_inline struct udp_peer *make_peer(const struct udp_peer_key *key
                                                   struct bpf_sock *socket) {
   if (bpf_map_lookup_elem(&closed_udp, &key->cookie))
     return NULL;
-  struct socket_state *state = find_state(socket);
+  struct socket_state *state = find_state(socket, IPPROTO_UDP);
   if (state)
     state->has_peers = 1;
   struct udp_peer fresh = {.since_ns = bpf_ktime_get_ns()};
@@ -107,8 +107,8 @@ static __always_inline int on_packet(struct __sk_buff *skb, bool sent) {
   if (!socket || socket->protocol != IPPROTO_UDP) /* a raw socket may send UDP too */
     return ALLOW;
   key.cookie = bpf_get_socket_cookie(skb);
-  if (is_state_in_hash()) {
-    struct socket_state *state = find_state(socket);
+  if (is_identity_in_state()) {
+    struct socket_state *state = find_state(socket, IPPROTO_UDP);
     if (state)
       key.cookie = state->identity;
   }

@@ -14,6 +14,11 @@
 #define WIRE_FILTER_PIDS 16u
 #define WIRE_FILTER_PORTS 16u
 
+/* wire_config.states_in */
+#define WIRE_STATES_IN_STORAGE 0u  /* with the socket, as the kernel offers */
+#define WIRE_STATES_BY_PROTOCOL 1u /* TCP's in a hash by the socket's address, UDP's in storage */
+#define WIRE_STATES_IN_HASH 2u
+
 struct wire_port_range {
   uint16_t first;
   uint16_t last; /* inclusive */
@@ -32,7 +37,7 @@ struct wire_config {
   struct wire_port_range local_ports[WIRE_FILTER_PORTS];
   struct wire_port_range remote_ports[WIRE_FILTER_PORTS];
   char comm[16]; /* WIRE_DATA only for this name; empty: any */
-  uint8_t state_in_hash;      /* 1: sockets' states by address, not in their storage */
+  uint8_t states_in;          /* WIRE_STATES_: where what is remembered of sockets is kept */
   uint8_t has_cookies;        /* 1: tracing programs may ask for a socket's cookie (5.12) */
   uint8_t tcp_recvmsg_args;   /* how many parameters these have in this kernel: the older ones */
   uint8_t udp_recvmsg_args;   /* have one more before the flags */

@@ -84,23 +84,55 @@ static __always_inline bool is_closed_by_current(const struct sock *sk, int old_
          (old_state == TCP_ESTABLISHED || old_state == TCP_CLOSE_WAIT);
 }
 
-/* connect(2) and listen(2): the process that calls them is running. */
+/* connect(2) and listen(2): the process that calls them is running. `fresh`: room for a state that
+ * goes into the hash, zeroed. */
 static __always_inline struct socket_state *open_state(const struct sock *sk, __u8 direction,
-                                                       __u64 now_ns) {
-  struct socket_state *state = GET_OR_MAKE_STATE((void *)sk);
-  if (state) {
-    set_opener(state);
-    note_netns(state, read_netns(&sk->__sk_common));
-    state->since_ns = now_ns;
-    state->direction = direction;
-  }
+                                                       __u64 now_ns, struct socket_state *fresh) {
+  struct socket_state *state = fresh;
+  if (is_state_in_hash(IPPROTO_TCP))
+    fresh->identity = number_of(sk, COOKIE((void *)sk));
+  else
+    state = MAKE_STATE((void *)sk, IPPROTO_TCP);
+  if (!state)
+    return NULL;
+  set_opener(state);
+  note_netns(state, read_netns(&sk->__sk_common));
+  state->since_ns = now_ns;
+  state->direction = direction;
+  if (is_state_in_hash(IPPROTO_TCP))
+    put_state(sk, fresh);
   return state;
 }
 
-/* The hash knows listening sockets by their port, so that their connections can inherit from them. */
+/* What storage does by itself: a new connection gets a copy of its listener's. The kernel copies the
+ * whole listener first and renews each member after it has told of the new one's first state: until
+ * then the empty list in it still is the listener's own. Where that state is not told, or the list is
+ * not what we think, the port decides at establishment. */
+static __always_inline void inherit_state(const struct sock *sk) {
+  const struct tcp_sock *tcp = TCP_SOCK(sk);
+  if (!tcp)
+    return;
+  __u64 list = 0;
+  bpf_core_read(&list, sizeof(list), &tcp->tsq_node.next);
+  __u64 listener = list - bpf_core_field_offset(tcp->tsq_node);
+  struct socket_state *found = bpf_map_lookup_elem(&states, &listener);
+  if (!found || found->direction != WIRE_DIRECTION_LISTEN)
+    return;
+  struct socket_state copy = *found;
+  copy.identity = 0;
+  put_state(sk, &copy);
+}
+
+/* Listening sockets by their port, for connections that were not seen to be born. Of those that
+ * several processes listen for nobody is the owner until one shows itself. */
 static __always_inline void note_listener(const struct sock *sk, const struct socket_state *state) {
   struct listener_key key = {.netns = state->netns, .port = READ(sk, __sk_common.skc_num)};
-  bpf_map_update_elem(&listeners, &key, state, 0);
+  struct socket_state nobody = {.netns = state->netns, .direction = WIRE_DIRECTION_LISTEN};
+  struct socket_state *other = bpf_map_lookup_elem(&listeners, &key);
+  if (other && other->pid != state->pid)
+    bpf_map_update_elem(&listeners, &key, &nobody, 0);
+  else
+    bpf_map_update_elem(&listeners, &key, state, 0);
 }
 
 static __always_inline void forget_listener(const struct sock *sk) {
@@ -112,7 +144,6 @@ static __always_inline void forget_listener(const struct sock *sk) {
   bpf_map_delete_elem(&listeners, &key);
 }
 
-/* What storage does by itself: a new connection gets a copy of its listener's. */
 static __always_inline struct socket_state *make_accepted_state(const struct sock *sk) {
   struct socket_state *state = make_state_in_hash(sk, COOKIE((void *)sk));
   if (!state)
@@ -155,6 +186,8 @@ static __always_inline __u16 establish(const struct sock *sk, struct socket_stat
 static __always_inline int on_state(const struct sock *sk, int old_state, int new_state) {
   if (READ(sk, sk_protocol) != IPPROTO_TCP)
     return 0;
+  if (new_state == TCP_SYN_RECV && old_state == TCP_LISTEN && is_state_in_hash(IPPROTO_TCP))
+    inherit_state(sk);
   /* Half of all changes are of no interest. */
   if (!(config.observe & WIRE_OBSERVE_STATES) &&
       (new_state == TCP_SYN_RECV || new_state == TCP_FIN_WAIT2 || new_state == TCP_CLOSE_WAIT ||
@@ -162,33 +195,36 @@ static __always_inline int on_state(const struct sock *sk, int old_state, int ne
     return 0;
 
   struct socket_state *state = NULL;
+  struct socket_state fresh = {};
   __u64 now_ns = bpf_ktime_get_ns();
   __u16 type = 0;
   __u32 value = 0;
   __u32 extra = 0;
   if (new_state == TCP_SYN_SENT) {
-    state = open_state(sk, WIRE_DIRECTION_OUTBOUND, now_ns);
+    state = open_state(sk, WIRE_DIRECTION_OUTBOUND, now_ns, &fresh);
     if (config.observe & WIRE_OBSERVE_ATTEMPTS)
       type = WIRE_ATTEMPT;
   } else if (new_state == TCP_LISTEN) {
-    state = open_state(sk, WIRE_DIRECTION_LISTEN, now_ns);
-    if (state && is_state_in_hash())
+    state = open_state(sk, WIRE_DIRECTION_LISTEN, now_ns, &fresh);
+    if (state && is_state_in_hash(IPPROTO_TCP))
       note_listener(sk, state);
   } else if (new_state == TCP_ESTABLISHED) {
-    if (is_state_in_hash() && old_state == TCP_SYN_RECV) {
-      state = find_state(sk);
-      if (!state || state->direction != WIRE_DIRECTION_OUTBOUND) /* else: both ends connected */
+    if (is_state_in_hash(IPPROTO_TCP) && old_state == TCP_SYN_RECV) {
+      state = find_state(sk, IPPROTO_TCP);
+      if (state && !state->identity)
+        state->identity = number_of(sk, COOKIE((void *)sk));
+      else if (!state || state->direction != WIRE_DIRECTION_OUTBOUND) /* else: both ends connected */
         state = make_accepted_state(sk);
     } else {
-      state = GET_OR_MAKE_STATE((void *)sk);
+      state = GET_OR_MAKE_STATE((void *)sk, IPPROTO_TCP);
     }
     type = establish(sk, state, old_state, now_ns, &value);
   } else if (new_state == TCP_CLOSE) {
-    if (old_state == TCP_LISTEN && is_state_in_hash())
+    if (old_state == TCP_LISTEN && is_state_in_hash(IPPROTO_TCP))
       forget_listener(sk);
     if (old_state == TCP_CLOSE || old_state == TCP_LISTEN)
       goto states;
-    state = find_state(sk);
+    state = find_state(sk, IPPROTO_TCP);
     bool outbound = state && state->direction == WIRE_DIRECTION_OUTBOUND;
     if (old_state == TCP_SYN_SENT || (old_state == TCP_SYN_RECV && outbound)) {
       type = WIRE_CONNECT_FAILED;
@@ -202,7 +238,7 @@ static __always_inline int on_state(const struct sock *sk, int old_state, int ne
   } else if (new_state == TCP_FIN_WAIT1 || new_state == TCP_LAST_ACK) {
     /* Only close(2) and shutdown(2) lead there, unless the lock says that no process is at work. */
     if (READ(sk, sk_lock.owned)) {
-      state = find_state(sk);
+      state = find_state(sk, IPPROTO_TCP);
       __u32 owner_before = state ? state->pid : 0;
       if (state && note_use(state) && state->pid != owner_before)
         type = WIRE_OWNER; /* else the close record tells it */
@@ -213,16 +249,16 @@ static __always_inline int on_state(const struct sock *sk, int old_state, int ne
 
 states:
   if (config.observe & WIRE_OBSERVE_STATES)
-    emit_flow(WIRE_STATE, sk, state ? state : find_state(sk), 0, 0, (__u8)old_state,
+    emit_flow(WIRE_STATE, sk, state ? state : find_state(sk, IPPROTO_TCP), 0, 0, (__u8)old_state,
               (__u8)new_state, now_ns);
   if (new_state == TCP_CLOSE && config.forget_at_close)
-    drop_state(sk);
+    drop_state(sk, IPPROTO_TCP);
   return 0;
 }
 
 /* The hash keeps a connection's state until here: resets are told of those already closed. */
 static __always_inline int on_destroy(const struct sock *sk) {
-  drop_state(sk);
+  drop_state(sk, IPPROTO_TCP);
   return 0;
 }
 
@@ -232,7 +268,7 @@ static __always_inline int on_retransmit(const struct sock *sk) {
   /* SYN+ACK retransmits come with a request socket, which has no storage and no counters. */
   __u8 tcp_state = READ(sk, __sk_common.skc_state);
   if (tcp_state != TCP_NEW_SYN_RECV && tcp_state != TCP_TIME_WAIT) {
-    state = find_state(sk);
+    state = find_state(sk, IPPROTO_TCP);
     const struct tcp_sock *tcp = TCP_SOCK(sk);
     if (tcp)
       total = READ(tcp, total_retrans);
@@ -246,7 +282,7 @@ static __always_inline int on_retransmit(const struct sock *sk) {
 static __always_inline int on_retransmit_call(const struct sock *sk, __u32 now) {
   __u8 tcp_state = READ(sk, __sk_common.skc_state);
   const struct tcp_sock *tcp = TCP_SOCK(sk);
-  struct socket_state *state = find_state(sk);
+  struct socket_state *state = find_state(sk, IPPROTO_TCP);
   if (!tcp)
     return 0;
   __u32 total = READ(tcp, total_retrans) + now;
@@ -267,7 +303,7 @@ static __always_inline int on_reset(const struct sock *sk, __u32 sent) {
   if (tcp_state != TCP_NEW_SYN_RECV && tcp_state != TCP_TIME_WAIT) {
     if (tcp_state == TCP_LISTEN)
       return 0; /* a reset for a stranger's packet, not of a connection */
-    state = find_state(sk);
+    state = find_state(sk, IPPROTO_TCP);
   }
   emit_flow(WIRE_RESET, sk, state, sent, 0, tcp_state, tcp_state, bpf_ktime_get_ns());
   return 0;

@@ -11,9 +11,22 @@
 #define OWNER_CHANGES_AT_ONCE 32
 #define OWNER_CHANGE_INTERVAL_NS 1000000000ull
 
+/* Where there are cookies, this pointer can be followed too (5.12, 5.11). */
 static __always_inline struct task_struct *current_leader(void) {
+#ifndef POINTERS_ARE_PLAIN
+  if (config.has_cookies)
+    return bpf_get_current_task_btf()->group_leader;
+#endif
   struct task_struct *task = (struct task_struct *)bpf_get_current_task();
   return BPF_CORE_READ(task, group_leader);
+}
+
+static __always_inline __u64 start_of(struct task_struct *leader) {
+#ifndef POINTERS_ARE_PLAIN
+  if (config.has_cookies)
+    return leader->start_boottime;
+#endif
+  return BPF_CORE_READ(leader, start_boottime);
 }
 
 static __always_inline void set_process(struct socket_state *state, __u32 pid,
@@ -21,7 +34,7 @@ static __always_inline void set_process(struct socket_state *state, __u32 pid,
   state->pid = pid;
   state->uid = (__u32)bpf_get_current_uid_gid();
   state->cgroup_id = bpf_get_current_cgroup_id();
-  state->process_start_ns = BPF_CORE_READ(leader, start_boottime);
+  state->process_start_ns = start_of(leader);
   bpf_probe_read_kernel_str(state->comm, sizeof(state->comm), &leader->comm);
 }
 

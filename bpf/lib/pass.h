@@ -14,7 +14,7 @@ static __always_inline void fill_socket(struct wire_flow_totals *record, struct 
   fill_address(&record->flow, common);
   record->flow.protocol = protocol;
   fill_owner(&record->flow, state);
-  /* A copy of the listener's storage that no hook has corrected. */
+  /* A copy of the listener's state that no hook has corrected. */
   if (record->flow.direction == WIRE_DIRECTION_LISTEN && record->flow.state != TCP_LISTEN) {
     record->flow.direction = WIRE_DIRECTION_INBOUND;
     record->flow.owner = WIRE_OWNER_INHERITED;
@@ -54,6 +54,10 @@ static __always_inline void write_foreign(struct seq_file *seq, struct sock *sk,
     record.flow.state = 0;
     fill_udp_totals(&record, state);
   }
+  /* The hash may be behind: the socket is gone, and its memory another's. */
+  __u64 cookie = known_cookie(sk);
+  if (cookie && cookie != record.flow.cookie && !(record.flow.cookie >> 63))
+    return;
   bpf_seq_write(seq, &record, sizeof(record));
 }
 
@@ -62,7 +66,7 @@ static __always_inline void note_holder(struct task_struct *task, struct sock *s
   __u16 protocol = transport_of(sk);
   if (!protocol)
     return;
-  struct socket_state *state = GET_OR_MAKE_STATE(sk);
+  struct socket_state *state = GET_OR_MAKE_STATE(sk, protocol);
   if (!state || state->pid)
     return;
   struct task_struct *leader = task->group_leader;
@@ -75,7 +79,7 @@ static __always_inline void note_holder(struct task_struct *task, struct sock *s
   note_netns(state, read_netns(&sk->__sk_common));
   if (protocol == IPPROTO_TCP && READ(sk, __sk_common.skc_state) == TCP_LISTEN) {
     state->direction = WIRE_DIRECTION_LISTEN;
-    if (is_state_in_hash())
+    if (is_state_in_hash(IPPROTO_TCP))
       note_listener(sk, state);
   }
 }

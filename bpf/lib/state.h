@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Finding and making a socket's state, in its storage or in the hash. `socket` is what the program
- * type offers: struct sock, bpf_sock or a plain address.
+ * type offers: struct sock, bpf_sock or a plain address; `protocol` IPPROTO_TCP or IPPROTO_UDP.
  *
  * A program that includes this says what it can do:
  *   STORAGE_IS_OUT_OF_REACH  it cannot call bpf_sk_storage_get
@@ -17,60 +17,90 @@ static __always_inline void count_lost_storage(void) {
     __sync_fetch_and_add(&shared->lost_storage, 1);
 }
 
-/* A pointer as the number it is: older verifiers refuse pointers in a key. */
+/* A pointer as the number it is. */
 static __always_inline __u64 address_of(const void *socket) {
   __u64 address = 0;
   bpf_probe_read_kernel(&address, sizeof(address), &socket);
   return address;
 }
 
-static __always_inline bool is_state_in_hash(void) {
+/* Verifiers older than the helper for cookies refuse pointers in a key. */
+static __always_inline __u64 key_of(const void *socket) {
+#ifndef STORAGE_IS_OUT_OF_REACH
+  if (config.has_cookies)
+    return (__u64)socket;
+#endif
+  return address_of(socket);
+}
+
+static __always_inline bool is_state_in_hash(__u16 protocol) {
 #ifdef STORAGE_IS_OUT_OF_REACH
   return true;
 #else
-  return config.state_in_hash;
+  return config.states_in == WIRE_STATES_IN_HASH ||
+         (config.states_in == WIRE_STATES_BY_PROTOCOL && protocol == IPPROTO_TCP);
 #endif
 }
 
-static __always_inline struct socket_state *find_state(const void *socket) {
+/* Some program in use cannot make cookies: what a flow is known by is in its state. */
+static __always_inline bool is_identity_in_state(void) {
+#ifdef STORAGE_IS_OUT_OF_REACH
+  return true;
+#else
+  return config.states_in == WIRE_STATES_IN_HASH;
+#endif
+}
+
+static __always_inline struct socket_state *find_state(const void *socket, __u16 protocol) {
 #ifndef STORAGE_IS_OUT_OF_REACH
-  if (!config.state_in_hash)
+  if (!is_state_in_hash(protocol))
     return bpf_sk_storage_get(&sockets, (void *)socket, 0, 0);
 #endif
-  __u64 address = address_of(socket);
-  return bpf_map_lookup_elem(&states, &address);
+  __u64 key = key_of(socket);
+  return bpf_map_lookup_elem(&states, &key);
 }
 
 /* A hash knows nothing of a socket's end but what we tell it. */
-static __always_inline void drop_state(const void *socket) {
-  if (!is_state_in_hash())
+static __always_inline void drop_state(const void *socket, __u16 protocol) {
+  if (!is_state_in_hash(protocol))
     return;
-  __u64 address = address_of(socket);
-  bpf_map_delete_elem(&states, &address);
+  __u64 key = key_of(socket);
+  bpf_map_delete_elem(&states, &key);
 }
 
 static __always_inline __u64 known_cookie(const void *socket) {
   return (__u64)BPF_CORE_READ((const struct sock_common *)socket, skc_cookie.counter);
 }
 
+/* The kernel numbers a socket when it is first asked. When nobody did, and we cannot, it gets a number
+ * of ours. */
+static __always_inline __u64 number_of(const void *socket, __u64 cookie) {
+  if (!cookie)
+    cookie = known_cookie(socket);
+  if (!cookie)
+    cookie = 1ull << 63 | ((bpf_ktime_get_ns() << 16 ^ address_of(socket)) & ~(1ull << 63));
+  return cookie;
+}
+
 /* Replaces what the hash may still have of a socket that was at this address before. */
-static __always_inline struct socket_state *make_state_in_hash(const void *socket, __u64 cookie) {
-  __u64 address = address_of(socket);
-  struct socket_state fresh = {};
-  fresh.identity = cookie ? cookie : known_cookie(socket);
-  if (!fresh.identity) /* the kernel numbers a socket when it is first asked; nobody did */
-    fresh.identity = 1ull << 63 | ((bpf_ktime_get_ns() << 16 ^ address) & ~(1ull << 63));
-  bpf_map_update_elem(&states, &address, &fresh, 0);
-  struct socket_state *state = bpf_map_lookup_elem(&states, &address);
-  if (!state)
+static __always_inline void put_state(const void *socket, const struct socket_state *state) {
+  __u64 key = key_of(socket);
+  if (bpf_map_update_elem(&states, &key, state, 0))
     count_lost_storage();
-  return state;
+}
+
+static __always_inline struct socket_state *make_state_in_hash(const void *socket, __u64 cookie) {
+  struct socket_state fresh = {.identity = number_of(socket, cookie)};
+  put_state(socket, &fresh);
+  __u64 key = key_of(socket);
+  return bpf_map_lookup_elem(&states, &key);
 }
 
 /* A creation race leaves its loser with NULL: the winner's is taken then. */
-static __always_inline struct socket_state *make_state(const void *socket, __u64 cookie) {
+static __always_inline struct socket_state *make_state(const void *socket, __u16 protocol,
+                                                       __u64 cookie) {
 #ifndef STORAGE_IS_OUT_OF_REACH
-  if (!config.state_in_hash) {
+  if (!is_state_in_hash(protocol)) {
     struct socket_state *state =
         bpf_sk_storage_get(&sockets, (void *)socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
     if (!state)
@@ -83,22 +113,24 @@ static __always_inline struct socket_state *make_state(const void *socket, __u64
   return make_state_in_hash(socket, cookie);
 }
 
-#define MAKE_STATE(socket) make_state(socket, is_state_in_hash() ? COOKIE(socket) : 0)
+#define MAKE_STATE(socket, protocol) \
+  make_state(socket, protocol, is_state_in_hash(protocol) ? COOKIE(socket) : 0)
 
-#define GET_OR_MAKE_STATE(socket)                                        \
+#define GET_OR_MAKE_STATE(socket, protocol)                              \
   ({                                                                     \
     struct socket_state *state_ = NULL;                                  \
-    if (is_state_in_hash())                                              \
-      state_ = find_state(socket);                                       \
+    if (is_state_in_hash(protocol))                                      \
+      state_ = find_state(socket, protocol);                             \
     if (!state_)                                                         \
-      state_ = MAKE_STATE(socket);                                       \
+      state_ = MAKE_STATE(socket, protocol);                             \
     state_;                                                              \
   })
 
 /* What a flow is known by. */
-#define IDENTITY(socket, state)                                                              \
-  (is_state_in_hash() ? ((state) ? (state)->identity : (COOKIE(socket) ?: known_cookie(socket))) \
-                      : COOKIE(socket))
+#define IDENTITY(socket, state)                                                   \
+  (is_identity_in_state() && (state) && (state)->identity                         \
+       ? (state)->identity                                                        \
+       : (COOKIE(socket) ?: (is_identity_in_state() ? known_cookie(socket) : 0)))
 
 /* Called once for each new socket_state. */
 static __always_inline void note_netns(struct socket_state *state, __u32 netns) {

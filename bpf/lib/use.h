@@ -71,11 +71,11 @@ static __always_inline void emit_record(__u16 type, struct sock *sk, __u64 ident
   submit(record);
 }
 
-static __always_inline struct socket_state *state_at_use(struct sock *sk) {
-  struct socket_state *state = find_state(sk);
+static __always_inline struct socket_state *state_at_use(struct sock *sk, __u16 protocol) {
+  struct socket_state *state = find_state(sk, protocol);
   if (state)
     return state;
-  state = MAKE_STATE(sk);
+  state = MAKE_STATE(sk, protocol);
   /* Older than us and not found at start. note_use() makes the process its owner, not its opener. */
   if (state && !state->pid)
     note_netns(state, read_netns(&sk->__sk_common));
@@ -91,7 +91,7 @@ static __always_inline int on_tcp(struct sock *sk, int result, __u32 sent) {
   if (noted && noted->cookie == cookie && noted->pid == pid && noted->owner_changes == changes &&
       !(config.observe & WIRE_OBSERVE_DATA))
     return 0;
-  struct socket_state *state = state_at_use(sk);
+  struct socket_state *state = state_at_use(sk, IPPROTO_TCP);
   if (!state)
     return 0;
   if (note_use(state) && state->direction != WIRE_DIRECTION_LISTEN) {
@@ -107,7 +107,7 @@ static __always_inline int on_tcp(struct sock *sk, int result, __u32 sent) {
 }
 
 static __always_inline int on_udp(struct sock *sk, int result, __u32 sent) {
-  struct socket_state *state = state_at_use(sk);
+  struct socket_state *state = state_at_use(sk, IPPROTO_UDP);
   if (!state)
     return 0;
   note_use(state);
@@ -143,7 +143,7 @@ static __always_inline int on_io(struct sock *sk, int result, int flags, __u32 s
 /* The process that accepts, or asks for the peer's name, is running. What can be read, what has the
  * state, and what COOKIE wants are three different pointers in some programs. */
 static __always_inline int on_accept(struct sock *sk, void *socket, void *context) {
-  struct socket_state *state = find_state(socket);
+  struct socket_state *state = find_state(socket, IPPROTO_TCP);
   if (!state || state->direction == WIRE_DIRECTION_LISTEN || !note_use(state))
     return 0;
   emit_record(WIRE_OWNER, sk, IDENTITY(context, state), IPPROTO_TCP, state, 0, 0);
@@ -153,7 +153,7 @@ static __always_inline int on_accept(struct sock *sk, void *socket, void *contex
 static __always_inline int on_birth(struct sock *sk, __u16 protocol) {
   if (protocol != IPPROTO_UDP)
     return 0;
-  struct socket_state *state = MAKE_STATE(sk);
+  struct socket_state *state = MAKE_STATE(sk, IPPROTO_UDP);
   if (state) {
     set_opener(state);
     state->since_ns = bpf_ktime_get_ns();
@@ -166,7 +166,7 @@ static __always_inline int on_birth(struct sock *sk, __u16 protocol) {
 static __always_inline int on_release(struct sock *sk, __u16 protocol) {
   if (protocol != IPPROTO_UDP && protocol != IPPROTO_TCP)
     return 0;
-  struct socket_state *state = find_state(sk);
+  struct socket_state *state = find_state(sk, protocol);
   if (!state)
     return 0;
   __u32 owner_before = state->pid;
@@ -193,7 +193,7 @@ static __always_inline int on_release(struct sock *sk, __u16 protocol) {
     fill_udp_totals(record, state);
     submit(record);
   }
-  drop_state(sk);
+  drop_state(sk, IPPROTO_UDP);
   return 0;
 }
 

@@ -182,7 +182,7 @@ struct Process {
 // What was not seen, by cause, since the monitor was opened.
 struct Loss {
   std::uint64_t ring_full = 0;       // records that found the ring buffer full
-  std::uint64_t storage_failed = 0;  // times the kernel had no memory to remember a socket's owner
+  std::uint64_t storage_failed = 0;  // times the kernel had no memory or room to remember an owner
   std::uint64_t malformed = 0;       // records that user space could not read
   std::uint64_t missed_returns = 0;  // calls whose end was not seen: too few return probes (kprobe)
   // Times the kernel found a netlink socket full (so many closes or more were not told), or events of

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whose connection it is: one act, one assertion of every field.
+#include <poll.h>
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -7,6 +8,8 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <deque>
+#include <map>
 #include <thread>
 
 #include "acts_conversation.h"
@@ -443,6 +446,60 @@ TEST_P(OwnerActs, SharedByTwoProcesses) {
   collector_.catch_up();
   EXPECT_GE(collector_.count(EventKind::kOwner, talk.client_socket.cookie), 32u);
   EXPECT_LE(collector_.count(EventKind::kOwner, talk.client_socket.cookie), 40u);
+}
+
+// Each of a group has its own listening socket at one port; the kernel spreads connections over
+// them.
+TEST_P(OwnerActs, InheritedFromTheVeryListener) {
+  // Where states are in a hash and no tracepoint tells of a birth, a listener is known by its port.
+  const Door* lifecycle = door_of(collector_.monitor(), "tcp lifecycle");
+  ASSERT_NE(lifecycle, nullptr);
+  const bool by_port = !lifecycle->name.starts_with("tp_btf/") &&
+                       door_of(collector_.monitor(), "end of tcp sockets");
+  const auto member = [&](Channel& test) {
+    Endpoint at = loopback(GetParam());
+    at.port = test.get<std::uint16_t>();
+    const Fd listener = open_socket(GetParam(), SOCK_STREAM);
+    set_option(listener.get(), SOL_SOCKET, SO_REUSEPORT, 1);
+    bind_to(listener.get(), at);
+    ASSERT_EQ(::listen(listener.get(), 64), 0);
+    test.put(local_of(listener.get()).port);
+    std::vector<Fd> accepted;
+    for (std::uint32_t left = test.get<std::uint32_t>(); left > 0; --left) {
+      pollfd ready{listener.get(), POLLIN, 0};
+      if (::poll(&ready, 1, 0) != 1) break;
+      accepted.push_back(accept_from(listener.get()));
+      test.put(cookie_of(accepted.back().get()));
+    }
+    test.put(std::uint64_t{0});
+  };
+  std::deque<Child> group;
+  Endpoint to = loopback(GetParam());
+  for (int i = 0; i < 4; ++i) {
+    group.emplace_back(member).channel().put(to.port);
+    to.port = group.back().channel().get<std::uint16_t>();
+  }
+  std::vector<Fd> clients;
+  std::map<std::uint64_t, std::uint32_t> inherited;  // pid by cookie
+  constexpr std::uint32_t kConnections = 12;
+  for (std::uint32_t i = 0; i < kConnections; ++i) {
+    clients.push_back(connect_to(to));
+    const Event& accept = collector_.wait_for_accept_from(describe(clients.back().get()));
+    EXPECT_EQ(accept.flow.owner.kind, by_port ? OwnerKind::kUnknown : OwnerKind::kInherited);
+    inherited[accept.flow.cookie] = accept.flow.owner.pid;
+  }
+  std::size_t members = 0;
+  for (Child& child : group) {
+    child.channel().put(kConnections);
+    std::size_t accepted = 0;
+    while (const auto cookie = child.channel().get<std::uint64_t>()) {
+      EXPECT_EQ(inherited[cookie], by_port ? 0 : static_cast<std::uint32_t>(child.pid()));
+      ++accepted;
+    }
+    members += accepted > 0;
+    EXPECT_EQ(child.wait(), 0);
+  }
+  EXPECT_GT(members, 1u);
 }
 
 TEST_P(OwnerActs, OtherNetworkNamespace) {

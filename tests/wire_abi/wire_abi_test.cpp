@@ -181,7 +181,7 @@ TEST(WireAbi, Config) {
       MEMBER(wire_config, any_port_count),    MEMBER(wire_config, local_port_count),
       MEMBER(wire_config, remote_port_count), MEMBER(wire_config, any_ports),
       MEMBER(wire_config, local_ports),       MEMBER(wire_config, remote_ports),
-      MEMBER(wire_config, comm),              MEMBER(wire_config, state_in_hash),
+      MEMBER(wire_config, comm),              MEMBER(wire_config, states_in),
       MEMBER(wire_config, has_cookies),       MEMBER(wire_config, tcp_recvmsg_args),
       MEMBER(wire_config, udp_recvmsg_args),  MEMBER(wire_config, udpv6_recvmsg_args),
       MEMBER(wire_config, accept_args),       MEMBER(wire_config, forget_at_close),

@@ -15,11 +15,11 @@ enum class DoorKind { kNone, kIterator, kNumbering, kTracepoint, kCgroup, kFunct
 std::string_view to_string(DoorKind kind) noexcept;
 
 // When an observation is made.
-enum class Need { kAlways, kStateInHash, kConnections, kQuality, kProcesses, kProcessTable, kHolders,
+enum class Need { kAlways, kTcpInHash, kAllInHash, kConnections, kQuality, kProcesses, kProcessTable, kHolders,
                   kDns, kRefusals, kUdpPeers};
 
-// Where the sockets' states must be for a way to work (bpf/lib/state.h).
-enum class StateIn { kAny, kStorage, kHash };
+// Where the sockets' states are (bpf/lib/state.h), and must be for a way to work.
+enum class StateIn { kAny, kStorage, kByProtocol, kHash };
 
 struct Way {
   DoorKind kind = DoorKind::kNone;
@@ -42,6 +42,8 @@ inline constexpr std::size_t kMaxWays = 4;
 inline constexpr std::size_t kObservationCount = 30;
 extern const std::array<Observation, kObservationCount> kObservations;
 
+inline constexpr std::string_view kForeignSockets = "sockets of other network namespaces";
+inline constexpr std::string_view kTcpLifecycle = "tcp lifecycle";
 inline constexpr std::string_view kTcpEnd = "end of tcp sockets";
 inline constexpr std::string_view kHolderList = "holders of sockets";
 inline constexpr std::string_view kProcessList = "processes";

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -88,9 +89,9 @@ Naming naming_of(const std::string& program) {
 }
 
 std::size_t index_of(std::string_view observation) {
-  const auto found = std::find_if(
-      kObservations.begin(), kObservations.end(),
-      [&](const Observation& candidate) { return candidate.name == observation; });
+  const auto found =
+      std::find_if(kObservations.begin(), kObservations.end(),
+                   [&](const Observation& candidate) { return candidate.name == observation; });
   return static_cast<std::size_t>(found - kObservations.begin());
 }
 
@@ -130,8 +131,19 @@ std::string first_reason(const std::array<std::string, kMaxWays>& reasons,
 }
 
 constexpr std::uint32_t kStatesInHash = 1u << 16;
+constexpr std::uint32_t kMostStatesInHash = 1u << 22;
+constexpr std::uint64_t kMemoryPerState = 64 << 10;
 constexpr std::uint32_t kListenersInHash = 1u << 13;
 constexpr std::uint32_t kClosedUdp = 1u << 12;
+
+// So many that the host's memory runs out of sockets first: a hash that is not filled in advance
+// takes 16 bytes of kernel memory for each that it has room for.
+std::uint32_t states_by_memory() {
+  const auto pages = static_cast<std::uint64_t>(std::max(::sysconf(_SC_PHYS_PAGES), 0L));
+  const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(
+      std::bit_ceil(pages * page / kMemoryPerState), kStatesInHash, kMostStatesInHash));
+}
 
 // map: what an iterator over a map's elements is for.
 Link attach(bpf_program* program, int cgroup, int map, const std::string& door) {
@@ -149,6 +161,25 @@ Link attach(bpf_program* program, int cgroup, int map, const std::string& door) 
   return Link(bpf_program__attach(program));
 }
 
+Result<void> read_iterator(const bpf_link* link,
+                           const std::function<void(std::span<const std::byte>)>& handle) {
+  const Fd iterator(bpf_iter_create(bpf_link__fd(link)));
+  if (!iterator)
+    return tl::make_unexpected(
+        Error::from_errno(ErrorKind::kIo, errno, "start a pass over the sockets"));
+  // The kernel collects whole records in a buffer of 32 KiB and hands out what fits into ours.
+  alignas(8) std::array<std::byte, 64 << 10> buffer;
+  for (;;) {
+    const ssize_t count = ::read(iterator.get(), buffer.data(), buffer.size());
+    if (count > 0)
+      handle({buffer.data(), static_cast<std::size_t>(count)});
+    else if (count == 0)
+      return {};
+    else if (errno != EAGAIN && errno != EINTR)  // EAGAIN: a long stretch without records
+      return tl::make_unexpected(Error::from_errno(ErrorKind::kIo, errno, "read the sockets"));
+  }
+}
+
 }  // namespace
 
 struct Programs::Impl {
@@ -160,7 +191,7 @@ struct Programs::Impl {
   // The choice: for each observation which way, kMaxWays: none; and why others are not taken.
   std::array<std::size_t, kObservationCount> chosen{};
   std::array<std::array<std::string, kMaxWays>, kObservationCount> refused;
-  bool state_in_hash = false;
+  StateIn states_in = StateIn::kStorage;
   bool has_storage = true;
   bool has_cookies = true;
   KernelTypes types;
@@ -174,7 +205,10 @@ struct Programs::Impl {
   };
   using Outcome = tl::expected<void, Refusal>;
 
-  bool is_usable(std::size_t observation, std::size_t way, const Wanted& wanted, bool in_hash);
+  bool is_usable(std::size_t observation, std::size_t way, const Wanted& wanted,
+                 StateIn states) const;
+  bool is_hash_quick();
+  bool choose_with(const Wanted& wanted, StateIn states);
   void choose(const Wanted& wanted);
   void ask_types();
   std::vector<bpf_program*> programs_of(std::size_t observation, const Wanted& wanted);
@@ -193,39 +227,54 @@ struct Programs::Impl {
 };
 
 bool Programs::Impl::is_usable(std::size_t observation, std::size_t way, const Wanted& wanted,
-                               bool in_hash) {
+                               StateIn states) const {
   const Way& candidate = kObservations[observation].ways[way];
   if (candidate.kind == DoorKind::kNone || !refused[observation][way].empty()) return false;
-  if (candidate.state == (in_hash ? StateIn::kStorage : StateIn::kHash)) return false;
+  if (candidate.state != StateIn::kAny && candidate.state != states) return false;
   return is_allowed(candidate.kind, wanted.doors);
 }
 
-// The best ways that are left. States go into the hash only when the storage cannot be reached, or
-// for an observation that nothing but a kprobe can make.
-void Programs::Impl::choose(const Wanted& wanted) {
-  const auto choose_with = [&](bool in_hash) {
-    bool would_gain = false;
-    for (std::size_t i = 0; i < kObservationCount; ++i) {
-      chosen[i] = kMaxWays;
-      if (kObservations[i].need == Need::kStateInHash) is_wanted[i] = in_hash;
-      if (!is_wanted[i]) continue;
-      for (std::size_t way = 0; way < kMaxWays; ++way) {
-        if (!is_usable(i, way, wanted, in_hash)) continue;
-        chosen[i] = way;
-        break;
-      }
-      if (chosen[i] != kMaxWays) continue;
-      for (std::size_t way = 0; way < kMaxWays; ++way)
-        would_gain |= kObservations[i].ways[way].kind == DoorKind::kProbe &&
-                      is_usable(i, way, wanted, true);
+// Since 6.1 a hash that is not filled in advance has memory at hand on each processor.
+bool Programs::Impl::is_hash_quick() {
+  return !is_old_kernel() || types.function_parameters("bpf_mem_cache_alloc").has_value();
+}
+
+// The best ways that are left. Returns whether a kprobe would make an observation that nothing else
+// does.
+bool Programs::Impl::choose_with(const Wanted& wanted, StateIn states) {
+  states_in = states;
+  bool would_gain = false;
+  for (std::size_t i = 0; i < kObservationCount; ++i) {
+    chosen[i] = kMaxWays;
+    if (kObservations[i].need == Need::kTcpInHash) is_wanted[i] = states != StateIn::kStorage;
+    if (kObservations[i].need == Need::kAllInHash) is_wanted[i] = states == StateIn::kHash;
+    if (!is_wanted[i]) continue;
+    for (std::size_t way = 0; way < kMaxWays; ++way) {
+      if (!is_usable(i, way, wanted, states)) continue;
+      chosen[i] = way;
+      break;
     }
-    return would_gain;
-  };
-  state_in_hash = !has_storage;
-  if (choose_with(state_in_hash) && !state_in_hash) {
-    state_in_hash = true;
-    choose_with(true);
+    if (chosen[i] != kMaxWays) continue;
+    for (std::size_t way = 0; way < kMaxWays; ++way)
+      would_gain |= kObservations[i].ways[way].kind == DoorKind::kProbe &&
+                    is_usable(i, way, wanted, StateIn::kHash);
   }
+  return would_gain;
+}
+
+// TCP's states are cheaper in the hash, where connections are seen to be born and to end; UDP's in
+// storage. All go into the hash only when the storage cannot be reached, or for an observation that
+// nothing but a kprobe can make.
+void Programs::Impl::choose(const Wanted& wanted) {
+  bool would_gain = false;
+  if (has_storage) {
+    would_gain = choose_with(wanted, StateIn::kByProtocol);
+    const std::size_t lifecycle = index_of(kTcpLifecycle);
+    if (!is_chosen(kTcpEnd) || !is_chosen(kTcpLifecycle) || !is_hash_quick() ||
+        way_of(lifecycle).kind != DoorKind::kTracepoint)
+      would_gain = choose_with(wanted, StateIn::kStorage);
+  }
+  if (!has_storage || would_gain) choose_with(wanted, StateIn::kHash);
 }
 
 // Marks ways whose tracepoint or function this kernel does not have, before the verifier is asked.
@@ -268,7 +317,9 @@ std::vector<bpf_program*> Programs::Impl::programs_of(std::size_t observation,
 void Programs::Impl::fill_config(const Wanted& wanted) {
   wire_config& config = skeleton->rodata->config;
   config = wanted.config;
-  config.state_in_hash = state_in_hash ? 1 : 0;
+  config.states_in = states_in == StateIn::kHash         ? WIRE_STATES_IN_HASH
+                     : states_in == StateIn::kByProtocol ? WIRE_STATES_BY_PROTOCOL
+                                                         : WIRE_STATES_IN_STORAGE;
   config.has_cookies = has_cookies ? 1 : 0;
   config.udp_peers = is_chosen(kUdpPeerTable) ? 1 : 0;
   config.forget_at_close = is_chosen(kTcpEnd) ? 0 : 1;
@@ -291,8 +342,15 @@ void Programs::Impl::fill_config(const Wanted& wanted) {
     bpf_map__set_max_entries(skeleton->maps.udp_peers, wanted.udp_peers);
     bpf_map__set_max_entries(skeleton->maps.closed_udp, kClosedUdp);
   }
-  if (state_in_hash) {
+  if (states_in == StateIn::kByProtocol) {
+    bpf_map__set_map_flags(skeleton->maps.sockets, BPF_F_NO_PREALLOC);  // connections get no copy
+    bpf_map__set_map_flags(skeleton->maps.states, BPF_F_NO_PREALLOC);
+    bpf_map__set_map_flags(skeleton->maps.listeners, BPF_F_NO_PREALLOC);
+    bpf_map__set_max_entries(skeleton->maps.states, states_by_memory());
+  } else if (states_in == StateIn::kHash) {
     bpf_map__set_max_entries(skeleton->maps.states, kStatesInHash);
+  }
+  if (states_in != StateIn::kStorage) {
     bpf_map__set_max_entries(skeleton->maps.listeners, kListenersInHash);
   }
 }
@@ -317,16 +375,15 @@ Programs::Impl::Outcome Programs::Impl::load_chosen(const Wanted& wanted) {
   std::string words = log.last_lines(12);
   const auto culprit = observation_of.find(log.refused_program());
   if (culprit == observation_of.end())
-    return tl::make_unexpected(
-        Refusal{kObservationCount,
-                Error::from_errno(ErrorKind::kLoadFailed, error, "load the programs")
-                    .with_detail(std::move(words))});
+    return tl::make_unexpected(Refusal{
+        kObservationCount, Error::from_errno(ErrorKind::kLoadFailed, error, "load the programs")
+                               .with_detail(std::move(words))});
   const bpf_program* program =
       bpf_object__find_program_by_name(skeleton->obj, culprit->first.c_str());
   return tl::make_unexpected(Refusal{
-      culprit->second, Error::from_errno(ErrorKind::kLoadFailed, error,
-                                         "load the program for " + door_of(program))
-                           .with_detail(std::move(words)),
+      culprit->second,
+      Error::from_errno(ErrorKind::kLoadFailed, error, "load the program for " + door_of(program))
+          .with_detail(std::move(words)),
       log.objection()});
 }
 
@@ -343,17 +400,17 @@ Programs::Impl::Outcome Programs::Impl::attach_chosen(const Wanted& wanted) {
       const std::string door = section_of(program);
       const DoorKind kind = way_of(i).kind;
       if ((kind == DoorKind::kCgroup || kind == DoorKind::kNumbering) && !is_root)
-        return tl::make_unexpected(Refusal{
-            i, Error(ErrorKind::kAttachFailed, std::make_error_code(std::errc::not_supported),
-                     "attach to " + door)
-                   .with_detail("the host's root cgroup is not to be seen from here")});
+        return tl::make_unexpected(
+            Refusal{i, Error(ErrorKind::kAttachFailed,
+                             std::make_error_code(std::errc::not_supported), "attach to " + door)
+                           .with_detail("the host's root cgroup is not to be seen from here")});
       const bpf_map* map = i == index_of(kUdpPeerTable)  ? skeleton->maps.udp_peers
                            : door == "iter/bpf_map_elem" ? skeleton->maps.states
                                                          : skeleton->maps.sockets;
       Link link = attach(program, cgroup.get(), bpf_map__fd(map), door);
       if (!link)
-        return tl::make_unexpected(Refusal{
-            i, Error::from_errno(ErrorKind::kAttachFailed, errno, "attach to " + door)});
+        return tl::make_unexpected(
+            Refusal{i, Error::from_errno(ErrorKind::kAttachFailed, errno, "attach to " + door)});
       links[i].push_back(std::move(link));
     }
   }
@@ -366,7 +423,7 @@ bool Programs::Impl::learn_from(const std::string& words) {
     return words.find("unknown func " + std::string(helper)) != std::string::npos ||
            words.find("cannot use helper " + std::string(helper)) != std::string::npos;
   };
-  if (has_storage && !state_in_hash && is_unknown("bpf_sk_storage_get#")) {
+  if (has_storage && states_in != StateIn::kHash && is_unknown("bpf_sk_storage_get#")) {
     has_storage = false;
     return true;
   }
@@ -397,13 +454,18 @@ void Programs::Impl::describe_doors(const Wanted& wanted) {
         std::string limits(observation.ways[way].limits);
         if (is_blind && observation.ways[way].programs.starts_with("iter__task"))
           limits += "only processes of this pid namespace are seen";
-        doors.push_back({std::string(observation.name), name_of(observation.ways[way]), {},
-                         std::move(limits), {}});
+        doors.push_back({std::string(observation.name),
+                         name_of(observation.ways[way]),
+                         {},
+                         std::move(limits),
+                         {}});
         break;
       }
       if (!refused[i][way].empty() && is_allowed(observation.ways[way].kind, wanted.doors))
-        doors.push_back({std::string(observation.name), name_of(observation.ways[way]),
-                         refused[i][way], {},
+        doors.push_back({std::string(observation.name),
+                         name_of(observation.ways[way]),
+                         refused[i][way],
+                         {},
                          advice_for(observation.ways[way].kind, refused[i][way])});
     }
   }
@@ -417,14 +479,14 @@ Result<Programs> Programs::load(const Wanted& wanted) {
   const std::string no_probes = probe_door_refusal();
   for (std::size_t i = 0; i < kObservationCount; ++i) {
     const Need need = kObservations[i].need;
-    impl->is_wanted[i] = need == Need::kAlways || (need == Need::kConnections && wanted.connections) ||
-                         (need == Need::kQuality && wanted.quality) ||
-                         (need == Need::kProcesses && wanted.processes) ||
-                         (need == Need::kProcessTable && wanted.process_table) ||
-                         (need == Need::kHolders && wanted.holders) ||
-                         (need == Need::kDns && wanted.dns) ||
-                         (need == Need::kRefusals && wanted.refusals) ||
-                         (need == Need::kUdpPeers && wanted.udp_peers != 0);
+    impl->is_wanted[i] =
+        need == Need::kAlways || (need == Need::kConnections && wanted.connections) ||
+        (need == Need::kQuality && wanted.quality) ||
+        (need == Need::kProcesses && wanted.processes) ||
+        (need == Need::kProcessTable && wanted.process_table) ||
+        (need == Need::kHolders && wanted.holders) || (need == Need::kDns && wanted.dns) ||
+        (need == Need::kRefusals && wanted.refusals) ||
+        (need == Need::kUdpPeers && wanted.udp_peers != 0);
     for (std::size_t way = 0; way < kMaxWays; ++way) {
       const DoorKind kind = kObservations[i].ways[way].kind;
       if (kind == DoorKind::kFunction) impl->refused[i][way] = no_functions;
@@ -438,10 +500,10 @@ Result<Programs> Programs::load(const Wanted& wanted) {
     for (std::size_t i = 0; i < kObservationCount; ++i) {
       const Observation& observation = kObservations[i];
       if (observation.essential && impl->is_wanted[i] && impl->chosen[i] == kMaxWays)
-        return tl::make_unexpected(
-            Error(ErrorKind::kKernelLacksFeature, std::make_error_code(std::errc::not_supported),
-                  "observe the " + std::string(observation.name))
-                .with_detail(first_reason(impl->refused[i], wanted.doors)));
+        return tl::make_unexpected(Error(ErrorKind::kKernelLacksFeature,
+                                         std::make_error_code(std::errc::not_supported),
+                                         "observe the " + std::string(observation.name))
+                                       .with_detail(first_reason(impl->refused[i], wanted.doors)));
     }
     auto done = impl->load_chosen(wanted);
     if (done) done = impl->attach_chosen(wanted);
@@ -450,7 +512,8 @@ Result<Programs> Programs::load(const Wanted& wanted) {
     if (impl->learn_from(error.detail())) continue;
     const std::size_t i = done.error().observation;
     if (i == kObservationCount) return tl::make_unexpected(explain_refusal(std::move(error)));
-    const bool is_last = kObservations[i].essential && !has_way_after(kObservations[i], impl->chosen[i]);
+    const bool is_last =
+        kObservations[i].essential && !has_way_after(kObservations[i], impl->chosen[i]);
     if (is_last) return tl::make_unexpected(std::move(error));
     std::string& reason = impl->refused[i][impl->chosen[i]];
     reason = error.code().message();
@@ -461,9 +524,9 @@ Result<Programs> Programs::load(const Wanted& wanted) {
     if (!impl->types_asked) impl->ask_types();
   }
   impl->describe_doors(wanted);
-  impl->control = Mapping(bpf_map__fd(impl->skeleton->maps.control),
-                          static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)),
-                          PROT_READ | PROT_WRITE, 0);
+  impl->control =
+      Mapping(bpf_map__fd(impl->skeleton->maps.control),
+              static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)), PROT_READ | PROT_WRITE, 0);
   if (!impl->control)
     return tl::make_unexpected(Error::from_errno(ErrorKind::kIo, errno, "map the control page"));
   return Programs(std::move(impl));
@@ -474,39 +537,34 @@ Programs::Programs(Programs&&) noexcept = default;
 Programs& Programs::operator=(Programs&&) noexcept = default;
 Programs::~Programs() = default;
 
-Result<void> Programs::read(
-    Pass pass, const std::function<void(std::span<const std::byte>)>& handle) const {
+Result<void> Programs::read(Pass pass,
+                            const std::function<void(std::span<const std::byte>)>& handle) const {
   static constexpr std::string_view kPassObservations[] = {
-      "tcp sockets", "udp sockets", "sockets of other network namespaces",
-      "owners of older sockets", kProcessList, kUdpPeerTable, kHolderList};
-  const auto& links =
-      impl_->links[index_of(kPassObservations[static_cast<std::size_t>(pass)])];
+      "tcp sockets", "udp sockets", kForeignSockets, "owners of older sockets",
+      kProcessList,  kUdpPeerTable, kHolderList};
+  const std::size_t observation = index_of(kPassObservations[static_cast<std::size_t>(pass)]);
+  const auto& links = impl_->links[observation];
   if (links.empty()) return {};
-  const Fd iterator(bpf_iter_create(bpf_link__fd(links.front().get())));
-  if (!iterator)
-    return tl::make_unexpected(
-        Error::from_errno(ErrorKind::kIo, errno, "start a pass over the sockets"));
-  // The kernel collects whole records in a buffer of 32 KiB and hands out what fits into ours.
-  alignas(8) std::array<std::byte, 64 << 10> buffer;
-  for (;;) {
-    const ssize_t count = ::read(iterator.get(), buffer.data(), buffer.size());
-    if (count > 0)
-      handle({buffer.data(), static_cast<std::size_t>(count)});
-    else if (count == 0)
-      return {};
-    else if (errno != EAGAIN && errno != EINTR)  // EAGAIN: a long stretch without records
-      return tl::make_unexpected(Error::from_errno(ErrorKind::kIo, errno, "read the sockets"));
-  }
+  // Others have one iterator, which comes first. Those of other network namespaces may be kept in
+  // two places.
+  const std::size_t iterators = pass == Pass::kForeign ? links.size() : 1;
+  for (std::size_t i = 0; i < iterators; ++i)
+    if (auto done = read_iterator(links[i].get(), handle); !done) return done;
+  return {};
 }
 
-int Programs::ring_fd() const noexcept { return bpf_map__fd(impl_->skeleton->maps.events); }
+int Programs::ring_fd() const noexcept {
+  return bpf_map__fd(impl_->skeleton->maps.events);
+}
 std::size_t Programs::ring_bytes() const noexcept {
   return bpf_map__max_entries(impl_->skeleton->maps.events);
 }
 wire_control& Programs::control() const noexcept {
   return *reinterpret_cast<wire_control*>(impl_->control.data());
 }
-const std::vector<Door>& Programs::doors() const noexcept { return impl_->doors; }
+const std::vector<Door>& Programs::doors() const noexcept {
+  return impl_->doors;
+}
 bool Programs::is_made(std::string_view observation) const noexcept {
   return impl_->is_chosen(observation);
 }
