@@ -142,7 +142,7 @@ std::uint32_t states_by_memory() {
   const auto pages = static_cast<std::uint64_t>(std::max(::sysconf(_SC_PHYS_PAGES), 0L));
   const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(
-      std::bit_ceil(pages * page / kMemoryPerState), kStatesInHash, kMostStatesInHash));
+      std::bit_floor(pages * page / kMemoryPerState), kStatesInHash, kMostStatesInHash));
 }
 
 // map: what an iterator over a map's elements is for.
