@@ -4,12 +4,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 
 // In this file only: it takes seconds to compile. Errors are values here too.
 #define TOML_EXCEPTIONS 0
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
+// Of malformed text it asserts what is not so ("[%"), and without assertions lets the compiler rely
+// on it. What comes after finds the mistake.
+#undef NDEBUG
+#define TOML_ASSERT(expression) static_assert(true)
 #include <toml++/toml.h>
 
 namespace sockscope {
@@ -44,9 +49,39 @@ std::string_view type_name(const toml::node& node) {
   return "nothing";
 }
 
+// toml++ 3.3 is undefined on letters beyond ASCII where it looks for spaces, so it is shown none:
+// each of their bytes becomes ~ and two digits, and so does ~ itself.
+std::string encode(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x80 || c == '~')
+      out += fmt::format("~{:02X}", byte);
+    else
+      out += c;
+  }
+  return out;
+}
+
+std::string decode(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned byte = 0;
+    const std::string_view digits = text.substr(i + 1, 2);
+    if (text[i] == '~' && digits.size() == 2 &&
+        std::from_chars(digits.data(), digits.data() + 2, byte, 16).ptr == digits.data() + 2) {
+      out += static_cast<char>(byte);
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
 // As one would type it.
 std::optional<std::string> scalar(const toml::node& node) {
-  if (const auto* text = node.as_string()) return text->get();
+  if (const auto* text = node.as_string()) return decode(text->get());
   if (const auto* number = node.as_integer()) return std::to_string(number->get());
   if (const auto* number = node.as_floating_point()) return fmt::format("{}", number->get());
   return std::nullopt;
@@ -62,7 +97,7 @@ Problem add(const std::string& section, const std::string& name, const toml::nod
   };
   if (const toml::table* table = node.as_table()) {
     for (const auto& [key, below] : *table)
-      if (Problem problem = add(section, name + '.' + std::string(key.str()), below, settings))
+      if (Problem problem = add(section, name + '.' + decode(key.str()), below, settings))
         return problem;
     return std::nullopt;
   }
@@ -91,13 +126,13 @@ Problem add(const std::string& section, const std::string& name, const toml::nod
 tl::expected<std::vector<Setting>, ConfigProblem> parse_config(std::string_view text) {
   if (text.size() > kMostConfigBytes)
     return tl::make_unexpected(ConfigProblem{0, "it is too large", "1 MiB are allowed"});
-  const toml::parse_result parsed = toml::parse(text);
+  const toml::parse_result parsed = toml::parse(encode(text));
   if (!parsed)
     return tl::make_unexpected(ConfigProblem{parsed.error().source().begin.line, "it is not TOML",
-                                             std::string(parsed.error().description())});
+                                             decode(parsed.error().description())});
   std::vector<Setting> settings;
   for (const auto& [key, node] : parsed.table()) {
-    const std::string section(key.str());
+    const std::string section = decode(key.str());
     const toml::table* table = node.as_table();
     if (table == nullptr)
       return tl::make_unexpected(
@@ -106,7 +141,7 @@ tl::expected<std::vector<Setting>, ConfigProblem> parse_config(std::string_view 
     // An empty one may have a name that does not exist, too.
     if (table->empty()) settings.push_back({section, "", Setting::Kind::kList, {}, line_of(node)});
     for (const auto& [name, below] : *table)
-      if (Problem problem = add(section, std::string(name.str()), below, settings))
+      if (Problem problem = add(section, decode(name.str()), below, settings))
         return tl::make_unexpected(std::move(*problem));
   }
   // TOML's tables are ordered by name.

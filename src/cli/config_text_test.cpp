@@ -49,7 +49,19 @@ TEST(ConfigText, SaysWhichLineIsWrong) {
   EXPECT_EQ(wrong_at("\ninterval = 2\n"), 2u);
   EXPECT_EQ(wrong_at("[top]\ninterval = 12:00:00\n"), 2u);
   EXPECT_EQ(wrong_at("[top]\ncolumns = [\"pid\",\n[1]]\n"), 3u);
-  EXPECT_EQ(wrong_at("[top]\nsort = \"\xff\"\n"), 2u);
+  EXPECT_EQ(wrong_at("[top]\n[%]\n"), 2u);
+  EXPECT_EQ(wrong_at("[top]\nsort = ä\n"), 2u);
+  EXPECT_EQ(wrong_at("[top]\nsort = \"a\\\"b\" ä\n"), 2u);
+  EXPECT_EQ(wrong_at("[top]\n[[[x]]\n"), 2u);
+  EXPECT_EQ(wrong_at(std::string_view("[\0\x0e", 3)), 1u);
+}
+
+TEST(ConfigText, LettersBeyondAscii) {
+  const auto settings =
+      parse_config("# Größe ~\n[keys]\nquit = [\"ä\", 'ö~', \"\\u00fc\", \"~7E\"] # ü\n");
+  ASSERT_TRUE(settings) << settings.error().why;
+  EXPECT_EQ(settings->at(0).values, (std::vector<std::string>{"ä", "ö~", "ü", "~7E"}));
+  EXPECT_EQ(parse_config("[\"tüp\"]\n\"ä\" = 1\n")->at(0).section, "tüp");
 }
 
 TEST(ConfigText, RefusesWhatNobodyWroteByHand) {
