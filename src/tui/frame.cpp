@@ -380,19 +380,6 @@ void draw_plot_line(const Model& model, const State& state, const Frame& frame, 
   grid.put(x, y, plot([](const Sample& s) { return tx_of(s); }), {Role::kTx}, end);
 }
 
-std::string heading_of_sort(const State& state) {
-  const std::string_view sort = sort_of(state, state.view);
-  for (const ColumnSpec& column : columns_of(state.view)) {
-    if (column.name != sort) continue;
-    std::string heading(column.heading);
-    for (const std::string_view arrow : {"↓", "↑"})
-      if (const auto at = heading.find(arrow); at != std::string::npos)
-        heading.erase(at, arrow.size());
-    return heading + (state.table().reverse ? " ▲" : " ▼");
-  }
-  return std::string(sort);
-}
-
 void draw_status(const State& state, const Frame& frame, std::string_view left, Screen& screen) {
   const int columns = screen.grid.size().columns;
   if (frame.status >= 0) {
@@ -430,7 +417,11 @@ void draw_footer(const State& state, const Frame& frame, Screen& screen) {
         "", "filter: ", "go to time (14:02, -5m, yesterday 9:00): ", "seconds between samples: ",
         "write JSON to: "};
     const bool wrong = !state.prompt.error.empty();
-    int x = grid.put(1, y, kLabels[static_cast<std::size_t>(state.prompt.kind)], {Role::kTitle});
+    std::string_view label = kLabels[static_cast<std::size_t>(state.prompt.kind)];
+    // What is wrong needs the room that examples take.
+    if (const std::size_t example = label.find(" ("); wrong && example != std::string_view::npos)
+      label = label.substr(0, example);
+    int x = grid.put(1, y, std::string(label) + (label.ends_with(' ') ? "" : ": "), {Role::kTitle});
     // The end of the text is where one types.
     std::string text = clean_text(state.prompt.text);
     const int room = grid.size().columns - x - 1;

@@ -122,4 +122,17 @@ void draw_pane_list(const State& state, int y, std::span<const ColumnSpec> specs
             screen);
 }
 
+std::string heading_of_sort(const State& state) {
+  const std::string_view sort = sort_of(state, state.view);
+  for (const ColumnSpec& column : columns_of(state.view)) {
+    if (column.name != sort) continue;
+    std::string heading(column.heading);
+    for (const std::string_view arrow : {"↓", "↑"})
+      if (const auto at = heading.find(arrow); at != std::string::npos)
+        heading.erase(at, arrow.size());
+    return heading + (state.table().reverse ? " ▲" : " ▼");
+  }
+  return std::string(sort);
+}
+
 }  // namespace sockscope::tui
