@@ -179,7 +179,8 @@ enum class Keep { kNothing, kKill };
 
 // Gives up every capability of the calling thread but what is kept, for good, and the right to gain
 // new ones through exec; for a polled source all but CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, which show
-// the open files of other users' processes. Call it after open(), before other threads exist.
+// the open files of other users' processes; for eBPF all but CAP_BPF where the kernel (before 5.19) refuses
+// bpf(2) without it, also for snapshot(). Call it after open(), before other threads exist.
 // Errors: kIo.
 Result<void> drop_privileges(Source source = Source::kEbpf, Keep keep = Keep::kNothing);
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <linux/bpf.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <memory>
@@ -9,6 +12,18 @@
 #include <sockscope/monitor.h>
 
 namespace sockscope {
+namespace {
+
+// Before 5.19, where kernel.unprivileged_bpf_disabled is not 0 (Debian's default), bpf(2) refuses everything
+// to those without CAP_BPF, new passes of an iterator that is attached included. Later kernels look at
+// the file descriptor.
+bool is_bpf_refused() {
+  bpf_attr attributes{};
+  attributes.iter_create.link_fd = ~0u;
+  return ::syscall(SYS_bpf, BPF_ITER_CREATE, &attributes, sizeof attributes) < 0 && errno == EPERM;
+}
+
+}  // namespace
 
 Result<void> drop_privileges(Source source, Keep keep) {
   const auto failed = [] {
@@ -24,6 +39,12 @@ Result<void> drop_privileges(Source source, Keep keep) {
   if (source == Source::kSockDiag || source == Source::kProcfs)
     wanted = {CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH};
   if (keep == Keep::kKill) wanted.push_back(CAP_KILL);
+  if (source == Source::kEbpf) {
+    const Capabilities idle(::cap_dup(held.get()), ::cap_free);
+    if (!idle || ::cap_clear_flag(idle.get(), CAP_EFFECTIVE) != 0 || ::cap_set_proc(idle.get()) != 0)
+      return failed();
+    if (is_bpf_refused()) wanted.push_back(CAP_BPF);
+  }
   for (const cap_value_t one : wanted) {
     cap_flag_value_t is_held = CAP_CLEAR;
     if (::cap_get_flag(held.get(), one, CAP_PERMITTED, &is_held) != 0) return failed();

@@ -200,7 +200,7 @@ class PolledDns(Served):
         web = self.space.web(WEB, 8080)
         self.addCleanup(self.space.stop, web)
         code = ("import socket, sys, time; s = socket.create_connection(('www.example.com', 8080));"
-                "time.sleep(0.8)")
+                "time.sleep(2)")  # several polls, on a busy machine too
         for source in ("sock_diag", "procfs"):
             with self.subTest(source), self.inside(source) as trace:
                 client = self.space.start(sys.executable, "-c", code)
