@@ -126,9 +126,9 @@ static __always_inline struct socket_state *make_state(const void *socket, __u16
     state_;                                                              \
   })
 
-/* What a flow is known by. */
+/* What a flow is known by: what its state remembers, or the cookie, which the kernel is asked for. */
 #define IDENTITY(socket, state)                                                   \
-  (is_identity_in_state() && (state) && (state)->identity                         \
+  ((state) && (state)->identity                                                   \
        ? (state)->identity                                                        \
        : (COOKIE(socket) ?: (is_identity_in_state() ? known_cookie(socket) : 0)))
 
