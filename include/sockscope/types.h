@@ -231,6 +231,8 @@ struct Snapshot {
 
 // Door::observation of kRefused events.
 inline constexpr const char* kRefusedAttempts = "attempts that meet no listener";
+// That of a polled source which may not look into the processes of other users.
+inline constexpr const char* kOtherUsersOwners = "owners in other users' processes";
 
 enum class EventKind : std::uint8_t {
   kConnect,        // outbound connection established

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipeline/dns_capture.h"
 
-#include <sockscope/monitor.h>
-
 #include <algorithm>
 #include <functional>
 #include <string_view>
@@ -15,7 +13,6 @@ namespace {
 constexpr std::uint32_t kLoopbackIndex = 1;  // in every network namespace
 constexpr std::uint32_t kSnapLength = 4'000;
 constexpr std::size_t kBufferBytes = std::size_t{4} << 20;
-constexpr std::size_t kMostAtOnce = 65'536;
 
 // Tells connections apart as their ends do.
 std::uint64_t stream_of(const Event& event) {
@@ -26,15 +23,9 @@ std::uint64_t stream_of(const Event& event) {
 }  // namespace
 
 Result<DnsCapture> DnsCapture::open(std::uint32_t netns) {
-  auto pcap = Pcap::open({.interface = "any",
-                          .filter = "port 53",
-                          .snap_length = kSnapLength,
-                          .buffer_bytes = kBufferBytes,
-                          .at_once = true});
-  if (!pcap) return tl::make_unexpected(std::move(pcap).error());
-  auto interfaces = InterfaceSource::open();
-  if (!interfaces) return tl::make_unexpected(std::move(interfaces).error());
-  return DnsCapture(std::move(*pcap), OwnAddresses(std::move(*interfaces)), netns);
+  auto packets = HostPackets::open("port 53", kSnapLength, kBufferBytes);
+  if (!packets) return tl::make_unexpected(std::move(packets).error());
+  return DnsCapture(std::move(*packets), netns);
 }
 
 // A bridge, bond or VLAN shows a packet once more, on each interface it passes.
@@ -50,9 +41,8 @@ bool DnsCapture::is_again(const PacketView& view, const PacketEnds& ends) {
   return false;
 }
 
-Result<void> DnsCapture::take(const CapturedPacket& captured, const PacketView& view,
-                              std::uint64_t now_ns, DnsWatcher& watcher,
-                              const std::function<void(const Event&)>& tell) {
+Result<void> DnsCapture::take(const PacketView& view, std::uint64_t mono_ns, std::uint64_t now_ns,
+                              DnsWatcher& watcher, const std::function<void(const Event&)>& tell) {
   const PacketEnds ends{static_cast<Protocol>(view.protocol), view.source, view.destination};
   if (is_again(view, ends)) return {};
   const bool stays_here = view.interface_index == kLoopbackIndex;
@@ -66,22 +56,20 @@ Result<void> DnsCapture::take(const CapturedPacket& captured, const PacketView& 
   owners_.offer(packet, ends, stays_here, now_ns, known);
   owners_.finish(known);
 
-  const auto wall_ns = static_cast<std::int64_t>(captured.wall_ns);
   for (const bool sent : {true, false}) {
     if (!stays_here && sent != view.is_outgoing.value_or(false)) continue;
     const Flow& socket = sent ? sender : receiver;
     Event event;
     event.kind = EventKind::kDns;
     event.sent = sent;
-    event.mono_ns =
-        static_cast<std::uint64_t>(std::max<std::int64_t>(wall_ns - mono_to_wall_ns(), 0));
+    event.mono_ns = mono_ns;
     event.flow.netns = netns_;
     event.flow.protocol = ends.protocol;
     event.flow.local = sent ? ends.source : ends.destination;
     event.flow.remote = sent ? ends.destination : ends.source;
     event.flow.owner = socket.owner;
     event.flow.has_counters = false;
-    const auto is_ours = addresses_.has(event.flow.local.addr, now_ns);
+    const auto is_ours = packets_.is_own(event.flow.local.addr, now_ns);
     if (!is_ours) return tl::make_unexpected(is_ours.error());
     if (!*is_ours) continue;
     // Of a datagram in fragments only the first is here: that it goes on is all that is known.
@@ -102,18 +90,10 @@ Result<void> DnsCapture::take(const CapturedPacket& captured, const PacketView& 
 Result<void> DnsCapture::read(const Snapshot& sockets, DnsWatcher& watcher,
                               const std::function<void(const Event&)>& tell) {
   owners_.note(sockets);
-  const auto link = static_cast<LinkType>(pcap_.link_type());
   const std::uint64_t now = mono_now_ns();
-  CapturedPacket captured;
-  for (std::size_t count = 0; count < kMostAtOnce; ++count) {
-    const auto got = pcap_.next(captured);
-    if (!got) return tl::make_unexpected(got.error());
-    if (!*got) break;
-    const auto view = decode_packet(link, captured.bytes, captured.wire_size);
-    if (!view || !view->has_ports) continue;
-    if (auto done = take(captured, *view, now, watcher, tell); !done) return done;
-  }
-  return {};
+  return packets_.read([&](const PacketView& view, std::uint64_t mono_ns) {
+    return take(view, mono_ns, now, watcher, tell);
+  });
 }
 
 }  // namespace sockscope

@@ -7,10 +7,8 @@
 #include <functional>
 #include <vector>
 
-#include "decode/packet.h"
 #include "pipeline/dns_watcher.h"
-#include "pipeline/own_addresses.h"
-#include "source/pcap/pcap.h"
+#include "pipeline/host_packets.h"
 #include "track/packet_owners.h"
 
 namespace sockscope {
@@ -33,7 +31,7 @@ class DnsCapture {
   Result<void> read(const Snapshot& sockets, DnsWatcher& watcher,
                     const std::function<void(const Event&)>& tell);
   // Packets that the kernel had no room for.
-  std::uint64_t dropped() const { return pcap_.dropped(); }
+  std::uint64_t dropped() const { return packets_.dropped(); }
 
  private:
   struct Last {
@@ -42,18 +40,16 @@ class DnsCapture {
     std::uint32_t interface = 0;
   };
 
-  DnsCapture(Pcap pcap, OwnAddresses addresses, std::uint32_t netns)
-      : pcap_(std::move(pcap)),
-        addresses_(std::move(addresses)),
+  DnsCapture(HostPackets packets, std::uint32_t netns)
+      : packets_(std::move(packets)),
         netns_(netns),
         owners_(netns, {.keep_closed_ns = 1'000'000'000}) {}
 
   bool is_again(const PacketView& view, const PacketEnds& ends);
-  Result<void> take(const CapturedPacket& packet, const PacketView& view, std::uint64_t now_ns,
+  Result<void> take(const PacketView& view, std::uint64_t mono_ns, std::uint64_t now_ns,
                     DnsWatcher& watcher, const std::function<void(const Event&)>& tell);
 
-  Pcap pcap_;
-  OwnAddresses addresses_;
+  HostPackets packets_;
   std::uint32_t netns_;
   PacketOwners owners_;
   Last last_;

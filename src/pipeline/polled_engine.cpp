@@ -388,8 +388,8 @@ Result<void> PolledEngine::poll(const Handler* handler, bool at_once) {
   if (with_events_ && table_.misses_some())
     if (auto done = read_tables(); !done) return done;
   find_owners(at_once);
-  if (owners_.was_refused() && doors_.back().observation != "owners in other users' processes")
-    doors_.push_back({"owners in other users' processes", "/proc/PID/fd",
+  if (owners_.was_refused() && doors_.back().observation != kOtherUsersOwners)
+    doors_.push_back({kOtherUsersOwners, "/proc/PID/fd",
                       "this user may not look into them (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH)"});
   take_closes(handler);
   if (with_events_ && has_polled_)

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipeline/refusal_capture.h"
 
-#include <sockscope/monitor.h>
-
-#include <algorithm>
+#include <utility>
 
 #include "base/clock.h"
 
@@ -12,7 +10,6 @@ namespace {
 
 constexpr std::uint32_t kSnapLength = 256;
 constexpr std::size_t kBufferBytes = std::size_t{1} << 20;
-constexpr std::size_t kMostAtOnce = 65'536;
 constexpr std::size_t kToldAtOnce = 512;
 // RST and ACK with sequence number 0: nothing else answers a SYN so. libpcap's `tcp` is IPv4's.
 constexpr const char* kFilter =
@@ -22,63 +19,46 @@ constexpr const char* kFilter =
 }  // namespace
 
 Result<RefusalCapture> RefusalCapture::open(std::uint32_t netns) {
-  auto pcap = Pcap::open({.interface = "any",
-                          .filter = kFilter,
-                          .snap_length = kSnapLength,
-                          .buffer_bytes = kBufferBytes,
-                          .at_once = true});
-  if (!pcap) return tl::make_unexpected(std::move(pcap).error());
-  auto interfaces = InterfaceSource::open();
-  if (!interfaces) return tl::make_unexpected(std::move(interfaces).error());
-  return RefusalCapture(std::move(*pcap), OwnAddresses(std::move(*interfaces)), netns);
+  auto packets = HostPackets::open(kFilter, kSnapLength, kBufferBytes);
+  if (!packets) return tl::make_unexpected(std::move(packets).error());
+  return RefusalCapture(std::move(*packets), netns);
 }
 
 // False: another host's, or one that was taken already, on another interface it passed.
-Result<bool> RefusalCapture::take(const CapturedPacket& captured, Event& event) {
-  const auto link = static_cast<LinkType>(pcap_.link_type());
-  const auto view = decode_packet(link, captured.bytes, captured.wire_size);
-  if (!view || !view->has_ports) return false;
-  const bool is_again = view->interface_index != interface_ && view->source == local_ &&
-                        view->destination == remote_;
-  interface_ = view->interface_index;
-  local_ = view->source;
-  remote_ = view->destination;
+Result<bool> RefusalCapture::is_news(const PacketView& packet) {
+  const bool is_again = packet.interface_index != interface_ && packet.source == local_ &&
+                        packet.destination == remote_;
+  interface_ = packet.interface_index;
+  local_ = packet.source;
+  remote_ = packet.destination;
   if (is_again) return false;
-  auto is_own = addresses_.has(local_.addr, mono_now_ns());
-  if (!is_own || !*is_own) return is_own;
-  const auto wall_ns = static_cast<std::int64_t>(captured.wall_ns);
-  event.kind = EventKind::kRefused;
-  event.mono_ns =
-      static_cast<std::uint64_t>(std::max<std::int64_t>(wall_ns - mono_to_wall_ns(), 0));
-  event.flow.netns = netns_;
-  event.flow.protocol = Protocol::kTcp;
-  event.flow.direction = Direction::kInbound;
-  event.flow.local = local_;
-  event.flow.remote = remote_;
-  event.flow.has_counters = false;
-  return true;
+  return packets_.is_own(local_.addr, mono_now_ns());
 }
 
 Result<void> RefusalCapture::read(const std::function<void(const Event&)>& tell) {
-  CapturedPacket captured;
   std::size_t told = 0;
-  for (std::size_t count = 0; count < kMostAtOnce; ++count) {
-    const auto got = pcap_.next(captured);
-    if (!got) return tl::make_unexpected(got.error());
-    if (!*got) break;
-    Event event;
-    const auto is_one = take(captured, event);
+  return packets_.read([&](const PacketView& packet, std::uint64_t mono_ns) -> Result<void> {
+    const auto is_one = is_news(packet);
     if (!is_one) return tl::make_unexpected(is_one.error());
-    if (!*is_one) continue;
+    if (!*is_one) return {};
     if (told == kToldAtOnce) {
       ++untold_;
-      continue;
+      return {};
     }
     ++told;
+    Event event;
+    event.kind = EventKind::kRefused;
+    event.mono_ns = mono_ns;
+    event.flow.netns = netns_;
+    event.flow.protocol = Protocol::kTcp;
+    event.flow.direction = Direction::kInbound;
+    event.flow.local = local_;
+    event.flow.remote = remote_;
+    event.flow.has_counters = false;
     event.attempts = 1 + std::exchange(untold_, 0);
     tell(event);
-  }
-  return {};
+    return {};
+  });
 }
 
 }  // namespace sockscope

@@ -7,14 +7,12 @@
 #include <functional>
 #include <utility>
 
-#include "decode/packet.h"
-#include "pipeline/own_addresses.h"
-#include "source/pcap/pcap.h"
+#include "pipeline/host_packets.h"
 
 namespace sockscope {
 
-// SYNs that meet no listener, without eBPF: the resets with which the kernel answers them, as libpcap
-// shows them, of the caller's network namespace. They wait in the kernel until they are asked for.
+// SYNs that meet no listener, without eBPF: the resets with which the kernel answers them, as
+// libpcap shows them, of the caller's network namespace.
 class RefusalCapture {
  public:
   // Needs CAP_NET_RAW, for this call only. Errors: those of Pcap::open.
@@ -27,16 +25,15 @@ class RefusalCapture {
   // Of many only some are told one by one, and those count the others. Errors: kIo.
   Result<void> read(const std::function<void(const Event&)>& tell);
   // Packets that the kernel had no room for.
-  std::uint64_t dropped() const { return pcap_.dropped(); }
+  std::uint64_t dropped() const { return packets_.dropped(); }
 
  private:
-  RefusalCapture(Pcap pcap, OwnAddresses addresses, std::uint32_t netns)
-      : pcap_(std::move(pcap)), addresses_(std::move(addresses)), netns_(netns) {}
+  RefusalCapture(HostPackets packets, std::uint32_t netns)
+      : packets_(std::move(packets)), netns_(netns) {}
 
-  Result<bool> take(const CapturedPacket& captured, Event& event);
+  Result<bool> is_news(const PacketView& packet);
 
-  Pcap pcap_;
-  OwnAddresses addresses_;
+  HostPackets packets_;
   std::uint32_t netns_;
   std::uint64_t untold_ = 0;
   // Of the packet before.

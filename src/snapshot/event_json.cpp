@@ -92,10 +92,20 @@ void write_dns(Writer& writer, const Event& event) {
 struct EventWriter::Line {
   rapidjson::StringBuffer buffer;
   rapidjson::Writer<rapidjson::StringBuffer> writer{buffer};
+  Rfc3339 rfc3339;
 
   auto& begin() {
     buffer.Clear();
     writer.Reset(buffer);
+    return writer;
+  }
+  // With what every record has.
+  auto& begin(std::string_view event, std::uint64_t wall_ns) {
+    begin().StartObject();
+    Fields fields(writer);
+    fields.text("event", event);
+    fields.text("ts", rfc3339(wall_ns));
+    fields.number("ts_ns", wall_ns);
     return writer;
   }
   void end(std::string& out) {
@@ -116,7 +126,7 @@ void EventWriter::start(const HostId& host, std::uint64_t wall_ns, Source source
   fields.text("schema", kTraceSchema);
   fields.foreign_text("host", host.name);
   fields.text_or_null("boot_id", host.boot_id);
-  fields.text("start", rfc3339_(wall_ns));
+  fields.text("start", line_->rfc3339(wall_ns));
   write_source(writer, source);
   write_lost(writer, {});
   write_doors(writer, doors);
@@ -126,15 +136,10 @@ void EventWriter::start(const HostId& host, std::uint64_t wall_ns, Source source
 
 void EventWriter::event(const Event& event, std::string& out) {
   if (event.kind == EventKind::kAlert) return alert(*event.alert, out);
-  auto& writer = line_->begin();
+  auto& writer = line_->begin(
+      event.kind == EventKind::kProcess ? to_string(event.process.kind) : to_string(event.kind),
+      to_wall(event.mono_ns));
   Fields fields(writer);
-  const auto wall_ns =
-      static_cast<std::uint64_t>(static_cast<std::int64_t>(event.mono_ns) + mono_to_wall_ns_);
-  writer.StartObject();
-  fields.text("event", event.kind == EventKind::kProcess ? to_string(event.process.kind)
-                                                         : to_string(event.kind));
-  fields.text("ts", rfc3339_(wall_ns));
-  fields.number("ts_ns", wall_ns);
   if (event.kind == EventKind::kGap) {
     write_lost(writer, event.lost);
   } else if (event.kind == EventKind::kProcess) {
@@ -195,15 +200,9 @@ void EventWriter::event(const Event& event, std::string& out) {
 }
 
 void EventWriter::story(const Story& story, std::string& out) {
-  auto& writer = line_->begin();
+  auto& writer = line_->begin("story", to_wall(story.mono_ns));
   Fields fields(writer);
-  const auto wall_ns =
-      static_cast<std::uint64_t>(static_cast<std::int64_t>(story.mono_ns) + mono_to_wall_ns_);
   const ProcessInfo& process = *story.process;
-  writer.StartObject();
-  fields.text("event", "story");
-  fields.text("ts", rfc3339_(wall_ns));
-  fields.number("ts_ns", wall_ns);
   fields.number("pid", process.pid);
   fields.foreign_text("comm", process.name());
   fields.optional("uid", process.uid);
@@ -222,15 +221,9 @@ void EventWriter::story(const Story& story, std::string& out) {
 }
 
 void EventWriter::alert(const Alert& alert, std::string& out) {
-  auto& writer = line_->begin();
+  auto& writer = line_->begin(
+      "alert", to_wall(alert.phase == AlertPhase::kEnded ? alert.ended_ns : alert.last_ns));
   Fields fields(writer);
-  const std::uint64_t mono_ns = alert.phase == AlertPhase::kEnded ? alert.ended_ns : alert.last_ns;
-  const auto wall_ns =
-      static_cast<std::uint64_t>(static_cast<std::int64_t>(mono_ns) + mono_to_wall_ns_);
-  writer.StartObject();
-  fields.text("event", "alert");
-  fields.text("ts", rfc3339_(wall_ns));
-  fields.number("ts_ns", wall_ns);
   fields.text("phase", to_string(alert.phase));
   write_alert(writer, alert, mono_to_wall_ns_);
   writer.EndObject();
@@ -239,12 +232,8 @@ void EventWriter::alert(const Alert& alert, std::string& out) {
 
 void EventWriter::end(std::uint64_t wall_ns, std::uint64_t events, const Loss& lost,
                       std::string& out) {
-  auto& writer = line_->begin();
+  auto& writer = line_->begin("end", wall_ns);
   Fields fields(writer);
-  writer.StartObject();
-  fields.text("event", "end");
-  fields.text("ts", rfc3339_(wall_ns));
-  fields.number("ts_ns", wall_ns);
   fields.number("events", events);
   write_lost(writer, lost);
   writer.EndObject();

@@ -42,8 +42,11 @@ class EventWriter {
 
  private:
   struct Line;
+  std::uint64_t to_wall(std::uint64_t mono_ns) const {
+    return static_cast<std::uint64_t>(static_cast<std::int64_t>(mono_ns) + mono_to_wall_ns_);
+  }
+
   std::int64_t mono_to_wall_ns_;
-  Rfc3339 rfc3339_;
   std::unique_ptr<Line> line_;
 };
 

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "tui/grid.h"
+#include "view/ascii.h"
 
 namespace sockscope::tui {
 namespace {
@@ -90,12 +91,6 @@ constexpr NamedKey kNamed[] = {
     {KeyName::kPageDown, "PgDn", "PgDn"},
 };
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
-
 bool same(const Key& a, const Key& b) {
   return a.name == b.name && a.text == b.text;
 }
@@ -133,10 +128,10 @@ tl::expected<Key, std::string> parse_key(std::string_view text) {
   if (text.empty()) return tl::make_unexpected("a key has a name");
   if (character_length(text) == text.size() && clean_text(text) == text && text != " ")
     return Key{KeyName::kText, std::string(text)};
-  const std::string wanted = lower(text);
+  const std::string wanted = ascii_lower(text);
   if (wanted == "space" || text == " ") return Key{KeyName::kText, " "};
   for (const NamedKey& named : kNamed)
-    if (lower(named.name) == wanted) return Key{named.key};
+    if (ascii_lower(named.name) == wanted) return Key{named.key};
   if (wanted.size() == 6 && wanted.starts_with("ctrl-") && wanted[5] >= 'a' && wanted[5] <= 'z') {
     if (const std::string_view alias = alias_of_control(wanted[5]); !alias.empty())
       return tl::make_unexpected(std::string(alias));

@@ -63,19 +63,14 @@ class FullQueue(unittest.TestCase):
         """bytes_sent - bytes_retrans of each connection, as ss has them."""
         text = command("ip", "netns", "exec", space, "ss", "-Htin", "state", "established",
                        f"( sport = :{PORT} or dport = :{PORT} )")
-        again = [int(n) for n in re.findall(r"bytes_retrans:(\d+)", text)]
-        return sum(int(n) for n in re.findall(r"bytes_sent:(\d+)", text)) - sum(again)
+        sent, again = (sum(int(n) for n in re.findall(rf"{name}:(\d+)", text))
+                       for name in ("bytes_sent", "bytes_retrans"))
+        return sent - again
 
     def flows(self, document):
         return [flow for flow in document["flows"]
                 if PORT in (flow["local_port"], flow["remote_port"]) and
                 flow["direction"] != "listen" and not flow["closed"]]
-
-    def check(self, records, opened):
-        self.assertEqual(len(records), 2 * CONNECTIONS)
-        for record in records:
-            self.assertEqual((record["direction"], record["tx_bytes"], record["rx_bytes"]),
-                             (opened[record["cookie"]] if opened else None, SIZE, SIZE))
 
     def test_bytes_are_counted_once(self):
         with Trace("-P", str(PORT)) as trace:
@@ -102,7 +97,11 @@ class FullQueue(unittest.TestCase):
             ended = trace.stop()
         opened = {record["cookie"]: {"connect": "outbound", "accept": "inbound"}[record["event"]]
                   for record in ended.events if record["event"] in ("connect", "accept")}
-        self.check(ended.of("close"), opened)
+        closed = ended.of("close")
+        self.assertEqual(len(closed), 2 * CONNECTIONS)
+        for record in closed:
+            self.assertEqual((record["direction"], record["tx_bytes"], record["rx_bytes"]),
+                             (opened[record["cookie"]], SIZE, SIZE))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 // `trace --alerts --json` would have told them, and a last line with what was seen.
 //
 //   replay [NAME=VALUE ...] <RECORDING   thresholds as in `sockscope help alerts`
-#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <rapidjson/document.h>
 #include <sockscope/alert.h>
@@ -18,6 +17,7 @@
 #include <string>
 #include <string_view>
 
+#include "decode/endpoint_text.h"
 #include "snapshot/json.h"
 
 namespace sockscope {
@@ -50,11 +50,10 @@ std::string text(const Json& object, const char* name) {
 Endpoint endpoint(const Json& object, const std::string& end) {
   Endpoint result;
   const std::string address = text(object, (end + "_addr").c_str());
-  const bool is_6 = address.find(':') != std::string::npos;
   if (!address.empty()) {
-    if (::inet_pton(is_6 ? AF_INET6 : AF_INET, address.c_str(), result.addr.bytes.data()) != 1)
-      fail("not an address: " + address);
-    result.addr.family = is_6 ? 6 : 4;
+    const auto parsed = parse_address(address);
+    if (!parsed) fail("not an address: " + address);
+    result.addr = *parsed;
   }
   result.port = static_cast<std::uint16_t>(number(object, (end + "_port").c_str()));
   return result;
