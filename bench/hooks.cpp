@@ -30,6 +30,7 @@ namespace {
 constexpr std::array kPrograms = {"tp_btf__inet_sock_set_state", "tp_btf__sock_send_length",
                                   "tp_btf__sock_recv_length",    "cgroup__sock_create",
                                   "cgroup__sock_release",        "cgroup__getpeername4"};
+constexpr const char* kCopyProgram = "tp_btf__inet_sock_set_state__copy";  // empty programs have none
 constexpr const char* kEndProgram = "tp_btf__tcp_destroy_sock";
 constexpr std::array kPeerPrograms = {"cgroup_skb__egress__udp", "cgroup_skb__ingress__udp"};
 constexpr int kRounds = 60;
@@ -86,6 +87,8 @@ class Hooks {
     if (with_peers) programs_.insert(programs_.end(), kPeerPrograms.begin(), kPeerPrograms.end());
     object_.reset(bpf_object__open_file(object.c_str(), nullptr));
     require(object_ != nullptr, "open the programs");
+    if (bpf_object__find_program_by_name(object_.get(), kCopyProgram))
+      programs_.push_back(kCopyProgram);
     if (bpf_map* events = bpf_object__find_map_by_name(object_.get(), "events"))
       bpf_map__set_max_entries(events, kRingBytes);
     configure(object_.get(),

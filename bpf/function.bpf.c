@@ -136,7 +136,12 @@ int BPF_PROG(fentry__tcp_reset, struct sock *sk) { return on_reset(sk, WIRE_RECE
 /* listen(2) changes the state by itself; all else goes through tcp_set_state. */
 SEC("?fentry/tcp_set_state")
 int BPF_PROG(fentry__tcp_set_state, struct sock *sk, int state) {
-  return on_state(sk, sk->__sk_common.skc_state, state);
+  return on_state_of_two(sk, sk->__sk_common.skc_state, state, false);
+}
+
+SEC("?fentry/tcp_set_state")
+int BPF_PROG(fentry__tcp_set_state__copy, struct sock *sk, int state) {
+  return on_state_of_two(sk, sk->__sk_common.skc_state, state, true);
 }
 
 SEC("?fexit/inet_csk_listen_start")

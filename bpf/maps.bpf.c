@@ -7,6 +7,7 @@ struct listeners_map listeners SEC(".maps");
 struct events_map events SEC(".maps");
 struct control_map control SEC(".maps");
 struct noted_uses_map noted_uses SEC(".maps");
+struct handled_changes_map handled_changes SEC(".maps");
 struct refusal_turns_map refusal_turns SEC(".maps");
 struct udp_peers_map udp_peers SEC(".maps");
 struct closed_udp_map closed_udp SEC(".maps");

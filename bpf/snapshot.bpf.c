@@ -27,7 +27,7 @@ static __always_inline void write_counters(struct seq_file *seq, struct sock_com
   record.state = common->skc_state;
   FILL_TCP_COUNTERS(&record, tcp, state ? state->direction : WIRE_DIRECTION_UNKNOWN);
   if (!state && record.tx_bytes != TCP_COUNTED(tcp)) { /* rare: worth a look at a cold state */
-    state = find_state(tcp, IPPROTO_TCP);
+    state = FIND_OWN_STATE(tcp, IPPROTO_TCP);
     if (state)
       record.tx_bytes = tcp_sent(TCP_COUNTED(tcp), TCP_PASSED(tcp), state->direction);
   }
@@ -48,7 +48,7 @@ int iter__tcp(struct bpf_iter__tcp *ctx) {
   struct wire_flow_totals record;
   struct socket_state *state = NULL;
   if (tcp) /* NULL for request and TIME_WAIT sockets */
-    state = find_state(tcp, IPPROTO_TCP);
+    state = FIND_OWN_STATE(tcp, IPPROTO_TCP);
   fill_socket(&record, common, state, IPPROTO_TCP);
   if (tcp) {
     note_kernels_own(&record.flow, (const struct sock *)tcp);

@@ -14,7 +14,13 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 SEC("?tp_btf/inet_sock_set_state")
 int BPF_PROG(tp_btf__inet_sock_set_state, const struct sock *sk, const int old_state,
              const int new_state) {
-  return on_state(sk, old_state, new_state);
+  return on_state_of_two(sk, old_state, new_state, false);
+}
+
+SEC("?tp_btf/inet_sock_set_state")
+int BPF_PROG(tp_btf__inet_sock_set_state__copy, const struct sock *sk, const int old_state,
+             const int new_state) {
+  return on_state_of_two(sk, old_state, new_state, true);
 }
 
 /* Kernels since 6.15 also report those that failed, and pass the error. */

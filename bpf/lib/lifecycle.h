@@ -99,6 +99,7 @@ static __always_inline struct socket_state *open_state(const struct sock *sk, __
   note_netns(state, read_netns(&sk->__sk_common));
   state->since_ns = now_ns;
   state->direction = direction;
+  state->told_state = direction == WIRE_DIRECTION_LISTEN ? TCP_LISTEN : TCP_SYN_SENT;
   if (is_state_in_hash(IPPROTO_TCP))
     put_state(sk, fresh);
   return state;
@@ -210,7 +211,7 @@ static __always_inline int on_state(const struct sock *sk, int old_state, int ne
       note_listener(sk, state);
   } else if (new_state == TCP_ESTABLISHED) {
     if (is_state_in_hash(IPPROTO_TCP) && old_state == TCP_SYN_RECV) {
-      state = find_state(sk, IPPROTO_TCP);
+      state = FIND_OWN_STATE(sk, IPPROTO_TCP);
       if (state && !state->identity)
         state->identity = number_of(sk, COOKIE((void *)sk));
       else if (!state || state->direction != WIRE_DIRECTION_OUTBOUND) /* else: both ends connected */
@@ -224,7 +225,7 @@ static __always_inline int on_state(const struct sock *sk, int old_state, int ne
       forget_listener(sk);
     if (old_state == TCP_CLOSE || old_state == TCP_LISTEN)
       goto states;
-    state = find_state(sk, IPPROTO_TCP);
+    state = FIND_OWN_STATE(sk, IPPROTO_TCP);
     bool outbound = state && state->direction == WIRE_DIRECTION_OUTBOUND;
     if (old_state == TCP_SYN_SENT || (old_state == TCP_SYN_RECV && outbound)) {
       type = WIRE_CONNECT_FAILED;
@@ -238,21 +239,56 @@ static __always_inline int on_state(const struct sock *sk, int old_state, int ne
   } else if (new_state == TCP_FIN_WAIT1 || new_state == TCP_LAST_ACK) {
     /* Only close(2) and shutdown(2) lead there, unless the lock says that no process is at work. */
     if (READ(sk, sk_lock.owned)) {
-      state = find_state(sk, IPPROTO_TCP);
+      state = FIND_OWN_STATE(sk, IPPROTO_TCP);
       __u32 owner_before = state ? state->pid : 0;
       if (state && note_use(state) && state->pid != owner_before)
         type = WIRE_OWNER; /* else the close record tells it */
     }
   }
+  if (state)
+    state->told_state = (__u8)new_state;
   if (type)
     emit_flow(type, sk, state, value, extra, (__u8)old_state, (__u8)new_state, now_ns);
 
 states:
-  if (config.observe & WIRE_OBSERVE_STATES)
-    emit_flow(WIRE_STATE, sk, state ? state : find_state(sk, IPPROTO_TCP), 0, 0, (__u8)old_state,
-              (__u8)new_state, now_ns);
+  if (config.observe & WIRE_OBSERVE_STATES) {
+    if (!state)
+      state = FIND_OWN_STATE(sk, IPPROTO_TCP);
+    if (state)
+      state->told_state = (__u8)new_state;
+    emit_flow(WIRE_STATE, sk, state, 0, 0, (__u8)old_state, (__u8)new_state, now_ns);
+  }
   if (new_state == TCP_CLOSE && config.forget_at_close)
     drop_state(sk, IPPROTO_TCP);
+  return 0;
+}
+
+/* The kernel does not run a tracing program while the same one is at work on this processor, and an
+ * interrupt may change connections just then. So two copies stand one after the other, in either
+ * order: what one was not run for, the other does. on_state() takes some hundred nanoseconds, the way
+ * from one copy to the next a few; for a change that interrupts there, the state knows. */
+static __always_inline int on_state_of_two(const struct sock *sk, int old_state, int new_state,
+                                           bool is_copy) {
+  __u32 zero = 0;
+  struct handled_change *handled = bpf_map_lookup_elem(&handled_changes, &zero);
+  if (!handled)
+    return 0;
+  __u64 socket = key_of(sk);
+  if (handled->socket == socket && handled->state == (__u64)new_state) {
+    handled->socket = 0;
+    return 0;
+  }
+  if (is_copy && READ(sk, sk_protocol) == IPPROTO_TCP) {
+    const struct socket_state *state = FIND_OWN_STATE(sk, IPPROTO_TCP);
+    if (state ? state->told_state == new_state
+              : new_state == TCP_CLOSE && config.forget_at_close) {
+      handled->socket = 0;
+      return 0;
+    }
+  }
+  on_state(sk, old_state, new_state);
+  handled->socket = socket;
+  handled->state = (__u64)new_state;
   return 0;
 }
 
@@ -268,7 +304,7 @@ static __always_inline int on_retransmit(const struct sock *sk) {
   /* SYN+ACK retransmits come with a request socket, which has no storage and no counters. */
   __u8 tcp_state = READ(sk, __sk_common.skc_state);
   if (tcp_state != TCP_NEW_SYN_RECV && tcp_state != TCP_TIME_WAIT) {
-    state = find_state(sk, IPPROTO_TCP);
+    state = FIND_OWN_STATE(sk, IPPROTO_TCP);
     const struct tcp_sock *tcp = TCP_SOCK(sk);
     if (tcp)
       total = READ(tcp, total_retrans);
@@ -282,7 +318,7 @@ static __always_inline int on_retransmit(const struct sock *sk) {
 static __always_inline int on_retransmit_call(const struct sock *sk, __u32 now) {
   __u8 tcp_state = READ(sk, __sk_common.skc_state);
   const struct tcp_sock *tcp = TCP_SOCK(sk);
-  struct socket_state *state = find_state(sk, IPPROTO_TCP);
+  struct socket_state *state = FIND_OWN_STATE(sk, IPPROTO_TCP);
   if (!tcp)
     return 0;
   __u32 total = READ(tcp, total_retrans) + now;
@@ -303,7 +339,7 @@ static __always_inline int on_reset(const struct sock *sk, __u32 sent) {
   if (tcp_state != TCP_NEW_SYN_RECV && tcp_state != TCP_TIME_WAIT) {
     if (tcp_state == TCP_LISTEN)
       return 0; /* a reset for a stranger's packet, not of a connection */
-    state = find_state(sk, IPPROTO_TCP);
+    state = FIND_OWN_STATE(sk, IPPROTO_TCP);
   }
   emit_flow(WIRE_RESET, sk, state, sent, 0, tcp_state, tcp_state, bpf_ktime_get_ns());
   return 0;

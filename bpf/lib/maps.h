@@ -17,7 +17,13 @@ struct socket_state {
   __u64 since_ns; /* mono: SYN, then establishment, or creation; 0 older than us */
   __u64 process_start_ns;
   __u64 cgroup_id;
-  __u64 tx_bytes; /* UDP only: the kernel keeps no such counters */
+  union {
+    __u64 tx_bytes; /* UDP, as the next three: the kernel keeps no such counters */
+    struct {        /* TCP */
+      __u32 told_retransmits; /* by those who may see one twice */
+      __u8 told_state;        /* the last change that was handled */
+    };
+  };
   __u64 rx_bytes;
   __u64 tx_datagrams;
   __u64 rx_datagrams;
@@ -29,13 +35,9 @@ struct socket_state {
   __u16 owner_changes;
   __u8 owner;     /* WIRE_OWNER_ */
   __u8 direction; /* WIRE_DIRECTION_ */
-  union {
-    __u32 told_retransmits; /* TCP: by those who may see one twice */
-    struct {                /* UDP, with config.udp_peers */
-      __u8 has_peers;
-      __u8 told_datagrams;
-    };
-  };
+  __u8 has_peers; /* UDP, with config.udp_peers */
+  __u8 told_datagrams;
+  __u8 pad0[2];
   char comm[16];
 };
 
@@ -103,6 +105,20 @@ struct noted_uses_map {
   __type(value, struct noted_use);
 };
 extern struct noted_uses_map noted_uses SEC(".maps");
+
+/* The change of state that each processor handled last, while one of two programs for it has yet to
+ * come (bpf/lib/lifecycle.h). */
+struct handled_change {
+  __u64 socket;
+  __u64 state;
+};
+struct handled_changes_map {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct handled_change);
+};
+extern struct handled_changes_map handled_changes SEC(".maps");
 
 /* What each processor told of refused attempts in this turn (bpf/lib/refusal.h). */
 struct refusal_turn {

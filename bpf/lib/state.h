@@ -82,6 +82,26 @@ static __always_inline __u64 number_of(const void *socket, __u64 cookie) {
   return cookie;
 }
 
+/* What the hash has at a socket's address may be of one that was there before, where its end was not
+ * seen. `cookie`: of the socket that is there now. */
+static __always_inline bool is_of_another(const struct socket_state *state, __u16 protocol,
+                                          __u64 cookie) {
+  return is_state_in_hash(protocol) && cookie && state->identity && state->identity != cookie &&
+         !(state->identity >> 63);
+}
+
+/* find_state() of a socket that can be read, without what is of another. */
+#define FIND_OWN_STATE(sk, protocol)                                                            \
+  ({                                                                                            \
+    struct socket_state *found_ = find_state((void *)(sk), protocol);                           \
+    const struct sock *own_ = (const struct sock *)(sk);                                        \
+    if (found_ && is_state_in_hash(protocol) &&                                                 \
+        is_of_another(found_, protocol,                                                         \
+                      (__u64)READ(own_, __sk_common.skc_cookie.counter) ?: COOKIE((void *)(sk)))) \
+      found_ = NULL;                                                                            \
+    found_;                                                                                     \
+  })
+
 /* Replaces what the hash may still have of a socket that was at this address before. */
 static __always_inline void put_state(const void *socket, const struct socket_state *state) {
   __u64 key = key_of(socket);
@@ -120,7 +140,7 @@ static __always_inline struct socket_state *make_state(const void *socket, __u16
   ({                                                                     \
     struct socket_state *state_ = NULL;                                  \
     if (is_state_in_hash(protocol))                                      \
-      state_ = find_state(socket, protocol);                             \
+      state_ = FIND_OWN_STATE(socket, protocol);                         \
     if (!state_)                                                         \
       state_ = MAKE_STATE(socket, protocol);                             \
     state_;                                                              \

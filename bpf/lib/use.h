@@ -72,7 +72,7 @@ static __always_inline void emit_record(__u16 type, struct sock *sk, __u64 ident
 }
 
 static __always_inline struct socket_state *state_at_use(struct sock *sk, __u16 protocol) {
-  struct socket_state *state = find_state(sk, protocol);
+  struct socket_state *state = FIND_OWN_STATE(sk, protocol);
   if (state)
     return state;
   state = MAKE_STATE(sk, protocol);
@@ -144,7 +144,9 @@ static __always_inline int on_io(struct sock *sk, int result, int flags, __u32 s
  * state, and what COOKIE wants are three different pointers in some programs. */
 static __always_inline int on_accept(struct sock *sk, void *socket, void *context) {
   struct socket_state *state = find_state(socket, IPPROTO_TCP);
-  if (!state || state->direction == WIRE_DIRECTION_LISTEN || !note_use(state))
+  if (!state || state->direction == WIRE_DIRECTION_LISTEN ||
+      is_of_another(state, IPPROTO_TCP, (__u64)READ(sk, __sk_common.skc_cookie.counter)) ||
+      !note_use(state))
     return 0;
   emit_record(WIRE_OWNER, sk, IDENTITY(context, state), IPPROTO_TCP, state, 0, 0);
   return 0;
@@ -166,7 +168,7 @@ static __always_inline int on_birth(struct sock *sk, __u16 protocol) {
 static __always_inline int on_release(struct sock *sk, __u16 protocol) {
   if (protocol != IPPROTO_UDP && protocol != IPPROTO_TCP)
     return 0;
-  struct socket_state *state = find_state(sk, protocol);
+  struct socket_state *state = FIND_OWN_STATE(sk, protocol);
   if (!state)
     return 0;
   __u32 owner_before = state->pid;

@@ -21,6 +21,7 @@ std::string describe_loss(const Loss& lost) {
       {lost.ring_full, "ring_full"},       {lost.storage_failed, "storage_failed"},
       {lost.malformed, "malformed"},       {lost.missed_returns, "missed_returns"},
       {lost.netlink_full, "netlink_full"}, {lost.udp_peers, "udp_peers"},
+      {lost.missed_runs, "missed_runs"},
   };
   std::string text = "lost ";
   for (const auto& [count, cause] : causes)

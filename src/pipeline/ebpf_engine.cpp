@@ -113,7 +113,7 @@ class EbpfEngine : public Engine {
   Result<void> watch_processes(const Options& options);
   void describe(Snapshot& snapshot);
   Result<void> tell_holders(Snapshot& snapshot) const;
-  void note_loss(const Handler* handler);
+  void note_loss(const Handler* handler, bool at_once);
   Result<void> read_sockets(bool is_short_pass);
   Result<void> sync(const Handler* handler);
   Result<void> read_peers(const Handler* handler);
@@ -131,6 +131,7 @@ class EbpfEngine : public Engine {
   Loss lost;
   Loss reported;                   // in gaps
   std::uint64_t records_lost = 0;  // that a pass was asked for
+  std::uint64_t runs_not_before_ns = 0;
   Cost costs;
   Event event;
   Event dns_event;
@@ -166,16 +167,21 @@ Result<void> EbpfEngine::make_pollable() {
 }
 
 // What the kernel programs could not hand over comes to light here.
-void EbpfEngine::note_loss(const Handler* handler) {
+void EbpfEngine::note_loss(const Handler* handler, bool at_once) {
   const wire_control& control = programs.control();
   lost.ring_full = 0;
   for (const std::uint64_t& count : control.lost_ring)
     lost.ring_full += __atomic_load_n(&count, __ATOMIC_RELAXED);
   lost.storage_failed = __atomic_load_n(&control.lost_storage, __ATOMIC_RELAXED);
   lost.missed_returns = __atomic_load_n(&control.missed_returns, __ATOMIC_RELAXED);
+  if (const std::uint64_t now = mono_now_ns(); at_once || now >= runs_not_before_ns) {
+    lost.missed_runs = programs.missed_runs();
+    runs_not_before_ns = now + kSecond;
+  }
   if (processes) lost.netlink_full = processes->lost();
   // What the kernel could not remember no pass can tell either.
-  if (const std::uint64_t records = lost.ring_full + lost.malformed + lost.netlink_full;
+  if (const std::uint64_t records = lost.ring_full + lost.malformed + lost.netlink_full +
+                                    lost.missed_runs;
       records != records_lost) {
     records_lost = records;
     resync_wanted = true;
@@ -190,7 +196,8 @@ void EbpfEngine::note_loss(const Handler* handler) {
               .malformed = lost.malformed - reported.malformed,
               .missed_returns = lost.missed_returns - reported.missed_returns,
               .netlink_full = lost.netlink_full - reported.netlink_full,
-              .udp_peers = lost.udp_peers - reported.udp_peers};
+              .udp_peers = lost.udp_peers - reported.udp_peers,
+              .missed_runs = lost.missed_runs - reported.missed_runs};
   settler.add(gap, [&](const Event& ready) { hand_over(ready, *handler); });
   reported = lost;
 }
@@ -480,7 +487,7 @@ Result<void> EbpfEngine::start(const Options& options) {
 Result<std::size_t> EbpfEngine::consume(const Handler& handler) {
   ++costs.wakeups;
   const std::uint64_t drained_before = costs.events;
-  note_loss(&handler);
+  note_loss(&handler, false);
   const std::size_t count = drain(&handler);
   const std::uint64_t now = mono_now_ns();
   if (resync_wanted && now >= resync_not_before_ns) {
@@ -503,6 +510,7 @@ Result<std::size_t> EbpfEngine::consume(const Handler& handler) {
 }
 
 Result<std::size_t> EbpfEngine::finish(const Handler& handler) {
+  note_loss(&handler, true);
   auto count = consume(handler);
   if (!count) return count;
   if (peers_due)
@@ -513,7 +521,7 @@ Result<std::size_t> EbpfEngine::finish(const Handler& handler) {
 }
 
 Result<void> EbpfEngine::snapshot(const Handler* handler, Snapshot& snapshot) {
-  note_loss(handler);
+  note_loss(handler, true);
   if (auto done = sync(handler); !done) return done;
   const std::uint64_t now = mono_now_ns();
   table.expire(now, is_running);

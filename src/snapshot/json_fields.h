@@ -85,6 +85,7 @@ void write_lost(Writer& writer, const Loss& lost) {
   fields.number("storage_failed", lost.storage_failed);
   fields.number("malformed", lost.malformed);
   fields.number("missed_returns", lost.missed_returns);
+  fields.number("missed_runs", lost.missed_runs);
   fields.number("netlink_full", lost.netlink_full);
   fields.number("udp_peers", lost.udp_peers);
   writer.EndObject();

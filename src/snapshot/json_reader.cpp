@@ -65,6 +65,7 @@ class Reader {
       field("malformed", snapshot.lost.malformed);
       if (object_->HasMember("missed_returns"))
         field("missed_returns", snapshot.lost.missed_returns);
+      if (object_->HasMember("missed_runs")) field("missed_runs", snapshot.lost.missed_runs);
       if (object_->HasMember("netlink_full")) field("netlink_full", snapshot.lost.netlink_full);
       if (object_->HasMember("udp_peers")) field("udp_peers", snapshot.lost.udp_peers);
     });

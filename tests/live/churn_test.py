@@ -9,11 +9,14 @@ import sys
 import tempfile
 import unittest
 
+import namespaces
+
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "cli"))
 import support  # noqa: E402
 
 MANY = 20_000
+TRIES = 3
 FEW = 3_000
 SHOWN = 5  # examples of each kind of mistake
 
@@ -22,6 +25,10 @@ Run = collections.namedtuple("Run", "truth ports trace")
 
 _scratch = None
 _workload = None
+
+
+class WorkloadFailed(AssertionError):
+    pass
 
 
 def setUpModule():
@@ -53,10 +60,19 @@ def read_truth(path):
     return truth
 
 
-def churn(connections, trace_paused=False, **options):
-    """Runs the workload under a trace, which sleeps through it if trace_paused."""
+def still_open(ports, inside):
+    """The last FINs may wait for ksoftirqd when the processes have ended already."""
+    ends = " or ".join(f"sport = :{port} or dport = :{port}" for port in ports)
+    return subprocess.run([*inside, "ss", "-Hnta", "exclude", "time-wait", "exclude", "listening", ends],
+                          check=True, stdout=subprocess.PIPE, timeout=60).stdout
+
+
+def churn(connections, trace_paused=False, space=None, **options):
+    """Runs the workload under a trace, which sleeps through it if trace_paused; in the network
+    namespace `space`, else in our own."""
     truth_path = os.path.join(_scratch.name, "truth")
-    command = [_workload, "--connections", str(connections), "--truth", truth_path]
+    inside = ["ip", "netns", "exec", space] if space else []
+    command = [*inside, _workload, "--connections", str(connections), "--truth", truth_path]
     for name, value in options.items():
         command += ["--" + name.replace("_", "-"), str(value)]
     # A trace that sleeps must find room for all; the others do with the usual ring.
@@ -72,7 +88,8 @@ def churn(connections, trace_paused=False, **options):
             workload.kill()  # nothing when it ended by itself
             os.kill(trace.pid, signal.SIGCONT)
         if workload.returncode != 0:
-            raise AssertionError(f"{command} ended with {workload.returncode}")
+            raise WorkloadFailed(f"{command} ended with {workload.returncode}")
+        support.wait_for(lambda: not still_open(ports, inside), "the kernel to close the last connections")
         return Run(read_truth(truth_path), ports, trace.stop())
 
 
@@ -88,6 +105,7 @@ class Mistakes:
     """Counts mistakes by what they are about and keeps a few examples."""
 
     def __init__(self):
+        self.missing = 0  # events that never came, which are no mistakes yet
         self._examples = collections.defaultdict(list)
         self._counts = collections.Counter()
 
@@ -106,7 +124,7 @@ class Mistakes:
                        for what, count in self._counts.items())
 
 
-def check_event(event, end, mistakes):
+def check_event(event, end, is_announced, mistakes):
     kind = event["event"]
     is_client = end.side == "client"
     opening = "connect" if is_client else "accept"
@@ -115,12 +133,13 @@ def check_event(event, end, mistakes):
         return
     where = f"{kind} of {end.side}: "
     mistakes.expect(where + "pid", event["pid"], end.pid, event)
-    mistakes.expect(where + "opener_pid", event["opener_pid"], end.opener_pid, event)
     mistakes.expect(where + "comm", event["comm"], f"churn-{end.side}", event)
     if kind != "accept":  # there it may be inherited, when the pid is the listener's
         mistakes.expect(where + "owner", event["owner"], "exact", event)
-    mistakes.expect(where + "direction", event["direction"],
-                    "outbound" if is_client else "inbound", event)
+    if is_announced:  # else unknown, and said to be
+        mistakes.expect(where + "opener_pid", event["opener_pid"], end.opener_pid, event)
+        mistakes.expect(where + "direction", event["direction"],
+                        "outbound" if is_client else "inbound", event)
     mistakes.expect(where + "ports", (event["local_port"], event["remote_port"]),
                     (end.local_port, end.remote_port), event)
     if kind == "close":
@@ -146,26 +165,57 @@ def check_run(run, family):
             continue
         seen[event["cookie"]].append(event["event"])
         mistakes.expect("family", event["family"], family, event)
-        check_event(event, end, mistakes)
+        check_event(event, end, seen[event["cookie"]][0] != "close", mistakes)
     for cookie, end in run.truth.items():
         wanted = ["connect" if end.side == "client" else "accept", "close"]
-        mistakes.expect(f"events of a {end.side}", seen[cookie], wanted, f"cookie {cookie} {end}")
+        events = seen[cookie]
+        if events in (wanted[:1], wanted[1:], []):
+            mistakes.missing += len(wanted) - len(events)
+        else:
+            mistakes.expect(f"events of a {end.side}", events, wanted, f"cookie {cookie} {end}")
     lost = run.trace.end["lost"]
     mistakes.expect("lost", lost, dict.fromkeys(lost, 0), "end record")
-    return str(mistakes)
+    return mistakes
 
 
 class Churn(unittest.TestCase):
     maxDiff = None
 
     def check(self, connections, family="4", **options):
-        run = churn(connections, family=family, **options)
-        self.assertEqual(run.trace.returncode, 0, run.trace.stderr)
-        self.assertEqual(len(run.truth), 2 * connections)
-        mistakes = check_run(run, 6 if family == "6" else 4)
-        if mistakes:
-            self.fail(f"{connections} connections, {options}, family {family}:{mistakes}")
+        """What is told must be right, each time. A machine may run no program while an interrupt stands
+        on top of certain processes (seen where the kernel's own trace has such events, all of them on
+        top of the machine's supervisor): so of a few tries one must have seen all."""
+        tried = []
+        for _ in range(TRIES):
+            run = churn(connections, family=family, **options)
+            self.assertEqual(run.trace.returncode, 0, run.trace.stderr)
+            self.assertEqual(len(run.truth), 2 * connections)
+            mistakes = check_run(run, 6 if family == "6" else 4)
+            if str(mistakes):
+                self.fail(f"{connections} connections, {options}, family {family}:{mistakes}")
+            if not mistakes.missing:
+                return
+            tried.append(mistakes.missing)
+            print(f"{self.id()}: {mistakes.missing} events of {connections} connections did not come",
+                  file=sys.stderr)
+            self.assertLess(mistakes.missing, connections / 100)
+        self.fail(f"{connections} connections, {options}, family {family}: in {TRIES} tries {tried} "
+                  "events did not come")
 
+    def test_interrupts_that_come_on_top_of_programs(self):
+        """A shaped wire sends from a timer's interrupt, wherever that comes: some hundred changes of
+        state fall into a program that is at work on another one."""
+        with namespaces.Namespaces() as spaces:
+            spaces.in_(spaces.here, "tc", "qdisc", "add", "dev", "lo", "root", "tbf", "rate", "300mbit",
+                       "burst", "4k", "limit", "10mb")
+            for left in reversed(range(TRIES)):
+                try:
+                    return self.check(2 * FEW, server="threaded", close="server", accept_address=1,
+                                      clients=2, workers=3, space=spaces.here)
+                except WorkloadFailed as failure:  # an old end in TIME_WAIT may reset a late segment
+                    print(f"{self.id()}: {failure}", file=sys.stderr)
+                    if not left:
+                        raise
 
     def test_trace_that_gets_no_cpu_for_a_while(self):
         """All of it is in the ring: a late reader knows no less."""

@@ -17,6 +17,8 @@ constexpr std::string_view kOnlyWithAddress =
     "an accept that does not ask for the peer's address shows at the first use";
 constexpr std::string_view kEachPacket =
     "costs each packet of this host some 0.1 us; multicast that is looped back counts twice as sent";
+constexpr std::string_view kNotOnTop =
+    "missed where an interrupt comes on top of a probe: counted since Linux 6.7";
 constexpr std::string_view kWithFailures = "attempts that fail count too";
 
 }  // namespace
@@ -63,9 +65,10 @@ const std::array<Observation, kObservationCount> kObservations = {{
     {kTcpLifecycle,
      kConnections,
      true,
-     {{{kTracepoint, "tp_btf__inet_sock_set_state"},
-       {kFunction, "fentry__tcp_set_state fexit__inet_csk_listen_start"},
-       {kProbe, "kprobe__tcp_set_state kprobe__inet_csk_listen_start", kHash}}}},
+     {{{kTracepoint, "tp_btf__inet_sock_set_state tp_btf__inet_sock_set_state__copy"},
+       {kFunction,
+        "fentry__tcp_set_state fentry__tcp_set_state__copy fexit__inet_csk_listen_start"},
+       {kProbe, "kprobe__tcp_set_state kprobe__inet_csk_listen_start", kHash, kNotOnTop}}}},
     {kUdpSent,
      kConnections,
      false,

@@ -88,11 +88,18 @@ Naming naming_of(const std::string& program) {
   return {named.substr(0, end), named.substr(end + 2)};
 }
 
+constexpr std::string_view kCopy = "copy";  // does what the program of that name was not run for
+
 std::size_t index_of(std::string_view observation) {
   const auto found =
       std::find_if(kObservations.begin(), kObservations.end(),
                    [&](const Observation& candidate) { return candidate.name == observation; });
   return static_cast<std::size_t>(found - kObservations.begin());
+}
+
+// Programs that the kernel does not run on top of themselves.
+bool is_interruptible(DoorKind kind) {
+  return kind == DoorKind::kTracepoint || kind == DoorKind::kFunction || kind == DoorKind::kProbe;
 }
 
 bool is_listed(std::string_view list, std::string_view word) {
@@ -185,6 +192,7 @@ Result<void> read_iterator(const bpf_link* link,
 struct Programs::Impl {
   Skeleton skeleton;
   std::array<std::vector<Link>, kObservationCount> links;
+  std::vector<int> counted;  // programs, by descriptor, whose missed runs nothing makes good
   Mapping control;
   std::vector<Door> doors;
 
@@ -215,6 +223,7 @@ struct Programs::Impl {
   void fill_config(const Wanted& wanted);
   Outcome load_chosen(const Wanted& wanted);
   Outcome attach_chosen(const Wanted& wanted);
+  bool has_copy(const bpf_program* program) const;
   bool learn_from(const std::string& verifier_words);
   void describe_doors(const Wanted& wanted);
 
@@ -357,6 +366,7 @@ void Programs::Impl::fill_config(const Wanted& wanted) {
 
 Programs::Impl::Outcome Programs::Impl::load_chosen(const Wanted& wanted) {
   for (auto& held : links) held.clear();
+  counted.clear();
   skeleton.reset(sockscope_bpf__open());
   if (!skeleton)
     return tl::make_unexpected(Refusal{
@@ -387,6 +397,13 @@ Programs::Impl::Outcome Programs::Impl::load_chosen(const Wanted& wanted) {
       log.objection()});
 }
 
+// Or is one.
+bool Programs::Impl::has_copy(const bpf_program* program) const {
+  const std::string name = bpf_program__name(program);
+  return naming_of(name).purpose == kCopy ||
+         bpf_object__find_program_by_name(skeleton->obj, (name + "__" + std::string(kCopy)).c_str());
+}
+
 Programs::Impl::Outcome Programs::Impl::attach_chosen(const Wanted& wanted) {
   const std::string mount =
       find_cgroup2_mount(read_text("/proc/self/mounts")).value_or("/sys/fs/cgroup");
@@ -412,6 +429,7 @@ Programs::Impl::Outcome Programs::Impl::attach_chosen(const Wanted& wanted) {
         return tl::make_unexpected(
             Refusal{i, Error::from_errno(ErrorKind::kAttachFailed, errno, "attach to " + door)});
       links[i].push_back(std::move(link));
+      if (is_interruptible(kind) && !has_copy(program)) counted.push_back(bpf_program__fd(program));
     }
   }
   return {};
@@ -442,6 +460,7 @@ void Programs::Impl::describe_doors(const Wanted& wanted) {
       if (name.is_optional || name.is_for_data) continue;
       const bpf_program* program =
           bpf_object__find_program_by_name(skeleton->obj, name.name.c_str());
+      if (naming_of(name.name).purpose == kCopy) continue;
       names += (names.empty() ? "" : ", ") + door_of(program);
     }
     return names;
@@ -561,6 +580,15 @@ std::size_t Programs::ring_bytes() const noexcept {
 }
 wire_control& Programs::control() const noexcept {
   return *reinterpret_cast<wire_control*>(impl_->control.data());
+}
+std::uint64_t Programs::missed_runs() const noexcept {
+  std::uint64_t missed = 0;
+  for (const int program : impl_->counted) {
+    bpf_prog_info info{};
+    std::uint32_t size = sizeof info;
+    if (bpf_obj_get_info_by_fd(program, &info, &size) == 0) missed += info.recursion_misses;
+  }
+  return missed;
 }
 const std::vector<Door>& Programs::doors() const noexcept {
   return impl_->doors;

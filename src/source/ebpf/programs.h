@@ -60,6 +60,10 @@ class Programs {
   int ring_fd() const noexcept;
   std::size_t ring_bytes() const noexcept;
   wire_control& control() const noexcept;
+  // Times the kernel did not run a program because the same one was at work on that processor, since
+  // they were loaded; those that a copy made good are not among them. Counted since Linux 5.12, for
+  // kprobes since 6.7. One system call for each program.
+  std::uint64_t missed_runs() const noexcept;
   const std::vector<Door>& doors() const noexcept;
   bool is_made(std::string_view observation) const noexcept;
 
