@@ -43,7 +43,7 @@ enum {
 };
 
 enum { AF_INET = 2, AF_INET6 = 10 };
-enum { IPPROTO_TCP = 6, IPPROTO_UDP = 17 };
+enum { IPPROTO_TCP = 6, IPPROTO_UDP = 17, IPPROTO_MPTCP = 262 };
 enum { MSG_PEEK = 0x2, MSG_ERRQUEUE = 0x2000 };
 enum { SHUTDOWN_MASK = 3 };
 enum { BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB = 5 };
@@ -155,6 +155,9 @@ struct tcp_sock {
   __u32 segs_in;
   __u32 segs_out;
   bool is_mptcp;
+};
+struct mptcp_sock {
+  struct sock *first;
 };
 struct udp_sock {
   struct inet_sock inet;

@@ -45,8 +45,10 @@ struct wire_config {
   uint8_t accept_args;
   uint8_t forget_at_close;    /* 1: nothing tells when the kernel destroys a TCP socket */
   uint8_t udp_peers;          /* 1: remote ends of unconnected UDP sockets are counted */
+  uint8_t mptcp_owners;       /* 1: owners of MPTCP sockets are kept, in the hash */
+  uint8_t pad0[3];
 };
-WIRE_ASSERT(sizeof(struct wire_config) == 304);
+WIRE_ASSERT(sizeof(struct wire_config) == 308);
 WIRE_ASSERT(__builtin_offsetof(struct wire_config, accept_args) == 301);
 
 struct wire_control {

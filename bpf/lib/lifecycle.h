@@ -126,8 +126,8 @@ static __always_inline void inherit_state(const struct sock *sk) {
 
 /* Listening sockets by their port, for connections that were not seen to be born. Of those that
  * several processes listen for nobody is the owner until one shows itself. */
-static __always_inline void note_listener(const struct sock *sk, const struct socket_state *state) {
-  struct listener_key key = {.netns = state->netns, .port = READ(sk, __sk_common.skc_num)};
+static __always_inline void note_listener(__u16 port, const struct socket_state *state) {
+  struct listener_key key = {.netns = state->netns, .port = port};
   struct socket_state nobody = {.netns = state->netns, .direction = WIRE_DIRECTION_LISTEN};
   struct socket_state *other = bpf_map_lookup_elem(&listeners, &key);
   if (other && other->pid != state->pid)
@@ -208,7 +208,7 @@ static __always_inline int on_state(const struct sock *sk, int old_state, int ne
   } else if (new_state == TCP_LISTEN) {
     state = open_state(sk, WIRE_DIRECTION_LISTEN, now_ns, &fresh);
     if (state && is_state_in_hash(IPPROTO_TCP))
-      note_listener(sk, state);
+      note_listener(READ(sk, __sk_common.skc_num), state);
   } else if (new_state == TCP_ESTABLISHED) {
     if (is_state_in_hash(IPPROTO_TCP) && old_state == TCP_SYN_RECV) {
       state = FIND_OWN_STATE(sk, IPPROTO_TCP);

@@ -61,14 +61,7 @@ static __always_inline void write_foreign(struct seq_file *seq, struct sock *sk,
   bpf_seq_write(seq, &record, sizeof(record));
 }
 
-/* A process has the socket open. One that an owner is known of keeps him. */
-static __always_inline void note_holder(struct task_struct *task, struct sock *sk) {
-  __u16 protocol = transport_of(sk);
-  if (!protocol)
-    return;
-  struct socket_state *state = GET_OR_MAKE_STATE(sk, protocol);
-  if (!state || state->pid)
-    return;
+static __always_inline void set_holder(struct socket_state *state, struct task_struct *task) {
   struct task_struct *leader = task->group_leader;
   state->pid = (__u32)task->tgid;
   state->uid = BPF_CORE_READ(task, cred, uid.val);
@@ -76,11 +69,49 @@ static __always_inline void note_holder(struct task_struct *task, struct sock *s
   state->process_start_ns = leader->start_boottime;
   bpf_probe_read_kernel_str(state->comm, sizeof(state->comm), &leader->comm);
   state->owner = WIRE_OWNER_BOOTSTRAP;
+}
+
+/* What a process has open of MPTCP is not what TCP has: the listener, or the connection it began with,
+ * which is the kernel's own. That one gets the owner. Connections added to it later have none. */
+static __always_inline void note_mptcp_holder(struct task_struct *task, struct sock *sk) {
+  if (!config.mptcp_owners || !bpf_core_field_exists(struct mptcp_sock, first))
+    return;
+  struct sock *first = BPF_CORE_READ((struct mptcp_sock *)sk, first);
+  __u64 key = (__u64)first;
+  if (!first || bpf_map_lookup_elem(&states, &key))
+    return;
+  struct socket_state state = {.identity = known_cookie(first)};
+  set_holder(&state, task);
+  note_netns(&state, read_netns(&first->__sk_common));
+  if (state.netns != config.home_netns) /* shown by its state alone */
+    state.identity = number_of(first, state.identity);
+  if (BPF_CORE_READ(first, __sk_common.skc_state) == TCP_LISTEN) {
+    state.direction = WIRE_DIRECTION_LISTEN;
+    if (is_state_in_hash(IPPROTO_TCP))
+      note_listener(BPF_CORE_READ(first, __sk_common.skc_num), &state);
+  }
+  if (bpf_map_update_elem(&states, &key, &state, 0))
+    count_lost_storage();
+}
+
+/* A process has the socket open. One that an owner is known of keeps him. */
+static __always_inline void note_holder(struct task_struct *task, struct sock *sk) {
+  if (READ(sk, sk_protocol) == IPPROTO_MPTCP && is_internet(READ(sk, __sk_common.skc_family))) {
+    note_mptcp_holder(task, sk);
+    return;
+  }
+  __u16 protocol = transport_of(sk);
+  if (!protocol)
+    return;
+  struct socket_state *state = GET_OR_MAKE_STATE(sk, protocol);
+  if (!state || state->pid)
+    return;
+  set_holder(state, task);
   note_netns(state, read_netns(&sk->__sk_common));
   if (protocol == IPPROTO_TCP && READ(sk, __sk_common.skc_state) == TCP_LISTEN) {
     state->direction = WIRE_DIRECTION_LISTEN;
     if (is_state_in_hash(IPPROTO_TCP))
-      note_listener(sk, state);
+      note_listener(READ(sk, __sk_common.skc_num), state);
   }
 }
 

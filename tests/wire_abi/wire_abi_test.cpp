@@ -185,7 +185,8 @@ TEST(WireAbi, Config) {
       MEMBER(wire_config, has_cookies),       MEMBER(wire_config, tcp_recvmsg_args),
       MEMBER(wire_config, udp_recvmsg_args),  MEMBER(wire_config, udpv6_recvmsg_args),
       MEMBER(wire_config, accept_args),       MEMBER(wire_config, forget_at_close),
-      MEMBER(wire_config, udp_peers)};
+      MEMBER(wire_config, udp_peers),         MEMBER(wire_config, mptcp_owners),
+      MEMBER(wire_config, pad0)};
   EXPECT_EQ(offsets_in_object("wire_config", size), host);
   EXPECT_EQ(size, sizeof(wire_config));
 }

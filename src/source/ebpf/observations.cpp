@@ -45,7 +45,7 @@ const std::array<Observation, kObservationCount> kObservations = {{
     {kForeignSockets,
      kAlways,
      false,
-     {{{kIterator, "iter__bpf_sk_storage_map", kStorage},
+     {{{kIterator, "iter__bpf_sk_storage_map iter__bpf_map_elem", kStorage},
        {kIterator, "iter__bpf_sk_storage_map iter__bpf_map_elem", kByProtocol},
        {kIterator, "iter__bpf_map_elem", kHash}}}},
     {"owners of older sockets",

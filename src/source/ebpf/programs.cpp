@@ -140,6 +140,7 @@ std::string first_reason(const std::array<std::string, kMaxWays>& reasons,
 constexpr std::uint32_t kStatesInHash = 1u << 16;
 constexpr std::uint32_t kMostStatesInHash = 1u << 22;
 constexpr std::uint64_t kMemoryPerState = 64 << 10;
+constexpr std::uint32_t kMptcpSockets = 1u << 13;
 constexpr std::uint32_t kListenersInHash = 1u << 13;
 constexpr std::uint32_t kClosedUdp = 1u << 12;
 
@@ -332,6 +333,8 @@ void Programs::Impl::fill_config(const Wanted& wanted) {
   config.has_cookies = has_cookies ? 1 : 0;
   config.udp_peers = is_chosen(kUdpPeerTable) ? 1 : 0;
   config.forget_at_close = is_chosen(kTcpEnd) ? 0 : 1;
+  // Where nothing tells of their end only for as long as one pass takes.
+  config.mptcp_owners = states_in != StateIn::kStorage || !wanted.connections;
   bool by_function = false;
   for (std::size_t i = 0; i < kObservationCount; ++i) {
     if (chosen[i] == kMaxWays) continue;
@@ -358,6 +361,9 @@ void Programs::Impl::fill_config(const Wanted& wanted) {
     bpf_map__set_max_entries(skeleton->maps.states, states_by_memory());
   } else if (states_in == StateIn::kHash) {
     bpf_map__set_max_entries(skeleton->maps.states, kStatesInHash);
+  } else if (config.mptcp_owners) {
+    bpf_map__set_map_flags(skeleton->maps.states, BPF_F_NO_PREALLOC);
+    bpf_map__set_max_entries(skeleton->maps.states, kMptcpSockets);
   }
   if (states_in != StateIn::kStorage) {
     bpf_map__set_max_entries(skeleton->maps.listeners, kListenersInHash);
