@@ -20,9 +20,10 @@ import kernels
 # Emulated, an act takes about a second, most of it the loading of programs. So one act or two of each
 # kind run; with --full and the best doors all acts with IPv4, and with IPv6 those that differ most.
 ALL = ("Doors.*:TcpMapped.*:UdpMapped.*:*/v4:*UdpActs*/v6:*ConnectActs*/v6:*AcceptorActs*/v6:"
-       "*ProcessActs*:*TcpActs.SendBothWays/v6-*LossActs*")
+       "*ProcessActs*:*InterruptActs*:*TcpActs.SendBothWays/v6-*LossActs*")
 SOME = ("Doors.*:*AcceptorActs*/v4:*ConnectActs.Refused/v4:*ConnectActs.StatesOfBothEnds/v6:"
-        "*ConnectActs.LostSegmentIsRetransmitted/v4:*CloseActs.HalfClose/v6:*CloseActs.LingerZero/v4:"
+        "*ConnectActs.LostSegmentIsRetransmitted/v4:*InterruptActs*:"
+        "*CloseActs.HalfClose/v6:*CloseActs.LingerZero/v4:"
         "*CloseActs.Sigkill/v6:*PreforkActs.AcceptWithAddress/v4:*PreforkActs.AcceptWithoutAddress/v6:"
         "*ForkingServerActs.AcceptWithoutAddress/v4:*PassedSocketActs.UsedByTheReceiver/v6:"
         "*OwnerActs.InheritedFromTheVeryListener/v4:*OwnerActs.OtherNetworkNamespace/v4:"

@@ -24,6 +24,7 @@
 #include "source/ebpf/advice.h"
 #include "source/ebpf/kernel_types.h"
 #include "source/ebpf/libbpf_log.h"
+#include "source/ebpf/missed_runs.h"
 #include "source/ebpf/observations.h"
 #include "source/ebpf/permission.h"
 #include "source/ebpf/sockscope.skel.h"
@@ -193,7 +194,7 @@ Result<void> read_iterator(const bpf_link* link,
 struct Programs::Impl {
   Skeleton skeleton;
   std::array<std::vector<Link>, kObservationCount> links;
-  std::vector<int> counted;  // programs, by descriptor, whose missed runs nothing makes good
+  MissedRuns missed;
   Mapping control;
   std::vector<Door> doors;
 
@@ -372,7 +373,7 @@ void Programs::Impl::fill_config(const Wanted& wanted) {
 
 Programs::Impl::Outcome Programs::Impl::load_chosen(const Wanted& wanted) {
   for (auto& held : links) held.clear();
-  counted.clear();
+  missed = {};
   skeleton.reset(sockscope_bpf__open());
   if (!skeleton)
     return tl::make_unexpected(Refusal{
@@ -407,7 +408,8 @@ Programs::Impl::Outcome Programs::Impl::load_chosen(const Wanted& wanted) {
 bool Programs::Impl::has_copy(const bpf_program* program) const {
   const std::string name = bpf_program__name(program);
   return naming_of(name).purpose == kCopy ||
-         bpf_object__find_program_by_name(skeleton->obj, (name + "__" + std::string(kCopy)).c_str());
+         bpf_object__find_program_by_name(skeleton->obj,
+                                          (name + "__" + std::string(kCopy)).c_str());
 }
 
 Programs::Impl::Outcome Programs::Impl::attach_chosen(const Wanted& wanted) {
@@ -434,8 +436,9 @@ Programs::Impl::Outcome Programs::Impl::attach_chosen(const Wanted& wanted) {
       if (!link)
         return tl::make_unexpected(
             Refusal{i, Error::from_errno(ErrorKind::kAttachFailed, errno, "attach to " + door)});
+      if (is_interruptible(kind) && !has_copy(program)) missed.watch_program(bpf_program__fd(program));
+      if (kind == DoorKind::kProbe) missed.watch_probe(bpf_link__fd(link.get()));
       links[i].push_back(std::move(link));
-      if (is_interruptible(kind) && !has_copy(program)) counted.push_back(bpf_program__fd(program));
     }
   }
   return {};
@@ -588,13 +591,7 @@ wire_control& Programs::control() const noexcept {
   return *reinterpret_cast<wire_control*>(impl_->control.data());
 }
 std::uint64_t Programs::missed_runs() const noexcept {
-  std::uint64_t missed = 0;
-  for (const int program : impl_->counted) {
-    bpf_prog_info info{};
-    std::uint32_t size = sizeof info;
-    if (bpf_obj_get_info_by_fd(program, &info, &size) == 0) missed += info.recursion_misses;
-  }
-  return missed;
+  return impl_->missed.count();
 }
 const std::vector<Door>& Programs::doors() const noexcept {
   return impl_->doors;

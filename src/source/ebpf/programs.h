@@ -60,9 +60,8 @@ class Programs {
   int ring_fd() const noexcept;
   std::size_t ring_bytes() const noexcept;
   wire_control& control() const noexcept;
-  // Times the kernel did not run a program because the same one was at work on that processor, since
-  // they were loaded; those that a copy made good are not among them. Counted since Linux 5.12, for
-  // kprobes since 6.7. One system call for each program.
+  // Times the kernel did not run a program because another was at work (MissedRuns), since they were
+  // loaded. Those that a copy made good are not among them. A system call or two for each program.
   std::uint64_t missed_runs() const noexcept;
   const std::vector<Door>& doors() const noexcept;
   bool is_made(std::string_view observation) const noexcept;
