@@ -184,6 +184,27 @@ void compare(const std::string& workload, const Kind& kind, long count, int repe
   std::fflush(stdout);
 }
 
+// What a row with TCP's internals costs: each connection asked for by itself.
+void time_internals(const std::string& workload, long count) {
+  const HeldSockets held(workload, count, 0);
+  sockscope::Monitor monitor = open_monitor(true);
+  auto snapshot = monitor.snapshot();
+  if (!snapshot) fail(snapshot.error().message());
+  std::vector<double> us;
+  for (const sockscope::Flow& flow : snapshot->flows) {
+    if (flow.protocol != sockscope::Protocol::kTcp) continue;
+    bool told = false;
+    const double ms = time_ms([&] {
+      const auto internals = monitor.tcp_internals(flow);
+      told = internals && *internals;
+    });
+    if (told) us.push_back(ms * 1000);
+  }
+  if (us.size() < static_cast<std::size_t>(count)) fail("too few connections told their internals");
+  fmt::print("tcp_internals(), each of {} connections: median {:.1f} us, worst {:.1f} us\n",
+             us.size(), median(us), *std::max_element(us.begin(), us.end()));
+}
+
 // One start per process: prints milliseconds of open() and of the first snapshot().
 int time_start(bool with_events) {
   std::uint64_t began = mono_now_ns();
@@ -233,6 +254,7 @@ int run(const std::string& program, const std::vector<std::string>& words) {
   for (const Kind* kind : {&kTcp, &kUdp})
     for (const long count : counts) compare(workload, *kind, count, repetitions);
   fmt::print("\n");
+  time_internals(workload, counts.front());
   return 0;
 }
 

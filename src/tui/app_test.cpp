@@ -614,7 +614,7 @@ TEST_F(App, ports_by_name) {
 }
 
 TEST_F(App, totals_from_now_on_and_back) {
-  state.size = {160, 50};
+  state.size = {200, 50};
   const auto total = [&](std::string_view row) {
     const std::string text = shown(model, state).grid.text();
     const auto at = text.find(row);

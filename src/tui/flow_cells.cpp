@@ -8,9 +8,13 @@
 #include "tui/rows.h"
 #include "tui/wide_panes.h"
 #include "view/flow_text.h"
+#include "view/host_text.h"
 
 namespace sockscope::tui {
 namespace {
+
+// Of TcpInternals.
+constexpr std::string_view kInternalColumns[] = {"rtt_var", "cwnd", "mss", "sendq", "cc"};
 
 Role retransmit_role(std::uint64_t retransmits, std::uint64_t segments) {
   if (retransmits == 0 || segments == 0) return Role::kText;
@@ -33,6 +37,23 @@ CellText plain_cell(const Model& model, const State& state, const Row& row,
   return {cell_text(*known, row, cell_options(model, state), static_cast<std::size_t>(column.width))};
 }
 
+bool is_internal(std::string_view column) {
+  return std::any_of(std::begin(kInternalColumns), std::end(kInternalColumns),
+                     [&](std::string_view name) { return name == column; });
+}
+
+std::string internal_text(const TcpInternals* tcp, const Flow& flow, std::string_view column) {
+  if (tcp == nullptr) return kUnknown;
+  // Before the first answer the kernel says what it begins with.
+  if (column == "rtt_var")
+    return flow.counters.srtt_us == 0 ? kUnknown : format_ms(tcp->rtt_variance_us);
+  if (column == "cwnd") return std::to_string(tcp->congestion_window);
+  if (column == "mss") return std::to_string(tcp->mss);
+  if (column == "sendq") return format_rate(tcp->send_queue, Units::kBytes);
+  const std::string name = clean_text(tcp->congestion_control.data());
+  return name.empty() ? kUnknown : name;
+}
+
 Volume since(Volume now, Volume base) {
   return {now.rx - std::min(now.rx, base.rx), now.tx - std::min(now.tx, base.tx)};
 }
@@ -50,6 +71,34 @@ CellOptions cell_options(const Model& model, const State& state) {
   options.user_name = model.user_name;
   if (!model.history.empty()) options.now_ns = shown_sample(model, state).mono_ns;
   return options;
+}
+
+const TcpInternals* internals_of(const Model& model, const State& state, const Flow& flow) {
+  if (state.is_frozen()) return nullptr;
+  const auto known = model.internals.find(flow.cookie);
+  return known == model.internals.end() || !known->second ? nullptr : &*known->second;
+}
+
+std::vector<std::uint64_t> looked_into(const State& state) {
+  std::vector<std::uint64_t> cookies;
+  if (state.is_frozen()) return cookies;
+  if (state.view == View::kConnection) return {state.connection.a};
+  const Frame frame = frame_of(state.view, state.size);
+  const bool pane = has_pane(state);
+  const View view = pane ? View::kProcess : state.view;
+  const auto columns = columns_of(view);
+  if (std::none_of(columns.begin(), columns.end(), [&](const ColumnSpec& column) {
+        return is_internal(column.name) && state.size.columns >= column.from;
+      }))
+    return cookies;
+  const Table& table = state.tables[static_cast<std::size_t>(view)];
+  const auto rows = std::span(table.listing.rows);
+  const auto room =
+      static_cast<std::size_t>(std::max(pane ? pane_list_rows(frame) : frame.count, 0));
+  const std::size_t top = std::min(table.top, rows.size());
+  for (const Row& row : rows.subspan(top, std::min(room, rows.size() - top)))
+    if (row.key.kind == RowKey::Kind::kFlow && !row.key.is_group) cookies.push_back(row.key.a);
+  return cookies;
 }
 
 CellText flow_cell(const Model& model, const State& state, const Flow& flow,
@@ -84,6 +133,7 @@ CellText flow_cell(const Model& model, const State& state, const Flow& flow,
   if (name == "rx_bytes" && flow.has_counters) return {format_bytes(volume_of(state, flow).rx)};
   if (name == "tx_bytes" && flow.has_counters) return {format_bytes(volume_of(state, flow).tx)};
   if (name == "comm" && flow.owner.pid == 0) return {std::string(name_of(owner_of(flow), ""))};
+  if (is_internal(name)) return {internal_text(internals_of(model, state, flow), flow, name)};
   if (name == "netns") return {flow.netns == model.home_netns ? "host" : std::to_string(flow.netns)};
   return plain_cell(model, state, flow, column);
 }

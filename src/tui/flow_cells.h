@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "tui/table_layout.h"
 #include "view/columns.h"
@@ -27,6 +29,14 @@ CellText process_cell(const Model& model, const State& state, const Process& pro
 
 CellText sum_cell(const Model& model, const State& state, const Sum& sum,
                   const PlacedColumn& column);
+
+// What the kernel knows of it now. Null: nobody asked, it did not tell, or the screen shows the
+// past.
+const TcpInternals* internals_of(const Model& model, const State& state, const Flow& flow);
+
+// The connections on the screen of which it shows TCP internals, by cookie: no more than it has
+// rows. Of the listing that arrange() made.
+std::vector<std::uint64_t> looked_into(const State& state);
 
 // The text of a connection's local end, remote end, age, namespace: for the line of the selected row.
 std::string flow_line(const Model& model, const State& state, const Flow& flow);

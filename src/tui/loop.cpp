@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "snapshot/host_json.h"
 #include "tui/app.h"
+#include "tui/flow_cells.h"
 #include "tui/frame.h"
 #include "tui/process_signal.h"
 #include "tui/rows.h"
@@ -179,12 +180,7 @@ void Loop::prepare() {
   if (grouping_of(state_) == Grouping::kTree && !model_.history.empty()) read_ancestors();
   arrange(model_, state_, visible_rows(state_), now);
   if (model_.history.empty()) return;
-  if (state_.view == View::kConnection &&
-      (model_.history.newest().number != internals_sample_ ||
-       model_.internals_cookie != state_.connection.a)) {
-    internals_sample_ = model_.history.newest().number;
-    read_internals();
-  }
+  read_internals();
 }
 
 // Of the sample on the screen, as far as they are still known.
@@ -205,13 +201,24 @@ void Loop::read_ancestors() {
   }
 }
 
-// Only of what is looked at, once a sample.
+// Only of what is looked at, once a sample each.
 void Loop::read_internals() {
-  model_.internals.reset();
-  model_.internals_cookie = state_.connection.a;
-  const Flow* flow = model_.history.find_flow(model_.history.newest(), state_.connection.a);
-  if (flow == nullptr || flow->closed) return;
-  if (auto internals = monitor_.tcp_internals(*flow)) model_.internals = *internals;
+  const Sample& newest = model_.history.newest();
+  if (newest.number != internals_sample_) model_.internals.clear();
+  internals_sample_ = newest.number;
+  bool answers = true;
+  for (const std::uint64_t cookie : looked_into(state_)) {
+    const auto [place, is_new] = model_.internals.try_emplace(cookie);
+    if (!is_new || !answers) continue;
+    const Flow* flow = model_.history.find_flow(newest, cookie);
+    // Those of other network namespaces are not found from here, and who listens sends nothing.
+    if (flow == nullptr || flow->closed || flow->direction == Direction::kListen ||
+        flow->netns != model_.home_netns)
+      continue;
+    auto internals = monitor_.tcp_internals(*flow);
+    answers = internals.has_value();  // who is silent once keeps the screen waiting no more
+    if (internals) place->second = *internals;
+  }
 }
 
 bool Loop::shows_host() const {

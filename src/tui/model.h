@@ -71,9 +71,9 @@ struct Model {
   std::vector<Alert> alerts;  // that go on
   // Those of the sample on the screen that have no sockets, by number; while they are shown as a tree.
   std::map<std::uint32_t, std::shared_ptr<const ProcessInfo>> ancestors;
-  // Of the connection whose details are shown, as of now.
-  std::uint64_t internals_cookie = 0;
-  std::optional<TcpInternals> internals;
+  // Of the connections that are looked into, as of the newest sample, by cookie; empty: the kernel
+  // was asked and did not tell.
+  std::map<std::uint64_t, std::optional<TcpInternals>> internals;
 };
 
 }  // namespace sockscope::tui

@@ -135,6 +135,12 @@ std::vector<std::pair<std::string, std::string>> help_lines(const Model& model,
                {keys.keys_of({kDown, kUp}), "next and previous connection of the list"}};
       break;
   }
+  const bool has_flows =
+      has_pane(state) || state.view == View::kConnections || state.view == View::kProcess;
+  if (has_flows && state.size.columns >= kInternalsFrom) {
+    lines.push_back({"±var CWND MSS", "variation of RTT in ms; window in segments, bytes in one"});
+    lines.push_back({"SENDQ CC", "bytes not acknowledged; congestion control; as of now"});
+  }
   const std::string others = keys.other_keys_of({kUp, kDown, kPageUp, kPageDown});
   const std::string halves = keys.keys_of({kHalfPageUp, kHalfPageDown});
   const std::vector<std::pair<std::string, std::string>> common = {

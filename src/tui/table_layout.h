@@ -24,6 +24,9 @@ struct ColumnSpec {
   bool sortable = true;
 };
 
+// Columns from which connections show TCP's internals.
+inline constexpr int kInternalsFrom = 160;
+
 struct PlacedColumn {
   const ColumnSpec* spec = nullptr;
   int x = 0;

@@ -244,8 +244,7 @@ inline Model web_model(std::uint64_t seconds = 12) {
   Event gap;
   gap.lost.ring_full = 12;
   model.events.add(gap, kTestWall + 7'000'000'000);
-  model.internals_cookie = 6;
-  TcpInternals& tcp = model.internals.emplace();
+  TcpInternals& tcp = model.internals[6].emplace();
   std::copy_n("cubic", 5, tcp.congestion_control.begin());
   tcp.congestion_window = 42;
   tcp.slow_start_threshold = 28;
@@ -261,6 +260,14 @@ inline Model web_model(std::uint64_t seconds = 12) {
   tcp.unsent_bytes = 0;
   tcp.duplicate_acks = 0;
   tcp.reorderings_seen = 2;
+  model.internals[1] = tcp;
+  TcpInternals& other = model.internals[2].emplace(tcp);
+  std::copy_n("westwood", 9, other.congestion_control.begin());
+  other.rtt_variance_us = 12'345'678;
+  other.congestion_window = 13'107;
+  other.mss = 65'483;
+  other.send_queue = 18'000;
+  model.internals[3].reset();
   return model;
 }
 

@@ -17,7 +17,8 @@ namespace {
 constexpr ColumnSpec kFlowsOfProcess[] = {
     {"proto", "PROT", 4, true, 60},
     {"lport", "LPORT", 5, false, 50, 110},
-    {"local", "LOCAL", 21, true, 110, INT32_MAX, 40},
+    {"local", "LOCAL", 21, true, 110, 160, 40},
+    {"local", "LOCAL", 21, true, 160, INT32_MAX, 30},
     {"remote", "REMOTE", 12, true, 0, 60, 46},
     {"remote", "REMOTE", 24, true, 60, INT32_MAX, 46},
     {"state", "ST", 4, true, 45},
@@ -28,7 +29,12 @@ constexpr ColumnSpec kFlowsOfProcess[] = {
     {"rx_bytes", "RX TOTAL", 9, false, 110},
     {"tx_bytes", "TX TOTAL", 9, false, 110},
     {"rtt", "RTTms", 6, false, 66},
+    {"rtt_var", "±var", 6, false, kInternalsFrom, INT32_MAX, 0, false},
     {"retransmits", "RETR", 4, false, 80},
+    {"cwnd", "CWND", 5, false, kInternalsFrom, INT32_MAX, 0, false},
+    {"mss", "MSS", 5, false, kInternalsFrom, INT32_MAX, 0, false},
+    {"sendq", "SENDQ", 6, false, kInternalsFrom, INT32_MAX, 0, false},
+    {"cc", "CC", 6, true, kInternalsFrom, INT32_MAX, 10, false},
 };
 
 constexpr int kWide = 160;     // columns from which connections have their events beside them
@@ -174,12 +180,6 @@ std::string share_of(const std::optional<std::uint64_t>& part,
   if (!part || !whole) return "—";
   if (*whole == 0) return "0%";
   return fmt::format("{:.0f}%", 100.0 * static_cast<double>(*part) / static_cast<double>(*whole));
-}
-
-// Nothing is said of the past: the kernel tells only how it is now.
-const TcpInternals* internals_of(const Model& model, const State& state, const Flow& flow) {
-  const bool known = model.internals && model.internals_cookie == flow.cookie && !state.is_frozen();
-  return known ? &*model.internals : nullptr;
 }
 
 void put_tcp(const Model& model, const State& state, const Flow& flow, int last, int& y,

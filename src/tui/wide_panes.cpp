@@ -186,7 +186,7 @@ void draw_process_panes(const Model& model, const State& state, const Frame& fra
       title += fmt::format(", {} shows {}", enter, has_focus ? "details" : "all of them");
     grid.put(1, y++, title, {Role::kTitle});
     draw_pane_list(
-        state, y, flow_columns(), frame,
+        state, y, columns_of(View::kProcess), frame,
         [&](const Row& row, const PlacedColumn& column) {
           return flow_cell(model, state, model.history.flow(row.index), column);
         },

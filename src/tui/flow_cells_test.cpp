@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tui/flow_cells.h"
+
+#include <gtest/gtest.h>
+
+#include "tui/testing.h"
+
+namespace sockscope::tui {
+namespace {
+
+using Cookies = std::vector<std::uint64_t>;
+
+// One process with so many connections, of which the screen has room for a few.
+Model busy_process(std::uint32_t connections) {
+  Model model = web_model(0);
+  model.history = History();
+  for (std::uint64_t second = 0; second < 2; ++second) {
+    SnapshotBuilder b(second);
+    b.process(21408, "nginx", 1e6, 1e6);
+    for (std::uint32_t i = 1; i <= connections; ++i)
+      b.flow(i, "10.0.0.7", 443, "192.0.2.1", static_cast<std::uint16_t>(i), 1e6 - i, 0);
+    model.history.add(b.snapshot());
+  }
+  model.now_ns = model.history.newest().mono_ns;
+  return model;
+}
+
+Cookies wanted(const Model& model, View view, Size size, std::string_view keys = "") {
+  State state = state_of(view, size);
+  press_all(keys, model, state);
+  shown(model, state);
+  return looked_into(state);
+}
+
+TEST(LookedInto, the_rows_of_the_pane_that_are_on_the_screen) {
+  const Model model = busy_process(500);
+  const Cookies first = wanted(model, View::kProcesses, {160, 50});
+  ASSERT_FALSE(first.empty());
+  EXPECT_EQ(first.front(), 1u);
+  EXPECT_EQ(first.size(),
+            static_cast<std::size_t>(pane_list_rows(frame_of(View::kProcesses, {160, 50}))));
+  State state = state_of(View::kProcesses, {160, 50});
+  press({KeyName::kTab}, model, state);
+  press_all("G", model, state);
+  const Cookies last = looked_into(state);
+  EXPECT_EQ(last.size(), first.size());
+  EXPECT_EQ(last.back(), 500u);
+}
+
+TEST(LookedInto, nothing_where_no_column_shows_it) {
+  const Model model = busy_process(20);
+  for (const View view : {View::kProcesses, View::kConnections, View::kProcess}) {
+    EXPECT_TRUE(wanted(model, view, {159, 60}).empty());
+    EXPECT_FALSE(wanted(model, view, {160, 60}).empty());
+  }
+  for (const View view : {View::kHosts, View::kEvents, View::kThisHost})
+    EXPECT_TRUE(wanted(model, view, {250, 80}).empty());
+}
+
+TEST(LookedInto, heads_of_groups_are_no_connections) {
+  const Model model = busy_process(3);
+  EXPECT_EQ(wanted(model, View::kConnections, {160, 50}, "a"), (Cookies{1, 2, 3}));
+}
+
+TEST(LookedInto, details_want_theirs_on_every_screen) {
+  const Model model = web_model();
+  EXPECT_EQ(wanted(model, View::kConnection, {80, 24}), Cookies{6});
+}
+
+TEST(LookedInto, nothing_of_the_past) {
+  const Model model = web_model();
+  for (const View view : {View::kProcesses, View::kConnections, View::kConnection})
+    EXPECT_TRUE(wanted(model, view, {160, 50}, " ").empty());
+}
+
+std::string cell(const Model& model, const State& state, const Flow& flow, std::string_view name) {
+  const ColumnSpec spec{name, "", 10};
+  return flow_cell(model, state, flow, {&spec, 0, 10}).text;
+}
+
+TEST(FlowCell, what_the_kernel_did_not_tell_is_not_known) {
+  Model model = web_model();
+  State state = state_of(View::kConnections, {160, 50});
+  Flow flow = *model.history.find_flow(model.history.newest(), 6);
+  EXPECT_EQ(cell(model, state, flow, "rtt_var"), "4.1");
+  EXPECT_EQ(cell(model, state, flow, "cwnd"), "42");
+  EXPECT_EQ(cell(model, state, flow, "mss"), "1448");
+  EXPECT_EQ(cell(model, state, flow, "sendq"), "0");
+  EXPECT_EQ(cell(model, state, flow, "cc"), "cubic");
+  model.internals[6]->congestion_control = {'\033', '[', '2', 'J'};  // modules name themselves
+  EXPECT_EQ(cell(model, state, flow, "cc").find('\033'), std::string::npos);
+  flow.counters.srtt_us = 0;
+  EXPECT_EQ(cell(model, state, flow, "rtt_var"), "—");
+  model.internals[6].reset();
+  for (const char* name : {"rtt_var", "cwnd", "mss", "sendq", "cc"})
+    EXPECT_EQ(cell(model, state, flow, name), "—") << name;
+}
+
+}  // namespace
+}  // namespace sockscope::tui

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What wide screens show of TCP's insides, against what the socket's owner is told."""
+import fcntl
+import os
+import re
+import socket
+import struct
+import termios
+import unittest
+
+from terminal import Terminal, support
+
+
+def setUpModule():
+    support.need_root()
+
+
+class Stalled:
+    """A connection of this process with itself: one end sends, the other does not read."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.client = socket.socket()
+        self.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1000)
+        self.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
+        self.client.connect(self.listener.getsockname())
+        self.server = self.listener.accept()[0]
+        self.client.setblocking(False)
+        try:
+            while True:
+                self.client.send(b"x" * 65536)
+        except BlockingIOError:
+            pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for each in (self.client, self.server, self.listener):
+            each.close()
+
+    def port(self):
+        return self.client.getsockname()[1]
+
+    def truth(self):
+        """The columns' words."""
+        info = self.client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+        fields = struct.unpack("8B24I", info)[8:]
+        mss, variance, window = fields[2], fields[16], fields[18]
+        queue = struct.unpack("i", fcntl.ioctl(self.client, termios.TIOCOUTQ, b"\0" * 4))[0]
+        name = self.client.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16)
+        return {"±var": variance / 1000, "CWND": window, "MSS": mss, "SENDQ": queue,
+                "CC": name.rstrip(b"\0").decode()}
+
+
+def number(text):
+    factor = {"k": 1e3, "M": 1e6}.get(text[-1], 1)
+    return float(text.rstrip("kM")) * factor
+
+
+class Pane(unittest.TestCase):
+    def cells(self, terminal, port):
+        """Of the connection with that local port, below those headings; None: it is not there."""
+        lines = terminal.text().splitlines()
+        for at, heading in enumerate(lines):
+            if "±var" not in heading:
+                continue
+            for row in lines[at + 1:]:
+                if re.search(rf" 127\.0\.0\.1:{port} +127\.", row):
+                    cells = {name: row[:heading.index(name) + len(name)].split()[-1]
+                             for name in ("±var", "CWND", "MSS", "SENDQ")}
+                    return cells | {"CC": row[heading.index(" CC"):].split()[0]}
+        return None
+
+    def agree(self, terminal, stalled):
+        """The kernel still changes its mind while the probes of the shut window go out."""
+        cells, truth = self.cells(terminal, stalled.port()), stalled.truth()
+        return (cells is not None and cells["±var"] != "—"
+                and (cells["CC"], cells["MSS"], cells["CWND"]) ==
+                (truth["CC"], str(truth["MSS"]), str(truth["CWND"]))
+                and abs(number(cells["SENDQ"]) / truth["SENDQ"] - 1) < 0.01
+                and abs(float(cells["±var"]) - truth["±var"]) < 0.11)
+
+    def test_pane_and_connections_are_what_the_owner_is_told(self):
+        for source in ("ebpf", "sock_diag"):
+            with self.subTest(source), Stalled() as stalled, \
+                    Terminal("--idle", "-i", "0.5", "-p", str(os.getpid()), "--source", source,
+                             columns=160, rows=50) as terminal:
+                terminal.wait_for(lambda: self.agree(terminal, stalled))
+                self.assertGreater(stalled.truth()["SENDQ"], 10_000)
+                self.assertEqual(stalled.truth()["CC"], "reno")
+                terminal.type("2l").wait_for("+lo")
+                terminal.wait_for(lambda: "NETNS" in terminal.text()
+                                  and self.agree(terminal, stalled))
+                # The kernel tells how it is now, not how it was.
+                terminal.type(" ").wait_for("FROZEN")
+                self.assertEqual(self.cells(terminal, stalled.port())["CWND"], "—")
+                terminal.type("q")
+                self.assertEqual(terminal.exit_code(), 0)
+
+    def test_proc_does_not_tell(self):
+        with Stalled() as stalled, \
+                Terminal("--idle", "-i", "0.5", "-p", str(os.getpid()), "--source", "procfs",
+                         columns=160, rows=50) as terminal:
+            terminal.wait_for(lambda: self.cells(terminal, stalled.port()))
+            cells = self.cells(terminal, stalled.port())
+            for column in ("±var", "CWND", "MSS", "SENDQ", "CC"):
+                self.assertEqual(cells[column], "—")
+            terminal.type("q").wait()
+
+
+if __name__ == "__main__":
+    support.main()
