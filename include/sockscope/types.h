@@ -175,6 +175,7 @@ struct Process {
   std::optional<double> tx_rate;
   std::optional<double> rx_rate;
   std::optional<double> retransmit_rate;  // segments per second
+  std::optional<double> tx_segment_rate;  // TCP's, those sent again and bare acknowledgements too
 
   std::string_view name() const noexcept;
 };

@@ -109,6 +109,8 @@ void FlowTable::close(std::uint32_t slot, std::uint64_t now_ns) {
   process.closed_tx += grown(entry.counters.tx_bytes, entry.interval_tx);
   process.closed_rx += grown(entry.counters.rx_bytes, entry.interval_rx);
   process.closed_retransmits += grown(entry.counters.retransmits, entry.interval_retransmits);
+  if (entry.protocol == Protocol::kTcp)
+    process.closed_segments += grown(entry.counters.tx_segments, entry.interval_segments);
   ++process.sums.closed_flows;
   process.last_used_ns = now_ns;
   entry.closed = true;
@@ -233,6 +235,7 @@ FlowTable::Change FlowTable::sync(const Flow& socket) {
       entry.interval_tx = entry.counters.tx_bytes;
       entry.interval_rx = entry.counters.rx_bytes;
       entry.interval_retransmits = entry.counters.retransmits;
+      entry.interval_segments = entry.counters.tx_segments;
     }
     if (socket.state == TcpState::kTimeWait) {
       entry.closed = entry.remnant = true;
@@ -348,7 +351,7 @@ void FlowTable::take(std::uint64_t now_ns, const Wanted& wanted, Snapshot& snaps
   auto rate = [&](std::uint64_t delta) { return static_cast<double>(delta) / seconds; };
 
   struct Sums {
-    std::uint64_t tx, rx, retransmits, srtt_us;
+    std::uint64_t tx, rx, retransmits, segments, srtt_us;
     std::uint32_t open, listeners, with_srtt;
     bool wanted;
   };
@@ -367,6 +370,8 @@ void FlowTable::take(std::uint64_t now_ns, const Wanted& wanted, Snapshot& snaps
         sum.tx += tx;
         sum.rx += rx;
         sum.retransmits += grown(entry.counters.retransmits, entry.interval_retransmits);
+        if (entry.protocol == Protocol::kTcp)
+          sum.segments += grown(entry.counters.tx_segments, entry.interval_segments);
         if (entry.direction == Direction::kListen)
           ++sum.listeners;
         else
@@ -382,6 +387,7 @@ void FlowTable::take(std::uint64_t now_ns, const Wanted& wanted, Snapshot& snaps
       entry.interval_tx = entry.counters.tx_bytes;
       entry.interval_rx = entry.counters.rx_bytes;
       entry.interval_retransmits = entry.counters.retransmits;
+      entry.interval_segments = entry.counters.tx_segments;
       fill(entry, flow);
       if (wanted && !wanted(flow)) continue;
       sum.wanted = true;
@@ -402,7 +408,8 @@ void FlowTable::take(std::uint64_t now_ns, const Wanted& wanted, Snapshot& snaps
     sum.tx += entry.closed_tx;
     sum.rx += entry.closed_rx;
     sum.retransmits += entry.closed_retransmits;
-    entry.closed_tx = entry.closed_rx = entry.closed_retransmits = 0;
+    sum.segments += entry.closed_segments;
+    entry.closed_tx = entry.closed_rx = entry.closed_retransmits = entry.closed_segments = 0;
     const bool seen = entry.references != 0 || entry.sums.closed_flows != 0;
     if (!entry.in_use || !seen || (wanted && !sum.wanted)) continue;
     Process process = entry.sums;
@@ -414,6 +421,7 @@ void FlowTable::take(std::uint64_t now_ns, const Wanted& wanted, Snapshot& snaps
       process.tx_rate = rate(sum.tx);
       process.rx_rate = rate(sum.rx);
       process.retransmit_rate = rate(sum.retransmits);
+      process.tx_segment_rate = rate(sum.segments);
     }
     snapshot.processes.push_back(process);
   }

@@ -76,6 +76,7 @@ class FlowTable {
     Counters counters;
     std::uint64_t interval_tx = 0;  // counters when the running rate interval began
     std::uint64_t interval_rx = 0;
+    std::uint64_t interval_segments = 0;
     std::uint32_t interval_retransmits = 0;
     std::uint32_t netns = 0;
     Endpoint local;

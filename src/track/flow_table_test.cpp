@@ -108,6 +108,29 @@ TEST_F(FlowTableTest, TotalsOutliveTheirFlows) {
   EXPECT_EQ(process(snapshot, 7).closed_flows, 10u);
 }
 
+TEST_F(FlowTableTest, SegmentsPerSecondAreThoseOfTcpOfTheInterval) {
+  Flow old = shown(1, 0, 100);
+  old.counters.tx_segments = 1'000'000;  // from before
+  Flow datagrams = shown(2, 0, 100);
+  datagrams.protocol = Protocol::kUdp;
+  datagrams.state = TcpState::kNone;
+  pass(kSecond, {old, datagrams});
+  EXPECT_FALSE(process(take(kSecond), 7).tx_segment_rate);
+  old.counters.tx_segments += 60;
+  old.counters.retransmits = 3;
+  datagrams.counters.tx_segments = 5'000;
+  table.apply(event(EventKind::kConnect, 3, 2 * kSecond));
+  Event over = closed(3, 3 * kSecond, 10, 10);
+  over.flow.counters.tx_segments = 40;
+  table.apply(over);
+  pass(3 * kSecond, {old, datagrams});
+  const Snapshot snapshot = take(3 * kSecond);
+  EXPECT_DOUBLE_EQ(*process(snapshot, 7).tx_segment_rate, 50);
+  EXPECT_DOUBLE_EQ(*process(snapshot, 7).retransmit_rate, 1.5);
+  pass(4 * kSecond, {old, datagrams});
+  EXPECT_DOUBLE_EQ(*process(take(4 * kSecond), 7).tx_segment_rate, 0);
+}
+
 TEST_F(FlowTableTest, ClosedFlowsAreKeptForAWhile) {
   table.apply(event(EventKind::kConnect, 1, kSecond));
   table.apply(closed(1, 2 * kSecond, 0, 0));

@@ -18,10 +18,11 @@ class ProcessTotals {
     Process sums;                    // rates and open_flows, listeners, srtt are filled by take()
     std::uint32_t references = 0;    // flows in the flow table that point here
     std::uint64_t last_used_ns = 0;
-    // Bytes of the running interval from flows that closed in it.
+    // What flows that closed in the running interval moved in it.
     std::uint64_t closed_tx = 0;
     std::uint64_t closed_rx = 0;
     std::uint64_t closed_retransmits = 0;
+    std::uint64_t closed_segments = 0;
     // What its flows were, of those that move bytes: without any that is counted, nothing is known of
     // how much it moves.
     bool had_counted = false;

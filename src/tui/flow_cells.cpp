@@ -18,8 +18,7 @@ constexpr std::string_view kInternalColumns[] = {"rtt_var", "cwnd", "mss", "send
 
 Role retransmit_role(std::uint64_t retransmits, std::uint64_t segments) {
   if (retransmits == 0 || segments == 0) return Role::kText;
-  if (retransmits * 100 > segments) return Role::kBroken;
-  return retransmits * 1000 > segments ? Role::kLook : Role::kText;
+  return share_role(static_cast<double>(retransmits) / static_cast<double>(segments));
 }
 
 Role rtt_role(const Counters& counters) {
@@ -162,9 +161,8 @@ CellText process_cell(const Model& model, const State& state, const Process& pro
   if (name == "p95") return {quality.p95_us == 0 ? "—" : format_ms(quality.p95_us)};
   if (name == "retr_share") {
     if (!quality.retransmit_share) return {"—"};
-    const double share = *quality.retransmit_share * 100;
-    return {fmt::format("{:.2f}", share),
-            share > 1 ? Role::kBroken : share > 0.1 ? Role::kLook : Role::kText};
+    const double share = *quality.retransmit_share;
+    return {fmt::format("{:.2f}", share * 100), share_role(share)};
   }
   if (name == "rx_bytes") return {format_bytes(volume_of(state, process).rx)};
   if (name == "tx_bytes") return {format_bytes(volume_of(state, process).tx)};

@@ -95,6 +95,11 @@ std::string rate_with_unit(std::optional<double> bytes_per_second, Units units) 
          (units == Units::kBits || units == Units::kIbits ? "b/s" : "B/s");
 }
 
+std::string share_text(const std::optional<double>& share) {
+  if (!share) return kUnknown;
+  return fmt::format("{:.1f}%{}", *share * 100, share_role(*share) == Role::kBroken ? "!" : "");
+}
+
 std::string_view unit_words(Units units) {
   switch (units) {
     case Units::kBits:
@@ -355,13 +360,17 @@ void draw_plot_line(const Model& model, const State& state, const Frame& frame, 
     right_role = Role::kLook;
   } else {
     right = fmt::format("{} conns", sample.open_flows);
-    if (sample.retransmit_rate > 0 || columns >= 80)
-      right += fmt::format("  retr {:.1f}/s", sample.retransmit_rate);
-    if (sample.retransmit_rate > 1) right_role = Role::kLook;
   }
-  int end = grid.put_right(columns, y, right, {right_role}) - 2;
-  if (const LiveText alerts = alerts_text(model, columns); !alerts.text.empty())
-    end = grid.put_right(end, y, alerts.text, {alerts.role}) - 2;
+  int end = columns;
+  const LiveText alerts = alerts_text(model, columns);
+  const auto share = sample.retransmit_share();
+  const std::string retransmits = "retr " + share_text(share);
+  const std::size_t words = display_width(right) + display_width(retransmits) + alerts.text.size();
+  // Where there is room for it beside what must be said.
+  if ((columns >= 80 || share.value_or(0) > 0) && static_cast<int>(words) + 6 + kRates <= columns)
+    end = grid.put_right(end, y, retransmits, {share_role(share.value_or(0))}) - 2;
+  end = grid.put_right(end, y, right, {right_role}) - 2;
+  if (!alerts.text.empty()) end = grid.put_right(end, y, alerts.text, {alerts.role}) - 2;
   // Two rates of up to eleven characters, the rest for the plots.
   const int cells = std::max((end - 1 - 2 * 15) / 2, 0);
   const std::uint64_t step = plot_step(state, static_cast<std::size_t>(cells) * 2);

@@ -60,6 +60,13 @@ struct FooterKey {
 
 // "184.2 Mb/s"; "—": nobody counts.
 std::string rate_with_unit(std::optional<double> bytes_per_second, Units units);
+// Of segments sent again, as a share of those sent: more than one of a thousand is worth a look, of
+// a hundred broken.
+inline Role share_role(double share) {
+  return share > 0.01 ? Role::kBroken : share > 0.001 ? Role::kLook : Role::kText;
+}
+// "0.4%", "1.2%!": the sign is for those above one of a hundred.
+std::string share_text(const std::optional<double>& share);
 // Of the host, all processes together.
 inline std::optional<double> rx_of(const Sample& sample) {
   return sample.counted ? std::optional(sample.rx_rate) : std::nullopt;

@@ -95,6 +95,7 @@ void split_unowned(ProcessId part, const std::vector<Flow>& flows,
   if (whole->open_flows == 0) {
     std::swap(whole->srtt_us, taken.srtt_us);
     std::swap(whole->retransmit_rate, taken.retransmit_rate);
+    std::swap(whole->tx_segment_rate, taken.tx_segment_rate);
   }
   processes.push_back(taken);
 }
@@ -202,6 +203,7 @@ void join_unowned(std::vector<Process>& processes) {
     add(whole->rx_rate, part.rx_rate);
     add(whole->tx_rate, part.tx_rate);
     add(whole->retransmit_rate, part.retransmit_rate);
+    add(whole->tx_segment_rate, part.tx_segment_rate);
     whole->open_flows += part.open_flows;
     whole->rx_bytes += part.rx_bytes;
     whole->tx_bytes += part.tx_bytes;
@@ -244,6 +246,7 @@ void History::add(const Snapshot& snapshot) {
     sample.rx_rate += process.rx_rate.value_or(0);
     sample.tx_rate += process.tx_rate.value_or(0);
     sample.retransmit_rate += process.retransmit_rate.value_or(0);
+    sample.tx_segment_rate += process.tx_segment_rate.value_or(0);
     sample.open_flows += process.open_flows;
   }
   sample.counted = sample.interval_s && (some_counted || !some_not);

@@ -83,7 +83,15 @@ struct Sample {
   double rx_rate = 0;
   double tx_rate = 0;
   double retransmit_rate = 0;
+  double tx_segment_rate = 0;
   std::size_t open_flows = 0;
+
+  // Of the TCP segments sent in the interval, those that were sent again, 0 to 1; 0 where none was
+  // sent. Empty: nobody counts them.
+  std::optional<double> retransmit_share() const {
+    if (!counted) return std::nullopt;
+    return tx_segment_rate > 0 ? std::min(retransmit_rate / tx_segment_rate, 1.0) : 0;
+  }
 };
 
 struct Smoothed {

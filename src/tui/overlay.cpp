@@ -101,6 +101,7 @@ std::vector<std::pair<std::string, std::string>> help_lines(const Model& model,
                {"[exited]", "being closed; who had them was gone before sockscope looked"},
                {"[kernel]", "sockets the kernel made for itself: tunnels, file servers"},
                {"[unattributed]", "others whose process is not known"},
+               {"retr", "of TCP segments sent in the interval (ACKs too), those again"},
                {"RX/s TX/s", "of the last interval; the order is that of 3 s averages"},
                {fold, "group by container or unit, below parents; fold"}};
       break;

@@ -318,5 +318,54 @@ TEST(Screen, columns_stay_where_they_are_whatever_is_shown) {
   }
 }
 
+// The header's share of retransmits: its text, and the style of its last character.
+std::pair<std::string, char> header_share(double retransmits, std::optional<double> segments,
+                                          Size size) {
+  Model model = web_model(0);
+  model.history = History();
+  for (std::uint64_t second = 0; second < 2; ++second) {
+    SnapshotBuilder b(second);
+    b.process(1, "one", 1, 1).flow(1, "10.0.0.7", 1, "10.0.0.8", 2, 1, 1);
+    Process& process = b.last_process();
+    if (second == 1 && segments) {
+      process.retransmit_rate = retransmits;
+      process.tx_segment_rate = *segments;
+    } else {
+      process.rx_rate = process.tx_rate = process.retransmit_rate = {};
+      process.tx_segment_rate = {};
+    }
+    model.history.add(b.snapshot());
+  }
+  State state = state_of(View::kProcesses, size);
+  const Grid grid = shown(model, state).grid;
+  const std::string text = grid.text();
+  const auto at = text.find(size.columns >= 160 ? "Retrans " : "retr ");
+  if (at == text.npos) return {"", ' '};
+  const auto end = text.find_first_of(size.columns >= 160 ? " \n" : "\n", text.find(' ', at) + 1);
+  std::string words = text.substr(at, end - at);
+  const auto role = [&](Role wanted) {
+    for (int y = 0; y < size.rows; ++y)
+      for (int x = 0; x < size.columns; ++x)
+        if (grid.at(x, y).style.role == wanted && grid.at(x, y).text == "%") return true;
+    return false;
+  };
+  return {words, role(Role::kBroken) ? 'b' : role(Role::kLook) ? 'l' : 't'};
+}
+
+TEST(Screen, retransmits_of_the_host_as_a_share) {
+  using Shown = std::pair<std::string, char>;
+  EXPECT_EQ(header_share(0, 0, {80, 24}), Shown("retr 0.0%", 't'));
+  EXPECT_EQ(header_share(1, 1000, {80, 24}), Shown("retr 0.1%", 't'));
+  EXPECT_EQ(header_share(4, 1000, {80, 24}), Shown("retr 0.4%", 'l'));
+  EXPECT_EQ(header_share(10, 1000, {80, 24}), Shown("retr 1.0%", 'l'));
+  EXPECT_EQ(header_share(11, 1000, {80, 24}), Shown("retr 1.1%!", 'b'));
+  EXPECT_EQ(header_share(5, 2, {80, 24}), Shown("retr 100.0%!", 'b'));  // SYN-ACKs sent again
+  EXPECT_EQ(header_share(0, {}, {80, 24}), Shown("retr —", 't'));
+  EXPECT_EQ(header_share(4, 1000, {120, 40}), Shown("retr 0.4%", 'l'));
+  EXPECT_EQ(header_share(0, 1000, {60, 20}), Shown("", ' '));
+  EXPECT_EQ(header_share(4, 1000, {60, 20}), Shown("retr 0.4%", 'l'));
+  EXPECT_EQ(header_share(11, 1000, {160, 50}), Shown("Retrans 1.1%!", 'b'));
+}
+
 }  // namespace
 }  // namespace sockscope::tui

@@ -44,6 +44,7 @@ class SnapshotBuilder {
       process.rx_rate = rx;
       process.tx_rate = tx;
       process.retransmit_rate = retransmits;
+      process.tx_segment_rate = (rx + tx) / 50'000;  // large ones
     }
     snapshot_.processes.push_back(process);
     return *this;

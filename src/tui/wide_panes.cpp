@@ -63,9 +63,10 @@ void draw_health(const Model& model, const State& state, int x, int y, Screen& s
     resets += log[i].event.kind == EventKind::kReset;
     failed += log[i].event.kind == EventKind::kConnectFailed;
   }
-  const double retransmits = shown_sample(model, state).retransmit_rate;
-  int at = grid.put(x, y, fmt::format("Retrans {:.1f}/s", retransmits),
-                    {retransmits > 1 ? Role::kLook : Role::kText});
+  const Sample& sample = shown_sample(model, state);
+  const auto share = sample.retransmit_share();
+  int at = grid.put(x, y, "Retrans " + share_text(share), {share_role(share.value_or(0))});
+  if (share) at = grid.put(at, y, fmt::format(" ({:.1f}/s)", sample.retransmit_rate));
   grid.put(at, y++, fmt::format("   Resets {}/min   Failed connects {}/min", resets, failed),
            {failed != 0 ? Role::kLook : Role::kText});
 }

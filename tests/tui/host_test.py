@@ -63,6 +63,18 @@ class Network:
         names, values = re.findall(r"(?m)^Icmp: (.*)$", text)
         return int(dict(zip(names.split(), values.split()))["OutEchos"])
 
+    def segments(self):
+        """Sent, and of them sent again, by both namespaces since they were made."""
+        sent = again = 0
+        for name in (self.here, self.there):
+            text = subprocess.run([*self.inside(name), "cat", "/proc/net/snmp"], check=True,
+                                  capture_output=True, encoding="ascii").stdout
+            names, values = re.findall(r"(?m)^Tcp: (.*)$", text)
+            tcp = dict(zip(names.split(), map(int, values.split())))
+            sent += tcp["OutSegs"] + tcp["RetransSegs"]
+            again += tcp["RetransSegs"]
+        return sent, again
+
     def counters(self, link):
         stats = json.loads(ip("-n", self.here, "-s", "-j", "link", "show", link))[0]["stats64"]
         return {f"{way}_{what}": stats[way][what] for way in ("rx", "tx")
@@ -122,6 +134,46 @@ class Host(unittest.TestCase):
             terminal.wait_for("new0")
             ip("-n", self.network.here, "link", "delete", "new0")
             terminal.wait_for(lambda: "new0" not in terminal.text()).type("q").wait()
+
+    def test_share_of_retransmits_is_the_kernels(self):
+        """One packet of fifteen is lost on the way, then none."""
+        def nft(*words):
+            subprocess.run([*self.network.inside(self.network.there), "nft", *words], check=True)
+
+        def share(terminal):
+            found = re.search(r" retr (\d+\.\d)%(!?)$", terminal.text(), re.M)
+            return (float(found[1]), found[2]) if found else None
+
+        with subprocess.Popen([*self.network.inside(self.network.there), "python3", "-c", SINK],
+                              stdout=subprocess.PIPE) as sink:
+            sink.stdout.readline()
+            nft("add table inet lossy; add chain inet lossy way { type filter hook input priority 0; };"
+                "add rule inet lossy way tcp dport 9 numgen inc mod 15 10 drop")
+            try:
+                with subprocess.Popen([*self.network.inside(), "python3", "-c", SENDER]) as sender, \
+                        self.top("--no-probe", columns=120) as terminal:
+                    terminal.wait_for(lambda: (share(terminal) or (0,))[0] > 0)
+                    seen = [share(terminal)]
+                    before = self.network.segments()
+                    for _ in range(12):
+                        terminal.read(0.5)
+                        seen.append(share(terminal))
+                    after = self.network.segments()
+                    sent, again = (now - then for now, then in zip(after, before))
+                    self.assertGreater(again, 0)
+                    # The whole lies between the least and the largest of its parts.
+                    values = [value for value, _ in seen]
+                    self.assertTrue(min(values) - 0.1 <= 100 * again / sent <= max(values) + 0.1,
+                                    (seen, again, sent))
+                    for value, sign in seen:
+                        self.assertEqual(sign == "!", value > 1.0)
+                    nft("delete table inet lossy")
+                    terminal.wait_for(lambda: share(terminal) == (0.0, ""))
+                    sender.kill()
+                    terminal.type("q").wait()
+            finally:
+                subprocess.run([*self.network.inside(self.network.there), "nft", "delete", "table",
+                                "inet", "lossy"], check=False, stderr=subprocess.DEVNULL)
 
     def test_figures_are_those_of_ip_and_of_the_sender(self):
         with subprocess.Popen([*self.network.inside(self.network.there), "python3", "-c", SINK],
