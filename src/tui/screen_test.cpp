@@ -352,6 +352,47 @@ std::pair<std::string, char> header_share(double retransmits, std::optional<doub
   return {words, role(Role::kBroken) ? 'b' : role(Role::kLook) ? 'l' : 't'};
 }
 
+std::string loss_line(const Model& model, std::string_view keys = "") {
+  State state = state_of(View::kConnection, {120, 40});
+  press_all(keys, model, state);
+  const std::string text = shown(model, state).grid.text();
+  const auto at = text.find("Loss ");
+  return at == text.npos ? "" : text.substr(at, text.find('\n', at) - at);
+}
+
+TEST(Screen, age_of_the_last_retransmit) {
+  // An event of 14:03:25.880, seen at 14:03:34.
+  Model model = web_model();
+  EXPECT_NE(loss_line(model).find("retrans 17 (4.25% of sent)  last 8 s ago  RTO"),
+            std::string::npos)
+      << loss_line(model);
+  // Before any event or sample told of it.
+  model.events = EventLog();
+  EXPECT_NE(loss_line(model).find("  last —  RTO"), std::string::npos) << loss_line(model);
+  // Only samples tell: between those of 14:03:34 and :35.
+  for (std::uint64_t second = 13; second <= 15; ++second) {
+    Snapshot snapshot = web_host(second);
+    for (Flow& flow : snapshot.flows)
+      if (flow.cookie == 6) flow.counters.retransmits = 18;
+    model.history.add(snapshot);
+  }
+  EXPECT_NE(loss_line(model).find("retrans 18 (4.50% of sent)  last 2 s ago"), std::string::npos)
+      << loss_line(model);
+  EXPECT_NE(loss_line(model, " T").find("  last 1 s ago"), std::string::npos);
+  EXPECT_NE(loss_line(model, " TTT").find("retrans 17 (4.25% of sent)  last —"), std::string::npos);
+  // An event within that interval is more exact.
+  model.events.add(event_of(EventKind::kRetransmit, model.history.flow(0)), kTestWall);
+  Event again =
+      event_of(EventKind::kRetransmit, *model.history.find_flow(model.history.newest(), 6));
+  model.events.add(again, kTestWall + 12'100'000'000);
+  EXPECT_NE(loss_line(model).find("  last 2 s ago"), std::string::npos) << loss_line(model);
+  model.events = EventLog();
+  model.events.add(again, kTestWall + 3'000'000'000);  // an older one says nothing of it
+  EXPECT_NE(loss_line(model).find("  last 2 s ago"), std::string::npos) << loss_line(model);
+  model.events.add(again, kTestWall + 15'900'000'000);  // after the sample
+  EXPECT_NE(loss_line(model).find("  last 0 s ago"), std::string::npos) << loss_line(model);
+}
+
 TEST(Screen, retransmits_of_the_host_as_a_share) {
   using Shown = std::pair<std::string, char>;
   EXPECT_EQ(header_share(0, 0, {80, 24}), Shown("retr 0.0%", 't'));

@@ -182,6 +182,32 @@ std::string share_of(const std::optional<std::uint64_t>& part,
   return fmt::format("{:.0f}%", 100.0 * static_cast<double>(*part) / static_cast<double>(*whole));
 }
 
+// "3 s", "2m10s": how long before the moment on the screen its last segment was sent again. Of what
+// is no event that we had, as exactly as samples were taken; empty: it was before all of them.
+std::string last_retransmit(const Model& model, const State& state, const Flow& flow) {
+  const std::size_t index = shown_index(model, state);
+  const std::uint64_t now = model.history[index].wall_ns;
+  std::uint64_t last = 0;
+  const auto& log = model.events.all();
+  for (std::size_t i = log.size(); i-- > 0 && last == 0;) {
+    if (state.is_frozen() && log[i].number > state.frozen_event) continue;
+    const Event& event = log[i].event;
+    if (event.kind == EventKind::kRetransmit && event.flow.cookie == flow.cookie)
+      last = log[i].wall_ns;
+  }
+  for (std::size_t i = index; i > 0 && model.history[i].wall_ns > last; --i) {
+    const Flow* after = model.history.find_flow(model.history[i], flow.cookie);
+    const Flow* before = model.history.find_flow(model.history[i - 1], flow.cookie);
+    if (after == nullptr || before == nullptr) break;
+    if (after->counters.retransmits == before->counters.retransmits) continue;
+    if (model.history[i - 1].wall_ns >= last) last = model.history[i].wall_ns;
+    break;
+  }
+  if (last == 0) return "";
+  const std::uint64_t seconds = now > last ? (now - last) / 1'000'000'000 : 0;
+  return seconds < 60 ? fmt::format("{} s", seconds) : format_duration_us(seconds * 1'000'000);
+}
+
 void put_tcp(const Model& model, const State& state, const Flow& flow, int last, int& y,
              int right, Screen& screen) {
   const Counters& c = flow.counters;
@@ -199,18 +225,33 @@ void put_tcp(const Model& model, const State& state, const Flow& flow, int last,
                       tcp->path_mtu, tcp->congestion_control.data(), format_bytes(tcp->receive_space)),
           grid, right);
   if (!flow.has_counters) return;
-  const double share =
-      c.tx_segments == 0 ? 0 : 100.0 * c.retransmits / static_cast<double>(c.tx_segments);
   if (y >= last) return;
+  const double share = c.tx_segments == 0 ? 0 : c.retransmits / static_cast<double>(c.tx_segments);
   grid.put(1, y, "Loss", {Role::kTitle});
-  const int x = grid.put(10, y, fmt::format("retrans {} ({:.2f}% of sent)", c.retransmits, share),
-                         {share > 1 ? Role::kBroken : share > 0.1 ? Role::kLook : Role::kText});
-  if (tcp != nullptr)
-    grid.put(x, y, fmt::format("  RTO {}  reorder {}  dsack {}  lost {}",
-                               format_duration_us(tcp->retransmit_timeout_us),
-                               known_number(tcp->reorderings_seen),
-                               known_number(tcp->duplicate_acks), tcp->lost),
-             {}, right);
+  int x = grid.put(10, y, fmt::format("retrans {} ({:.2f}% of sent)", c.retransmits, share * 100),
+                   {share_role(share)});
+  std::vector<std::string> more;
+  if (c.retransmits != 0) {
+    const std::string ago = last_retransmit(model, state, flow);
+    more.push_back(ago.empty() ? "last —" : fmt::format("last {} ago", ago));
+  }
+  if (tcp != nullptr) {
+    more.push_back("RTO " + format_duration_us(tcp->retransmit_timeout_us));
+    more.push_back(fmt::format("lost {}", tcp->lost));
+    more.push_back("reorder " + known_number(tcp->reorderings_seen));
+    more.push_back("dsack " + known_number(tcp->duplicate_acks));
+  }
+  // What the line has no room for gets one more where that takes none from the events.
+  const bool may_wrap = grid.size().rows >= 30;
+  for (const std::string& text : more) {
+    const int width = static_cast<int>(display_width(text));
+    if (x + 2 + width > right) {
+      if (!may_wrap || y + 1 >= last) continue;
+      ++y;
+      x = 8;
+    }
+    x = grid.put(x + 2, y, text, {}, right);
+  }
   ++y;
   if (tcp != nullptr && y < last)
     label(y++, "Limit",
