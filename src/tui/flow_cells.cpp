@@ -64,6 +64,12 @@ std::string_view place_name(const ProcessInfo& process) {
   return container.empty() ? process.unit() : container;
 }
 
+CellText place_cell(const ProcessInfo* process, const PlacedColumn& column) {
+  const std::string_view place = process == nullptr ? "" : place_name(*process);
+  if (place.empty()) return {kUnknown, Role::kDim};
+  return {shorten_right(clean_text(place), static_cast<std::size_t>(column.width))};
+}
+
 CellOptions cell_options(const Model& model, const State& state) {
   CellOptions options;
   options.units = state.settings.units;
@@ -153,11 +159,7 @@ CellText process_cell(const Model& model, const State& state, const Process& pro
   const std::string_view name = column.spec->name;
   if (name == "pid" && process.pid == 0) return {id_of(process) == kKernel ? "—" : "?"};
   if (name == "comm" && process.pid == 0) return {std::string(name_of(process))};
-  if (name == "unit") {
-    const std::string_view place = process.info ? place_name(*process.info) : "";
-    if (place.empty()) return {"—", Role::kDim};
-    return {shorten_right(clean_text(place), static_cast<std::size_t>(column.width))};
-  }
+  if (name == "unit") return place_cell(process.info.get(), column);
   if (name == "p95") return {quality.p95_us == 0 ? "—" : format_ms(quality.p95_us)};
   if (name == "retr_share") {
     if (!quality.retransmit_share) return {"—"};

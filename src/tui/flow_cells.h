@@ -43,6 +43,8 @@ std::string flow_line(const Model& model, const State& state, const Flow& flow);
 
 // Its container, else systemd's unit; "": neither. Hostile bytes possible.
 std::string_view place_name(const ProcessInfo& process);
+// The same as a cell; null: nothing is known of the process.
+CellText place_cell(const ProcessInfo* process, const PlacedColumn& column);
 
 CellOptions cell_options(const Model& model, const State& state);
 

@@ -23,6 +23,7 @@ constexpr ColumnSpec kColumns[] = {
     {"pid", "PID", 7, false, 60, INT32_MAX, 0, false},
     {"comm", "COMMAND", 10, true, 40, 120, 0, false},
     {"comm", "COMMAND", 16, true, 120, INT32_MAX, 0, false},
+    {"unit", "UNIT / CONTAINER", 20, true, 160, INT32_MAX, 0, false},
     {"remote", "REMOTE", 21, true, 64, 120, 0, false},
     {"remote", "REMOTE", 46, true, 120, INT32_MAX, 0, false},
     {"detail", "DETAIL", 2, true, 0, INT32_MAX, 1000, false},
@@ -75,6 +76,7 @@ CellText event_cell(const Model& model, const State& state, const LoggedEvent& l
     if (name != "remote" && alert.owner.pid == 0) return {};
   }
   if (name == "pid") return {event.flow.owner.pid == 0 ? "?" : std::to_string(event.flow.owner.pid)};
+  if (name == "unit") return place_cell(event.flow.owner.process.get(), column);
   return flow_cell(model, state, event.flow, column);
 }
 
@@ -161,8 +163,10 @@ void draw_events(const Model& model, const State& state, const Frame& frame, Scr
     status += fmt::format(" · {} loopback hidden ({})", listing.loopback_hidden,
                           state.keys.key_of(Action::kLoopback));
   draw_status(state, frame, status, screen);
-  if (frame.status >= 0 && screen.grid.size().columns >= 100)
-    screen.grid.put_right(screen.grid.size().columns, frame.status, "buffer 10 000 events");
+  const int columns = screen.grid.size().columns;
+  if (constexpr std::string_view kBuffer = "buffer 10 000 events";
+      frame.status >= 0 && static_cast<int>(display_width(status) + kBuffer.size()) + 3 <= columns)
+    screen.grid.put_right(columns, frame.status, kBuffer);
   if (frame.detail < 0 || listing.rows.empty()) return;
   const LoggedEvent* logged = model.events.find(listing.rows[state.table().position].key.a);
   if (logged != nullptr && logged->event.kind == EventKind::kAlert)
