@@ -205,9 +205,21 @@ CellText sum_cell(const Model&, const State& state, const Sum& sum, const Placed
   return {};
 }
 
+std::string remote_text(const Model& model, const State& state, const Flow& flow) {
+  std::string text = to_string(flow.remote);
+  for (const std::uint32_t index : shown_sample(model, state).flows) {
+    const Flow& other = model.history.flow(index);
+    if (other.local == flow.remote && other.remote == flow.local && other.netns == flow.netns &&
+        other.protocol == flow.protocol && other.owner.pid != 0 && other.cookie != flow.cookie &&
+        other.closed == flow.closed)
+      return text + fmt::format(" ({} {})", clean_text(other.owner.name()), other.owner.pid);
+  }
+  return text;
+}
+
 std::string flow_line(const Model& model, const State& state, const Flow& flow) {
   std::string line = fmt::format("{} {}", protocol_name(flow), to_string(flow.local));
-  if (!flow.remote.addr.is_unspecified()) line += " → " + to_string(flow.remote);
+  if (!flow.remote.addr.is_unspecified()) line += " → " + remote_text(model, state, flow);
   line += "  ";
   line += name_of(owner_of(flow), flow.owner.name());
   if (flow.owner.pid != 0) line += fmt::format(" {}", flow.owner.pid);

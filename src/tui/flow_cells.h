@@ -38,6 +38,10 @@ const TcpInternals* internals_of(const Model& model, const State& state, const F
 // rows. Of the listing that arrange() made.
 std::vector<std::uint64_t> looked_into(const State& state);
 
+// "127.0.0.1:8080 (java 15530)": the remote end, and who has it when it is a connection of the same
+// network namespace. Cleaned.
+std::string remote_text(const Model& model, const State& state, const Flow& flow);
+
 // The text of a connection's local end, remote end, age, namespace: for the line of the selected row.
 std::string flow_line(const Model& model, const State& state, const Flow& flow);
 

@@ -96,5 +96,26 @@ TEST(FlowCell, what_the_kernel_did_not_tell_is_not_known) {
     EXPECT_EQ(cell(model, state, flow, name), "—") << name;
 }
 
+TEST(FlowLine, who_is_at_the_other_end_on_this_host) {
+  Model model = web_model(0);
+  model.history = History();
+  SnapshotBuilder b(0);
+  b.process(1, "client", 1, 1).flow(1, "127.0.0.1", 38112, "127.0.0.1", 8080, 1, 1);
+  b.process(15530, "java\033", 1, 1).flow(2, "127.0.0.1", 8080, "127.0.0.1", 38112, 1, 1);
+  // The same addresses in another network namespace are other ends.
+  b.process(3, "alone", 1, 1).flow(3, "127.0.0.1", 7000, "127.0.0.1", 7001, 1, 1);
+  b.process(4, "elsewhere", 1, 1).flow(4, "127.0.0.1", 7001, "127.0.0.1", 7000, 1, 1);
+  b.last_flow().netns = 77;
+  model.history.add(b.snapshot());
+  const State state = state_of(View::kConnections, {80, 24});
+  const auto line = [&](std::uint64_t cookie) {
+    return flow_line(model, state, *model.history.find_flow(model.history.newest(), cookie));
+  };
+  EXPECT_NE(line(1).find(" → 127.0.0.1:8080 (java? 15530)  client 1"), std::string::npos)
+      << line(1);
+  EXPECT_NE(line(2).find(" → 127.0.0.1:38112 (client 1)  java"), std::string::npos) << line(2);
+  EXPECT_NE(line(3).find(" → 127.0.0.1:7001  alone 3"), std::string::npos) << line(3);
+}
+
 }  // namespace
 }  // namespace sockscope::tui

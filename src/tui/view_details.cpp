@@ -379,7 +379,8 @@ void draw_connection_details(const Model& model, const State& state, Screen& scr
     label(y++, "Command", command_of(flow->owner.process.get()), grid, right);
   }
   const std::string local = to_string(flow->local);
-  const std::string remote = flow->remote.addr.is_unspecified() ? "*" : to_string(flow->remote);
+  const std::string remote =
+      flow->remote.addr.is_unspecified() ? "*" : remote_text(model, state, *flow);
   if (static_cast<int>(local.size() + remote.size()) + 24 <= right) {
     label(y, "Local", local, grid);
     const int x = std::max(34, 12 + static_cast<int>(local.size()));
