@@ -152,14 +152,16 @@ void draw_event_lines(const Model& model, const State& state, std::uint64_t cook
     if (logged.number > last) continue;
     const Flow& flow = logged.event.flow;
     if (cookie != 0 && flow.cookie != cookie) continue;
-    if (cookie == 0 && !state.settings.loopback && logged.event.kind != EventKind::kGap &&
-        logged.event.kind != EventKind::kAlert && is_loopback(flow))
-      continue;
+    const bool is_of_flow =
+        logged.event.kind != EventKind::kGap && logged.event.kind != EventKind::kAlert;
+    if (cookie == 0 && !state.settings.loopback && is_of_flow && is_loopback(flow)) continue;
     std::string line = time_of_day(logged.wall_ns) + fmt::format("  {:<10}", short_event_name(logged.event.kind));
-    if (cookie == 0 && logged.event.kind != EventKind::kAlert)
+    if (cookie == 0 && is_of_flow)
       line += fmt::format("{:>8} {} {} ", flow.owner.pid,
                           pad_right(shorten_right(clean_text(flow.owner.name()), 18), 18),
-                          pad_right(shorten_right(to_string(flow.remote), 46), 46));
+                          pad_right(cell_text(*find_column<Flow>("remote"), flow,
+                                              cell_options(model, state), 46),
+                                    46));
     line += describe(logged.event);
     screen.grid.put(x, y++, line, {}, end_column);
   }
