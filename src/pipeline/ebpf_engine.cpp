@@ -113,7 +113,7 @@ class EbpfEngine : public Engine {
   Result<void> watch_processes(const Options& options);
   void describe(Snapshot& snapshot);
   Result<void> tell_holders(Snapshot& snapshot) const;
-  void note_loss(const Handler* handler, bool at_once);
+  void note_loss(const Handler* handler);
   Result<void> read_sockets(bool is_short_pass);
   Result<void> sync(const Handler* handler);
   Result<void> read_peers(const Handler* handler);
@@ -167,14 +167,14 @@ Result<void> EbpfEngine::make_pollable() {
 }
 
 // What the kernel programs could not hand over comes to light here.
-void EbpfEngine::note_loss(const Handler* handler, bool at_once) {
+void EbpfEngine::note_loss(const Handler* handler) {
   const wire_control& control = programs.control();
   lost.ring_full = 0;
   for (const std::uint64_t& count : control.lost_ring)
     lost.ring_full += __atomic_load_n(&count, __ATOMIC_RELAXED);
   lost.storage_failed = __atomic_load_n(&control.lost_storage, __ATOMIC_RELAXED);
   lost.missed_returns = __atomic_load_n(&control.missed_returns, __ATOMIC_RELAXED);
-  if (const std::uint64_t now = mono_now_ns(); at_once || now >= runs_not_before_ns) {
+  if (const std::uint64_t now = mono_now_ns(); now >= runs_not_before_ns) {
     lost.missed_runs = programs.missed_runs();
     runs_not_before_ns = now + kSecond;
   }
@@ -487,7 +487,7 @@ Result<void> EbpfEngine::start(const Options& options) {
 Result<std::size_t> EbpfEngine::consume(const Handler& handler) {
   ++costs.wakeups;
   const std::uint64_t drained_before = costs.events;
-  note_loss(&handler, false);
+  note_loss(&handler);
   const std::size_t count = drain(&handler);
   const std::uint64_t now = mono_now_ns();
   if (resync_wanted && now >= resync_not_before_ns) {
@@ -510,7 +510,7 @@ Result<std::size_t> EbpfEngine::consume(const Handler& handler) {
 }
 
 Result<std::size_t> EbpfEngine::finish(const Handler& handler) {
-  note_loss(&handler, true);
+  runs_not_before_ns = 0;
   auto count = consume(handler);
   if (!count) return count;
   if (peers_due)
@@ -521,7 +521,8 @@ Result<std::size_t> EbpfEngine::finish(const Handler& handler) {
 }
 
 Result<void> EbpfEngine::snapshot(const Handler* handler, Snapshot& snapshot) {
-  note_loss(handler, true);
+  runs_not_before_ns = 0;
+  note_loss(handler);
   if (auto done = sync(handler); !done) return done;
   const std::uint64_t now = mono_now_ns();
   table.expire(now, is_running);

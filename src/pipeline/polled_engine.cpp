@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <linux/capability.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 
@@ -11,8 +10,6 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "base/file.h"
-#include "decode/procfs.h"
 #include "pipeline/dns_capture.h"
 #include "pipeline/engine.h"
 #include "pipeline/process_watcher.h"
@@ -30,12 +27,6 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kShareOfTime = 20;
 // Closed connections whose sockets live on, because their process has not closed them.
 constexpr std::size_t kMostAwaited = 1 << 16;
-
-bool may_look_into_others() {
-  const auto held = find_effective_capabilities(read_text("/proc/self/status")).value_or(0);
-  constexpr auto kNeeded = 1ull << CAP_SYS_PTRACE | 1ull << CAP_DAC_READ_SEARCH;
-  return (held & kNeeded) == kNeeded;
-}
 
 bool is_half_open(TcpState state) noexcept {
   return state == TcpState::kSynSent || state == TcpState::kSynRecv ||
@@ -400,12 +391,7 @@ Result<void> PolledEngine::poll(const Handler* handler, bool at_once) {
   find_owners(at_once);
   if (owners_.was_refused() && !tells_refusal_) {
     tells_refusal_ = true;
-    doors_.push_back(
-        may_look_into_others()
-            ? Door{"owners in protected processes", "/proc/PID/fd",
-                   "the kernel hides what they have open from everybody (a security module?)"}
-            : Door{kOtherUsersOwners, "/proc/PID/fd",
-                   "this user may not look into them (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH)"});
+    doors_.push_back(owners_.refused_door());
   }
   take_closes(handler);
   if (with_events_ && has_polled_)

@@ -6,6 +6,20 @@
 namespace sockscope::tui {
 namespace {
 
+// The lines below the list and its panes, from the last one up. Returns the row after those.
+int place_last_lines(int rows, Frame& frame) {
+  int end = rows;
+  if (rows >= 6) frame.footer = --end;
+  if (rows >= 20) {
+    frame.detail = --end;
+    frame.lower_rule = --end;
+    frame.status = --end;
+  } else if (rows >= 8) {
+    frame.status = --end;
+  }
+  return end;
+}
+
 Frame frame_of_this_host(Size size) {
   Frame frame;
   const int rows = size.rows;
@@ -18,17 +32,11 @@ Frame frame_of_this_host(Size size) {
   if (rows >= 20) frame.upper_rule = y++;
   if (rows >= 4) frame.heading = y++;
   frame.first = y;
-  int end = rows;
-  if (rows >= 6) frame.footer = --end;
+  int end = place_last_lines(rows, frame);
   if (rows >= 20) {
-    frame.detail = --end;
-    frame.lower_rule = --end;
-    frame.status = --end;
     frame.pane_rows = rows < 24 ? 2 : std::min((rows - 24) / 3, 8) + 3;
     end -= frame.pane_rows;
     frame.pane = end;
-  } else if (rows >= 8) {
-    frame.status = --end;
   }
   frame.count = std::max(end - frame.first, 1);
   return frame;
@@ -71,15 +79,7 @@ Frame frame_of(View view, Size size) {
   }
   if (rows >= 4) frame.heading = y++;
   frame.first = y;
-  int end = rows;
-  if (rows >= 6) frame.footer = --end;
-  if (rows >= 20) {
-    frame.detail = --end;
-    frame.lower_rule = --end;
-    frame.status = --end;
-  } else if (rows >= 8) {
-    frame.status = --end;
-  }
+  int end = place_last_lines(rows, frame);
   if (has_plots && view == View::kProcesses) {
     // Below the list: connections of the selected process, and the last events.
     const int room = end - frame.first;

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -128,6 +129,16 @@ SocketOwners::Process* SocketOwners::learn(std::uint32_t pid) {
       path && !cgroup_mount_.empty() && ::stat((cgroup_mount_ + *path).c_str(), &status) == 0)
     process.owner.cgroup_id = status.st_ino;
   return &process;
+}
+
+Door SocketOwners::refused_door() const {
+  const auto held = find_effective_capabilities(read_text("/proc/self/status")).value_or(0);
+  constexpr auto kNeeded = 1ull << CAP_SYS_PTRACE | 1ull << CAP_DAC_READ_SEARCH;
+  if ((held & kNeeded) == kNeeded)
+    return {"owners in protected processes", "/proc/PID/fd",
+            "the kernel hides what they have open from everybody (a security module?)"};
+  return {kOtherUsersOwners, "/proc/PID/fd",
+          "this user may not look into them (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH)"};
 }
 
 bool SocketOwners::look_into(std::uint32_t pid) {

@@ -33,6 +33,8 @@ class SocketOwners {
   std::uint64_t walks() const noexcept { return walks_; }
   // Open files of some process could not be seen.
   bool was_refused() const noexcept { return was_refused_; }
+  // Those, and why: for want of privileges, or hidden from everybody.
+  Door refused_door() const;
 
  private:
   struct Holder {
