@@ -113,6 +113,7 @@ int run_top_screen(const Arguments& arguments) {
   loop.host = this_host();
   loop.kernel = kernel.release;
   loop.home_netns = own_netns();
+  loop.keep_closed = arguments.options.keep_closed;
   loop.unobserved = count_unobserved(monitor->doors());
   loop.source = monitor->source() == Source::kEbpf ? "eBPF" : to_string(monitor->source());
   if (host)

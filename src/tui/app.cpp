@@ -7,7 +7,6 @@
 #include <array>
 
 #include "base/timestamp.h"
-#include "snapshot/host_json.h"
 #include "tui/frame.h"
 #include "tui/rows.h"
 #include "tui/table_layout.h"
@@ -186,6 +185,10 @@ void Keys::freeze(std::optional<std::uint64_t> sample) {
     state_.frozen_ns = now_;
   }
   state_.frozen_sample = sample.value_or(model_.history.newest().number);
+  if (sample)
+    state_.opened.stop();
+  else
+    state_.opened.start(model_.history.newest());
   // Events after the moment that is shown have not happened yet.
   const std::uint64_t wall = shown_sample(model_, state_).wall_ns;
   state_.frozen_event = model_.events.last_number();
@@ -197,6 +200,7 @@ void Keys::freeze(std::optional<std::uint64_t> sample) {
 
 void Keys::live() {
   state_.frozen_sample = 0;
+  state_.opened.stop();
   stale();
 }
 
@@ -349,41 +353,10 @@ void Keys::open_signal_menu() {
 }
 
 void Keys::copy() {
-  std::string text;
-  const Row* row = selected_row();
-  const Sample* sample = model_.history.empty() ? nullptr : &shown_sample(model_, state_);
-  if (sample == nullptr) return;
-  const std::uint64_t cookie = state_.view == View::kConnection ? state_.connection.a
-                               : row != nullptr && row->key.kind == RowKey::Kind::kFlow ? row->key.a
-                                                                                        : 0;
-  if (const Flow* flow = cookie == 0 ? nullptr : model_.history.find_flow(*sample, cookie)) {
-    text = fmt::format("{} {} {} {}", flow->owner.name(), flow->owner.pid, to_string(flow->local),
-                       to_string(flow->remote));
-  } else if (row != nullptr && row->key.kind == RowKey::Kind::kProcess) {
-    const Process* process = model_.history.find_process(*sample, row->key.process());
-    if (process != nullptr) text = fmt::format("{} {}", process->name(), process->pid);
-  } else if (row != nullptr && row->key.kind == RowKey::Kind::kHost) {
-    text = table().listing.sums[row->index].name;
-  } else if (row != nullptr && row->key.kind == RowKey::Kind::kInterface) {
-    const auto reading = reading_index(model_, state_);
-    const Interface* interface = reading ? find_interface(model_.host_readings[*reading],
-                                                          static_cast<std::uint32_t>(row->key.a))
-                                         : nullptr;
-    if (interface != nullptr) {
-      text = interface->name;
-      for (const InterfaceAddress& address : interface->addresses) text += ' ' + to_string(address);
-    }
-  } else if (row != nullptr && row->key.kind == RowKey::Kind::kEvent) {
-    if (const LoggedEvent* logged = model_.events.find(row->key.a))
-      text = fmt::format("{} {} {} {} {} {}", time_of_day(logged->wall_ns),
-                         to_string(logged->event.kind), logged->event.flow.owner.name(),
-                         to_string(logged->event.flow.local), to_string(logged->event.flow.remote),
-                         describe(logged->event));
-  }
+  std::string text = text_of(model_, state_, table(), selected_row());
   if (text.empty()) return say(state_, "nothing to copy", now_);
-  text = clean_text(text);
   say(state_, "copied: " + text, now_);
-  effects_.push_back({Effect::Kind::kCopy, text, {}, 0});
+  effects_.push_back({Effect::Kind::kCopy, std::move(text), {}, 0});
 }
 
 void Keys::zoom(bool in) {

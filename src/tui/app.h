@@ -60,6 +60,10 @@ bool handle_prompt(const Key& key, const Model& model, std::uint64_t now_ns, Sta
 bool handle_overlay(const Key& key, const Model& model, const Screen& screen, std::uint64_t now_ns,
                     State& state, std::vector<Effect>& effects);
 
+// What is copied of a row of a list, or of the connection whose details are shown; null: no row.
+// Cleaned; empty: nothing.
+std::string text_of(const Model& model, const State& state, const Table& table, const Row* row);
+
 // Lines of the options overlay.
 std::vector<std::string> option_lines(const State& state);
 // Lines of the help of a view.

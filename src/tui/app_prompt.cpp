@@ -71,6 +71,7 @@ void go_to_time(const Model& model, std::uint64_t now_ns, State& state) {
   state.prompt = {};
   const std::size_t index = model.history.index_at(*time);
   state.frozen_sample = model.history[index].number;
+  state.opened.stop();
   state.frozen_ns = now_ns;
   state.frozen_event = 0;
   for (const LoggedEvent& logged : model.events.all())

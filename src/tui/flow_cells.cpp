@@ -33,7 +33,9 @@ CellText plain_cell(const Model& model, const State& state, const Row& row,
                     const PlacedColumn& column) {
   const auto* known = find_column<Row>(column.spec->name);
   if (known == nullptr) return {};
-  return {cell_text(*known, row, cell_options(model, state), static_cast<std::size_t>(column.width))};
+  CellOptions options = cell_options(model, state);
+  if constexpr (std::is_same_v<Row, Flow>) options.now_ns = moment_of(model, state, row);
+  return {cell_text(*known, row, options, static_cast<std::size_t>(column.width))};
 }
 
 bool is_internal(std::string_view column) {
@@ -223,8 +225,7 @@ std::string flow_line(const Model& model, const State& state, const Flow& flow) 
   line += "  ";
   line += name_of(owner_of(flow), flow.owner.name());
   if (flow.owner.pid != 0) line += fmt::format(" {}", flow.owner.pid);
-  const Sample& sample = shown_sample(model, state);
-  const std::uint64_t end = flow.closed ? flow.closed_ns : sample.mono_ns;
+  const std::uint64_t end = flow.closed ? flow.closed_ns : moment_of(model, state, flow);
   if (flow.opened_ns != 0 && end > flow.opened_ns)
     line += (flow.closed ? "  lasted " : "  age ") + format_duration_us((end - flow.opened_ns) / 1000);
   line += "  netns " + (flow.netns == model.home_netns ? "host" : std::to_string(flow.netns));

@@ -79,7 +79,7 @@ std::string crumbs(const Model& model, const State& state) {
   }
   const Flow* flow = model.history.empty()
                          ? nullptr
-                         : model.history.find_flow(shown_sample(model, state), state.connection.a);
+                         : find_shown_flow(model, state, state.connection.a);
   if (flow == nullptr) return "▸ Conns ▸ gone";
   return fmt::format("▸ Conns ▸ {} {} {} :{}→{}", flow->owner.name(), flow->owner.pid,
                      to_string(flow->protocol), flow->local.port, to_string(flow->remote));

@@ -62,6 +62,7 @@ class Loop {
     model_.version = version();
     model_.kernel = options_.kernel;
     model_.home_netns = options_.home_netns;
+    model_.keep_closed_ms = static_cast<std::uint64_t>(options_.keep_closed.count());
     model_.unobserved = options_.unobserved;
     model_.command_filter = options_.command_filter;
     model_.user_name = options_.user_name;

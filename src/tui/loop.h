@@ -21,6 +21,7 @@ struct LoopOptions {
   HostId host;
   std::string kernel;
   std::uint32_t home_netns = 0;
+  std::chrono::milliseconds keep_closed{10'000};  // as the monitor was told
   std::size_t unobserved = 0;
   std::string command_filter;
   std::function<std::string(std::uint32_t)> user_name;

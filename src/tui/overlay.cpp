@@ -107,7 +107,7 @@ std::vector<std::pair<std::string, std::string>> help_lines(const Model& model,
       break;
     case View::kConnections:
       lines = {{"Connections: each socket with a peer, busiest first.", ""},
-               {"+ †", "opened within 2 s, closed (stay for --keep-closed, 10 s)"},
+               {"+ †", "new within 2 s or since a freeze, closed (--keep-closed)"},
                {"RTTms", "smoothed round trip; yellow above 3 times its own least"},
                {"RETR !", "segments sent again since it was opened; ! above 1 %"},
                {fold, "group by process, remote end, container; fold"}};

@@ -2,7 +2,6 @@
 #include "tui/rows.h"
 
 #include <algorithm>
-#include <cstring>
 #include <map>
 #include <set>
 #include <unordered_map>
@@ -105,6 +104,7 @@ class Arranger {
       case View::kConnection: break;
     }
     if (state_.view != View::kEvents) order(listing, keep);
+    add_later(listing);
     table_.listing = std::move(listing);
   }
 
@@ -240,6 +240,29 @@ class Arranger {
       row.mark = mark_of(flow);
       row.idle = flow.rx_rate && !moves(smoothed[i]);
       keyed_.push_back({flow_key(flow, smoothed[i], column), row});
+    }
+  }
+
+  // Those opened since, below all others, so that none of them moves.
+  void add_later(Listing& listing) {
+    const bool of_process = state_.view == View::kProcess;
+    if (!of_process && state_.view != View::kConnections) return;
+    const auto& flows = state_.opened.flows();
+    for (std::size_t i = 0; i < flows.size(); ++i) {
+      const Flow& flow = flows[i];
+      const Smoothed rate{flow.rx_rate.value_or(0), flow.tx_rate.value_or(0)};
+      if (of_process) {
+        if (RowKey::of(owner_of(flow)) != state_.process) continue;
+        if (flow.closed && !state_.settings.closed) continue;
+      } else {
+        if (!in_scope(flow) || !state_.filter.matches(flow) || !wanted(flow, listing)) continue;
+        if (!state_.settings.idle && is_idle(flow, rate)) continue;
+      }
+      Row row{RowKey::of(flow), static_cast<std::uint32_t>(i)};
+      row.is_later = true;
+      row.mark = flow.closed ? 'x' : '+';
+      listing.rows.push_back(row);
+      ++listing.later;
     }
   }
 
@@ -482,55 +505,6 @@ void place_cursor(State& state, std::size_t visible) {
   table.top = std::min(table.top, rows.size() - std::min(rows.size(), visible));
 }
 
-}  // namespace
-
-RowKey RowKey::of(const Address& address) {
-  RowKey key{Kind::kHost};
-  std::memcpy(&key.a, address.bytes.data(), 8);
-  std::memcpy(&key.b, address.bytes.data() + 8, 8);
-  key.c = address.family;
-  return key;
-}
-
-Grouping grouping_of(const State& state) {
-  switch (state.view) {
-    case View::kProcesses: return state.settings.process_grouping;
-    case View::kConnections: return state.settings.grouping;
-    default: return Grouping::kNone;
-  }
-}
-
-std::string_view default_sort(View view, Size size) {
-  const bool has_total = view == View::kProcesses && size.columns >= 100;
-  return has_total                  ? "rate"
-         : view == View::kEvents   ? ""
-         : view == View::kThisHost ? "name"
-                                   : "rx_rate";
-}
-
-bool is_loopback(const Flow& flow) {
-  return flow.local.addr.is_loopback() || flow.remote.addr.is_loopback();
-}
-
-std::size_t shown_index(const Model& model, const State& state) {
-  return state.is_frozen() ? model.history.index_of(state.frozen_sample) : model.history.size() - 1;
-}
-
-const Sample& shown_sample(const Model& model, const State& state) {
-  return model.history[shown_index(model, state)];
-}
-
-std::optional<std::size_t> reading_index(const Model& model, const State& state) {
-  if (model.history.empty()) return std::nullopt;
-  return model.host_readings.index_at(shown_sample(model, state).number);
-}
-
-bool has_pane(const State& state) {
-  return state.view == View::kProcesses && frame_of(state.view, state.size).pane >= 0;
-}
-
-namespace {
-
 void arrange_list(const Model& model, State& state, std::size_t visible, std::uint64_t now_ns) {
   Table& table = state.table();
   const bool held = now_ns < table.held_until_ns || now_ns < table.ordered_ns + kSecond * 9 / 10;
@@ -560,7 +534,9 @@ void arrange_pane(const Model& model, State& state, std::uint64_t now_ns) {
 }  // namespace
 
 void arrange(const Model& model, State& state, std::size_t visible, std::uint64_t now_ns) {
-  if (model.history.empty() || state.view == View::kConnection) return;
+  if (model.history.empty()) return;
+  state.opened.look(model.history);
+  if (state.view == View::kConnection) return;
   arrange_list(model, state, visible, now_ns);
   if (has_pane(state)) arrange_pane(model, state, now_ns);
 }

@@ -20,6 +20,13 @@ std::optional<std::size_t> reading_index(const Model& model, const State& state)
 // cursor on the screen. `visible`: rows that fit. now_ns: CLOCK_MONOTONIC.
 void arrange(const Model& model, State& state, std::size_t visible, std::uint64_t now_ns);
 
+// Of a row that is a connection.
+const Flow& flow_of(const Model& model, const State& state, const Row& row);
+// As the screen has it; null: it was not there then, nor opened since.
+const Flow* find_shown_flow(const Model& model, const State& state, std::uint64_t cookie);
+// When it was as the screen has it; CLOCK_MONOTONIC.
+std::uint64_t moment_of(const Model& model, const State& state, const Flow& flow);
+
 bool is_loopback(const Flow& flow);
 
 }  // namespace sockscope::tui

@@ -20,6 +20,7 @@
 #include "tui/grid.h"
 #include "tui/history.h"
 #include "tui/key_map.h"
+#include "tui/opened_since.h"
 #include "tui/plot.h"
 #include "view/filter.h"
 
@@ -63,13 +64,14 @@ struct RowKey {
 
 struct Row {
   RowKey key;
-  // A process or flow of the history, an event's place in the log, an interface's in its reading, a
-  // group's or host's among sums.
+  // A process or flow of the history, a flow's place among those opened since, an event's in the log,
+  // an interface's in its reading, a group's or host's among sums.
   std::uint32_t index = 0;
   std::uint8_t depth = 0;
   bool is_parent = false;  // rows of more depth follow, unless it is folded
   char mark = ' ';  // '+' new, 'x' closed
   bool idle = false;
+  bool is_later = false;  // a flow opened after the moment that is shown: of State::opened
 };
 
 // A remote end, or a group of connections.
@@ -105,6 +107,7 @@ struct Listing {
   std::size_t matching = 0;    // rows that the filter lets through
   std::size_t idle_hidden = 0;
   std::size_t loopback_hidden = 0;
+  std::size_t later = 0;  // the last so many rows: opened after the moment that is shown
   std::uint64_t sample = 0;  // of this sample
 };
 
@@ -187,6 +190,7 @@ struct State {
   std::uint64_t frozen_sample = 0;  // number; 0: live
   std::uint64_t frozen_event = 0;   // the last one shown then
   std::uint64_t frozen_ns = 0;
+  OpenedSince opened;  // on while the sample is the one that was frozen, not one stepped to
 
   std::string filter_text;
   FlowFilter filter;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <initializer_list>
+#include <map>
 
 #include "tui/app.h"
 #include "tui/app_testing.h"
@@ -90,19 +93,125 @@ TEST_F(Time, goes_to_times_that_are_kept_and_says_what_is) {
   EXPECT_EQ(shown_sample(model, state).wall_ns, kTestWall + 8 * kTestSecond);
 }
 
-TEST_F(Time, what_is_opened_while_frozen_is_counted) {
-  keys("2 ");
-  EXPECT_EQ(shown(model, state).grid.text().find("opened since"), std::string::npos);
+// Connections of curl that come while the screen stands still.
+class WhileFrozen : public testing::Test, protected Session {
+ protected:
+  WhileFrozen() {
+    state.view = View::kConnections;
+    keys(" ");
+    frozen = rows();
+  }
+  // A second passes, in which these connections, by cookie, were opened before or are open still.
+  void second_with(std::initializer_list<std::uint64_t> open, bool closed = false) {
+    Snapshot snapshot = web_host(++second);
+    const Flow like = snapshot.flows[5];
+    for (const std::uint64_t cookie : open) {
+      Flow& flow = snapshot.flows.emplace_back(like);
+      flow.cookie = cookie;
+      flow.remote.port = static_cast<std::uint16_t>(cookie);
+      // 90 came before 80.
+      flow.opened_ns =
+          opened.try_emplace(cookie, kTestMono + second * kTestSecond - cookie).first->second;
+      flow.closed = closed;
+      flow.closed_ns = closed ? flow.opened_ns + kTestSecond : 0;
+    }
+    model.history.add(snapshot);
+    model.now_ns = snapshot.mono_ns;
+    model.now_wall_ns = snapshot.wall_ns;
+    shown(model, state);
+  }
+  std::vector<std::uint64_t> rows() const {
+    std::vector<std::uint64_t> cookies;
+    for (const Row& row : state.table().listing.rows) cookies.push_back(row.key.a);
+    return cookies;
+  }
+  std::vector<std::uint64_t> below() const {
+    const auto all = rows();
+    EXPECT_TRUE(std::equal(frozen.begin(), frozen.end(), all.begin()));
+    return {all.begin() + static_cast<std::ptrdiff_t>(frozen.size()), all.end()};
+  }
+  std::string marks() const {
+    std::string marks;
+    for (const Row& row : state.table().listing.rows)
+      if (row.is_later) marks += row.mark;
+    return marks;
+  }
+  bool says(std::string_view words) {
+    return shown(model, state).grid.text().find(words) != std::string::npos;
+  }
+  std::map<std::uint64_t, std::uint64_t> opened;
+  using Cookies = std::vector<std::uint64_t>;
+  Cookies frozen;
+};
+
+TEST_F(WhileFrozen, what_is_opened_stands_below_in_the_order_it_came) {
+  EXPECT_FALSE(says("opened since"));
+  second_with({80, 90});
+  EXPECT_EQ(below(), (Cookies{90, 80}));
+  second_with({70, 80, 90});
+  EXPECT_EQ(below(), (Cookies{90, 80, 70}));
+  EXPECT_EQ(marks(), "+++");
+  EXPECT_TRUE(says("+3 opened since freeze"));
+  second_with({80, 90}, true);
+  second_with({});
+  EXPECT_EQ(below(), (Cookies{90, 80, 70}));  // they stay, though the host has forgotten them
+  EXPECT_EQ(marks(), "xxx");
+  EXPECT_TRUE(says("closed (kept 10 s)"));
+  keys("O");
+  EXPECT_EQ(marks(), "");
+  keys("O/dport:80");
+  EXPECT_EQ(marks(), "x");
+}
+
+TEST_F(WhileFrozen, one_of_them_has_details) {
+  second_with({80});
+  key(KeyName::kEnd);
+  keys(" ");
+  EXPECT_EQ(marks(), "");  // it is there by now
+  second_with({80, 90});
+  Event event = event_of(EventKind::kConnect, *find_shown_flow(model, state, 90));
+  event.latency_us = 4'321;
+  model.events.add(event, model.now_wall_ns);
+  keys("G");
+  EXPECT_TRUE(says("203.0.113.10:90  curl 30211"));
+  key(KeyName::kEnter);
+  EXPECT_TRUE(says("Remote  203.0.113.10:90"));
+  EXPECT_TRUE(says("ok 4.3 ms"));
+  EXPECT_FALSE(says("is over"));
+}
+
+TEST_F(WhileFrozen, its_process_has_it_too) {
+  second_with({80});
+  state.view = View::kProcess;
+  state.process = RowKey::of(ProcessId{30211, 30'211'000});
+  shown(model, state);
+  EXPECT_EQ(rows(), (Cookies{6, 80}));
+}
+
+TEST_F(WhileFrozen, other_samples_are_what_they_were) {
+  second_with({80});
+  keys("T");
+  EXPECT_EQ(marks(), "");
+  keys("t");
+  EXPECT_EQ(marks(), "");
+  keys("t");  // that in which it is
+  const auto there = rows();
+  EXPECT_NE(std::find(there.begin(), there.end(), 80u), there.end());
+  EXPECT_EQ(marks(), "");
+}
+
+TEST_F(WhileFrozen, what_is_opened_after_the_sample_stepped_to_is_counted) {
+  keys("T");
   for (const std::uint64_t cookie : {6, 7, 5}) {  // 5 is loopback's
     const Flow& flow = *model.history.find_flow(model.history.newest(), cookie);
     model.events.add(event_of(EventKind::kConnect, flow), model.now_wall_ns + kTestSecond);
     model.events.add(event_of(EventKind::kClose, flow), model.now_wall_ns + kTestSecond);
   }
-  EXPECT_NE(shown(model, state).grid.text().find("+2 opened since"), std::string::npos);
+  EXPECT_TRUE(says("+2 opened since"));
   keys("l");
-  EXPECT_NE(shown(model, state).grid.text().find("+3 opened since"), std::string::npos);
+  EXPECT_TRUE(says("+3 opened since"));
   keys("/curl");
-  EXPECT_NE(shown(model, state).grid.text().find("+1 opened since"), std::string::npos);
+  EXPECT_TRUE(says("+1 opened since"));
 }
 
 }  // namespace

@@ -79,7 +79,7 @@ CellText group_cell(const Model& model, const State& state, const Row& row,
 void draw_detail(const Model& model, const State& state, const Frame& frame, Screen& screen) {
   const Table& table = state.table();
   if (frame.detail < 0 || table.selected.kind != RowKey::Kind::kFlow) return;
-  const Flow* flow = model.history.find_flow(shown_sample(model, state), table.selected.a);
+  const Flow* flow = find_shown_flow(model, state, table.selected.a);
   if (flow != nullptr) screen.grid.put(1, frame.detail, flow_line(model, state, *flow));
 }
 
@@ -99,8 +99,19 @@ std::size_t opened_since(const Model& model, const State& state) {
 
 std::string list_status(const Model& model, const State& state, std::string_view what) {
   const Listing& listing = state.table().listing;
-  std::string status = fmt::format("{} of {} {}", listing.matching, listing.candidates, what);
-  if (state.is_frozen()) {
+  std::string status;
+  if (listing.later != 0) {
+    status = fmt::format("+{}{} opened since freeze", listing.later,
+                         state.opened.is_full() ? " and more" : "");
+    if (std::any_of(listing.rows.begin(), listing.rows.end(),
+                    [](const Row& row) { return row.mark == 'x'; }))
+      status += fmt::format(" · † closed (kept {:g} s)",
+                            static_cast<double>(model.keep_closed_ms) / 1e3);
+    if (state.size.columns < 100) return status;
+    status += " · ";
+  }
+  status += fmt::format("{} of {} {}", listing.matching, listing.candidates, what);
+  if (state.is_frozen() && !state.opened.is_on()) {
     if (const std::size_t opened = opened_since(model, state); opened != 0)
       status += fmt::format(" · +{} opened since", opened);
   }
@@ -131,7 +142,7 @@ void draw_connections(const Model& model, const State& state, const Frame& frame
   draw_list(state, frame, kColumns,
             [&](const Row& row, const PlacedColumn& column) {
               if (row.key.is_group) return group_cell(model, state, row, column);
-              CellText cell = flow_cell(model, state, model.history.flow(row.index), column);
+              CellText cell = flow_cell(model, state, flow_of(model, state, row), column);
               if (row.depth != 0 && column.spec->name == "comm") cell.text = "  " + cell.text;
               return cell;
             },

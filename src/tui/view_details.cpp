@@ -320,7 +320,7 @@ void draw_process_details(const Model& model, const State& state, Screen& screen
   }
   draw_list(state, frame, kFlowsOfProcess,
             [&](const Row& row, const PlacedColumn& column) {
-              return flow_cell(model, state, model.history.flow(row.index), column);
+              return flow_cell(model, state, flow_of(model, state, row), column);
             },
             screen);
   if (frame.lower_rule >= 0) grid.rule(frame.lower_rule);
@@ -330,9 +330,8 @@ void draw_connection_details(const Model& model, const State& state, Screen& scr
   Grid& grid = screen.grid;
   const Size size = grid.size();
   const Frame frame = frame_of(View::kConnection, size);
-  const Sample& sample = shown_sample(model, state);
   const std::uint64_t cookie = state.connection.a;
-  const Flow* flow = model.history.find_flow(sample, cookie);
+  const Flow* flow = find_shown_flow(model, state, cookie);
   int y = 1;
   const int last = frame.lower_rule >= 0 ? frame.lower_rule : frame.footer >= 0 ? frame.footer : size.rows;
   if (flow == nullptr) {
@@ -392,10 +391,10 @@ void draw_connection_details(const Model& model, const State& state, Screen& scr
   }
   if (const RemoteName* known = flow->remote_name.get()) {
     label(y++, "Name",
-          clean_text(known->name) + "  " + describe_name_source(*known, sample.mono_ns), grid,
+          clean_text(known->name) + "  " + describe_name_source(*known, moment_of(model, state, *flow)), grid,
             right);
   }
-  const std::uint64_t end = flow->closed ? flow->closed_ns : sample.mono_ns;
+  const std::uint64_t end = flow->closed ? flow->closed_ns : moment_of(model, state, *flow);
   std::string how(flow->protocol == Protocol::kTcp ? to_string(shown_state(*flow)) : "UDP");
   if (flow->opened_ns != 0 && end > flow->opened_ns)
     how += ' ' + format_duration_us((end - flow->opened_ns) / 1000);

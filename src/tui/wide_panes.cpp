@@ -146,7 +146,8 @@ void draw_host_panes(const Model& model, const State& state, const Frame& frame,
 void draw_event_lines(const Model& model, const State& state, std::uint64_t cookie, int x, int y,
                       int end_row, int end_column, Screen& screen) {
   const auto& log = model.events.all();
-  const std::uint64_t last = state.is_frozen() ? state.frozen_event : model.events.last_number();
+  const bool is_past = state.is_frozen() && state.opened.find(cookie) == nullptr;
+  const std::uint64_t last = is_past ? state.frozen_event : model.events.last_number();
   for (std::size_t i = log.size(); i-- > 0 && y < end_row;) {
     const LoggedEvent& logged = log[i];
     if (logged.number > last) continue;
@@ -191,7 +192,7 @@ void draw_process_panes(const Model& model, const State& state, const Frame& fra
     draw_pane_list(
         state, y, columns_of(View::kProcess), frame,
         [&](const Row& row, const PlacedColumn& column) {
-          return flow_cell(model, state, model.history.flow(row.index), column);
+          return flow_cell(model, state, flow_of(model, state, row), column);
         },
         screen);
   }
