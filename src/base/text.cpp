@@ -277,4 +277,19 @@ std::string format_duration_us(std::uint64_t microseconds) {
   return fmt::format("{}d{:02}h", seconds / 86'400, seconds / 3'600 % 24);
 }
 
+std::string format_age_us(std::uint64_t microseconds) {
+  const std::uint64_t seconds = microseconds / 1'000'000;
+  const std::uint64_t hours = seconds / 3'600;
+  const std::uint64_t minutes = seconds / 60 % 60;
+  if (seconds < 1) return format_duration_us(microseconds);
+  if (hours < 100) return fmt::format("{:02}:{:02}:{:02}", hours, minutes, seconds % 60);
+  if (hours < 240) return fmt::format("{}d {:02}:{:02}", hours / 24, hours % 24, minutes);
+  return fmt::format("{}d {:02}h", hours / 24, hours % 24);
+}
+
+std::string format_short_age_us(std::uint64_t microseconds) {
+  const std::string age = format_age_us(microseconds);
+  return age.starts_with("00:") ? age.substr(3) : age;
+}
+
 }  // namespace sockscope

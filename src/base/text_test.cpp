@@ -161,5 +161,20 @@ TEST(FormatDuration, TwoUnitsAtMost) {
   EXPECT_EQ(format_duration_us((5 * 86400 + 7 * 3600) * 1'000'000ull), "5d07h");
 }
 
+TEST(Format, Ages) {
+  constexpr std::uint64_t kHour = 3'600'000'000;
+  EXPECT_EQ(format_age_us(350), "350 us");
+  EXPECT_EQ(format_age_us(999'999), "999 ms");
+  EXPECT_EQ(format_age_us(1'000'000), "00:00:01");
+  EXPECT_EQ(format_age_us(250'999'999), "00:04:10");
+  EXPECT_EQ(format_age_us(100 * kHour - 1), "99:59:59");
+  EXPECT_EQ(format_age_us(100 * kHour + 600'000'000), "4d 04:10");
+  EXPECT_EQ(format_age_us(240 * kHour), "10d 00h");
+  EXPECT_EQ(format_age_us(24 * 999 * kHour + 23 * kHour), "999d 23h");
+  EXPECT_EQ(format_short_age_us(17'000), "17 ms");
+  EXPECT_EQ(format_short_age_us(18'000'000), "00:18");
+  EXPECT_EQ(format_short_age_us(kHour + 602'000'000), "01:10:02");
+}
+
 }  // namespace
 }  // namespace sockscope

@@ -227,7 +227,8 @@ std::string flow_line(const Model& model, const State& state, const Flow& flow) 
   if (flow.owner.pid != 0) line += fmt::format(" {}", flow.owner.pid);
   const std::uint64_t end = flow.closed ? flow.closed_ns : moment_of(model, state, flow);
   if (flow.opened_ns != 0 && end > flow.opened_ns)
-    line += (flow.closed ? "  lasted " : "  age ") + format_duration_us((end - flow.opened_ns) / 1000);
+    line += flow.closed ? "  lasted " + format_duration_us((end - flow.opened_ns) / 1000)
+                        : "  age " + format_short_age_us((end - flow.opened_ns) / 1000);
   line += "  netns " + (flow.netns == model.home_netns ? "host" : std::to_string(flow.netns));
   return line;
 }

@@ -24,7 +24,7 @@ constexpr ColumnSpec kColumns[] = {
     {"comm", "COMMAND", 10, true, 40, 120, 0, false},
     {"comm", "COMMAND", 16, true, 120, INT32_MAX, 0, false},
     {"unit", "UNIT / CONTAINER", 20, true, 160, INT32_MAX, 0, false},
-    {"remote", "REMOTE", 21, true, 64, 120, 0, false},
+    {"remote", "REMOTE", 21, true, 66, 120, 0, false},
     {"remote", "REMOTE", 46, true, 120, INT32_MAX, 0, false},
     {"detail", "DETAIL", 2, true, 0, INT32_MAX, 1000, false},
 };

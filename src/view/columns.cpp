@@ -211,7 +211,7 @@ const std::array<Column<Flow>, 29> kOwnFlowColumns{{
      [](const Flow& f, const Options&) { return known(f.owner.cgroup_id); }},
     {"cookie", "COOKIE", 8, K::kId, "the kernel's number for the socket",
      [](const Flow& f, const Options&) { return known(f.cookie); }},
-    {"age", "AGE", 6, K::kDuration,
+    {"age", "AGE", 8, K::kDuration,
      "time since it was opened, of closed ones how long it was open (CSV: us)",
      [](const Flow& f, const Options& o) { return age(f, o); }},
     {"holders", "HOLDERS", 12, K::kText, "every process that has it open (with --holders)", holders},
@@ -272,7 +272,7 @@ std::string number_text(ValueKind kind, const CellValue& value, const Options& o
     case K::kRtt:
       return format_ms(static_cast<std::uint32_t>(number));
     case K::kDuration:
-      return format_duration_us(number);
+      return format_age_us(number);
     default:
       return std::to_string(number);
   }

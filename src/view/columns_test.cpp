@@ -72,7 +72,7 @@ TEST(FlowColumns, CellsOfAMeasuredConnection) {
   EXPECT_EQ(cell("netns"), "4026531840");
   EXPECT_EQ(cell("cgroup_id"), "4242");
   EXPECT_EQ(cell("cookie"), "77");
-  EXPECT_EQ(cell("age"), "38.0 s");
+  EXPECT_EQ(cell("age"), "00:00:38");
 }
 
 TEST(FlowColumns, WhatIsNotKnownIsADash) {
