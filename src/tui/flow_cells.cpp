@@ -55,6 +55,38 @@ std::string internal_text(const TcpInternals* tcp, const Flow& flow, std::string
   return name.empty() ? kUnknown : name;
 }
 
+// "127.0.0.1:8080", "192.0.2.7:https".
+std::string endpoint_text(const Model& model, const State& state, const Endpoint& end,
+                          Protocol protocol) {
+  const std::string port = state.settings.port_names && model.port_name
+                               ? clean_text(model.port_name(end.port, protocol))
+                               : "";
+  if (port.empty()) return to_string(end);
+  const std::string address = to_string(end.addr);
+  return (end.addr.family == 6 ? '[' + address + ']' : address) + ':' + port;
+}
+
+// "(java 15530)", cleaned; empty: whoever it is, it is not known to be on this host.
+std::string process_at_other_end(const Model& model, const State& state, const Flow& flow) {
+  const Flow* other = state.other_ends.find(flow, model.history, state.opened);
+  if (other == nullptr) return {};
+  return fmt::format("({} {})", clean_text(other->owner.name()), other->owner.pid);
+}
+
+// Wide screens say the address and who that is; empty: there is no room for both, or nothing to say.
+std::string remote_and_who(const Model& model, const State& state, const Flow& flow,
+                           std::size_t width) {
+  constexpr std::size_t kLeast = 12;  // a shorter end of a name says little
+  std::string text = endpoint_text(model, state, flow.remote, flow.protocol) + "  ";
+  const std::size_t room = width - std::min(width, display_width(text));
+  std::string who = process_at_other_end(model, state, flow);
+  if (who.empty() && state.settings.names) {
+    who = shorten_name(flow, room);
+    if (room < kLeast && who.starts_with("…")) return {};
+  }
+  return who.empty() || display_width(who) > room ? std::string() : text + who;
+}
+
 Volume since(Volume now, Volume base) {
   return {now.rx - std::min(now.rx, base.rx), now.tx - std::min(now.tx, base.tx)};
 }
@@ -112,18 +144,17 @@ CellText flow_cell(const Model& model, const State& state, const Flow& flow,
                    const PlacedColumn& column) {
   const std::string_view name = column.spec->name;
   if (name == "remote" && flow.remote.addr.is_unspecified()) return {"*"};
+  const auto width = static_cast<std::size_t>(column.width);
+  if (name == "remote" && state.size.columns >= kWide)
+    if (std::string text = remote_and_who(model, state, flow, width); !text.empty())
+      return {std::move(text)};
   if (name == "remote" && state.settings.names)
-    if (std::string known = shorten_remote_name(flow, static_cast<std::size_t>(column.width));
-        !known.empty())
+    if (std::string known = shorten_remote_name(flow, width); !known.empty())
       return {std::move(known)};
-  if (state.settings.port_names && model.port_name && (name == "remote" || name == "local")) {
+  if (name == "remote" || name == "local") {
     const Endpoint& end = name == "remote" ? flow.remote : flow.local;
-    if (const std::string port = model.port_name(end.port, flow.protocol); !port.empty()) {
-      const std::string address = to_string(end.addr);
-      std::string text =
-          (end.addr.family == 6 ? '[' + address + ']' : address) + ':' + clean_text(port);
-      if (display_width(text) <= static_cast<std::size_t>(column.width)) return {std::move(text)};
-    }
+    std::string text = endpoint_text(model, state, end, flow.protocol);
+    if (display_width(text) <= width) return {std::move(text)};
   }
   if (name == "rtt") {
     CellText cell = plain_cell(model, state, flow, column);
@@ -208,15 +239,8 @@ CellText sum_cell(const Model&, const State& state, const Sum& sum, const Placed
 }
 
 std::string remote_text(const Model& model, const State& state, const Flow& flow) {
-  std::string text = to_string(flow.remote);
-  for (const std::uint32_t index : shown_sample(model, state).flows) {
-    const Flow& other = model.history.flow(index);
-    if (other.local == flow.remote && other.remote == flow.local && other.netns == flow.netns &&
-        other.protocol == flow.protocol && other.owner.pid != 0 && other.cookie != flow.cookie &&
-        other.closed == flow.closed)
-      return text + fmt::format(" ({} {})", clean_text(other.owner.name()), other.owner.pid);
-  }
-  return text;
+  const std::string who = process_at_other_end(model, state, flow);
+  return to_string(flow.remote) + (who.empty() ? "" : ' ' + who);
 }
 
 std::string flow_line(const Model& model, const State& state, const Flow& flow) {

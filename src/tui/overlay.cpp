@@ -138,7 +138,7 @@ std::vector<std::pair<std::string, std::string>> help_lines(const Model& model,
   }
   const bool has_flows =
       has_pane(state) || state.view == View::kConnections || state.view == View::kProcess;
-  if (has_flows && state.size.columns >= kInternalsFrom) {
+  if (has_flows && state.size.columns >= kWide) {
     lines.push_back({"±var CWND MSS", "variation of RTT in ms; window in segments, bytes in one"});
     lines.push_back({"SENDQ CC", "bytes not acknowledged; congestion control; as of now"});
   }

@@ -536,6 +536,9 @@ void arrange_pane(const Model& model, State& state, std::uint64_t now_ns) {
 void arrange(const Model& model, State& state, std::size_t visible, std::uint64_t now_ns) {
   if (model.history.empty()) return;
   state.opened.look(model.history);
+  if (state.view == View::kConnections || state.view == View::kProcess ||
+      state.view == View::kConnection || has_pane(state))
+    state.other_ends.make(model.history, shown_sample(model, state), state.opened);
   if (state.view == View::kConnection) return;
   arrange_list(model, state, visible, now_ns);
   if (has_pane(state)) arrange_pane(model, state, now_ns);

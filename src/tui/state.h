@@ -21,6 +21,7 @@
 #include "tui/history.h"
 #include "tui/key_map.h"
 #include "tui/opened_since.h"
+#include "tui/other_ends.h"
 #include "tui/plot.h"
 #include "view/filter.h"
 
@@ -190,6 +191,7 @@ struct State {
   std::uint64_t frozen_sample = 0;  // number; 0: live
   std::uint64_t frozen_event = 0;   // the last one shown then
   std::uint64_t frozen_ns = 0;
+  OtherEnds other_ends;  // of the sample on the screen, where connections are shown; by arrange()
   OpenedSince opened;  // on while the sample is the one that was frozen, not one stepped to
 
   std::string filter_text;

@@ -24,8 +24,9 @@ struct ColumnSpec {
   bool sortable = true;
 };
 
-// Columns from which connections show TCP's internals.
-inline constexpr int kInternalsFrom = 160;
+// Columns from which connections show TCP's internals and who is at the other end, and have their
+// events beside their details.
+inline constexpr int kWide = 160;
 
 struct PlacedColumn {
   const ColumnSpec* spec = nullptr;

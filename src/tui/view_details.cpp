@@ -17,27 +17,30 @@ namespace {
 constexpr ColumnSpec kFlowsOfProcess[] = {
     {"proto", "PROT", 4, true, 60},
     {"lport", "LPORT", 5, false, 50, 110},
-    {"local", "LOCAL", 21, true, 110, 160, 40},
-    {"local", "LOCAL", 21, true, 160, INT32_MAX, 30},
+    {"local", "LOCAL", 21, true, 110, kWide, 40},
+    {"local", "LOCAL", 21, true, kWide, 190, 24},
+    {"local", "LOCAL", 21, true, 190, INT32_MAX, 47},
     {"remote", "REMOTE", 10, true, 0, 60, 46},
-    {"remote", "REMOTE", 24, true, 60, INT32_MAX, 46},
+    {"remote", "REMOTE", 24, true, 60, kWide, 46},
+    {"remote", "REMOTE", 24, true, kWide, INT32_MAX, 74},
     {"state", "ST", 4, true, 45},
     {"age", "AGE", 8, false, 76},
     {"rate", "RX+TX", 8, false, 20, 40},
     {"rx_rate", "↓RX/s", 7, false, 40},
     {"tx_rate", "↑TX/s", 7, false, 40},
-    {"rx_bytes", "RX TOTAL", 9, false, 116},
-    {"tx_bytes", "TX TOTAL", 9, false, 116},
+    {"rx_bytes", "RX TOTAL", 9, false, 116, kWide},
+    {"rx_bytes", "RX TOTAL", 9, false, 190},
+    {"tx_bytes", "TX TOTAL", 9, false, 116, kWide},
+    {"tx_bytes", "TX TOTAL", 9, false, 190},
     {"rtt", "RTTms", 6, false, 66},
-    {"rtt_var", "±var", 6, false, kInternalsFrom, INT32_MAX, 0, false},
+    {"rtt_var", "±var", 6, false, kWide, INT32_MAX, 0, false},
     {"retransmits", "RETR", 4, false, 80},
-    {"cwnd", "CWND", 5, false, kInternalsFrom, INT32_MAX, 0, false},
-    {"mss", "MSS", 5, false, kInternalsFrom, INT32_MAX, 0, false},
-    {"sendq", "SENDQ", 6, false, kInternalsFrom, INT32_MAX, 0, false},
-    {"cc", "CC", 6, true, kInternalsFrom, INT32_MAX, 10, false},
+    {"cwnd", "CWND", 5, false, kWide, INT32_MAX, 0, false},
+    {"mss", "MSS", 5, false, kWide, INT32_MAX, 0, false},
+    {"sendq", "SENDQ", 6, false, kWide, INT32_MAX, 0, false},
+    {"cc", "CC", 6, true, kWide, INT32_MAX, 10, false},
 };
 
-constexpr int kWide = 160;     // columns from which connections have their events beside them
 constexpr int kLeftPane = 82;
 
 struct RateLine {

@@ -70,16 +70,20 @@ std::string shorten_endpoint(const Endpoint& endpoint, std::size_t width) {
   return fmt::format("…:{}", port);
 }
 
-std::string shorten_remote_name(const Flow& flow, std::size_t width) {
+std::string shorten_name(const Flow& flow, std::size_t width) {
   if (!flow.remote_name) return {};
-  std::string_view name = flow.remote_name->name;
+  const std::string& name = flow.remote_name->name;
   const bool is_plain =
       std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
+  if (!is_plain || width < 2) return {};
+  if (name.size() <= width) return name;
+  return "…" + name.substr(name.size() - width + 1);
+}
+
+std::string shorten_remote_name(const Flow& flow, std::size_t width) {
   const std::string port = fmt::format(":{}", flow.remote.port);
-  if (!is_plain || width < port.size() + 2) return {};
-  const std::size_t room = width - port.size();
-  if (name.size() <= room) return std::string(name) + port;
-  return "…" + std::string(name.substr(name.size() - room + 1)) + port;
+  const std::string name = shorten_name(flow, width - std::min(width, port.size()));
+  return name.empty() ? name : name + port;
 }
 
 std::string describe_name_source(const RemoteName& known, std::uint64_t now_ns) {

@@ -29,6 +29,9 @@ std::string shorten_endpoint(const Endpoint& endpoint, std::size_t width);
 // a long name gives way to "…". Empty: it has no name, or one that is not plain ASCII.
 std::string shorten_remote_name(const Flow& flow, std::size_t width);
 
+// Its name alone, in the same way.
+std::string shorten_name(const Flow& flow, std::size_t width);
+
 // Where the name is from, cleaned: "asked for 3 s ago by curl 812, answered by 192.0.2.53:53", of who
 // asked only what is known; "looked up in reverse 3 s ago, answered by …".
 std::string describe_name_source(const RemoteName& known, std::uint64_t now_ns);
