@@ -41,6 +41,7 @@ class Keys {
   void move_to(std::size_t position);
   void move_by(std::int64_t rows);
   void switch_to(View view);
+  void open_connections();
   void next_view(int step);
   void enter();
   void back();
@@ -105,6 +106,21 @@ void Keys::switch_to(View view) {
   table().order_stale = true;
 }
 
+// All of them; where those of a process stand below its list, those of that process.
+void Keys::open_connections() {
+  const Process* process =
+      has_pane(state_) && state_.process.exists() && !model_.history.empty()
+          ? model_.history.find_process(shown_sample(model_, state_), state_.process.process())
+          : nullptr;
+  if (process == nullptr) return switch_to(View::kConnections);
+  state_.scope = state_.process;
+  state_.scope_name = clean_text(name_of(*process));
+  if (process->pid != 0) state_.scope_name += fmt::format(" {}", process->pid);
+  state_.view = View::kConnections;
+  table().order_stale = true;
+  table().touched = false;
+}
+
 void Keys::next_view(int step) {
   if (is_detail()) return back();
   if (has_pane(state_)) {
@@ -123,8 +139,8 @@ void Keys::back() {
     state_.back.pop_back();
     table().order_stale = true;
   } else if (state_.scope.exists()) {
+    state_.view = state_.scope.kind == RowKey::Kind::kProcess ? View::kProcesses : View::kHosts;
     state_.scope = {};
-    state_.view = View::kHosts;
     table().order_stale = true;
   } else if (!state_.filter_text.empty()) {
     state_.filter_text.clear();
@@ -431,8 +447,9 @@ void Keys::act(Action action) {
       return next_view(1);
     case Action::kPreviousView:
       return next_view(-1);
-    case Action::kViewProcesses:
     case Action::kViewConnections:
+      return open_connections();
+    case Action::kViewProcesses:
     case Action::kViewHosts:
     case Action::kViewEvents:
     case Action::kViewHost:

@@ -114,6 +114,13 @@ std::string_view unit_words(Units units) {
   return "bytes/s IEC";
 }
 
+std::string selection_text(const State& state) {
+  std::string text = state.scope.exists() ? "of " + state.scope_name : "";
+  if (!state.filter_text.empty())
+    text += (text.empty() ? "filter: " : "  filter: ") + clean_text(state.filter_text);
+  return text;
+}
+
 void draw_one_line(const Model& model, const State& state, Screen& screen) {
   if (model.history.empty()) return;
   const Sample& sample = shown_sample(model, state);
@@ -241,10 +248,7 @@ void draw_plot_line(const Model& model, const State& state, const Frame& frame, 
   const int columns = grid.size().columns;
   if (state.prompt.kind != PromptKind::kNone) return;  // the prompt stands there
   const Listing& listing = state.table().listing;
-  if (!state.filter_text.empty() || state.scope.exists()) {
-    std::string text = state.scope.exists() ? "of " + state.scope_name : "";
-    if (!state.filter_text.empty())
-      text += (text.empty() ? "filter: " : "  filter: ") + clean_text(state.filter_text);
+  if (const std::string text = selection_text(state); !text.empty()) {
     const std::string_view of = state.view == View::kProcesses ? "processes"
                                 : state.view == View::kEvents  ? "events"
                                                                : "conns";
@@ -252,7 +256,8 @@ void draw_plot_line(const Model& model, const State& state, const Frame& frame, 
     const int end = columns - static_cast<int>(display_width(count)) - 1;
     const int x = grid.put(1, y, text, {Role::kTitle}, end - 17);
     if (x + 18 < end)
-      grid.put(x + 4, y, fmt::format("({} clears)", state.keys.key_of(Action::kBack)),
+      grid.put(x + 4, y, fmt::format("({} {})", state.keys.key_of(Action::kBack),
+                                     state.scope.exists() ? "back" : "clears"),
                {Role::kDim});
     grid.put_right(columns, y, count);
     return;
@@ -305,12 +310,39 @@ void draw_plot_line(const Model& model, const State& state, const Frame& frame, 
   grid.put(x, y, plot([](const Sample& s) { return tx_of(s); }), {Role::kTx}, end);
 }
 
+namespace {
+
+// "bits/s SI (B) · window 60 s (+/-)", with what rows are ordered by where no heading says it.
+std::string units_and_window(const State& state) {
+  const auto columns = columns_of(state.view);
+  const bool has_heading = std::any_of(columns.begin(), columns.end(), [&](const auto& column) {
+    return column.name == sort_of(state, state.view) && state.size.columns >= column.from &&
+           state.size.columns < column.to;
+  });
+  const auto with_keys = [&](std::string text, std::string keys) {
+    return keys.empty() ? text : fmt::format("{} ({})", text, keys);
+  };
+  // Among groups the same keys fold.
+  std::string zoom =
+      grouping_of(state) == Grouping::kNone ? state.keys.key_of(Action::kZoomIn) : "";
+  if (const std::string out = state.keys.key_of(Action::kZoomOut); !zoom.empty() && !out.empty())
+    zoom += '/' + out;
+  return (has_heading ? "" : fmt::format("sort {} · ", heading_of_sort(state, state.view))) +
+         with_keys(std::string(unit_words(state.settings.units)),
+                   state.keys.key_of(Action::kUnits)) +
+         " · " + with_keys(fmt::format("window {} s", state.settings.window_s), zoom);
+}
+
+}  // namespace
+
 void draw_status(const State& state, const Frame& frame, std::string_view left, Screen& screen) {
   const int columns = screen.grid.size().columns;
   if (frame.status >= 0) {
     std::string right;
     if (state.view != View::kEvents) {
-      right = fmt::format("{} · sort {}", unit_words(state.settings.units), heading_of_sort(state));
+      right = columns >= kWide ? units_and_window(state)
+                               : fmt::format("{} · sort {}", unit_words(state.settings.units),
+                                             heading_of_sort(state, state.view));
       const Table& table = state.table();
       if (table.held_until_ns > table.ordered_ns && table.touched && table.position != 0)
         right = "";

@@ -75,7 +75,10 @@ inline std::optional<double> tx_of(const Sample& sample) {
   return sample.counted ? std::optional(sample.tx_rate) : std::nullopt;
 }
 std::string_view unit_words(Units units);
-std::string heading_of_sort(const State& state);
+// "RX/s ▼": what the view's list is ordered by.
+std::string heading_of_sort(const State& state, View view);
+// "of nginx 21408  filter: dport:443": which rows alone are shown; empty: all.
+std::string selection_text(const State& state);
 
 // The views' own parts.
 void draw_processes(const Model& model, const State& state, const Frame& frame, Screen& screen);

@@ -329,9 +329,7 @@ std::string Loop::view_as_json() const {
     const bool wanted = state_.view == View::kConnection ? RowKey::of(flow) == state_.connection
                         : state_.view == View::kProcess
                             ? RowKey::of(owner_of(flow)) == state_.process
-                            : state_.filter.matches(flow) &&
-                                  (state_.scope.kind != RowKey::Kind::kHost ||
-                                   RowKey::of(flow.remote.addr) == state_.scope);
+                            : state_.filter.matches(flow) && in_scope(state_, flow);
     if (!wanted) continue;
     snapshot.flows.push_back(flow);
     owners.insert(owner_of(flow));

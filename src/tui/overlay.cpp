@@ -104,6 +104,10 @@ std::vector<std::pair<std::string, std::string>> help_lines(const Model& model,
                {"retr", "of TCP segments sent in the interval (ACKs too), those again"},
                {"RX/s TX/s", "of the last interval; the order is that of 3 s averages"},
                {fold, "group by container or unit, below parents; fold"}};
+      if (has_pane(state))
+        lines.insert(lines.begin() + 1,
+                     {keys.keys_of({kNextView, kViewConnections}),
+                      "to the selected one's connections; those on a whole screen"});
       break;
     case View::kConnections:
       lines = {{"Connections: each socket with a peer, busiest first.", ""},

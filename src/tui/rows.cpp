@@ -109,10 +109,15 @@ class Arranger {
   }
 
  private:
+  // Of one process all connections are shown, as below the list of processes.
+  bool has_process_scope() const {
+    return state_.view == View::kConnections && state_.scope.kind == RowKey::Kind::kProcess;
+  }
+
   // Whether the filter lets the flow through, and how many loopback ones it would but for that.
   bool wanted(const Flow& flow, Listing& listing) const {
     if (!state_.settings.closed && flow.closed) return false;
-    if (!state_.settings.loopback && is_loopback(flow)) {
+    if (!state_.settings.loopback && is_loopback(flow) && !has_process_scope()) {
       ++listing.loopback_hidden;
       return false;
     }
@@ -188,14 +193,6 @@ class Arranger {
     return column != nullptr ? sort_key(*column, flow, cells_) : SortKey();
   }
 
-  bool in_scope(const Flow& flow) const {
-    switch (state_.scope.kind) {
-      case RowKey::Kind::kProcess: return RowKey::of(owner_of(flow)) == state_.scope;
-      case RowKey::Kind::kHost: return RowKey::of(flow.remote.addr) == state_.scope;
-      default: return true;
-    }
-  }
-
   void connections(Listing& listing) {
     const auto smoothed = history_.smoothed_flows(index_);
     const auto* column = find_column<Flow>(sort_);
@@ -203,14 +200,14 @@ class Arranger {
     std::map<RowKey, std::size_t> groups;
     for (std::size_t i = 0; i < sample_.flows.size(); ++i) {
       const Flow& flow = history_.flow(sample_.flows[i]);
-      if (!in_scope(flow)) continue;
+      if (!in_scope(state_, flow)) continue;
       ++listing.candidates;
       if (!state_.filter.matches(flow) || !wanted(flow, listing)) continue;
       ++listing.matching;
       Row row{RowKey::of(flow), sample_.flows[i]};
       row.mark = mark_of(flow);
       row.idle = flow.rx_rate && !moves(smoothed[i]);
-      if (!state_.settings.idle && is_idle(flow, smoothed[i])) {
+      if (!state_.settings.idle && !has_process_scope() && is_idle(flow, smoothed[i])) {
         ++listing.idle_hidden;
         continue;
       }
@@ -255,8 +252,8 @@ class Arranger {
         if (RowKey::of(owner_of(flow)) != state_.process) continue;
         if (flow.closed && !state_.settings.closed) continue;
       } else {
-        if (!in_scope(flow) || !state_.filter.matches(flow) || !wanted(flow, listing)) continue;
-        if (!state_.settings.idle && is_idle(flow, rate)) continue;
+        if (!in_scope(state_, flow) || !state_.filter.matches(flow) || !wanted(flow, listing)) continue;
+        if (!state_.settings.idle && !has_process_scope() && is_idle(flow, rate)) continue;
       }
       Row row{RowKey::of(flow), static_cast<std::uint32_t>(i)};
       row.is_later = true;

@@ -33,6 +33,17 @@ std::string_view default_sort(View view, Size size) {
                                    : "rx_rate";
 }
 
+bool in_scope(const State& state, const Flow& flow) {
+  switch (state.scope.kind) {
+    case RowKey::Kind::kProcess:
+      return RowKey::of(owner_of(flow)) == state.scope;
+    case RowKey::Kind::kHost:
+      return RowKey::of(flow.remote.addr) == state.scope;
+    default:
+      return true;
+  }
+}
+
 bool is_loopback(const Flow& flow) {
   return flow.local.addr.is_loopback() || flow.remote.addr.is_loopback();
 }

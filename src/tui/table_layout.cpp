@@ -122,15 +122,16 @@ void draw_pane_list(const State& state, int y, std::span<const ColumnSpec> specs
             screen);
 }
 
-std::string heading_of_sort(const State& state) {
-  const std::string_view sort = sort_of(state, state.view);
-  for (const ColumnSpec& column : columns_of(state.view)) {
+std::string heading_of_sort(const State& state, View view) {
+  const Table& table = state.tables[static_cast<std::size_t>(view)];
+  const std::string_view sort = sort_of(state, view);
+  for (const ColumnSpec& column : columns_of(view)) {
     if (column.name != sort) continue;
     std::string heading(column.heading);
     for (const std::string_view arrow : {"↓", "↑"})
       if (const auto at = heading.find(arrow); at != std::string::npos)
         heading.erase(at, arrow.size());
-    return heading + (state.table().reverse ? " ▲" : " ▼");
+    return heading + (table.reverse ? " ▲" : " ▼");
   }
   return std::string(sort);
 }

@@ -130,12 +130,17 @@ void draw_host_panes(const Model& model, const State& state, const Frame& frame,
   for (int row = 0; row < frame.plot_rows; ++row) grid.put(split, y + row, "│", {Role::kDim});
   // Below: the interfaces, the last three rows for the connections' health.
   int first = y;
-  if (!state.filter_text.empty() && state.prompt.kind == PromptKind::kNone) {
+  if (const std::string selection = selection_text(state);
+      !selection.empty() && state.prompt.kind == PromptKind::kNone) {
     const Listing& listing = state.table().listing;
-    grid.put(split + 2, first++, fmt::format("filter: {}   {} of {}   ({} clears)",
-                                             state.filter_text, listing.matching,
-                                             listing.candidates,
-                                             state.keys.key_of(Action::kBack)), {Role::kTitle});
+    const bool is_scope = state.scope.exists();
+    const std::string all = state.keys.key_of(Action::kViewConnections);
+    grid.put(split + 2, first++,
+             fmt::format("{}   {} of {}   ({} {}{})", selection, listing.matching,
+                         listing.candidates, state.keys.key_of(Action::kBack),
+                         is_scope ? "back" : "clears",
+                         is_scope && !all.empty() ? fmt::format(", {} all", all) : ""),
+             {Role::kTitle});
   }
   const int health = y + frame.plot_rows - 3;
   draw_interface_pane(model, state, split + 2, first, health - first, screen);
@@ -181,14 +186,17 @@ void draw_process_panes(const Model& model, const State& state, const Frame& fra
   const int middle = frame.pane + frame.pane_rows - pane_event_rows(frame);
   if (process != nullptr) {
     const Table& table = state.tables[static_cast<std::size_t>(View::kProcess)];
-    std::string title = fmt::format("Connections of {} {} ({})", clean_text(name_of(*process)),
+    const std::string title = fmt::format("Connections of {} {} ({})", clean_text(name_of(*process)),
                                     process->pid, table.listing.rows.size());
     const bool has_focus = focused_view(state) == View::kProcess;
-    const std::string tab = state.keys.key_of(Action::kNextView);
-    if (!tab.empty()) title += fmt::format(" — {} moves the cursor {}", tab, has_focus ? "back" : "here");
-    if (const std::string enter = state.keys.key_of(Action::kDetails); !enter.empty())
-      title += fmt::format(", {} shows {}", enter, has_focus ? "details" : "all of them");
-    grid.put(1, y++, title, {Role::kTitle});
+    const int title_end = grid.put(1, y, title, {Role::kTitle});
+    std::string hints;
+    if (const std::string tab = state.keys.key_of(Action::kNextView); !tab.empty())
+      hints = fmt::format("{} moves focus {}", tab, has_focus ? "back" : "here");
+    if (const std::string view = state.keys.key_of(Action::kViewConnections); !view.empty())
+      hints += fmt::format("{}{} opens full view", hints.empty() ? "" : ", ", view);
+    if (!hints.empty()) grid.put(title_end, y, " — " + hints, {Role::kDim});
+    grid.put_right(columns, y++, "sort " + heading_of_sort(state, View::kProcess));
     draw_pane_list(
         state, y, columns_of(View::kProcess), frame,
         [&](const Row& row, const PlacedColumn& column) {

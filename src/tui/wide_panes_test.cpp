@@ -28,11 +28,11 @@ class WidePanes : public testing::Test, protected Session {
 TEST_F(WidePanes, tab_moves_the_cursor_to_the_connections_and_back) {
   const std::string process = selected();
   EXPECT_TRUE(says("Connections of " + process));
-  EXPECT_TRUE(says("⇥ moves the cursor here"));
+  EXPECT_TRUE(says("⇥ moves focus here"));
   key(KeyName::kTab);
   EXPECT_EQ(state.view, View::kProcesses);
   EXPECT_EQ(focused_view(state), View::kProcess);
-  EXPECT_TRUE(says("⇥ moves the cursor back"));
+  EXPECT_TRUE(says("⇥ moves focus back"));
   keys("j");
   EXPECT_EQ(selected(), process);  // the list above stays
   const Flow* second_flow = flow_at_cursor();
@@ -88,6 +88,53 @@ TEST_F(WidePanes, a_click_moves_the_cursor_there) {
   handle_key({KeyName::kClick, "", hit->from + 5, hit->row}, model, screen, model.now_ns, state);
   EXPECT_EQ(focused_view(state), View::kProcess);
   EXPECT_EQ(focused_table(state).position, 1u);
+}
+
+TEST_F(WidePanes, key_2_shows_the_connections_of_that_process_alone) {
+  keys("j");
+  const std::string process = selected();
+  ASSERT_EQ(process, "postgres");  // its one connection is loopback's
+  EXPECT_TRUE(says("⇥ moves focus here, 2 opens full view"));
+  keys("2");
+  EXPECT_EQ(state.view, View::kConnections);
+  EXPECT_TRUE(says("of postgres 1877   1 of 1   (Esc back, 2 all)"));
+  ASSERT_EQ(state.table().listing.rows.size(), 1u);
+  EXPECT_EQ(state.table().listing.rows[0].key.a, 5u);
+  key(KeyName::kEscape);
+  EXPECT_EQ(state.view, View::kProcesses);
+  EXPECT_EQ(selected(), process);
+  keys("22");
+  EXPECT_FALSE(says("of postgres"));
+  EXPECT_GT(state.table().listing.rows.size(), 5u);
+  keys("1");
+  key(KeyName::kTab);
+  keys("2");
+  EXPECT_TRUE(says("of postgres"));
+  key(KeyName::kEscape);
+  EXPECT_EQ(focused_view(state), View::kProcess);  // where it came from
+  keys("21");
+  EXPECT_EQ(focused_view(state), View::kProcesses);
+  EXPECT_FALSE(state.scope.exists());
+}
+
+TEST_F(WidePanes, its_title_says_the_order) {
+  EXPECT_TRUE(says("sort RX/s ▼"));
+  key(KeyName::kTab);
+  keys("S");
+  EXPECT_TRUE(says("sort RX/s ▲"));
+}
+
+TEST_F(WidePanes, the_last_lines_say_units_and_window) {
+  EXPECT_TRUE(says("bits/s SI (B) · window 60 s (+/-)"));
+  keys("B+");
+  EXPECT_TRUE(says("bytes/s SI (B) · window 30 s (+/-)"));
+  keys("a");  // now these keys fold
+  EXPECT_TRUE(says("bytes/s SI (B) · window 30 s\n"));
+  state.table().sort = "retransmits";
+  EXPECT_TRUE(says("sort retransmits · bytes/s SI (B)"));
+  const std::vector<std::string> keys_for_units{"U"};
+  ASSERT_TRUE(state.keys.set(Action::kUnits, keys_for_units));
+  EXPECT_TRUE(says("bytes/s SI (U)"));
 }
 
 TEST_F(WidePanes, without_room_for_them_tab_is_the_next_view) {
