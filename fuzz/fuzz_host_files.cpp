@@ -12,6 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   parse_meminfo(text, facts);
   parse_loadavg(text, facts);
   parse_diskstats(text);
+  parse_listen_drops(text);
   for (const Mount& mount : parse_mounts(text))
     if (mount.device.empty() || mount.directory.empty()) __builtin_trap();
   parse_uptime(text);

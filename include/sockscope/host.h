@@ -102,6 +102,9 @@ struct HostFacts {
   SystemFacts system;
   std::vector<Disk> disks;
   std::optional<DiskIo> disk_io;
+  // Connections and requests for them that listening TCP sockets of the caller's network namespace
+  // dropped since it was made: full queues, no memory (TcpExt ListenDrops). Empty: not known.
+  std::optional<std::uint64_t> listen_drops;
   ProbeHealth gateway;
   ProbeHealth dns;
 };

@@ -91,6 +91,11 @@ void print_system(const SystemFacts& facts, Output& output) {
       bytes_text(facts.swap_total_bytes)));
 }
 
+std::string listen_line(const HostFacts& facts) {
+  if (!facts.listen_drops) return fmt::format("tcp      listen drops {}", kUnknown);
+  return fmt::format("tcp      listen drops {} since boot", *facts.listen_drops);
+}
+
 void print_interfaces(const HostFacts& facts, Units units, Output& output) {
   std::vector<Cells> rows{{"INTERFACE", "STATE", "SPEED", "RX/s", "TX/s", "RX", "TX", "ERR", "DROP",
                            "LAST", "ADDRESSES"}};
@@ -144,6 +149,7 @@ void print_table(const HostFacts& facts, const HostId& host, Units units, Output
   output.line(fmt::format("sockscope host  {}  {}  {:.1f} s", clean_text(host.name),
                           time_of_day(facts.wall_ns).substr(0, 8), facts.interval_s.value_or(0)));
   print_system(facts.system, output);
+  output.line(listen_line(facts));
   output.line(probe_line("gateway", facts.gateway));
   output.line(probe_line("dns", facts.dns));
   output.line("");

@@ -124,6 +124,22 @@ void parse_loadavg(std::string_view text, SystemFacts& facts) {
   facts.load_15m = to_decimal(take_word(line));
 }
 
+std::optional<std::uint64_t> parse_listen_drops(std::string_view text) {
+  // A line of names, and one of their values.
+  while (!text.empty()) {
+    std::string_view names = take_line(text);
+    if (take_word(names) != "TcpExt:") continue;
+    std::string_view values = take_line(text);
+    if (take_word(values) != "TcpExt:") return std::nullopt;
+    for (std::string_view name = take_word(names); !name.empty(); name = take_word(names)) {
+      const std::string_view value = take_word(values);
+      if (name == "ListenDrops") return to_number<std::uint64_t>(value);
+    }
+    return std::nullopt;
+  }
+  return std::nullopt;
+}
+
 std::optional<DiskIo> parse_diskstats(std::string_view text) {
   constexpr std::uint64_t kSector = 512;  // whatever the disk's own are
   DiskIo io;

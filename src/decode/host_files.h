@@ -32,6 +32,9 @@ void parse_loadavg(std::string_view proc_loadavg, SystemFacts& facts);
 // the same bytes again.
 std::optional<DiskIo> parse_diskstats(std::string_view proc_diskstats);
 
+// ListenDrops of TcpExt.
+std::optional<std::uint64_t> parse_listen_drops(std::string_view proc_net_netstat);
+
 struct Mount {
   std::string device;
   std::string directory;

@@ -54,6 +54,20 @@ TEST(ParseLoadavg, HasThree) {
   EXPECT_FALSE(facts.load_15m);
 }
 
+TEST(ParseListenDrops, StandsBelowItsName) {
+  EXPECT_EQ(parse_listen_drops("TcpExt: SyncookiesSent ListenOverflows ListenDrops TCPHPHits\n"
+                               "TcpExt: 1 2 3 4\n"
+                               "IpExt: InNoRoutes\nIpExt: 5\n"),
+            3u);
+  EXPECT_EQ(parse_listen_drops("IpExt: ListenDrops\nIpExt: 5\nTcpExt: ListenDrops\nTcpExt: 6\n"),
+            6u);
+  for (const char* text :
+       {"", "TcpExt:", "TcpExt: ListenDrops", "TcpExt: ListenDrops\nTcpExt:\n",
+        "TcpExt: A ListenDrops\nTcpExt: 1\n", "TcpExt: ListenDrops\nTcpExt: -1\n",
+        "TcpExt: ListenDrops\nIpExt: 1\n", "TcpExt: A B\nTcpExt: 1 2\n"})
+    EXPECT_FALSE(parse_listen_drops(text)) << text;
+}
+
 TEST(ParseDiskstats, CountsEachByteOnce) {
   const auto io = parse_diskstats(
       "   7       0 loop0 5 0 1000 0 0 0 1000 0\n"

@@ -191,6 +191,7 @@ Result<HostFacts> HostMonitor::read() {
   parse_loadavg(impl.file("/proc/loadavg"), facts.system);
   facts.disks = ask_disks(impl.options.root);
   facts.disk_io = parse_diskstats(impl.file("/proc/diskstats"));
+  facts.listen_drops = parse_listen_drops(impl.file("/proc/net/netstat"));
 
   if (impl.options.probe) impl.begin_rounds();
   impl.fill(impl.gateway, facts.gateway);

@@ -171,6 +171,7 @@ std::string host_json(const HostFacts& facts, const HostId& host,
       });
     else
       json.null();
+    json.field("listen_drops", facts.listen_drops);
     json.key("gateway").object([&] { write_probe(json, facts.gateway); });
     json.key("dns").object([&] { write_probe(json, facts.dns); });
     json.key("bytes");

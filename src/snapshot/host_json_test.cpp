@@ -24,6 +24,7 @@ TEST(HostJson, HasEveryFieldOfTheSchema) {
   facts.system.cpu_per_core = {12.5};
   facts.disks = {{"/", "/dev/vda", 10, 5, 4, 55.6}};
   facts.disk_io = DiskIo{1, 2};
+  facts.listen_drops = 3;
   facts.gateway.target = Address{.bytes = {192, 0, 2, 1}, .family = 4};
   facts.gateway.loss_pct = 100.0 / 3;
   facts.gateway.rtt_history = {0.25, std::nullopt};
@@ -45,6 +46,7 @@ TEST(HostJson, HasEveryFieldOfTheSchema) {
   EXPECT_EQ(document["interval_s"].GetDouble(), 1.0);
   EXPECT_EQ(document["gateway"]["loss_pct"].GetDouble(), 33.333);
   EXPECT_TRUE(document["gateway"]["rtt_history"][1].IsNull());
+  EXPECT_EQ(document["listen_drops"].GetUint64(), 3u);
   EXPECT_EQ(document["bytes"]["unexplained_rx_bytes"].GetInt(), -5);
 
   const std::string empty = host_json({}, {}, std::nullopt, "not permitted");

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`host` against ip, /proc, df, free and ping, and in network namespaces with known traffic."""
+import contextlib
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "cli"))
@@ -131,6 +133,29 @@ class AgainstOtherTools(unittest.TestCase):
         for field, value in document["disk_io"].items():
             self.assertLessEqual(before[field], value)
             self.assertLessEqual(value, after[field])
+
+
+class ListenDrops(unittest.TestCase):
+    def test_connections_that_found_the_queue_full(self):
+        def drops():
+            return host("--no-probe")[0]["listen_drops"]
+        with socket.socket() as server, contextlib.ExitStack() as clients:
+            server.bind(("127.0.0.1", 0))
+            server.listen(0)
+            before = drops()
+            for _ in range(4):
+                client = clients.enter_context(socket.socket())
+                client.setblocking(False)
+                client.connect_ex(server.getsockname())
+            for _ in range(50):
+                after = drops()
+                if after > before:
+                    break
+                time.sleep(0.1)
+        names, values = (line.split() for line in pathlib.Path("/proc/net/netstat").read_text()
+                         .splitlines()[:2])
+        self.assertGreater(after, before)
+        self.assertLessEqual(after, int(values[names.index("ListenDrops")]))
 
 
 def next_document(process):
@@ -352,6 +377,7 @@ class RootPrefix(unittest.TestCase):
         self.assertEqual(document["system"]["load_5m"], 2.5)
         self.assertIsNone(document["system"]["cpu_usage_pct"])
         self.assertIsNone(document["disk_io"])
+        self.assertIsNone(document["listen_drops"])
         [disk] = document["disks"]
         self.assertEqual((disk["device"], disk["mount_point"]), ("/dev/other", "/"))
         size = os.statvfs("/tmp")
