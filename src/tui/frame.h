@@ -28,7 +28,7 @@ struct Frame {
 };
 
 // The plots of a wide screen, the interfaces beside them.
-inline constexpr int kHostPaneRows = 7;
+inline constexpr int kHostPaneRows = 8;
 
 // Narrower or lower than this everything fits into one line.
 inline constexpr int kLeastColumns = 20;

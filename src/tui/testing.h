@@ -178,6 +178,7 @@ inline HostFacts web_facts(std::uint64_t second) {
   facts.interfaces.back().counters.tx_errors = 7;
   link(5, "wg0", std::nullopt, 275'000, 38'700, "10.8.0.1", 24);
   link(6, "docker0", std::nullopt, 0, 0, "172.17.0.1", 16);
+  facts.listen_drops = 40 + (second > 5 ? 3 : 0);
   facts.system.cpu_usage_pct = 20.5 + static_cast<double>(second);
   facts.system.cpu_per_core = {99, 64.5, 3, 0, 0, 1, 0, 0};
   facts.system.memory_total_bytes = 33'500'000'000;

@@ -378,6 +378,19 @@ void draw_interface_pane(const Model& model, const State& state, int x, int y, i
   std::stable_sort(busiest.begin(), busiest.end(), [&](const Interface* a, const Interface* b) {
     return a->is_up != b->is_up ? a->is_up : rate(a) > rate(b);
   });
+  // Since the reading before.
+  const auto drop_rate = [&](const Interface& now) -> std::string {
+    const Interface* before =
+        *index == 0 ? nullptr : find_interface(model.host_readings[*index - 1], now.index);
+    const double seconds = model.host_readings[*index].interval_s.value_or(0);
+    if (before == nullptr || seconds <= 0) return kUnknown;
+    const auto drops = [](const Interface& i) { return i.counters.rx_drops + i.counters.tx_drops; };
+    if (drops(now) < drops(*before)) return kUnknown;
+    const double dropped = static_cast<double>(drops(now) - drops(*before)) / seconds;
+    if (dropped == 0) return "0";
+    return (dropped < 10 ? fmt::format("{:.1f}", dropped) : format_rate(dropped, Units::kBytes)) +
+           '!';
+  };
   const auto line = [&](std::string_view name, std::string_view link, std::string_view rx,
                         std::string_view tx, std::string_view use, std::string_view drops,
                         Role role) {
@@ -386,16 +399,16 @@ void draw_interface_pane(const Model& model, const State& state, int x, int y, i
     grid.put_right(x + 31, y, rx, {role});
     grid.put_right(x + 40, y, tx, {role});
     grid.put_right(x + 46, y, use, {role});
-    grid.put_right(x + 54, y, drops, {role});
+    grid.put_right(x + 55, y, drops, {drops.ends_with("!") ? Role::kLook : role});
     ++y;
   };
-  line("INTERFACE", "SPEED", "↓RX/s", "↑TX/s", "USE%", "DROP", Role::kTitle);
+  line("INTERFACE", "LINK", "↓RX/s", "↑TX/s", "USE%", "DROP/s", Role::kTitle);
   for (std::size_t i = 0; i + 1 < static_cast<std::size_t>(rows) && i < busiest.size(); ++i) {
     const Interface& each = *busiest[i];
     const auto use = use_of(each);
     line(each.name, each.is_up ? speed_text(each) : "down", rate_text(each.rx_rate, units),
          rate_text(each.tx_rate, units), use ? fmt::format("{:.0f}", *use) : kUnknown,
-         std::to_string(each.counters.rx_drops + each.counters.tx_drops), Role::kText);
+         drop_rate(each), Role::kText);
   }
 }
 

@@ -4,17 +4,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "base/text.h"
 #include "base/timestamp.h"
 #include "tui/flow_cells.h"
 #include "tui/rows.h"
+#include "view/host_text.h"
 
 namespace sockscope::tui {
 namespace {
 
 constexpr int kRightPane = 82;  // columns of the pane beside the plots
+constexpr std::uint64_t kMinute = 60'000'000'000;
 
 double largest(const Series& series) {
   double top = 0;
@@ -29,46 +32,102 @@ std::string percentile(std::vector<std::uint32_t>& values, std::size_t percent) 
   return format_ms(values[at]);
 }
 
-// Connections by state, round trip times, what went wrong.
-void draw_health(const Model& model, const State& state, int x, int y, Screen& screen) {
+struct ConnectionSums {
   std::size_t tcp = 0, established = 0, listening = 0, time_wait = 0, udp = 0;
   std::vector<std::uint32_t> rtts;
+};
+
+ConnectionSums connection_sums(const Model& model, const State& state) {
+  ConnectionSums sums;
   for (const std::uint32_t index : shown_sample(model, state).flows) {
     const Flow& flow = model.history.flow(index);
     if (flow.state == TcpState::kTimeWait) {
-      ++time_wait;
+      ++sums.tcp;
+      ++sums.time_wait;
       continue;
     }
     if (flow.closed || flow.peer_of != 0) continue;
     if (flow.protocol == Protocol::kUdp) {
-      ++udp;
+      ++sums.udp;
       continue;
     }
-    ++tcp;
-    if (flow.state == TcpState::kEstablished) ++established;
-    if (flow.direction == Direction::kListen) ++listening;
-    if (flow.counters.srtt_us != 0) rtts.push_back(flow.counters.srtt_us);
+    ++sums.tcp;
+    if (flow.state == TcpState::kEstablished) ++sums.established;
+    if (flow.direction == Direction::kListen) ++sums.listening;
+    if (flow.counters.srtt_us != 0) sums.rtts.push_back(flow.counters.srtt_us);
   }
+  return sums;
+}
+
+// "0.2/s", "0.02/s", "0/s".
+std::string per_second(double rate) {
+  return rate == 0      ? "0/s"
+         : rate < 0.095 ? fmt::format("{:.2f}/s", std::max(rate, 0.01))
+                        : fmt::format("{:.1f}/s", rate);
+}
+
+// What listening sockets dropped in the minute before the reading on the screen, or since the first
+// one there is; empty: not known.
+std::optional<std::uint64_t> listen_drops(const Model& model, const State& state) {
+  const auto index = reading_index(model, state);
+  if (!index) return std::nullopt;
+  const HostReading& now = model.host_readings[*index];
+  std::size_t from = *index;
+  while (from > 0 && now.mono_ns - model.host_readings[from].mono_ns < kMinute) --from;
+  const auto& before = model.host_readings[from].facts.listen_drops;
+  const auto& after = now.facts.listen_drops;
+  if (from == *index || !before || !after || *after < *before) return std::nullopt;
+  return *after - *before;
+}
+
+// Connections by state, round trip times; what went wrong. Two lines, from x to the edge.
+void draw_health(const Model& model, const State& state, int x, int y, Screen& screen) {
   Grid& grid = screen.grid;
-  grid.put(x, y++, fmt::format("TCP {} (EST {} LISTEN {} TW {})  UDP {}", tcp + time_wait, established,
-                               listening, time_wait, udp));
-  grid.put(x, y++, fmt::format("RTT p50 {}  p95 {}  p99 {} ms", percentile(rtts, 50),
-                               percentile(rtts, 95), percentile(rtts, 99)));
+  ConnectionSums sums = connection_sums(model, state);
+  const std::string rtt = fmt::format("RTT p50 {} p95 {} p99 {} ms", percentile(sums.rtts, 50),
+                                      percentile(sums.rtts, 95), percentile(sums.rtts, 99));
+  // What there is no room for is left out as a whole.
+  for (const std::string& sockets :
+       {fmt::format("TCP {} (EST {} LISTEN {} TW {})  UDP {}  ", sums.tcp, sums.established,
+                    sums.listening, sums.time_wait, sums.udp),
+        fmt::format("TCP {} (EST {} TW {})  UDP {}  ", sums.tcp, sums.established, sums.time_wait,
+                    sums.udp),
+        fmt::format("TCP {}  UDP {}  ", sums.tcp, sums.udp)}) {
+    if (x + static_cast<int>(sockets.size() + display_width(rtt)) > grid.size().columns) continue;
+    grid.put(x, y, sockets + rtt);
+    break;
+  }
+
   std::size_t resets = 0, failed = 0;
-  const std::uint64_t now = shown_sample(model, state).wall_ns;
+  const Sample& sample = shown_sample(model, state);
   const auto& log = model.events.all();
   for (std::size_t i = log.size(); i-- > 0;) {
-    if (log[i].wall_ns > now) continue;
-    if (now - log[i].wall_ns > 60'000'000'000ull) break;
+    if (log[i].wall_ns > sample.wall_ns) continue;
+    if (sample.wall_ns - log[i].wall_ns > kMinute) break;
     resets += log[i].event.kind == EventKind::kReset;
     failed += log[i].event.kind == EventKind::kConnectFailed;
   }
-  const Sample& sample = shown_sample(model, state);
+  const double watched = std::clamp(
+      static_cast<double>(sample.mono_ns - model.history[0].mono_ns) / 1e9, 1.0, 60.0);
   const auto share = sample.retransmit_share();
-  int at = grid.put(x, y, "Retrans " + share_text(share), {share_role(share.value_or(0))});
-  if (share) at = grid.put(at, y, fmt::format(" ({:.1f}/s)", sample.retransmit_rate));
-  grid.put(at, y++, fmt::format("   Resets {}/min   Failed connects {}/min", resets, failed),
-           {failed != 0 ? Role::kLook : Role::kText});
+  const auto drops = listen_drops(model, state);
+  struct Part {
+    std::string text;
+    Role role;
+  };
+  const std::array<Part, 4> parts = {{
+      {"Retrans " + share_text(share) +
+           (share ? fmt::format(" ({:.1f}/s)", sample.retransmit_rate) : ""),
+       share_role(share.value_or(0))},
+      {"Resets " + per_second(static_cast<double>(resets) / watched), Role::kText},
+      {fmt::format("Failed connects {}/min", failed), failed != 0 ? Role::kLook : Role::kText},
+      {"Listen drops " + (drops ? fmt::format("{}/min", *drops) : std::string(kUnknown)),
+       drops.value_or(0) != 0 ? Role::kBroken : Role::kText},
+  }};
+  int words = 0;
+  for (const Part& part : parts) words += static_cast<int>(display_width(part.text));
+  const int gap = std::clamp((grid.size().columns - x - words) / 3, 1, 3);
+  for (const Part& part : parts) x = grid.put(x, y + 1, part.text, {part.role}) + gap;
 }
 
 }  // namespace
@@ -121,14 +180,16 @@ void draw_host_panes(const Model& model, const State& state, const Frame& frame,
   const Units units = state.settings.units;
   int y = frame.plot;
   int x = grid.put(1, y, "↓ RX ", {Role::kRx});
-  x = grid.put(x, y, fmt::format("{}   peak {}   ", rate_with_unit(rx_of(sample), units),
-                                 format_rate(largest(rx), units)));
-  x = grid.put(x, y, "↑ TX ", {Role::kTx});
-  grid.put(x, y, fmt::format("{}   peak {}   {} s", rate_with_unit(tx_of(sample), units),
-                             format_rate(largest(tx), units), state.settings.window_s));
-  draw_mirror(rx, tx, {1, split - 1, y + 1, (frame.plot_rows - 1) / 2}, state, screen);
+  grid.put(x, y, fmt::format("{:<9}   peak {:<5}   {} s", rate_with_unit(rx_of(sample), units),
+                             format_rate(largest(rx), units), state.settings.window_s));
+  draw_mirror(rx, tx, {1, split - 1, y + 1, (frame.plot_rows - 2) / 2}, state, screen);
+  const int last = y + frame.plot_rows - 1;
+  x = grid.put(1, last, "↑ TX ", {Role::kTx});
+  grid.put(x, last, fmt::format("{:<9}   peak {:<5}   same scale as RX",
+                                rate_with_unit(tx_of(sample), units),
+                                format_rate(largest(tx), units)));
   for (int row = 0; row < frame.plot_rows; ++row) grid.put(split, y + row, "│", {Role::kDim});
-  // Below: the interfaces, the last three rows for the connections' health.
+  // Below: the interfaces, the last two rows for the connections' health.
   int first = y;
   if (const std::string selection = selection_text(state);
       !selection.empty() && state.prompt.kind == PromptKind::kNone) {
@@ -142,8 +203,8 @@ void draw_host_panes(const Model& model, const State& state, const Frame& frame,
                          is_scope && !all.empty() ? fmt::format(", {} all", all) : ""),
              {Role::kTitle});
   }
-  const int health = y + frame.plot_rows - 3;
-  draw_interface_pane(model, state, split + 2, first, health - first, screen);
+  const int health = y + frame.plot_rows - 2;
+  draw_interface_pane(model, state, split + 2, first, health - first - 1, screen);
   draw_health(model, state, split + 2, health, screen);
   grid.rule(frame.plot + frame.plot_rows);
 }

@@ -137,6 +137,26 @@ TEST_F(WidePanes, the_last_lines_say_units_and_window) {
   EXPECT_TRUE(says("bytes/s SI (U)"));
 }
 
+TEST_F(WidePanes, drops_are_those_of_the_time_that_is_shown) {
+  // web_facts(): 40 connections were dropped, three more after the fifth second; eth0 drops a packet
+  // a second.
+  model = web_model(0);
+  EXPECT_TRUE(says("Listen drops —"));
+  EXPECT_FALSE(says("1.0!"));
+  model = web_model(5);
+  EXPECT_TRUE(says("Listen drops 0/min"));
+  EXPECT_TRUE(says("1.0!"));
+  model = web_model(12);
+  EXPECT_TRUE(says("Listen drops 3/min"));
+  keys(" TTTTTTT");
+  EXPECT_TRUE(says("Listen drops 0/min"));
+}
+
+TEST_F(WidePanes, drops_of_more_than_a_minute_ago_are_over) {
+  model = web_model(70);
+  EXPECT_TRUE(says("Listen drops 0/min"));
+}
+
 TEST_F(WidePanes, without_room_for_them_tab_is_the_next_view) {
   key(KeyName::kTab);
   state.size = {100, 30};
