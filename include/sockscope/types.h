@@ -142,6 +142,7 @@ struct TcpInternals {
   std::uint32_t rtt_variance_us = 0;
   std::uint32_t retransmit_timeout_us = 0;
   std::uint32_t receive_space = 0;  // bytes the receiver's buffer is tuned for
+  std::optional<std::uint32_t> receive_window;  // bytes offered to the peer (Linux 6.2)
   std::uint32_t unacked = 0;        // segments under way
   std::uint32_t lost = 0;           // of them thought lost
   std::optional<std::uint32_t> reordering;

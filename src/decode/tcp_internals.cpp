@@ -16,6 +16,10 @@ namespace {
 
 constexpr std::uint32_t kNoThreshold = 0x7FFFFFFF;  // never left slow start
 
+// tcpi_rcv_wnd stands behind tcpi_snd_wnd since Linux 6.2, which Debian 12's header is older than.
+constexpr std::size_t kReceiveWindowAt = 232;
+static_assert(offsetof(tcp_info, tcpi_snd_wnd) + 4 == kReceiveWindowAt);
+
 // tcp_info grows with the kernel: what lies behind its end is not known.
 bool read_info(std::span<const std::byte> bytes, TcpInternals& out) noexcept {
   tcp_info info{};
@@ -46,6 +50,10 @@ bool read_info(std::span<const std::byte> bytes, TcpInternals& out) noexcept {
     out.reorderings_seen = info.tcpi_reord_seen;
   }
 #undef HAS
+  if (std::uint32_t window = 0; bytes.size() >= kReceiveWindowAt + sizeof window) {
+    std::memcpy(&window, bytes.data() + kReceiveWindowAt, sizeof window);
+    out.receive_window = window;
+  }
   return true;
 }
 

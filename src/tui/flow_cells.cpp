@@ -249,10 +249,9 @@ std::string flow_line(const Model& model, const State& state, const Flow& flow) 
   line += "  ";
   line += name_of(owner_of(flow), flow.owner.name());
   if (flow.owner.pid != 0) line += fmt::format(" {}", flow.owner.pid);
-  const std::uint64_t end = flow.closed ? flow.closed_ns : moment_of(model, state, flow);
-  if (flow.opened_ns != 0 && end > flow.opened_ns)
-    line += flow.closed ? "  lasted " + format_duration_us((end - flow.opened_ns) / 1000)
-                        : "  age " + format_short_age_us((end - flow.opened_ns) / 1000);
+  if (const auto age = age_us(model, state, flow))
+    line += flow.closed ? "  lasted " + format_duration_us(*age)
+                        : "  age " + format_short_age_us(*age);
   line += "  netns " + (flow.netns == model.home_netns ? "host" : std::to_string(flow.netns));
   return line;
 }

@@ -27,6 +27,9 @@ const Flow* find_shown_flow(const Model& model, const State& state, std::uint64_
 // When it was as the screen has it; CLOCK_MONOTONIC.
 std::uint64_t moment_of(const Model& model, const State& state, const Flow& flow);
 
+// How long it has been open then, or was; empty: it is older than this program.
+std::optional<std::uint64_t> age_us(const Model& model, const State& state, const Flow& flow);
+
 // Whether it is of the process or remote end whose connections alone are shown.
 bool in_scope(const State& state, const Flow& flow);
 

@@ -33,6 +33,12 @@ std::string_view default_sort(View view, Size size) {
                                    : "rx_rate";
 }
 
+std::optional<std::uint64_t> age_us(const Model& model, const State& state, const Flow& flow) {
+  const std::uint64_t end = flow.closed ? flow.closed_ns : moment_of(model, state, flow);
+  if (flow.opened_ns == 0 || end <= flow.opened_ns) return std::nullopt;
+  return (end - flow.opened_ns) / 1000;
+}
+
 bool in_scope(const State& state, const Flow& flow) {
   switch (state.scope.kind) {
     case RowKey::Kind::kProcess:

@@ -253,6 +253,7 @@ inline Model web_model(std::uint64_t seconds = 12) {
   tcp.mss = 1448;
   tcp.path_mtu = 1500;
   tcp.receive_space = 3'100'000;
+  tcp.receive_window = 2'500'000;
   tcp.rtt_variance_us = 4'100;
   tcp.retransmit_timeout_us = 240'000;
   tcp.unacked = 3;

@@ -10,6 +10,7 @@
 #include "tui/rows.h"
 #include "tui/wide_panes.h"
 #include "view/flow_text.h"
+#include "view/host_text.h"
 
 namespace sockscope::tui {
 namespace {
@@ -185,6 +186,14 @@ std::string share_of(const std::optional<std::uint64_t>& part,
   return fmt::format("{:.0f}%", 100.0 * static_cast<double>(*part) / static_cast<double>(*whole));
 }
 
+// Of its life, or where it is not known how long that is, how long in all.
+std::string busy_text(const TcpInternals& tcp, const std::optional<std::uint64_t>& life_us) {
+  if (!tcp.busy_us) return kUnknown;
+  // The kernel counts in ticks, a little more than there was time at times.
+  if (life_us && *life_us != 0) return share_of(std::min(*tcp.busy_us, *life_us), life_us);
+  return format_duration_us(*tcp.busy_us);
+}
+
 // "3 s", "2m10s": how long before the moment on the screen its last segment was sent again. Of what
 // is no event that we had, as exactly as samples were taken; empty: it was before all of them.
 std::string last_retransmit(const Model& model, const State& state, const Flow& flow) {
@@ -223,9 +232,11 @@ void put_tcp(const Model& model, const State& state, const Flow& flow, int last,
   const TcpInternals* tcp = internals_of(model, state, flow);
   if (tcp != nullptr && y < last)
     label(y++, "TCP",
-          fmt::format("cwnd {}  ssthresh {}  mss {}  pmtu {}  cc {}  rcvspace {}",
-                      tcp->congestion_window, known_number(tcp->slow_start_threshold), tcp->mss,
-                      tcp->path_mtu, tcp->congestion_control.data(), format_bytes(tcp->receive_space)),
+          fmt::format("cwnd {}  ssthresh {}  mss {}  pmtu {}  cc {}  {} {}", tcp->congestion_window,
+                      known_number(tcp->slow_start_threshold), tcp->mss, tcp->path_mtu,
+                      clean_text(tcp->congestion_control.data()),
+                      tcp->receive_window ? "rcvwnd" : "rcvspace",
+                      format_bytes(tcp->receive_window.value_or(tcp->receive_space))),
           grid, right);
   if (!flow.has_counters) return;
   if (y >= last) return;
@@ -259,7 +270,7 @@ void put_tcp(const Model& model, const State& state, const Flow& flow, int last,
   if (tcp != nullptr && y < last)
     label(y++, "Limit",
           fmt::format("busy {}  rwnd-limited {}  sndbuf-limited {}  notsent {}  unacked {}",
-                      tcp->busy_us ? format_duration_us(*tcp->busy_us) : "—",
+                      busy_text(*tcp, age_us(model, state, flow)),
                       share_of(tcp->receiver_limited_us, tcp->busy_us),
                       share_of(tcp->buffer_limited_us, tcp->busy_us),
                       tcp->unsent_bytes ? format_bytes(*tcp->unsent_bytes) : "—", tcp->unacked),
@@ -397,10 +408,8 @@ void draw_connection_details(const Model& model, const State& state, Screen& scr
           clean_text(known->name) + "  " + describe_name_source(*known, moment_of(model, state, *flow)), grid,
             right);
   }
-  const std::uint64_t end = flow->closed ? flow->closed_ns : moment_of(model, state, *flow);
   std::string how(flow->protocol == Protocol::kTcp ? to_string(shown_state(*flow)) : "UDP");
-  if (flow->opened_ns != 0 && end > flow->opened_ns)
-    how += ' ' + format_duration_us((end - flow->opened_ns) / 1000);
+  if (const auto age = age_us(model, state, *flow)) how += ' ' + format_duration_us(*age);
   label(y, "State", how, grid);
   if (size.columns >= 60) {
     grid.put(34, y, "Owner", {Role::kTitle});

@@ -6,6 +6,7 @@ import re
 import socket
 import struct
 import termios
+import time
 import unittest
 
 from terminal import Terminal, support
@@ -97,6 +98,31 @@ class Pane(unittest.TestCase):
                 self.assertEqual(self.cells(terminal, stalled.port())["CWND"], "—")
                 terminal.type("q")
                 self.assertEqual(terminal.exit_code(), 0)
+
+    def test_details_say_the_window_and_how_busy_it_was(self):
+        with Terminal("--idle", "-i", "0.5", "-p", str(os.getpid()),
+                      columns=120, rows=40) as terminal:
+            terminal.wait_for("Procs")
+            time.sleep(1)
+            # Opened while it is watched, so that it is known how long ago.
+            with Stalled() as stalled:
+                terminal.type(f"2l/sport:{stalled.port()}\r").wait_for("1 of ")
+                terminal.type("\r").wait_for("Limit")
+                info = stalled.client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 512)
+                if len(info) >= 236:
+                    window = struct.unpack_from("I", info, 232)[0]
+                    shown = re.search(r"rcvwnd (\S+) (k?B)", terminal.text())
+                    self.assertIsNotNone(shown, terminal.text())
+                    factor = {"B": 1, "kB": 1000}[shown.group(2)]
+                    self.assertAlmostEqual(float(shown.group(1)) * factor, window,
+                                           delta=window / 100 + 1)
+                else:
+                    self.assertRegex(terminal.text(), r"rcvspace \d")
+                # Its window shut at once and never opened: busy all its life.
+                terminal.wait_for(lambda: any(
+                    95 <= int(share) <= 100
+                    for share in re.findall(r"busy (\d+)%", terminal.text())))
+            terminal.type("q").wait()
 
     def test_proc_does_not_tell(self):
         with Stalled() as stalled, \

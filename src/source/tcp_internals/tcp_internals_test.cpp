@@ -10,6 +10,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cstring>
 #include <vector>
 
@@ -80,6 +81,16 @@ TEST_P(Pair, is_what_the_owner_is_told) {
   EXPECT_EQ((*told)->congestion_window, info.tcpi_snd_cwnd);
   EXPECT_EQ((*told)->receive_space, info.tcpi_rcv_space);
   EXPECT_STREQ((*told)->congestion_control.data(), name);
+  std::array<char, 512> all{};  // what this header does not name, too
+  socklen_t all_size = all.size();
+  ASSERT_EQ(::getsockopt(client_.get(), IPPROTO_TCP, TCP_INFO, all.data(), &all_size), 0);
+  EXPECT_EQ((*told)->receive_window.has_value(), all_size >= 236);
+  if ((*told)->receive_window) {
+    std::uint32_t window = 0;
+    std::memcpy(&window, all.data() + 232, sizeof window);
+    EXPECT_GT(window, 0u);
+    EXPECT_EQ(*(*told)->receive_window, window);
+  }
   EXPECT_FALSE((*told)->slow_start_threshold);
   Flow other_end = flow_;
   std::swap(other_end.local, other_end.remote);
@@ -111,7 +122,7 @@ TEST(DecodeTcpInternals, older_kernels_tell_less) {
     nlmsghdr header;
     inet_diag_msg head;
     nlattr attribute;
-    unsigned char info[104 + 64];
+    unsigned char info[240];
   } message{};
   const auto decode = [&](std::size_t info) {
     message.attribute = {static_cast<std::uint16_t>(sizeof(nlattr) + info), INET_DIAG_INFO};
@@ -127,6 +138,10 @@ TEST(DecodeTcpInternals, older_kernels_tell_less) {
   EXPECT_FALSE(decode(104)->busy_us);
   EXPECT_FALSE(decode(104)->unsent_bytes);
   EXPECT_TRUE(decode(160)->unsent_bytes);
+  message.info[232] = 7;
+  EXPECT_FALSE(decode(232)->receive_window);  // up to snd_wnd, Linux 5.4
+  EXPECT_FALSE(decode(235)->receive_window);
+  EXPECT_EQ(decode(240)->receive_window, 7u);
 }
 
 }  // namespace
