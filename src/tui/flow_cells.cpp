@@ -73,18 +73,30 @@ std::string process_at_other_end(const Model& model, const State& state, const F
   return fmt::format("({} {})", clean_text(other->owner.name()), other->owner.pid);
 }
 
-// Wide screens say the address and who that is; empty: there is no room for both, or nothing to say.
+// Wide screens say the address and `who` that is, else its name; empty: there is no room
+// for both, or nothing to say.
 std::string remote_and_who(const Model& model, const State& state, const Flow& flow,
-                           std::size_t width) {
-  constexpr std::size_t kLeast = 12;  // a shorter end of a name says little
-  std::string text = endpoint_text(model, state, flow.remote, flow.protocol) + "  ";
+                           std::string who, std::size_t width) {
+  constexpr std::size_t kLeast = 12;  // less of a name says little
+  const std::string text = endpoint_text(model, state, flow.remote, flow.protocol) + "  ";
   const std::size_t room = width - std::min(width, display_width(text));
-  std::string who = process_at_other_end(model, state, flow);
   if (who.empty() && state.settings.names) {
     who = shorten_name(flow, room);
-    if (room < kLeast && who.starts_with("…")) return {};
+    if (room < kLeast && !who.empty() && who != flow.remote_name->name) return {};
   }
   return who.empty() || display_width(who) > room ? std::string() : text + who;
+}
+
+std::string remote_cell(const Model& model, const State& state, const Flow& flow,
+                        const std::string& process, std::size_t width) {
+  if (flow.remote.addr.is_unspecified()) return "*";
+  if (state.size.columns >= kWide)
+    if (std::string text = remote_and_who(model, state, flow, process, width); !text.empty())
+      return text;
+  if (state.settings.names)
+    if (std::string known = shorten_remote_name(flow, width); !known.empty()) return known;
+  std::string text = endpoint_text(model, state, flow.remote, flow.protocol);
+  return display_width(text) <= width ? text : shorten_endpoint(flow.remote, width);
 }
 
 Volume since(Volume now, Volume base) {
@@ -143,17 +155,14 @@ std::vector<std::uint64_t> looked_into(const State& state) {
 CellText flow_cell(const Model& model, const State& state, const Flow& flow,
                    const PlacedColumn& column) {
   const std::string_view name = column.spec->name;
-  if (name == "remote" && flow.remote.addr.is_unspecified()) return {"*"};
   const auto width = static_cast<std::size_t>(column.width);
-  if (name == "remote" && state.size.columns >= kWide)
-    if (std::string text = remote_and_who(model, state, flow, width); !text.empty())
-      return {std::move(text)};
-  if (name == "remote" && state.settings.names)
-    if (std::string known = shorten_remote_name(flow, width); !known.empty())
-      return {std::move(known)};
-  if (name == "remote" || name == "local") {
-    const Endpoint& end = name == "remote" ? flow.remote : flow.local;
-    std::string text = endpoint_text(model, state, end, flow.protocol);
+  if (name == "remote") {
+    const bool is_wide = state.size.columns >= kWide;
+    const std::string process = is_wide ? process_at_other_end(model, state, flow) : "";
+    return {remote_cell(model, state, flow, process, width)};
+  }
+  if (name == "local") {
+    std::string text = endpoint_text(model, state, flow.local, flow.protocol);
     if (display_width(text) <= width) return {std::move(text)};
   }
   if (name == "rtt") {
@@ -174,6 +183,11 @@ CellText flow_cell(const Model& model, const State& state, const Flow& flow,
   if (is_internal(name)) return {internal_text(internals_of(model, state, flow), flow, name)};
   if (name == "netns") return {flow.netns == model.home_netns ? "host" : std::to_string(flow.netns)};
   return plain_cell(model, state, flow, column);
+}
+
+std::string event_remote(const Model& model, const State& state, const Flow& flow,
+                         std::size_t width) {
+  return remote_cell(model, state, flow, "", width);
 }
 
 Volume volume_of(const State& state, const Process& process) {

@@ -16,6 +16,11 @@ namespace sockscope::tui {
 CellText flow_cell(const Model& model, const State& state, const Flow& flow,
                    const PlacedColumn& column);
 
+// The remote end of an event's connection, as flow_cell() has it but for the process at the other
+// end: of what is over it is not known any more.
+std::string event_remote(const Model& model, const State& state, const Flow& flow,
+                         std::size_t width);
+
 // What a process's row shows beyond its own figures; made once per frame.
 struct ProcessQuality {
   std::uint32_t p95_us = 0;  // of the smoothed round trip times of its open connections; 0: none

@@ -399,6 +399,7 @@ void draw_footer(const State& state, const Frame& frame, Screen& screen) {
   const FooterKey freeze{Action::kFreeze, frozen ? "resume" : "freeze"};
   const FooterKey write{Action::kWrite, "write JSON"};
   const FooterKey units{Action::kUnits, "bits/bytes"};
+  const FooterKey names{Action::kNames, "names"};
   const FooterKey loopback{Action::kLoopback, "loopback"};
   std::vector<FooterKey> keys;
   switch (state.view) {
@@ -413,6 +414,7 @@ void draw_footer(const State& state, const Frame& frame, Screen& screen) {
               view,
               freeze,
               {Action::kGroup, "group"},
+              names,
               loopback};
       break;
     case View::kHosts:
@@ -451,12 +453,19 @@ void draw_footer(const State& state, const Frame& frame, Screen& screen) {
   const int columns = grid.size().columns;
   if (columns >= 120 && !detail) {
     std::vector<FooterKey> more = {{Action::kReverse, "reverse"},
+                                   {Action::kGroup, "group"},
                                    {Action::kIdle, "idle"},
                                    {Action::kNextSample, "step time", Action::kPreviousSample},
                                    {Action::kWrite, "write"},
+                                   names,
+                                   {Action::kPortNames, "ports"},
                                    {Action::kOptions, "options"}};
     std::erase_if(more, [&](const FooterKey& one) {
-      return (one.action == Action::kIdle && state.view == View::kThisHost) ||
+      const bool of_flows = one.action == Action::kIdle || one.action == Action::kNames ||
+                            one.action == Action::kPortNames;
+      const bool of_groups = one.action == Action::kGroup;
+      return (of_flows && state.view == View::kThisHost) ||
+             (of_groups && state.view != View::kProcesses && state.view != View::kConnections) ||
              std::any_of(keys.begin(), keys.end(),
                          [&](const FooterKey& key) { return key.action == one.action; });
     });

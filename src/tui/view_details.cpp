@@ -169,6 +169,18 @@ std::string place_of(const Process& process) {
   return info->cgroup->path.size() > 1 ? clean_text(info->cgroup->path) : "—";
 }
 
+// Whether this end is the one whose port says what is spoken.
+bool serves(const Flow& flow) {
+  if (flow.direction != Direction::kUnknown) return flow.direction != Direction::kOutbound;
+  return flow.remote.addr.is_unspecified() || flow.local.port < flow.remote.port;
+}
+
+// " (https)"; empty: the port has no name.
+std::string service_of(const Model& model, const Endpoint& end, const Flow& flow) {
+  const std::string name = model.port_name ? model.port_name(end.port, flow.protocol) : "";
+  return name.empty() ? name : fmt::format(" ({})", clean_text(name));
+}
+
 void label(int y, std::string_view name, std::string_view text, Grid& grid, int end = INT32_MAX) {
   grid.put(1, y, name, {Role::kTitle});
   grid.put(10, y, text, {}, end);
@@ -391,9 +403,14 @@ void draw_connection_details(const Model& model, const State& state, Screen& scr
   if (full) {
     label(y++, "Command", command_of(flow->owner.process.get()), grid, right);
   }
-  const std::string local = to_string(flow->local);
+  const bool is_served_here = serves(*flow);
+  const std::string local =
+      to_string(flow->local) + (is_served_here ? service_of(model, flow->local, *flow) : "");
   const std::string remote =
-      flow->remote.addr.is_unspecified() ? "*" : remote_text(model, state, *flow);
+      flow->remote.addr.is_unspecified()
+          ? "*"
+          : remote_text(model, state, *flow) +
+                (is_served_here ? "" : service_of(model, flow->remote, *flow));
   if (static_cast<int>(local.size() + remote.size()) + 24 <= right) {
     label(y, "Local", local, grid);
     const int x = std::max(34, 12 + static_cast<int>(local.size()));

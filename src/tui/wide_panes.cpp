@@ -226,9 +226,7 @@ void draw_event_lines(const Model& model, const State& state, std::uint64_t cook
     if (cookie == 0 && is_of_flow)
       line += fmt::format("{:>8} {} {} ", flow.owner.pid,
                           pad_right(shorten_right(clean_text(flow.owner.name()), 18), 18),
-                          pad_right(cell_text(*find_column<Flow>("remote"), flow,
-                                              cell_options(model, state), 46),
-                                    46));
+                          pad_right(event_remote(model, state, flow, 46), 46));
     line += describe(logged.event);
     screen.grid.put(x, y++, line, {}, end_column);
   }

@@ -77,7 +77,14 @@ std::string shorten_name(const Flow& flow, std::size_t width) {
       std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
   if (!is_plain || width < 2) return {};
   if (name.size() <= width) return name;
-  return "…" + name.substr(name.size() - width + 1);
+  // The last two labels, with a third one where they are short, as in "example.co.uk".
+  std::size_t dot = name.rfind('.', name.size() - 2);
+  if (dot != std::string::npos && dot != 0) dot = name.rfind('.', dot - 1);
+  if (dot != std::string::npos && dot != 0 && name.size() - dot <= 7) dot = name.rfind('.', dot - 1);
+  const std::size_t domain = dot == std::string::npos ? name.size() : name.size() - dot - 1;
+  constexpr std::size_t kLeastBeginning = 2;
+  if (domain + 1 + kLeastBeginning > width) return "…" + name.substr(name.size() - width + 1);
+  return name.substr(0, width - 1 - domain) + "…" + name.substr(name.size() - domain);
 }
 
 std::string shorten_remote_name(const Flow& flow, std::size_t width) {

@@ -25,8 +25,8 @@ TcpState shown_state(const Flow& flow) noexcept;
 // than a width below 7.
 std::string shorten_endpoint(const Endpoint& endpoint, std::size_t width);
 
-// "cdn.example.net:443" in at most `width` cells, what the remote end was asked for by; the beginning of
-// a long name gives way to "…". Empty: it has no name, or one that is not plain ASCII.
+// "cdn.example.net:443" in at most `width` cells, what the remote end was asked for by. A long name is
+// cut in the middle, "api.pay…example.com:443": its beginning and the domain tell most. Empty: it has no name, or one that is not plain ASCII.
 std::string shorten_remote_name(const Flow& flow, std::size_t width);
 
 // Its name alone, in the same way.

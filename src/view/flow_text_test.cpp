@@ -50,7 +50,7 @@ TEST(RemoteNameText, SaysWhereItIsFrom) {
             "asked for 0 us ago by n? 812, answered by 192.0.2.53:53");
 }
 
-TEST(RemoteNameText, KeepsTheEndOfTheNameAndThePort) {
+TEST(RemoteNameText, KeepsTheDomainAndThePort) {
   Flow flow;
   flow.remote = endpoint("192.0.2.1", 443);
   EXPECT_EQ(shorten_remote_name(flow, 30), "");
@@ -58,10 +58,21 @@ TEST(RemoteNameText, KeepsTheEndOfTheNameAndThePort) {
   name->name = "cdn.example.net";
   flow.remote_name = name;
   EXPECT_EQ(shorten_remote_name(flow, 19), "cdn.example.net:443");
-  EXPECT_EQ(shorten_remote_name(flow, 18), "…n.example.net:443");
+  EXPECT_EQ(shorten_remote_name(flow, 18), "cd…example.net:443");
+  EXPECT_EQ(shorten_remote_name(flow, 17), "….example.net:443");
   for (std::size_t width = 6; width < 30; ++width)
     EXPECT_LE(display_width(shorten_remote_name(flow, width)), width);
   EXPECT_EQ(shorten_remote_name(flow, 5), "");
+  name->name = "api.payments.example.com";
+  EXPECT_EQ(shorten_remote_name(flow, 23), "api.pay…example.com:443");
+  EXPECT_EQ(shorten_name(flow, 23), "api.payment…example.com");
+  name->name = "www.shop.example.co.uk";
+  EXPECT_EQ(shorten_name(flow, 20), "www.sh…example.co.uk");
+  for (const char* odd : {".", "...........", "a.", ".a", "abcdefghijk", "a..b.co.uk", "x.y.z.a.b"}) {
+    name->name = odd;
+    for (std::size_t width = 0; width < 12; ++width)
+      EXPECT_LE(display_width(shorten_name(flow, width)), width) << odd;
+  }
   name->name = "a\x1b[2Jb";
   EXPECT_EQ(shorten_remote_name(flow, 30), "");
 }
