@@ -37,4 +37,17 @@ std::string time_of_day(std::uint64_t wall_ns) {
                      wall_ns / 1'000'000 % 1000);
 }
 
+std::string time_zone(std::uint64_t wall_ns) {
+  const auto time = static_cast<time_t>(wall_ns / kSecond);
+  tm parts{};
+  ::localtime_r(&time, &parts);
+  char text[8] = "";
+  std::string zone(text, ::strftime(text, sizeof text, "%Z", &parts));
+  std::erase_if(zone, [](char c) {
+    const bool is_letter = (c | 32) >= 'a' && (c | 32) <= 'z';
+    return !is_letter && !(c >= '0' && c <= '9') && c != '+' && c != '-';
+  });
+  return zone;
+}
+
 }  // namespace sockscope

@@ -21,5 +21,7 @@ class Rfc3339 {
 
 // "14:03:22.118", local time.
 std::string time_of_day(std::uint64_t wall_ns);
+// What local time is called then: "UTC", "CEST", "+0530"; of letters, digits and signs.
+std::string time_zone(std::uint64_t wall_ns);
 
 }  // namespace sockscope

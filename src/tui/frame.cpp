@@ -180,6 +180,8 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
     return;
   }
   const bool detail = state.view == View::kProcess || state.view == View::kConnection;
+  if (columns >= kWide && !state.is_frozen())
+    live.text += ' ' + time_zone(model.now_wall_ns);
   if ((detail || state.settings.loopback) && columns < 100 && !narrow && !state.is_frozen())
     live.text.resize(live.text.size() - 3);  // the seconds
   std::string right;
@@ -210,7 +212,9 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
 
   int x = grid.put(1, y, "sockscope", {Role::kTitle});
   if (columns >= 140) x = grid.put(x + 1, y, model.version);
-  const int room_for_host = detail ? 12 : std::max(std::min(columns - 72, end - 60), 8);
+  // On a wide screen it leaves the views their names in full.
+  const int tabs = columns >= 120 ? x + width_of(kTabs) + 11 : 60;
+  const int room_for_host = detail ? 12 : std::max(std::min(columns - 72, end - tabs), 8);
   x = grid.put(x + 2, y,
                shorten_right(clean_text(model.host), static_cast<std::size_t>(room_for_host)));
   if (detail) {

@@ -35,7 +35,7 @@ constexpr ActionSpec kActions[] = {
     {Action::kNextView, "next-view", "Tab", "next view; on a wide screen the other pane"},
     {Action::kPreviousView, "previous-view", "Shift-Tab", "the view before; the other pane"},
     {Action::kViewProcesses, "processes", "1", "view of processes"},
-    {Action::kViewConnections, "connections", "2", "view of connections"},
+    {Action::kViewConnections, "connections", "2", "view of connections; on a wide screen of one process"},
     {Action::kViewHosts, "hosts", "3", "view of remote ends"},
     {Action::kViewEvents, "events", "4", "view of events"},
     {Action::kViewHost, "host", "5", "view of this host"},

@@ -315,7 +315,10 @@ std::string Loop::view_as_json() const {
     return host_json(model_.host_readings.facts(*index), options_.host,
                      model_.host_readings[*index].bytes, model_.host_problem);
   }
-  const Sample& sample = shown_sample(model_, state_);
+  // Whose details are shown may have been opened after the moment that is frozen.
+  const bool is_later = state_.view == View::kConnection &&
+                        state_.opened.find(state_.connection.a) != nullptr;
+  const Sample& sample = is_later ? model_.history.newest() : shown_sample(model_, state_);
   Snapshot snapshot;
   snapshot.mono_ns = sample.mono_ns;
   snapshot.wall_ns = sample.wall_ns;

@@ -89,7 +89,7 @@ void draw_rows(const Table& table, const std::vector<PlacedColumn>& columns, con
         [&](const PlacedColumn& column) { return read(row, column); }, screen);
     const bool selected = at == table.position;
     if (row.mark == '+')
-      grid.put(0, y, "+", {Role::kLive});
+      grid.put(0, y, "+", {Role::kTitle});
     else if (row.mark == 'x')
       grid.put(0, y, "†", {Role::kDim});
     // Of the list without the focus a mark is left, where it says whose connections stand below.
