@@ -66,21 +66,27 @@ std::string endpoint_text(const Model& model, const State& state, const Endpoint
   return (end.addr.family == 6 ? '[' + address + ']' : address) + ':' + port;
 }
 
-// "(java 15530)", cleaned; empty: whoever it is, it is not known to be on this host.
-std::string process_at_other_end(const Model& model, const State& state, const Flow& flow) {
-  const Flow* other = state.other_ends.find(flow, model.history, state.opened);
-  if (other == nullptr) return {};
-  return fmt::format("({} {})", clean_text(other->owner.name()), other->owner.pid);
+// "(java 15530)", cleaned.
+std::string process_text(const Owner& owner) {
+  return fmt::format("({} {})", clean_text(owner.name()), owner.pid);
 }
 
-// Wide screens say the address and `who` that is, else its name; empty: there is no room
-// for both, or nothing to say.
+const Flow* other_end_of(const Model& model, const State& state, const Flow& flow) {
+  return state.other_ends.find(flow, model.history, state.opened);
+}
+
+// Wide screens say the address and who that is: the process at the other end, else its name. Empty:
+// there is no room for both, or nothing to say.
 std::string remote_and_who(const Model& model, const State& state, const Flow& flow,
-                           std::string who, std::size_t width) {
+                           const Flow* other_end, std::size_t width) {
   constexpr std::size_t kLeast = 12;  // less of a name says little
   const std::string text = endpoint_text(model, state, flow.remote, flow.protocol) + "  ";
   const std::size_t room = width - std::min(width, display_width(text));
-  if (who.empty() && state.settings.names) {
+  std::string who;
+  if (other_end != nullptr) {
+    who = process_text(other_end->owner);
+    if (display_width(who) > room) who = '(' + clean_text(other_end->owner.name()) + ')';
+  } else if (state.settings.names) {
     who = shorten_name(flow, room);
     if (room < kLeast && !who.empty() && who != flow.remote_name->name) return {};
   }
@@ -88,10 +94,10 @@ std::string remote_and_who(const Model& model, const State& state, const Flow& f
 }
 
 std::string remote_cell(const Model& model, const State& state, const Flow& flow,
-                        const std::string& process, std::size_t width) {
+                        const Flow* other_end, std::size_t width) {
   if (flow.remote.addr.is_unspecified()) return "*";
   if (state.size.columns >= kWide)
-    if (std::string text = remote_and_who(model, state, flow, process, width); !text.empty())
+    if (std::string text = remote_and_who(model, state, flow, other_end, width); !text.empty())
       return text;
   if (state.settings.names)
     if (std::string known = shorten_remote_name(flow, width); !known.empty()) return known;
@@ -158,8 +164,8 @@ CellText flow_cell(const Model& model, const State& state, const Flow& flow,
   const auto width = static_cast<std::size_t>(column.width);
   if (name == "remote") {
     const bool is_wide = state.size.columns >= kWide;
-    const std::string process = is_wide ? process_at_other_end(model, state, flow) : "";
-    return {remote_cell(model, state, flow, process, width)};
+    return {remote_cell(model, state, flow, is_wide ? other_end_of(model, state, flow) : nullptr,
+                        width)};
   }
   if (name == "local") {
     std::string text = endpoint_text(model, state, flow.local, flow.protocol);
@@ -187,7 +193,7 @@ CellText flow_cell(const Model& model, const State& state, const Flow& flow,
 
 std::string event_remote(const Model& model, const State& state, const Flow& flow,
                          std::size_t width) {
-  return remote_cell(model, state, flow, "", width);
+  return remote_cell(model, state, flow, nullptr, width);
 }
 
 Volume volume_of(const State& state, const Process& process) {
@@ -253,8 +259,8 @@ CellText sum_cell(const Model&, const State& state, const Sum& sum, const Placed
 }
 
 std::string remote_text(const Model& model, const State& state, const Flow& flow) {
-  const std::string who = process_at_other_end(model, state, flow);
-  return to_string(flow.remote) + (who.empty() ? "" : ' ' + who);
+  const Flow* other = other_end_of(model, state, flow);
+  return to_string(flow.remote) + (other == nullptr ? "" : ' ' + process_text(other->owner));
 }
 
 std::string flow_line(const Model& model, const State& state, const Flow& flow) {

@@ -161,7 +161,8 @@ TEST_F(RemoteCell, of_events_says_no_process) {
 
 TEST_F(RemoteCell, what_does_not_fit_is_left_out) {
   EXPECT_EQ(text(1, 29), "127.0.0.1:8080  (java? 15530)");
-  EXPECT_EQ(text(1, 28), "127.0.0.1:8080");
+  EXPECT_EQ(text(1, 28), "127.0.0.1:8080  (java?)");
+  EXPECT_EQ(text(1, 22), "127.0.0.1:8080");
   EXPECT_EQ(text(2, 40), "203.0.113.77:51544  client77.isp.example");
   EXPECT_EQ(text(2, 39), "203.0.113.77:51544  client7…isp.example");
   EXPECT_EQ(text(2, 31), "client77.isp.example:51544");
