@@ -84,7 +84,9 @@ CellText group_cell(const Model& model, const State& state, const Row& row,
 
 void draw_detail(const Model& model, const State& state, const Frame& frame, Screen& screen) {
   const Table& table = state.table();
-  if (frame.detail < 0 || table.selected.kind != RowKey::Kind::kFlow) return;
+  if (frame.detail < 0 || table.listing.rows.empty() ||
+      table.selected.kind != RowKey::Kind::kFlow)
+    return;
   const Flow* flow = find_shown_flow(model, state, table.selected.a);
   if (flow != nullptr) screen.grid.put(1, frame.detail, flow_line(model, state, *flow));
 }
