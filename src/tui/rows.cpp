@@ -253,7 +253,9 @@ class Arranger {
         if (flow.closed && !state_.settings.closed) continue;
       } else {
         if (!in_scope(state_, flow) || !state_.filter.matches(flow) || !wanted(flow, listing)) continue;
-        if (!state_.settings.idle && !has_process_scope() && is_idle(flow, rate)) continue;
+        // What stood there while it was open stays.
+        if (!state_.settings.idle && !has_process_scope() && !flow.closed && is_idle(flow, rate))
+          continue;
       }
       Row row{RowKey::of(flow), static_cast<std::uint32_t>(i)};
       row.is_later = true;

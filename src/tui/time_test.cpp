@@ -113,6 +113,10 @@ class WhileFrozen : public testing::Test, protected Session {
       flow.opened_ns =
           opened.try_emplace(cookie, kTestMono + second * kTestSecond - cookie).first->second;
       flow.closed = closed;
+      if (closed) {  // as the kernel has it then
+        flow.state = TcpState::kTimeWait;
+        flow.rx_rate = flow.tx_rate = 0;
+      }
       flow.closed_ns = closed ? flow.opened_ns + kTestSecond : 0;
     }
     model.history.add(snapshot);
