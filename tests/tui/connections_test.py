@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows of connections, against those that this program and its child have."""
-import os
-import pathlib
 import re
 import socket
 import subprocess
@@ -37,7 +35,7 @@ class Frozen(unittest.TestCase):
     def test_what_is_opened_stands_below_and_stays(self):
         for source in ("ebpf", "sock_diag"):
             with self.subTest(source), socket.create_server(("127.0.0.1", 0)) as listener, \
-                    Terminal("-i", "0.2", "-p", str(os.getpid()), "--source", source) as terminal:
+                    Terminal("-i", "0.2", "--source", source) as terminal:
                 old = Connection(listener)
                 served = listener.getsockname()[1]
                 terminal.wait_for("LIVE").type(f"2l/dport:{served}\r")
@@ -70,18 +68,18 @@ class Frozen(unittest.TestCase):
 
 class OtherEnd(unittest.TestCase):
     def test_is_the_process_that_has_it(self):
-        talk = ("import socket, sys; s = socket.create_connection(('127.0.0.1', int(sys.argv[1])));"
+        # By name: pids are those of the host, whatever namespace this runs in.
+        talk = ("import socket, sys; open('/proc/self/comm', 'w').write('other-end'); s = socket.create_connection(('127.0.0.1', int(sys.argv[1])));"
                 "print('up', flush=True); sys.stdin.read()")
         with socket.create_server(("127.0.0.1", 0)) as listener, \
                 subprocess.Popen([sys.executable, "-c", talk, str(listener.getsockname()[1])],
                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
             server, (_, port) = listener.accept()
             child.stdout.readline()
-            name = pathlib.Path(f"/proc/{child.pid}/comm").read_text().strip()
-            # Only this process's are listed, but its peer must be known.
             with server, Terminal("-i", "0.5", "--idle", columns=160, rows=50) as terminal:
-                terminal.wait_for("LIVE").type(f"/pid:{os.getpid()}\r")
-                terminal.wait_for(f"127.0.0.1:{port}  ({name} {child.pid})")
+                terminal.wait_for("LIVE").type(f"/sport:{listener.getsockname()[1]}\r")
+                terminal.wait_for(lambda: re.search(rf"127\.0\.0\.1:{port}  \(other-end \d+\)",
+                                                    terminal.text()))
                 terminal.type("2").wait_for("2 all)")
                 self.assertIn(f"127.0.0.1:{port}", terminal.text())
                 terminal.type("\x1b").wait_for("Connections of")
