@@ -49,10 +49,8 @@ int iter__tcp(struct bpf_iter__tcp *ctx) {
   struct socket_state *state = NULL;
   if (tcp) /* NULL for request and TIME_WAIT sockets */
     state = FIND_OWN_STATE(tcp, IPPROTO_TCP);
-  if (tcp && !state && config.mptcp_owners && !is_state_in_hash(IPPROTO_TCP)) {
-    __u64 key = key_of(tcp);
-    state = bpf_map_lookup_elem(&states, &key);
-  }
+  if (tcp && !state && config.mptcp_owners && !is_state_in_hash(IPPROTO_TCP))
+    state = find_in_hash(key_of(tcp));
   fill_socket(&record, common, state, IPPROTO_TCP);
   if (tcp) {
     note_kernels_own(&record.flow, (const struct sock *)tcp);

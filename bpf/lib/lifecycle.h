@@ -116,7 +116,7 @@ static __always_inline void inherit_state(const struct sock *sk) {
   __u64 list = 0;
   bpf_core_read(&list, sizeof(list), &tcp->tsq_node.next);
   __u64 listener = list - bpf_core_field_offset(tcp->tsq_node);
-  struct socket_state *found = bpf_map_lookup_elem(&states, &listener);
+  struct socket_state *found = find_in_hash(listener);
   if (!found || found->direction != WIRE_DIRECTION_LISTEN)
     return;
   struct socket_state copy = *found;
@@ -127,6 +127,8 @@ static __always_inline void inherit_state(const struct sock *sk) {
 /* Listening sockets by their port, for connections that were not seen to be born. Of those that
  * several processes listen for nobody is the owner until one shows itself. */
 static __always_inline void note_listener(__u16 port, const struct socket_state *state) {
+  if (!is_state_in_hash(IPPROTO_TCP))
+    return;
   struct listener_key key = {.netns = state->netns, .port = port};
   struct socket_state nobody = {.netns = state->netns, .direction = WIRE_DIRECTION_LISTEN};
   struct socket_state *other = bpf_map_lookup_elem(&listeners, &key);
@@ -207,7 +209,7 @@ static __always_inline int on_state(const struct sock *sk, int old_state, int ne
       type = WIRE_ATTEMPT;
   } else if (new_state == TCP_LISTEN) {
     state = open_state(sk, WIRE_DIRECTION_LISTEN, now_ns, &fresh);
-    if (state && is_state_in_hash(IPPROTO_TCP))
+    if (state)
       note_listener(READ(sk, __sk_common.skc_num), state);
   } else if (new_state == TCP_ESTABLISHED) {
     if (is_state_in_hash(IPPROTO_TCP) && old_state == TCP_SYN_RECV) {
@@ -245,8 +247,6 @@ static __always_inline int on_state(const struct sock *sk, int old_state, int ne
         type = WIRE_OWNER; /* else the close record tells it */
     }
   }
-  if (state)
-    state->told_state = (__u8)new_state;
   if (type)
     emit_flow(type, sk, state, value, extra, (__u8)old_state, (__u8)new_state, now_ns);
 
@@ -254,10 +254,10 @@ states:
   if (config.observe & WIRE_OBSERVE_STATES) {
     if (!state)
       state = FIND_OWN_STATE(sk, IPPROTO_TCP);
-    if (state)
-      state->told_state = (__u8)new_state;
     emit_flow(WIRE_STATE, sk, state, 0, 0, (__u8)old_state, (__u8)new_state, now_ns);
   }
+  if (state)
+    state->told_state = (__u8)new_state;
   if (new_state == TCP_CLOSE && config.forget_at_close)
     drop_state(sk, IPPROTO_TCP);
   return 0;
@@ -274,17 +274,15 @@ static __always_inline int on_state_of_two(const struct sock *sk, int old_state,
   if (!handled)
     return 0;
   __u64 socket = key_of(sk);
-  if (handled->socket == socket && handled->state == (__u64)new_state) {
+  bool is_handled = handled->socket == socket && handled->state == (__u64)new_state;
+  if (!is_handled && is_copy && READ(sk, sk_protocol) == IPPROTO_TCP) {
+    const struct socket_state *state = FIND_OWN_STATE(sk, IPPROTO_TCP);
+    is_handled = state ? state->told_state == new_state
+                       : new_state == TCP_CLOSE && config.forget_at_close;
+  }
+  if (is_handled) {
     handled->socket = 0;
     return 0;
-  }
-  if (is_copy && READ(sk, sk_protocol) == IPPROTO_TCP) {
-    const struct socket_state *state = FIND_OWN_STATE(sk, IPPROTO_TCP);
-    if (state ? state->told_state == new_state
-              : new_state == TCP_CLOSE && config.forget_at_close) {
-      handled->socket = 0;
-      return 0;
-    }
   }
   on_state(sk, old_state, new_state);
   handled->socket = socket;

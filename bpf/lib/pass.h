@@ -54,9 +54,7 @@ static __always_inline void write_foreign(struct seq_file *seq, struct sock *sk,
     record.flow.state = 0;
     fill_udp_totals(&record, state);
   }
-  /* The hash may be behind: the socket is gone, and its memory another's. */
-  __u64 cookie = known_cookie(sk);
-  if (cookie && cookie != record.flow.cookie && !(record.flow.cookie >> 63))
+  if (is_of_another(state, known_cookie(sk)))
     return;
   bpf_seq_write(seq, &record, sizeof(record));
 }
@@ -77,8 +75,7 @@ static __always_inline void note_mptcp_holder(struct task_struct *task, struct s
   if (!config.mptcp_owners || !bpf_core_field_exists(struct mptcp_sock, first))
     return;
   struct sock *first = BPF_CORE_READ((struct mptcp_sock *)sk, first);
-  __u64 key = (__u64)first;
-  if (!first || bpf_map_lookup_elem(&states, &key))
+  if (!first || find_in_hash((__u64)first))
     return;
   struct socket_state state = {.identity = known_cookie(first)};
   set_holder(&state, task);
@@ -87,11 +84,9 @@ static __always_inline void note_mptcp_holder(struct task_struct *task, struct s
     state.identity = number_of(first, state.identity);
   if (BPF_CORE_READ(first, __sk_common.skc_state) == TCP_LISTEN) {
     state.direction = WIRE_DIRECTION_LISTEN;
-    if (is_state_in_hash(IPPROTO_TCP))
-      note_listener(BPF_CORE_READ(first, __sk_common.skc_num), &state);
+    note_listener(BPF_CORE_READ(first, __sk_common.skc_num), &state);
   }
-  if (bpf_map_update_elem(&states, &key, &state, 0))
-    count_lost_storage();
+  put_state(first, &state);
 }
 
 /* A process has the socket open. One that an owner is known of keeps him. */
@@ -110,8 +105,7 @@ static __always_inline void note_holder(struct task_struct *task, struct sock *s
   note_netns(state, read_netns(&sk->__sk_common));
   if (protocol == IPPROTO_TCP && READ(sk, __sk_common.skc_state) == TCP_LISTEN) {
     state->direction = WIRE_DIRECTION_LISTEN;
-    if (is_state_in_hash(IPPROTO_TCP))
-      note_listener(READ(sk, __sk_common.skc_num), state);
+    note_listener(READ(sk, __sk_common.skc_num), state);
   }
 }
 

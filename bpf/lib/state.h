@@ -51,13 +51,17 @@ static __always_inline bool is_identity_in_state(void) {
 #endif
 }
 
+/* `key`: a socket's address. */
+static __always_inline struct socket_state *find_in_hash(__u64 key) {
+  return bpf_map_lookup_elem(&states, &key);
+}
+
 static __always_inline struct socket_state *find_state(const void *socket, __u16 protocol) {
 #ifndef STORAGE_IS_OUT_OF_REACH
   if (!is_state_in_hash(protocol))
     return bpf_sk_storage_get(&sockets, (void *)socket, 0, 0);
 #endif
-  __u64 key = key_of(socket);
-  return bpf_map_lookup_elem(&states, &key);
+  return find_in_hash(key_of(socket));
 }
 
 /* A hash knows nothing of a socket's end but what we tell it. */
@@ -83,11 +87,9 @@ static __always_inline __u64 number_of(const void *socket, __u64 cookie) {
 }
 
 /* What the hash has at a socket's address may be of one that was there before, where its end was not
- * seen. `cookie`: of the socket that is there now. */
-static __always_inline bool is_of_another(const struct socket_state *state, __u16 protocol,
-                                          __u64 cookie) {
-  return is_state_in_hash(protocol) && cookie && state->identity && state->identity != cookie &&
-         !(state->identity >> 63);
+ * seen, or of one that just ended. `cookie`: of the socket that is there now. */
+static __always_inline bool is_of_another(const struct socket_state *state, __u64 cookie) {
+  return cookie && state->identity && state->identity != cookie && !(state->identity >> 63);
 }
 
 /* find_state() of a socket that can be read, without what is of another. */
@@ -96,8 +98,8 @@ static __always_inline bool is_of_another(const struct socket_state *state, __u1
     struct socket_state *found_ = find_state((void *)(sk), protocol);                           \
     const struct sock *own_ = (const struct sock *)(sk);                                        \
     if (found_ && is_state_in_hash(protocol) &&                                                 \
-        is_of_another(found_, protocol,                                                         \
-                      (__u64)READ(own_, __sk_common.skc_cookie.counter) ?: COOKIE((void *)(sk)))) \
+        is_of_another(found_, (__u64)READ(own_, __sk_common.skc_cookie.counter)                 \
+                                  ?: COOKIE((void *)(sk))))                                     \
       found_ = NULL;                                                                            \
     found_;                                                                                     \
   })
@@ -112,8 +114,7 @@ static __always_inline void put_state(const void *socket, const struct socket_st
 static __always_inline struct socket_state *make_state_in_hash(const void *socket, __u64 cookie) {
   struct socket_state fresh = {.identity = number_of(socket, cookie)};
   put_state(socket, &fresh);
-  __u64 key = key_of(socket);
-  return bpf_map_lookup_elem(&states, &key);
+  return find_in_hash(key_of(socket));
 }
 
 /* A creation race leaves its loser with NULL: the winner's is taken then. */

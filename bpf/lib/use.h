@@ -145,7 +145,7 @@ static __always_inline int on_io(struct sock *sk, int result, int flags, __u32 s
 static __always_inline int on_accept(struct sock *sk, void *socket, void *context) {
   struct socket_state *state = find_state(socket, IPPROTO_TCP);
   if (!state || state->direction == WIRE_DIRECTION_LISTEN ||
-      is_of_another(state, IPPROTO_TCP, (__u64)READ(sk, __sk_common.skc_cookie.counter)) ||
+      is_of_another(state, (__u64)READ(sk, __sk_common.skc_cookie.counter)) ||
       !note_use(state))
     return 0;
   emit_record(WIRE_OWNER, sk, IDENTITY(context, state), IPPROTO_TCP, state, 0, 0);
