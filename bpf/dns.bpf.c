@@ -104,6 +104,7 @@ static __always_inline void tell(struct __sk_buff *skb, const struct packet *pac
   record->flow.family = packet->family;
   record->flow.protocol = packet->protocol;
   record->flow.state = 0;
+  record->flow.interface = interface_number(skb->ifindex);
   record->flow.extra = sent ? WIRE_SENT : WIRE_RECEIVED;
   record->flow.local_port = sent ? packet->source : packet->destination;
   record->flow.remote_port = sent ? packet->destination : packet->source;

@@ -98,13 +98,13 @@ int fexit__udpv6_recvmsg(__u64 *ctx) { return on_recvmsg(ctx, config.udpv6_recvm
 SEC("?fexit/tcp_retransmit_skb")
 int BPF_PROG(fexit__tcp_retransmit_skb, struct sock *sk, struct sk_buff *skb, int segments,
              int error) {
-  return error ? 0 : on_retransmit_call(sk, 0);
+  return error ? 0 : on_retransmit_call(sk, skb, 0);
 }
 
 SEC("?fexit/__tcp_retransmit_skb")
 int BPF_PROG(fexit____tcp_retransmit_skb, struct sock *sk, struct sk_buff *skb, int segments,
              int error) {
-  return error ? 0 : on_retransmit_call(sk, 0);
+  return error ? 0 : on_retransmit_call(sk, skb, 0);
 }
 
 SEC("?fentry/tcp_send_active_reset")

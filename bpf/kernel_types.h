@@ -63,6 +63,7 @@ enum {
   TCP_NEW_SYN_RECV = 12,
 };
 enum sk_rst_reason { SK_RST_REASON_NO_SOCKET };
+enum { TCP_CA_CWR = 2 }; /* enum tcp_ca_state: from here on the window is reduced */
 enum { SOCK_DONE_BIT = 1 }; /* enum sock_flags: a FIN was received */
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -102,6 +103,7 @@ struct sock_common {
   };
   unsigned short skc_family;
   volatile unsigned char skc_state;
+  int skc_bound_dev_if;
   possible_net_t skc_net;
   struct in6_addr skc_v6_daddr;
   struct in6_addr skc_v6_rcv_saddr;
@@ -129,6 +131,7 @@ struct inet_sock {
 };
 struct inet_connection_sock {
   struct inet_sock icsk_inet;
+  __u8 icsk_ca_state : 5;
 };
 struct minmax_sample {
   __u32 v;
@@ -151,6 +154,8 @@ struct tcp_sock {
   __u32 write_seq;
   __u32 srtt_us;
   struct minmax rtt_min;
+  __u32 snd_cwnd;
+  __u32 prior_cwnd;
   __u32 total_retrans;
   __u32 segs_in;
   __u32 segs_out;
@@ -252,9 +257,11 @@ struct file {
 struct seq_file;
 struct net_device {
   possible_net_t nd_net;
+  int ifindex;
 };
 struct sk_buff {
   struct net_device *dev;
+  char cb[48];
   __u16 transport_header;
   __u16 network_header;
   unsigned char *head;
@@ -392,7 +399,9 @@ struct bpf_sock_ops {
 };
 struct __sk_buff {
   __u32 len;
-  __u32 before_data[18];
+  __u32 before_interface[9];
+  __u32 ifindex;
+  __u32 before_data[8];
   __u32 data;
   __u32 data_end;
   __u32 before_segments[20];

@@ -150,12 +150,12 @@ int BPF_KPROBE(kprobe__inet_release, struct socket *socket) {
 
 SEC("?kprobe/tcp_retransmit_skb")
 int BPF_KPROBE(kprobe__tcp_retransmit_skb, struct sock *sk, struct sk_buff *skb, int segments) {
-  return on_retransmit_call(sk, (__u32)segments);
+  return on_retransmit_call(sk, skb, (__u32)segments);
 }
 
 SEC("?kprobe/__tcp_retransmit_skb")
 int BPF_KPROBE(kprobe____tcp_retransmit_skb, struct sock *sk, struct sk_buff *skb, int segments) {
-  return on_retransmit_call(sk, (__u32)segments);
+  return on_retransmit_call(sk, skb, (__u32)segments);
 }
 
 SEC("?kprobe/tcp_send_active_reset")

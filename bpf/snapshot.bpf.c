@@ -127,6 +127,7 @@ int iter__bpf_map_elem__udp_peers(struct bpf_iter__bpf_map_elem *ctx) {
   __builtin_memcpy(record.remote_addr, copy.addr, sizeof(record.remote_addr));
   record.remote_port = bpf_ntohs(copy.port);
   record.family = copy.family;
+  record.interface = copy.interface;
   record.closed = bpf_map_lookup_elem(&closed_udp, &copy.cookie) != NULL;
   if (bpf_seq_write(ctx->meta->seq, &record, sizeof(record)) || !record.closed)
     return 0;

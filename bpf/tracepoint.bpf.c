@@ -27,11 +27,13 @@ int BPF_PROG(tp_btf__inet_sock_set_state__copy, const struct sock *sk, const int
 SEC("?tp_btf/tcp_retransmit_skb")
 int BPF_PROG(tp_btf__tcp_retransmit_skb__error, const struct sock *sk, const struct sk_buff *skb,
              int error) {
-  return error ? 0 : on_retransmit(sk);
+  return error ? 0 : on_retransmit(sk, skb);
 }
 
 SEC("?tp_btf/tcp_retransmit_skb")
-int BPF_PROG(tp_btf__tcp_retransmit_skb, const struct sock *sk) { return on_retransmit(sk); }
+int BPF_PROG(tp_btf__tcp_retransmit_skb, const struct sock *sk, const struct sk_buff *skb) {
+  return on_retransmit(sk, skb);
+}
 
 SEC("?tp_btf/tcp_send_reset")
 int BPF_PROG(tp_btf__tcp_send_reset, const struct sock *sk, const struct sk_buff *skb) {

@@ -42,6 +42,9 @@ static __always_inline __u32 read_headers(struct __sk_buff *skb, struct udp_peer
       return 0;
     key->family = AF_INET6;
     __builtin_memcpy(key->addr, data + (sent ? 24 : 8), 16);
+    if ((key->addr[0] == 0xfe && key->addr[1] >> 6 == 2) || /* fe80::/10, ff02::/16 */
+        (key->addr[0] == 0xff && (key->addr[1] & 15) == 2))
+      key->interface = skb->ifindex;
     header = IPV6_HEADER;
   }
   const __u8 *transport = data + header;

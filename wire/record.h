@@ -21,8 +21,8 @@
 #define WIRE_CONNECT_V6 2u     /* the same, IPv6 */
 #define WIRE_ACCEPT 3u         /* wire_flow: inbound connection established */
 #define WIRE_CLOSE 4u          /* wire_flow_totals: connection or UDP socket closed */
-#define WIRE_CONNECT_FAILED 5u /* wire_flow: value = errno (0 unknown), extra = time since SYN, us */
-#define WIRE_RETRANSMIT 6u     /* wire_flow: value = retransmits of the connection so far */
+#define WIRE_CONNECT_FAILED 5u /* wire_flow_totals: value = errno (0 unknown), extra = us since SYN */
+#define WIRE_RETRANSMIT 6u     /* wire_retransmit: value = retransmits of the connection so far */
 #define WIRE_RESET 7u          /* wire_flow: value = WIRE_SENT or WIRE_RECEIVED */
 #define WIRE_OWNER 8u          /* wire_flow: another process uses the connection now */
 #define WIRE_ATTEMPT 9u        /* wire_flow: SYN about to be sent */
@@ -91,7 +91,7 @@ struct wire_flow {
   uint8_t old_state; /* WIRE_STATE, WIRE_CLOSE: the state left */
   uint8_t direction; /* WIRE_DIRECTION_ */
   uint8_t owner;     /* WIRE_OWNER_ */
-  uint8_t pad0[2];
+  uint16_t interface; /* the socket is bound to, or this packet passes; 0: none, or above 65535 */
   uint32_t pid; /* thread group that uses the socket; 0: unknown */
   uint32_t opener_pid; /* thread group that connected, accepted or created; 0: unknown */
   uint32_t uid;        /* of the owner, else of the socket; WIRE_UID_UNKNOWN */
@@ -115,6 +115,16 @@ struct wire_flow_totals {
 };
 WIRE_ASSERT(sizeof(struct wire_flow_totals) == 176);
 WIRE_ASSERT(__builtin_offsetof(struct wire_flow_totals, min_rtt_us) == 168);
+
+struct wire_retransmit {
+  struct wire_flow flow;
+  uint32_t sequence;     /* of the first byte sent again */
+  uint32_t window;       /* congestion window, segments; 0: nothing here is known (no full socket) */
+  uint32_t prior_window; /* before the loss that is being recovered from; 0: none is */
+  uint32_t pad0;
+};
+WIRE_ASSERT(sizeof(struct wire_retransmit) == 144);
+WIRE_ASSERT(__builtin_offsetof(struct wire_retransmit, prior_window) == 136);
 
 /* An established TCP connection in a short pass: what events have told of it is left out. */
 struct wire_counters {
@@ -216,7 +226,7 @@ struct wire_udp_peer {
   uint16_t remote_port;
   uint8_t family; /* of the datagrams: AF_INET also where an IPv6 socket exchanges IPv4 */
   uint8_t closed; /* 1: the socket is; this is the last that is told of it */
-  uint32_t pad0;
+  uint32_t interface; /* that the datagrams pass, where the address means something on one link only */
 };
 WIRE_ASSERT(sizeof(struct wire_udp_peer) == 80);
 WIRE_ASSERT(__builtin_offsetof(struct wire_udp_peer, closed) == 75);

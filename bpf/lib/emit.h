@@ -68,10 +68,13 @@ static __always_inline void fill_owner(struct wire_flow *record, const struct so
     record->uid = WIRE_UID_UNKNOWN;
     __builtin_memset(record->comm, 0, sizeof(record->comm));
   }
-  record->pad0[0] = record->pad0[1] = 0;
   record->old_state = 0;
   record->value = 0;
   record->extra = 0;
+}
+
+static __always_inline __u16 interface_number(__u32 index) {
+  return index > 0xffff ? 0 : (__u16)index;
 }
 
 /* Works on every kind of socket that starts with sock_common: full, request and TIME_WAIT. */
@@ -89,6 +92,7 @@ static __always_inline void fill_address(struct wire_flow *record, const struct 
   record->state = *MEMBER(skc_state);
   record->local_port = *MEMBER(skc_num);
   record->remote_port = bpf_ntohs(*MEMBER(skc_dport));
+  record->interface = interface_number((__u32)*MEMBER(skc_bound_dev_if));
   if (record->family == AF_INET6) {
     __builtin_memcpy(record->local_addr, MEMBER(skc_v6_rcv_saddr), 16);
     __builtin_memcpy(record->remote_addr, MEMBER(skc_v6_daddr), 16);

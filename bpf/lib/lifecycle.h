@@ -24,6 +24,12 @@ static __always_inline void fill_flow(struct wire_flow *record, __u16 type, __u1
   fill_owner(record, state);
 }
 
+/* At CLOSE the socket's own is released already; inet_sport still holds it. */
+static __always_inline void restore_port(struct wire_flow *record, const struct tcp_sock *tcp) {
+  if (tcp && record->local_port == 0)
+    record->local_port = bpf_ntohs(READ(tcp, inet_conn.icsk_inet.inet_sport));
+}
+
 static __always_inline void emit_flow(__u16 type, const struct sock *sk,
                                       const struct socket_state *state, __u32 value, __u32 extra,
                                       __u8 old_state, __u8 new_state, __u64 now_ns) {
@@ -35,28 +41,50 @@ static __always_inline void emit_flow(__u16 type, const struct sock *sk,
   record->extra = extra;
   record->old_state = old_state;
   record->state = new_state;
-  if (record->local_port == 0) { /* already released at CLOSE; inet_sport still holds it */
-    const struct tcp_sock *tcp = TCP_SOCK(sk);
-    if (tcp)
-      record->local_port = bpf_ntohs(READ(tcp, inet_conn.icsk_inet.inet_sport));
-  }
+  if (record->local_port == 0)
+    restore_port(record, TCP_SOCK(sk));
   submit(record);
 }
 
-static __always_inline void emit_close(const struct sock *sk, const struct socket_state *state,
-                                       __u8 old_state, __u64 now_ns) {
-  struct wire_flow_totals *record = reserve(WIRE_CLOSE, sizeof(*record));
+/* A connection or an attempt that ended. */
+static __always_inline void emit_end(__u16 type, const struct sock *sk,
+                                     const struct socket_state *state, __u32 value, __u32 extra,
+                                     __u8 old_state, __u64 now_ns) {
+  struct wire_flow_totals *record = reserve(type, sizeof(*record));
   if (!record)
     return;
-  fill_flow(&record->flow, WIRE_CLOSE, sizeof(*record), sk, state, now_ns);
+  fill_flow(&record->flow, type, sizeof(*record), sk, state, now_ns);
+  record->flow.value = value;
+  record->flow.extra = extra;
   record->flow.old_state = old_state;
   record->flow.state = TCP_CLOSE;
   const struct tcp_sock *tcp = TCP_SOCK(sk);
-  if (tcp) {
+  if (tcp)
     fill_tcp_totals(record, tcp);
-    record->flow.local_port = bpf_ntohs(READ(tcp, inet_conn.icsk_inet.inet_sport));
-  } else {
+  else
     fill_no_totals(record);
+  restore_port(&record->flow, tcp);
+  submit(record);
+}
+
+/* `skb`: what is sent again; NULL: not known. */
+static __always_inline void emit_retransmit(const struct sock *sk, const struct sk_buff *skb,
+                                            const struct socket_state *state, __u32 total,
+                                            __u8 tcp_state) {
+  struct wire_retransmit *record = reserve(WIRE_RETRANSMIT, sizeof(*record));
+  if (!record)
+    return;
+  fill_flow(&record->flow, WIRE_RETRANSMIT, sizeof(*record), sk, state, bpf_ktime_get_ns());
+  record->flow.value = total;
+  record->flow.old_state = record->flow.state = tcp_state;
+  record->sequence = record->window = record->prior_window = record->pad0 = 0;
+  const struct tcp_sock *tcp = tcp_state == TCP_NEW_SYN_RECV ? NULL : TCP_SOCK(sk);
+  if (tcp) {
+    /* struct tcp_skb_cb begins with it. */
+    bpf_probe_read_kernel(&record->sequence, sizeof(record->sequence), &skb->cb);
+    record->window = READ(tcp, snd_cwnd);
+    if (BPF_CORE_READ_BITFIELD_PROBED((const struct inet_connection_sock *)tcp, icsk_ca_state) >= TCP_CA_CWR)
+      record->prior_window = READ(tcp, prior_cwnd);
   }
   submit(record);
 }
@@ -230,13 +258,12 @@ static __always_inline int on_state(const struct sock *sk, int old_state, int ne
     state = FIND_OWN_STATE(sk, IPPROTO_TCP);
     bool outbound = state && state->direction == WIRE_DIRECTION_OUTBOUND;
     if (old_state == TCP_SYN_SENT || (old_state == TCP_SYN_RECV && outbound)) {
-      type = WIRE_CONNECT_FAILED;
-      value = failure_of(sk);
-      extra = state ? elapsed_us(state->since_ns, now_ns) : 0;
+      emit_end(WIRE_CONNECT_FAILED, sk, state, failure_of(sk),
+               state ? elapsed_us(state->since_ns, now_ns) : 0, (__u8)old_state, now_ns);
     } else if (old_state != TCP_SYN_RECV) {
       if (state && is_closed_by_current(sk, old_state))
         note_use(state);
-      emit_close(sk, state, (__u8)old_state, now_ns);
+      emit_end(WIRE_CLOSE, sk, state, 0, 0, (__u8)old_state, now_ns);
     }
   } else if (new_state == TCP_FIN_WAIT1 || new_state == TCP_LAST_ACK) {
     /* Only close(2) and shutdown(2) lead there, unless the lock says that no process is at work. */
@@ -296,7 +323,7 @@ static __always_inline int on_destroy(const struct sock *sk) {
   return 0;
 }
 
-static __always_inline int on_retransmit(const struct sock *sk) {
+static __always_inline int on_retransmit(const struct sock *sk, const struct sk_buff *skb) {
   struct socket_state *state = NULL;
   __u32 total = 0;
   /* SYN+ACK retransmits come with a request socket, which has no storage and no counters. */
@@ -307,13 +334,14 @@ static __always_inline int on_retransmit(const struct sock *sk) {
     if (tcp)
       total = READ(tcp, total_retrans);
   }
-  emit_flow(WIRE_RETRANSMIT, sk, state, total, 0, tcp_state, tcp_state, bpf_ktime_get_ns());
+  emit_retransmit(sk, skb, state, total, tcp_state);
   return 0;
 }
 
 /* Of two functions one of which calls the other, unless the compiler has made them one: what was told
  * is not told again. `now`: segments that the kernel has not counted yet. */
-static __always_inline int on_retransmit_call(const struct sock *sk, __u32 now) {
+static __always_inline int on_retransmit_call(const struct sock *sk, const struct sk_buff *skb,
+                                              __u32 now) {
   __u8 tcp_state = READ(sk, __sk_common.skc_state);
   const struct tcp_sock *tcp = TCP_SOCK(sk);
   struct socket_state *state = FIND_OWN_STATE(sk, IPPROTO_TCP);
@@ -324,7 +352,7 @@ static __always_inline int on_retransmit_call(const struct sock *sk, __u32 now) 
     return 0;
   if (state)
     state->told_retransmits = total;
-  emit_flow(WIRE_RETRANSMIT, sk, state, total, 0, tcp_state, tcp_state, bpf_ktime_get_ns());
+  emit_retransmit(sk, skb, state, total, tcp_state);
   return 0;
 }
 

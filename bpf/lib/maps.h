@@ -140,7 +140,8 @@ struct udp_peer_key {
   __u8 addr[16]; /* network order; IPv4 uses the first four */
   __be16 port;
   __u8 family;
-  __u8 pad0[5];
+  __u8 pad0;
+  __u32 interface; /* where the address means something on one link only */
 };
 struct udp_peer {
   __u64 tx_bytes;

@@ -54,6 +54,7 @@ static __always_inline int on_refusal(const struct sk_buff *skb) {
   record->protocol = IPPROTO_TCP;
   record->state = 0;
   record->direction = WIRE_DIRECTION_INBOUND;
+  record->interface = interface_number((__u32)BPF_CORE_READ(skb, dev, ifindex));
   record->value = untold;
   record->remote_port = (__u16)(tcp[0] << 8 | tcp[1]);
   record->local_port = (__u16)(tcp[2] << 8 | tcp[3]);

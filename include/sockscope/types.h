@@ -117,6 +117,10 @@ struct Flow {
   // False: the kernel keeps no counters for it (TIME_WAIT, half-open), and it was not seen before.
   bool has_counters = true;
   bool has_segments = true;  // false: of the counters only bytes and srtt_us are known
+  // Number, in its namespace, of the interface that the socket is bound to (SO_BINDTODEVICE; every
+  // connection between link-local addresses), of kDns and kRefused that the packet passed. 0: none,
+  // not known (procfs), or a number above 65,535 (eBPF).
+  std::uint32_t interface = 0;
   Endpoint local;
   Endpoint remote;  // unspecified address: not connected
   Owner owner;
@@ -259,8 +263,8 @@ enum class EventKind : std::uint8_t {
   kGap,            // something was lost before this point
 };
 
-// Only the fields named for its kind mean something; the flow's counters only for kClose and
-// kUdpPeer.
+// Only the fields named for its kind mean something; the flow's counters only for kClose, kUdpPeer
+// and, from eBPF, kConnectFailed, whose segments are the SYNs.
 struct Event {
   EventKind kind = EventKind::kGap;
   bool sent = false;                // kReset, kData, kDns: by this end
@@ -272,6 +276,11 @@ struct Event {
   std::optional<std::uint64_t> duration_us;  // kClose, kUdpPeer; empty: opened before sockscope started
   // kClose: false when the counters are those of the last poll, or none.
   bool is_final = true;
+  // kRetransmit, from eBPF: TCP's number of the first byte sent again, and the congestion window in
+  // segments as the kernel has set it by then; 0: not known, then neither is the sequence.
+  std::uint32_t sequence = 0;
+  std::uint32_t congestion_window = 0;
+  std::uint32_t prior_window = 0;  // before the loss that TCP recovers from; 0: it knows of none
   std::uint64_t bytes = 0;          // kData
   // kRefused: this one, and those before it that came faster than they are told one by one (some
   // 2,000 a second for each processor).

@@ -38,11 +38,8 @@ std::string describe(const Event& event) {
     case EventKind::kConnect:
       return (event.latency_us == 0 ? "ok" : "ok " + format_duration_us(event.latency_us)) +
              remote_name;
-    case EventKind::kConnectFailed: {
-      const char* name = event.error == 0 ? nullptr : ::strerrorname_np(event.error);
-      return std::string(name ? name : "unknown reason") +
-             (event.latency_us == 0 ? "" : ' ' + format_duration_us(event.latency_us)) + remote_name;
-    }
+    case EventKind::kConnectFailed:
+      return describe_failure(event) + remote_name;
     case EventKind::kUdpPeer:
     case EventKind::kClose: {
       const bool is_counted = event.flow.has_counters;
@@ -54,7 +51,8 @@ std::string describe(const Event& event) {
       return text;
     }
     case EventKind::kRetransmit:
-      return fmt::format("{} #{}", to_string(event.flow.state), event.flow.counters.retransmits);
+      return fmt::format("{}{} #{}", to_string(event.flow.state), describe_window(event),
+                         counters.retransmits);
     case EventKind::kReset:
       return fmt::format("{}, {}", event.sent ? "sent" : "received", to_string(event.flow.state));
     case EventKind::kState:

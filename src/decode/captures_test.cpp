@@ -23,13 +23,13 @@ TEST(ParseEndpoint, ReadsWhatToolsPrint) {
   EXPECT_EQ(text("10.0.0.1:443"), "10.0.0.1:443");
   EXPECT_EQ(text("127.0.0.53%lo:53"), "127.0.0.53:53");
   EXPECT_EQ(text("[::1]:631"), "[::1]:631");
-  EXPECT_EQ(text("[fe80::1]%eth0:546"), "[fe80::1]:546");
-  EXPECT_EQ(text("[fe80::1%eth0]:546"), "[fe80::1]:546");
+  EXPECT_EQ(text("[fe80::1]%eth0:546"), "[fe80::1%eth0]:546");
+  EXPECT_EQ(text("[fe80::1%eth0]:546"), "[fe80::1%eth0]:546");
   EXPECT_EQ(text("[::ffff:192.0.2.1]:80"), "192.0.2.1:80");
   EXPECT_EQ(text("*:80", ':', 6), "[::]:80");
   EXPECT_EQ(text("0.0.0.0:*"), "0.0.0.0:0");
   EXPECT_EQ(text("*:*"), "0.0.0.0:0");
-  EXPECT_EQ(text("fe80::1%utun4.1024", '.', 6), "[fe80::1]:1024");
+  EXPECT_EQ(text("fe80::1%utun4.1024", '.', 6), "[fe80::1%utun4]:1024");
   for (const char* wrong : {"", ":", "10.0.0.1", "10.0.0.1:", "10.0.0.1:65536", "10.0.0.1:-1",
                             "[::1:80", "[]:80", "[::1]x:80", "1.2.3:80", "x:80", "[::1]",
                             "1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:80"})
@@ -215,7 +215,7 @@ TEST(ParseNettop, ReadsConnectionsBelowTheirProcess) {
   EXPECT_EQ(capture.flows[1].direction, Direction::kListen);
   EXPECT_FALSE(capture.flows[1].has_counters);
   EXPECT_EQ(capture.flows[2].owner.name(), "apsd");
-  EXPECT_EQ(ends(capture.flows[2]), "[fe80::1]:1024 [fe80::2]:1025");
+  EXPECT_EQ(ends(capture.flows[2]), "[fe80::1%utun4]:1024 [fe80::2%utun4]:1025");
   EXPECT_EQ(capture.flows[2].counters.srtt_us, 154'160u);
   EXPECT_EQ(ends(capture.flows[3]), "[::]:5353 [::]:0");
   EXPECT_EQ(capture.flows[3].counters.rx_bytes, 100u);

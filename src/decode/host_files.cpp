@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "decode/endpoint_text.h"
+#include "model/address.h"
 #include "decode/text_scan.h"
 
 namespace sockscope {
@@ -203,17 +203,12 @@ std::string parse_os_name(std::string_view text) {
   return std::string(value);
 }
 
-std::vector<NameServer> parse_resolv_conf(std::string_view text) {
-  std::vector<NameServer> servers;
+std::vector<Address> parse_resolv_conf(std::string_view text) {
+  std::vector<Address> servers;
   while (!text.empty()) {
     std::string_view rest = take_line(text);
     if (take_word(rest) != "nameserver") continue;
-    const std::string_view word = take_word(rest);
-    const auto address = parse_address(word);
-    if (!address) continue;
-    const std::size_t zone = word.find('%');
-    servers.push_back(
-        {*address, zone == std::string_view::npos ? "" : std::string(word.substr(zone + 1))});
+    if (const auto address = parse_address(take_word(rest))) servers.push_back(*address);
   }
   return servers;
 }

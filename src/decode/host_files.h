@@ -46,11 +46,7 @@ std::optional<std::uint64_t> parse_uptime(std::string_view proc_uptime);  // sec
 std::string parse_cpu_model(std::string_view proc_cpuinfo);
 std::string parse_os_name(std::string_view etc_os_release);
 
-struct NameServer {
-  Address address;
-  std::string zone;  // of a link-local address: "eth0"
-};
 // The name servers of resolv.conf, in its order.
-std::vector<NameServer> parse_resolv_conf(std::string_view resolv_conf);
+std::vector<Address> parse_resolv_conf(std::string_view resolv_conf);
 
 }  // namespace sockscope

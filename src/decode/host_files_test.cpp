@@ -116,12 +116,11 @@ TEST(ParseResolvConf, TakesTheServersInTheirOrder) {
       "# nameserver 1.1.1.1\nsearch example.org\nnameserver what\nnameserver  192.0.2.53 # x\n"
       "nameserver 192.0.2.54\n");
   ASSERT_EQ(servers.size(), 2u);
-  EXPECT_EQ(to_string(servers[0].address), "192.0.2.53");
-  EXPECT_EQ(to_string(servers[1].address), "192.0.2.54");
+  EXPECT_EQ(to_string(servers[0]), "192.0.2.53");
+  EXPECT_EQ(to_string(servers[1]), "192.0.2.54");
   const auto local = parse_resolv_conf("nameserver fe80::1%eth0\r\n");
   ASSERT_EQ(local.size(), 1u);
-  EXPECT_EQ(to_string(local[0].address), "fe80::1");
-  EXPECT_EQ(local[0].zone, "eth0");
+  EXPECT_EQ(to_string(local[0]), "fe80::1%eth0");
   EXPECT_TRUE(parse_resolv_conf("nameserver\nnameservers 1.1.1.1\n").empty());
 }
 

@@ -87,6 +87,7 @@ bool decode_socket_message(std::span<const std::byte> bytes, Protocol protocol,
                 reinterpret_cast<const std::uint8_t*>(head.id.idiag_dst), flow);
   flow.local.port = ntohs(head.id.idiag_sport);
   flow.remote.port = ntohs(head.id.idiag_dport);
+  flow.interface = head.id.idiag_if;
   flow.owner.cgroup_id = cgroup_id;
   socket.inode = head.idiag_inode;
   if (socket.inode != 0) flow.owner.uid = head.idiag_uid;  // else the kernel has forgotten it

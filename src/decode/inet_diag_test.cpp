@@ -53,6 +53,7 @@ inet_diag_msg sample_socket() {
   socket.id.idiag_dst[0] = htonl(0xcb00710a);
   socket.id.idiag_cookie[0] = 5;
   socket.id.idiag_cookie[1] = 1;
+  socket.id.idiag_if = 7;
   socket.idiag_uid = 1000;
   socket.idiag_inode = 4242;
   return socket;
@@ -103,6 +104,7 @@ TEST(DecodeDiag, ASocketHasEveryField) {
   EXPECT_EQ(flow.state, TcpState::kEstablished);
   EXPECT_EQ(to_string(flow.local), "10.0.0.7:48122");
   EXPECT_EQ(to_string(flow.remote), "203.0.113.10:443");
+  EXPECT_EQ(flow.interface, 7u);
   EXPECT_EQ(flow.owner.uid, 1000u);
   EXPECT_EQ(flow.owner.cgroup_id, 99u);
   EXPECT_EQ(flow.owner.kind, OwnerKind::kUnknown);

@@ -36,6 +36,7 @@ bool decode_flow(const wire_flow& record, Flow& flow) noexcept {
   if (flow.state == TcpState::kListen) flow.direction = Direction::kListen;
   flow.closed = false;
   flow.has_counters = true;
+  flow.interface = record.interface;
   decode_addresses(record, flow);
 
   flow.owner.pid = record.pid;
@@ -128,12 +129,20 @@ bool decode_kind(const wire_flow& record, Event& event) noexcept {
 }  // namespace
 
 bool decode_event(std::span<const std::byte> bytes, Event& event) noexcept {
-  wire_flow_totals record;
+  union {
+    wire_flow flow;
+    wire_flow_totals totals;
+    wire_retransmit retransmit;
+  } record;
   if (bytes.size() < sizeof record.flow) return false;
   std::memcpy(&record.flow, bytes.data(), sizeof record.flow);
-  const bool has_totals = record.flow.header.type == WIRE_CLOSE;
-  const std::size_t expected = has_totals ? sizeof record : sizeof record.flow;
+  const std::uint16_t type = record.flow.header.type;
+  const bool has_totals = type == WIRE_CLOSE || type == WIRE_CONNECT_FAILED;
+  const std::size_t expected = has_totals                ? sizeof record.totals
+                               : type == WIRE_RETRANSMIT ? sizeof record.retransmit
+                                                         : sizeof record.flow;
   if (record.flow.header.size != expected || bytes.size() < expected) return false;
+  std::memcpy(&record, bytes.data(), expected);
 
   event.sent = false;
   event.error = 0;
@@ -142,13 +151,15 @@ bool decode_event(std::span<const std::byte> bytes, Event& event) noexcept {
   event.duration_us.reset();
   event.bytes = 0;
   event.attempts = 0;
+  event.sequence = event.congestion_window = event.prior_window = 0;
   if (!decode_flow(record.flow, event.flow)) return false;
   event.old_state = decode_state(record.flow.old_state);
-  if (has_totals) {
-    std::memcpy(&record, bytes.data(), sizeof record);
-    decode_counters(record, event.flow.counters);
-  } else {
-    event.flow.counters = {};
+  event.flow.counters = {};
+  if (has_totals) decode_counters(record.totals, event.flow.counters);
+  if (type == WIRE_RETRANSMIT) {
+    event.sequence = record.retransmit.sequence;
+    event.congestion_window = record.retransmit.window;
+    event.prior_window = record.retransmit.prior_window;
   }
   return decode_kind(record.flow, event);
 }
@@ -192,6 +203,7 @@ std::size_t decode_udp_peer(std::span<const std::byte> bytes, UdpPeer& peer) noe
   set_addresses(record.family == kAfInet6, record.remote_addr, record.remote_addr, ends);
   peer = {.socket = record.cookie,
           .remote = {ends.remote.addr, record.remote_port},
+          .interface = record.interface,
           .since_ns = record.header.mono_ns,
           .counters = {.tx_bytes = record.tx_bytes,
                        .rx_bytes = record.rx_bytes,

@@ -41,7 +41,8 @@ wire_flow_totals sample(std::uint16_t type) {
   record.retransmits = 2;
   record.srtt_us = 38'200;
   record.min_rtt_us = 21'400;
-  if (type == WIRE_CLOSE || type == WIRE_SOCKET) record.flow.header.size = sizeof record;
+  if (type == WIRE_CLOSE || type == WIRE_SOCKET || type == WIRE_CONNECT_FAILED)
+    record.flow.header.size = sizeof record;
   return record;
 }
 
@@ -91,6 +92,48 @@ TEST(DecodeEvent, CloseHasTotalsAndDuration) {
   EXPECT_EQ(counters.retransmits, 2u);
   EXPECT_EQ(counters.srtt_us, 38'200u);
   EXPECT_EQ(counters.min_rtt_us, 21'400u);
+}
+
+TEST(DecodeEvent, RetransmitHasSequenceAndWindows) {
+  wire_retransmit record{.flow = sample(WIRE_RETRANSMIT).flow,
+                         .sequence = 0xfedcba98,
+                         .window = 29,
+                         .prior_window = 42};
+  record.flow.header.size = sizeof record;
+  record.flow.value = 17;
+  const auto bytes = std::as_bytes(std::span(&record, 1));
+  Event event;
+  ASSERT_TRUE(decode_event(bytes, event));
+  EXPECT_EQ(event.kind, EventKind::kRetransmit);
+  EXPECT_EQ(event.flow.counters.retransmits, 17u);
+  EXPECT_EQ(event.sequence, 0xfedcba98u);
+  EXPECT_EQ(event.congestion_window, 29u);
+  EXPECT_EQ(event.prior_window, 42u);
+  EXPECT_FALSE(decode_event(bytes.first(sizeof record.flow), event));
+  ASSERT_TRUE(decode_event(bytes_of(sample(WIRE_ACCEPT)), event));
+  EXPECT_EQ(event.sequence | event.congestion_window | event.prior_window, 0u);
+}
+
+TEST(DecodeEvent, FailedAttemptHasItsSegments) {
+  wire_flow_totals record = sample(WIRE_CONNECT_FAILED);
+  record.flow.value = 110;
+  record.flow.extra = 15'000'000;
+  Event event;
+  ASSERT_TRUE(decode_event(bytes_of(record), event));
+  EXPECT_EQ(event.error, 110);
+  EXPECT_EQ(event.latency_us, 15'000'000u);
+  EXPECT_EQ(event.flow.counters.tx_segments, 6u);
+  EXPECT_EQ(event.flow.counters.retransmits, 2u);
+}
+
+TEST(DecodeEvent, InterfaceIsTheSockets) {
+  wire_flow_totals record = sample(WIRE_ACCEPT);
+  record.flow.interface = 7;
+  Event event;
+  ASSERT_TRUE(decode_event(bytes_of(record), event));
+  EXPECT_EQ(event.flow.interface, 7u);
+  ASSERT_TRUE(decode_event(bytes_of(sample(WIRE_ACCEPT)), event));
+  EXPECT_EQ(event.flow.interface, 0u);
 }
 
 TEST(DecodeEvent, CloseOfAnOlderSocketHasNoDuration) {

@@ -118,7 +118,7 @@ void HostMonitor::Impl::find_targets(std::uint64_t mono_ns) {
     gateway.aim((*route)->address, (*route)->index, "");
   const auto servers = parse_resolv_conf(file("/etc/resolv.conf"));
   if (!servers.empty())
-    dns.aim(servers[0].address, ::if_nametoindex(servers[0].zone.c_str()), "");
+    dns.aim(servers[0], ::if_nametoindex(servers[0].zone.name().data()), "");
   else
     dns.aim({}, 0, "no name server in /etc/resolv.conf");
 }

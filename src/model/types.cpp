@@ -1,8 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <arpa/inet.h>
-
-#include <algorithm>
-#include <charconv>
 #include <cstring>
 
 #include <sockscope/types.h>
@@ -15,26 +11,6 @@ std::string_view until_nul(const std::array<char, 16>& text) noexcept {
 }
 
 }  // namespace
-
-bool Address::is_unspecified() const noexcept {
-  return std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte == 0; });
-}
-
-bool Address::is_loopback() const noexcept {
-  if (family == 4) return bytes[0] == 127;
-  return bytes[15] == 1 && std::all_of(bytes.begin(), bytes.end() - 1,
-                                       [](std::uint8_t byte) { return byte == 0; });
-}
-
-bool Address::is_global() const noexcept {
-  const std::uint8_t first = bytes[0];
-  const std::uint8_t second = bytes[1];
-  if (family == 6) return first >> 5 == 1;  // 2000::/3
-  const bool is_private = first == 10 || (first == 172 && second >> 4 == 1) ||
-                          (first == 192 && second == 168) || (first == 100 && second >> 6 == 1);
-  const bool is_of_link = first == 169 && second == 254;
-  return first != 0 && first != 127 && first < 224 && !is_private && !is_of_link;
-}
 
 std::string_view Owner::name() const noexcept { return until_nul(comm); }
 std::string_view Process::name() const noexcept { return until_nul(comm); }
@@ -116,27 +92,6 @@ std::string_view to_string(EventKind kind) noexcept {
     case EventKind::kGap: break;
   }
   return "gap";
-}
-
-std::string to_string(const Address& address) {
-  if (address.family == 6) {
-    char text[INET6_ADDRSTRLEN] = "";
-    ::inet_ntop(AF_INET6, address.bytes.data(), text, sizeof text);
-    return text;
-  }
-  std::string text;  // inet_ntop takes a printf for this, twice per event
-  for (std::size_t i = 0; i < 4; ++i) {
-    char digits[4];
-    if (i != 0) text += '.';
-    text.append(digits, std::to_chars(digits, digits + sizeof digits, address.bytes[i]).ptr);
-  }
-  return text;
-}
-
-std::string to_string(const Endpoint& endpoint) {
-  std::string text = to_string(endpoint.addr);
-  if (endpoint.addr.family == 6) text = '[' + text + ']';
-  return text + ':' + std::to_string(endpoint.port);
 }
 
 }  // namespace sockscope

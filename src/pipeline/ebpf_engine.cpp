@@ -23,6 +23,7 @@
 #include "pipeline/dns_watcher.h"
 #include "pipeline/engine.h"
 #include "pipeline/process_watcher.h"
+#include "pipeline/zone_names.h"
 #include "source/ebpf/observations.h"
 #include "source/ebpf/programs.h"
 #include "source/ebpf/ring_reader.h"
@@ -135,6 +136,7 @@ class EbpfEngine : public Engine {
   Cost costs;
   Event event;
   Event dns_event;
+  ZoneNames zones{home_netns()};
   std::optional<DnsWatcher> dns;  // when names or messages are wanted
   bool follows_dns = false;       // and messages are told
   std::optional<UdpPeers> udp_peers;
@@ -242,6 +244,7 @@ std::size_t EbpfEngine::drain(const Handler* handler) {
         processes->advance(dns_event.mono_ns, tell);
         processes->describe(dns_event.flow.owner);
       }
+      zones.name(dns_event.flow);
       dns->take(dns_event, payload, tell_dns);
       return;
     }
@@ -266,6 +269,7 @@ std::size_t EbpfEngine::drain(const Handler* handler) {
       processes->describe(event.flow.owner);
     }
     if (!counts_udp && event.flow.protocol == Protocol::kUdp) event.flow.has_counters = false;
+    zones.name(event.flow);
     if (dns) dns->name(event.flow);
     if (udp_peers && event.flow.protocol == Protocol::kUdp) {
       event.flow.app = udp_peers->app_of(event.flow.cookie);
@@ -349,6 +353,7 @@ Result<void> EbpfEngine::read_sockets(bool is_short_pass) {
         ++lost.malformed;
         return;
       }
+      zones.name(flow);
       // Without its hooks UDP is not counted.
       if (!counts_udp && flow.protocol == Protocol::kUdp) flow.has_counters = false;
       if (!is_short)
@@ -411,6 +416,8 @@ Result<void> EbpfEngine::read_peers(const Handler* handler) {
         return;
       }
       bytes = bytes.subspan(size);
+      if (Flow socket; peer.interface != 0 && table.read(peer.socket, socket))
+        zones.name(peer.remote.addr, peer.interface, socket.netns);
       if (!udp_peers->take(peer, began) || !handler) continue;
       Event gone;
       gone.kind = EventKind::kUdpPeer;

@@ -13,6 +13,7 @@
 #include "pipeline/dns_capture.h"
 #include "pipeline/engine.h"
 #include "pipeline/process_watcher.h"
+#include "pipeline/zone_names.h"
 #include "pipeline/refusal_capture.h"
 #include "source/procfs/socket_owners.h"
 #include "source/procfs/socket_tables.h"
@@ -130,6 +131,7 @@ class PolledEngine : public Engine {
   SocketOwners owners_;
   FlowTable table_;
   std::uint32_t netns_;
+  ZoneNames zones_{netns_};
   std::vector<Door> doors_;
   bool tells_refusal_ = false;
   Fd epoll_;
@@ -317,6 +319,7 @@ void PolledEngine::note_gone(const Flow& flow) {
 void PolledEngine::see(PolledSocket& socket) {
   Flow& flow = socket.flow;
   flow.netns = netns_;
+  zones_.name(flow);
   if (dns_ && (flow.protocol == Protocol::kUdp || flow.local.port == dns::kPort ||
                flow.remote.port == dns::kPort))
     dns_sockets_.push_back(flow.cookie);
@@ -490,6 +493,7 @@ void PolledEngine::take_close(const PolledSocket& socket, const Handler* handler
     known.counters = {};
     known.has_counters = false;
     event.flow.netns = netns_;
+    zones_.name(event.flow);
     if (is_tcp)
       event.flow.direction =
           has_listener(event.flow.local.port) ? Direction::kInbound : Direction::kOutbound;

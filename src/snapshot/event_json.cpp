@@ -157,6 +157,9 @@ void EventWriter::event(const Event& event, std::string& out) {
         fields.text("error", name);
       else
         fields.null("error");
+      fields.optional("retransmits", event.flow.has_counters
+                                         ? std::optional(event.flow.counters.retransmits)
+                                         : std::nullopt);
       break;
     case EventKind::kClose:
       write_counters(writer, event.flow);
@@ -170,6 +173,10 @@ void EventWriter::event(const Event& event, std::string& out) {
       break;
     case EventKind::kRetransmit:
       fields.number("retransmits", event.flow.counters.retransmits);
+      fields.optional("sequence", event.congestion_window != 0 ? std::optional(event.sequence)
+                                                              : std::nullopt);
+      fields.number_or_null("cwnd", event.congestion_window);
+      fields.number_or_null("prior_cwnd", event.prior_window);
       break;
     case EventKind::kReset:
       fields.text("reset", event.sent ? "sent" : "received");

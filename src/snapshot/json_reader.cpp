@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "snapshot/json_reader.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <sockscope/alert.h>
 #include <rapidjson/document.h>
@@ -12,6 +11,8 @@
 #include <concepts>
 #include <cstring>
 #include <ctime>
+
+#include "model/address.h"
 
 namespace sockscope {
 namespace {
@@ -315,22 +316,23 @@ class Reader {
     const bool is_v6 = text.front() == '[';
     const auto bad = [&] { fail(name, "is no address with a port"); };
     if (colon == std::string::npos || (is_v6 && (colon < 2 || text[colon - 1] != ']'))) return bad();
-    const std::string address = is_v6 ? text.substr(1, colon - 2) : text.substr(0, colon);
     const char* const end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, endpoint.port);
-    endpoint.addr.family = is_v6 ? 6 : 4;
-    if (error != std::errc{} || stop != end ||
-        ::inet_pton(is_v6 ? AF_INET6 : AF_INET, address.c_str(), endpoint.addr.bytes.data()) != 1)
-      bad();
+    const auto address = parse_address(std::string_view(text).substr(0, colon));
+    if (error != std::errc{} || stop != end || !address || (address->family == 6) != is_v6)
+      return bad();
+    endpoint.addr = *address;
   }
 
   void endpoint(const char* address, const char* port, Endpoint& endpoint) {
     std::string text;
     field(address, text);
     field(port, endpoint.port);
-    const int family = endpoint.addr.family == 6 ? AF_INET6 : AF_INET;
-    if (!text.empty() && ::inet_pton(family, text.c_str(), endpoint.addr.bytes.data()) != 1)
-      fail(address, "is no address of its family");
+    if (text.empty()) return;
+    const auto read = parse_address(text);
+    if (!read || read->family != endpoint.addr.family)
+      return fail(address, "is no address of its family");
+    endpoint.addr = *read;
   }
 
   template <class Read>

@@ -99,6 +99,18 @@ TEST(EventJson, EachKindHasItsOwnFields) {
   EXPECT_STREQ(parse(line_of(failed))["error"].GetString(), "ECONNREFUSED");
   failed.error = 0;
   EXPECT_TRUE(parse(line_of(failed))["error"].IsNull());
+  failed.flow.counters.retransmits = 3;
+  EXPECT_EQ(parse(line_of(failed))["retransmits"].GetUint(), 3u);
+  failed.flow.has_counters = false;
+  EXPECT_TRUE(parse(line_of(failed))["retransmits"].IsNull());
+  Event again = sample(EventKind::kRetransmit);
+  for (const char* name : {"sequence", "cwnd", "prior_cwnd"})
+    EXPECT_TRUE(parse(line_of(again))[name].IsNull()) << name;
+  again.congestion_window = 10;
+  EXPECT_EQ(parse(line_of(again))["sequence"].GetUint(), 0u);
+  again.prior_window = 42;
+  EXPECT_EQ(parse(line_of(again))["cwnd"].GetUint(), 10u);
+  EXPECT_EQ(parse(line_of(again))["prior_cwnd"].GetUint(), 42u);
   Event reset = sample(EventKind::kReset);
   EXPECT_STREQ(parse(line_of(reset))["reset"].GetString(), "received");
   reset.sent = true;

@@ -31,13 +31,18 @@ std::uint32_t FlowTable::add(const Flow& flow, std::uint64_t now_ns) {
   entry.protocol = flow.protocol;
   entry.direction = flow.direction;
   entry.state = flow.state;
-  entry.local = flow.local;
-  entry.remote = flow.remote;
+  set_ends(entry, flow);
   entry.opened_ns = flow.opened_ns;
   if (in_pass_) entry.pass = pass_;  // it came while the pass was under way
   ++processes_[0].references;
   set_owner(entry, flow, now_ns);
   return slot;
+}
+
+void FlowTable::set_ends(Entry& entry, const Flow& flow) noexcept {
+  entry.interface = flow.interface;
+  entry.local = flow.local;
+  entry.remote = flow.remote;
 }
 
 void FlowTable::remove(std::uint32_t slot) {
@@ -154,8 +159,7 @@ bool FlowTable::apply(const Event& event) {
         if (in_pass_) entry.pass = pass_;
         entry.direction = flow.direction;
         entry.state = flow.state;
-        entry.local = flow.local;
-        entry.remote = flow.remote;
+        set_ends(entry, flow);
         entry.opened_ns = flow.opened_ns;
         set_owner(entry, flow, event.mono_ns);
       }
@@ -174,8 +178,7 @@ bool FlowTable::apply(const Event& event) {
         at(slot).has_counters = flow.has_counters;
       } else {
         at(slot).state = flow.state;
-        at(slot).local = flow.local;
-        at(slot).remote = flow.remote;
+        set_ends(at(slot), flow);
         count(at(slot), flow.counters);
         at(slot).has_counters = flow.has_counters;
         close(slot, event.mono_ns);
@@ -185,6 +188,7 @@ bool FlowTable::apply(const Event& event) {
     case EventKind::kConnectFailed:
       if (slot != kNone && !at(slot).closed) {
         at(slot).state = TcpState::kClose;
+        if (flow.has_counters) count(at(slot), flow.counters);
         close(slot, event.mono_ns);
       }
       break;
@@ -267,8 +271,7 @@ FlowTable::Change FlowTable::sync(const Flow& socket) {
     return {.is_closed = true, .before = before};
   }
   entry.state = socket.state;
-  entry.local = socket.local;
-  entry.remote = socket.remote;
+  set_ends(entry, socket);
   if (socket.direction != Direction::kUnknown) entry.direction = socket.direction;
   if (socket.opened_ns != 0) entry.opened_ns = socket.opened_ns;
   set_owner(entry, socket, pass_began_ns_);
@@ -327,6 +330,7 @@ void FlowTable::fill(const Entry& entry, Flow& flow) const {
   flow.direction = entry.direction;
   flow.state = entry.state;
   flow.closed = entry.closed;
+  flow.interface = entry.interface;
   flow.local = entry.local;
   flow.remote = entry.remote;
   flow.owner.pid = process.pid;

@@ -79,6 +79,7 @@ class FlowTable {
     std::uint64_t interval_segments = 0;
     std::uint32_t interval_retransmits = 0;
     std::uint32_t netns = 0;
+    std::uint32_t interface = 0;
     Endpoint local;
     Endpoint remote;
     std::uint32_t process = 0;  // slot in processes_
@@ -116,6 +117,7 @@ class FlowTable {
   std::uint32_t find(std::uint64_t cookie) const noexcept { return index_.find(cookie); }
   std::uint32_t add(const Flow& flow, std::uint64_t now_ns);
   void remove(std::uint32_t slot);
+  static void set_ends(Entry& entry, const Flow& flow) noexcept;
   void set_owner(Entry& entry, const Flow& flow, std::uint64_t now_ns);
   void count(Entry& entry, const Counters& counters);
   void reopen(std::uint32_t slot, const Flow& flow, std::uint64_t now_ns);

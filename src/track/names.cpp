@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "model/address.h"
 #include "track/dns_queries.h"
 
 namespace sockscope {
@@ -81,7 +82,7 @@ void RemoteNames::learn(const Event& answer) {
 std::shared_ptr<const RemoteName> RemoteNames::find(const Flow& flow) {
   if (flow.direction == Direction::kInbound || flow.direction == Direction::kListen) return nullptr;
   if (flow.remote.addr.is_unspecified()) return nullptr;
-  const std::vector<Learnt>* names = look_up(flow.remote.addr);
+  const std::vector<Learnt>* names = look_up(without_zone(flow.remote.addr));
   if (!names) return nullptr;
   const std::uint64_t until =
       flow.protocol == Protocol::kUdp || flow.opened_ns == 0 ? ~std::uint64_t{0} : flow.opened_ns;

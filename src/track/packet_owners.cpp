@@ -5,6 +5,8 @@
 #include <string_view>
 #include <unordered_set>
 
+#include "model/address.h"
+
 namespace sockscope {
 namespace {
 
@@ -22,6 +24,8 @@ std::size_t PacketOwners::Hash::operator()(const Key& key) const noexcept {
 
 PacketOwners::Key PacketOwners::key_of(const Flow& flow) {
   Key key{.local = flow.local, .remote = flow.remote, .protocol = flow.protocol};
+  key.local.addr = without_zone(key.local.addr);
+  key.remote.addr = without_zone(key.remote.addr);
   if (flow.remote.addr.is_unspecified() && flow.remote.port == 0) key.remote = {};
   return key;
 }

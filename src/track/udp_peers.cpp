@@ -63,6 +63,7 @@ bool UdpPeers::fill(const UdpPeer& peer, const ReadSocket& socket, Flow& flow) c
   flow.protocol = Protocol::kUdp;
   flow.app = app_of(peer.socket);
   flow.remote = peer.remote;
+  if (peer.interface != 0) flow.interface = peer.interface;
   // An IPv6 socket bound to any address takes part in IPv4.
   if (flow.local.addr.family != peer.remote.addr.family && flow.local.addr.is_unspecified())
     flow.local.addr = {.family = peer.remote.addr.family};

@@ -10,7 +10,7 @@ RowKey RowKey::of(const Address& address) {
   RowKey key{Kind::kHost};
   std::memcpy(&key.a, address.bytes.data(), 8);
   std::memcpy(&key.b, address.bytes.data() + 8, 8);
-  key.c = address.family;
+  key.c = std::uint64_t{std::hash<std::string_view>{}(address.zone.name())} << 3 | address.family;
   return key;
 }
 

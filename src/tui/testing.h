@@ -238,8 +238,16 @@ inline Model web_model(std::uint64_t seconds = 12) {
     model.events.add(event, kTestWall + ms * 1'000'000);
   };
   add(EventKind::kConnect, 6, 11, [](Event& e) { e.latency_us = 21'400; });
-  add(EventKind::kConnectFailed, 7, 1200, [](Event& e) { e.error = 111; e.latency_us = 30; });
-  add(EventKind::kRetransmit, 6, 3880, [](Event&) {});
+  add(EventKind::kConnectFailed, 7, 1200, [](Event& e) {
+    e.error = 111;
+    e.latency_us = 30;
+    e.flow.counters = {};
+  });
+  add(EventKind::kRetransmit, 6, 3880, [](Event& e) {
+    e.sequence = 118'390'144;
+    e.congestion_window = 29;
+    e.prior_window = 42;
+  });
   add(EventKind::kClose, 9, 4118, [](Event& e) { e.duration_us = 4'100'000; });
   add(EventKind::kAccept, 1, 5660, [](Event&) {});
   add(EventKind::kReset, 7, 6550, [](Event& e) { e.sent = true; });

@@ -100,11 +100,7 @@ std::string describe(const Event& event) {
     case EventKind::kConnect:  // what is polled has no latency
       return event.latency_us == 0 ? "ok" : "ok " + format_duration_us(event.latency_us);
     case EventKind::kAccept: return fmt::format(":{}", event.flow.local.port);
-    case EventKind::kConnectFailed: {
-      const char* name = event.error == 0 ? nullptr : ::strerrorname_np(event.error);
-      return fmt::format("{} {}", name ? name : "unknown reason",
-                         format_duration_us(event.latency_us));
-    }
+    case EventKind::kConnectFailed: return describe_failure(event);
     case EventKind::kUdpPeer:
     case EventKind::kClose:
       if (!event.flow.has_counters)
@@ -113,7 +109,8 @@ std::string describe(const Event& event) {
                          format_bytes(counters.tx_bytes),
                          event.duration_us ? format_duration_us(*event.duration_us) : "—");
     case EventKind::kRetransmit:
-      return fmt::format("{} #{}", short_name(event.flow.state), counters.retransmits);
+      return fmt::format("{}{} #{}", short_name(event.flow.state), describe_window(event),
+                         counters.retransmits);
     case EventKind::kReset:
       return fmt::format("{}, {}", event.sent ? "sent" : "received", short_name(event.flow.state));
     case EventKind::kState:

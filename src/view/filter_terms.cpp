@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "view/filter_terms.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include <optional>
 #include <vector>
 
+#include "model/address.h"
 #include "model/pattern.h"
 #include "view/ascii.h"
 #include "view/flow_text.h"
@@ -311,7 +311,8 @@ struct Prefix {
   unsigned bits = 0;
 
   bool contains(const Address& other) const {
-    if (other.family != addr.family) return false;
+    if (other.family != addr.family || (addr.zone != Zone() && other.zone != addr.zone))
+      return false;
     for (unsigned i = 0; i < bits; i += 8) {
       const unsigned ignored = bits - i >= 8 ? 0 : 8 - (bits - i);
       if (addr.bytes[i / 8] >> ignored != other.bytes[i / 8] >> ignored) return false;
@@ -320,35 +321,23 @@ struct Prefix {
   }
 };
 
+// "10.0.0.0/8", "fe80::1%eth0", "::ffff:10.0.0.0/104"
 std::optional<Prefix> parse_prefix(const std::string& text) {
   const std::size_t slash = text.find('/');
-  const std::string address = text.substr(0, slash);
-  Prefix prefix;
-  if (inet_pton(AF_INET, address.c_str(), prefix.addr.bytes.data()) == 1) {
-    prefix.addr.family = 4;
-    prefix.bits = 32;
-  } else if (inet_pton(AF_INET6, address.c_str(), prefix.addr.bytes.data()) == 1) {
-    prefix.addr.family = 6;
-    prefix.bits = 128;
-  } else {
-    return std::nullopt;
-  }
-  if (slash != text.npos) {
-    const char* end = text.data() + text.size();
-    unsigned bits = 0;
-    const auto parsed = std::from_chars(text.data() + slash + 1, end, bits);
-    if (parsed.ec != std::errc() || parsed.ptr != end || bits > prefix.bits) return std::nullopt;
-    prefix.bits = bits;
-  }
-  // A flow has no mapped addresses: they are given as the IPv4 addresses they are.
-  static constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
-  auto& bytes = prefix.addr.bytes;
-  if (prefix.addr.family == 6 && prefix.bits >= 96 &&
-      std::equal(kMapped.begin(), kMapped.end(), bytes.begin())) {
-    std::copy(bytes.begin() + 12, bytes.end(), bytes.begin());
-    prefix.addr.family = 4;
-    prefix.bits -= 96;
-  }
+  const std::string_view written = std::string_view(text).substr(0, slash);
+  const auto address = parse_address(written);
+  if (!address || written.starts_with('[')) return std::nullopt;
+  const bool is_mapped = address->family == 4 && written.find(':') != written.npos;
+  Prefix prefix{*address, address->family == 4 ? 32u : 128u};
+  if (slash == text.npos) return prefix;
+  const char* end = text.data() + text.size();
+  unsigned bits = 0;
+  const auto parsed = std::from_chars(text.data() + slash + 1, end, bits);
+  if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
+  if (is_mapped && bits < 96) return std::nullopt;
+  if (is_mapped) bits -= 96;
+  if (bits > prefix.bits) return std::nullopt;
+  prefix.bits = bits;
   return prefix;
 }
 

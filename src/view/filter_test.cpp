@@ -243,6 +243,11 @@ TEST(Filter, Ipv6Addresses) {
   EXPECT_TRUE(matches("dst:2001:DB8:8000:0::1", flow));
   EXPECT_FALSE(matches("dst:2001:db8:8000::2", flow));
   EXPECT_FALSE(matches("dst:0.0.0.0/0", flow));
+  flow.remote = endpoint("fe80::1%eth0", 443);
+  EXPECT_TRUE(matches("dst:fe80::1", flow));
+  EXPECT_TRUE(matches("dst:fe80::1%eth0", flow));
+  EXPECT_FALSE(matches("dst:fe80::1%eth1", flow));
+  EXPECT_FALSE(matches("dst:fe80::2%eth0", flow));
 }
 
 TEST(Filter, AnUnconnectedEndHasNoAddress) {
@@ -324,6 +329,9 @@ TEST(FilterError, NamesTheTermAndTheReason) {
   EXPECT_EQ(error_of("user:nobody"), "user:nobody: there is no user 'nobody'");
   EXPECT_EQ(error_of("user:99999999999"), "user:99999999999: there is no user '99999999999'");
   EXPECT_EQ(error_of("dst:example"), "dst:example: 'example' is not an address or prefix");
+  EXPECT_EQ(error_of("dst:[::1]"), "dst:[::1]: '[::1]' is not an address or prefix");
+  EXPECT_EQ(error_of("dst:::ffff:10.0.0.1/95"),
+            "dst:::ffff:10.0.0.1/95: '::ffff:10.0.0.1/95' is not an address or prefix");
   EXPECT_EQ(error_of("dst:10.0.0.0/33"),
             "dst:10.0.0.0/33: '10.0.0.0/33' is not an address or prefix");
   EXPECT_EQ(error_of("dst:10.0.0.0/"), "dst:10.0.0.0/: '10.0.0.0/' is not an address or prefix");

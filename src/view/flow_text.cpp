@@ -4,7 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <cstring>
+#include <vector>
 
 #include "base/text.h"
 
@@ -49,24 +50,28 @@ TcpState shown_state(const Flow& flow) noexcept {
 }
 
 std::string shorten_endpoint(const Endpoint& endpoint, std::size_t width) {
+  if (std::string whole = to_string(endpoint); display_width(whole) <= width) return whole;
   const auto& b = endpoint.addr.bytes;
   const std::uint16_t port = endpoint.port;
-  const auto group = [&](std::size_t i) { return b[2 * i] << 8 | b[2 * i + 1]; };
-  const bool ipv6 = endpoint.addr.family == 6;
-
-  // Longest first.
-  const std::array<std::string, 4> forms =
-      ipv6 ? std::array<std::string, 4>{to_string(endpoint),
-                                        fmt::format("[{:x}:{:x}…{:x}:{:x}]:{}", group(0), group(1),
-                                                    group(6), group(7), port),
-                                        fmt::format("[{:x}…{:x}]:{}", group(0), group(7), port),
-                                        fmt::format("[…{:x}]:{}", group(7), port)}
-           : std::array<std::string, 4>{
-                 to_string(endpoint), fmt::format("…{}.{}.{}:{}", b[1], b[2], b[3], port),
-                 fmt::format("…{}.{}:{}", b[2], b[3], port), fmt::format("…{}:{}", b[3], port)};
-  for (const std::string& form : forms) {
-    if (display_width(form) <= width) return form;
+  std::vector<std::string> forms;  // longest first
+  const auto offer_short = [&](std::string_view zone) {
+    const auto group = [&](std::size_t i) { return b[2 * i] << 8 | b[2 * i + 1]; };
+    forms.push_back(fmt::format("[{:x}:{:x}…{:x}:{:x}{}]:{}", group(0), group(1), group(6),
+                                group(7), zone, port));
+    forms.push_back(fmt::format("[{:x}…{:x}{}]:{}", group(0), group(7), zone, port));
+    forms.push_back(fmt::format("[…{:x}{}]:{}", group(7), zone, port));
+  };
+  if (endpoint.addr.family == 6) {
+    const std::string_view zone = endpoint.addr.zone.name();
+    if (!zone.empty()) offer_short('%' + std::string(zone));
+    offer_short("");
+  } else {
+    forms.push_back(fmt::format("…{}.{}.{}:{}", b[1], b[2], b[3], port));
+    forms.push_back(fmt::format("…{}.{}:{}", b[2], b[3], port));
+    forms.push_back(fmt::format("…{}:{}", b[3], port));
   }
+  for (const std::string& form : forms)
+    if (display_width(form) <= width) return form;
   return fmt::format("…:{}", port);
 }
 
@@ -101,6 +106,22 @@ std::string describe_name_source(const RemoteName& known, std::uint64_t now_ns) 
       "{} {} ago{}, answered by {}",
       known.source == NameSource::kReverse ? "looked up in reverse" : "asked for",
       format_duration_us(age_ns / 1000), asker, to_string(known.server));
+}
+
+std::string describe_failure(const Event& event) {
+  const char* name = event.error == 0 ? nullptr : ::strerrorname_np(event.error);
+  std::string text = name ? name : "unknown reason";
+  if (event.flow.has_counters && event.flow.counters.retransmits != 0)
+    text += fmt::format(" SYN×{}", event.flow.counters.retransmits + 1);
+  if (event.latency_us != 0) text += ' ' + format_duration_us(event.latency_us);
+  return text;
+}
+
+std::string describe_window(const Event& event) {
+  if (event.congestion_window == 0) return {};
+  if (event.prior_window == 0 || event.prior_window == event.congestion_window)
+    return fmt::format(" cwnd {}", event.congestion_window);
+  return fmt::format(" cwnd {}→{}", event.prior_window, event.congestion_window);
 }
 
 std::string describe_dns(const Event& event) {

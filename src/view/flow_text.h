@@ -21,7 +21,7 @@ std::string_view short_name(TcpState state) noexcept;
 TcpState shown_state(const Flow& flow) noexcept;
 
 // "addr:port" in at most `width` cells. The address is cut where it tells least: IPv6 keeps its
-// first and last groups, IPv4 its last octets. The port is never cut, so that the result is wider
+// first and last groups and, longest, its zone, IPv4 its last octets. The port is never cut, so that the result is wider
 // than a width below 7.
 std::string shorten_endpoint(const Endpoint& endpoint, std::size_t width);
 
@@ -35,6 +35,12 @@ std::string shorten_name(const Flow& flow, std::size_t width);
 // Where the name is from, cleaned: "asked for 3 s ago by curl 812, answered by 192.0.2.53:53", of who
 // asked only what is known; "looked up in reverse 3 s ago, answered by …".
 std::string describe_name_source(const RemoteName& known, std::uint64_t now_ns);
+
+// Of a kConnectFailed event: "ETIMEDOUT SYN×4 15.0 s", with what of it is known.
+std::string describe_failure(const Event& event);
+
+// Of a kRetransmit event: " cwnd 42→29", where nothing reduced it " cwnd 42", not known "".
+std::string describe_window(const Event& event);
 
 // Of a kDns event, cleaned: "A www.example.net" for a query; for an answer its code, what it says
 // first and how long it took: "A www.example.net → 192.0.2.7 +3 12 ms", "A nosuch.example

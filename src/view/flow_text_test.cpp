@@ -124,6 +124,17 @@ TEST(ShortenEndpoint, Ipv6KeepsFirstAndLastGroups) {
   EXPECT_EQ(shorten_endpoint(e, 0), "…:61002");
 }
 
+TEST(ShortenEndpoint, KeepsTheZoneLongerThanTheMiddle) {
+  const Endpoint e = endpoint("fe80::5054:ff:fe12:3456%eth0", 443);
+  EXPECT_EQ(shorten_endpoint(e, 34), "[fe80::5054:ff:fe12:3456%eth0]:443");
+  EXPECT_EQ(shorten_endpoint(e, 33), "[fe80:0…fe12:3456%eth0]:443");
+  EXPECT_EQ(shorten_endpoint(e, 26), "[fe80…3456%eth0]:443");
+  EXPECT_EQ(shorten_endpoint(e, 19), "[…3456%eth0]:443");
+  EXPECT_EQ(shorten_endpoint(e, 15), "[fe80…3456]:443");
+  EXPECT_EQ(shorten_endpoint(e, 14), "[…3456]:443");
+  EXPECT_EQ(shorten_endpoint(e, 8), "…:443");
+}
+
 TEST(ShortenEndpoint, ShortIpv6TextIsNotMadeLonger) {
   const Endpoint e = endpoint("2001:db8::7", 443);
   EXPECT_EQ(shorten_endpoint(e, 17), "[2001:db8::7]:443");

@@ -2,7 +2,6 @@
 // Flows for the tests of this folder.
 #pragma once
 
-#include <arpa/inet.h>
 #include <sockscope/types.h>
 
 #include <algorithm>
@@ -11,17 +10,14 @@
 #include <string>
 #include <string_view>
 
+#include "model/address.h"
+
 namespace sockscope {
 
 inline Endpoint endpoint(const std::string& address, std::uint16_t port) {
-  Endpoint e;
-  e.port = port;
-  e.addr.family = address.find(':') == std::string::npos ? 4 : 6;
-  const int family = e.addr.family == 6 ? AF_INET6 : AF_INET;
-  if (inet_pton(family, address.c_str(), e.addr.bytes.data()) != 1) {
-    throw std::invalid_argument(address);
-  }
-  return e;
+  const auto parsed = parse_address(address);
+  if (!parsed) throw std::invalid_argument(address);
+  return {*parsed, port};
 }
 
 inline std::array<char, 16> comm(std::string_view name) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Connection attempts and how they fail, retransmissions, state changes: one act, one assertion of
 // every field.
-#include <netinet/tcp.h>
+#include <linux/tcp.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
@@ -113,6 +113,20 @@ TEST_P(ConnectActs, TimedOut) {
   set_option(fd.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, 300);
   ASSERT_EQ(try_connect(fd.get(), attempt.socket.remote), ETIMEDOUT);
   expect_failed(collector_, attempt, ETIMEDOUT, 250'000);
+}
+
+TEST_P(ConnectActs, TimedOutAfterSeveralSyns) {
+  const Fd listener = listen_on(loopback(GetParam()));
+  drop_incoming(listener.get());
+  Attempt attempt;
+  const Fd fd = bound_socket(local_of(listener.get()), attempt);
+  set_option(fd.get(), IPPROTO_TCP, TCP_SYNCNT, 1);
+  set_option(fd.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, 1500);
+  ASSERT_EQ(try_connect(fd.get(), attempt.socket.remote), ETIMEDOUT);
+  const Event& failed = collector_.wait_for(EventKind::kConnectFailed, attempt.socket.cookie);
+  EXPECT_EQ(failed.flow.counters.retransmits, 1u);
+  EXPECT_EQ(failed.flow.counters.tx_segments, 2u);
+  EXPECT_EQ(failed.flow.counters.tx_bytes, 0u);
 }
 
 TEST_P(ConnectActs, SynIsRetransmitted) {
@@ -280,6 +294,38 @@ TEST_P(ConnectActs, StatesOfBothEnds) {
   }
 }
 
+// TCP's number of the next byte that goes into the send queue.
+std::uint32_t next_sequence(int fd) {
+  constexpr int kOffWithoutProbe = -1;  // TCP_REPAIR_OFF_NO_WP
+  set_option(fd, IPPROTO_TCP, TCP_REPAIR, 1);
+  set_option(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE);
+  std::uint32_t number = 0;
+  socklen_t size = sizeof number;
+  EXPECT_EQ(::getsockopt(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, &number, &size), 0);
+  set_option(fd, IPPROTO_TCP, TCP_REPAIR, kOffWithoutProbe);
+  return number;
+}
+
+// The windows of a retransmission, while nothing else happens to the connection, are those that the
+// socket tells; `before`: that of before the loss.
+void expect_windows(Collector& collector, int fd, std::uint64_t cookie, std::uint32_t before) {
+  constexpr std::uint8_t kWindowIsReduced = 2;  // TCP_CA_CWR, Recovery, Loss
+  for (int tries = 10; tries-- > 0;) {
+    const tcp_info info = tcp_info_of(fd);
+    const Event& last = collector.wait_for(
+        [&](const Event& event) {
+          return event.kind == EventKind::kRetransmit && event.flow.cookie == cookie &&
+                 event.flow.counters.retransmits == info.tcpi_total_retrans;
+        },
+        "the last retransmission");
+    if (tcp_info_of(fd).tcpi_total_retrans != info.tcpi_total_retrans) continue;
+    EXPECT_EQ(last.congestion_window, info.tcpi_snd_cwnd);
+    EXPECT_EQ(last.prior_window, info.tcpi_ca_state >= kWindowIsReduced ? before : 0);
+    return;
+  }
+  FAIL() << "it retransmits faster than one can look";
+}
+
 // A machine may run no program while a timer's interrupt stands on top of certain processes (seen
 // on one whose supervisor is shielded so: 3 of 523 retransmits, all on top of it, while the
 // kernel's own trace had them). So each of a few losses may miss one, but not all of them.
@@ -288,9 +334,13 @@ TEST_P(ConnectActs, LostSegmentIsRetransmitted) {
   for (int left = kTries; left-- > 0;) {
     Conversation talk = converse(collector_, GetParam());
     drop_incoming(talk.server.get());
+    const std::uint32_t sequence = next_sequence(talk.client.get());
+    const std::uint32_t window = tcp_info_of(talk.client.get()).tcpi_snd_cwnd;
     send_bytes(talk.client.get(), 100);
     const Event again = collector_.wait_for(EventKind::kRetransmit, talk.client_socket.cookie);
     expect_event(again, talk.expected_client(TcpState::kEstablished));
+    EXPECT_EQ(again.sequence, sequence);
+    expect_windows(collector_, talk.client.get(), talk.client_socket.cookie, window);
     stop_dropping(talk.server.get());
     ASSERT_TRUE(read_exactly(talk.server.get(), 100));
     const Counters truth = counters_of(talk.client.get());

@@ -98,13 +98,6 @@ Endpoint from_raw(const RawAddress& raw) {
   return endpoint;
 }
 
-tcp_info tcp_info_of(int fd) {
-  tcp_info info{};
-  socklen_t size = sizeof info;
-  checked(::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size), "TCP_INFO");
-  return info;
-}
-
 // Other jobs on the host may make any amount of traffic while a test waits: unless a test is about
 // the size of the ring, there is room for it. SOCKSCOPE_DOORS forces the doors of all tests.
 Monitor open_monitor(Options options) {
@@ -288,6 +281,13 @@ Socket describe_accepted(int fd, const Socket& client) {
   socket.local = client.remote;
   socket.remote = client.local;
   return socket;
+}
+
+tcp_info tcp_info_of(int fd) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  checked(::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size), "TCP_INFO");
+  return info;
 }
 
 Counters counters_of(int fd) {

@@ -19,6 +19,8 @@
 #include <utility>
 #include <vector>
 
+struct tcp_info;  // <linux/tcp.h>
+
 namespace sockscope::live {
 
 // No wait is longer. SOCKSCOPE_PATIENCE in the environment multiplies it, for slow machines.
@@ -76,6 +78,7 @@ Socket describe(int fd);
 Socket describe_accepted(int fd, const Socket& client);
 std::uint64_t cookie_of(int fd);
 Endpoint local_of(int fd);
+tcp_info tcp_info_of(int fd);
 Counters counters_of(int fd);  // TCP_INFO
 void wait_for_tcp_state(int fd, TcpState state);
 

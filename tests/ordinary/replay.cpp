@@ -17,7 +17,7 @@
 #include <string>
 #include <string_view>
 
-#include "decode/endpoint_text.h"
+#include "model/address.h"
 #include "snapshot/json.h"
 
 namespace sockscope {

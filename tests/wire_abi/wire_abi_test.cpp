@@ -55,7 +55,7 @@ TEST(WireAbi, Flow) {
       MEMBER(wire_flow, remote_port), MEMBER(wire_flow, family),
       MEMBER(wire_flow, protocol),    MEMBER(wire_flow, state),
       MEMBER(wire_flow, old_state),   MEMBER(wire_flow, direction),
-      MEMBER(wire_flow, owner),       MEMBER(wire_flow, pad0),
+      MEMBER(wire_flow, owner),       MEMBER(wire_flow, interface),
       MEMBER(wire_flow, pid),         MEMBER(wire_flow, opener_pid),
       MEMBER(wire_flow, uid),         MEMBER(wire_flow, value),
       MEMBER(wire_flow, extra),       MEMBER(wire_flow, comm)};
@@ -73,6 +73,16 @@ TEST(WireAbi, FlowTotals) {
       MEMBER(wire_flow_totals, pad0)};
   EXPECT_EQ(offsets_in_object("wire_flow_totals", size), host);
   EXPECT_EQ(size, sizeof(wire_flow_totals));
+}
+
+TEST(WireAbi, Retransmit) {
+  unsigned size = 0;
+  const std::map<std::string, unsigned> host = {
+      MEMBER(wire_retransmit, flow), MEMBER(wire_retransmit, sequence),
+      MEMBER(wire_retransmit, window), MEMBER(wire_retransmit, prior_window),
+      MEMBER(wire_retransmit, pad0)};
+  EXPECT_EQ(offsets_in_object("wire_retransmit", size), host);
+  EXPECT_EQ(size, sizeof(wire_retransmit));
 }
 
 TEST(WireAbi, Counters) {
@@ -147,7 +157,7 @@ TEST(WireAbi, UdpPeer) {
       MEMBER(wire_udp_peer, tx_datagrams), MEMBER(wire_udp_peer, rx_datagrams),
       MEMBER(wire_udp_peer, remote_addr),  MEMBER(wire_udp_peer, remote_port),
       MEMBER(wire_udp_peer, family),       MEMBER(wire_udp_peer, closed),
-      MEMBER(wire_udp_peer, pad0)};
+      MEMBER(wire_udp_peer, interface)};
   EXPECT_EQ(offsets_in_object("wire_udp_peer", size), host);
   EXPECT_EQ(size, sizeof(wire_udp_peer));
 }

@@ -17,8 +17,8 @@ namespace {
 constexpr std::size_t kMostServers = 3;  // as many as the C library asks
 constexpr std::size_t kMostAtOnce = 64;
 
-Fd connect_to(const NameServer& server) {
-  const bool is_v4 = server.address.family == 4;
+Fd connect_to(const Address& server) {
+  const bool is_v4 = server.family == 4;
   Fd socket(::socket(is_v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) return {};
   int status = -1;
@@ -26,14 +26,14 @@ Fd connect_to(const NameServer& server) {
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_port = htons(dns::kPort);
-    std::memcpy(&to.sin_addr, server.address.bytes.data(), sizeof to.sin_addr);
+    std::memcpy(&to.sin_addr, server.bytes.data(), sizeof to.sin_addr);
     status = ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to);
   } else {
     sockaddr_in6 to{};
     to.sin6_family = AF_INET6;
     to.sin6_port = htons(dns::kPort);
-    to.sin6_scope_id = ::if_nametoindex(server.zone.c_str());
-    std::memcpy(&to.sin6_addr, server.address.bytes.data(), sizeof to.sin6_addr);
+    to.sin6_scope_id = ::if_nametoindex(server.zone.name().data());
+    std::memcpy(&to.sin6_addr, server.bytes.data(), sizeof to.sin6_addr);
     status = ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to);
   }
   return status == 0 ? std::move(socket) : Fd();
@@ -41,18 +41,18 @@ Fd connect_to(const NameServer& server) {
 
 }  // namespace
 
-Result<DnsClient> DnsClient::open(const std::vector<NameServer>& servers) {
+Result<DnsClient> DnsClient::open(const std::vector<Address>& servers) {
   DnsClient client;
   client.epoll_ = Fd(::epoll_create1(EPOLL_CLOEXEC));
   epoll_event wanted{};
   wanted.events = EPOLLIN;
-  for (const NameServer& server : servers) {
+  for (const Address& server : servers) {
     if (client.servers_.size() == kMostServers) break;
     Fd socket = connect_to(server);
     if (!socket) continue;
     if (::epoll_ctl(client.epoll_.get(), EPOLL_CTL_ADD, socket.get(), &wanted) != 0)
       return tl::make_unexpected(Error::from_errno(ErrorKind::kIo, errno, "ask name servers"));
-    client.servers_.push_back({{server.address, dns::kPort}, std::move(socket)});
+    client.servers_.push_back({{server, dns::kPort}, std::move(socket)});
   }
   if (client.servers_.empty())
     return tl::make_unexpected(

@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "base/fd.h"
-#include "decode/host_files.h"
 
 namespace sockscope {
 
@@ -23,7 +22,7 @@ class DnsClient {
  public:
   // Needs no privilege. Servers that cannot be reached (no IPv6 here) are left out. Errors:
   // kInvalidArgument when none is left, kIo.
-  static Result<DnsClient> open(const std::vector<NameServer>& servers);
+  static Result<DnsClient> open(const std::vector<Address>& servers);
 
   // Readable when an answer is there.
   int fd() const noexcept { return epoll_.get(); }

@@ -44,6 +44,7 @@ Result<std::optional<TcpInternals>> TcpInternalsReader::read(const Flow& flow) {
   body.id.idiag_dport = htons(flow.remote.port);
   std::memcpy(body.id.idiag_src, flow.local.addr.bytes.data(), 16);
   std::memcpy(body.id.idiag_dst, flow.remote.addr.bytes.data(), 16);
+  body.id.idiag_if = flow.interface;
   body.id.idiag_cookie[0] = static_cast<std::uint32_t>(flow.cookie);
   body.id.idiag_cookie[1] = static_cast<std::uint32_t>(flow.cookie >> 32);
   if (::send(socket_.get(), &request, sizeof request, 0) < 0) return failed(errno);
