@@ -110,12 +110,16 @@ void HostMonitor::Impl::find_targets(std::uint64_t mono_ns) {
   if (is_fresh && gateway.target && dns.target) return;
   targets_ns = mono_ns;
   const auto route = interfaces.default_gateway();
-  if (!route)
+  if (!route) {
     gateway.aim({}, 0, route.error().message());
-  else if (!*route)
+  } else if (!*route) {
     gateway.aim({}, 0, "no default route with a gateway");
-  else
-    gateway.aim((*route)->address, (*route)->index, "");
+  } else {
+    Address address = (*route)->address;
+    if (char name[IF_NAMESIZE]; address.is_of_zone() && ::if_indextoname((*route)->index, name))
+      address.zone = Zone(name);
+    gateway.aim(address, (*route)->index, "");
+  }
   const auto servers = parse_resolv_conf(file("/etc/resolv.conf"));
   if (!servers.empty())
     dns.aim(servers[0], ::if_nametoindex(servers[0].zone.name().data()), "");

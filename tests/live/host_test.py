@@ -317,7 +317,7 @@ class Health(unittest.TestCase):
                         "dev", "wire")
         support.wait_for(lambda: self.ping_loss(f"{link_local}%wire") == 0, "the addresses")
         [document] = host(prefix=self.spaces.prefix())
-        self.assertEqual(document["gateway"]["target"], link_local)
+        self.assertEqual(document["gateway"]["target"], f"{link_local}%wire")
         self.assertEqual(document["gateway"]["loss_pct"], 0)
 
 

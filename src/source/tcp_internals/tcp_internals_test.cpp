@@ -7,6 +7,7 @@
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
+#include <net/if.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
@@ -64,6 +65,17 @@ class Pair : public testing::TestWithParam<int> {
   Flow flow_;
   TcpInternalsReader reader_;
 };
+
+TEST_P(Pair, of_a_socket_bound_to_an_interface) {
+  ASSERT_EQ(::setsockopt(client_.get(), SOL_SOCKET, SO_BINDTODEVICE, "lo", 2), 0);
+  const auto without = reader_.read(flow_);
+  ASSERT_TRUE(without);
+  EXPECT_FALSE(*without);
+  flow_.interface = ::if_nametoindex("lo");
+  const auto told = reader_.read(flow_);
+  ASSERT_TRUE(told && *told);
+  EXPECT_NE((*told)->mss, 0u);
+}
 
 TEST_P(Pair, is_what_the_owner_is_told) {
   const std::vector<char> data(5000);
