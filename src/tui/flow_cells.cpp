@@ -93,16 +93,28 @@ std::string remote_and_who(const Model& model, const State& state, const Flow& f
   return who.empty() || display_width(who) > room ? std::string() : text + who;
 }
 
-std::string remote_cell(const Model& model, const State& state, const Flow& flow,
-                        const Flow* other_end, std::size_t width) {
-  if (flow.remote.addr.is_unspecified()) return "*";
+CellText endpoint_cell(const Model& model, const State& state, const Endpoint& end,
+                       Protocol protocol, std::size_t width) {
+  std::string text = endpoint_text(model, state, end, protocol);
+  if (display_width(text) <= width) return {std::move(text)};
+  std::string whole = to_string(end);
+  const bool is_ascii = std::all_of(whole.begin(), whole.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+  return {shorten_endpoint(end, width), Role::kText, is_ascii ? std::move(whole) : ""};
+}
+
+CellText remote_cell(const Model& model, const State& state, const Flow& flow,
+                     const Flow* other_end, std::size_t width) {
+  if (flow.remote.addr.is_unspecified()) return {"*"};
   if (state.size.columns >= kWide)
     if (std::string text = remote_and_who(model, state, flow, other_end, width); !text.empty())
-      return text;
+      return {std::move(text)};
   if (state.settings.names)
-    if (std::string known = shorten_remote_name(flow, width); !known.empty()) return known;
-  std::string text = endpoint_text(model, state, flow.remote, flow.protocol);
-  return display_width(text) <= width ? text : shorten_endpoint(flow.remote, width);
+    if (std::string known = shorten_remote_name(flow, width); !known.empty()) {
+      std::string whole = fmt::format("{}:{}", flow.remote_name->name, flow.remote.port);
+      return known == whole ? CellText{std::move(known)}
+                            : CellText{std::move(known), Role::kText, std::move(whole)};
+    }
+  return endpoint_cell(model, state, flow.remote, flow.protocol, width);
 }
 
 Volume since(Volume now, Volume base) {
@@ -164,13 +176,11 @@ CellText flow_cell(const Model& model, const State& state, const Flow& flow,
   const auto width = static_cast<std::size_t>(column.width);
   if (name == "remote") {
     const bool is_wide = state.size.columns >= kWide;
-    return {remote_cell(model, state, flow, is_wide ? other_end_of(model, state, flow) : nullptr,
-                        width)};
+    return remote_cell(model, state, flow, is_wide ? other_end_of(model, state, flow) : nullptr,
+                       width);
   }
-  if (name == "local") {
-    std::string text = endpoint_text(model, state, flow.local, flow.protocol);
-    if (display_width(text) <= width) return {std::move(text)};
-  }
+  if (name == "local")
+    return endpoint_cell(model, state, flow.local, flow.protocol, width);
   if (name == "rtt") {
     CellText cell = plain_cell(model, state, flow, column);
     cell.role = rtt_role(flow.counters);
@@ -191,8 +201,8 @@ CellText flow_cell(const Model& model, const State& state, const Flow& flow,
   return plain_cell(model, state, flow, column);
 }
 
-std::string event_remote(const Model& model, const State& state, const Flow& flow,
-                         std::size_t width) {
+CellText event_remote(const Model& model, const State& state, const Flow& flow,
+                      std::size_t width) {
   return remote_cell(model, state, flow, nullptr, width);
 }
 

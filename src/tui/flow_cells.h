@@ -18,8 +18,8 @@ CellText flow_cell(const Model& model, const State& state, const Flow& flow,
 
 // The remote end of an event's connection, as flow_cell() has it but for the process at the other
 // end: of what is over it is not known any more.
-std::string event_remote(const Model& model, const State& state, const Flow& flow,
-                         std::size_t width);
+CellText event_remote(const Model& model, const State& state, const Flow& flow,
+                      std::size_t width);
 
 // What a process's row shows beyond its own figures; made once per frame.
 struct ProcessQuality {

@@ -156,7 +156,7 @@ TEST_F(RemoteCell, says_the_address_and_who_that_is) {
 
 TEST_F(RemoteCell, of_events_says_no_process) {
   const Flow& flow = *model.history.find_flow(model.history.newest(), 1);
-  EXPECT_EQ(event_remote(model, state, flow, 46), "127.0.0.1:8080");
+  EXPECT_EQ(event_remote(model, state, flow, 46).text, "127.0.0.1:8080");
 }
 
 TEST_F(RemoteCell, what_does_not_fit_is_left_out) {

@@ -2,6 +2,8 @@
 #include "tui/table_layout.h"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "base/text.h"
 
@@ -75,18 +77,61 @@ struct ListPlace {
   bool has_focus;
 };
 
+// Of each column the shortened texts that stand for different wholes, and where those first differ.
+using Alike = std::map<std::pair<const PlacedColumn*, std::string>, std::size_t>;
+
+Alike find_alike(std::span<const Row> rows, const std::vector<PlacedColumn>& columns,
+                 const RowReader& read) {
+  Alike alike;
+  for (const PlacedColumn& column : columns) {
+    if (column.spec->name != "remote" && column.spec->name != "local") continue;
+    std::map<std::string, std::string> wholes;
+    for (const Row& row : rows) {
+      const CellText cell = read(row, column);
+      if (cell.whole.empty()) continue;
+      const auto [known, is_new] = wholes.try_emplace(cell.text, cell.whole);
+      if (is_new || known->second == cell.whole) continue;
+      const auto [here, there] = std::mismatch(known->second.begin(), known->second.end(),
+                                               cell.whole.begin(), cell.whole.end());
+      const auto at = static_cast<std::size_t>(here - known->second.begin());
+      const auto [entry, is_first] = alike.try_emplace({&column, cell.text}, at);
+      entry->second = std::min(entry->second, at);
+    }
+  }
+  return alike;
+}
+
+// Of "address:port" what is around this place, and the port.
+std::string cut_around(const std::string& whole, std::size_t place, std::size_t width) {
+  if (whole.size() - place < width) return "…" + whole.substr(whole.size() - width + 1);
+  const std::string port = whole.substr(whole.rfind(':'));
+  const std::size_t room = width - std::min(width, port.size() + 2);
+  const std::size_t from = place - std::min(place, room / 2);
+  return "…" + whole.substr(from, room) + "…" + port;
+}
+
 void draw_rows(const Table& table, const std::vector<PlacedColumn>& columns, const ListPlace& place,
                const RowReader& read, Screen& screen) {
   Grid& grid = screen.grid;
-  for (int i = 0; i < place.count; ++i) {
-    const std::size_t at = table.top + static_cast<std::size_t>(i);
-    if (at >= table.listing.rows.size()) break;
-    const Row& row = table.listing.rows[at];
-    const int y = place.first + i;
+  const auto all = std::span(table.listing.rows);
+  const auto rows = all.subspan(std::min(table.top, all.size()));
+  const auto count = std::min(static_cast<std::size_t>(std::max(place.count, 0)), rows.size());
+  const Alike alike = find_alike(rows.first(count), columns, read);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t at = table.top + i;
+    const Row& row = rows[i];
+    const int y = place.first + static_cast<int>(i);
     const bool fades = row.mark == 'x' || row.idle;
     draw_cells(
         columns, y, fades ? Role::kDim : Role::kText,
-        [&](const PlacedColumn& column) { return read(row, column); }, screen);
+        [&](const PlacedColumn& column) {
+          CellText cell = read(row, column);
+          if (const auto found = alike.find({&column, cell.text}); found != alike.end())
+            cell.text =
+                cut_around(cell.whole, found->second, static_cast<std::size_t>(column.width));
+          return cell;
+        },
+        screen);
     const bool selected = at == table.position;
     if (row.mark == '+')
       grid.put(0, y, "+", {Role::kTitle});

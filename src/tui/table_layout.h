@@ -40,6 +40,7 @@ std::vector<PlacedColumn> place_columns(std::span<const ColumnSpec> specs, int c
 struct CellText {
   std::string text;
   Role role = Role::kText;
+  std::string whole = {};  // of a shortened "address:port" in ASCII all of it, else empty
 };
 // The text may be longer than the column: it is cut at the right.
 using CellReader = std::function<CellText(const PlacedColumn&)>;
@@ -49,7 +50,8 @@ void draw_heading(const std::vector<PlacedColumn>& columns, std::string_view sor
 void draw_cells(const std::vector<PlacedColumn>& columns, int y, Role role,
                 const CellReader& read, Screen& screen);
 
-// The rows of the list that are on the screen, the selected one marked.
+// The rows of the list that are on the screen, the selected one marked. Cells that would show the same
+// although they were shortened from different texts show where those differ.
 using RowReader = std::function<CellText(const Row&, const PlacedColumn&)>;
 void draw_list(const State& state, const Frame& frame, std::span<const ColumnSpec> specs,
                const RowReader& read, Screen& screen);

@@ -78,7 +78,7 @@ CellText event_cell(const Model& model, const State& state, const LoggedEvent& l
   if (name == "pid") return {event.flow.owner.pid == 0 ? "?" : std::to_string(event.flow.owner.pid)};
   if (name == "unit") return place_cell(event.flow.owner.process.get(), column);
   if (name == "remote")
-    return {event_remote(model, state, event.flow, static_cast<std::size_t>(column.width))};
+    return event_remote(model, state, event.flow, static_cast<std::size_t>(column.width));
   return flow_cell(model, state, event.flow, column);
 }
 

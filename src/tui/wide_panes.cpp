@@ -226,7 +226,7 @@ void draw_event_lines(const Model& model, const State& state, std::uint64_t cook
     if (cookie == 0 && is_of_flow)
       line += fmt::format("{:>8} {} {} ", flow.owner.pid,
                           pad_right(shorten_right(clean_text(flow.owner.name()), 18), 18),
-                          pad_right(event_remote(model, state, flow, 46), 46));
+                          pad_right(event_remote(model, state, flow, 46).text, 46));
     if (cookie != 0 && logged.event.kind == EventKind::kRetransmit &&
         logged.event.congestion_window != 0)
       line += fmt::format("seq {}  ", logged.event.sequence);

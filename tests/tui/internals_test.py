@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What wide screens show of TCP's insides, against what the socket's owner is told."""
+import ctypes
 import fcntl
 import os
 import re
@@ -12,8 +13,14 @@ import unittest
 from terminal import Terminal, support
 
 
+# By its name this process is known in whatever pid namespace it runs.
+NAME = f"inside{os.getpid()}"
+PR_SET_NAME = 15
+
+
 def setUpModule():
     support.need_root()
+    ctypes.CDLL(None).prctl(PR_SET_NAME, NAME.encode())
 
 
 class Stalled:
@@ -85,7 +92,7 @@ class Pane(unittest.TestCase):
     def test_pane_and_connections_are_what_the_owner_is_told(self):
         for source in ("ebpf", "sock_diag"):
             with self.subTest(source), Stalled() as stalled, \
-                    Terminal("--idle", "-i", "0.5", "-p", str(os.getpid()), "--source", source,
+                    Terminal("--idle", "-i", "0.5", "-c", NAME, "--source", source,
                              columns=160, rows=50) as terminal:
                 terminal.wait_for(lambda: self.agree(terminal, stalled))
                 self.assertGreater(stalled.truth()["SENDQ"], 10_000)
@@ -100,7 +107,7 @@ class Pane(unittest.TestCase):
                 self.assertEqual(terminal.exit_code(), 0)
 
     def test_details_say_the_window_and_how_busy_it_was(self):
-        with Terminal("--idle", "-i", "0.5", "-p", str(os.getpid()),
+        with Terminal("--idle", "-i", "0.5", "-c", NAME,
                       columns=120, rows=40) as terminal:
             terminal.wait_for("Procs")
             time.sleep(1)
@@ -126,7 +133,7 @@ class Pane(unittest.TestCase):
 
     def test_proc_does_not_tell(self):
         with Stalled() as stalled, \
-                Terminal("--idle", "-i", "0.5", "-p", str(os.getpid()), "--source", "procfs",
+                Terminal("--idle", "-i", "0.5", "-c", NAME, "--source", "procfs",
                          columns=160, rows=50) as terminal:
             terminal.wait_for(lambda: self.cells(terminal, stalled.port()))
             cells = self.cells(terminal, stalled.port())
