@@ -77,7 +77,7 @@ class Pane(unittest.TestCase):
                 if re.search(rf" 127\.0\.0\.1:{port} +127\.", row):
                     cells = {name: row[:heading.index(name) + len(name)].split()[-1]
                              for name in ("±var", "CWND", "MSS", "SENDQ")}
-                    return cells | {"CC": row[heading.index(" CC"):].split()[0]}
+                    return cells | {"CC": (row[heading.index(" CC"):].split() or [""])[0]}
         return None
 
     def agree(self, terminal, stalled):

@@ -96,13 +96,16 @@ class Terminal:
         return "\n".join(line.rstrip() for line in self.screen.display)
 
     def wait_for(self, words, seconds=PATIENCE):
+        """Until the screen has them, or fulfils the condition, and nothing is being drawn on it."""
         deadline = time.monotonic() + seconds
         condition = words if callable(words) else lambda: words in self.text()
-        while not condition():
+        while self.read(0.02) or not condition():
             if time.monotonic() > deadline:
                 raise AssertionError(f"waited {seconds} s for {words!r}:\n{self.text()}")
-            self.read(0.02)
             if self.poll() is not None:
+                self.read()
+                if condition():
+                    break
                 raise AssertionError(f"ended with {self.status}:\n{self.text()}\n{self.output[-400:]}")
         return self
 
