@@ -29,6 +29,10 @@ Options watching() {
   return options;
 }
 
+// Programs read the kernel's fast clock, which goes its own way for a moment whenever the exact one is
+// adjusted: 1.6 ms ahead once, in an emulated guest.
+constexpr std::uint64_t kFastClock = 10'000'000;
+
 class ProcessActs : public testing::TestWithParam<ProcessAct> {};
 INSTANTIATE_TEST_SUITE_P(Act, ProcessActs, testing::ValuesIn(process_acts()),
                          [](const testing::TestParamInfo<ProcessAct>& act) {
@@ -54,7 +58,7 @@ TEST_P(ProcessActs, IsSeenWhole) {
     all.push_back(event.process);
     if (event.process.pid != expected.back().pid) continue;
     EXPECT_GE(event.mono_ns, before);
-    EXPECT_LE(event.mono_ns, after);
+    EXPECT_LE(event.mono_ns, after + kFastClock);
     EXPECT_EQ(event.flow.owner.pid, event.process.pid);
     ASSERT_TRUE(event.flow.owner.process);
     EXPECT_EQ(event.flow.owner.process->exited, event.process.kind == ProcessEventKind::kExit);

@@ -51,6 +51,7 @@ class Result:
     skipped: dict = dataclasses.field(default_factory=dict)  # act to reason
     doors: dict = dataclasses.field(default_factory=dict)    # observation to (door, limits)
     refused: dict = dataclasses.field(default_factory=dict)  # observation to [(door, reason)]
+    again: dict = dataclasses.field(default_factory=dict)    # act to what it said the first time
 
 
 def read_result(outcome):
@@ -92,17 +93,37 @@ USE = ("sockscope snapshot -q >/tmp/table && sockscope snapshot --json -q >/tmp/
        "/tmp/table /tmp/document /tmp/top /tmp/trace")
 
 
+def acts_of(doors, chosen):
+    return (f"SOCKSCOPE_DOORS={doors} SOCKSCOPE_PATIENCE={PATIENCE} live_tests --gtest_color=no "
+            f"'--gtest_filter={chosen}'")
+
+
+def try_again(kernel, sets, results, files):
+    """An emulated processor may stand still for a second, and the guest's clocks disagree then. So an
+    act or two that failed are carried out once more, in a guest of their own; the report says so."""
+    steps = [guest.Step(label, acts_of(doors, ":".join(results[label].failed)), seconds)
+             for label, doors, seconds in sets
+             if 0 < len(results[label].failed) <= 2 and all("." in act and " " not in act
+                                                            for act in results[label].failed)]
+    if not steps:
+        return
+    outcomes = guest.run(kernel, steps, files, 60 + sum(step.seconds for step in steps))
+    for label, outcome in outcomes.items():
+        result, second = results[label], read_result(outcome)
+        if not second.failed and second.passed == len(result.failed):
+            result.passed += second.passed
+            result.again, result.failed = result.failed, {}
+
+
 def run_kernel(name, kernel, programs, sets, full):
-    steps = [guest.Step(label, f"SOCKSCOPE_DOORS={doors} SOCKSCOPE_PATIENCE={PATIENCE} "
-                               "live_tests --gtest_color=no "
-                               f"'--gtest_filter={ALL if full and label == 'best' else SOME}'",
-                        seconds)
+    steps = [guest.Step(label, acts_of(doors, ALL if full and label == "best" else SOME), seconds)
              for label, doors, seconds in sets]
     steps.append(guest.Step("program", USE, 200))
     files = {**programs, **guest.tools("amd64")}
     outcomes = guest.run(kernel, steps, files, 60 + sum(step.seconds for step in steps))
     use = outcomes.pop("program")
     results = {label: read_result(outcome) for label, outcome in outcomes.items()}
+    try_again(kernel, sets, results, files)
     if use.status == 0:
         results[sets[0][0]].passed += 1
     else:
@@ -157,6 +178,8 @@ def report(name, results):
     for label, result in results.items():
         print(f"{name} {label}: {result.passed} passed, {len(result.failed)} failed, "
               f"{len(result.skipped)} skipped")
+        for act, said in result.again.items():
+            print(f"{name} {label} {act}: failed in one guest, passed in the next:\n{said}")
         for act, said in result.failed.items():
             print(f"FAIL: {name} {label} {act}\n{said}")
         for reason, count in collections.Counter(result.skipped.values()).items():
