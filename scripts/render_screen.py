@@ -26,7 +26,7 @@ COLOURS = {"default": "#d8dee9", "black": "#000000", "red": "#ff6c6b", "green": 
            "cyan": "#46d9ff", "white": "#ffffff"}
 BACKGROUND = "#1c1f26"
 CELL_WIDTH, CELL_HEIGHT = 8.4, 17
-KEYS = {"enter": "\r", "esc": "\033", "tab": "\t", "space": " "}
+KEYS = {"enter": "\r", "esc": "\033", "tab": "\t", "space": " ", "redraw": "\f"}
 
 
 def runs(line, columns):
@@ -85,7 +85,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", required=True)
     parser.add_argument("--size", default="80x24")
-    parser.add_argument("--keys", default="wait:5", help="wait:SECONDS, snap, enter, esc, tab, or letters")
+    parser.add_argument("--keys", default="wait:5", help="wait:SECONDS, snap, enter, esc, tab, redraw, or letters")
     parser.add_argument("--svg")
     parser.add_argument("--cast")
     parser.add_argument("--options", default="", help="of top, in one word")
