@@ -3,8 +3,8 @@
 
 #include <array>
 
-#include "model/address.h"
 #include "decode/text_scan.h"
+#include "model/address.h"
 
 namespace sockscope {
 namespace {

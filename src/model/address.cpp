@@ -17,13 +17,13 @@ namespace sockscope {
 namespace {
 
 // Never destroyed: addresses may be asked for their zone while a program ends.
-struct ZoneNames {
+struct Names {
   std::mutex mutex;
   std::deque<std::string> names{""};
   std::unordered_map<std::string_view, std::uint16_t> numbers{{names.front(), 0}};
 
-  static ZoneNames& get() {
-    static ZoneNames& all = *new ZoneNames;
+  static Names& get() {
+    static Names& all = *new Names;
     return all;
   }
 };
@@ -32,7 +32,7 @@ struct ZoneNames {
 
 Zone::Zone(std::string_view name) {
   std::string cleaned = clean_text(name);
-  ZoneNames& all = ZoneNames::get();
+  Names& all = Names::get();
   const std::lock_guard lock(all.mutex);
   if (const auto known = all.numbers.find(cleaned); known != all.numbers.end()) {
     number_ = known->second;
@@ -45,7 +45,7 @@ Zone::Zone(std::string_view name) {
 
 std::string_view Zone::name() const noexcept {
   if (number_ == 0) return "";
-  ZoneNames& all = ZoneNames::get();
+  Names& all = Names::get();
   const std::lock_guard lock(all.mutex);
   return all.names[number_];
 }

@@ -98,7 +98,7 @@ CellText endpoint_cell(const Model& model, const State& state, const Endpoint& e
   std::string text = endpoint_text(model, state, end, protocol);
   if (display_width(text) <= width) return {std::move(text)};
   std::string whole = to_string(end);
-  const bool is_ascii = std::all_of(whole.begin(), whole.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+  const bool is_ascii = std::all_of(whole.begin(), whole.end(), [](unsigned char c) { return c < 0x80; });
   return {shorten_endpoint(end, width), Role::kText, is_ascii ? std::move(whole) : ""};
 }
 

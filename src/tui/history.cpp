@@ -31,8 +31,7 @@ bool same(const Flow& a, const Flow& b) {
          a.owner.start_ns == b.owner.start_ns && a.owner.kind == b.owner.kind &&
          a.owner.comm == b.owner.comm && a.direction == b.direction &&
          a.has_counters == b.has_counters && a.local == b.local && a.remote == b.remote &&
-         a.interface == b.interface &&
-         a.opened_ns == b.opened_ns && a.closed_ns == b.closed_ns &&
+         a.interface == b.interface && a.opened_ns == b.opened_ns && a.closed_ns == b.closed_ns &&
          same(a.owner.process, b.owner.process) && same(a.remote_name, b.remote_name);
 }
 bool same(const Process& a, const Process& b) {

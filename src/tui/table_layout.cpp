@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <map>
-#include <utility>
+#include <optional>
 
 #include "base/text.h"
 
@@ -77,30 +77,6 @@ struct ListPlace {
   bool has_focus;
 };
 
-// Of each column the shortened texts that stand for different wholes, and where those first differ.
-using Alike = std::map<std::pair<const PlacedColumn*, std::string>, std::size_t>;
-
-Alike find_alike(std::span<const Row> rows, const std::vector<PlacedColumn>& columns,
-                 const RowReader& read) {
-  Alike alike;
-  for (const PlacedColumn& column : columns) {
-    if (column.spec->name != "remote" && column.spec->name != "local") continue;
-    std::map<std::string, std::string> wholes;
-    for (const Row& row : rows) {
-      const CellText cell = read(row, column);
-      if (cell.whole.empty()) continue;
-      const auto [known, is_new] = wholes.try_emplace(cell.text, cell.whole);
-      if (is_new || known->second == cell.whole) continue;
-      const auto [here, there] = std::mismatch(known->second.begin(), known->second.end(),
-                                               cell.whole.begin(), cell.whole.end());
-      const auto at = static_cast<std::size_t>(here - known->second.begin());
-      const auto [entry, is_first] = alike.try_emplace({&column, cell.text}, at);
-      entry->second = std::min(entry->second, at);
-    }
-  }
-  return alike;
-}
-
 // Of "address:port" what is around this place, and the port.
 std::string cut_around(const std::string& whole, std::size_t place, std::size_t width) {
   if (whole.size() - place < width) return "…" + whole.substr(whole.size() - width + 1);
@@ -110,13 +86,41 @@ std::string cut_around(const std::string& whole, std::size_t place, std::size_t 
   return "…" + whole.substr(from, room) + "…" + port;
 }
 
+// Texts of one column that were shortened to the same from different wholes show where those differ.
+void tell_apart(const std::vector<CellText*>& cells, int width) {
+  std::map<std::string, std::vector<CellText*>> alike;
+  for (CellText* cell : cells)
+    if (!cell->whole.empty()) alike[cell->text].push_back(cell);
+  for (const auto& [text, group] : alike) {
+    const std::string& first = group.front()->whole;
+    std::optional<std::size_t> place;  // where the first of the others begins to be another
+    for (const CellText* cell : group) {
+      if (cell->whole == first) continue;
+      const auto differs = std::mismatch(first.begin(), first.end(), cell->whole.begin(),
+                                         cell->whole.end());
+      const auto here = static_cast<std::size_t>(differs.first - first.begin());
+      place = std::min(place.value_or(here), here);
+    }
+    if (!place) continue;
+    for (CellText* cell : group)
+      cell->text = cut_around(cell->whole, *place, static_cast<std::size_t>(width));
+  }
+}
+
 void draw_rows(const Table& table, const std::vector<PlacedColumn>& columns, const ListPlace& place,
                const RowReader& read, Screen& screen) {
   Grid& grid = screen.grid;
   const auto all = std::span(table.listing.rows);
   const auto rows = all.subspan(std::min(table.top, all.size()));
   const auto count = std::min(static_cast<std::size_t>(std::max(place.count, 0)), rows.size());
-  const Alike alike = find_alike(rows.first(count), columns, read);
+  std::vector<std::vector<CellText>> cells(count);
+  for (std::size_t i = 0; i < count; ++i)
+    for (const PlacedColumn& column : columns) cells[i].push_back(read(rows[i], column));
+  for (std::size_t c = 0; c < columns.size(); ++c) {
+    std::vector<CellText*> of_column;
+    for (auto& row : cells) of_column.push_back(&row[c]);
+    tell_apart(of_column, columns[c].width);
+  }
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t at = table.top + i;
     const Row& row = rows[i];
@@ -125,11 +129,7 @@ void draw_rows(const Table& table, const std::vector<PlacedColumn>& columns, con
     draw_cells(
         columns, y, fades ? Role::kDim : Role::kText,
         [&](const PlacedColumn& column) {
-          CellText cell = read(row, column);
-          if (const auto found = alike.find({&column, cell.text}); found != alike.end())
-            cell.text =
-                cut_around(cell.whole, found->second, static_cast<std::size_t>(column.width));
-          return cell;
+          return cells[i][static_cast<std::size_t>(&column - columns.data())];
         },
         screen);
     const bool selected = at == table.position;
