@@ -22,5 +22,6 @@ const volatile struct wire_exec *const exec_layout SEC(".rodata") = NULL;
 const volatile struct wire_process_change *const change_layout SEC(".rodata") = NULL;
 const volatile struct wire_dns *const dns_layout SEC(".rodata") = NULL;
 const volatile struct wire_holder *const holder_layout SEC(".rodata") = NULL;
+const volatile struct wire_udp_peer_key *const udp_peer_key_layout SEC(".rodata") = NULL;
 const volatile struct wire_udp_peer *const udp_peer_layout SEC(".rodata") = NULL;
 const volatile struct wire_datagram *const datagram_layout SEC(".rodata") = NULL;

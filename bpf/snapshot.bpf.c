@@ -51,7 +51,7 @@ int iter__tcp(struct bpf_iter__tcp *ctx) {
     state = FIND_OWN_STATE(tcp, IPPROTO_TCP);
   if (tcp && !state && config.mptcp_owners && !is_state_in_hash(IPPROTO_TCP))
     state = find_in_hash(key_of(tcp));
-  fill_socket(&record, common, state, IPPROTO_TCP);
+  fill_socket(&record, common, state, IDENTITY(common, state), IPPROTO_TCP);
   if (tcp) {
     note_kernels_own(&record.flow, (const struct sock *)tcp);
     fill_tcp_totals(&record, tcp);
@@ -74,7 +74,7 @@ int iter__udp(struct bpf_iter__udp *ctx) {
     return 0;
   struct wire_flow_totals record;
   struct socket_state *state = find_state(sk, IPPROTO_UDP);
-  fill_socket(&record, &sk->__sk_common, state, IPPROTO_UDP);
+  fill_socket(&record, &sk->__sk_common, state, IDENTITY(&sk->__sk_common, state), IPPROTO_UDP);
   note_kernels_own(&record.flow, sk);
   record.flow.state = 0;
   fill_udp_totals(&record, state);
@@ -85,14 +85,16 @@ int iter__udp(struct bpf_iter__udp *ctx) {
 }
 
 /* iter/tcp and iter/udp show one network namespace. The sockets of all others have storage, or
- * are in the hash (snapshot_hash.bpf.c). */
+ * are in the hash (snapshot_hash.bpf.c); where iterators over maps are refused, those that a process
+ * has open are found by its files (snapshot_files.bpf.c). */
 SEC("?iter/bpf_sk_storage_map")
 int iter__bpf_sk_storage_map(struct bpf_iter__bpf_sk_storage_map *ctx) {
   struct sock *sk = ctx->sk;
   struct socket_state *state = ctx->value;
   if (!sk || !state)
     return 0;
-  write_foreign(ctx->meta->seq, sk, state);
+  if (state->netns != config.home_netns)
+    write_foreign(ctx->meta->seq, sk, state, IDENTITY(&sk->__sk_common, state));
   return 0;
 }
 
@@ -102,39 +104,9 @@ SEC("?iter/task_file")
 int iter__task_file(struct bpf_iter__task_file *ctx) {
   struct task_struct *task = ctx->task;
   struct sock *sk = sock_of(ctx->file);
-  if (task && sk)
+  if (task && sk) {
+    note_file_pass();
     note_holder(task, sk);
-  return 0;
-}
-
-/* Peers whose socket is closed are told a last time and taken out. */
-SEC("?iter/bpf_map_elem")
-int iter__bpf_map_elem__udp_peers(struct bpf_iter__bpf_map_elem *ctx) {
-  struct udp_peer_key *key = ctx->key;
-  struct udp_peer *peer = ctx->value;
-  if (!key || !peer)
-    return 0;
-  struct udp_peer_key copy = *key;
-  struct wire_udp_peer record = {};
-  record.header.type = WIRE_UDP_PEER;
-  record.header.size = sizeof(record);
-  record.header.mono_ns = peer->since_ns;
-  record.cookie = copy.cookie;
-  record.tx_bytes = peer->tx_bytes;
-  record.rx_bytes = peer->rx_bytes;
-  record.tx_datagrams = peer->tx_datagrams;
-  record.rx_datagrams = peer->rx_datagrams;
-  __builtin_memcpy(record.remote_addr, copy.addr, sizeof(record.remote_addr));
-  record.remote_port = bpf_ntohs(copy.port);
-  record.family = copy.family;
-  record.interface = copy.interface;
-  record.closed = bpf_map_lookup_elem(&closed_udp, &copy.cookie) != NULL;
-  if (bpf_seq_write(ctx->meta->seq, &record, sizeof(record)) || !record.closed)
-    return 0;
-  if (!bpf_map_delete_elem(&udp_peers, &copy)) {
-    struct wire_control *shared = get_control();
-    if (shared)
-      __sync_fetch_and_add(&shared->peers_removed, 1);
   }
   return 0;
 }

@@ -17,7 +17,8 @@ int iter__bpf_map_elem(struct bpf_iter__bpf_map_elem *ctx) {
   struct socket_state *state = ctx->value;
   if (!address || !state || !state->identity) /* none: not established yet */
     return 0;
-  write_foreign(ctx->meta->seq, (struct sock *)*address, state);
+  if (state->netns != config.home_netns)
+    write_foreign(ctx->meta->seq, (struct sock *)*address, state, state->identity);
   return 0;
 }
 
@@ -25,7 +26,18 @@ SEC("?iter/task_file")
 int iter__task_file__inode(struct bpf_iter__task_file *ctx) {
   struct task_struct *task = ctx->task;
   struct sock *sk = sock_by_inode(ctx->file);
-  if (task && sk)
+  if (task && sk) {
+    note_file_pass();
     note_holder(task, sk);
+  }
+  return 0;
+}
+
+SEC("?iter/task_file")
+int iter__task_file_foreign__inode(struct bpf_iter__task_file *ctx) {
+  struct task_struct *task = ctx->task;
+  struct sock *sk = sock_by_inode(ctx->file);
+  if (task && sk)
+    write_held(ctx->meta->seq, task, sk);
   return 0;
 }

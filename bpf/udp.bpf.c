@@ -24,7 +24,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define QUIC_TRIES 4          /* so many of a socket's datagrams are told */
 
 /* Fills key but for the cookie; returns where the payload begins, 0: not UDP. */
-static __always_inline __u32 read_headers(struct __sk_buff *skb, struct udp_peer_key *key,
+static __always_inline __u32 read_headers(struct __sk_buff *skb, struct wire_udp_peer_key *key,
                                           bool sent) {
   const __u8 *data = (const __u8 *)(unsigned long)skb->data;
   const __u8 *end = (const __u8 *)(unsigned long)skb->data_end;
@@ -35,22 +35,22 @@ static __always_inline __u32 read_headers(struct __sk_buff *skb, struct udp_peer
     if (data[9] != IPPROTO_UDP)
       return 0;
     key->family = AF_INET;
-    *(__be32 *)key->addr = *(const __be32 *)(data + (sent ? 16 : 12));
+    *(__be32 *)key->remote_addr = *(const __be32 *)(data + (sent ? 16 : 12));
     header = (data[0] & 15) << 2;
   } else {
     if (data[6] != IPPROTO_UDP || data + IPV6_HEADER > end)
       return 0;
     key->family = AF_INET6;
-    __builtin_memcpy(key->addr, data + (sent ? 24 : 8), 16);
-    if ((key->addr[0] == 0xfe && key->addr[1] >> 6 == 2) || /* fe80::/10, ff02::/16 */
-        (key->addr[0] == 0xff && (key->addr[1] & 15) == 2))
+    __builtin_memcpy(key->remote_addr, data + (sent ? 24 : 8), 16);
+    if ((key->remote_addr[0] == 0xfe && key->remote_addr[1] >> 6 == 2) || /* fe80::/10, ff02::/16 */
+        (key->remote_addr[0] == 0xff && (key->remote_addr[1] & 15) == 2))
       key->interface = skb->ifindex;
     header = IPV6_HEADER;
   }
   const __u8 *transport = data + header;
   if (transport + UDP_HEADER > end)
     return 0;
-  key->port = *(const __be16 *)(transport + (sent ? 2 : 0));
+  key->remote_port = *(const __be16 *)(transport + (sent ? 2 : 0));
   return header + UDP_HEADER;
 }
 
@@ -82,14 +82,14 @@ static __always_inline void tell_quic(struct __sk_buff *skb, struct bpf_sock *so
 }
 
 /* The first datagram to or from this end; NULL: the socket is closed. */
-static __always_inline struct udp_peer *make_peer(const struct udp_peer_key *key,
+static __always_inline struct wire_udp_peer *make_peer(const struct wire_udp_peer_key *key,
                                                   struct bpf_sock *socket) {
   if (bpf_map_lookup_elem(&closed_udp, &key->cookie))
     return NULL;
   struct socket_state *state = find_state(socket, IPPROTO_UDP);
   if (state)
     state->has_peers = 1;
-  struct udp_peer fresh = {.since_ns = bpf_ktime_get_ns()};
+  struct wire_udp_peer fresh = {.since_ns = bpf_ktime_get_ns()};
   if (!bpf_map_update_elem(&udp_peers, key, &fresh, BPF_NOEXIST)) {
     struct wire_control *shared = get_control();
     if (shared)
@@ -99,7 +99,7 @@ static __always_inline struct udp_peer *make_peer(const struct udp_peer_key *key
 }
 
 static __always_inline int on_packet(struct __sk_buff *skb, bool sent) {
-  struct udp_peer_key key = {};
+  struct wire_udp_peer_key key = {};
   __u32 payload_at = read_headers(skb, &key, sent);
   if (!payload_at || skb->len < payload_at)
     return ALLOW;
@@ -124,7 +124,7 @@ static __always_inline int on_packet(struct __sk_buff *skb, bool sent) {
     tell_quic(skb, socket, key.cookie, payload_at, segment ? segment : size);
   if (socket->dst_port)
     return ALLOW;
-  struct udp_peer *peer = bpf_map_lookup_elem(&udp_peers, &key);
+  struct wire_udp_peer *peer = bpf_map_lookup_elem(&udp_peers, &key);
   if (!peer)
     peer = make_peer(&key, socket);
   if (!peer)

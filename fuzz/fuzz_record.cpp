@@ -18,8 +18,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Flow flow;
   bool is_short = false;
   if (decode_socket(bytes, flow, is_short) > size) __builtin_trap();
-  UdpPeer peer;
-  if (decode_udp_peer(bytes, peer) > size) __builtin_trap();
   Datagram datagram;
   if (is_datagram_record(bytes) && decode_datagram(bytes, datagram) &&
       datagram.start.size() > datagram.whole_size)

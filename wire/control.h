@@ -52,18 +52,17 @@ WIRE_ASSERT(sizeof(struct wire_config) == 308);
 WIRE_ASSERT(__builtin_offsetof(struct wire_config, accept_args) == 301);
 
 struct wire_control {
-  uint64_t lost_ring[16];  /* records that found the ring full, by wire_header.type */
+  uint64_t lost_ring[32];  /* records that found the ring full, by wire_header.type */
   uint64_t lost_storage;   /* times a socket's state could not be created */
   uint64_t missed_returns; /* calls that kretprobes were too few to see the end of */
   uint32_t reader_waiting; /* set by the reader before it sleeps; the first record clears it and wakes */
   uint32_t foreign_netns;  /* 1: some socket was seen outside home_netns */
   uint32_t short_pass; /* 1: iter/tcp writes wire_counters for established connections */
-  uint32_t pass_pid;   /* thread group that reads iter/task_file now; 0: none */
-  uint64_t peers_made;    /* entries put into the map of UDP peers */
-  uint64_t peers_removed; /* entries taken out because their socket is closed */
+  uint32_t pass_pid;   /* thread group that reads iter/task_file now, which the kernel sets; 0: none */
+  uint64_t peers_made; /* entries put into the map of UDP peers */
 };
-WIRE_ASSERT(sizeof(struct wire_control) == 176);
-WIRE_ASSERT(__builtin_offsetof(struct wire_control, peers_removed) == 168);
-WIRE_ASSERT(__builtin_offsetof(struct wire_control, foreign_netns) == 148);
+WIRE_ASSERT(WIRE_TYPE_END <= 32);
+WIRE_ASSERT(sizeof(struct wire_control) == 296);
+WIRE_ASSERT(__builtin_offsetof(struct wire_control, foreign_netns) == 276);
 
 #endif

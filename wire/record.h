@@ -43,7 +43,7 @@
 #define WIRE_PTRACE 24u        /* wire_process_change: value = tracer's pid, 0 none, extra = its tid */
 #define WIRE_DNS 25u           /* wire_dns, and behind it the bytes of the message */
 #define WIRE_REFUSED 26u       /* wire_flow: SYN that met no listener; value = those before it not told */
-#define WIRE_UDP_PEER 27u      /* wire_udp_peer (iterator only) */
+/* 27 was in use until 0.1.0 */
 #define WIRE_DATAGRAM 28u      /* wire_datagram: one that may be of QUIC was sent */
 #define WIRE_TYPE_END 29u      /* first number not in use */
 
@@ -214,22 +214,25 @@ struct wire_dns {
 WIRE_ASSERT(sizeof(struct wire_dns) == 144);
 WIRE_ASSERT(__builtin_offsetof(struct wire_dns, sequence) == 136);
 
-/* A remote end of an unconnected UDP socket. header.mono_ns: of the first datagram. */
+/* No record: what the map of UDP peers keeps of each remote end of an unconnected socket. */
+struct wire_udp_peer_key {
+  uint64_t cookie;         /* of the socket */
+  uint8_t remote_addr[16]; /* network order; IPv4 uses the first four */
+  uint16_t remote_port;    /* network order */
+  uint8_t family; /* of the datagrams: AF_INET also where an IPv6 socket exchanges IPv4 */
+  uint8_t pad0;
+  uint32_t interface; /* that the datagrams pass, where the address means something on one link only */
+};
+WIRE_ASSERT(sizeof(struct wire_udp_peer_key) == 32);
+
 struct wire_udp_peer {
-  struct wire_header header;
-  uint64_t cookie;   /* of the socket */
   uint64_t tx_bytes; /* payload that left the socket, before it is cut into fragments */
   uint64_t rx_bytes; /* payload that reached the socket, read by the process or not */
   uint64_t tx_datagrams;
   uint64_t rx_datagrams;
-  uint8_t remote_addr[16]; /* network order; IPv4 uses the first four */
-  uint16_t remote_port;
-  uint8_t family; /* of the datagrams: AF_INET also where an IPv6 socket exchanges IPv4 */
-  uint8_t closed; /* 1: the socket is; this is the last that is told of it */
-  uint32_t interface; /* that the datagrams pass, where the address means something on one link only */
+  uint64_t since_ns; /* CLOCK_MONOTONIC of the first datagram */
 };
-WIRE_ASSERT(sizeof(struct wire_udp_peer) == 80);
-WIRE_ASSERT(__builtin_offsetof(struct wire_udp_peer, closed) == 75);
+WIRE_ASSERT(sizeof(struct wire_udp_peer) == 40);
 
 #define WIRE_DATAGRAM_START 64u
 

@@ -13,7 +13,7 @@ static __always_inline void *reserve(__u16 type, __u64 size) {
   if (!record) {
     struct wire_control *shared = get_control();
     if (shared)
-      __sync_fetch_and_add(&shared->lost_ring[type & 15], 1);
+      __sync_fetch_and_add(&shared->lost_ring[type & 31], 1);
   }
   return record;
 }

@@ -134,31 +134,17 @@ struct refusal_turns_map {
 };
 extern struct refusal_turns_map refusal_turns SEC(".maps");
 
-/* What an unconnected UDP socket exchanged with one remote end. User space sets the size. */
-struct udp_peer_key {
-  __u64 cookie;
-  __u8 addr[16]; /* network order; IPv4 uses the first four */
-  __be16 port;
-  __u8 family;
-  __u8 pad0;
-  __u32 interface; /* where the address means something on one link only */
-};
-struct udp_peer {
-  __u64 tx_bytes;
-  __u64 rx_bytes;
-  __u64 tx_datagrams;
-  __u64 rx_datagrams;
-  __u64 since_ns;
-};
+/* What an unconnected UDP socket exchanged with one remote end. User space sets the size, reads the map
+ * in batches and takes out what belongs to sockets that are closed. */
 struct udp_peers_map {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
   __uint(max_entries, 1);
-  __type(key, struct udp_peer_key);
-  __type(value, struct udp_peer);
+  __type(key, struct wire_udp_peer_key);
+  __type(value, struct wire_udp_peer);
 };
 extern struct udp_peers_map udp_peers SEC(".maps");
 
-/* Cookies of sockets that had such and are closed: the next pass takes their peers out. */
+/* Cookies of sockets that had such and are closed. */
 struct closed_udp_map {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
   __uint(max_entries, 1);

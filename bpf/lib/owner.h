@@ -48,6 +48,15 @@ static __always_inline void set_opener(struct socket_state *state) {
   state->owner = WIRE_OWNER_EXACT;
 }
 
+/* Reading iter/task_file holds each file for a moment, and may close it in its owner's stead: note_use()
+ * must know the reader. User space takes it back after the pass. */
+static __always_inline void note_file_pass(void) {
+  struct wire_control *shared = get_control();
+  __u32 pid = current_pid();
+  if (shared && shared->pass_pid != pid)
+    shared->pass_pid = pid;
+}
+
 /* The running process uses this socket. Returns true when that changed what is known of the owner. */
 static __always_inline bool note_use(struct socket_state *state) {
   __u32 pid = current_pid();
@@ -58,7 +67,6 @@ static __always_inline bool note_use(struct socket_state *state) {
     return true;
   }
   struct wire_control *shared = get_control();
-  /* Reading iter/task_file holds each file for a moment, and may close it in its owner's stead. */
   if (pid == 0 || (shared && pid == shared->pass_pid))
     return false;
   __u64 now = bpf_ktime_get_ns();

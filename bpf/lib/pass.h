@@ -8,9 +8,10 @@
 #include "bpf/lib/owner.h"
 
 static __always_inline void fill_socket(struct wire_flow_totals *record, struct sock_common *common,
-                                        struct socket_state *state, __u8 protocol) {
+                                        struct socket_state *state, __u64 identity,
+                                        __u8 protocol) {
   fill_header(&record->flow, WIRE_SOCKET, sizeof(*record), netns_of(common, state), 0);
-  record->flow.cookie = IDENTITY(common, state);
+  record->flow.cookie = identity;
   fill_address(&record->flow, common);
   record->flow.protocol = protocol;
   fill_owner(&record->flow, state);
@@ -33,14 +34,12 @@ static __always_inline void note_kernels_own(struct wire_flow *flow, const struc
   flow->owner = WIRE_OWNER_KERNEL;
 }
 
-/* iter/tcp and iter/udp show one network namespace: this is for the sockets of all others. */
+/* A socket of another network namespace than the one that iter/tcp and iter/udp show. */
 static __always_inline void write_foreign(struct seq_file *seq, struct sock *sk,
-                                          struct socket_state *state) {
-  if (state->netns == config.home_netns)
-    return;
+                                          struct socket_state *state, __u64 identity) {
   struct wire_flow_totals record;
   __u8 protocol = (__u8)READ(sk, sk_protocol);
-  fill_socket(&record, &sk->__sk_common, state, protocol);
+  fill_socket(&record, &sk->__sk_common, state, identity, protocol);
   note_kernels_own(&record.flow, sk);
   if (protocol == IPPROTO_TCP) {
     if (record.flow.state == TCP_CLOSE)
@@ -107,6 +106,33 @@ static __always_inline void note_holder(struct task_struct *task, struct sock *s
     state->direction = WIRE_DIRECTION_LISTEN;
     note_listener(READ(sk, __sk_common.skc_num), state);
   }
+}
+
+/* An MPTCP socket's connections are sockets of the kernel's own, known by the hash alone. */
+static __always_inline void write_mptcp_parts(struct seq_file *seq, struct sock *sk) {
+  struct sock *first = BPF_CORE_READ((struct mptcp_sock *)sk, first);
+  struct socket_state *state = first ? find_in_hash(address_of(first)) : NULL;
+  if (state)
+    write_foreign(seq, first, state, state->identity);
+}
+
+/* A process has this socket open: one of another network namespace is shown, once for each file. */
+static __always_inline void write_held(struct seq_file *seq, struct task_struct *task,
+                                       struct sock *sk) {
+  note_file_pass();
+  if (!is_internet(READ(sk, __sk_common.skc_family)) ||
+      read_netns(&sk->__sk_common) == config.home_netns)
+    return;
+  note_holder(task, sk);
+  __u16 protocol = transport_of(sk);
+  if (!protocol) {
+    if (READ(sk, sk_protocol) == IPPROTO_MPTCP && bpf_core_field_exists(struct mptcp_sock, first))
+      write_mptcp_parts(seq, sk);
+    return;
+  }
+  struct socket_state *state = FIND_OWN_STATE(sk, protocol);
+  if (state)
+    write_foreign(seq, sk, state, IDENTITY(sk, state));
 }
 
 #endif

@@ -27,7 +27,6 @@ inline constexpr std::uint16_t kNoError = 0;
 inline constexpr std::uint16_t kNxDomain = 3;
 inline constexpr std::uint16_t kPort = 53;
 inline constexpr std::size_t kMostAnswers = 256;
-inline constexpr const char* kObservation = "dns messages";  // Door::observation
 
 // "A", "AAAA", …; "TYPE64000" for a number without a name.
 std::string type_name(std::uint16_t type);

@@ -92,9 +92,10 @@ struct Options {
   // Snapshots tell every process that has a socket open (Flow::holders).
   bool holders = false;
 
-  // Kinds of doors into the kernel that may be used, comma-separated: tp_btf, fexit, kprobe, cgroup.
-  // Empty: all, the best that is to be had for each observation. Iterators are always used. With any,
-  // kAuto means kEbpf.
+  // Kinds of doors into the kernel that may be used, comma-separated: tp_btf, fexit, kprobe, cgroup; and
+  // of iterators iter_map, iter_task. Naming none of a group allows all of it. Empty: all, the best that
+  // is to be had for each observation. A name that is none of these is kInvalidArgument. With any, kAuto
+  // means kEbpf.
   std::string doors;
 
   // Size of the kernel's ring buffer, rounded up to a power of two and at least a page. 16 MiB hold

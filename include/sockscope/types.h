@@ -8,6 +8,8 @@
 
 #include <sockscope/address.h>
 #include <sockscope/dns.h>
+#include <sockscope/observation.h>
+
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -208,7 +210,7 @@ struct Loss {
 
 // One way into the kernel and what became of it.
 struct Door {
-  std::string observation;  // "tcp lifecycle", "udp bytes", …
+  Observation observation{};
   std::string name;         // "tp_btf/inet_sock_set_state"
   std::string refused;      // the kernel's reason; empty: in use
   std::string limits = {};  // what is not exact about it; empty: nothing
@@ -238,11 +240,6 @@ struct Snapshot {
   // For whoever runs Detectors to fill in; null: nobody watches for any.
   std::shared_ptr<const std::vector<Alert>> alerts;
 };
-
-// Door::observation of kRefused events.
-inline constexpr const char* kRefusedAttempts = "attempts that meet no listener";
-// That of a polled source which may not look into the processes of other users.
-inline constexpr const char* kOtherUsersOwners = "owners in other users' processes";
 
 enum class EventKind : std::uint8_t {
   kConnect,        // outbound connection established

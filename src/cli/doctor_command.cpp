@@ -36,10 +36,10 @@ std::string report_of(const std::vector<Door>& doors, const std::vector<Diagnosi
                                  kernel.release, kernel.machine, described(source));
   std::size_t width = 0;
   for (const Diagnosis& diagnosis : diagnoses)
-    width = std::max(width, diagnosis.observation.size());
+    width = std::max(width, std::string_view(to_string(diagnosis.observation)).size());
   for (const Diagnosis& diagnosis : diagnoses) {
     text += fmt::format("{} {:<{}}  {}\n", diagnosis.in_use ? "ok     " : "MISSING",
-                        diagnosis.observation, width,
+                        to_string(diagnosis.observation), width,
                         diagnosis.in_use ? clean_text(diagnosis.in_use->name) : "");
     if (diagnosis.in_use && !diagnosis.in_use->limits.empty())
       text += fmt::format("          {:<{}}  {}\n", "but", width - 2, diagnosis.in_use->limits);

@@ -22,7 +22,7 @@ void shorten(netwatch::Snapshot& snapshot, std::size_t top) {
 
 bool observes_dns(const std::vector<Door>& doors) {
   return std::any_of(doors.begin(), doors.end(), [](const Door& door) {
-    return door.observation == dns::kObservation && door.refused.empty();
+    return door.observation == Observation::kDnsMessages && door.refused.empty();
   });
 }
 

@@ -141,14 +141,15 @@ void add_source(CLI::App& app, Arguments& arguments) {
   app.add_option_function<std::string>(
          "--doors",
          [&arguments](const std::string& text) {
-           static const std::set<std::string> kKinds = {"tp_btf", "cgroup", "fexit", "kprobe"};
+           static const std::set<std::string> kKinds = {"tp_btf", "cgroup",    "fexit",
+                                                        "kprobe", "iter_task", "iter_map"};
            for (const std::string& kind : CLI::detail::split(text, ','))
              if (!kKinds.contains(kind))
                throw CLI::ValidationError("--doors",
-                                          "'" + kind + "' is none of tp_btf, cgroup, fexit, kprobe");
+                                          "'" + kind + "' is none of tp_btf, cgroup, fexit, kprobe, iter_task, iter_map");
            arguments.options.doors = text;
          },
-         "use only these ways into the kernel: tp_btf, cgroup, fexit, kprobe")
+         "use only these ways into the kernel: tp_btf, cgroup, fexit, kprobe; and of its iterators: iter_task, iter_map")
       ->type_name("KIND,...")
       ->group("Where from");
 }

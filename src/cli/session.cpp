@@ -47,7 +47,7 @@ std::string limits_of(const Arguments& arguments, const Monitor& monitor) {
   if (arguments.command == Command::kCapture) text += "; their packets too";
   if (arguments.command == Command::kTrace) text += "; no retransmit and reset events";
   for (const Door& door : monitor.doors())
-    if (arguments.options.dns && door.observation == dns::kObservation)
+    if (arguments.options.dns && door.observation == Observation::kDnsMessages)
       text += door.refused.empty() ? "; DNS has a process only where its socket is seen by a poll"
                                    : "; --dns shows nothing: " + clean_text(door.refused);
   if (arguments.options.udp_peers) text += "; --udp-peers needs eBPF and shows nothing";
@@ -171,7 +171,7 @@ void note_alerts(Detectors& detectors, Snapshot& snapshot) {
 }
 
 std::size_t count_unobserved(const std::vector<Door>& doors) {
-  std::set<std::string_view> refused;
+  std::set<Observation> refused;
   for (const Door& door : doors) refused.insert(door.observation);
   for (const Door& door : doors)
     if (door.refused.empty()) refused.erase(door.observation);

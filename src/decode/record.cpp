@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "decode/record.h"
 
+#include <arpa/inet.h>
+
 #include <cstddef>
 #include <cstring>
 
@@ -192,25 +194,20 @@ bool decode_dns_packet(std::span<const std::byte> bytes, Event& event,
   return true;
 }
 
-std::size_t decode_udp_peer(std::span<const std::byte> bytes, UdpPeer& peer) noexcept {
-  wire_udp_peer record;
-  if (bytes.size() < sizeof record) return 0;
-  std::memcpy(&record, bytes.data(), sizeof record);
-  if (record.header.type != WIRE_UDP_PEER || record.header.size != sizeof record ||
-      (record.family != 2 && record.family != kAfInet6))
-    return 0;
+bool decode_udp_peer(const wire_udp_peer_key& key, const wire_udp_peer& value,
+                     UdpPeer& peer) noexcept {
+  if (key.family != 2 && key.family != kAfInet6) return false;
   Flow ends;
-  set_addresses(record.family == kAfInet6, record.remote_addr, record.remote_addr, ends);
-  peer = {.socket = record.cookie,
-          .remote = {ends.remote.addr, record.remote_port},
-          .interface = record.interface,
-          .since_ns = record.header.mono_ns,
-          .counters = {.tx_bytes = record.tx_bytes,
-                       .rx_bytes = record.rx_bytes,
-                       .tx_segments = record.tx_datagrams,
-                       .rx_segments = record.rx_datagrams},
-          .socket_closed = record.closed != 0};
-  return sizeof record;
+  set_addresses(key.family == kAfInet6, key.remote_addr, key.remote_addr, ends);
+  peer = {.socket = key.cookie,
+          .remote = {ends.remote.addr, ntohs(key.remote_port)},
+          .interface = key.interface,
+          .since_ns = value.since_ns,
+          .counters = {.tx_bytes = value.tx_bytes,
+                       .rx_bytes = value.rx_bytes,
+                       .tx_segments = value.tx_datagrams,
+                       .rx_segments = value.rx_datagrams}};
+  return true;
 }
 
 bool is_datagram_record(std::span<const std::byte> bytes) noexcept {

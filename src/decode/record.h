@@ -11,6 +11,9 @@
 
 #include "model/udp_peer.h"
 
+struct wire_udp_peer_key;
+struct wire_udp_peer;
+
 namespace sockscope {
 
 // One record of the ring buffer. False when the bytes are no record that this version knows: then
@@ -37,8 +40,9 @@ bool is_dns_record(std::span<const std::byte> bytes) noexcept;
 bool decode_dns_packet(std::span<const std::byte> bytes, Event& event,
                        DnsPayload& payload) noexcept;
 
-// One record of a pass over the remote ends of UDP sockets; as decode_socket().
-std::size_t decode_udp_peer(std::span<const std::byte> bytes, UdpPeer& peer) noexcept;
+// An element of the kernel side's map of UDP peers. False: its address family is none.
+bool decode_udp_peer(const wire_udp_peer_key& key, const wire_udp_peer& value,
+                     UdpPeer& peer) noexcept;
 
 // How a datagram begins that a UDP socket sent, valid as long as the record.
 struct Datagram {

@@ -63,7 +63,7 @@ Snapshot make_snapshot(Capture capture, const std::string& door, std::uint64_t w
   snapshot.mono_ns = wall_ns;
   snapshot.wall_ns = wall_ns;
   snapshot.lost.malformed = capture.malformed;
-  snapshot.doors.push_back({.observation = "sockets", .name = "capture/" + door, .refused = ""});
+  snapshot.doors.push_back({.observation = Observation::kSockets, .name = "capture/" + door, .refused = ""});
   for (const Flow& flow : capture.flows)
     if (matcher(flow)) snapshot.flows.push_back(flow);
   snapshot.processes = sum_up(snapshot.flows);

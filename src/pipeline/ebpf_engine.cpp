@@ -24,7 +24,6 @@
 #include "pipeline/engine.h"
 #include "pipeline/process_watcher.h"
 #include "pipeline/zone_names.h"
-#include "source/ebpf/observations.h"
 #include "source/ebpf/programs.h"
 #include "source/ebpf/ring_reader.h"
 #include "track/flow_table.h"
@@ -90,9 +89,10 @@ class EbpfEngine : public Engine {
         settler(static_cast<std::uint64_t>(options.settle_owner.count()) * 1'000'000),
         follows_dns(options.dns),
         follows_events(with_events),
-        counts_udp(programs.is_made(kUdpSent) && programs.is_made(kUdpReceived)) {
+        counts_udp(programs.is_made(Observation::kUdpSent) &&
+                   programs.is_made(Observation::kUdpReceived)) {
     if (options.dns || options.names) dns.emplace();
-    if (programs.is_made(kUdpPeerTable)) udp_peers.emplace(options.max_closed);
+    if (programs.is_made(Observation::kUdpPeers)) udp_peers.emplace(options.max_closed);
   }
 
   Result<void> start(const Options& options);
@@ -142,6 +142,7 @@ class EbpfEngine : public Engine {
   std::optional<UdpPeers> udp_peers;
   bool peers_due = false;  // a socket closed that may have had some
   std::uint64_t peers_not_before_ns = 0;
+  std::uint64_t peers_removed = 0;  // from the kernel's map, because their socket is closed
   std::optional<ProcessWatcher> processes;
   std::vector<Door> all_doors;
   bool tells_processes = false;
@@ -313,7 +314,7 @@ Result<void> EbpfEngine::tell_holders(Snapshot& snapshot) const {
   if (!wants_holders) return {};
   std::unordered_map<std::uint64_t, std::shared_ptr<std::vector<SocketHolder>>> holders;
   std::uint64_t malformed = 0;
-  auto done = programs.read(Programs::Pass::kHolders, [&](std::span<const std::byte> bytes) {
+  auto done = programs.read(Observation::kHolders, [&](std::span<const std::byte> bytes) {
     std::uint64_t cookie = 0;
     SocketHolder holder;
     while (!bytes.empty()) {
@@ -363,10 +364,10 @@ Result<void> EbpfEngine::read_sockets(bool is_short_pass) {
       bytes = bytes.subspan(size);
     }
   };
-  auto done = programs.read(Programs::Pass::kTcp, take_records);
-  if (done) done = programs.read(Programs::Pass::kUdp, take_records);
+  auto done = programs.read(Observation::kTcpSockets, take_records);
+  if (done) done = programs.read(Observation::kUdpSockets, take_records);
   if (done && programs.control().foreign_netns != 0)
-    done = programs.read(Programs::Pass::kForeign, take_records);
+    done = programs.read(Observation::kForeignSockets, take_records);
   return done;
 }
 
@@ -375,6 +376,7 @@ Result<void> EbpfEngine::sync(const Handler* handler) {
   drain(handler);
   if (processes && (resync_wanted || processes->needs_scan()))
     if (auto done = processes->scan(&programs); !done) return done;
+  const bool followed = owners_known;  // by events, since a whole pass
   table.begin_sync(mono_now_ns());
   if (auto done = read_sockets(owners_known); !done) return done;
   drain(handler);
@@ -386,7 +388,15 @@ Result<void> EbpfEngine::sync(const Handler* handler) {
     if (auto done = read_sockets(false); !done) return done;
     drain(handler);
   }
-  table.end_sync();
+  // A connection that no process has open is not shown, but its close will be told. Listeners and UDP
+  // sockets are open in some process as long as they live.
+  FlowTable::Hides hides;
+  if (programs.shows_only_held_foreign_sockets() && followed)
+    hides = [home = home_netns()](const Flow& flow) {
+      return flow.netns != home && flow.protocol == Protocol::kTcp &&
+             flow.direction != Direction::kListen;
+    };
+  table.end_sync(nullptr, hides);
   const std::uint64_t now = mono_now_ns();
   costs.snapshot_ns = now - began;
   resync_wanted = false;
@@ -407,34 +417,32 @@ Result<void> EbpfEngine::read_peers(const Handler* handler) {
   };
   const auto take = [&](const Event& ready) { hand_over(ready, *handler); };
   udp_peers->begin_pass();
-  auto done = programs.read(Programs::Pass::kUdpPeers, [&](std::span<const std::byte> bytes) {
+  auto removed = programs.read_udp_peers([&](const wire_udp_peer_key& key,
+                                             const wire_udp_peer& value, bool is_closed) {
     UdpPeer peer;
-    while (!bytes.empty()) {
-      const std::size_t size = decode_udp_peer(bytes, peer);
-      if (size == 0) {
-        ++lost.malformed;
-        return;
-      }
-      bytes = bytes.subspan(size);
-      if (Flow socket; peer.interface != 0 && table.read(peer.socket, socket))
-        zones.name(peer.remote.addr, peer.interface, socket.netns);
-      if (!udp_peers->take(peer, began) || !handler) continue;
-      Event gone;
-      gone.kind = EventKind::kUdpPeer;
-      gone.mono_ns = began;
-      udp_peers->fill(peer, read_socket, gone.flow);
-      gone.flow.closed_ns = began;
-      gone.duration_us = (began - std::min(began, peer.since_ns)) / 1000;
-      if (processes) processes->describe(gone.flow.owner);
-      if (dns) dns->name(gone.flow);
-      settler.add(gone, take);
+    if (!decode_udp_peer(key, value, peer)) {
+      ++lost.malformed;
+      return;
     }
+    peer.socket_closed = is_closed;
+    if (Flow socket; peer.interface != 0 && table.read(peer.socket, socket))
+      zones.name(peer.remote.addr, peer.interface, socket.netns);
+    if (!udp_peers->take(peer, began) || !handler) return;
+    Event gone;
+    gone.kind = EventKind::kUdpPeer;
+    gone.mono_ns = began;
+    udp_peers->fill(peer, read_socket, gone.flow);
+    gone.flow.closed_ns = began;
+    gone.duration_us = (began - std::min(began, peer.since_ns)) / 1000;
+    if (processes) processes->describe(gone.flow.owner);
+    if (dns) dns->name(gone.flow);
+    settler.add(gone, take);
   });
-  if (!done) return done;
+  if (!removed) return tl::make_unexpected(std::move(removed).error());
+  peers_removed += *removed;
   udp_peers->end_pass([this](std::uint64_t cookie) { return table.contains(cookie); });
-  const std::uint64_t removed = __atomic_load_n(&control.peers_removed, __ATOMIC_RELAXED);
-  if (made > removed + udp_peers->open())
-    lost.udp_peers = std::max(lost.udp_peers, made - removed - udp_peers->open());
+  if (made > peers_removed + udp_peers->open())
+    lost.udp_peers = std::max(lost.udp_peers, made - peers_removed - udp_peers->open());
   peers_due = false;
   const std::uint64_t now = mono_now_ns();
   peers_not_before_ns = now + std::max(kSecond / 10, 20 * (now - began));
@@ -481,11 +489,7 @@ void EbpfEngine::rest_until_more() {
 // already know keep what they know.
 Result<void> EbpfEngine::start(const Options& options) {
   if (auto done = make_pollable(); !done) return done;
-  std::uint32_t& pass_pid = programs.control().pass_pid;
-  __atomic_store_n(&pass_pid, static_cast<std::uint32_t>(::getpid()), __ATOMIC_SEQ_CST);
-  auto owners = programs.read(Programs::Pass::kOwners, [](auto) {});
-  __atomic_store_n(&pass_pid, 0, __ATOMIC_SEQ_CST);
-  if (!owners) return owners;
+  if (auto done = programs.read(Observation::kOlderOwners, [](auto) {}); !done) return done;
   if (auto done = watch_processes(options); !done) return done;
   rest_until_more();
   return {};

@@ -19,7 +19,6 @@ namespace sockscope {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
-constexpr const char* kReverseLookups = "reverse lookups";
 
 Error invalid(const char* doing) { return Error(ErrorKind::kInvalidArgument, {}, doing); }
 
@@ -75,12 +74,12 @@ Result<void> Monitor::Impl::open_resolver() {
   auto opened = ReverseResolver::open(home_netns());
   if (!opened) {
     const Error& error = opened.error();
-    sources.push_back({kReverseLookups, "PTR/udp",
+    sources.push_back({Observation::kReverseNames, "PTR/udp",
                        error.detail().empty() ? error.message() : error.detail(), {}, error.hint()});
     return {};
   }
   resolver.emplace(std::move(*opened));
-  sources.push_back({kReverseLookups, resolver->door(), {}});
+  sources.push_back({Observation::kReverseNames, resolver->door(), {}});
   epoll = Fd(::epoll_create1(EPOLL_CLOEXEC));
   epoll_event wanted{};
   wanted.events = EPOLLIN;
@@ -127,14 +126,14 @@ Result<Monitor> Monitor::open(const Options& options) {
   for (const Source source : candidates) {
     auto engine = open_engine(source, options, *matcher);
     if (!engine) {
-      impl->sources.push_back({"source", std::string(to_string(source)), reason(engine.error()), {},
+      impl->sources.push_back({Observation::kSource, std::string(to_string(source)), reason(engine.error()), {},
                                engine.error().hint()});
       if (!best) best = std::move(engine).error();
       continue;
     }
     impl->engine = std::move(*engine);
     impl->source = source;
-    impl->sources.push_back({"source", std::string(to_string(source)), {}});
+    impl->sources.push_back({Observation::kSource, std::string(to_string(source)), {}});
     if (options.resolve)
       if (auto done = impl->open_resolver(); !done)
         return tl::make_unexpected(std::move(done).error());

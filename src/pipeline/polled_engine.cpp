@@ -46,18 +46,18 @@ std::uint64_t nanoseconds(std::chrono::milliseconds time) {
 // What no poll can tell.
 void add_missing(const Options& options, bool with_events, const std::string& source,
                  std::vector<Door>& doors) {
-  doors.push_back({"udp bytes", source, "the kernel keeps no counters of UDP sockets"});
-  doors.push_back({"sockets of other network namespaces", source,
+  doors.push_back({Observation::kUdpBytes, source, "the kernel keeps no counters of UDP sockets"});
+  doors.push_back({Observation::kForeignSockets, source,
                    "what is polled is one network namespace"});
   if (with_events)
-    doors.push_back({"connections between two polls", source,
+    doors.push_back({Observation::kBetweenPolls, source,
                      "unseen, or seen only at their end and without their process"});
   if (options.holders)
-    doors.push_back({"holders of sockets", source, "only eBPF tells all of them", {}});
+    doors.push_back({Observation::kHolders, source, "only eBPF tells all of them", {}});
   if (options.quality)
-    doors.push_back({"retransmits and resets, one by one", source, "no events in a poll"});
+    doors.push_back({Observation::kLosses, source, "no events in a poll"});
   if (options.data)
-    doors.push_back({"each send and receive", source, "no events in a poll"});
+    doors.push_back({Observation::kEachCall, source, "no events in a poll"});
 }
 
 // Reads the kernel's socket tables again and again; events are what differs between two polls, and
@@ -74,7 +74,7 @@ class PolledEngine : public Engine {
         table_({nanoseconds(options.keep_closed), options.max_closed}),
         netns_(home_netns()),
         doors_(source_->doors()) {
-    doors_.push_back({"owners", "/proc/PID/fd", {}});
+    doors_.push_back({Observation::kOwners, "/proc/PID/fd", {}});
     add_missing(options, with_events_, name, doors_);
   }
 
@@ -106,7 +106,7 @@ class PolledEngine : public Engine {
   Result<void> read_tables();
   Result<void> watch_processes();
   template <class Capture>
-  void watch_packets(const char* observation, std::optional<Capture>& capture);
+  void watch_packets(Observation observation, std::optional<Capture>& capture);
   Result<void> read_packets(const Handler* handler);
   Result<void> read_dns(const Handler* handler);
   void name(Flow& flow);
@@ -161,8 +161,8 @@ class PolledEngine : public Engine {
 
 Result<void> PolledEngine::start() {
   if (auto done = watch_processes(); !done) return done;
-  if (options_.refusals) watch_packets(kRefusedAttempts, refusals_);
-  if (options_.dns || options_.names) watch_packets(dns::kObservation, dns_packets_);
+  if (options_.refusals) watch_packets(Observation::kRefusedAttempts, refusals_);
+  if (options_.dns || options_.names) watch_packets(Observation::kDnsMessages, dns_packets_);
   if (dns_packets_) dns_.emplace();
   epoll_ = Fd(::epoll_create1(EPOLL_CLOEXEC));
   timer_ = Fd(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
@@ -206,7 +206,7 @@ Result<void> PolledEngine::watch_processes() {
 
 // Packets only add to the picture: refused, that is said and all else goes on.
 template <class Capture>
-void PolledEngine::watch_packets(const char* observation, std::optional<Capture>& capture) {
+void PolledEngine::watch_packets(Observation observation, std::optional<Capture>& capture) {
   auto opened = Capture::open(netns_);
   if (!opened) {
     const Error& error = opened.error();

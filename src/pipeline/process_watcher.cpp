@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "decode/process_record.h"
-#include "source/ebpf/observations.h"
 
 namespace sockscope {
 namespace {
@@ -15,18 +14,18 @@ constexpr std::size_t kReceiveBuffer = std::size_t{32} << 20;
 
 struct EventSource {
   ProcessEventKind kind;
-  std::string_view observation;
+  Observation observation;
 };
 constexpr EventSource kSources[] = {
-    {ProcessEventKind::kFork, kProcessFork},
-    {ProcessEventKind::kExec, kProcessExec},
-    {ProcessEventKind::kExit, kProcessExit},
-    {ProcessEventKind::kComm, kProcessName},
-    {ProcessEventKind::kCoredump, kCoreDump},
-    {ProcessEventKind::kUid, kProcessUser},
-    {ProcessEventKind::kGid, kProcessGroup},
-    {ProcessEventKind::kSid, kProcessSession},
-    {ProcessEventKind::kPtrace, kProcessTracer},
+    {ProcessEventKind::kFork, Observation::kProcessFork},
+    {ProcessEventKind::kExec, Observation::kProcessExec},
+    {ProcessEventKind::kExit, Observation::kProcessExit},
+    {ProcessEventKind::kComm, Observation::kProcessName},
+    {ProcessEventKind::kCoredump, Observation::kCoreDump},
+    {ProcessEventKind::kUid, Observation::kProcessUser},
+    {ProcessEventKind::kGid, Observation::kProcessGroup},
+    {ProcessEventKind::kSid, Observation::kProcessSession},
+    {ProcessEventKind::kPtrace, Observation::kProcessTracer},
 };
 
 }  // namespace
@@ -59,7 +58,7 @@ void ProcessWatcher::open_connector(const Programs* programs) {
     refused = done.error().detail().empty() ? done.error().code().message() : done.error().detail();
   for (const EventSource& source : kSources)
     if ((from_connector_ & mask_of(source.kind)) != 0)
-      doors_.push_back({std::string(source.observation), "netlink/proc_connector", refused, {}});
+      doors_.push_back({source.observation, "netlink/proc_connector", refused, {}});
   if (!connector_) from_connector_ = 0;
 }
 
@@ -75,9 +74,9 @@ Result<void> ProcessWatcher::scan(const Programs* programs) {
   lost_at_scan_ = lost();
   ending_.clear();
   table_.begin_scan(mono_now_ns());
-  if (programs && programs->is_made(kProcessList)) {
+  if (programs && programs->is_made(Observation::kProcessList)) {
     ProcessInfo info;
-    auto done = programs->read(Programs::Pass::kProcesses, [&](std::span<const std::byte> bytes) {
+    auto done = programs->read(Observation::kProcessList, [&](std::span<const std::byte> bytes) {
       while (!bytes.empty()) {
         const std::size_t size = decode_process(bytes, info);
         if (size == 0) {

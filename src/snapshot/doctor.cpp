@@ -65,7 +65,7 @@ std::string doctor_json(const std::vector<Diagnosis>& diagnoses, Source source,
   writer.StartArray();
   for (const Diagnosis& diagnosis : diagnoses) {
     writer.StartObject();
-    write_text(writer, "observation", diagnosis.observation);
+    write_text(writer, "observation", to_string(diagnosis.observation));
     write_text(writer, "door", diagnosis.in_use ? diagnosis.in_use->name : "");
     write_text(writer, "limits", diagnosis.in_use ? diagnosis.in_use->limits : "");
     writer.Key("refused");

@@ -13,7 +13,7 @@ inline constexpr std::string_view kDoctorSchema = "sockscope.doctor.v1";
 
 // What became of one observation: the door in use, and those before it that were refused.
 struct Diagnosis {
-  std::string observation;
+  Observation observation;
   const Door* in_use = nullptr;  // null: not observed
   std::vector<const Door*> refused;
 };

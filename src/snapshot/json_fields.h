@@ -106,7 +106,7 @@ void write_doors(Writer& writer, const std::vector<Door>& doors) {
   writer.StartArray();
   for (const Door& door : doors) {
     writer.StartObject();
-    fields.text("observation", door.observation);
+    fields.text("observation", to_string(door.observation));
     fields.text("door", door.name);
     fields.text_or_null("refused", door.refused);
     writer.EndObject();

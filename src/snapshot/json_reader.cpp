@@ -72,7 +72,12 @@ class Reader {
     });
     array("doors", [&] {
       Door& door = snapshot.doors.emplace_back();
-      field("observation", door.observation);
+      std::string observation;
+      field("observation", observation);
+      if (const auto known = observation_of(observation))
+        door.observation = *known;
+      else
+        fail("observation", "is none that is known here");
       field("door", door.name);
       field("refused", door.refused);
     });

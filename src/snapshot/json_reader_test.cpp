@@ -26,8 +26,8 @@ Snapshot sample() {
   snapshot.wall_ns = kWall;
   snapshot.interval_s = 1.0 / 3;
   snapshot.lost = {.ring_full = 1, .storage_failed = 2, .malformed = 3};
-  snapshot.doors = {{.observation = "tcp", .name = "iter/tcp", .refused = ""},
-                    {.observation = "udp", .name = "tp_btf/x", .refused = "no \"memory\""}};
+  snapshot.doors = {{.observation = Observation::kTcpSockets, .name = "iter/tcp", .refused = ""},
+                    {.observation = Observation::kUdpSent, .name = "tp_btf/x", .refused = "no \"memory\""}};
   Flow tcp;
   tcp.cookie = 77;
   tcp.netns = 4026531840;

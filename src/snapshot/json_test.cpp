@@ -156,8 +156,8 @@ TEST(SnapshotJson, IsOneDocument) {
   snapshot.wall_ns = 1'700'000'000'000'000'000;
   snapshot.mono_ns = 10'000'000'000;
   snapshot.lost.ring_full = 3;
-  snapshot.doors = {{"tcp lifecycle", "tp_btf/inet_sock_set_state", ""},
-                    {"retransmits", "tp_btf/x", "Operation not permitted"}};
+  snapshot.doors = {{Observation::kTcpLifecycle, "tp_btf/inet_sock_set_state", ""},
+                    {Observation::kRetransmits, "tp_btf/x", "Operation not permitted"}};
   Flow flow = sample(EventKind::kConnect).flow;
   flow.opened_ns = 9'000'000'000;
   flow.tx_rate = 12.6;

@@ -297,7 +297,7 @@ bool FlowTable::misses_some() const noexcept {
   return false;
 }
 
-void FlowTable::end_sync(const std::function<void(const Flow&)>& gone) {
+void FlowTable::end_sync(const std::function<void(const Flow&)>& gone, const Hides& hides) {
   in_pass_ = false;
   Flow flow;
   for (std::uint32_t slot = 0; slot < chunks_.size() * kChunk; ++slot) {
@@ -305,11 +305,10 @@ void FlowTable::end_sync(const std::function<void(const Flow&)>& gone) {
     if (entry.in_use && entry.remnant && entry.pass != pass_) {
       remove(slot);
     } else if (is_missed(entry)) {
+      if (gone || hides) fill(entry, flow);
+      if (hides && hides(flow)) continue;
       entry.missed = true;
-      if (gone) {
-        fill(entry, flow);
-        gone(flow);
-      }
+      if (gone) gone(flow);
       close(slot, pass_began_ns_);
     }
   }

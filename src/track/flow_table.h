@@ -48,8 +48,11 @@ class FlowTable {
   bool sync_counters(const Flow& socket);
   // Open flows were not shown in this pass so far.
   bool misses_some() const noexcept;
-  // gone: called for each flow that is closed because it was not shown.
-  void end_sync(const std::function<void(const Flow&)>& gone = nullptr);
+  // gone: called for each flow that is closed because it was not shown. hides: whether the pass cannot
+  // show this flow though it is there; such a one stays open, with the figures it had.
+  using Hides = std::function<bool(const Flow&)>;
+  void end_sync(const std::function<void(const Flow&)>& gone = nullptr,
+                const Hides& hides = nullptr);
 
   // Fills flows, processes, interval and mono_ns, and starts the next rate interval. With `wanted`,
   // only the flows it accepts, and the processes that have such flows.

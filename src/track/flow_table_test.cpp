@@ -459,5 +459,23 @@ TEST_F(FlowTableTest, WithoutCountersThereAreNoRates) {
   for (const Flow& flow : snapshot.flows) EXPECT_EQ(flow.tx_rate.has_value(), flow.cookie != 1);
 }
 
+TEST_F(FlowTableTest, WhatAPassHidesStaysOpenUntilItsCloseIsTold) {
+  Event here = event(EventKind::kConnect, 1, kSecond);
+  Event there = event(EventKind::kConnect, 2, kSecond);
+  there.flow.netns = 9;
+  table.apply(here);
+  table.apply(there);
+  table.begin_sync(2 * kSecond);
+  table.end_sync(nullptr, [](const Flow& flow) { return flow.netns == 9; });
+  EXPECT_EQ(table.open_flows(), 1u);
+  Flow flow;
+  ASSERT_TRUE(table.read(2, flow));
+  EXPECT_FALSE(flow.closed);
+  Event end = closed(2, 3 * kSecond, 5, 6);
+  end.flow.netns = 9;
+  table.apply(end);
+  EXPECT_EQ(table.open_flows(), 0u);
+}
+
 }  // namespace
 }  // namespace sockscope

@@ -62,7 +62,7 @@ TEST_F(App, events_are_followed_whatever_was_done_elsewhere) {
 TEST_F(App, without_privileges_the_header_says_what_is_shown) {
   model.source = "procfs";
   model.unobserved = 5;
-  model.doors = {{"owners in other users' processes", "/proc/PID/fd", "may not look"}};
+  model.doors = {{Observation::kOtherUsersOwners, "/proc/PID/fd", "may not look"}};
   const auto line = [&](int columns, int rows) {
     state.size = {columns, rows};
     const std::string text = shown(model, state).grid.text();

@@ -138,7 +138,7 @@ constexpr int kRates = 31;
 
 bool sees_own_processes_only(const Model& model) {
   return std::any_of(model.doors.begin(), model.doors.end(), [](const Door& door) {
-    return door.observation == kOtherUsersOwners && !door.refused.empty();
+    return door.observation == Observation::kOtherUsersOwners && !door.refused.empty();
   });
 }
 

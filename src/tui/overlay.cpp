@@ -189,7 +189,7 @@ std::vector<std::pair<std::string, std::string>> help_lines(const Model& model,
                                          model.source, model.lost.total(), model.self_cpu * 100)});
   for (const Door& door : model.doors)
     if (!door.refused.empty())
-      lines.push_back({shorten_right(clean_text(door.observation), 17),
+      lines.push_back({shorten_right(to_string(door.observation), 17),
                        fmt::format("{} refused: {}", door.name, door.refused)});
   if (!model.command_filter.empty()) lines.push_back({"only", model.command_filter});
   return lines;

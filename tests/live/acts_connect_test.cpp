@@ -390,7 +390,7 @@ class InterruptActs : public testing::Test {
 };
 
 TEST_F(InterruptActs, WhatIsNotToldIsCounted) {
-  const Door* door = door_of(collector_.monitor(), "retransmits");
+  const Door* door = door_of(collector_.monitor(), Observation::kRetransmits);
   SOCKSCOPE_SKIP_WHEN(door == nullptr ? "no door for: retransmits" : "");
   const bool is_probe = door->name.starts_with("kprobe");
   SOCKSCOPE_SKIP_WHEN(is_probe && is_kernel_before(6, 7)

@@ -452,10 +452,10 @@ TEST_P(OwnerActs, SharedByTwoProcesses) {
 // them.
 TEST_P(OwnerActs, InheritedFromTheVeryListener) {
   // Where states are in a hash and no tracepoint tells of a birth, a listener is known by its port.
-  const Door* lifecycle = door_of(collector_.monitor(), "tcp lifecycle");
+  const Door* lifecycle = door_of(collector_.monitor(), Observation::kTcpLifecycle);
   ASSERT_NE(lifecycle, nullptr);
   const bool by_port = !lifecycle->name.starts_with("tp_btf/") &&
-                       door_of(collector_.monitor(), "end of tcp sockets");
+                       door_of(collector_.monitor(), Observation::kTcpEnd);
   const auto member = [&](Channel& test) {
     Endpoint at = loopback(GetParam());
     at.port = test.get<std::uint16_t>();

@@ -536,7 +536,7 @@ std::optional<Flow> Collector::flow_of(std::uint64_t cookie) {
   return std::nullopt;
 }
 
-const Door* door_of(const Monitor& monitor, std::string_view observation) {
+const Door* door_of(const Monitor& monitor, Observation observation) {
   const auto& doors = monitor.doors();
   const auto found = std::find_if(doors.begin(), doors.end(), [&](const Door& door) {
     return door.observation == observation && door.refused.empty();
@@ -545,16 +545,16 @@ const Door* door_of(const Monitor& monitor, std::string_view observation) {
 }
 
 std::string blind_to_use(const Monitor& monitor) {
-  for (const char* observation :
-       {"udp sent bytes, sending process", "udp received bytes, receiving process"})
-    if (!door_of(monitor, observation)) return std::string("no door for: ") + observation;
+  for (const Observation observation : {Observation::kUdpSent, Observation::kUdpReceived})
+    if (!door_of(monitor, observation))
+      return std::string("no door for: ") + to_string(observation);
   return {};
 }
 
 std::string blind_to_accepts(const Monitor& monitor) {
-  for (const char* observation : {"accepting process, IPv4", "accepting process, IPv6"}) {
+  for (const Observation observation : {Observation::kAcceptIpv4, Observation::kAcceptIpv6}) {
     const Door* door = door_of(monitor, observation);
-    if (!door) return std::string("no door for: ") + observation;
+    if (!door) return std::string("no door for: ") + to_string(observation);
     if (door->name.starts_with("cgroup/"))
       return door->name + " does not see an accept that wants no address";
   }

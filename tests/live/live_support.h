@@ -187,7 +187,7 @@ class Collector {
 };
 
 // The door in use for an observation; nullptr when there is none.
-const Door* door_of(const Monitor& monitor, std::string_view observation);
+const Door* door_of(const Monitor& monitor, Observation observation);
 
 // Why the monitor does not see which process sends and receives, nor UDP's bytes; or that it sees
 // an accept only when it asks for the peer's address. Empty: it does.

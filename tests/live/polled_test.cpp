@@ -281,7 +281,7 @@ TEST_P(Polled, AWishIsNeverReplaced) {
   ASSERT_TRUE(monitor) << monitor.error().message();
   EXPECT_EQ(monitor->source(), GetParam());
   ASSERT_FALSE(monitor->doors().empty());
-  EXPECT_EQ(monitor->doors()[0].observation, "source");
+  EXPECT_EQ(monitor->doors()[0].observation, Observation::kSource);
   EXPECT_EQ(monitor->doors()[0].name, to_string(GetParam()));
 }
 

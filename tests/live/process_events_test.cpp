@@ -65,7 +65,7 @@ TEST_P(ProcessActs, IsSeenWhole) {
   }
   auto seen = only_of(all, expected);
   // The connector looks for the parent when that one may have taken the child away already.
-  const Door* door = door_of(collector.monitor(), "process exit");
+  const Door* door = door_of(collector.monitor(), Observation::kProcessExit);
   if (door != nullptr && door->name.starts_with("netlink")) {
     for (ProcessEvent& event : seen) {
       if (event.kind != ProcessEventKind::kExit || event.parent_pid != 0) continue;

@@ -23,8 +23,8 @@ Options refusals() {
 }
 
 std::string blind_to_refusals(const Monitor& monitor) {
-  if (door_of(monitor, kRefusedAttempts) != nullptr) return "";
-  return std::string("this kernel does not tell: ") + kRefusedAttempts;
+  if (door_of(monitor, Observation::kRefusedAttempts) != nullptr) return "";
+  return std::string("this kernel does not tell: ") + to_string(Observation::kRefusedAttempts);
 }
 
 class Refusals : public testing::TestWithParam<std::uint8_t> {};

@@ -24,7 +24,7 @@ Options with_peers(std::uint32_t most = 4096) {
 
 bool is_made(Monitor& monitor) {
   for (const Door& door : monitor.doors())
-    if (door.observation == "remote ends of udp sockets" && door.refused.empty()) return true;
+    if (door.observation == Observation::kUdpPeers && door.refused.empty()) return true;
   return false;
 }
 

@@ -67,7 +67,8 @@ class Zones(unittest.TestCase):
                 "cable", "index", "97", "netns", spaces.there)
         for wire in ("wire", "cable"):
             for name, address in ((spaces.here, NEAR), (spaces.there, FAR)):
-                spaces.in_(name, "ip", "link", "set", wire, "up")
+                # No other address of that link to choose from.
+                spaces.in_(name, "ip", "link", "set", wire, "addrgenmode", "none", "up")
                 spaces.in_(name, "ip", "-6", "addr", "add", f"{address}/64", "dev", wire, "nodad")
         cls.near = cls.numbers(spaces.here)
         cls.far = cls.numbers(spaces.there)

@@ -151,14 +151,17 @@ TEST(WireAbi, Holder) {
 
 TEST(WireAbi, UdpPeer) {
   unsigned size = 0;
-  const std::map<std::string, unsigned> host = {
-      MEMBER(wire_udp_peer, header),       MEMBER(wire_udp_peer, cookie),
-      MEMBER(wire_udp_peer, tx_bytes),     MEMBER(wire_udp_peer, rx_bytes),
+  const std::map<std::string, unsigned> key = {
+      MEMBER(wire_udp_peer_key, cookie),      MEMBER(wire_udp_peer_key, remote_addr),
+      MEMBER(wire_udp_peer_key, remote_port), MEMBER(wire_udp_peer_key, family),
+      MEMBER(wire_udp_peer_key, pad0),        MEMBER(wire_udp_peer_key, interface)};
+  EXPECT_EQ(offsets_in_object("wire_udp_peer_key", size), key);
+  EXPECT_EQ(size, sizeof(wire_udp_peer_key));
+  const std::map<std::string, unsigned> value = {
+      MEMBER(wire_udp_peer, tx_bytes), MEMBER(wire_udp_peer, rx_bytes),
       MEMBER(wire_udp_peer, tx_datagrams), MEMBER(wire_udp_peer, rx_datagrams),
-      MEMBER(wire_udp_peer, remote_addr),  MEMBER(wire_udp_peer, remote_port),
-      MEMBER(wire_udp_peer, family),       MEMBER(wire_udp_peer, closed),
-      MEMBER(wire_udp_peer, interface)};
-  EXPECT_EQ(offsets_in_object("wire_udp_peer", size), host);
+      MEMBER(wire_udp_peer, since_ns)};
+  EXPECT_EQ(offsets_in_object("wire_udp_peer", size), value);
   EXPECT_EQ(size, sizeof(wire_udp_peer));
 }
 
@@ -178,7 +181,7 @@ TEST(WireAbi, Control) {
       MEMBER(wire_control, lost_ring), MEMBER(wire_control, lost_storage), MEMBER(wire_control, missed_returns),
       MEMBER(wire_control, reader_waiting), MEMBER(wire_control, foreign_netns),
       MEMBER(wire_control, short_pass), MEMBER(wire_control, pass_pid),
-      MEMBER(wire_control, peers_made), MEMBER(wire_control, peers_removed)};
+      MEMBER(wire_control, peers_made)};
   EXPECT_EQ(offsets_in_object("wire_control", size), host);
   EXPECT_EQ(size, sizeof(wire_control));
 }

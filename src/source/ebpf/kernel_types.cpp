@@ -8,7 +8,6 @@
 
 #include <array>
 #include <cerrno>
-#include <system_error>
 
 #include "base/fd.h"
 
@@ -17,7 +16,9 @@ namespace sockscope {
 KernelTypes::KernelTypes() = default;
 KernelTypes::~KernelTypes() = default;
 
-void KernelTypes::Deleter::operator()(btf* types) const { btf__free(types); }
+void KernelTypes::Deleter::operator()(btf* types) const {
+  btf__free(types);
+}
 
 btf* KernelTypes::types() {
   if (!tried_) {
@@ -46,9 +47,9 @@ std::optional<int> KernelTypes::tracepoint_parameters(const std::string& name) {
   return btf_vlen(btf__type_by_id(types_.get(), pointer->type)) - 1;
 }
 
-std::string function_door_refusal() {
-  // "return 0", for type number 1, which is never a function: refused as such where functions can be
-  // probed at all.
+Refusal function_door_refusal() {
+  // "return 0", for type number 1, which is never a function: refused as such where functions can
+  // be probed at all.
   std::array<bpf_insn, 2> program{};
   program[0].code = BPF_ALU64 | BPF_MOV | BPF_K;
   program[1].code = BPF_JMP | BPF_EXIT;
@@ -59,12 +60,12 @@ std::string function_door_refusal() {
   const Fd loaded(bpf_prog_load(BPF_PROG_TYPE_TRACING, "sockscope_ask", "GPL", program.data(),
                                 program.size(), &options));
   if (loaded || errno != EPERM) return {};
-  return std::generic_category().message(EPERM);
+  return {RefusalReason::kBarred, {}, EPERM};
 }
 
-std::string probe_door_refusal() {
+Refusal probe_door_refusal() {
   if (::access("/sys/bus/event_source/devices/kprobe/type", R_OK) == 0) return {};
-  return "the kernel is built without kprobes (CONFIG_KPROBE_EVENTS)";
+  return {RefusalReason::kNoKprobes};
 }
 
 }  // namespace sockscope

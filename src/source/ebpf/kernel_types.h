@@ -6,12 +6,14 @@
 #include <string>
 #include <string_view>
 
+#include "source/ebpf/refusal.h"
+
 struct btf;
 
 namespace sockscope {
 
-// What the running kernel's type information tells of its functions and tracepoints. Read when first
-// asked: it takes some 8 ms.
+// What the running kernel's type information tells of its functions and tracepoints. Read when
+// first asked: it takes some 8 ms.
 class KernelTypes {
  public:
   KernelTypes();
@@ -32,10 +34,10 @@ class KernelTypes {
 };
 
 // Why the kernel takes no program at the entry or return of its functions, asked with one that it
-// refuses anyhow; empty when it might.
-std::string function_door_refusal();
+// refuses anyhow; none when it might.
+Refusal function_door_refusal();
 
-// Why there are no kprobes; empty when there are.
-std::string probe_door_refusal();
+// Why there are no kprobes; none when there are.
+Refusal probe_door_refusal();
 
 }  // namespace sockscope

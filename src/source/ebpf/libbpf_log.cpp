@@ -3,8 +3,10 @@
 
 #include <bpf/libbpf.h>
 
+#include <atomic>
 #include <cstdarg>
 #include <cstdio>
+#include <mutex>
 #include <string_view>
 
 namespace sockscope {
@@ -12,8 +14,18 @@ namespace {
 
 thread_local std::string* current = nullptr;
 
+// libbpf has one print function for the whole process. Ours stands there from the first log to the
+// last that live at a time; threads without a log get the one that stood there before.
+std::mutex mutex;
+int logs = 0;
+std::atomic<libbpf_print_fn_t> outside = nullptr;
+
 int keep(libbpf_print_level level, const char* format, va_list arguments) {
-  if (!current || level == LIBBPF_DEBUG) return 0;
+  if (!current) {
+    const libbpf_print_fn_t print = outside;
+    return print ? print(level, format, arguments) : 0;
+  }
+  if (level == LIBBPF_DEBUG) return 0;
   va_list again;
   va_copy(again, arguments);
   const int length = std::vsnprintf(nullptr, 0, format, again);
@@ -28,14 +40,16 @@ int keep(libbpf_print_level level, const char* format, va_list arguments) {
 
 }  // namespace
 
-LibbpfLog::LibbpfLog()
-    : outer_(current), previous_(reinterpret_cast<void*>(libbpf_set_print(keep))) {
+LibbpfLog::LibbpfLog() : outer_(current) {
   current = &text_;
+  const std::lock_guard lock(mutex);
+  if (logs++ == 0) outside = libbpf_set_print(keep);
 }
 
 LibbpfLog::~LibbpfLog() {
   current = outer_;
-  libbpf_set_print(reinterpret_cast<libbpf_print_fn_t>(previous_));
+  const std::lock_guard lock(mutex);
+  if (--logs == 0) libbpf_set_print(outside);
 }
 
 std::string LibbpfLog::refused_program() const {
@@ -51,9 +65,10 @@ std::string LibbpfLog::refused_program() const {
 std::string LibbpfLog::objection() const {
   const std::size_t end = text_.rfind("\nprocessed ");
   if (end == std::string::npos || end == 0) return {};
-  const std::size_t begin = text_.rfind('\n', end - 1);
-  return text_.substr(begin == std::string::npos ? 0 : begin + 1,
-                      end - (begin == std::string::npos ? 0 : begin + 1));
+  const std::size_t before = text_.rfind('\n', end - 1);
+  const std::size_t begin = before == std::string::npos ? 0 : before + 1;
+  const std::string line = text_.substr(begin, end - begin);
+  return line.find("BEGIN PROG LOAD LOG") == std::string::npos ? line : std::string();
 }
 
 std::string LibbpfLog::last_lines(int count) const {

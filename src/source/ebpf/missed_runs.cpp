@@ -33,7 +33,8 @@ std::uint64_t MissedRuns::count() const noexcept {
   for (const int link : probes_) {
     ProbeLinkInfo info{};
     std::uint32_t size = sizeof info;
-    if (bpf_obj_get_info_by_fd(link, &info, &size) == 0 && size >= sizeof info) missed += info.missed;
+    if (bpf_obj_get_info_by_fd(link, &info, &size) == 0 && size >= sizeof info)
+      missed += info.missed;
   }
   return missed;
 }

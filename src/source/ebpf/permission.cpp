@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/file.h"
+#include "base/kernel_namespace.h"
 #include "decode/procfs.h"
 
 namespace sockscope {
@@ -23,10 +24,13 @@ std::string first_line(std::string text) {
   return text.substr(0, text.find('\n'));
 }
 
-std::string missing_capabilities() {
+bool has(int capability) {
   const unsigned long long held =
       find_effective_capabilities(read_text("/proc/self/status")).value_or(0);
-  const auto has = [held](int capability) { return (held >> capability & 1) != 0; };
+  return (held >> capability & 1) != 0;
+}
+
+std::string missing_capabilities() {
   if (has(CAP_SYS_ADMIN)) return {};
   std::string missing;
   const auto check = [&](int capability, const char* name) {
@@ -42,6 +46,10 @@ constexpr const char* kCapabilities = "cap_bpf,cap_perfmon,cap_net_admin+ep ";
 
 }  // namespace
 
+bool has_net_admin() {
+  return has(CAP_NET_ADMIN) || has(CAP_SYS_ADMIN);
+}
+
 Result<void> check_permission() {
   const std::string missing = missing_capabilities();
   if (!missing.empty())
@@ -55,7 +63,7 @@ Result<void> check_permission() {
     return tl::make_unexpected(
         Error::from_errno(ErrorKind::kKernelLacksFeature, errno, "load the TCP programs")
             .with_detail("the kernel's type information (/sys/kernel/btf/vmlinux) cannot be read")
-            .with_hint("use a kernel built with CONFIG_DEBUG_INFO_BTF=y, version 5.19 or newer, "
+            .with_hint("use a kernel built with CONFIG_DEBUG_INFO_BTF=y, version 5.10 or newer, "
                        "and mount /sys"));
   return {};
 }
@@ -64,10 +72,15 @@ Error explain_refusal(Error error) {
   if (error.code() != std::errc::operation_not_permitted &&
       error.code() != std::errc::permission_denied)
     return error;
+  if (!is_in_first_user_namespace())
+    return Error(ErrorKind::kNotPermitted, error.code(), "load the TCP programs")
+        .with_detail("the capabilities of a user namespace do not count for eBPF")
+        .with_hint("run it in the host's user namespace");
   return Error(ErrorKind::kNotPermitted, error.code(), "load the TCP programs")
       .with_detail("the kernel refuses eBPF to this process, although it has the capabilities")
-      .with_hint("look for kernel lockdown, a seccomp filter or an LSM; in a container, run it "
-                 "privileged or on the host");
+      .with_hint(
+          "look for kernel lockdown, a seccomp filter or an LSM; in a container, run it "
+          "privileged or on the host");
 }
 
 }  // namespace sockscope

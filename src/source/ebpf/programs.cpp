@@ -16,18 +16,19 @@
 #include <cstring>
 #include <map>
 #include <set>
+#include <unordered_set>
 
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/kernel_namespace.h"
 #include "decode/procfs.h"
-#include "source/ebpf/advice.h"
 #include "source/ebpf/kernel_types.h"
 #include "source/ebpf/libbpf_log.h"
 #include "source/ebpf/missed_runs.h"
-#include "source/ebpf/observations.h"
 #include "source/ebpf/permission.h"
-#include "source/ebpf/sockscope.skel.h"
+#include "source/ebpf/refusal.h"
+#include "source/ebpf/udp_peer_map.h"
+#include "source/ebpf/way_choice.h"
 
 namespace sockscope {
 namespace {
@@ -43,73 +44,30 @@ struct LinkDeleter {
 using Skeleton = std::unique_ptr<sockscope_bpf, SkeletonDeleter>;
 using Link = std::unique_ptr<bpf_link, LinkDeleter>;
 
-// The section name without the mark that says "not loaded unless asked for".
-std::string section_of(const bpf_program* program) {
+// "tp_btf/inet_sock_set_state", "sockops": the section, less the mark that says "not loaded unless
+// asked for".
+std::string_view attach_point_of(const bpf_program* program) {
   std::string_view section = bpf_program__section_name(program);
   if (section.starts_with('?')) section.remove_prefix(1);
-  return std::string(section);
+  return section;
 }
 
-std::string door_of(const bpf_program* program) {
-  const bool with_error = std::string_view(bpf_program__name(program)).ends_with("_err");
-  return section_of(program) + (with_error ? " with its error" : "");
+// The kernel's function or tracepoint.
+std::string target_of(const bpf_program* program) {
+  const std::string_view point = attach_point_of(program);
+  return std::string(point.substr(std::min(point.find('/') + 1, point.size())));
 }
 
-struct ProgramName {
-  std::string name;
-  bool is_optional = false;
-  bool is_for_data = false;
-};
-
-std::vector<ProgramName> split_programs(std::string_view words) {
-  std::vector<ProgramName> names;
-  while (!words.empty()) {
-    const std::size_t end = std::min(words.find(' '), words.size());
-    std::string_view word = words.substr(0, end);
-    words.remove_prefix(std::min(end + 1, words.size()));
-    ProgramName program;
-    if (word.starts_with('*')) program.is_for_data = true, word.remove_prefix(1);
-    if (word.starts_with('?')) program.is_optional = true, word.remove_prefix(1);
-    program.name = word;
-    names.push_back(std::move(program));
-  }
-  return names;
-}
-
-// What a program is named after: "kind__target", or "kind__target__purpose", where the target is a
-// function or a tracepoint of the kernel.
-struct Naming {
-  std::string target;
-  std::string purpose;
-};
-Naming naming_of(const std::string& program) {
-  const std::string named = program.substr(program.find("__") + 2);
-  const std::size_t end = named.find("__", 2);  // some functions begin with it
-  if (end == std::string::npos) return {named, ""};
-  return {named.substr(0, end), named.substr(end + 2)};
-}
-
-constexpr std::string_view kCopy = "copy";  // does what the program of that name was not run for
-
-std::size_t index_of(std::string_view observation) {
-  const auto found =
-      std::find_if(kObservations.begin(), kObservations.end(),
-                   [&](const Observation& candidate) { return candidate.name == observation; });
-  return static_cast<std::size_t>(found - kObservations.begin());
+// As users see it.
+std::string door_of(const bpf_program* program, const ProgramRef& reference) {
+  return std::string(attach_point_of(program)) +
+         (reference.program == &ProgramSet::tp_btf__tcp_retransmit_skb__error ? " with its error"
+                                                                              : "");
 }
 
 // Programs that the kernel does not run on top of themselves.
 bool is_interruptible(DoorKind kind) {
   return kind == DoorKind::kTracepoint || kind == DoorKind::kFunction || kind == DoorKind::kProbe;
-}
-
-bool is_listed(std::string_view list, std::string_view word) {
-  while (!list.empty()) {
-    const std::size_t end = std::min(list.find(','), list.size());
-    if (list.substr(0, end) == word) return true;
-    list.remove_prefix(std::min(end + 1, list.size()));
-  }
-  return false;
 }
 
 // Before 6.15 some door is always missing: worth asking the types first.
@@ -120,22 +78,6 @@ bool is_old_kernel() {
   ::uname(&system);
   return std::sscanf(system.release, "%d.%d", &major, &minor) != 2 || major < 6 ||
          (major == 6 && minor < 15);
-}
-
-bool is_allowed(DoorKind kind, std::string_view doors) {
-  return doors.empty() || kind == DoorKind::kIterator || kind == DoorKind::kNumbering ||
-         is_listed(doors, to_string(kind));
-}
-
-bool has_way_after(const Observation& observation, std::size_t way) {
-  return way + 1 < kMaxWays && observation.ways[way + 1].kind != DoorKind::kNone;
-}
-
-std::string first_reason(const std::array<std::string, kMaxWays>& reasons,
-                         const std::string& allowed) {
-  for (const std::string& reason : reasons)
-    if (!reason.empty()) return reason;
-  return "none of its doors is among those allowed: " + allowed;
 }
 
 constexpr std::uint32_t kStatesInHash = 1u << 16;
@@ -155,19 +97,17 @@ std::uint32_t states_by_memory() {
 }
 
 // map: what an iterator over a map's elements is for.
-Link attach(bpf_program* program, int cgroup, int map, const std::string& door) {
-  if (door.starts_with("cgroup") || door == "sockops")
+Link attach(bpf_program* program, DoorKind kind, int cgroup, int map) {
+  if (kind == DoorKind::kCgroup || kind == DoorKind::kNumbering)
     return Link(bpf_program__attach_cgroup(program, cgroup));
-  if (door == "iter/bpf_sk_storage_map" || door == "iter/bpf_map_elem") {
-    bpf_iter_link_info info{};
-    info.map.map_fd = static_cast<std::uint32_t>(map);
-    bpf_iter_attach_opts options{};
-    options.sz = sizeof options;
-    options.link_info = &info;
-    options.link_info_len = sizeof info;
-    return Link(bpf_program__attach_iter(program, &options));
-  }
-  return Link(bpf_program__attach(program));
+  if (kind != DoorKind::kMapIterator) return Link(bpf_program__attach(program));
+  bpf_iter_link_info info{};
+  info.map.map_fd = static_cast<std::uint32_t>(map);
+  bpf_iter_attach_opts options{};
+  options.sz = sizeof options;
+  options.link_info = &info;
+  options.link_info_len = sizeof info;
+  return Link(bpf_program__attach_iter(program, &options));
 }
 
 Result<void> read_iterator(const bpf_link* link,
@@ -189,138 +129,145 @@ Result<void> read_iterator(const bpf_link* link,
   }
 }
 
+// Whether the kernel refused it without a word of its verifier.
+Refusal refusal_of(DoorKind kind, int error, const std::string& objection) {
+  if (error < 0) error = -error;
+  if (!objection.empty()) return {RefusalReason::kVerifier, objection, error};
+  if (error == EPERM || error == EACCES) {
+    const bool is_cgroup = kind == DoorKind::kCgroup || kind == DoorKind::kNumbering;
+    return {is_cgroup && !has_net_admin() ? RefusalReason::kLacksNetAdmin : RefusalReason::kBarred,
+            {},
+            error};
+  }
+  return {
+      error == kNotSupportedByArchitecture ? RefusalReason::kNotSupported : RefusalReason::kOther,
+      {},
+      error};
+}
+
 }  // namespace
 
 struct Programs::Impl {
+  Impl(const Wanted& wanted, DoorChoice doors);
+
+  WayChoice choice;
   Skeleton skeleton;
-  std::array<std::vector<Link>, kObservationCount> links;
+  std::vector<std::vector<Link>> links;  // of each plan
   MissedRuns missed;
   Mapping control;
   std::vector<Door> doors;
-
-  // The choice: for each observation which way, kMaxWays: none; and why others are not taken.
-  std::array<std::size_t, kObservationCount> chosen{};
-  std::array<std::array<std::string, kMaxWays>, kObservationCount> refused;
-  StateIn states_in = StateIn::kStorage;
-  bool has_storage = true;
-  bool has_cookies = true;
   KernelTypes types;
   bool types_asked = false;
-  std::array<bool, kObservationCount> is_wanted{};
+  std::optional<UdpPeerMap> udp_peers;
 
-  struct Refusal {
-    std::size_t observation = kObservationCount;  // count: not a matter of one program
+  struct Failure {
+    std::size_t plan = plans().size();  // that: not a matter of one program
+    bpf_program* ProgramSet::*program = nullptr;
+    Refusal refusal = {};
     Error error;
-    std::string objection = {};  // the verifier's
   };
-  using Outcome = tl::expected<void, Refusal>;
+  using Outcome = tl::expected<void, Failure>;
 
-  bool is_usable(std::size_t observation, std::size_t way, const Wanted& wanted,
-                 StateIn states) const;
-  bool is_hash_quick();
-  bool choose_with(const Wanted& wanted, StateIn states);
-  void choose(const Wanted& wanted);
+  bpf_program* find(const ProgramRef& reference) const {
+    return skeleton->progs.*reference.program;
+  }
+  const std::vector<Link>& links_of(Observation observation) const;
+  Result<void> open();
   void ask_types();
-  std::vector<bpf_program*> programs_of(std::size_t observation, const Wanted& wanted);
+  std::vector<ProgramRef> programs_of(std::size_t plan, const Wanted& wanted);
   void fill_config(const Wanted& wanted);
   Outcome load_chosen(const Wanted& wanted);
   Outcome attach_chosen(const Wanted& wanted);
-  bool has_copy(const bpf_program* program) const;
   bool learn_from(const std::string& verifier_words);
-  void describe_doors(const Wanted& wanted);
-
-  bool is_chosen(std::string_view observation) const {
-    return chosen[index_of(observation)] < kMaxWays;
-  }
-  const Way& way_of(std::size_t observation) const {
-    return kObservations[observation].ways[chosen[observation]];
-  }
+  std::string name_of(const Way& way) const;
+  void describe_doors();
 };
 
-bool Programs::Impl::is_usable(std::size_t observation, std::size_t way, const Wanted& wanted,
-                               StateIn states) const {
-  const Way& candidate = kObservations[observation].ways[way];
-  if (candidate.kind == DoorKind::kNone || !refused[observation][way].empty()) return false;
-  if (candidate.state != StateIn::kAny && candidate.state != states) return false;
-  return is_allowed(candidate.kind, wanted.doors);
+Programs::Impl::Impl(const Wanted& wanted, DoorChoice allowed)
+    : choice(
+          [&wanted](Need need) {
+            switch (need) {
+              case Need::kAlways:
+                return true;
+              case Need::kConnections:
+                return wanted.connections;
+              case Need::kQuality:
+                return wanted.quality;
+              case Need::kProcesses:
+                return wanted.processes;
+              case Need::kProcessTable:
+                return wanted.process_table;
+              case Need::kHolders:
+                return wanted.holders;
+              case Need::kDns:
+                return wanted.dns;
+              case Need::kRefusals:
+                return wanted.refusals;
+              case Need::kUdpPeers:
+                return wanted.udp_peers != 0;
+              case Need::kTcpInHash:
+              case Need::kAllInHash:
+                break;  // the choice itself knows
+            }
+            return false;
+          },
+          allowed),
+      links(plans().size()) {
+  const Refusal no_functions = function_door_refusal();
+  const Refusal no_probes = probe_door_refusal();
+  choice.refuse_where([&](const Way& way) {
+    return way.kind == DoorKind::kFunction ? no_functions
+           : way.kind == DoorKind::kProbe  ? no_probes
+                                           : Refusal{};
+  });
 }
 
-// Since 6.1 a hash that is not filled in advance has memory at hand on each processor.
-bool Programs::Impl::is_hash_quick() {
-  return !is_old_kernel() || types.function_parameters("bpf_mem_cache_alloc").has_value();
+const std::vector<Link>& Programs::Impl::links_of(Observation observation) const {
+  std::size_t plan = 0;
+  while (plans()[plan].observation != observation) ++plan;
+  return links[plan];
 }
 
-// The best ways that are left. Returns whether a kprobe would make an observation that nothing else
-// does.
-bool Programs::Impl::choose_with(const Wanted& wanted, StateIn states) {
-  states_in = states;
-  bool would_gain = false;
-  for (std::size_t i = 0; i < kObservationCount; ++i) {
-    chosen[i] = kMaxWays;
-    if (kObservations[i].need == Need::kTcpInHash) is_wanted[i] = states != StateIn::kStorage;
-    if (kObservations[i].need == Need::kAllInHash) is_wanted[i] = states == StateIn::kHash;
-    if (!is_wanted[i]) continue;
-    for (std::size_t way = 0; way < kMaxWays; ++way) {
-      if (!is_usable(i, way, wanted, states)) continue;
-      chosen[i] = way;
-      break;
-    }
-    if (chosen[i] != kMaxWays) continue;
-    for (std::size_t way = 0; way < kMaxWays; ++way)
-      would_gain |= kObservations[i].ways[way].kind == DoorKind::kProbe &&
-                    is_usable(i, way, wanted, StateIn::kHash);
-  }
-  return would_gain;
+Result<void> Programs::Impl::open() {
+  skeleton.reset(sockscope_bpf__open());
+  if (!skeleton)
+    return tl::make_unexpected(
+        Error::from_errno(ErrorKind::kLoadFailed, errno, "open the programs"));
+  return {};
 }
 
-// TCP's states are cheaper in the hash, where connections are seen to be born and to end; UDP's in
-// storage. All go into the hash only when the storage cannot be reached, or for an observation that
-// nothing but a kprobe can make.
-void Programs::Impl::choose(const Wanted& wanted) {
-  bool would_gain = false;
-  if (has_storage) {
-    would_gain = choose_with(wanted, StateIn::kByProtocol);
-    const std::size_t lifecycle = index_of(kTcpLifecycle);
-    if (!is_chosen(kTcpEnd) || !is_chosen(kTcpLifecycle) || !is_hash_quick() ||
-        way_of(lifecycle).kind != DoorKind::kTracepoint)
-      would_gain = choose_with(wanted, StateIn::kStorage);
-  }
-  if (!has_storage || would_gain) choose_with(wanted, StateIn::kHash);
-}
-
-// Marks ways whose tracepoint or function this kernel does not have, before the verifier is asked.
+// Refuses ways whose tracepoint or function this kernel does not have, before the verifier is
+// asked.
 void Programs::Impl::ask_types() {
   types_asked = true;
-  for (std::size_t i = 0; i < kObservationCount; ++i) {
-    for (std::size_t way = 0; way < kMaxWays; ++way) {
-      const Way& candidate = kObservations[i].ways[way];
-      if (!refused[i][way].empty()) continue;
-      for (const ProgramName& name : split_programs(candidate.programs)) {
-        if (name.is_optional || name.is_for_data) continue;
-        const auto [target, purpose] = naming_of(name.name);
-        if (candidate.kind == DoorKind::kTracepoint) {
-          const auto parameters = types.tracepoint_parameters(target);
-          if (!parameters)
-            refused[i][way] = "the kernel has no tracepoint " + target;
-          else if (!purpose.empty() && *parameters < 3)  // it came with the third
-            refused[i][way] = "the kernel's tracepoint " + target + " tells too little";
-        } else if (candidate.kind == DoorKind::kFunction || candidate.kind == DoorKind::kProbe) {
-          if (!types.function_parameters(target))
-            refused[i][way] = "the kernel has no function " + target;
-        }
+  choice.set_hash_quick(!is_old_kernel() ||
+                        types.function_parameters("bpf_mem_cache_alloc").has_value());
+  choice.refuse_where([this](const Way& way) -> Refusal {
+    for (const ProgramRef& reference : way.programs) {
+      if (reference.where_function_exists || reference.for_data) continue;
+      const std::string target = target_of(find(reference));
+      if (way.kind == DoorKind::kTracepoint) {
+        const auto parameters = types.tracepoint_parameters(target);
+        if (!parameters) return {RefusalReason::kNoTracepoint, target};
+        if (*parameters < reference.least_parameters)
+          return {RefusalReason::kTracepointTooPoor, target};
+      } else if (way.kind == DoorKind::kFunction || way.kind == DoorKind::kProbe) {
+        if (!types.function_parameters(target)) return {RefusalReason::kNoFunction, target};
       }
     }
-  }
+    return {};
+  });
 }
 
-std::vector<bpf_program*> Programs::Impl::programs_of(std::size_t observation,
-                                                      const Wanted& wanted) {
-  std::vector<bpf_program*> programs;
-  if (chosen[observation] == kMaxWays) return programs;
-  for (const ProgramName& name : split_programs(way_of(observation).programs)) {
-    if (name.is_for_data && !(wanted.config.observe & WIRE_OBSERVE_DATA)) continue;
-    if (name.is_optional && !types.function_parameters(naming_of(name.name).target)) continue;
-    programs.push_back(bpf_object__find_program_by_name(skeleton->obj, name.name.c_str()));
+std::vector<ProgramRef> Programs::Impl::programs_of(std::size_t plan, const Wanted& wanted) {
+  std::vector<ProgramRef> programs;
+  const Way* way = choice.way_of(plan);
+  if (!way) return programs;
+  for (const ProgramRef& reference : way->programs) {
+    if (reference.for_data && !(wanted.config.observe & WIRE_OBSERVE_DATA)) continue;
+    if (reference.where_function_exists && !types.function_parameters(target_of(find(reference))))
+      continue;
+    programs.push_back(reference);
   }
   return programs;
 }
@@ -328,19 +275,19 @@ std::vector<bpf_program*> Programs::Impl::programs_of(std::size_t observation,
 void Programs::Impl::fill_config(const Wanted& wanted) {
   wire_config& config = skeleton->rodata->config;
   config = wanted.config;
+  const StateIn states_in = choice.states_in();
   config.states_in = states_in == StateIn::kHash         ? WIRE_STATES_IN_HASH
                      : states_in == StateIn::kByProtocol ? WIRE_STATES_BY_PROTOCOL
                                                          : WIRE_STATES_IN_STORAGE;
-  config.has_cookies = has_cookies ? 1 : 0;
-  config.udp_peers = is_chosen(kUdpPeerTable) ? 1 : 0;
-  config.forget_at_close = is_chosen(kTcpEnd) ? 0 : 1;
+  config.has_cookies = choice.has_cookies() ? 1 : 0;
+  config.udp_peers = choice.way_of(Observation::kUdpPeers) ? 1 : 0;
+  config.forget_at_close = choice.way_of(Observation::kTcpEnd) ? 0 : 1;
   // Where nothing tells of their end only for as long as one pass takes.
   config.mptcp_owners = states_in != StateIn::kStorage || !wanted.connections;
   bool by_function = false;
-  for (std::size_t i = 0; i < kObservationCount; ++i) {
-    if (chosen[i] == kMaxWays) continue;
-    by_function |= way_of(i).kind == DoorKind::kFunction || way_of(i).kind == DoorKind::kProbe;
-  }
+  for (std::size_t i = 0; i < plans().size(); ++i)
+    if (const Way* way = choice.way_of(i))
+      by_function |= way->kind == DoorKind::kFunction || way->kind == DoorKind::kProbe;
   if (by_function) {
     const auto parameters = [this](const char* function) {
       return static_cast<std::uint8_t>(types.function_parameters(function).value_or(0));
@@ -351,7 +298,7 @@ void Programs::Impl::fill_config(const Wanted& wanted) {
     config.accept_args = parameters("inet_csk_accept");
   }
   bpf_map__set_max_entries(skeleton->maps.events, static_cast<std::uint32_t>(wanted.ring_bytes));
-  if (is_chosen(kUdpPeerTable)) {
+  if (config.udp_peers) {
     bpf_map__set_max_entries(skeleton->maps.udp_peers, wanted.udp_peers);
     bpf_map__set_max_entries(skeleton->maps.closed_udp, kClosedUdp);
   }
@@ -374,42 +321,33 @@ void Programs::Impl::fill_config(const Wanted& wanted) {
 Programs::Impl::Outcome Programs::Impl::load_chosen(const Wanted& wanted) {
   for (auto& held : links) held.clear();
   missed = {};
-  skeleton.reset(sockscope_bpf__open());
-  if (!skeleton)
-    return tl::make_unexpected(Refusal{
-        kObservationCount, Error::from_errno(ErrorKind::kLoadFailed, errno, "open the programs")});
+  if (auto done = open(); !done)
+    return tl::make_unexpected(Failure{.error = std::move(done).error()});
   fill_config(wanted);
-  std::map<std::string, std::size_t> observation_of;
-  for (std::size_t i = 0; i < kObservationCount; ++i) {
-    for (bpf_program* program : programs_of(i, wanted)) {
+  std::map<std::string_view, std::pair<std::size_t, ProgramRef>> plan_of;
+  for (std::size_t i = 0; i < plans().size(); ++i) {
+    for (const ProgramRef& reference : programs_of(i, wanted)) {
+      bpf_program* program = find(reference);
       bpf_program__set_autoload(program, true);
-      observation_of.emplace(bpf_program__name(program), i);
+      plan_of.try_emplace(bpf_program__name(program), i, reference);
     }
   }
   LibbpfLog log;
   const int error = sockscope_bpf__load(skeleton.get());
   if (error == 0) return {};
   std::string words = log.last_lines(12);
-  const auto culprit = observation_of.find(log.refused_program());
-  if (culprit == observation_of.end())
-    return tl::make_unexpected(Refusal{
-        kObservationCount, Error::from_errno(ErrorKind::kLoadFailed, error, "load the programs")
-                               .with_detail(std::move(words))});
-  const bpf_program* program =
-      bpf_object__find_program_by_name(skeleton->obj, culprit->first.c_str());
-  return tl::make_unexpected(Refusal{
-      culprit->second,
-      Error::from_errno(ErrorKind::kLoadFailed, error, "load the program for " + door_of(program))
-          .with_detail(std::move(words)),
-      log.objection()});
-}
-
-// Or is one.
-bool Programs::Impl::has_copy(const bpf_program* program) const {
-  const std::string name = bpf_program__name(program);
-  return naming_of(name).purpose == kCopy ||
-         bpf_object__find_program_by_name(skeleton->obj,
-                                          (name + "__" + std::string(kCopy)).c_str());
+  const std::string refused = log.refused_program();
+  const auto culprit = plan_of.find(refused);
+  if (culprit == plan_of.end())
+    return tl::make_unexpected(
+        Failure{.error = Error::from_errno(ErrorKind::kLoadFailed, error, "load the programs")
+                             .with_detail(std::move(words))});
+  const auto& [plan, reference] = culprit->second;
+  return tl::make_unexpected(Failure{
+      plan, reference.program, refusal_of(choice.way_of(plan)->kind, error, log.objection()),
+      Error::from_errno(ErrorKind::kLoadFailed, error,
+                        "load the program for " + door_of(find(reference), reference))
+          .with_detail(std::move(words))});
 }
 
 Programs::Impl::Outcome Programs::Impl::attach_chosen(const Wanted& wanted) {
@@ -419,24 +357,33 @@ Programs::Impl::Outcome Programs::Impl::attach_chosen(const Wanted& wanted) {
   struct stat status {};
   const bool is_root = ::fstat(cgroup.get(), &status) == 0 && status.st_ino == kRootCgroup;
   std::set<const bpf_program*> attached;  // one may serve two observations
-  for (std::size_t i = 0; i < kObservationCount; ++i) {
-    for (bpf_program* program : programs_of(i, wanted)) {
+  for (std::size_t i = 0; i < plans().size(); ++i) {
+    const std::vector<ProgramRef> references = programs_of(i, wanted);
+    const bool has_copy =
+        std::any_of(references.begin(), references.end(),
+                    [](const ProgramRef& reference) { return reference.is_copy; });
+    for (const ProgramRef& reference : references) {
+      bpf_program* program = find(reference);
       if (!attached.insert(program).second) continue;
-      const std::string door = section_of(program);
-      const DoorKind kind = way_of(i).kind;
-      if ((kind == DoorKind::kCgroup || kind == DoorKind::kNumbering) && !is_root)
-        return tl::make_unexpected(
-            Refusal{i, Error(ErrorKind::kAttachFailed,
-                             std::make_error_code(std::errc::not_supported), "attach to " + door)
-                           .with_detail("the host's root cgroup is not to be seen from here")});
-      const bpf_map* map = i == index_of(kUdpPeerTable)  ? skeleton->maps.udp_peers
-                           : door == "iter/bpf_map_elem" ? skeleton->maps.states
-                                                         : skeleton->maps.sockets;
-      Link link = attach(program, cgroup.get(), bpf_map__fd(map), door);
+      const DoorKind kind = choice.way_of(i)->kind;
+      const std::string doing = "attach to " + std::string(attach_point_of(program));
+      if ((kind == DoorKind::kCgroup || kind == DoorKind::kNumbering) && !is_root) {
+        Refusal refusal{RefusalReason::kNoRootCgroup};
+        Error error(ErrorKind::kAttachFailed, std::make_error_code(std::errc::not_supported),
+                    doing);
+        return tl::make_unexpected(Failure{i, reference.program, refusal,
+                                           std::move(error).with_detail(to_string(refusal))});
+      }
+      const bool is_of_states = reference.program == &ProgramSet::iter__bpf_map_elem;
+      Link link =
+          attach(program, kind, cgroup.get(),
+                 bpf_map__fd(is_of_states ? skeleton->maps.states : skeleton->maps.sockets));
       if (!link)
         return tl::make_unexpected(
-            Refusal{i, Error::from_errno(ErrorKind::kAttachFailed, errno, "attach to " + door)});
-      if (is_interruptible(kind) && !has_copy(program)) missed.watch_program(bpf_program__fd(program));
+            Failure{i, reference.program, refusal_of(kind, errno, {}),
+                    Error::from_errno(ErrorKind::kAttachFailed, errno, doing)});
+      // What a copy makes good is not missed.
+      if (is_interruptible(kind) && !has_copy) missed.watch_program(bpf_program__fd(program));
       if (kind == DoorKind::kProbe) missed.watch_probe(bpf_link__fd(link.get()));
       links[i].push_back(std::move(link));
     }
@@ -450,113 +397,90 @@ bool Programs::Impl::learn_from(const std::string& words) {
     return words.find("unknown func " + std::string(helper)) != std::string::npos ||
            words.find("cannot use helper " + std::string(helper)) != std::string::npos;
   };
-  if (has_storage && states_in != StateIn::kHash && is_unknown("bpf_sk_storage_get#")) {
-    has_storage = false;
+  if (choice.has_storage() && choice.states_in() != StateIn::kHash &&
+      is_unknown("bpf_sk_storage_get#")) {
+    choice.lose_storage();
     return true;
   }
-  if (has_cookies && is_unknown("bpf_get_socket_cookie#")) {
-    has_cookies = false;
-    has_storage = false;  // without cookies the hash gives the sockets their numbers
+  if (choice.has_cookies() && is_unknown("bpf_get_socket_cookie#")) {
+    choice.lose_cookies();  // the hash gives the sockets their numbers then
     return true;
   }
   return false;
 }
 
-void Programs::Impl::describe_doors(const Wanted& wanted) {
-  const auto name_of = [this](const Way& way) {
-    std::string names;
-    for (const ProgramName& name : split_programs(way.programs)) {
-      if (name.is_optional || name.is_for_data) continue;
-      const bpf_program* program =
-          bpf_object__find_program_by_name(skeleton->obj, name.name.c_str());
-      if (naming_of(name.name).purpose == kCopy) continue;
-      names += (names.empty() ? "" : ", ") + door_of(program);
-    }
-    return names;
-  };
-  const bool is_blind = !is_in_first_pid_namespace();  // iterators over tasks are, to the host's
-  for (std::size_t i = 0; i < kObservationCount; ++i) {
-    const Observation& observation = kObservations[i];
-    for (std::size_t way = 0; is_wanted[i] && way < kMaxWays; ++way) {
-      if (way == chosen[i]) {
-        std::string limits(observation.ways[way].limits);
-        if (is_blind && observation.ways[way].programs.starts_with("iter__task"))
-          limits += "only processes of this pid namespace are seen";
-        doors.push_back({std::string(observation.name),
-                         name_of(observation.ways[way]),
-                         {},
-                         std::move(limits),
-                         {}});
-        break;
-      }
-      if (!refused[i][way].empty() && is_allowed(observation.ways[way].kind, wanted.doors))
-        doors.push_back({std::string(observation.name),
-                         name_of(observation.ways[way]),
-                         refused[i][way],
-                         {},
-                         advice_for(observation.ways[way].kind, refused[i][way])});
-    }
+std::string Programs::Impl::name_of(const Way& way) const {
+  std::string names;
+  for (const ProgramRef& reference : way.programs)
+    if (!reference.where_function_exists && !reference.for_data && !reference.is_copy)
+      names += (names.empty() ? "" : ", ") + door_of(find(reference), reference);
+  return names;
+}
+
+void Programs::Impl::describe_doors() {
+  const bool is_blind = !is_in_first_pid_namespace();
+  for (std::size_t i = 0; i < plans().size(); ++i) {
+    if (!choice.is_wanted(i)) continue;
+    const Observation observation = plans()[i].observation;
+    choice.for_each_refusal(i, [&](const Way& way, const Refusal& refusal) {
+      doors.push_back(
+          {observation, name_of(way), to_string(refusal), {}, advice_for(way.kind, refusal)});
+    });
+    const Way* way = choice.way_of(i);
+    if (!way) continue;
+    std::string limits(way->limits);
+    if (is_blind && way->kind == DoorKind::kTaskIterator)
+      limits += (limits.empty() ? "" : "; ") +
+                std::string("only processes of this pid namespace are seen");
+    doors.push_back({observation, name_of(*way), {}, std::move(limits), {}});
   }
 }
 
 Result<Programs> Programs::load(const Wanted& wanted) {
-  if (auto allowed = check_permission(); !allowed) return tl::make_unexpected(allowed.error());
+  auto allowed = DoorChoice::parse(wanted.doors);
+  if (!allowed) return tl::make_unexpected(std::move(allowed).error());
+  if (auto permitted = check_permission(); !permitted)
+    return tl::make_unexpected(std::move(permitted).error());
 
-  auto impl = std::make_unique<Impl>();
-  const std::string no_functions = function_door_refusal();
-  const std::string no_probes = probe_door_refusal();
-  for (std::size_t i = 0; i < kObservationCount; ++i) {
-    const Need need = kObservations[i].need;
-    impl->is_wanted[i] =
-        need == Need::kAlways || (need == Need::kConnections && wanted.connections) ||
-        (need == Need::kQuality && wanted.quality) ||
-        (need == Need::kProcesses && wanted.processes) ||
-        (need == Need::kProcessTable && wanted.process_table) ||
-        (need == Need::kHolders && wanted.holders) || (need == Need::kDns && wanted.dns) ||
-        (need == Need::kRefusals && wanted.refusals) ||
-        (need == Need::kUdpPeers && wanted.udp_peers != 0);
-    for (std::size_t way = 0; way < kMaxWays; ++way) {
-      const DoorKind kind = kObservations[i].ways[way].kind;
-      if (kind == DoorKind::kFunction) impl->refused[i][way] = no_functions;
-      if (kind == DoorKind::kProbe) impl->refused[i][way] = no_probes;
-    }
-  }
+  auto impl = std::make_unique<Impl>(wanted, *allowed);
+  WayChoice& choice = impl->choice;
+  if (auto done = impl->open(); !done) return tl::make_unexpected(std::move(done).error());
   if (is_old_kernel()) impl->ask_types();
-
+  const LibbpfLog quiet;
   for (;;) {
-    impl->choose(wanted);
-    for (std::size_t i = 0; i < kObservationCount; ++i) {
-      const Observation& observation = kObservations[i];
-      if (observation.essential && impl->is_wanted[i] && impl->chosen[i] == kMaxWays)
-        return tl::make_unexpected(Error(ErrorKind::kKernelLacksFeature,
-                                         std::make_error_code(std::errc::not_supported),
-                                         "observe the " + std::string(observation.name))
-                                       .with_detail(first_reason(impl->refused[i], wanted.doors)));
+    choice.choose();
+    if (const Plan* lost = choice.lost_essential()) {
+      Refusal first{RefusalReason::kNotAmongDoors, wanted.doors};
+      choice.for_each_refusal(static_cast<std::size_t>(lost - plans().data()),
+                              [&](const Way&, const Refusal& refusal) {
+                                if (first.reason == RefusalReason::kNotAmongDoors) first = refusal;
+                              });
+      return tl::make_unexpected(Error(ErrorKind::kKernelLacksFeature,
+                                       std::make_error_code(std::errc::not_supported),
+                                       "observe the " + std::string(to_string(lost->observation)))
+                                     .with_detail(to_string(first)));
     }
     auto done = impl->load_chosen(wanted);
     if (done) done = impl->attach_chosen(wanted);
     if (done) break;
-    Error& error = done.error().error;
-    if (impl->learn_from(error.detail())) continue;
-    const std::size_t i = done.error().observation;
-    if (i == kObservationCount) return tl::make_unexpected(explain_refusal(std::move(error)));
-    const bool is_last =
-        kObservations[i].essential && !has_way_after(kObservations[i], impl->chosen[i]);
-    if (is_last) return tl::make_unexpected(std::move(error));
-    std::string& reason = impl->refused[i][impl->chosen[i]];
-    reason = error.code().message();
-    if (error.kind() == ErrorKind::kAttachFailed && !error.detail().empty())
-      reason = error.detail();
-    else if (!done.error().objection.empty())
-      reason += ": " + done.error().objection;
+    Impl::Failure& failure = done.error();
+    if (impl->learn_from(failure.error.detail())) continue;
+    if (failure.plan == plans().size())
+      return tl::make_unexpected(explain_refusal(std::move(failure.error)));
+    if (plans()[failure.plan].essential && !choice.has_another(failure.plan))
+      return tl::make_unexpected(std::move(failure.error));
+    choice.refuse(failure.plan, failure.program, failure.refusal);
     if (!impl->types_asked) impl->ask_types();
   }
-  impl->describe_doors(wanted);
+  impl->describe_doors();
   impl->control =
       Mapping(bpf_map__fd(impl->skeleton->maps.control),
               static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)), PROT_READ | PROT_WRITE, 0);
   if (!impl->control)
     return tl::make_unexpected(Error::from_errno(ErrorKind::kIo, errno, "map the control page"));
+  if (choice.way_of(Observation::kUdpPeers))
+    impl->udp_peers.emplace(bpf_map__fd(impl->skeleton->maps.udp_peers),
+                            bpf_map__fd(impl->skeleton->maps.closed_udp));
   return Programs(std::move(impl));
 }
 
@@ -565,20 +489,25 @@ Programs::Programs(Programs&&) noexcept = default;
 Programs& Programs::operator=(Programs&&) noexcept = default;
 Programs::~Programs() = default;
 
-Result<void> Programs::read(Pass pass,
+Result<void> Programs::read(Observation pass,
                             const std::function<void(std::span<const std::byte>)>& handle) const {
-  static constexpr std::string_view kPassObservations[] = {
-      "tcp sockets", "udp sockets", kForeignSockets, "owners of older sockets",
-      kProcessList,  kUdpPeerTable, kHolderList};
-  const std::size_t observation = index_of(kPassObservations[static_cast<std::size_t>(pass)]);
-  const auto& links = impl_->links[observation];
-  if (links.empty()) return {};
-  // Others have one iterator, which comes first. Those of other network namespaces may be kept in
-  // two places.
-  const std::size_t iterators = pass == Pass::kForeign ? links.size() : 1;
-  for (std::size_t i = 0; i < iterators; ++i)
-    if (auto done = read_iterator(links[i].get(), handle); !done) return done;
-  return {};
+  // Those of other network namespaces may be kept in two places.
+  Result<void> done;
+  for (const Link& link : impl_->links_of(pass))
+    if (done) done = read_iterator(link.get(), handle);
+  // A program over open files says that a pass of ours is under way, and nothing says when it ends.
+  __atomic_store_n(&control().pass_pid, 0, __ATOMIC_SEQ_CST);
+  return done;
+}
+
+Result<std::size_t> Programs::read_udp_peers(const HandlePeer& handle) {
+  if (!impl_->udp_peers) return 0;
+  return impl_->udp_peers->read(handle);
+}
+
+bool Programs::shows_only_held_foreign_sockets() const noexcept {
+  const Way* way = impl_->choice.way_of(Observation::kForeignSockets);
+  return way && way->kind == DoorKind::kTaskIterator;
 }
 
 int Programs::ring_fd() const noexcept {
@@ -596,8 +525,8 @@ std::uint64_t Programs::missed_runs() const noexcept {
 const std::vector<Door>& Programs::doors() const noexcept {
   return impl_->doors;
 }
-bool Programs::is_made(std::string_view observation) const noexcept {
-  return impl_->is_chosen(observation);
+bool Programs::is_made(Observation observation) const noexcept {
+  return impl_->choice.way_of(observation) != nullptr;
 }
 
 }  // namespace sockscope

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sockscope/error.h>
+#include <sockscope/observation.h>
+#include <sockscope/types.h>
+
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -8,11 +12,11 @@
 #include <string>
 #include <vector>
 
-#include <sockscope/error.h>
-#include <sockscope/types.h>
-
 #include "base/mmap.h"
 #include "wire/control.h"
+
+struct wire_udp_peer_key;
+struct wire_udp_peer;
 
 namespace sockscope {
 
@@ -24,13 +28,13 @@ class Programs {
     bool connections = true;
     bool quality = true;
     bool processes = false;      // their events
-    bool process_table = false;  // Pass::kProcesses
-    bool holders = false;        // Pass::kHolders
+    bool process_table = false;  // Observation::kProcessList
+    bool holders = false;
     bool dns = false;
     bool refusals = false;
     std::uint32_t udp_peers = 0;  // how many remote ends to remember; 0: none
-    std::size_t ring_bytes = 0;  // a power of two, at least a page
-    std::string doors;           // kinds of doors to try, comma-separated; empty: all
+    std::size_t ring_bytes = 0;   // a power of two, at least a page
+    std::string doors;            // DoorChoice::parse()
     wire_config config{};
   };
 
@@ -42,29 +46,34 @@ class Programs {
   Programs& operator=(Programs&&) noexcept;
   ~Programs();
 
-  // The sockets' own tables.
-  enum class Pass {
-    kTcp,      // of config.home_netns, with TIME_WAIT and half-open ones
-    kUdp,      // of config.home_netns
-    kForeign,  // both, of all other network namespaces
-    kOwners,   // no records: gives an owner to sockets that have none, from the processes' files
-    kProcesses,
-    kUdpPeers,  // wire_udp_peer of each; those of closed sockets are told once
-    kHolders,  // every open file of a process that is a socket
-  };
+  // Reads what an observation's iterators show; handle gets whole records, many at a time, valid
+  // during the call. Empty where the observation is not made.
+  //   kTcpSockets      of config.home_netns, with TIME_WAIT and half-open ones
+  //   kUdpSockets      of config.home_netns
+  //   kForeignSockets  both, of all other network namespaces
+  //   kOlderOwners     no records: gives an owner to sockets that have none, from the processes'
+  //   files kProcessList kHolders         every open file of a process that is a socket
+  Result<void> read(Observation pass,
+                    const std::function<void(std::span<const std::byte>)>& handle) const;
 
-  // Reads one pass; handle gets whole records, many at a time, valid during the call. A pass whose
-  // door was refused is empty.
-  Result<void> read(Pass pass, const std::function<void(std::span<const std::byte>)>& handle) const;
+  // The remote ends of UDP sockets; those of closed sockets are told once and forgotten. Returns
+  // how many those were.
+  using HandlePeer =
+      std::function<void(const wire_udp_peer_key&, const wire_udp_peer&, bool is_closed)>;
+  Result<std::size_t> read_udp_peers(const HandlePeer& handle);
+
+  // The pass over kForeignSockets shows only sockets that a process has open.
+  bool shows_only_held_foreign_sockets() const noexcept;
 
   int ring_fd() const noexcept;
   std::size_t ring_bytes() const noexcept;
   wire_control& control() const noexcept;
-  // Times the kernel did not run a program because another was at work (MissedRuns), since they were
-  // loaded. Those that a copy made good are not among them. A system call or two for each program.
+  // Times the kernel did not run a program because another was at work (MissedRuns), since they
+  // were loaded. Those that a copy made good are not among them. A system call or two for each
+  // program.
   std::uint64_t missed_runs() const noexcept;
   const std::vector<Door>& doors() const noexcept;
-  bool is_made(std::string_view observation) const noexcept;
+  bool is_made(Observation observation) const noexcept;
 
  private:
   struct Impl;

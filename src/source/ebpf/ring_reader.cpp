@@ -16,8 +16,7 @@ Result<RingReader> RingReader::open(int map_fd, std::size_t size) {
   reader.page_ = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   const auto page = static_cast<off_t>(reader.page_);
   reader.consumer_page_ = Mapping(map_fd, reader.page_, PROT_READ | PROT_WRITE, 0);
-  if (reader.consumer_page_)
-    reader.producer_page_ = Mapping(map_fd, reader.page_, PROT_READ, page);
+  if (reader.consumer_page_) reader.producer_page_ = Mapping(map_fd, reader.page_, PROT_READ, page);
   if (!reader.producer_page_ || !reader.move_window(0))
     return tl::make_unexpected(Error::from_errno(ErrorKind::kIo, errno, "map the ring buffer"));
   reader.consumer_ = reinterpret_cast<std::uint64_t*>(reader.consumer_page_.data());

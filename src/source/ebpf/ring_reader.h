@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sockscope/error.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
-
-#include <sockscope/error.h>
 
 #include "base/mmap.h"
 
 namespace sockscope {
 
 // The consumer's end of a BPF ring buffer. libbpf's own maps all of the data, twice in a row: for a
-// ring large enough to outlive a stall that is more resident memory than all the rest. This one maps
-// a window of it at a time; the kernel's second copy keeps records in one piece at the end.
+// ring large enough to outlive a stall that is more resident memory than all the rest. This one
+// maps a window of it at a time; the kernel's second copy keeps records in one piece at the end.
 class RingReader {
  public:
   // map_fd: a BPF_MAP_TYPE_RINGBUF of `size` bytes; not owned, must stay open.
   static Result<RingReader> open(int map_fd, std::size_t size);
 
-  // Calls handle(std::span<const std::byte>) for each record that was there at the call; the bytes are valid
-  // during the call. Gives the space back to the kernel as it goes. Returns how many.
+  // Calls handle(std::span<const std::byte>) for each record that was there at the call; the bytes
+  // are valid during the call. Gives the space back to the kernel as it goes. Returns how many.
   template <class Handle>
   std::size_t drain(Handle&& handle);
 
@@ -60,7 +60,8 @@ template <class Handle>
 std::size_t RingReader::drain(Handle&& handle) {
   std::size_t count = 0;
   std::uint64_t position = *consumer_;
-  // What comes while we are at it is left for the next time: else a busy host would never let us go.
+  // What comes while we are at it is left for the next time: else a busy host would never let us
+  // go.
   const std::uint64_t end = load(producer_);
   while (position < end) {
     const std::byte* record = at(position & (size_ - 1));

@@ -135,9 +135,9 @@ Door SocketOwners::refused_door() const {
   const auto held = find_effective_capabilities(read_text("/proc/self/status")).value_or(0);
   constexpr auto kNeeded = 1ull << CAP_SYS_PTRACE | 1ull << CAP_DAC_READ_SEARCH;
   if ((held & kNeeded) == kNeeded)
-    return {"owners in protected processes", "/proc/PID/fd",
+    return {Observation::kProtectedOwners, "/proc/PID/fd",
             "the kernel hides what they have open from everybody (a security module?)"};
-  return {kOtherUsersOwners, "/proc/PID/fd",
+  return {Observation::kOtherUsersOwners, "/proc/PID/fd",
           "this user may not look into them (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH)"};
 }
 

@@ -40,10 +40,10 @@ Result<std::unique_ptr<SocketTables>> SocketTables::open(std::string proc) {
   }
   auto tables = std::make_unique<SocketTables>(std::move(proc));
   tables->doors_ = {
-      {"tcp sockets", "/proc/net/tcp", {}},
-      {"udp sockets", "/proc/net/udp", {}},
-      {"tcp bytes, segments, round trip times", "/proc/net/tcp", "not among what it shows"},
-      {"final figures of closed sockets", "/proc/net/tcp", "not among what it shows"},
+      {Observation::kTcpSockets, "/proc/net/tcp", {}},
+      {Observation::kUdpSockets, "/proc/net/udp", {}},
+      {Observation::kTcpFigures, "/proc/net/tcp", "not among what it shows"},
+      {Observation::kFinalFigures, "/proc/net/tcp", "not among what it shows"},
   };
   return tables;
 }

@@ -98,11 +98,11 @@ Result<std::unique_ptr<SockDiag>> SockDiag::open(bool with_closes) {
   const auto udp = source->dump(AF_INET, Protocol::kUdp, ignore);
   source->udp_refused_ = !udp;
   source->doors_ = {
-      {"tcp sockets", "sock_diag", {}},
-      {"udp sockets", "sock_diag", udp ? std::string() : udp.error().code().message()},
+      {Observation::kTcpSockets, "sock_diag", {}},
+      {Observation::kUdpSockets, "sock_diag", udp ? std::string() : udp.error().code().message()},
   };
   if (with_closes)
-    source->doors_.push_back({"final figures of closed sockets", "sock_diag destroy groups",
+    source->doors_.push_back({Observation::kFinalFigures, "sock_diag destroy groups",
                               closes_refused});
   return source;
 }

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/ebpf/ways.h"
+
+namespace sockscope {
+namespace {
+
+using enum DoorKind;
+using enum StateIn;
+
+constexpr std::string_view kNotBetweenReturns =
+    "calls beyond the number of return probes are counted as missed";
+constexpr std::string_view kOnlyWithAddress =
+    "an accept that does not ask for the peer's address shows at the first use";
+constexpr std::string_view kEachPacket =
+    "costs each packet of this host some 0.1 us; multicast that is looped back counts twice as "
+    "sent";
+constexpr std::string_view kNotOnTop =
+    "missed where an interrupt comes on top of a probe: counted since Linux 6.7";
+constexpr std::string_view kWithFailures = "attempts that fail count too";
+constexpr std::string_view kOnlyHeld =
+    "of the older ones those that no process has open are missing: not yet accepted, left behind";
+
+// A misspelt name does not compile.
+#define P(name)       \
+  ProgramRef {        \
+    &ProgramSet::name \
+  }
+
+ProgramRef if_exists(ProgramRef reference) {
+  reference.where_function_exists = true;
+  return reference;
+}
+ProgramRef for_data(ProgramRef reference) {
+  reference.for_data = true;
+  return reference;
+}
+ProgramRef copy(ProgramRef reference) {
+  reference.is_copy = true;
+  return reference;
+}
+// This kernel's tracepoint has at least so many parameters.
+ProgramRef with_parameters(int least, ProgramRef reference) {
+  reference.least_parameters = least;
+  return reference;
+}
+
+}  // namespace
+
+// The tracepoints of send and receive come before fexit, although that one costs TCP nothing: they
+// also tell which process uses a TCP connection. Those of a whole socket's life cost next to
+// nothing either way. kprobes come last: they keep the sockets' states in a hash.
+const std::vector<Plan>& plans() {
+  static const std::vector<Plan> all = {
+      {Observation::kTcpSockets, Need::kAlways, true, {{kIterator, {P(iter__tcp)}}}},
+      {Observation::kUdpSockets, Need::kAlways, false, {{kIterator, {P(iter__udp)}}}},
+      {Observation::kForeignSockets,
+       Need::kAlways,
+       false,
+       {{kMapIterator, {P(iter__bpf_sk_storage_map), P(iter__bpf_map_elem)}, kStorage},
+        {kMapIterator, {P(iter__bpf_sk_storage_map), P(iter__bpf_map_elem)}, kByProtocol},
+        {kMapIterator, {P(iter__bpf_map_elem)}, kHash},
+        {kTaskIterator, {P(iter__task_file_foreign)}, kStorage, kOnlyHeld},
+        {kTaskIterator, {P(iter__task_file_foreign)}, kByProtocol, kOnlyHeld},
+        {kTaskIterator, {P(iter__task_file_foreign__inode)}, kHash, kOnlyHeld}}},
+      {Observation::kOlderOwners,
+       Need::kAlways,
+       false,
+       {{kTaskIterator, {P(iter__task_file)}},
+        {kTaskIterator, {P(iter__task_file__inode)}, kHash}}},
+      {Observation::kSocketCookies,
+       Need::kAllInHash,
+       false,
+       {{kNumbering, {P(cgroup__sock_create__number), P(sockops__number)}}}},
+      {Observation::kTcpEnd,
+       Need::kTcpInHash,
+       false,
+       {{kTracepoint, {P(tp_btf__tcp_destroy_sock)}},
+        {kFunction, {P(fentry__tcp_v4_destroy_sock)}},
+        {kProbe, {P(kprobe__tcp_v4_destroy_sock)}, kHash}}},
+      {Observation::kTcpLifecycle,
+       Need::kConnections,
+       true,
+       {{kTracepoint, {P(tp_btf__inet_sock_set_state), copy(P(tp_btf__inet_sock_set_state__copy))}},
+        {kFunction,
+         {P(fentry__tcp_set_state), copy(P(fentry__tcp_set_state__copy)),
+          P(fexit__inet_csk_listen_start)}},
+        {kProbe, {P(kprobe__tcp_set_state), P(kprobe__inet_csk_listen_start)}, kHash, kNotOnTop}}},
+      {Observation::kUdpSent,
+       Need::kConnections,
+       false,
+       {{kTracepoint, {P(tp_btf__sock_send_length)}},
+        {kFunction,
+         {P(fexit__udp_sendmsg), if_exists(P(fexit__udpv6_sendmsg)),
+          if_exists(P(fexit__udp_sendpage)), P(fexit__tcp_sendmsg),
+          if_exists(P(fexit__tcp_sendpage))}},
+        {kProbe,
+         {P(kprobe__udp_sendmsg), P(kretprobe__udp_sendmsg), if_exists(P(kprobe__udpv6_sendmsg)),
+          if_exists(P(kretprobe__udpv6_sendmsg)), if_exists(P(kprobe__udp_sendpage)),
+          if_exists(P(kretprobe__udp_sendpage)), P(kprobe__tcp_sendmsg),
+          for_data(P(kretprobe__tcp_sendmsg)), if_exists(P(kprobe__tcp_sendpage)),
+          for_data(if_exists(P(kretprobe__tcp_sendpage)))},
+         kHash,
+         kNotBetweenReturns}}},
+      {Observation::kUdpReceived,
+       Need::kConnections,
+       false,
+       {{kTracepoint, {P(tp_btf__sock_recv_length)}},
+        {kFunction,
+         {P(fexit__udp_recvmsg), if_exists(P(fexit__udpv6_recvmsg)), P(fexit__tcp_recvmsg)}},
+        {kProbe,
+         {P(kprobe__udp_recvmsg), P(kretprobe__udp_recvmsg), if_exists(P(kprobe__udpv6_recvmsg)),
+          if_exists(P(kretprobe__udpv6_recvmsg)), P(kprobe__tcp_recvmsg),
+          for_data(P(kretprobe__tcp_recvmsg))},
+         kHash,
+         kNotBetweenReturns}}},
+      {Observation::kUdpBirth,
+       Need::kConnections,
+       false,
+       {{kCgroup, {P(cgroup__sock_create)}},
+        {kFunction, {P(fentry__udp_init_sock), if_exists(P(fentry__udpv6_init_sock))}},
+        {kProbe, {P(kprobe__udp_init_sock), if_exists(P(kprobe__udpv6_init_sock))}, kHash}}},
+      {Observation::kUdpClose,
+       Need::kConnections,
+       false,
+       {{kCgroup, {P(cgroup__sock_release)}},
+        {kFunction, {P(fentry__inet_release)}},
+        {kProbe, {P(kprobe__inet_release)}, kHash}}},
+      {Observation::kAcceptIpv4,
+       Need::kConnections,
+       false,
+       {{kFunction, {P(fexit__inet_csk_accept)}},
+        {kCgroup, {P(cgroup__getpeername4)}, kAny, kOnlyWithAddress},
+        {kProbe, {P(kprobe__security_sock_graft)}, kHash},
+        {kProbe,
+         {P(kprobe__inet_csk_accept), P(kretprobe__inet_csk_accept)},
+         kHash,
+         kNotBetweenReturns}}},
+      {Observation::kAcceptIpv6,
+       Need::kConnections,
+       false,
+       {{kFunction, {P(fexit__inet_csk_accept)}},
+        {kCgroup, {P(cgroup__getpeername6)}, kAny, kOnlyWithAddress},
+        {kProbe, {P(kprobe__security_sock_graft)}, kHash},
+        {kProbe,
+         {P(kprobe__inet_csk_accept), P(kretprobe__inet_csk_accept)},
+         kHash,
+         kNotBetweenReturns}}},
+      {Observation::kRetransmits,
+       Need::kQuality,
+       false,
+       {{kTracepoint, {with_parameters(3, P(tp_btf__tcp_retransmit_skb__error))}},
+        {kTracepoint, {P(tp_btf__tcp_retransmit_skb)}},
+        {kFunction, {P(fexit__tcp_retransmit_skb), if_exists(P(fexit____tcp_retransmit_skb))}},
+        {kProbe,
+         {P(kprobe__tcp_retransmit_skb), if_exists(P(kprobe____tcp_retransmit_skb))},
+         kHash,
+         kWithFailures}}},
+      {Observation::kResetsSent,
+       Need::kQuality,
+       false,
+       {{kTracepoint, {P(tp_btf__tcp_send_reset)}},
+        {kFunction,
+         {P(fentry__tcp_send_active_reset), if_exists(P(fentry__tcp_v4_send_reset)),
+          if_exists(P(fentry__tcp_v6_send_reset))}},
+        {kProbe,
+         {P(kprobe__tcp_send_active_reset), if_exists(P(kprobe__tcp_v4_send_reset)),
+          if_exists(P(kprobe__tcp_v6_send_reset))},
+         kHash}}},
+      {Observation::kResetsReceived,
+       Need::kQuality,
+       false,
+       {{kTracepoint, {P(tp_btf__tcp_receive_reset)}},
+        {kFunction, {P(fentry__tcp_reset)}},
+        {kProbe, {P(kprobe__tcp_reset)}, kHash}}},
+      {Observation::kRefusedAttempts,
+       Need::kRefusals,
+       false,
+       {{kTracepoint, {with_parameters(3, P(tp_btf__tcp_send_reset__refused))}},
+        {kFunction,
+         {P(fentry__tcp_v4_send_reset__refused), if_exists(P(fentry__tcp_v6_send_reset__refused))}},
+        {kProbe,
+         {P(kprobe__tcp_v4_send_reset__refused),
+          if_exists(P(kprobe__tcp_v6_send_reset__refused))}}}},
+      {Observation::kProcessList, Need::kProcessTable, false, {{kTaskIterator, {P(iter__task)}}}},
+      {Observation::kProcessFork,
+       Need::kProcesses,
+       false,
+       {{kTracepoint, {P(tp_btf__sched_process_fork)}}}},
+      {Observation::kProcessExec,
+       Need::kProcesses,
+       false,
+       {{kTracepoint, {P(tp_btf__sched_process_exec)}}}},
+      {Observation::kProcessExit,
+       Need::kProcesses,
+       false,
+       {{kTracepoint, {P(tp_btf__sched_process_exit)}}}},
+      {Observation::kProcessName,
+       Need::kProcesses,
+       false,
+       {{kTracepoint, {P(tp_btf__task_rename)}}}},
+      {Observation::kCoreDump,
+       Need::kProcesses,
+       false,
+       {{kTracepoint, {P(tp_btf__signal_deliver)}}}},
+      {Observation::kProcessUser,
+       Need::kProcesses,
+       false,
+       {{kFunction, {P(fentry__proc_id_connector)}}, {kProbe, {P(kprobe__proc_id_connector)}}}},
+      {Observation::kProcessGroup,
+       Need::kProcesses,
+       false,
+       {{kFunction, {P(fentry__proc_id_connector)}}, {kProbe, {P(kprobe__proc_id_connector)}}}},
+      {Observation::kProcessSession,
+       Need::kProcesses,
+       false,
+       {{kFunction, {P(fentry__proc_sid_connector)}}, {kProbe, {P(kprobe__proc_sid_connector)}}}},
+      {Observation::kProcessTracer,
+       Need::kProcesses,
+       false,
+       {{kFunction, {P(fentry__proc_ptrace_connector)}},
+        {kProbe, {P(kprobe__proc_ptrace_connector)}}}},
+      {Observation::kDnsMessages,
+       Need::kDns,
+       false,
+       {{kCgroup, {P(cgroup_skb__egress), P(cgroup_skb__ingress)}}}},
+      {Observation::kUdpPeers,
+       Need::kUdpPeers,
+       false,
+       {{kCgroup, {P(cgroup_skb__egress__udp), P(cgroup_skb__ingress__udp)}, kAny, kEachPacket}}},
+      {Observation::kHolders,
+       Need::kHolders,
+       false,
+       {{kTaskIterator, {P(iter__task_file_holders)}},
+        {kTaskIterator, {P(iter__task_file_holders__inode)}}}},
+  };
+  return all;
+}
+
+#undef P
+
+}  // namespace sockscope

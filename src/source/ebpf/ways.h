@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sockscope/observation.h>
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "source/ebpf/door_kind.h"
+#include "wire/control.h"
+
+// Wants the one above.
+#include "source/ebpf/sockscope.skel.h"
+
+namespace sockscope {
+
+// When an observation is made.
+enum class Need : std::uint8_t {
+  kAlways,
+  kTcpInHash,
+  kAllInHash,
+  kConnections,
+  kQuality,
+  kProcesses,
+  kProcessTable,
+  kHolders,
+  kDns,
+  kRefusals,
+  kUdpPeers,
+};
+
+// Where the sockets' states are (bpf/lib/state.h), and must be for a way to work.
+enum class StateIn : std::uint8_t { kAny, kStorage, kByProtocol, kHash };
+
+using ProgramSet = decltype(sockscope_bpf::progs);
+
+struct ProgramRef {
+  bpf_program* ProgramSet::*program = nullptr;
+  bool where_function_exists = false;  // left out where the kernel has no such function
+  bool for_data = false;               // only when each send and receive is an event
+  bool is_copy = false;                // does what the program before it was not run for
+  int least_parameters = 0;            // of its tracepoint
+};
+
+struct Way {
+  DoorKind kind;
+  std::vector<ProgramRef> programs;
+  StateIn state = StateIn::kAny;
+  std::string_view limits = {};  // what is not exact about it; empty: nothing
+};
+
+// One thing to observe, and the ways to it, best first.
+struct Plan {
+  Observation observation;
+  Need need;
+  bool essential;  // without it there is nothing to show
+  std::vector<Way> ways;
+};
+
+// Those of eBPF, each observation once.
+const std::vector<Plan>& plans();
+
+}  // namespace sockscope
