@@ -2,7 +2,10 @@
 // Watching a host's sockets: the one class an embedding program needs.
 //
 // No thread, event loop or signal handler of its own; nothing is thrown. A Monitor may be moved
-// between threads but used by one at a time.
+// between threads but used by one at a time; different threads may open() and use monitors of their own
+// at the same time. Every descriptor is close-on-exec. With eBPF a monitor holds 50 to 90 (programs, links,
+// maps: the more is observed the more), with a polled source 3 to 20; open() says EMFILE where that is
+// too many.
 #pragma once
 
 #include <chrono>
@@ -28,7 +31,7 @@ struct PortRange {
 // Filtering does not change what is measured.
 struct Filter {
   std::vector<std::uint32_t> pids;  // the process that uses the socket
-  std::string comm;                 // process name: exact, or /regex/ (ECMAScript)
+  std::string comm;                 // process name: exact, or /regex/ (RE2)
   std::optional<std::uint32_t> uid;
   std::optional<std::uint32_t> netns;   // inode number
   std::vector<PortRange> any_ports;     // local or remote
@@ -114,11 +117,14 @@ struct Options {
   std::chrono::milliseconds settle_owner{100};
 };
 
-class Monitor {
+// A monitor that was moved from observes nothing: fd() is -1, source() kAuto, doors() empty, and calls
+// that return a Result are kInvalidArgument.
+class [[nodiscard]] Monitor {
  public:
   // Loads and attaches the kernel programs and takes the sockets that are already there. What only
   // adds to the picture may be refused: doors() tells. eBPF needs CAP_BPF, CAP_PERFMON and
   // CAP_NET_ADMIN (or root), for this call only: they can be dropped after it (drop_privileges()).
+  // Options that make no sense are kInvalidArgument, whose detail() names the option.
   // Polled sources need nothing, and see owners in the processes that the caller may look into.
   // Errors: kNotPermitted, kKernelLacksFeature, kLoadFailed, kAttachFailed, kInvalidArgument, kIo.
   static Result<Monitor> open(const Options& options = {});
@@ -131,7 +137,8 @@ class Monitor {
   // monitor. Level-triggered.
   int fd() const noexcept;
 
-  // The event is valid during the call only. The handler must not use the monitor.
+  // The event is valid during the call only. The handler must not use the monitor. A null handler is
+  // kInvalidArgument, but for snapshot().
   using Handler = std::function<void(const Event&)>;
 
   // Hands over the events that are there, in the kernel's order, without waiting; when events were
@@ -172,6 +179,7 @@ class Monitor {
  private:
   struct Impl;
   explicit Monitor(std::unique_ptr<Impl> impl) noexcept;
+  Result<void> check_use(const Handler* handler) const;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -38,7 +38,7 @@ Result<FlowMatcher> FlowMatcher::compile(const Filter& filter) {
   FlowMatcher matcher(filter);
   const std::string& comm = filter.comm;
   if (comm.size() >= 2 && comm.front() == '/' && comm.back() == '/') {
-    auto pattern = compile_pattern(comm.substr(1, comm.size() - 2));
+    auto pattern = Pattern::compile(comm.substr(1, comm.size() - 2));
     if (!pattern)
       return tl::make_unexpected(
           Error(ErrorKind::kInvalidArgument, {}, "understand the regular expression " + comm)
@@ -58,8 +58,7 @@ bool FlowMatcher::operator()(const Flow& flow) const {
   if (!f.pids.empty() && std::find(f.pids.begin(), f.pids.end(), flow.owner.pid) == f.pids.end())
     return false;
   if (name_) {
-    const std::string_view name = flow.owner.name();
-    if (!std::regex_search(name.begin(), name.end(), *name_)) return false;
+    if (!name_->is_in(flow.owner.name())) return false;
   } else if (!f.comm.empty() && flow.owner.name() != f.comm) {
     return false;
   }

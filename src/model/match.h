@@ -2,10 +2,11 @@
 #pragma once
 
 #include <optional>
-#include <regex>
 
 #include <sockscope/error.h>
 #include <sockscope/monitor.h>
+
+#include "model/pattern.h"
 
 namespace sockscope {
 
@@ -29,7 +30,7 @@ class FlowMatcher {
   explicit FlowMatcher(const Filter& filter) : filter_(filter) {}
 
   Filter filter_;
-  std::optional<std::regex> name_;
+  std::optional<Pattern> name_;
   bool matches_all_ = false;
 };
 

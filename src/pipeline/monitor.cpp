@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "pipeline/engine.h"
+#include "pipeline/options_check.h"
 #include "pipeline/reverse_resolver.h"
 #include "source/tcp_internals/tcp_internals.h"
 
@@ -20,7 +21,9 @@ namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
 
-Error invalid(const char* doing) { return Error(ErrorKind::kInvalidArgument, {}, doing); }
+Error refused_call(const char* doing, const char* detail) {
+  return Error(ErrorKind::kInvalidArgument, {}, doing).with_detail(detail);
+}
 
 EngineResult open_engine(Source source, const Options& options, const FlowMatcher& matcher) {
   if (source == Source::kEbpf) return open_ebpf_engine(options, matcher);
@@ -108,11 +111,8 @@ void Monitor::Impl::add_names(Snapshot& snapshot) {
 }
 
 Result<Monitor> Monitor::open(const Options& options) {
-  if (options.batch.count() <= 0 || options.keep_closed.count() < 0 ||
-      options.settle_owner.count() < 0 || options.poll_interval.count() <= 0)
-    return tl::make_unexpected(invalid("use a time in the options that is not positive"));
-  if (options.ring_bytes > std::size_t{1} << 31)
-    return tl::make_unexpected(invalid("make a ring buffer of more than 2 GiB"));
+  if (auto checked = check_options(options); !checked)
+    return tl::make_unexpected(std::move(checked).error());
   auto matcher = FlowMatcher::compile(options.filter);
   if (!matcher) return tl::make_unexpected(std::move(matcher).error());
 
@@ -148,12 +148,22 @@ Monitor& Monitor::operator=(Monitor&&) noexcept = default;
 Monitor::~Monitor() = default;
 
 int Monitor::fd() const noexcept {
+  if (!impl_) return -1;
   return impl_->resolver ? impl_->epoll.get() : impl_->engine->fd();
 }
 
-Source Monitor::source() const noexcept { return impl_->source; }
+Source Monitor::source() const noexcept { return impl_ ? impl_->source : Source::kAuto; }
+
+Result<void> Monitor::check_use(const Handler* handler) const {
+  if (!impl_)
+    return tl::make_unexpected(refused_call("use this monitor", "it was moved to another"));
+  if (handler && !*handler)
+    return tl::make_unexpected(refused_call("hand over events", "the handler is null"));
+  return {};
+}
 
 Result<std::size_t> Monitor::consume(const Handler& handler) {
+  if (auto fit = check_use(&handler); !fit) return tl::make_unexpected(std::move(fit).error());
   if (!impl_->resolver) return impl_->engine->consume(handler);
   impl_->resolver->work(mono_now_ns());
   auto count = impl_->engine->consume(impl_->with_names(handler));
@@ -162,12 +172,14 @@ Result<std::size_t> Monitor::consume(const Handler& handler) {
 }
 
 Result<std::size_t> Monitor::finish(const Handler& handler) {
+  if (auto fit = check_use(&handler); !fit) return tl::make_unexpected(std::move(fit).error());
   if (!impl_->resolver) return impl_->engine->finish(handler);
   impl_->resolver->work(mono_now_ns());
   return impl_->engine->finish(impl_->with_names(handler));
 }
 
 Result<std::size_t> Monitor::poll(std::chrono::milliseconds timeout, const Handler& handler) {
+  if (auto fit = check_use(&handler); !fit) return tl::make_unexpected(std::move(fit).error());
   pollfd wanted{.fd = fd(), .events = POLLIN, .revents = 0};
   const auto limit = std::min<std::int64_t>(timeout.count(), INT32_MAX);
   const int ready = ::poll(&wanted, 1, limit < 0 ? -1 : static_cast<int>(limit));
@@ -178,6 +190,7 @@ Result<std::size_t> Monitor::poll(std::chrono::milliseconds timeout, const Handl
 }
 
 Result<Snapshot> Monitor::snapshot(const Handler& handler) {
+  if (auto fit = check_use(nullptr); !fit) return tl::make_unexpected(std::move(fit).error());
   Snapshot snapshot;
   if (impl_->resolver) impl_->resolver->work(mono_now_ns());
   const Handler named = handler && impl_->resolver ? impl_->with_names(handler) : handler;
@@ -192,7 +205,7 @@ Result<Snapshot> Monitor::snapshot(const Handler& handler) {
 }
 
 void Monitor::wait_for_names(Snapshot& snapshot, std::chrono::milliseconds patience) {
-  if (!impl_->resolver) return;
+  if (!impl_ || !impl_->resolver) return;
   ReverseResolver& resolver = *impl_->resolver;
   const std::uint64_t until =
       mono_now_ns() + static_cast<std::uint64_t>(patience.count()) * 1'000'000;
@@ -209,22 +222,29 @@ void Monitor::wait_for_names(Snapshot& snapshot, std::chrono::milliseconds patie
 }
 
 Result<std::optional<TcpInternals>> Monitor::tcp_internals(const Flow& flow) {
+  if (auto fit = check_use(nullptr); !fit) return tl::make_unexpected(std::move(fit).error());
   return impl_->internals.read(flow);
 }
 
 std::shared_ptr<const ProcessInfo> Monitor::process(std::uint32_t pid) const {
-  return impl_->engine->process(pid);
+  return impl_ ? impl_->engine->process(pid) : nullptr;
 }
 
-const Loss& Monitor::loss() const noexcept { return impl_->engine->loss(); }
+const Loss& Monitor::loss() const noexcept {
+  static const Loss none;
+  return impl_ ? impl_->engine->loss() : none;
+}
 
 Cost Monitor::cost() const noexcept {
-  Cost cost = impl_->engine->cost();
+  Cost cost;
+  if (impl_) cost = impl_->engine->cost();
   cost.cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
   return cost;
 }
 
 const std::vector<Door>& Monitor::doors() const noexcept {
+  static const std::vector<Door> none;
+  if (!impl_) return none;
   impl_->doors = impl_->sources;
   const auto& own = impl_->engine->doors();
   impl_->doors.insert(impl_->doors.end(), own.begin(), own.end());

@@ -8,7 +8,7 @@
 //   op      = ":" | "=" | "<" | "<=" | ">" | ">="
 //
 // A text is looked for in the process's name and arguments and in both ends ("10.0.0.7:443", "[::1]:443"), words
-// as substrings; case does not matter, in regular expressions (ECMAScript) neither.
+// as substrings; case does not matter, in regular expressions (RE2) neither.
 //
 //   comm name                   like a text, in the process's name only; comm=x is the exact name
 //   user uid                    number or name

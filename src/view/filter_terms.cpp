@@ -128,11 +128,9 @@ tl::expected<TextTest, std::string> text_test(const Value& value) {
   if (!value.regex) {
     return [word = ascii_lower(value.text)](std::string_view text) { return contains(text, word); };
   }
-  auto pattern = compile_pattern(value.text, std::regex::icase);
+  auto pattern = Pattern::compile(value.text, Pattern::Case::kIgnored);
   if (!pattern) return error(pattern.error());
-  return [re = std::move(*pattern)](std::string_view text) {
-    return std::regex_search(text.begin(), text.end(), re);
-  };
+  return [pattern = std::move(*pattern)](std::string_view text) { return pattern.is_in(text); };
 }
 
 Parsed comm_test(const Value& value) {

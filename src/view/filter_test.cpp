@@ -362,11 +362,7 @@ TEST(FilterError, RegularExpressions) {
   EXPECT_TRUE(error_of("/(/").starts_with("/(/: not a regular expression"));
   EXPECT_TRUE(error_of("comm:/[/").starts_with("comm:/[/: not a regular expression"));
   EXPECT_TRUE(error_of("/((a{999}){999}){999}/").find("not a regular") != std::string::npos);
-  // std::regex would overflow on these numbers.
-  EXPECT_EQ(error_of("/\\55555555555/"),
-            "/\\55555555555/: not a regular expression: there are no back references here");
-  EXPECT_EQ(error_of("/a{1,99999999999}/"),
-            "/a{1,99999999999}/: not a regular expression: it repeats more than 999 times");
+  EXPECT_TRUE(error_of("/a{1,9999}/").starts_with("/a{1,9999}/: not a regular"));
   EXPECT_TRUE(FlowFilter::parse("/\\d{1,999}\\{1000/").has_value());
   EXPECT_EQ(error_of("pid:/1/"), "pid:/1/: pid takes no regular expression");
 }

@@ -11,7 +11,9 @@
 namespace sockscope::live {
 namespace {
 
-int print_of_ours(libbpf_print_level, const char*, va_list) { return 0; }
+int print_of_ours(libbpf_print_level, const char*, va_list) {
+  return 0;
+}
 
 TEST(Threads, OpenAtOnceAndLeaveTheProcessItsPrintFunction) {
   const libbpf_print_fn_t before = libbpf_set_print(print_of_ours);

@@ -2,7 +2,10 @@
 #include "source/pcap/pcap.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <pcap/pcap.h>
+
+#include <cerrno>
 
 namespace sockscope {
 namespace {
@@ -132,6 +135,9 @@ Result<void> Pcap::Impl::activate(const PcapOptions& options) {
   if (fd < 0)
     return tl::make_unexpected(
         Error(ErrorKind::kIo, {}, doing).with_detail("it cannot be waited for"));
+  // libpcap leaves it to programs that the caller starts.
+  if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+    return tl::make_unexpected(Error::from_errno(ErrorKind::kIo, errno, doing));
   return set_filter(options.filter);
 }
 
