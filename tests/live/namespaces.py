@@ -79,6 +79,10 @@ class Namespace:
         self.addresses = addresses
         self.started = []
 
+    def only(self):
+        """The program's words for: nothing but what is in this namespace."""
+        return "--netns", f"/run/netns/{self.name}"
+
     def run(self, *command, **options):
         return subprocess.run(["ip", "netns", "exec", self.name, *command], capture_output=True,
                               encoding="utf-8", timeout=support.PATIENCE, check=False, **options)
