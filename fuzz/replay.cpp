@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// replay NAME FOLDER: gives one fuzz target every file of the folder: as it is, cut at each place, with
-// each byte replaced, and with its halves exchanged. The same inputs every time, without libFuzzer. When
-// a sanitizer or the target itself ends the program, the input is kept in the file broke.NAME.
+// replay NAME FOLDER: gives one fuzz target every file of the folder: as it is, cut at each place,
+// with each byte replaced, and with its halves exchanged. The same inputs every time, without
+// libFuzzer. When a sanitizer or the target itself ends the program, the input is kept in the file
+// broke.NAME.
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,16 +19,20 @@
 #include <string_view>
 #include <vector>
 
-// The build lists the targets as X(dns) X(packet) ... and gives each one's LLVMFuzzerTestOneInput the
-// name fuzz_dns, fuzz_packet ...
+// The build lists the targets as X(dns) X(packet) ... and gives each one's LLVMFuzzerTestOneInput
+// the name fuzz_dns, fuzz_packet ...
 using Target = int(const std::uint8_t* data, std::size_t size);
 #define X(name) extern "C" Target fuzz_##name;
 SOCKSCOPE_FUZZ_TARGETS
 #undef X
 
 // A broken parser shall end by a signal, whoever notices it.
-extern "C" const char* __asan_default_options() { return "abort_on_error=1"; }
-extern "C" const char* __ubsan_default_options() { return "abort_on_error=1:print_stacktrace=1"; }
+extern "C" const char* __asan_default_options() {
+  return "abort_on_error=1";
+}
+extern "C" const char* __ubsan_default_options() {
+  return "abort_on_error=1:print_stacktrace=1";
+}
 
 namespace {
 
@@ -51,7 +56,8 @@ std::string broke;
 
 [[noreturn]] void keep_current(int) {
   std::ofstream(broke, std::ios::binary)
-      .write(reinterpret_cast<const char*>(current.data()), static_cast<std::streamsize>(current.size()));
+      .write(reinterpret_cast<const char*>(current.data()),
+             static_cast<std::streamsize>(current.size()));
   std::fprintf(stderr, "fuzz: the input that broke the parser is in %s\n", broke.c_str());
   std::_Exit(1);
 }
@@ -99,9 +105,9 @@ std::vector<std::filesystem::path> files_of(const char* folder) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto* target = argc == 3 ? std::ranges::find(kTargets, argv[1], [](const auto& each) {
-    return each.name;
-  }) : std::end(kTargets);
+  const auto* target =
+      argc == 3 ? std::ranges::find(kTargets, argv[1], [](const auto& each) { return each.name; })
+                : std::end(kTargets);
   if (target == std::end(kTargets)) {
     std::fprintf(stderr, "usage: replay NAME FOLDER\n");
     return 2;

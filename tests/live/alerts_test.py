@@ -11,7 +11,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "cli"))
 import support
-from namespaces import Namespaces, command
+from namespaces import Namespaces, command, only_in
 from support import Trace
 
 HERE, THERE = "10.97.0.1", "10.97.0.2"
@@ -48,10 +48,7 @@ class Alerts(unittest.TestCase):
                              f"{at} to answer")
 
     def trace(self, *words):
-        """Of what is in the two namespaces: somebody may scan elsewhere at the same time."""
-        ours = " | ".join(f"netns:{os.stat(f'/run/netns/{space}').st_ino}"
-                          for space in (self.spaces.here, self.spaces.there))
-        return Trace("--alerts", "--filter", ours, *words)
+        return Trace("--alerts", "--filter", only_in(self.spaces.here, self.spaces.there), *words)
 
     def start(self, space, *words, **options):
         options.setdefault("stdout", subprocess.DEVNULL)

@@ -11,7 +11,8 @@
 //
 //   cookie end pid opener_pid tx rx local_port remote_port used_ns
 //
-// used_ns: when the process that serves had read from it for the first time, CLOCK_REALTIME; 0: a client.
+// used_ns: when the process that serves had read from it for the first time, CLOCK_REALTIME; 0: a
+// client.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -115,7 +116,8 @@ struct SocketTruth {
 std::uint64_t real_ns() {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(now.tv_nsec);
 }
 
 // Whole lines only leave in one write: many processes append to the file.

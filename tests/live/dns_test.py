@@ -41,7 +41,6 @@ class Served(unittest.TestCase):
 
 class Dns(Served):
     def trace(self, *words):
-        """Of what is in our namespace: others may run dig and web servers too."""
         return Trace("--dns", *self.space.only(), *words)
 
     def dig(self, *arguments):
@@ -149,7 +148,7 @@ class Dns(Served):
                     self.assertNotIn("remote_name", accepted)
 
     def test_filter_and_column(self):
-        with self.trace("--filter", "remote_name:many") as trace:
+        with Trace("--dns", "--filter", "remote_name:many") as trace:
             self.space.run("dig", f"@{SERVER}", "+tcp", "many.example")
             code = ("import socket; s = socket.socket();"
                     "s.connect_ex((socket.gethostbyname('real.example.net'), 9));"
@@ -157,7 +156,7 @@ class Dns(Served):
             self.space.run(sys.executable, "-c", code)
             time.sleep(0.3)
             self.assertEqual(trace.stop().of_connections(), [])
-        with self.trace("--filter", "remote_name=real.example.net", "-x") as trace:
+        with Trace("--dns", "--filter", "remote_name=real.example.net", "-x") as trace:
             self.space.run(sys.executable, "-c", code)
             failed = support.wait_for(lambda: [r for r in trace.so_far()
                                                if r["event"] == "connect_failed"], "a failure")
@@ -166,7 +165,8 @@ class Dns(Served):
 
     def test_figures_for_netwatch(self):
         with subprocess.Popen([support.program(), "snapshot", "--format", "netwatch", "--watch",
-                               "--no-probe", *self.space.only(), "-i", "2", "--count", "1"],
+                               "--no-probe", "--netns", f"/run/netns/{self.space.name}", "-i", "6",
+                               "--count", "1"],
                               stdout=subprocess.PIPE, encoding="utf-8") as snapshot:
             time.sleep(1)
             for name in ("www.example.com", "WWW.example.com", "nosuch.example"):

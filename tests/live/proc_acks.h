@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many answers to subscriptions of process events the kernel has sent. It sends them to all that
-// listen and numbers them like events: another program's subscription may be among what was lost.
+// How many answers to subscriptions of process events the kernel has sent. It sends them to all
+// that listen and numbers them like events: another program's subscription may be among what was
+// lost.
 #pragma once
 
 #include <linux/cn_proc.h>

@@ -38,8 +38,8 @@ std::map<std::uint32_t, std::uint64_t> running_in_proc(ProcessReader& reader) {
   return running;
 }
 
-// When events were, by CPU, in the order of their numbers: what one connector counts as missing, another
-// has. A process set aside between the two makes a time that is older than the one before.
+// When events were, by CPU, in the order of their numbers: what one connector counts as missing,
+// another has. A process set aside between the two makes a time that is older than the one before.
 using EventTimes = std::map<std::uint32_t, std::vector<std::uint64_t>>;
 
 std::uint64_t count_between(const EventTimes& all, const EventTimes& seen) {
