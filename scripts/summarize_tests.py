@@ -1,33 +1,68 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Reads ctest's logs on stdin; prints what was skipped and why, and the closing line."""
+"""What `./dev test` says at the end, of the folder it is given: what was skipped and why, how long each
+lane took, the slowest tests, and how many passed. LANE.seconds there has the lane's time, LANE.log
+ctest's log of its tests if it has any."""
+import pathlib
 import re
 import sys
 
-text = sys.stdin.read()
-passed = failed = skipped = 0
-reasons = []
-blocks = re.split(r"^\d+/\d+ Testing: (.+)$", text, flags=re.M)
-for name, block in zip(blocks[1::2], blocks[2::2]):
-    inner = re.search(r"^Ran (\d+) tests? in .*\n+(OK|FAILED)(?: \((.*)\))?", block, flags=re.M)
-    if inner:  # a Python file with many tests
-        counts = dict(re.findall(r"(failures|errors|skipped)=(\d+)", inner.group(3) or ""))
-        bad = int(counts.get("failures", 0)) + int(counts.get("errors", 0))
-        left_out = int(counts.get("skipped", 0))
-        passed += max(0, int(inner.group(1)) - bad - left_out)
-        failed += bad
-        skipped += left_out
-        reasons += re.findall(r"^(\S+ .*\.\.\. skipped .*)$", block, flags=re.M)
-    elif "Test Passed." in block:
-        passed += 1
-    elif "[  SKIPPED ]" in block:
-        skipped += 1
-        reason = re.search(r"^.*: Skipped\n(.*)$", block, flags=re.M)
-        reasons.append(f"{name}: {reason.group(1) if reason else 'no reason given'}")
-    else:
-        failed += 1
+SLOWEST = 10
 
-for reason in reasons:
-    print(f"skipped: {reason}")
-print(f"{passed} passed, {failed} failed, {skipped} skipped")
-sys.exit(1 if failed or passed == 0 else 0)
+
+class Tests:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+        self.reasons = []
+        self.seconds = []  # (time, name)
+
+    def add(self, name, block):
+        took = re.search(r"^Test time = +([\d.]+) sec", block, flags=re.M)
+        self.seconds.append((float(took.group(1)) if took else 0, name))
+        inner = re.search(r"^Ran (\d+) tests? in .*\n+(OK|FAILED)(?: \((.*)\))?", block, flags=re.M)
+        if inner:  # a Python file with many tests
+            counts = dict(re.findall(r"(failures|errors|skipped)=(\d+)", inner.group(3) or ""))
+            bad = int(counts.get("failures", 0)) + int(counts.get("errors", 0))
+            if "Test Passed." not in block:
+                bad = max(bad, 1)
+            left_out = int(counts.get("skipped", 0))
+            self.passed += max(0, int(inner.group(1)) - bad - left_out)
+            self.failed += bad
+            self.skipped += left_out
+            self.reasons += re.findall(r"^(\S+ .*\.\.\. skipped .*)$", block, flags=re.M)
+        elif "Test Passed." in block:
+            self.passed += 1
+        elif "[  SKIPPED ]" in block:
+            self.skipped += 1
+            reason = re.search(r"^.*: Skipped\n(.*)$", block, flags=re.M)
+            self.reasons.append(f"{name}: {reason.group(1) if reason else 'no reason given'}")
+        else:
+            self.failed += 1
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    tests = Tests()
+    lanes = []
+    for path in sorted(folder.glob("*.seconds"), key=lambda path: path.stat().st_mtime):
+        log = path.with_suffix(".log")
+        text = log.read_text(errors="replace") if log.exists() else ""
+        blocks = re.split(r"^\d+/\d+ Testing: (.+)$", text, flags=re.M)
+        for name, block in zip(blocks[1::2], blocks[2::2]):
+            tests.add(name, block)
+        lanes.append((path.stem, int(path.read_text()), len(blocks) // 2))
+
+    for reason in tests.reasons:
+        print(f"skipped: {reason}")
+    print("lanes:")
+    for name, seconds, count in lanes:
+        print(f"  {seconds:5} s  {name}" + (f", {count} tests" if count else ""))
+    print("slowest tests:")
+    for seconds, name in sorted(tests.seconds, reverse=True)[:SLOWEST]:
+        print(f"  {seconds:5.0f} s  {name}")
+    print(f"{tests.passed} passed, {tests.failed} failed, {tests.skipped} skipped")
+    sys.exit(1 if tests.failed or tests.passed == 0 else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -21,7 +21,7 @@ PATIENCE = 30  # seconds; no test waits longer for one thing
 # What somebody has set up on this machine is none of the tests' business.
 os.environ["SOCKSCOPE_CONFIG"] = os.devnull
 
-_options = argparse.Namespace(program=None, workload=None, check_schema=None)
+_options = argparse.Namespace(program=None, workload=None, check_schema=None, connections=None)
 
 
 def main(module="__main__"):
@@ -30,6 +30,7 @@ def main(module="__main__"):
     parser.add_argument("--program", required=True)
     parser.add_argument("--workload", help="the built tests/live/churn_workload.cpp")
     parser.add_argument("--check-schema", help="the built tests/schema/check_schema.cpp")
+    parser.add_argument("--connections", type=int, help="of a run of tests/live/churn_test.py")
     _, rest = parser.parse_known_args(namespace=_options)
     _options.program = os.path.abspath(_options.program)
     result = unittest.main(module=module, argv=[sys.argv[0], *rest], exit=False).result
@@ -44,6 +45,10 @@ def program():
 
 def workload_program():
     return _options.workload
+
+
+def connections(otherwise):
+    return _options.connections or otherwise
 
 
 def need_root():

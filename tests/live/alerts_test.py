@@ -11,7 +11,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "cli"))
 import support
-from namespaces import Namespaces, command
+from namespaces import Namespaces, command, only_in
 from support import Trace
 
 HERE, THERE = "10.97.0.1", "10.97.0.2"
@@ -47,6 +47,9 @@ class Alerts(unittest.TestCase):
             support.wait_for(lambda at=at: self.run_here("ping", "-c1", "-W1", at).returncode == 0,
                              f"{at} to answer")
 
+    def trace(self, *words):
+        return Trace("--alerts", "--filter", only_in(self.spaces.here, self.spaces.there), *words)
+
     def start(self, space, *words, **options):
         options.setdefault("stdout", subprocess.DEVNULL)
         process = subprocess.Popen(["ip", "netns", "exec", space, *words],
@@ -74,7 +77,7 @@ class Alerts(unittest.TestCase):
         return support.wait_for(lambda: self.began(trace, category), category)
 
     def test_nmap_is_seen_where_it_runs_and_where_it_knocks(self):
-        with Trace("--alerts") as trace:
+        with self.trace() as trace:
             done = self.run_here("nmap", "-n", "-Pn", "-sT", "-p", "1-400", THERE)
             self.assertIn("All 400 scanned ports", done.stdout)
             support.wait_for(lambda: len(self.began(trace, "port_scan")) >= 2, "both ends' alerts")
@@ -92,7 +95,7 @@ class Alerts(unittest.TestCase):
         self.assertGreaterEqual(last["figures"]["shut"], 100)
 
     def test_nmaps_raw_packets_are_seen_where_they_knock(self):
-        with Trace("--alerts") as trace:
+        with self.trace() as trace:
             self.run_here("nmap", "-n", "-Pn", "-sS", "-p", "1-400", THERE)
             [told] = self.wait_for(trace, "port_scan")
         self.assertEqual((told["direction"], told["remote_addr"]), ("inbound", HERE))
@@ -123,7 +126,7 @@ class Alerts(unittest.TestCase):
     def test_beacons_with_and_without_jitter(self):
         self.serve(443)
         for jitter, count in ((0, 7), (0.08, 16)):
-            with self.subTest(jitter=jitter), Trace("--alerts") as trace:
+            with self.subTest(jitter=jitter), self.trace() as trace:
                 beacon = self.start(self.spaces.here, sys.executable, "-c", BEACON, PUBLIC, "1.2",
                                     str(jitter), str(count))
                 [told] = self.wait_for(trace, "beaconing")
@@ -137,7 +140,7 @@ class Alerts(unittest.TestCase):
         password = "secret"
         self.start(self.spaces.there, "iodined", "-f", "-c", "-P", password, "-l", THERE,
                    "10.98.0.1", "t.example.com")
-        with Trace("--alerts") as trace:
+        with self.trace() as trace:
             client = self.start(self.spaces.here, "iodine", "-f", "-r", "-P", password, "-d",
                                 f"dns{os.getpid() % 1000}", THERE, "t.example.com")
             [told] = self.wait_for(trace, "dns_tunnel")
@@ -150,7 +153,7 @@ class Alerts(unittest.TestCase):
         self.start(self.spaces.there, "iperf3", "-s", "-1")
         support.wait_for(lambda: "5201" in command("ip", "netns", "exec", self.spaces.there, "ss",
                                                    "-Hltn"), "iperf3 to listen")
-        with Trace("--alerts", "--threshold", "bandwidth.rate=20e6") as trace:
+        with self.trace("--threshold", "bandwidth.rate=20e6") as trace:
             done = self.run_here("iperf3", "-c", THERE, "-t", "8", "-b", "400M", "-J")
             told = self.began(trace, "bandwidth")
         report = json.loads(done.stdout)["end"]["sum_sent"]
@@ -168,7 +171,7 @@ class Alerts(unittest.TestCase):
         self.start(self.spaces.there, "iperf3", "-s", "-1")
         support.wait_for(lambda: "5201" in command("ip", "netns", "exec", self.spaces.there, "ss",
                                                    "-Hltn"), "iperf3 to listen")
-        with Trace("--alerts") as trace:
+        with self.trace() as trace:
             self.start(self.spaces.here, "iperf3", "-c", THERE, "-t", "20", "-l", "1000", "-M", "536")
             [told] = self.wait_for(trace, "retransmit_storm")
         self.assertEqual((told["comm"], told["remote_addr"]), ("iperf3", THERE))
@@ -177,7 +180,7 @@ class Alerts(unittest.TestCase):
     def test_everyday_use_raises_none(self):
         self.serve(80)
         generator = random.Random(3)
-        with Trace("--alerts") as trace:
+        with self.trace() as trace:
             end = time.monotonic() + 12
             while time.monotonic() < end:
                 for _ in range(generator.randrange(1, 15)):

@@ -9,7 +9,10 @@
 // Prints the server ports, one line, when the listeners are there, and waits for a line on standard
 // input before it connects. A line of truth:
 //
-//   cookie end pid opener_pid tx rx local_port remote_port
+//   cookie end pid opener_pid tx rx local_port remote_port used_ns
+//
+// used_ns: when the process that serves had read from it for the first time, CLOCK_REALTIME; 0: a
+// client.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -30,6 +33,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <deque>
 #include <map>
 #include <mutex>
@@ -106,7 +110,15 @@ struct SocketTruth {
   std::size_t rx = 0;
   std::uint32_t local_port = 0;
   std::uint32_t remote_port = 0;
+  std::uint64_t used_ns = 0;
 };
+
+std::uint64_t real_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
 
 // Whole lines only leave in one write: many processes append to the file.
 class TruthLog {
@@ -118,10 +130,11 @@ class TruthLog {
 
   void add(const SocketTruth& truth) {
     std::array<char, 160> line;
-    const int length = std::snprintf(line.data(), line.size(), "%llu %s %d %d %zu %zu %u %u\n",
+    const int length = std::snprintf(line.data(), line.size(), "%llu %s %d %d %zu %zu %u %u %llu\n",
                                      static_cast<unsigned long long>(truth.cookie), truth.end,
                                      static_cast<int>(::getpid()), static_cast<int>(truth.opener),
-                                     truth.tx, truth.rx, truth.local_port, truth.remote_port);
+                                     truth.tx, truth.rx, truth.local_port, truth.remote_port,
+                                     static_cast<unsigned long long>(truth.used_ns));
     text_.append(line.data(), static_cast<std::size_t>(length));
     if (text_.size() > 30'000) flush();
   }
@@ -237,6 +250,7 @@ void serve(const Context& context, int fd, pid_t opener, std::uint32_t local_por
   SocketTruth truth{
       .cookie = cookie_of(fd), .end = "server", .opener = opener, .local_port = local_port};
   receive_all(fd, bytes.data(), sizeof header);
+  truth.used_ns = real_ns();
   std::memcpy(&header, bytes.data(), sizeof header);
   receive_all(fd, bytes.data(), header.request - sizeof header);
   send_all(fd, bytes.data(), header.response);

@@ -40,10 +40,12 @@ class Served(unittest.TestCase):
 
 
 class Dns(Served):
+    def trace(self, *words):
+        return Trace("--dns", *self.space.only(), *words)
 
     def dig(self, *arguments):
         """dig's words, and the records of its socket and of the server's."""
-        with Trace("--dns", "-c", "/dig|dnsmasq/") as trace:
+        with self.trace("-c", "/dig|dnsmasq/") as trace:
             asked = self.space.start("dig", f"@{SERVER}", *arguments, stdout=subprocess.PIPE,
                                      encoding="utf-8")
             words = asked.communicate(timeout=support.PATIENCE)[0]
@@ -107,7 +109,7 @@ class Dns(Served):
         self.assertEqual(len({r["cookie"] for r in mine}), 1)
 
     def test_the_c_library_asks_for_both_families(self):
-        with Trace("--dns", "-c", "getent") as trace:
+        with self.trace("-c", "getent") as trace:
             got = self.space.run("getent", "ahosts", "www.example.com")
             ended = trace.stop()
         self.assertEqual({line.split()[0] for line in got.stdout.splitlines()}, {WEB, WEB6})
@@ -121,7 +123,7 @@ class Dns(Served):
             with self.subTest(family=family):
                 web = self.space.web(address, 8080)
                 try:
-                    with Trace("--dns", "-P", "8080") as trace:
+                    with self.trace("-P", "8080") as trace:
                         got = self.space.run("curl", "-s", "-o", "/dev/null", family,
                                              "http://WWW.example.com:8080/")
                         self.assertEqual(got.returncode, 0)
@@ -163,7 +165,8 @@ class Dns(Served):
 
     def test_figures_for_netwatch(self):
         with subprocess.Popen([support.program(), "snapshot", "--format", "netwatch", "--watch",
-                               "--no-probe", "-c", "dig", "-i", "2", "--count", "1"],
+                               "--no-probe", "--netns", f"/run/netns/{self.space.name}", "-i", "6",
+                               "--count", "1"],
                               stdout=subprocess.PIPE, encoding="utf-8") as snapshot:
             time.sleep(1)
             for name in ("www.example.com", "WWW.example.com", "nosuch.example"):
@@ -176,7 +179,7 @@ class Dns(Served):
                                    "top_domains": [["www.example.com", 2], ["nosuch.example", 1]]})
 
     def test_lines_for_people(self):
-        with subprocess.Popen([support.program(), "trace", "--dns", "-c", "dig", "--columns",
+        with subprocess.Popen([support.program(), "trace", "--dns", "-c", "dig", *self.space.only(), "--columns",
                                "comm,remote_name", "-d", "3"], stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL, encoding="utf-8") as trace:
             self.assertIn("NAME", trace.stdout.readline())

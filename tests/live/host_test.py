@@ -323,7 +323,7 @@ class Health(unittest.TestCase):
 
 class ProcessEvents:
     """Forks as the kernel's proc connector tells them."""
-    FORK = 1
+    FORK, EXIT = 1, 0x80000000
 
     def __enter__(self):
         self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, 11)  # NETLINK_CONNECTOR
@@ -331,23 +331,24 @@ class ProcessEvents:
         listen = struct.pack("=IIIIHH I", 1, 1, 0, 0, 4, 0, 1)
         self.socket.send(struct.pack("=IHHII", 16 + len(listen), 3, 0, 0, os.getpid()) + listen)
         self.socket.setsockopt(socket.SOL_SOCKET, 33, 8 << 20)  # SO_RCVBUFFORCE
-        self.socket.settimeout(0.2)
+        self.socket.settimeout(support.PATIENCE)
         return self
 
     def __exit__(self, *_):
         self.socket.close()
 
-    def forks(self):
-        """(parent, child) of each fork until now."""
+    def forks(self, pid):
+        """The children of this process until its end; others may fork without one."""
+        children = []
         while True:
-            try:
-                message = self.socket.recv(4096)
-            except TimeoutError:
-                return
+            message = self.socket.recv(4096)
             what, = struct.unpack_from("=I", message, 36)
             if what == self.FORK:
                 _, parent, _, child = struct.unpack_from("=IIII", message, 52)
-                yield parent, child
+                if parent == pid:
+                    children.append(child)
+            elif what == self.EXIT and struct.unpack_from("=I", message, 52)[0] == pid:
+                return children
 
 
 class NothingIsSpawned(unittest.TestCase):
@@ -355,7 +356,7 @@ class NothingIsSpawned(unittest.TestCase):
         with ProcessEvents() as events:
             process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
             self.assertEqual(process.wait(timeout=support.PATIENCE), 0)
-            return [child for parent, child in events.forks() if parent == process.pid]
+            return events.forks(process.pid)
 
     def test_by_the_process_events(self):
         self.assertTrue(self.forks_of(["sh", "-c", "/bin/true; /bin/true; exit 0"]))

@@ -17,6 +17,11 @@ def command(*words, **options):
     return subprocess.run(words, check=True, capture_output=True, encoding="utf-8", **options).stdout
 
 
+def only_in(*names):
+    """A filter: somebody may do the same elsewhere at the same time."""
+    return " | ".join(f"netns:{os.stat(f'/run/netns/{name}').st_ino}" for name in names)
+
+
 class Namespaces(contextlib.ExitStack):
     """Two network namespaces with a veth pair: 10.97.0.1 (here) and 10.97.0.2, fd97::1 and ::2."""
 
@@ -78,6 +83,10 @@ class Namespace:
         self.resolver = server
         self.addresses = addresses
         self.started = []
+
+    def only(self, *others):
+        """The program's words for: nothing but what is in this namespace, and in these."""
+        return "--filter", only_in(*(space.name for space in (self, *others)))
 
     def run(self, *command, **options):
         return subprocess.run(["ip", "netns", "exec", self.name, *command], capture_output=True,

@@ -54,7 +54,7 @@ class Resolvers(unittest.TestCase):
 
     def connected(self, *, name, prefix=(), address=WEB):
         """The records of DNS and of the connection of a program that connects to a name."""
-        with Trace("--dns") as trace:
+        with Trace("--dns", *self.near.only(self.far)) as trace:
             client = self.near.start(*prefix, sys.executable, "-c", CONNECT, name)
             self.assertEqual(client.wait(timeout=support.PATIENCE), 0)
             ended = trace.stop()

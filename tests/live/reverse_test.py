@@ -97,7 +97,7 @@ class Reverse(unittest.TestCase):
             self.assertTrue(json.loads(done.stdout)["flows"])
 
     def test_trace_has_names_once_they_are_known_and_asks_in_its_own_name(self):
-        with Trace("--resolve", "--dns", prefix=self.inside()) as trace:
+        with Trace("--resolve", "--dns", *self.space.only(), prefix=self.inside()) as trace:
             first = self.hold(WEB)
             trace.wait_for_event(lambda r: r["event"] == "dns" and r["comm"] == "sockscope" and
                                  r["dns"] == "answer" and r["rcode"] == "NOERROR", "the answer")
@@ -114,7 +114,8 @@ class Reverse(unittest.TestCase):
         self.assertEqual(len([r for r in queries if r["name"].startswith("80.2.0.192.")]), 1)
 
     def test_a_learnt_name_comes_first(self):
-        with Trace("--resolve", "--dns", "-c", "curl", prefix=self.inside()) as trace:
+        with Trace("--resolve", "--dns", "-c", "curl", *self.space.only(),
+                   prefix=self.inside()) as trace:
             for _ in range(2):
                 self.space.run("curl", "-s", "-o", "/dev/null",
                                "-4", f"http://real.example.net:{PORT}/")

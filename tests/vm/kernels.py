@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Debian's kernels, fetched once and kept outside of the work tree.
 
@@ -10,6 +11,7 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 import tempfile
 
 # The kernel's name here, and the suite that has it.
@@ -178,3 +180,8 @@ def get(name, architecture="amd64"):
         fetch(SUITES[name], architecture, folder)
     return Kernel((folder / "release").read_text().strip(), folder / "vmlinuz",
                   [folder / f"{name}.ko" for name in MODULES])
+
+
+if __name__ == "__main__":  # fetches the kernels named
+    for each in sys.argv[1:]:
+        get(each)

@@ -35,8 +35,6 @@ SOME = ("Doors.*:*AcceptorActs*/v4:*ConnectActs.Refused/v4:*ConnectActs.StatesOf
 # Name in the table, SOCKSCOPE_DOORS, seconds after which something hangs.
 SETS = (("best", "", 1200), ("fexit", "fexit", 400), ("tp_btf", "tp_btf,cgroup", 400),
         ("kprobe", "kprobe", 400))
-# On kernels other than that of a user's machine, the ends of the range are enough: --full has all.
-ENDS = ("best", "kprobe")
 PATIENCE = 3  # times as long as on a host
 # The suite that a user's machine has is never skipped, and from it on no observation lacks a door.
 NEVER_MISSING = "6.1"
@@ -215,9 +213,7 @@ def main():
                     print(f"vm.{name} kernel ... skipped '{reason}'")
                     counts["skipped"] += 1
                 continue
-            mine = [each for each in sets if options.full or options.doors or
-                    name == NEVER_MISSING or each[0] in ENDS]
-            running[name] = kernel, pool.submit(run_kernel, name, kernel, programs, mine,
+            running[name] = kernel, pool.submit(run_kernel, name, kernel, programs, sets,
                                                 options.full)
         for name, (kernel, future) in running.items():
             try:
