@@ -3,9 +3,6 @@
 
 #include <cstdlib>
 
-#include "cli/lookup.h"
-#include "view/suggest.h"
-
 namespace sockscope {
 namespace {
 
@@ -25,6 +22,12 @@ void add_choice(CLI::App& app, const std::string& name, T& target, T value, cons
 }
 
 }  // namespace
+
+void refuse(const CLI::App& app, std::initializer_list<const char*> names, std::string_view why) {
+  for (const std::string name : names)
+    if (app.get_option(name)->count() != 0)
+      throw CLI::ValidationError(name + ' ' + std::string(why));
+}
 
 // Which processes, by number, name, user and where they belong.
 void add_processes(CLI::App& app, Arguments& arguments, const std::string& group) {
@@ -73,71 +76,67 @@ void add_selection(CLI::App& app, Arguments& arguments) {
   add_choice(app, "--udp", filter.protocol, std::optional(Protocol::kUdp), "UDP only", "--tcp");
 }
 
-void add_output(CLI::App& app, Arguments& arguments, OutputFormat of_json) {
+void add_format(CLI::App& app, Arguments& arguments, OutputFormat of_json) {
   const std::string group = "Output";
-  app.add_option_function<std::string>(
-         "-o,--output",
-         [&arguments](const std::string& text) {
-           static const std::map<std::string, OutputFormat> kFormats = {
-               {"table", OutputFormat::kTable},
-               {"json", OutputFormat::kJson},
-               {"ndjson", OutputFormat::kNdjson},
-               {"csv", OutputFormat::kCsv}};
-           const auto found = kFormats.find(text);
-           if (found == kFormats.end())
-             throw CLI::ValidationError("--output",
-                                        "'" + text + "' is none of table, json, ndjson, csv");
-           arguments.format = found->second;
-         },
-         "table (default), json, ndjson or csv")
+  add_one_of(app, "-o,--output", arguments.format, "table (default), json, ndjson or csv",
+             Words<OutputFormat>{{"table", OutputFormat::kTable},
+                                 {"json", OutputFormat::kJson},
+                                 {"ndjson", OutputFormat::kNdjson},
+                                 {"csv", OutputFormat::kCsv}})
       ->type_name("FORMAT")
       ->group(group);
   app.add_flag_callback("--json", [&arguments, of_json] { arguments.format = of_json; },
                         of_json == OutputFormat::kJson ? "the same as -o json"
                                                        : "the same as -o ndjson")
       ->group(group);
+}
+
+void add_output(CLI::App& app, Arguments& arguments, OutputFormat of_json) {
+  const std::string group = "Output";
+  add_format(app, arguments, of_json);
   app.add_option("--columns", arguments.columns, "which columns, see 'sockscope help columns'")
       ->type_name("A,B,C")
       ->group(group);
-  app.add_flag("-w,--wide", arguments.wide, "never shorten")->group(group);
-  app.add_option_function<std::string>(
-         "--units",
-         [&arguments](const std::string& text) {
-           static const std::map<std::string, Units> kUnits = {{"bits", Units::kBits},
-                                                               {"bytes", Units::kBytes},
-                                                               {"ibits", Units::kIbits},
-                                                               {"ibytes", Units::kIbytes}};
-           const auto found = kUnits.find(text);
-           if (found == kUnits.end())
-             throw CLI::ValidationError("--units",
-                                        "'" + text + "' is none of bits, bytes, ibits, ibytes");
-           arguments.units = found->second;
-         },
-         "of rates: bits (default), bytes, ibits, ibytes")
+  app.add_flag("-w,--wide", arguments.wide, "never shorten")->group(group)->configurable();
+  add_units(app, arguments);
+  add_quiet_and_strict(app, arguments);
+}
+
+void add_units(CLI::App& app, Arguments& arguments) {
+  add_one_of(app, "--units", arguments.units, "of rates: bits (default), bytes, ibits, ibytes",
+             Words<Units>{{"bits", Units::kBits},
+                          {"bytes", Units::kBytes},
+                          {"ibits", Units::kIbits},
+                          {"ibytes", Units::kIbytes}})
       ->type_name("UNIT")
-      ->group(group);
-  app.add_flag("-q,--quiet", arguments.quiet, "no summary on stderr")->group(group);
-  app.add_flag("--strict", arguments.strict, "exit with 3 when something could not be observed")
-      ->group(group);
+      ->group("Output")
+      ->configurable();
+}
+
+void add_quiet_and_strict(CLI::App& app, Arguments& arguments, const std::string& also_strict) {
+  const std::string group = "Output";
+  app.add_flag("-q,--quiet", arguments.quiet, "no summary on stderr")->group(group)->configurable();
+  app.add_flag("--strict", arguments.strict,
+               "exit with 3 when something could not be observed" + also_strict)
+      ->group(group)
+      ->configurable();
 }
 
 void add_source(CLI::App& app, Arguments& arguments) {
-  app.add_option_function<std::string>(
-         "--source",
-         [&arguments](const std::string& text) {
-           static constexpr std::array<std::string_view, 4> kNames = {"auto", "ebpf", "sock_diag",
-                                                                      "procfs"};
-           const auto found = std::find(kNames.begin(), kNames.end(), text);
-           if (found == kNames.end())
-             throw CLI::ValidationError("--source", "'" + text + "' is none of " +
-                                                        comma_list(kNames) +
-                                                        did_you_mean(text, kNames));
-           arguments.options.source = static_cast<Source>(found - kNames.begin());
-         },
-         "auto (default: the first that is allowed), ebpf, sock_diag or procfs; the last two are "
-         "polled")
+  add_parsed(app, "--source", arguments.options.source,
+             "auto (default: the first that is allowed), ebpf, sock_diag or procfs; the last two are "
+             "polled",
+             [](const std::string& text) -> Parsed<Source> {
+               static constexpr std::array<std::string_view, 4> kNames = {"auto", "ebpf",
+                                                                          "sock_diag", "procfs"};
+               const auto found = std::find(kNames.begin(), kNames.end(), text);
+               if (found != kNames.end()) return static_cast<Source>(found - kNames.begin());
+               return tl::make_unexpected("'" + text + "' is none of " + comma_list(kNames) +
+                                          did_you_mean(text, kNames));
+             })
       ->type_name("SOURCE")
-      ->group("Where from");
+      ->group("Where from")
+      ->configurable();
   app.add_option_function<std::string>(
          "--doors",
          [&arguments](const std::string& text) {
@@ -150,7 +149,8 @@ void add_source(CLI::App& app, Arguments& arguments) {
          },
          "use only these ways into the kernel: tp_btf, cgroup, fexit, kprobe")
       ->type_name("KIND,...")
-      ->group("Where from");
+      ->group("Where from")
+      ->configurable();
 }
 
 constexpr std::uint64_t kMostUdpPeers = 1'000'000;
@@ -210,14 +210,17 @@ void add_time_limits(CLI::App& app, Arguments& arguments, const std::string& cou
       ->group(group);
 }
 
-// --watch and what goes with it.
-void add_watch(CLI::App& app, Arguments& arguments, const std::string& watched) {
-  const std::string group = "When to stop";
-  app.add_flag("--watch", arguments.watch, watched + ", until Ctrl-C")->group(group);
-  add_parsed(app, "-i,--interval", arguments.interval, "seconds that rates cover, 1 by default",
+void add_interval(CLI::App& app, Arguments& arguments, const std::string& help) {
+  add_parsed(app, "-i,--interval", arguments.interval, help,
              [](const std::string& text) { return parse_seconds(text, 0.1, 3600); })
       ->type_name("SECS")
-      ->group(group);
+      ->group("When to stop");
+}
+
+// --watch and what goes with it.
+void add_watch(CLI::App& app, Arguments& arguments, const std::string& watched) {
+  app.add_flag("--watch", arguments.watch, watched + ", until Ctrl-C")->group("When to stop");
+  add_interval(app, arguments, "seconds that rates cover, 1 by default");
 }
 
 // "scan.ports=50,hold=10"
@@ -242,14 +245,18 @@ void add_thresholds(CLI::App& app, Arguments& arguments) {
       ->group("Alerts");
 }
 
+void add_no_probe(CLI::App& app, Arguments& arguments, const std::string& group) {
+  app.add_flag_callback("--no-probe", [&arguments] { arguments.probe = false; },
+                        "do not ask gateway and DNS server for echoes")
+      ->group(group);
+}
+
 void add_host_facts(CLI::App& app, Arguments& arguments) {
   const std::string group = "Facts of the host";
   app.add_option("--root", arguments.root, "where the host's /proc, /etc and mounts are")
       ->type_name("DIR")
       ->group(group);
-  app.add_flag_callback("--no-probe", [&arguments] { arguments.probe = false; },
-                        "do not ask gateway and DNS server for echoes")
-      ->group(group);
+  add_no_probe(app, arguments, group);
 }
 
 }  // namespace sockscope

@@ -35,33 +35,32 @@ Fd take_stop_signals() {
 namespace {
 
 // What the source in use cannot show of what this command is about.
-std::string limits_of(const Arguments& arguments, const Monitor& monitor) {
-  const Source source = monitor.source();
-  const bool has_counters = source == Source::kSockDiag;
+std::string limits_of(const Options& options, std::optional<std::string_view> polls_miss,
+                      const Monitor& monitor) {
+  const bool has_counters = monitor.source() == Source::kSockDiag;
   std::string text = has_counters ? "UDP has no byte counts" : "there are no byte counts";
-  if (arguments.command != Command::kSnapshot)
-    text += fmt::format("; connections shorter than {} ms {}",
-                        arguments.options.poll_interval.count(),
+  if (polls_miss)
+    text += fmt::format("; connections shorter than {} ms {}{}", options.poll_interval.count(),
                         has_counters ? "are seen only at their end and without their process"
-                                     : "can be missed");
-  if (arguments.command == Command::kCapture) text += "; their packets too";
-  if (arguments.command == Command::kTrace) text += "; no retransmit and reset events";
+                                     : "can be missed",
+                        *polls_miss);
   for (const Door& door : monitor.doors())
-    if (arguments.options.dns && door.observation == dns::kObservation)
+    if (options.dns && door.observation == dns::kObservation)
       text += door.refused.empty() ? "; DNS has a process only where its socket is seen by a poll"
                                    : "; --dns shows nothing: " + clean_text(door.refused);
-  if (arguments.options.udp_peers) text += "; --udp-peers needs eBPF and shows nothing";
-  if (arguments.options.data) text += "; --data needs eBPF and shows nothing";
+  if (options.udp_peers) text += "; --udp-peers needs eBPF and shows nothing";
+  if (options.data) text += "; --data needs eBPF and shows nothing";
   return text;
 }
 
 // A user who did not ask for it is told that eBPF is refused, and why.
-void note_source(const Arguments& arguments, const Monitor& monitor) {
+void note_source(const Options& options, std::optional<std::string_view> polls_miss,
+                 const Monitor& monitor) {
   const Source source = monitor.source();
-  if (source == Source::kEbpf || arguments.quiet) return;
+  if (source == Source::kEbpf) return;
   const std::string limits = fmt::format("{} is polled: {}", to_string(source),
-                                         limits_of(arguments, monitor));
-  if (arguments.options.source == source) {
+                                         limits_of(options, polls_miss, monitor));
+  if (options.source == source) {
     report(limits, "", "");
     return;
   }
@@ -74,8 +73,8 @@ void note_source(const Arguments& arguments, const Monitor& monitor) {
 }
 
 // Programs in the kernel tell the host's numbers, whatever /proc shows here.
-void note_pid_namespace(const Arguments& arguments, const Monitor& monitor) {
-  if (monitor.source() != Source::kEbpf || arguments.quiet || is_in_first_pid_namespace()) return;
+void note_pid_namespace(const Monitor& monitor) {
+  if (monitor.source() != Source::kEbpf || is_in_first_pid_namespace()) return;
   report("this is a pid namespace of its own: pids are shown as the host has them",
          "of sockets that are older than sockscope the process is known only if it lives here",
          "run it on the host, or in a container with the host's pid namespace");
@@ -101,24 +100,38 @@ Session::Session(const Arguments& given, Monitor opened, FlowFilter compiled, Fd
       host(this_host()),
       output(signals_.get()) {}
 
-std::optional<Session> Session::open(const Arguments& arguments, int& exit_code) {
+Options asked_options(const Arguments& arguments) {
+  Options options = arguments.options;
+  const auto filter = FlowFilter::parse(arguments.filter, user_id);
+  options.describe |= (filter && filter->needs_description()) ||
+                      needs_description(arguments.columns) || needs_description(arguments.sort);
+  return options;
+}
+
+std::optional<FlowFilter> compile_filter(const Arguments& arguments) {
   auto filter = FlowFilter::parse(arguments.filter, user_id);
+  if (filter) return std::move(*filter);
+  report("cannot understand --filter: " + filter.error(), "",
+         "see 'sockscope help filter' for the filter language");
+  return std::nullopt;
+}
+
+std::optional<Session> Session::open(const Arguments& arguments, const Options& observed,
+                                     std::optional<std::string_view> polls_miss, int& exit_code) {
+  auto filter = compile_filter(arguments);
   if (!filter) {
-    report("cannot understand --filter: " + filter.error(), "",
-           "see 'sockscope help filter' for the filter language");
     exit_code = kExitUsage;
     return std::nullopt;
   }
-  Options options = arguments.options;
-  options.describe |= filter->needs_description() || needs_description(arguments.columns) ||
-                      needs_description(arguments.sort);
-  auto monitor = Monitor::open(options);
+  auto monitor = Monitor::open(observed);
   if (!monitor) {
     exit_code = report(monitor.error());
     return std::nullopt;
   }
-  note_source(arguments, *monitor);
-  note_pid_namespace(arguments, *monitor);
+  if (!arguments.quiet) {
+    note_source(observed, polls_miss, *monitor);
+    note_pid_namespace(*monitor);
+  }
   ::malloc_trim(0);  // reading the kernel's types left much behind that is free
   if (auto dropped = drop_privileges(monitor->source()); !dropped) {
     exit_code = report(dropped.error());

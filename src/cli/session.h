@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include <sockscope/alert.h>
 #include <sockscope/monitor.h>
@@ -15,8 +16,6 @@
 #include "view/filter.h"
 
 namespace sockscope {
-
-HostId this_host();
 
 // Readable when the user wants us to stop.
 Fd take_stop_signals();
@@ -30,8 +29,11 @@ Wake wait_until(std::chrono::steady_clock::time_point deadline, int stop_fd, int
 // when there are events, time is up, the user wants to stop or the reader of the output is gone.
 class Session {
  public:
-  // Reports what goes wrong; empty then, and exit_code is set.
-  static std::optional<Session> open(const Arguments& arguments, int& exit_code);
+  // Reports what goes wrong; empty then, and exit_code is set. polls_miss: what of this command's
+  // results a polled source cannot show, besides the connections between two polls; empty: it is of a
+  // moment and misses none of those.
+  static std::optional<Session> open(const Arguments& arguments, const Options& observed,
+                                     std::optional<std::string_view> polls_miss, int& exit_code);
 
   using Wake = sockscope::Wake;
   Wake wait_until(std::chrono::steady_clock::time_point deadline);
@@ -51,6 +53,12 @@ class Session {
   HostId host;
   Output output;
 };
+
+// What was asked for by name, and the description of processes where the filter or a column needs it.
+Options asked_options(const Arguments& arguments);
+
+// What --filter says. Reports what is wrong with it; empty then.
+std::optional<FlowFilter> compile_filter(const Arguments& arguments);
 
 // Leaves the flows that the filter lets through, and the processes that have such flows; a process's
 // sums are over all of its flows.

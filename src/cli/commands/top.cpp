@@ -4,8 +4,9 @@
 #include <algorithm>
 
 #include "base/timestamp.h"
-#include "cli/commands.h"
-#include "cli/session.h"
+#include "cli/command.h"
+#include "cli/commands/top.h"
+#include "cli/option_groups.h"
 #include "cli/table_choice.h"
 
 namespace sockscope {
@@ -57,16 +58,16 @@ class TopTables {
       : processes_(processes), flows_(flows) {}
 
   // Takes idle rows out of the snapshot, unless they are wanted.
-  void print(const Session& session, Snapshot& snapshot, Output& output) const {
-    output.line(head_line(snapshot, session.host, session.arguments.units));
+  void print(const TopArguments& arguments, const HostId& host, Snapshot& snapshot,
+             Output& output) const {
+    output.line(head_line(snapshot, host, arguments.units));
     for (const Alert& alert : *snapshot.alerts)
       if (alert.ended_ns == 0)
         output.line(fmt::format("! {} {}: {}: {}", to_string(alert.severity), to_string(alert.kind),
                                 message(alert), detail(alert)));
-    const bool idle = session.arguments.idle;
-    print_table<Process>(snapshot.processes, processes_, snapshot, idle, output);
+    print_table<Process>(snapshot.processes, processes_, snapshot, arguments.idle, output);
     output.line("");
-    print_table<Flow>(snapshot.flows, flows_, snapshot, idle, output);
+    print_table<Flow>(snapshot.flows, flows_, snapshot, arguments.idle, output);
     output.line("");
   }
 
@@ -103,20 +104,92 @@ class TopTables {
   TableChoice<Flow> flows_;
 };
 
-}  // namespace
+// Of the full screen.
+void add_screen(CLI::App& app, TopArguments& arguments) {
+  const std::string group = "Screen";
+  const auto add_word = [&](const char* name, std::string& target, const char* help,
+                            std::initializer_list<const char*> words) {
+    Words<std::string> pairs;
+    for (const char* word : words) pairs.emplace_back(word, word);
+    return add_one_of(app, name, target, help, std::move(pairs))->group(group);
+  };
+  app.add_flag("--read-only", arguments.read_only, "no signals to processes")->group(group);
+  app.add_flag_callback("--no-mouse", [&arguments] { arguments.mouse = false; },
+                        "leave the mouse to the terminal")
+      ->group(group);
+  app.add_flag("--ascii", arguments.ascii, "draw with ASCII only")->group(group);
+  add_no_probe(app, arguments, group);
+  add_word("--graph", arguments.graph, "braille, block or ascii plots",
+           {"braille", "block", "ascii"})
+      ->type_name("KIND");
+  add_word("--theme", arguments.theme, "default, mono, high-contrast or colour-blind",
+           {"default", "mono", "high-contrast", "colour-blind"})
+      ->type_name("NAME");
+  add_word("--color", arguments.colour, "auto, always or never", {"auto", "always", "never"})
+      ->type_name("WHEN");
+}
 
-int run_top(const Arguments& given) {
-  const bool wants_tables = given.plain || given.count != 0 || given.format != OutputFormat::kTable;
-  if (!wants_tables) return run_top_screen(given);
-  Arguments arguments = given;
-  arguments.options.quality = false;  // tables read the kernel's own counters
-  arguments.options.settle_owner = {};
-  arguments.options.dns = arguments.dns;  // for alerts
-  arguments.options.refusals = true;
+void declare(CLI::App& app, TopArguments& arguments) {
+  // What may stand in the configuration file's [top].
+  const auto in_file = [&app](bool may) { app.option_defaults()->configurable(may); };
+  add_selection(app, arguments);
+  add_output(app, arguments, OutputFormat::kNdjson);
+  app.get_option("--columns")->configurable();
+  in_file(true);
+  add_order(app, arguments);
+  add_source(app, arguments);
+  add_udp_peers(app, arguments);
+  add_interval(app, arguments, "seconds between tables, 1 by default");
+  add_parsed(app, "--keep-closed", arguments.options.keep_closed,
+             "seconds that closed connections stay, 10 by default",
+             [](const std::string& text) { return parse_seconds(text, 0, 600); })
+      ->type_name("SECS")
+      ->group("Which connections");
+  in_file(false);
+  add_thresholds(app, arguments);
+  add_time_limits(app, arguments, "tables");
+  app.add_flag_callback("--once", [&arguments] { arguments.count = 1; },
+                        "one table after one interval")
+      ->group("When to stop");
+  in_file(true);
+  app.add_flag("--idle", arguments.idle,
+               "also idle processes, listening sockets and closed connections")
+      ->group("Which connections");
+  app.add_flag("--plain", arguments.plain, "tables one after the other, also on a terminal")
+      ->group("Output");
+  add_no_dns(app, arguments);
+  add_resolve(app, arguments);
+  add_screen(app, arguments);
+  in_file(false);
+  // A choice of columns is about tables; in a configuration file it waits for some.
+  app.final_callback([&arguments] { arguments.plain |= !arguments.columns.empty(); });
+}
+
+bool wants_tables(const TopArguments& arguments) {
+  return arguments.plain || arguments.count != 0 || arguments.format != OutputFormat::kTable;
+}
+
+Options observe(const TopArguments& arguments) {
+  Options options = asked_options(arguments);
+  options.names = arguments.dns;
+  options.dns = arguments.dns;  // for alerts, and among the screen's events
+  options.refusals = true;
+  if (wants_tables(arguments)) {
+    options.describe |= arguments.is_json();
+    options.quality = false;  // tables read the kernel's own counters
+    options.settle_owner = {};
+  } else {
+    options.describe = true;
+  }
+  return options;
+}
+
+int run(const TopArguments& arguments, const Options& observed) {
+  if (!wants_tables(arguments)) return top_screen(arguments, observed);
   // --columns and --sort are about processes; connections follow where they have such a column.
   auto processes = choose_table<Process>(arguments, kTopProcessColumns, "rate");
   if (!processes) return kExitUsage;
-  Arguments of_flows = arguments;
+  TopArguments of_flows = arguments;
   of_flows.columns.clear();
   if (!find_column<Flow>(arguments.sort)) of_flows.sort.clear();
   auto flows = choose_table<Flow>(of_flows, kTopFlowColumns, "rate");
@@ -124,7 +197,7 @@ int run_top(const Arguments& given) {
   const TopTables tables(*processes, *flows);
 
   int exit_code = kExitDone;
-  auto session = Session::open(arguments, exit_code);
+  auto session = Session::open(arguments, observed, "", exit_code);
   if (!session) return exit_code;
   // Rates need a start.
   if (auto first = session->monitor.snapshot(); !first) return report(first.error());
@@ -151,7 +224,7 @@ int run_top(const Arguments& given) {
     apply_filter(*snapshot, session->filter);
     note_alerts(detectors, *snapshot);
     switch (arguments.format) {
-      case OutputFormat::kTable: tables.print(*session, *snapshot, session->output); break;
+      case OutputFormat::kTable: tables.print(arguments, session->host, *snapshot, session->output); break;
       case OutputFormat::kCsv:
         tables.print_csv(*snapshot, csv_heading, session->output);
         csv_heading = false;
@@ -165,7 +238,7 @@ int run_top(const Arguments& given) {
     }
     if (!session->output.flush()) return session->output.exit_code();
     ++printed;
-    if (arguments.count != 0 && printed >= arguments.count) break;
+    if (arguments.is_enough(printed)) break;
     const auto now = std::chrono::steady_clock::now();
     if (now >= end) break;
     // A slow pass skips beats instead of piling them up.
@@ -173,5 +246,27 @@ int run_top(const Arguments& given) {
   }
   return session->exit_code();
 }
+
+}  // namespace
+
+const Command kTop = make_command<TopArguments, declare, observe, run>({
+    .name = "top",
+    .usage = "top",
+    .promise = "processes and connections with live rates",
+    .summary = "the full screen, or tables at an interval",
+    .examples =
+        "Processes, connections, remote ends, events and the host itself, live on a full screen;\n"
+        "? there is help.\n"
+        "\n"
+        "  sudo sockscope top\n"
+        "  sudo sockscope top --read-only        without the menu that sends signals\n"
+        "  sudo sockscope top --plain            tables, one every second\n"
+        "  sudo sockscope top --once             one table, then done\n"
+        "  sudo sockscope top -c nginx --sort tx_rate\n"
+        "  sudo sockscope top --json -i 10 >log  a snapshot per line\n",
+    .notes = "\nGateway and DNS server are asked for echoes once the host's view (5) was shown, never "
+             "before.\n",
+    .has_section = true,
+});
 
 }  // namespace sockscope

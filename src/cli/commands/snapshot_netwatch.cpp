@@ -3,11 +3,9 @@
 
 #include <algorithm>
 
-#include "cli/commands.h"
+#include "cli/commands/snapshot.h"
 #include "cli/host_id.h"
-#include "cli/netwatch_output.h"
 #include "cli/report.h"
-#include "cli/session.h"
 #include "snapshot/dns_figures.h"
 
 namespace sockscope {
@@ -42,7 +40,7 @@ std::string netwatch_line(netwatch::Snapshot snapshot, const Arguments& argument
   return netwatch::to_json(request) + '\n';
 }
 
-int run_netwatch(const Arguments& arguments) {
+int snapshot_netwatch(const SnapshotArguments& arguments, const Options& observed) {
   std::optional<netwatch::HostInfo> info;
   // Its sockets are opened before privileges are dropped.
   auto host = HostMonitor::open({.root = arguments.root, .probe = arguments.probe});
@@ -53,7 +51,7 @@ int run_netwatch(const Arguments& arguments) {
     info = netwatch::make_host_info(host->identity(), *id);
   }
   int exit_code = kExitDone;
-  auto session = Session::open(arguments, exit_code);
+  auto session = Session::open(arguments, observed, std::nullopt, exit_code);
   if (!session) return exit_code;
   // What was measured needs a start.
   if (auto first = host->read(); !first) return report(first.error());
@@ -93,7 +91,7 @@ int run_netwatch(const Arguments& arguments) {
                                             count_unobserved(snapshot->doors) == 0);
     if (!session->output.flush()) return session->output.exit_code();
     ++printed;
-    if (!arguments.watch || (arguments.count != 0 && printed >= arguments.count)) break;
+    if (!arguments.watch || arguments.is_enough(printed)) break;
     const auto now = std::chrono::steady_clock::now();
     if (now >= end) break;
     while (next <= now) next += arguments.interval;

@@ -4,10 +4,8 @@
 #include <algorithm>
 
 #include "base/clock.h"
-#include "cli/commands.h"
+#include "cli/commands/trace.h"
 #include "cli/report.h"
-#include "cli/session.h"
-#include "cli/time_text.h"
 
 namespace sockscope {
 namespace {
@@ -16,7 +14,7 @@ constexpr std::chrono::seconds kTick{1};
 
 class AlertsCommand {
  public:
-  AlertsCommand(const Arguments& arguments, Session& session)
+  AlertsCommand(const TraceArguments& arguments, Session& session)
       : arguments_(arguments),
         session_(session),
         detectors_(arguments.thresholds),
@@ -26,13 +24,13 @@ class AlertsCommand {
   int run();
 
  private:
-  bool is_json() const { return arguments_.format != OutputFormat::kTable; }
-  bool is_done() const { return arguments_.count != 0 && printed_ >= arguments_.count; }
+  bool is_json() const { return arguments_.is_json(); }
+  bool is_done() const { return arguments_.is_enough(printed_); }
   void print(const Alert& alert);
   void take(const Event& event);
   Result<void> tick();
 
-  const Arguments& arguments_;
+  const TraceArguments& arguments_;
   Session& session_;
   Detectors detectors_;
   EventWriter json_;
@@ -121,11 +119,8 @@ int AlertsCommand::run() {
 
 }  // namespace
 
-int run_alerts(const Arguments& arguments) {
-  int exit_code = kExitDone;
-  auto session = Session::open(arguments, exit_code);
-  if (!session) return exit_code;
-  return AlertsCommand(arguments, *session).run();
+int trace_alerts(const TraceArguments& arguments, Session& session) {
+  return AlertsCommand(arguments, session).run();
 }
 
 }  // namespace sockscope

@@ -7,7 +7,8 @@
 #include <algorithm>
 
 #include "base/timestamp.h"
-#include "cli/commands.h"
+#include "cli/command.h"
+#include "cli/option_groups.h"
 #include "cli/report.h"
 #include "cli/session.h"
 #include "snapshot/host_json.h"
@@ -164,14 +165,39 @@ std::uint32_t own_netns() {
   return ::stat("/proc/self/ns/net", &status) == 0 ? static_cast<std::uint32_t>(status.st_ino) : 0;
 }
 
-}  // namespace
+struct HostArguments : Arguments {
+  // Polled sources do not count UDP, or nothing.
+  HostArguments() { options.source = Source::kEbpf; }
+};
 
-int run_host(const Arguments& arguments) {
+void declare(CLI::App& app, HostArguments& arguments) {
+  add_format(app, arguments, OutputFormat::kJson);
+  add_units(app, arguments);
+  add_quiet_and_strict(app, arguments);
+  add_source(app, arguments);
+  add_watch(app, arguments, "one per interval");
+  add_time_limits(app, arguments, "tables");
+  add_host_facts(app, arguments);
+  app.final_callback([&app, &arguments] {
+    if (arguments.format == OutputFormat::kCsv)
+      throw CLI::ValidationError("--output", "'csv' is none of table, json, ndjson");
+    if (!arguments.watch) refuse(app, {"--duration", "--count"}, "needs --watch");
+  });
+}
+
+Options observe(const HostArguments& arguments) {
+  Options options = asked_options(arguments);
+  options.quality = false;
+  options.settle_owner = {};
+  return options;
+}
+
+int run(const HostArguments& arguments, const Options& observed) {
   auto host = HostMonitor::open({.root = arguments.root, .probe = arguments.probe});
   if (!host) return report(host.error());
   // Without it everything but the processes' bytes is shown.
   std::string problem;
-  auto monitor = Monitor::open(arguments.options);
+  auto monitor = Monitor::open(observed);
   if (!monitor) problem = monitor.error().message();
   ::malloc_trim(0);
   if (auto dropped = drop_privileges(); !dropped) return report(dropped.error());
@@ -214,12 +240,27 @@ int run_host(const Arguments& arguments) {
     }
     if (!output.flush()) return output.exit_code();
     ++printed;
-    if (!arguments.watch || (arguments.count != 0 && printed >= arguments.count)) break;
+    if (!arguments.watch || arguments.is_enough(printed)) break;
     const auto now = std::chrono::steady_clock::now();
     if (now >= end) break;
     while (next <= now) next += arguments.interval;
   }
   return arguments.strict && !monitor ? kExitIncomplete : kExitDone;
 }
+
+}  // namespace
+
+const Command kHost = make_command<HostArguments, declare, observe, run>({
+    .name = "host",
+    .usage = "host",
+    .promise = "interfaces, system, disks, gateway, DNS",
+    .summary = "the host around the sockets",
+    .examples = "Interfaces, processors, memory, disks, gateway and DNS server, over one interval.\n"
+                "\n"
+                "  sudo sockscope host\n"
+                "  sudo sockscope host --watch -i 5      until Ctrl-C\n"
+                "  sudo sockscope host --json | jq '.gateway.loss_pct'\n",
+    .notes = "\nWithout privileges all is shown but the processes' share of the interfaces' bytes.\n",
+});
 
 }  // namespace sockscope

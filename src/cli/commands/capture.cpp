@@ -11,7 +11,8 @@
 #include <vector>
 
 #include "base/text.h"
-#include "cli/commands.h"
+#include "cli/command.h"
+#include "cli/option_groups.h"
 #include "cli/report.h"
 #include "cli/session.h"
 #include "model/match.h"
@@ -29,6 +30,12 @@ constexpr std::chrono::milliseconds kOnTheirWay{120};
 constexpr int kRestBetweenSnapshots = 20;
 constexpr std::size_t kMuch = 64 << 10;
 
+struct CaptureArguments : Arguments {
+  PacketOptions packets;
+  std::string file;          // "-": standard output
+  bool all_packets = false;  // also those that belong to no flow known
+};
+
 Result<Fd> open_file(const std::string& path) {
   // Packets are nobody else's business.
   Fd file(path == "-" ? ::dup(1) : ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
@@ -36,9 +43,9 @@ Result<Fd> open_file(const std::string& path) {
   return file;
 }
 
-class PacketsCommand {
+class CaptureCommand {
  public:
-  PacketsCommand(const Arguments& arguments, Session& session, PacketCapture& capture,
+  CaptureCommand(const CaptureArguments& arguments, Session& session, PacketCapture& capture,
                  FlowMatcher matcher, Output& output)
       : arguments_(arguments),
         session_(session),
@@ -53,7 +60,7 @@ class PacketsCommand {
   bool wanted(const Flow* flow) const {
     return flow != nullptr && matcher_(*flow) && session_.filter.matches(*flow);
   }
-  bool is_full() const { return arguments_.count != 0 && written_ >= arguments_.count; }
+  bool is_full() const { return arguments_.is_enough(written_); }
   void write(const Packet& packet);
   bool flush();
   Result<void> look(bool is_last);
@@ -61,7 +68,7 @@ class PacketsCommand {
   Result<bool> wait(int stop_fd);
   int print_end();
 
-  const Arguments& arguments_;
+  const CaptureArguments& arguments_;
   Session& session_;
   PacketCapture& capture_;
   FlowMatcher matcher_;
@@ -76,7 +83,7 @@ class PacketsCommand {
   Clock::time_point ask_not_before_{};
 };
 
-void PacketsCommand::write(const Packet& packet) {
+void CaptureCommand::write(const Packet& packet) {
   // The kernel's ring was filled before the sockets could be told, and after the end.
   if (packet.wall_ns < begin_wall_ns_ || packet.wall_ns > end_wall_ns_) return;
   const bool is_known = packet.sender != nullptr || packet.receiver != nullptr;
@@ -91,14 +98,14 @@ void PacketsCommand::write(const Packet& packet) {
 }
 
 // What was not written whole is cut off again: the file stays one that can be read.
-bool PacketsCommand::flush() {
+bool CaptureCommand::flush() {
   const auto size = static_cast<off_t>(output_.text().size());
   if (output_.flush()) {
     whole_size_ += size;
     ends_.clear();
     return true;
   }
-  if (struct stat status{}; arguments_.packet_file != "-" && ::fstat(output_.fd(), &status) == 0 &&
+  if (struct stat status{}; arguments_.file != "-" && ::fstat(output_.fd(), &status) == 0 &&
                             S_ISREG(status.st_mode)) {
     const auto cut = std::upper_bound(ends_.begin(), ends_.end(), status.st_size);
     if (cut != ends_.begin()) whole_size_ = *(cut - 1);
@@ -109,7 +116,7 @@ bool PacketsCommand::flush() {
   return false;
 }
 
-Result<void> PacketsCommand::ask_for_sockets() {
+Result<void> CaptureCommand::ask_for_sockets() {
   const auto began = Clock::now();
   const auto snapshot =
       session_.monitor.snapshot([this](const Event& event) { capture_.note(event); });
@@ -120,7 +127,7 @@ Result<void> PacketsCommand::ask_for_sockets() {
 }
 
 // Events before packets: most often they tell whose the packets are.
-Result<void> PacketsCommand::look(bool is_last) {
+Result<void> CaptureCommand::look(bool is_last) {
   const auto take_event = [this](const Event& event) { capture_.note(event); };
   const auto take_packet = [this](const Packet& packet) { write(packet); };
   const auto events =
@@ -134,7 +141,7 @@ Result<void> PacketsCommand::look(bool is_last) {
 }
 
 // False: it is the end.
-Result<bool> PacketsCommand::wait(int stop_fd) {
+Result<bool> CaptureCommand::wait(int stop_fd) {
   const Fd both(::epoll_create1(EPOLL_CLOEXEC));
   epoll_event readable{};
   readable.events = EPOLLIN;
@@ -156,7 +163,7 @@ Result<bool> PacketsCommand::wait(int stop_fd) {
   return true;
 }
 
-int PacketsCommand::print_end() {
+int CaptureCommand::print_end() {
   const PacketCounts counts = capture_.counts();
   if (!arguments_.quiet)
     fmt::print(stderr, "sockscope: {} packets written, {} dropped by the kernel, {} unattributed\n",
@@ -165,7 +172,7 @@ int PacketsCommand::print_end() {
   return arguments_.strict && counts.dropped != 0 ? kExitIncomplete : session_.exit_code();
 }
 
-int PacketsCommand::run(int stop_fd) {
+int CaptureCommand::run(int stop_fd) {
   const PacketOptions& options = arguments_.packets;
   append_pcapng_head({.link_type = capture_.link_type(),
                       .snap_length = options.snap_length,
@@ -194,31 +201,90 @@ int PacketsCommand::run(int stop_fd) {
   return print_end();
 }
 
-}  // namespace
+void declare(CLI::App& app, CaptureArguments& arguments) {
+  add_selection(app, arguments);
+  app.remove_option(app.get_option("--netns"));
+  const std::string group = "Which packets";
+  app.add_option("-i,--interface", arguments.packets.interface, "of this interface; all by default")
+      ->type_name("NAME")
+      ->group(group);
+  app.add_option("--bpf", arguments.packets.packet_filter,
+                 "that this filter of tcpdump's language lets through, 'tcp port 80'")
+      ->type_name("EXPR")
+      ->group(group);
+  add_number<std::uint32_t>(app, "--snaplen", arguments.packets.snap_length, 64, 262'144,
+             "so many bytes of each, 262144 by default")
+      ->type_name("BYTES")
+      ->group(group);
+  app.add_flag("--all", arguments.all_packets, "also packets that belong to no known connection")
+      ->group(group);
+  app.add_option("-w,--write", arguments.file, "the file to write; - is standard output")
+      ->type_name("FILE")
+      ->required()
+      ->group("Output");
+  add_quiet_and_strict(app, arguments, ", or packets were dropped");
+  add_source(app, arguments);
+  add_time_limits(app, arguments, "packets");
+  app.final_callback([&app, &arguments] {
+    if (arguments.all_packets)
+      for (const CLI::Option* option : app.get_options())
+        if (option->get_group() == "Which connections" && option->count() != 0)
+          throw CLI::ValidationError("--all excludes " + option->get_name());
+    if (arguments.file == "-" && ::isatty(1) != 0)
+      throw CLI::ValidationError(
+          "--write", "'-' would write packets to the terminal; pipe them: … -w - | tshark -r -");
+  });
+}
 
-int run_packets(const Arguments& given) {
-  // The monitor tells of all flows: whose a packet is, is another question than whether it is
-  // wanted.
-  Arguments arguments = given;
-  arguments.options.filter = {};
-  arguments.options.describe |= needs_process(given.options.filter);
-  auto matcher = FlowMatcher::compile(given.options.filter);
+Options observe(const CaptureArguments& arguments) {
+  Options options = asked_options(arguments);
+  // Of all flows: whose a packet is, is another question than whether it is wanted.
+  options.filter = {};
+  options.describe |= needs_process(arguments.options.filter);
+  options.attempts = true;
+  options.quality = false;
+  return options;
+}
+
+int run(const CaptureArguments& arguments, const Options& observed) {
+  auto matcher = FlowMatcher::compile(arguments.options.filter);
   if (!matcher) return report(matcher.error());
   auto capture = PacketCapture::open(arguments.packets);
   if (!capture) return report(capture.error());
   // Before the privileges are gone: without them root may not write into another user's folder.
-  auto file = open_file(arguments.packet_file);
+  auto file = open_file(arguments.file);
   if (!file) return report(file.error());
   int exit_code = kExitDone;
-  auto session = Session::open(arguments, exit_code);
+  auto session = Session::open(arguments, observed, "; their packets too", exit_code);
   if (!session) return exit_code;
   // A file that was there is kept until now; of a device nothing is to be cut.
-  if (struct stat status{}; arguments.packet_file != "-" && ::fstat(file->get(), &status) == 0 &&
+  if (struct stat status{}; arguments.file != "-" && ::fstat(file->get(), &status) == 0 &&
                             S_ISREG(status.st_mode) && ::ftruncate(file->get(), 0) != 0)
-    return report(Error::from_errno(ErrorKind::kIo, errno, "empty " + arguments.packet_file));
+    return report(Error::from_errno(ErrorKind::kIo, errno, "empty " + arguments.file));
   Output output(session->stop_fd(), file->get());
-  return PacketsCommand(arguments, *session, *capture, std::move(*matcher), output)
+  return CaptureCommand(arguments, *session, *capture, std::move(*matcher), output)
       .run(session->stop_fd());
 }
+
+}  // namespace
+
+const Command kCapture = make_command<CaptureArguments, declare, observe, run>({
+    .name = "capture",
+    .usage = "capture -w FILE",
+    .promise = "packets, each with its process",
+    .summary = "packets of processes and connections, for Wireshark",
+    .examples =
+        "Packets of chosen processes and connections, each with its process, as a pcapng file.\n"
+        "\n"
+        "  sudo sockscope capture -w web.pcapng -c nginx -d 60\n"
+        "  sudo sockscope capture -w - --filter 'dport:443' | wireshark -k -i -\n"
+        "  sudo sockscope capture -w - -p 1234 --bpf 'udp' | tshark -r - -T fields -e frame.comment\n"
+        "  sudo sockscope capture -w all.pcapng --all --snaplen 96 --count 1000\n",
+    .notes =
+        "\nThe comment of a packet: 'tx pid=42 comm=curl flow=4711 owner=exact'; on loopback there are\n"
+        "two, of the sender (tx) and of the receiver (rx). flow is the cookie that trace --json and\n"
+        "snapshot --json have too. Seen are the packets of the network namespace the command runs in:\n"
+        "nsenter -t PID -n sockscope capture … shows a container's.\n",
+});
 
 }  // namespace sockscope

@@ -2,7 +2,8 @@
 #include <fmt/format.h>
 
 #include "base/clock.h"
-#include "cli/commands.h"
+#include "cli/command.h"
+#include "cli/option_groups.h"
 #include "cli/process_text.h"
 #include "cli/report.h"
 #include "cli/session.h"
@@ -15,9 +16,13 @@ namespace {
 constexpr std::uint64_t kPatienceNs = 100'000'000;
 constexpr std::chrono::milliseconds kLookAgain{50};
 
+struct StoryArguments : Arguments {
+  bool talkers_only = false;  // only processes that had to do with the network
+};
+
 // What was asked for is looked for in the story's end: a process gets its name after its first
 // connections, and its connections come from several.
-bool is_wanted(const Arguments& arguments, const FlowMatcher& matcher, const FlowFilter& filter,
+bool is_wanted(const StoryArguments& arguments, const FlowMatcher& matcher, const FlowFilter& filter,
                const Story& story) {
   if (arguments.talkers_only && story.connections == 0 && story.failed == 0) return false;
   Flow flow;
@@ -31,17 +36,17 @@ bool is_wanted(const Arguments& arguments, const FlowMatcher& matcher, const Flo
 
 class StoryCommand {
  public:
-  StoryCommand(const Arguments& arguments, const FlowMatcher& matcher, Session& session)
+  StoryCommand(const StoryArguments& arguments, const FlowMatcher& matcher, Session& session)
       : arguments_(arguments), matcher_(matcher), session_(session), json_(mono_to_wall_ns()) {}
 
   int run();
 
  private:
   bool is_json() const { return arguments_.format != OutputFormat::kTable; }
-  bool is_done() const { return arguments_.count != 0 && printed_ >= arguments_.count; }
+  bool is_done() const { return arguments_.is_enough(printed_); }
   void print(const Story& story);
 
-  const Arguments& arguments_;
+  const StoryArguments& arguments_;
   const FlowMatcher& matcher_;
   Session& session_;
   EventWriter json_;
@@ -100,18 +105,54 @@ int StoryCommand::run() {
   return session_.exit_code();
 }
 
-}  // namespace
+void declare(CLI::App& app, StoryArguments& arguments) {
+  const std::string group = "Which processes";
+  add_processes(app, arguments, group);
+  app.add_flag("--talkers", arguments.talkers_only, "only those that had connections")
+      ->group(group);
+  app.add_flag_callback("--json", [&arguments] { arguments.format = OutputFormat::kNdjson; },
+                        "an object per line")
+      ->group("Output");
+  add_quiet_and_strict(app, arguments);
+  add_source(app, arguments);
+  add_time_limits(app, arguments, "processes");
+}
 
-int run_story(const Arguments& arguments) {
+Options observe(const StoryArguments& arguments) {
+  Options options = asked_options(arguments);
+  // Of all processes: what is wanted shows at their end.
+  options.filter = {};
+  options.processes = true;
+  options.describe = true;
+  options.quality = false;
+  options.settle_owner = {};
+  return options;
+}
+
+int run(const StoryArguments& arguments, const Options& observed) {
   auto matcher = FlowMatcher::compile(arguments.options.filter);
   if (!matcher) return report(matcher.error());
-  // The library is to tell of all processes: what is wanted shows at their end.
-  Arguments all = arguments;
-  all.options.filter = {};
   int exit_code = kExitDone;
-  auto session = Session::open(all, exit_code);
+  auto session = Session::open(arguments, observed, "", exit_code);
   if (!session) return exit_code;
   return StoryCommand(arguments, *matcher, *session).run();
 }
+
+}  // namespace
+
+const Command kStory = make_command<StoryArguments, declare, observe, run>({
+    .name = "story",
+    .usage = "story",
+    .promise = "what each process did, when it ends",
+    .summary = "a line per process when it ends",
+    .examples =
+        "A line per process when it ends: who it was, what it did on the network, how it ended.\n"
+        "\n"
+        "  sudo sockscope story                  until Ctrl-C\n"
+        "  sudo sockscope story -c curl -d 60\n"
+        "  sudo sockscope story --talkers --unit nginx\n"
+        "  sudo sockscope story --json | jq 'select(.exit_code != 0)'\n",
+    .notes = "",
+});
 
 }  // namespace sockscope

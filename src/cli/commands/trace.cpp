@@ -4,7 +4,9 @@
 #include <array>
 #include <cstring>
 
-#include "cli/commands.h"
+#include "cli/command.h"
+#include "cli/commands/trace.h"
+#include "cli/option_groups.h"
 #include "cli/process_text.h"
 #include "cli/report.h"
 #include "cli/session.h"
@@ -82,7 +84,7 @@ std::string_view name_of(const Event& event) {
 class EventTable {
  public:
   // columns: those of --columns, empty for the usual ones.
-  EventTable(const Arguments& arguments, const ColumnList<Flow>& columns,
+  EventTable(const TraceArguments& arguments, const ColumnList<Flow>& columns,
              std::int64_t mono_to_wall_ns, std::uint64_t start_ns)
       : time_(arguments.time),
         columns_(columns.empty() ? *parse_columns<Flow>("pid,comm,proto,local,remote") : columns),
@@ -148,8 +150,10 @@ constexpr std::string_view kCsvColumns =
 
 class TraceCommand {
  public:
-  TraceCommand(const Arguments& arguments, Session& session, ColumnList<Flow> columns)
+  TraceCommand(const TraceArguments& arguments, const Options& observed, Session& session,
+               ColumnList<Flow> columns)
       : arguments_(arguments),
+        observed_(observed),
         session_(session),
         columns_(std::move(columns)),
         json_(mono_to_wall_ns()),
@@ -159,16 +163,16 @@ class TraceCommand {
   int run();
 
  private:
-  bool is_json() const {
-    return arguments_.format == OutputFormat::kJson || arguments_.format == OutputFormat::kNdjson;
-  }
+  bool is_json() const { return arguments_.is_json(); }
+  bool is_done() const { return arguments_.is_enough(printed_); }
   bool wanted(const Event& event) const;
   void print(const Event& event);
   void print_start();
   void print_end();
   bool settle();
 
-  const Arguments& arguments_;
+  const TraceArguments& arguments_;
+  const Options& observed_;
   Session& session_;
   ColumnList<Flow> columns_;
   EventWriter json_;
@@ -185,7 +189,7 @@ bool TraceCommand::wanted(const Event& event) const {
 }
 
 void TraceCommand::print(const Event& event) {
-  if (!wanted(event) || (arguments_.count != 0 && printed_ >= arguments_.count)) return;
+  if (!wanted(event) || is_done()) return;
   ++seen_[static_cast<std::size_t>(event.kind)];
   ++printed_;
   std::string& text = session_.output.text();
@@ -229,10 +233,10 @@ void TraceCommand::print_end() {
 // What happened before the end is still on its way, for as long as owners are waited for.
 bool TraceCommand::settle() {
   const auto take = [this](const Event& event) { print(event); };
-  const auto end = std::chrono::steady_clock::now() + arguments_.options.settle_owner +
-                   2 * arguments_.options.batch;
+  const auto end = std::chrono::steady_clock::now() + observed_.settle_owner +
+                   2 * observed_.batch;
   while (std::chrono::steady_clock::now() < end)
-    if (!session_.monitor.poll(arguments_.options.batch, take)) return false;
+    if (!session_.monitor.poll(observed_.batch, take)) return false;
   return session_.monitor.finish(take).has_value();
 }
 
@@ -253,18 +257,82 @@ int TraceCommand::run() {
     const auto done = session_.monitor.consume([this](const Event& event) { print(event); });
     if (!done) return report(done.error());
     if (!session_.output.flush()) return session_.output.exit_code();
-    if (arguments_.count != 0 && printed_ >= arguments_.count) break;
+    if (is_done()) break;
   }
-  if ((arguments_.count == 0 || printed_ < arguments_.count) && !settle()) return kExitFailed;
+  if (!is_done() && !settle()) return kExitFailed;
   print_end();
   return session_.output.exit_code() != kExitDone ? session_.output.exit_code()
                                                   : session_.exit_code();
 }
 
-}  // namespace
+void declare(CLI::App& app, TraceArguments& arguments) {
+  add_selection(app, arguments);
+  add_output(app, arguments, OutputFormat::kNdjson);
+  add_source(app, arguments);
+  add_udp_peers(app, arguments);
+  Options& options = arguments.options;
+  const std::string group = "Which events";
+  app.add_flag("-x,--fails", arguments.fails_only, "failed connections only")->group(group);
+  app.add_flag("--processes", options.processes,
+               "also fork, exec, exit and changes of identity of processes")
+      ->group(group);
+  app.add_flag("--dns", options.dns,
+               "also DNS queries and answers; remote ends get the names they were asked for by")
+      ->group(group);
+  app.add_flag("--describe", options.describe,
+               "JSON: all that is known of each process; always so with --processes")
+      ->group("Output");
+  app.add_flag("--alerts", arguments.alerts,
+               "scans, beacons, tunnels, floods and failures instead of single events")
+      ->group("Alerts");
+  add_thresholds(app, arguments);
+  add_no_dns(app, arguments);
+  add_resolve(app, arguments);
+  app.add_flag_callback("--attempts", [&options] { options.attempts = options.refusals = true; },
+                        "also each connection attempt, and those from outside that meet no listener")
+      ->group(group);
+  app.add_flag("--states", options.states, "also every TCP state change")->group(group);
+  app.add_flag("--data", options.data, "also each send and receive; select with -p, -c or ports")
+      ->group(group);
+  add_one_of(app, "-t,--timestamps", arguments.time,
+             "abs (time of day, default), rel (seconds since start), iso, ns (Unix)",
+             Words<TimeFormat>{{"", TimeFormat::kTimeOfDay},
+                               {"abs", TimeFormat::kTimeOfDay},
+                               {"rel", TimeFormat::kRelative},
+                               {"iso", TimeFormat::kIso},
+                               {"ns", TimeFormat::kNanoseconds}})
+      ->type_name("[FORMAT]")
+      ->expected(0, 1)
+      ->group("Output");
+  add_number<std::size_t>(app, "--ring-kib", arguments.ring_kib, 4, 1u << 20,
+             "size of the kernel's event buffer, 16384 by default")
+      ->type_name("KIB")
+      ->group(group);
+  add_time_limits(app, arguments, "events");
+  app.final_callback([&app, &arguments] {
+    if (!arguments.alerts) return refuse(app, {"--threshold", "--no-dns"}, "needs --alerts");
+    refuse(app,
+           {"--fails", "--processes", "--attempts", "--states", "--data", "--dns", "--columns",
+            "--resolve", "--udp-peers"},
+           "excludes --alerts");
+    if (arguments.format == OutputFormat::kCsv)
+      throw CLI::ValidationError("--alerts has no CSV: use --json");
+  });
+}
 
-int run_trace(const Arguments& arguments) {
-  if (arguments.alerts) return run_alerts(arguments);
+Options observe(const TraceArguments& arguments) {
+  Options options = asked_options(arguments);
+  options.ring_bytes = arguments.ring_kib << 10;
+  options.describe |= options.processes;
+  if (arguments.alerts) {
+    options.dns = arguments.dns;
+    options.refusals = true;
+    options.settle_owner = {};  // of an accept it does not matter who serves it
+  }
+  return options;
+}
+
+int run(const TraceArguments& arguments, const Options& observed) {
   std::string_view names = arguments.columns;
   if (names.empty() && arguments.format == OutputFormat::kCsv) names = kCsvColumns;
   auto columns = names.empty() ? tl::expected<ColumnList<Flow>, std::string>{}
@@ -274,9 +342,35 @@ int run_trace(const Arguments& arguments) {
     return kExitUsage;
   }
   int exit_code = kExitDone;
-  auto session = Session::open(arguments, exit_code);
+  auto session = Session::open(arguments, observed, "; no retransmit and reset events", exit_code);
   if (!session) return exit_code;
-  return TraceCommand(arguments, *session, std::move(*columns)).run();
+  if (arguments.alerts) return trace_alerts(arguments, *session);
+  return TraceCommand(arguments, observed, *session, std::move(*columns)).run();
 }
+
+}  // namespace
+
+const Command kTrace = make_command<TraceArguments, declare, observe, run>({
+    .name = "trace",
+    .usage = "trace",
+    .promise = "connections as they come and go",
+    .summary = "a line per event",
+    .examples =
+        "A line per event as it happens: connect, accept, connect_failed, close, retransmit, reset.\n"
+        "\n"
+        "  sudo sockscope trace                  until Ctrl-C\n"
+        "  sudo sockscope trace -x               failed connections only\n"
+        "  sudo sockscope trace -p 1234 --data   each send and receive of one process\n"
+        "  sudo sockscope trace --dns            also DNS queries and answers, and names of "
+        "remote ends\n"
+        "  sudo sockscope trace --udp-peers      also remote ends of unconnected UDP sockets\n"
+        "  sudo sockscope trace --alerts         port scans, beacons, floods, failures\n"
+        "  sudo sockscope trace --json -d 60 >connections.ndjson\n",
+    .notes =
+        "\nPolled sources (--source sock_diag, procfs) tell what differs from poll to poll: what is\n"
+        "shorter than 250 ms can be missed.\n"
+        "\nA gap line says what was lost at that point. The end of a JSON stream is a record\n"
+        "with the number of events and of all that was lost.\n",
+});
 
 }  // namespace sockscope
