@@ -3,12 +3,9 @@
 
 #include <fmt/format.h>
 #include <malloc.h>
-#include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <climits>
 #include <csignal>
 #include <set>
@@ -138,28 +135,6 @@ std::optional<Session> Session::open(const Arguments& arguments, const Options& 
     return std::nullopt;
   }
   return Session(arguments, std::move(*monitor), std::move(*filter), take_stop_signals());
-}
-
-Wake Session::wait_until(std::chrono::steady_clock::time_point deadline) {
-  return sockscope::wait_until(deadline, signals_.get(), output.fd(), monitor.fd());
-}
-
-Wake wait_until(std::chrono::steady_clock::time_point deadline, int stop_fd, int output_fd,
-                int events_fd) {
-  std::array<pollfd, 3> files{{{.fd = stop_fd, .events = POLLIN, .revents = 0},
-                               {.fd = output_fd, .events = 0, .revents = 0},
-                               {.fd = events_fd, .events = POLLIN, .revents = 0}}};
-  for (;;) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-        deadline - std::chrono::steady_clock::now());
-    const auto timeout = std::clamp<std::int64_t>(left.count(), 0, INT_MAX);
-    const int ready = ::poll(files.data(), files.size(), static_cast<int>(timeout));
-    if (files[0].revents != 0) return Wake::kStop;
-    if ((files[1].revents & (POLLERR | POLLHUP)) != 0) return Wake::kReaderGone;
-    // Before the events: on a busy host there are always some.
-    if (std::chrono::steady_clock::now() >= deadline) return Wake::kTime;
-    if (ready > 0) return Wake::kEvents;
-  }
 }
 
 int Session::exit_code() const {

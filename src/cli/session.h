@@ -20,13 +20,7 @@ namespace sockscope {
 // Readable when the user wants us to stop.
 Fd take_stop_signals();
 
-enum class Wake { kEvents, kTime, kStop, kReaderGone };
-// events_fd: -1 for none.
-Wake wait_until(std::chrono::steady_clock::time_point deadline, int stop_fd, int output_fd,
-                int events_fd);
-
-// What every command needs: the monitor with privileges dropped, the output, and a wait that ends
-// when there are events, time is up, the user wants to stop or the reader of the output is gone.
+// What most commands need: the monitor with privileges dropped, the filter, and standard output.
 class Session {
  public:
   // Reports what goes wrong; empty then, and exit_code is set. polls_miss: what of this command's
@@ -35,8 +29,6 @@ class Session {
   static std::optional<Session> open(const Arguments& arguments, const Options& observed,
                                      std::optional<std::string_view> polls_miss, int& exit_code);
 
-  using Wake = sockscope::Wake;
-  Wake wait_until(std::chrono::steady_clock::time_point deadline);
   int stop_fd() const noexcept { return signals_.get(); }
 
   // 0, or 3 when --strict and something could not be observed.

@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sockscope/packets.h>
-#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/every_interval.h"
 #include "cli/option_groups.h"
 #include "cli/report.h"
 #include "cli/session.h"
@@ -43,6 +43,50 @@ Result<Fd> open_file(const std::string& path) {
   return file;
 }
 
+bool is_regular(int file) {
+  struct stat status {};
+  return ::fstat(file, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+// The file stays one that can be read: what was not written whole is cut off again.
+class PacketFile : public TextSink {
+ public:
+  PacketFile(Output& output, bool may_cut)
+      : TextSink(output), may_cut_(may_cut && is_regular(output.fd())) {}
+
+  void packet(const Packet& packet) {
+    append_pcapng_packet(packet, output_.text());
+    ++written_;
+    ends_.push_back(whole_size_ + static_cast<off_t>(output_.text().size()));
+    if (output_.text().size() >= kMuch) flush();
+  }
+
+  bool flush() override {
+    const auto size = static_cast<off_t>(output_.text().size());
+    if (output_.flush()) {
+      whole_size_ += size;
+      ends_.clear();
+      return true;
+    }
+    if (struct stat status{}; may_cut_ && ::fstat(output_.fd(), &status) == 0) {
+      const auto cut = std::upper_bound(ends_.begin(), ends_.end(), status.st_size);
+      if (cut != ends_.begin()) whole_size_ = *(cut - 1);
+      written_ -= static_cast<std::uint64_t>(ends_.end() - cut);
+      ends_.clear();
+      (void)!::ftruncate(output_.fd(), whole_size_);
+    }
+    return false;
+  }
+
+  std::uint64_t written() const noexcept { return written_; }
+
+ private:
+  bool may_cut_;
+  std::uint64_t written_ = 0;
+  off_t whole_size_ = 0;
+  std::vector<off_t> ends_;  // of the packets that are yet to be written
+};
+
 class CaptureCommand {
  public:
   CaptureCommand(const CaptureArguments& arguments, Session& session, PacketCapture& capture,
@@ -52,20 +96,22 @@ class CaptureCommand {
         capture_(capture),
         matcher_(std::move(matcher)),
         output_(output),
-        is_chosen_(!matcher_.matches_all() || !session.filter.matches_all()) {}
+        is_chosen_(!matcher_.matches_all() || !session.filter.matches_all()) {
+    auto file = std::make_unique<PacketFile>(output, arguments.file != "-");
+    file_ = file.get();
+    sinks_.add(std::move(file));
+  }
 
-  int run(int stop_fd);
+  int run();
 
  private:
   bool wanted(const Flow* flow) const {
     return flow != nullptr && matcher_(*flow) && session_.filter.matches(*flow);
   }
-  bool is_full() const { return arguments_.is_enough(written_); }
+  bool is_full() const { return arguments_.is_enough(file_->written()); }
   void write(const Packet& packet);
-  bool flush();
-  Result<void> look(bool is_last);
+  Result<bool> look(bool is_last);
   Result<void> ask_for_sockets();
-  Result<bool> wait(int stop_fd);
   int print_end();
 
   const CaptureArguments& arguments_;
@@ -73,14 +119,13 @@ class CaptureCommand {
   PacketCapture& capture_;
   FlowMatcher matcher_;
   Output& output_;
+  PacketFile* file_;
+  Sinks sinks_;
   bool is_chosen_;
   std::uint64_t begin_wall_ns_ = 0;
   std::uint64_t end_wall_ns_ = ~std::uint64_t{0};
-  std::uint64_t written_ = 0;
   std::uint64_t unattributed_ = 0;
-  off_t whole_size_ = 0;     // of the file
-  std::vector<off_t> ends_;  // of the packets that are yet to be written to it
-  Clock::time_point ask_not_before_{};
+  std::chrono::steady_clock::time_point ask_not_before_{};
 };
 
 void CaptureCommand::write(const Packet& packet) {
@@ -90,30 +135,7 @@ void CaptureCommand::write(const Packet& packet) {
   if (!is_known) ++unattributed_;
   const bool is_wanted = is_known ? wanted(packet.sender) || wanted(packet.receiver)
                                   : arguments_.all_packets && !is_chosen_;
-  if (!is_wanted || is_full()) return;
-  append_pcapng_packet(packet, output_.text());
-  ++written_;
-  ends_.push_back(whole_size_ + static_cast<off_t>(output_.text().size()));
-  if (output_.text().size() >= kMuch) flush();
-}
-
-// What was not written whole is cut off again: the file stays one that can be read.
-bool CaptureCommand::flush() {
-  const auto size = static_cast<off_t>(output_.text().size());
-  if (output_.flush()) {
-    whole_size_ += size;
-    ends_.clear();
-    return true;
-  }
-  if (struct stat status{}; arguments_.file != "-" && ::fstat(output_.fd(), &status) == 0 &&
-                            S_ISREG(status.st_mode)) {
-    const auto cut = std::upper_bound(ends_.begin(), ends_.end(), status.st_size);
-    if (cut != ends_.begin()) whole_size_ = *(cut - 1);
-    written_ -= static_cast<std::uint64_t>(ends_.end() - cut);
-    ends_.clear();
-    (void)!::ftruncate(output_.fd(), whole_size_);
-  }
-  return false;
+  if (is_wanted && !is_full()) file_->packet(packet);
 }
 
 Result<void> CaptureCommand::ask_for_sockets() {
@@ -126,68 +148,49 @@ Result<void> CaptureCommand::ask_for_sockets() {
   return {};
 }
 
-// Events before packets: most often they tell whose the packets are.
-Result<void> CaptureCommand::look(bool is_last) {
+// Events before packets: most often they tell whose the packets are. Gives whether to go on.
+Result<bool> CaptureCommand::look(bool is_last) {
   const auto take_event = [this](const Event& event) { capture_.note(event); };
   const auto take_packet = [this](const Packet& packet) { write(packet); };
   const auto events =
       is_last ? session_.monitor.finish(take_event) : session_.monitor.consume(take_event);
   if (!events) return tl::make_unexpected(events.error());
   if (is_last || (capture_.wants_snapshot() && Clock::now() >= ask_not_before_))
-    if (auto done = ask_for_sockets(); !done) return done;
+    if (auto done = ask_for_sockets(); !done) return tl::make_unexpected(done.error());
   const auto packets = is_last ? capture_.finish(take_packet) : capture_.read(take_packet);
   if (!packets) return tl::make_unexpected(packets.error());
-  return {};
-}
-
-// False: it is the end.
-Result<bool> CaptureCommand::wait(int stop_fd) {
-  const Fd both(::epoll_create1(EPOLL_CLOEXEC));
-  epoll_event readable{};
-  readable.events = EPOLLIN;
-  if (!both || ::epoll_ctl(both.get(), EPOLL_CTL_ADD, session_.monitor.fd(), &readable) != 0 ||
-      ::epoll_ctl(both.get(), EPOLL_CTL_ADD, capture_.fd(), &readable) != 0)
-    return tl::make_unexpected(Error::from_errno(ErrorKind::kIo, errno, "make a pollable file"));
-  const auto end =
-      arguments_.duration ? Clock::now() + *arguments_.duration : Clock::time_point::max();
-  while (!is_full()) {
-    const auto now = Clock::now();
-    if (now >= end) return true;
-    const auto until = capture_.is_holding() ? std::min(end, now + kLookAgain) : end;
-    const Wake wake = wait_until(until, stop_fd, output_.fd(), both.get());
-    if (wake == Wake::kStop) return true;
-    if (wake == Wake::kReaderGone) return false;
-    if (auto done = look(false); !done) return tl::make_unexpected(done.error());
-    if (!flush()) return false;
-  }
-  return true;
+  return !is_full();
 }
 
 int CaptureCommand::print_end() {
   const PacketCounts counts = capture_.counts();
   if (!arguments_.quiet)
     fmt::print(stderr, "sockscope: {} packets written, {} dropped by the kernel, {} unattributed\n",
-               written_, counts.dropped, unattributed_);
-  if (output_.exit_code() != kExitDone) return output_.exit_code();
+               file_->written(), counts.dropped, unattributed_);
+  if (sinks_.exit_code() != kExitDone) return sinks_.exit_code();
   return arguments_.strict && counts.dropped != 0 ? kExitIncomplete : session_.exit_code();
 }
 
-int CaptureCommand::run(int stop_fd) {
+int CaptureCommand::run() {
   const PacketOptions& options = arguments_.packets;
   append_pcapng_head({.link_type = capture_.link_type(),
                       .snap_length = options.snap_length,
                       .name = options.interface,
                       .filter = options.packet_filter},
                      fmt::format("sockscope {}", version()), output_.text());
-  if (!flush()) return output_.exit_code();
+  if (!sinks_.flush()) return sinks_.exit_code();
   if (auto done = ask_for_sockets(); !done) return report(done.error());
   begin_wall_ns_ = wall_now_ns();
   if (!arguments_.quiet)
     fmt::print(stderr, "sockscope: capturing on {}\n",
                options.interface == "any" ? "all interfaces" : clean_text(options.interface));
-  const auto waited = wait(stop_fd);
-  if (!waited) return report(waited.error());
-  if (!*waited) return print_end();
+  const auto ended = every_interval({.interval = kLookAgain,
+                                     .duration = arguments_.duration,
+                                     .only_while = [this] { return capture_.is_holding(); }},
+                                    session_.stop_fd(), {session_.monitor.fd(), capture_.fd()},
+                                    sinks_, [this](Wake) { return look(false); });
+  if (!ended) return report(ended.error());
+  if (*ended == Wake::kReaderGone) return print_end();
   end_wall_ns_ = wall_now_ns();
   const auto settled = Clock::now() + kOnTheirWay;
   while (!is_full() && Clock::now() < settled) {
@@ -195,9 +198,9 @@ int CaptureCommand::run(int stop_fd) {
     ::usleep(static_cast<useconds_t>(std::chrono::microseconds(kLookAgain).count()));
   }
   if (auto done = look(true); !done) return report(done.error());
-  append_pcapng_statistics(capture_.counts(), written_, begin_wall_ns_, end_wall_ns_,
+  append_pcapng_statistics(capture_.counts(), file_->written(), begin_wall_ns_, end_wall_ns_,
                            output_.text());
-  flush();
+  sinks_.flush();
   return print_end();
 }
 
@@ -258,12 +261,10 @@ int run(const CaptureArguments& arguments, const Options& observed) {
   auto session = Session::open(arguments, observed, "; their packets too", exit_code);
   if (!session) return exit_code;
   // A file that was there is kept until now; of a device nothing is to be cut.
-  if (struct stat status{}; arguments.file != "-" && ::fstat(file->get(), &status) == 0 &&
-                            S_ISREG(status.st_mode) && ::ftruncate(file->get(), 0) != 0)
+  if (arguments.file != "-" && is_regular(file->get()) && ::ftruncate(file->get(), 0) != 0)
     return report(Error::from_errno(ErrorKind::kIo, errno, "empty " + arguments.file));
   Output output(session->stop_fd(), file->get());
-  return CaptureCommand(arguments, *session, *capture, std::move(*matcher), output)
-      .run(session->stop_fd());
+  return CaptureCommand(arguments, *session, *capture, std::move(*matcher), output).run();
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "base/timestamp.h"
 #include "cli/command.h"
+#include "cli/every_interval.h"
 #include "cli/option_groups.h"
 #include "cli/report.h"
 #include "cli/session.h"
@@ -146,19 +147,37 @@ void print_bytes(const std::optional<Reconciliation>& bytes, const std::string& 
   for (const std::string& line : columns(rows, "lrrl")) output.line(line);
 }
 
-void print_table(const HostFacts& facts, const HostId& host, Units units, Output& output) {
-  output.line(fmt::format("sockscope host  {}  {}  {:.1f} s", clean_text(host.name),
-                          time_of_day(facts.wall_ns).substr(0, 8), facts.interval_s.value_or(0)));
-  print_system(facts.system, output);
-  output.line(listen_line(facts));
-  output.line(probe_line("gateway", facts.gateway));
-  output.line(probe_line("dns", facts.dns));
-  output.line("");
-  print_interfaces(facts, units, output);
-  output.line("");
-  print_disks(facts, output);
-  output.line("");
-}
+class HostTable : public TextSink {
+ public:
+  HostTable(Output& output, HostId host, Units units, bool is_one_of_many)
+      : TextSink(output),
+        host_(std::move(host)),
+        units_(units),
+        is_one_of_many_(is_one_of_many) {}
+
+  void host(const HostReport& report) override {
+    const HostFacts& facts = report.facts;
+    output_.line(fmt::format("sockscope host  {}  {}  {:.1f} s", clean_text(host_.name),
+                             time_of_day(facts.wall_ns).substr(0, 8),
+                             facts.interval_s.value_or(0)));
+    print_system(facts.system, output_);
+    output_.line(listen_line(facts));
+    output_.line(probe_line("gateway", facts.gateway));
+    output_.line(probe_line("dns", facts.dns));
+    output_.line("");
+    print_interfaces(facts, units_, output_);
+    output_.line("");
+    print_disks(facts, output_);
+    output_.line("");
+    print_bytes(report.bytes, report.problem, output_);
+    if (is_one_of_many_) output_.line("");
+  }
+
+ private:
+  HostId host_;
+  Units units_;
+  bool is_one_of_many_;
+};
 
 std::uint32_t own_netns() {
   struct stat status {};
@@ -203,48 +222,37 @@ int run(const HostArguments& arguments, const Options& observed) {
   if (auto dropped = drop_privileges(); !dropped) return report(dropped.error());
   const Fd signals = take_stop_signals();
   Output output(signals.get());
-  const HostId id = this_host();
+  Sinks sinks(arguments.is_json() ? make_json_sink(output, this_host())
+                                  : std::make_unique<HostTable>(output, this_host(),
+                                                                arguments.units, arguments.watch));
   const std::uint32_t netns = own_netns();
 
   if (auto first = host->read(); !first) return report(first.error());
+  std::vector<int> files;
   if (monitor) {
     if (auto first = monitor->snapshot(); !first) return report(first.error());
+    files.push_back(monitor->fd());
   }
-  auto next = std::chrono::steady_clock::now() + arguments.interval;
-  const auto end = arguments.duration ? std::chrono::steady_clock::now() + *arguments.duration
-                                      : std::chrono::steady_clock::time_point::max();
   std::uint64_t printed = 0;
-  for (;;) {
-    const Wake wake =
-        wait_until(std::min(next, end), signals.get(), output.fd(), monitor ? monitor->fd() : -1);
-    if (wake == Wake::kStop || wake == Wake::kReaderGone) break;
-    if (wake == Wake::kEvents) {
-      if (auto done = monitor->consume([](const Event&) {}); !done) return report(done.error());
-      continue;
-    }
+  const auto step = [&](Wake wake) -> Result<bool> {
+    if (wake == Wake::kFiles)
+      return monitor->consume([](const Event&) {}).map([](std::size_t) { return true; });
     if (!arguments.watch) host->wait_for_probes();
     auto facts = host->read();
-    if (!facts) return report(facts.error());
+    if (!facts) return tl::make_unexpected(std::move(facts).error());
     std::optional<Reconciliation> bytes;
     if (monitor) {
       auto snapshot = monitor->snapshot();
-      if (!snapshot) return report(snapshot.error());
+      if (!snapshot) return tl::make_unexpected(std::move(snapshot).error());
       bytes = reconcile(*facts, *snapshot, netns);
     }
-    if (arguments.format == OutputFormat::kTable) {
-      print_table(*facts, id, arguments.units, output);
-      print_bytes(bytes, problem, output);
-      if (arguments.watch) output.line("");
-    } else {
-      output.text() += host_json(*facts, id, bytes, problem);
-    }
-    if (!output.flush()) return output.exit_code();
-    ++printed;
-    if (!arguments.watch || arguments.is_enough(printed)) break;
-    const auto now = std::chrono::steady_clock::now();
-    if (now >= end) break;
-    while (next <= now) next += arguments.interval;
-  }
+    sinks.tell(&Sink::host, {*facts, bytes, problem});
+    return arguments.watch && !arguments.is_enough(++printed);
+  };
+  const auto ended = every_interval({.interval = arguments.interval, .duration = arguments.duration},
+                                    signals.get(), files, sinks, step);
+  if (!ended) return report(ended.error());
+  if (*ended == Wake::kReaderGone) return sinks.exit_code();
   return arguments.strict && !monitor ? kExitIncomplete : kExitDone;
 }
 

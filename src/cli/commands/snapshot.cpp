@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 #include "cli/option_groups.h"
+#include "cli/sink.h"
 
 namespace sockscope {
 namespace {
@@ -26,8 +27,7 @@ void print_snapshot(Snapshot& snapshot, const HostId& host, const Arguments& arg
   snapshot.flows = arranged(std::move(snapshot.flows), choice);
   if (arguments.is_json()) {
     const bool pretty = output.is_terminal() && arguments.format == OutputFormat::kJson;
-    write_snapshot_json(snapshot, host, pretty,
-                        [&output](std::string_view piece) { output.piece(piece); });
+    make_json_sink(output, host, pretty)->snapshot(snapshot);
     return;
   }
   std::vector<const Flow*> rows;
@@ -35,10 +35,7 @@ void print_snapshot(Snapshot& snapshot, const HostId& host, const Arguments& arg
   const auto lines = arguments.format == OutputFormat::kCsv
                          ? render_csv<Flow>(rows, choice.columns, choice.cells)
                          : render_table<Flow>(rows, choice.columns, choice.cells, output.width());
-  for (const std::string& line : lines) {
-    output.piece(line);
-    output.piece("\n");
-  }
+  for (const std::string& line : lines) output.piece(line + '\n');
 }
 
 namespace {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "cli/commands/snapshot.h"
+#include "cli/every_interval.h"
 #include "cli/host_id.h"
 #include "cli/report.h"
 #include "snapshot/dns_figures.h"
@@ -64,22 +65,16 @@ int snapshot_netwatch(const SnapshotArguments& arguments, const Options& observe
     detectors.take(event, nullptr);
     dns.take(event);
   };
-  auto next = std::chrono::steady_clock::now() + arguments.interval;
-  const auto end = arguments.duration ? std::chrono::steady_clock::now() + *arguments.duration
-                                      : std::chrono::steady_clock::time_point::max();
+  Sinks sinks(std::make_unique<TextSink>(session->output));
   std::uint64_t printed = 0;
-  for (;;) {
-    const Session::Wake wake = session->wait_until(std::min(next, end));
-    if (wake == Session::Wake::kStop || wake == Session::Wake::kReaderGone) break;
-    if (wake == Session::Wake::kEvents) {
-      if (auto done = session->monitor.consume(look); !done) return report(done.error());
-      continue;
-    }
+  const auto step = [&](Wake wake) -> Result<bool> {
+    if (wake == Wake::kFiles)
+      return session->monitor.consume(look).map([](std::size_t) { return true; });
     if (!arguments.watch) host->wait_for_probes();
     auto facts = host->read();
-    if (!facts) return report(facts.error());
+    if (!facts) return tl::make_unexpected(std::move(facts).error());
     auto snapshot = session->monitor.snapshot(look);
-    if (!snapshot) return report(snapshot.error());
+    if (!snapshot) return tl::make_unexpected(std::move(snapshot).error());
     apply_filter(*snapshot, session->filter);
     detectors.take(*facts, nullptr);
     if (arguments.watch) note_alerts(detectors, *snapshot);
@@ -89,14 +84,12 @@ int snapshot_netwatch(const SnapshotArguments& arguments, const Options& observe
     session->output.text() += netwatch_line(std::move(line), arguments, info ? &*info : nullptr,
                                             snapshot->lost,
                                             count_unobserved(snapshot->doors) == 0);
-    if (!session->output.flush()) return session->output.exit_code();
-    ++printed;
-    if (!arguments.watch || arguments.is_enough(printed)) break;
-    const auto now = std::chrono::steady_clock::now();
-    if (now >= end) break;
-    while (next <= now) next += arguments.interval;
-  }
-  return session->exit_code();
+    return arguments.watch && !arguments.is_enough(++printed);
+  };
+  const auto ended = every_interval({.interval = arguments.interval, .duration = arguments.duration},
+                                    session->stop_fd(), {session->monitor.fd()}, sinks, step);
+  if (!ended) return report(ended.error());
+  return *ended == Wake::kReaderGone ? sinks.exit_code() : session->exit_code();
 }
 
 }  // namespace sockscope

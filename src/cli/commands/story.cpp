@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "cli/command.h"
+#include "cli/every_interval.h"
 #include "cli/option_groups.h"
 #include "cli/process_text.h"
 #include "cli/report.h"
@@ -34,76 +35,14 @@ bool is_wanted(const StoryArguments& arguments, const FlowMatcher& matcher, cons
   return matcher(flow) && filter.matches(flow);
 }
 
-class StoryCommand {
+class StoryText : public TextSink {
  public:
-  StoryCommand(const StoryArguments& arguments, const FlowMatcher& matcher, Session& session)
-      : arguments_(arguments), matcher_(matcher), session_(session), json_(mono_to_wall_ns()) {}
-
-  int run();
-
- private:
-  bool is_json() const { return arguments_.format != OutputFormat::kTable; }
-  bool is_done() const { return arguments_.is_enough(printed_); }
-  void print(const Story& story);
-
-  const StoryArguments& arguments_;
-  const FlowMatcher& matcher_;
-  Session& session_;
-  EventWriter json_;
-  StoryBook book_{kPatienceNs};
-  std::uint64_t printed_ = 0;
-};
-
-void StoryCommand::print(const Story& story) {
-  if (is_done() || !is_wanted(arguments_, matcher_, session_.filter, story)) return;
-  ++printed_;
-  if (is_json())
-    json_.story(story, session_.output.text());
-  else
-    session_.output.line(story_text(story));
-}
-
-int StoryCommand::run() {
-  const auto write = [this](const Story& story) { print(story); };
-  const auto take = [&](const Event& event) {
-    if (event.kind == EventKind::kGap && !is_json())
-      session_.output.line(fmt::format("gap: lost {}", event.lost.total()));
-    if (event.kind == EventKind::kGap && is_json()) json_.event(event, session_.output.text());
-    book_.apply(event, write);
-  };
-  if (is_json())
-    json_.start(session_.host, wall_now_ns(), session_.monitor.source(), session_.monitor.doors(),
-                session_.output.text());
-  auto before = session_.monitor.snapshot();
-  if (!before) return report(before.error());
-  for (const Flow& flow : before->flows) book_.add(flow);
-  if (!session_.output.flush()) return session_.output.exit_code();
-
-  using Clock = std::chrono::steady_clock;
-  const auto deadline =
-      arguments_.duration ? Clock::now() + *arguments_.duration : Clock::time_point::max();
-  while (!is_done()) {
-    json_.set_clock_offset(mono_to_wall_ns());
-    const auto look_again = Clock::now() + kLookAgain;
-    const bool is_last = deadline <= look_again;
-    const Session::Wake wake =
-        session_.wait_until(book_.is_waiting() && !is_last ? look_again : deadline);
-    if (wake == Session::Wake::kReaderGone) return kExitDone;
-    const auto done = session_.monitor.consume(take);
-    if (!done) return report(done.error());
-    book_.release(mono_now_ns(), write);
-    if (!session_.output.flush()) return session_.output.exit_code();
-    if (wake == Session::Wake::kStop || Clock::now() >= deadline) break;
+  using TextSink::TextSink;
+  void story(const Story& story) override { output_.line(story_text(story)); }
+  void event(const Event& event) override {
+    output_.line(fmt::format("gap: lost {}", event.lost.total()));
   }
-  if (const auto done = session_.monitor.finish(take); !done) return report(done.error());
-  book_.release(~std::uint64_t{0}, write);
-  const Loss& lost = session_.monitor.loss();
-  if (is_json()) json_.end(wall_now_ns(), printed_, lost, session_.output.text());
-  if (!session_.output.flush()) return session_.output.exit_code();
-  if (!is_json() && !arguments_.quiet)
-    fmt::print(stderr, "sockscope: {} processes, lost {}\n", printed_, lost.total());
-  return session_.exit_code();
-}
+};
 
 void declare(CLI::App& app, StoryArguments& arguments) {
   const std::string group = "Which processes";
@@ -135,7 +74,45 @@ int run(const StoryArguments& arguments, const Options& observed) {
   int exit_code = kExitDone;
   auto session = Session::open(arguments, observed, "", exit_code);
   if (!session) return exit_code;
-  return StoryCommand(arguments, *matcher, *session).run();
+  Monitor& monitor = session->monitor;
+  Sinks sinks(arguments.is_json() ? make_json_sink(session->output, session->host)
+                                  : std::make_unique<StoryText>(session->output));
+  StoryBook book(kPatienceNs);
+  std::uint64_t printed = 0;
+  const auto write = [&](const Story& story) {
+    if (arguments.is_enough(printed) || !is_wanted(arguments, *matcher, session->filter, story))
+      return;
+    ++printed;
+    sinks.tell(&Sink::story, story);
+  };
+  const auto take = [&](const Event& event) {
+    if (event.kind == EventKind::kGap) sinks.tell(&Sink::event, event);
+    book.apply(event, write);
+  };
+  sinks.tell(&Sink::begin, {session->host, monitor.source(), monitor.doors()});
+  auto before = monitor.snapshot();
+  if (!before) return report(before.error());
+  for (const Flow& flow : before->flows) book.add(flow);
+  if (!sinks.flush()) return sinks.exit_code();
+
+  const auto step = [&](Wake) -> Result<bool> {
+    if (const auto done = monitor.consume(take); !done) return tl::make_unexpected(done.error());
+    book.release(mono_now_ns(), write);
+    return !arguments.is_enough(printed);
+  };
+  const auto ended = every_interval({.interval = kLookAgain,
+                                     .duration = arguments.duration,
+                                     .only_while = [&book] { return book.is_waiting(); }},
+                                    session->stop_fd(), {monitor.fd()}, sinks, step);
+  if (!ended) return report(ended.error());
+  if (*ended == Wake::kReaderGone) return sinks.exit_code();
+  if (const auto done = monitor.finish(take); !done) return report(done.error());
+  book.release(~std::uint64_t{0}, write);
+  sinks.tell(&Sink::end, {printed, monitor.loss()});
+  if (!sinks.flush()) return sinks.exit_code();
+  if (!arguments.is_json() && !arguments.quiet)
+    fmt::print(stderr, "sockscope: {} processes, lost {}\n", printed, monitor.loss().total());
+  return session->exit_code();
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "base/timestamp.h"
 #include "cli/command.h"
+#include "cli/every_interval.h"
 #include "cli/commands/top.h"
 #include "cli/option_groups.h"
 #include "cli/table_choice.h"
@@ -52,56 +53,70 @@ std::string head_line(const Snapshot& snapshot, const HostId& host, Units units)
   return line;
 }
 
-class TopTables {
- public:
-  TopTables(const TableChoice<Process>& processes, const TableChoice<Flow>& flows)
-      : processes_(processes), flows_(flows) {}
+// idle: rows that are idle, too.
+template <class Row>
+void print_table(const std::vector<Row>& all, const TableChoice<Row>& choice,
+                 const Snapshot& snapshot, bool idle, Output& output) {
+  CellOptions cells = choice.cells;
+  cells.now_ns = snapshot.mono_ns;
+  auto rows = arrange<Row>(all, {.column = choice.order.column, .reverse = choice.order.reverse}, cells);
+  const std::size_t hidden =
+      idle ? 0 : std::erase_if(rows, [](const Row* row) { return is_idle(*row); });
+  const std::size_t candidates = rows.size();
+  if (choice.order.top != 0 && choice.order.top < candidates) rows.resize(choice.order.top);
+  for (const std::string& line : render_table<Row>(rows, choice.columns, cells, output.width()))
+    output.line(line);
+  std::string left_out;
+  if (rows.size() < candidates)
+    left_out += fmt::format("  {} of {} (--top 0: all)", rows.size(), candidates);
+  if (hidden != 0) left_out += fmt::format("  {} idle hidden (--idle: all)", hidden);
+  if (!left_out.empty()) output.line(left_out);
+  output.line("");
+}
 
-  // Takes idle rows out of the snapshot, unless they are wanted.
-  void print(const TopArguments& arguments, const HostId& host, Snapshot& snapshot,
-             Output& output) const {
-    output.line(head_line(snapshot, host, arguments.units));
+class TopTables : public TextSink {
+ public:
+  TopTables(Output& output, HostId host, bool idle, TableChoice<Process> processes,
+            TableChoice<Flow> flows)
+      : TextSink(output),
+        host_(std::move(host)),
+        idle_(idle),
+        processes_(std::move(processes)),
+        flows_(std::move(flows)) {}
+
+  void snapshot(const Snapshot& snapshot) override {
+    output_.line(head_line(snapshot, host_, flows_.cells.units));
     for (const Alert& alert : *snapshot.alerts)
       if (alert.ended_ns == 0)
-        output.line(fmt::format("! {} {}: {}: {}", to_string(alert.severity), to_string(alert.kind),
-                                message(alert), detail(alert)));
-    print_table<Process>(snapshot.processes, processes_, snapshot, arguments.idle, output);
-    output.line("");
-    print_table<Flow>(snapshot.flows, flows_, snapshot, arguments.idle, output);
-    output.line("");
-  }
-
-  void print_csv(const Snapshot& snapshot, bool with_heading, Output& output) const {
-    CellOptions cells = processes_.cells;
-    cells.now_ns = snapshot.mono_ns;
-    const auto rows = arrange<Process>(snapshot.processes, processes_.order, cells);
-    const auto lines = render_csv<Process>(rows, processes_.columns, cells);
-    for (std::size_t i = 0; i < lines.size(); ++i) {
-      if (i == 0 && !with_heading) continue;
-      output.line((i == 0 ? "ts_ns" : std::to_string(snapshot.wall_ns)) + ',' + lines[i]);
-    }
+        output_.line(fmt::format("! {} {}: {}: {}", to_string(alert.severity), to_string(alert.kind),
+                                 message(alert), detail(alert)));
+    print_table<Process>(snapshot.processes, processes_, snapshot, idle_, output_);
+    print_table<Flow>(snapshot.flows, flows_, snapshot, idle_, output_);
   }
 
  private:
-  template <class Row>
-  static void print_table(std::vector<Row>& candidates, const TableChoice<Row>& choice,
-                          const Snapshot& snapshot, bool idle, Output& output) {
-    CellOptions cells = choice.cells;
-    cells.now_ns = snapshot.mono_ns;
-    const std::size_t hidden =
-        idle ? 0 : std::erase_if(candidates, [](const Row& row) { return is_idle(row); });
-    const auto rows = arrange<Row>(candidates, choice.order, cells);
-    for (const std::string& line : render_table<Row>(rows, choice.columns, cells, output.width()))
-      output.line(line);
-    std::string left_out;
-    if (rows.size() < candidates.size())
-      left_out += fmt::format("  {} of {} (--top 0: all)", rows.size(), candidates.size());
-    if (hidden != 0) left_out += fmt::format("  {} idle hidden (--idle: all)", hidden);
-    if (!left_out.empty()) output.line(left_out);
-  }
-
+  HostId host_;
+  bool idle_;
   TableChoice<Process> processes_;
   TableChoice<Flow> flows_;
+};
+
+class TopCsv : public TextSink {
+ public:
+  TopCsv(Output& output, TableChoice<Process> choice)
+      : TextSink(output), choice_(std::move(choice)) {}
+
+  void snapshot(const Snapshot& snapshot) override {
+    choice_.cells.now_ns = snapshot.mono_ns;
+    const auto rows = arrange<Process>(snapshot.processes, choice_.order, choice_.cells);
+    const auto lines = render_csv<Process>(rows, choice_.columns, choice_.cells);
+    for (std::size_t i = std::exchange(first_line_, 1); i < lines.size(); ++i)
+      output_.line((i == 0 ? "ts_ns" : std::to_string(snapshot.wall_ns)) + ',' + lines[i]);
+  }
+
+ private:
+  TableChoice<Process> choice_;
+  std::size_t first_line_ = 0;  // the heading
 };
 
 // Of the full screen.
@@ -194,11 +209,18 @@ int run(const TopArguments& arguments, const Options& observed) {
   if (!find_column<Flow>(arguments.sort)) of_flows.sort.clear();
   auto flows = choose_table<Flow>(of_flows, kTopFlowColumns, "rate");
   if (!flows) return kExitUsage;
-  const TopTables tables(*processes, *flows);
 
   int exit_code = kExitDone;
   auto session = Session::open(arguments, observed, "", exit_code);
   if (!session) return exit_code;
+  Output& output = session->output;
+  Sinks sinks([&]() -> std::unique_ptr<Sink> {
+    if (arguments.is_json()) return make_json_sink(output, session->host);
+    if (arguments.format == OutputFormat::kCsv)
+      return std::make_unique<TopCsv>(output, std::move(*processes));
+    return std::make_unique<TopTables>(output, session->host, arguments.idle,
+                                       std::move(*processes), std::move(*flows));
+  }());
   // Rates need a start.
   if (auto first = session->monitor.snapshot(); !first) return report(first.error());
 
@@ -206,45 +228,21 @@ int run(const TopArguments& arguments, const Options& observed) {
   const auto look = [&](const Event& event) {
     if (session->filter.matches(event.flow)) detectors.take(event, nullptr);
   };
-  auto next = std::chrono::steady_clock::now() + arguments.interval;
-  const auto end = arguments.duration ? std::chrono::steady_clock::now() + *arguments.duration
-                                      : std::chrono::steady_clock::time_point::max();
-  bool csv_heading = true;
   std::uint64_t printed = 0;
-  for (;;) {
-    const Session::Wake wake = session->wait_until(std::min(next, end));
-    if (wake == Session::Wake::kStop || wake == Session::Wake::kReaderGone) break;
-    if (wake == Session::Wake::kEvents) {
-      if (auto done = session->monitor.consume(look); !done)
-        return report(done.error());
-      continue;
-    }
+  const auto step = [&](Wake wake) -> Result<bool> {
+    if (wake == Wake::kFiles)
+      return session->monitor.consume(look).map([](std::size_t) { return true; });
     auto snapshot = session->monitor.snapshot(look);
-    if (!snapshot) return report(snapshot.error());
+    if (!snapshot) return tl::make_unexpected(std::move(snapshot).error());
     apply_filter(*snapshot, session->filter);
     note_alerts(detectors, *snapshot);
-    switch (arguments.format) {
-      case OutputFormat::kTable: tables.print(arguments, session->host, *snapshot, session->output); break;
-      case OutputFormat::kCsv:
-        tables.print_csv(*snapshot, csv_heading, session->output);
-        csv_heading = false;
-        break;
-      case OutputFormat::kJson:
-      case OutputFormat::kNdjson:
-        write_snapshot_json(*snapshot, session->host, false, [&session](std::string_view piece) {
-          session->output.piece(piece);
-        });
-        break;
-    }
-    if (!session->output.flush()) return session->output.exit_code();
-    ++printed;
-    if (arguments.is_enough(printed)) break;
-    const auto now = std::chrono::steady_clock::now();
-    if (now >= end) break;
-    // A slow pass skips beats instead of piling them up.
-    while (next <= now) next += arguments.interval;
-  }
-  return session->exit_code();
+    sinks.tell(&Sink::snapshot, *snapshot);
+    return !arguments.is_enough(++printed);
+  };
+  const auto ended = every_interval({.interval = arguments.interval, .duration = arguments.duration},
+                                    session->stop_fd(), {session->monitor.fd()}, sinks, step);
+  if (!ended) return report(ended.error());
+  return *ended == Wake::kReaderGone ? sinks.exit_code() : session->exit_code();
 }
 
 }  // namespace

@@ -6,7 +6,9 @@
 
 #include "cli/command.h"
 #include "cli/commands/trace.h"
+#include "cli/every_interval.h"
 #include "cli/option_groups.h"
+#include "base/clock.h"
 #include "cli/process_text.h"
 #include "cli/report.h"
 #include "cli/session.h"
@@ -81,31 +83,33 @@ std::string_view name_of(const Event& event) {
 }
 
 // One line per event as it happens, with columns of fixed width: what comes next is not known.
-class EventTable {
+class EventTable : public TextSink {
  public:
-  // columns: those of --columns, empty for the usual ones.
-  EventTable(const TraceArguments& arguments, const ColumnList<Flow>& columns,
-             std::int64_t mono_to_wall_ns, std::uint64_t start_ns)
-      : time_(arguments.time),
-        columns_(columns.empty() ? *parse_columns<Flow>("pid,comm,proto,local,remote") : columns),
-        offset_(mono_to_wall_ns),
-        start_ns_(start_ns) {
+  EventTable(Output& output, const TraceArguments& arguments, ColumnList<Flow> columns)
+      : TextSink(output), time_(arguments.time), columns_(std::move(columns)) {
     cells_.wide = arguments.wide;
     cells_.units = arguments.units;
     cells_.user_name = user_name;
   }
 
-  std::string heading() const {
-    std::string line = fmt::format("{:<{}} {:<14} ", "TIME", time_width(), "EVENT");
+  void begin(const Beginning&) override {
+    std::string line = fmt::format("{:<{}} {:<14} ", "TIME", time_text_width(time_), "EVENT");
     for (const Column<Flow>* column : columns_) line += pad(*column, column->header) + ' ';
-    return line + "DETAIL";
+    output_.line(line + "DETAIL");
+  }
+  void event(const Event& event) override { output_.piece(line(event) + '\n'); }
+  bool flush() override {
+    offset_ = mono_to_wall_ns();  // the clock may be set while we run
+    return TextSink::flush();
   }
 
-  void set_clock_offset(std::int64_t mono_to_wall_ns) { offset_ = mono_to_wall_ns; }
+ private:
+  static constexpr std::size_t kLongestCell = 46;
+  static constexpr std::size_t kLongestDetail = 100;
 
   std::string line(const Event& event) {
     std::string line =
-        fmt::format("{:<{}} {:<14} ", time_text(event), time_width(), name_of(event));
+        fmt::format("{:<{}} {:<14} ", time_of(event), time_text_width(time_), name_of(event));
     if (event.kind == EventKind::kGap) return line + describe(event);
     cells_.now_ns = event.mono_ns;
     const std::size_t limit = cells_.wide ? kNoLimit : kLongestCell;
@@ -118,10 +122,6 @@ class EventTable {
     return line + shorten_right(describe(event), cells_.wide ? kNoLimit : kLongestDetail);
   }
 
- private:
-  static constexpr std::size_t kLongestCell = 46;
-  static constexpr std::size_t kLongestDetail = 100;
-
   static std::string pad(const Column<Flow>& column, std::string_view text) {
     const std::size_t width =
         std::max({column.width, column.header.size(), column.kind == ValueKind::kEndpoint
@@ -130,139 +130,48 @@ class EventTable {
     return column.is_text() ? pad_right(text, width) : pad_left(text, width);
   }
 
-  std::size_t time_width() const { return time_text_width(time_); }
-
-  std::string time_text(const Event& event) const {
+  std::string time_of(const Event& event) const {
     const auto wall = static_cast<std::uint64_t>(static_cast<std::int64_t>(event.mono_ns) + offset_);
-    return sockscope::time_text(time_, wall, event.mono_ns > start_ns_ ? event.mono_ns - start_ns_ : 0);
+    return time_text(time_, wall, event.mono_ns > start_ns_ ? event.mono_ns - start_ns_ : 0);
   }
 
   TimeFormat time_;
   ColumnList<Flow> columns_;
   CellOptions cells_;
-  std::int64_t offset_;
-  std::uint64_t start_ns_;
+  std::int64_t offset_ = mono_to_wall_ns();
+  std::uint64_t start_ns_ = mono_now_ns();
 };
 
+class EventCsv : public TextSink {
+ public:
+  EventCsv(Output& output, ColumnList<Flow> columns)
+      : TextSink(output), columns_(std::move(columns)) {}
+
+  void begin(const Beginning&) override {
+    output_.line("ts_ns,event," + render_csv<Flow>({}, columns_, {})[0]);
+  }
+  void event(const Event& event) override {
+    const Flow* row = &event.flow;
+    const auto wall =
+        static_cast<std::uint64_t>(static_cast<std::int64_t>(event.mono_ns) + mono_to_wall_ns());
+    output_.piece(fmt::format("{},{},{}\n", wall, name_of(event),
+                              render_csv<Flow>({&row, 1}, columns_, {})[1]));
+  }
+
+ private:
+  ColumnList<Flow> columns_;
+};
+
+constexpr std::string_view kTableColumns = "pid,comm,proto,local,remote";
 constexpr std::string_view kCsvColumns =
     "proto,local,remote,direction,pid,opener_pid,comm,uid,owner,state,rx_bytes,tx_bytes,"
     "retransmits,rtt,cookie,netns";
 
-class TraceCommand {
- public:
-  TraceCommand(const TraceArguments& arguments, const Options& observed, Session& session,
-               ColumnList<Flow> columns)
-      : arguments_(arguments),
-        observed_(observed),
-        session_(session),
-        columns_(std::move(columns)),
-        json_(mono_to_wall_ns()),
-        table_(arguments, columns_, mono_to_wall_ns(),
-               wall_now_ns() - static_cast<std::uint64_t>(mono_to_wall_ns())) {}
-
-  int run();
-
- private:
-  bool is_json() const { return arguments_.is_json(); }
-  bool is_done() const { return arguments_.is_enough(printed_); }
-  bool wanted(const Event& event) const;
-  void print(const Event& event);
-  void print_start();
-  void print_end();
-  bool settle();
-
-  const TraceArguments& arguments_;
-  const Options& observed_;
-  Session& session_;
-  ColumnList<Flow> columns_;
-  EventWriter json_;
-  EventTable table_;
-  std::uint64_t printed_ = 0;
-  std::array<std::uint64_t, static_cast<std::size_t>(EventKind::kGap) + 1> seen_{};
-};
-
-bool TraceCommand::wanted(const Event& event) const {
+bool is_wanted(const TraceArguments& arguments, const FlowFilter& filter, const Event& event) {
   if (event.kind == EventKind::kGap) return true;
   if (event.kind == EventKind::kOwner) return false;
-  if (arguments_.fails_only && event.kind != EventKind::kConnectFailed) return false;
-  return session_.filter.matches(event.flow);
-}
-
-void TraceCommand::print(const Event& event) {
-  if (!wanted(event) || is_done()) return;
-  ++seen_[static_cast<std::size_t>(event.kind)];
-  ++printed_;
-  std::string& text = session_.output.text();
-  if (is_json()) {
-    json_.event(event, text);
-  } else if (arguments_.format == OutputFormat::kCsv) {
-    const Flow* row = &event.flow;
-    const auto wall =
-        static_cast<std::uint64_t>(static_cast<std::int64_t>(event.mono_ns) + mono_to_wall_ns());
-    text += fmt::format("{},{},{}\n", wall, name_of(event),
-                        render_csv<Flow>({&row, 1}, columns_, {})[1]);
-  } else {
-    session_.output.line(table_.line(event));
-  }
-  constexpr std::size_t kMuch = 64 << 10;
-  if (text.size() >= kMuch) session_.output.flush();
-}
-
-void TraceCommand::print_start() {
-  if (is_json())
-    json_.start(session_.host, wall_now_ns(), session_.monitor.source(), session_.monitor.doors(),
-                session_.output.text());
-  else if (arguments_.format == OutputFormat::kCsv)
-    session_.output.line("ts_ns,event," + render_csv<Flow>({}, columns_, {})[0]);
-  else
-    session_.output.line(table_.heading());
-}
-
-// The record at the end of a stream, or for people a summary on stderr.
-void TraceCommand::print_end() {
-  const Loss& lost = session_.monitor.loss();
-  if (is_json()) json_.end(wall_now_ns(), printed_, lost, session_.output.text());
-  if (!session_.output.flush() || is_json() || arguments_.quiet) return;
-  std::string summary;
-  for (std::size_t kind = 0; kind < seen_.size(); ++kind)
-    if (seen_[kind] != 0)
-      summary += fmt::format("{} {}, ", seen_[kind], to_string(static_cast<EventKind>(kind)));
-  fmt::print(stderr, "sockscope: {}lost {}\n", summary, lost.total());
-}
-
-// What happened before the end is still on its way, for as long as owners are waited for.
-bool TraceCommand::settle() {
-  const auto take = [this](const Event& event) { print(event); };
-  const auto end = std::chrono::steady_clock::now() + observed_.settle_owner +
-                   2 * observed_.batch;
-  while (std::chrono::steady_clock::now() < end)
-    if (!session_.monitor.poll(observed_.batch, take)) return false;
-  return session_.monitor.finish(take).has_value();
-}
-
-int TraceCommand::run() {
-  print_start();
-  if (!session_.output.flush()) return session_.output.exit_code();
-  const auto forever = std::chrono::steady_clock::time_point::max();
-  const auto deadline = arguments_.duration
-                            ? std::chrono::steady_clock::now() + *arguments_.duration
-                            : forever;
-  for (;;) {
-    // The clock may be set while we run.
-    json_.set_clock_offset(mono_to_wall_ns());
-    table_.set_clock_offset(mono_to_wall_ns());
-    const Session::Wake wake = session_.wait_until(deadline);
-    if (wake == Session::Wake::kReaderGone) return kExitDone;
-    if (wake != Session::Wake::kEvents) break;
-    const auto done = session_.monitor.consume([this](const Event& event) { print(event); });
-    if (!done) return report(done.error());
-    if (!session_.output.flush()) return session_.output.exit_code();
-    if (is_done()) break;
-  }
-  if (!is_done() && !settle()) return kExitFailed;
-  print_end();
-  return session_.output.exit_code() != kExitDone ? session_.output.exit_code()
-                                                  : session_.exit_code();
+  if (arguments.fails_only && event.kind != EventKind::kConnectFailed) return false;
+  return filter.matches(event.flow);
 }
 
 void declare(CLI::App& app, TraceArguments& arguments) {
@@ -333,10 +242,10 @@ Options observe(const TraceArguments& arguments) {
 }
 
 int run(const TraceArguments& arguments, const Options& observed) {
-  std::string_view names = arguments.columns;
-  if (names.empty() && arguments.format == OutputFormat::kCsv) names = kCsvColumns;
-  auto columns = names.empty() ? tl::expected<ColumnList<Flow>, std::string>{}
-                               : parse_columns<Flow>(names);
+  const bool is_csv = arguments.format == OutputFormat::kCsv;
+  auto columns = parse_columns<Flow>(!arguments.columns.empty() ? std::string_view(arguments.columns)
+                                     : is_csv                   ? kCsvColumns
+                                                                : kTableColumns);
   if (!columns) {
     report("cannot use --columns: " + columns.error(), "", "");
     return kExitUsage;
@@ -345,7 +254,48 @@ int run(const TraceArguments& arguments, const Options& observed) {
   auto session = Session::open(arguments, observed, "; no retransmit and reset events", exit_code);
   if (!session) return exit_code;
   if (arguments.alerts) return trace_alerts(arguments, *session);
-  return TraceCommand(arguments, observed, *session, std::move(*columns)).run();
+
+  Monitor& monitor = session->monitor;
+  Output& output = session->output;
+  Sinks sinks([&]() -> std::unique_ptr<Sink> {
+    if (arguments.is_json()) return make_json_sink(output, session->host);
+    if (is_csv) return std::make_unique<EventCsv>(output, std::move(*columns));
+    return std::make_unique<EventTable>(output, arguments, std::move(*columns));
+  }());
+  std::uint64_t printed = 0;
+  std::array<std::uint64_t, static_cast<std::size_t>(EventKind::kGap) + 1> seen{};
+  const auto take = [&](const Event& event) {
+    if (arguments.is_enough(printed) || !is_wanted(arguments, session->filter, event)) return;
+    ++seen[static_cast<std::size_t>(event.kind)];
+    ++printed;
+    sinks.tell(&Sink::event, event);
+  };
+  sinks.tell(&Sink::begin, {session->host, monitor.source(), monitor.doors()});
+  if (!sinks.flush()) return sinks.exit_code();
+  const auto step = [&](Wake wake) -> Result<bool> {
+    if (wake == Wake::kTime) return false;
+    return monitor.consume(take).map([&](std::size_t) { return !arguments.is_enough(printed); });
+  };
+  const auto ended = every_interval({.duration = arguments.duration}, session->stop_fd(),
+                                    {monitor.fd()}, sinks, step);
+  if (!ended) return report(ended.error());
+  if (*ended == Wake::kReaderGone) return sinks.exit_code();
+  // What happened before the end is still on its way, for as long as owners are waited for.
+  const auto settled =
+      std::chrono::steady_clock::now() + observed.settle_owner + 2 * observed.batch;
+  while (!arguments.is_enough(printed) && std::chrono::steady_clock::now() < settled)
+    if (!monitor.poll(observed.batch, take)) return kExitFailed;
+  if (!arguments.is_enough(printed) && !monitor.finish(take)) return kExitFailed;
+  sinks.tell(&Sink::end, {printed, monitor.loss()});
+  if (!sinks.flush()) return sinks.exit_code();
+  if (!arguments.is_json() && !arguments.quiet) {
+    std::string summary;
+    for (std::size_t kind = 0; kind < seen.size(); ++kind)
+      if (seen[kind] != 0)
+        summary += fmt::format("{} {}, ", seen[kind], to_string(static_cast<EventKind>(kind)));
+    fmt::print(stderr, "sockscope: {}lost {}\n", summary, monitor.loss().total());
+  }
+  return session->exit_code();
 }
 
 }  // namespace
