@@ -9,6 +9,7 @@
 #include <climits>
 #include <csignal>
 #include <set>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -16,6 +17,7 @@
 #include "base/text.h"
 #include "cli/lookup.h"
 #include "cli/report.h"
+#include "cli/wishes.h"
 #include "view/columns.h"
 
 namespace sockscope {
@@ -42,11 +44,8 @@ std::string limits_of(const Options& options, std::optional<std::string_view> po
                                      : "can be missed",
                         *polls_miss);
   for (const Door& door : monitor.doors())
-    if (options.dns && door.observation == dns::kObservation)
-      text += door.refused.empty() ? "; DNS has a process only where its socket is seen by a poll"
-                                   : "; --dns shows nothing: " + clean_text(door.refused);
-  if (options.udp_peers) text += "; --udp-peers needs eBPF and shows nothing";
-  if (options.data) text += "; --data needs eBPF and shows nothing";
+    if (options.dns && door.observation == dns::kObservation && door.refused.empty())
+      text += "; DNS has a process only where its socket is seen by a poll";
   return text;
 }
 
@@ -128,6 +127,8 @@ std::optional<Session> Session::open(const Arguments& arguments, const Options& 
   if (!arguments.quiet) {
     note_source(observed, polls_miss, *monitor);
     note_pid_namespace(*monitor);
+    report_unobserved(complete_doors(monitor->doors(), arguments.options, monitor->source()),
+                      arguments.options);
   }
   ::malloc_trim(0);  // reading the kernel's types left much behind that is free
   if (auto dropped = drop_privileges(monitor->source()); !dropped) {
@@ -137,8 +138,19 @@ std::optional<Session> Session::open(const Arguments& arguments, const Options& 
   return Session(arguments, std::move(*monitor), std::move(*filter), take_stop_signals());
 }
 
+std::vector<Door> Session::doors() const {
+  return complete_doors(monitor.doors(), arguments.options, monitor.source());
+}
+
+Result<Snapshot> Session::snapshot(const Monitor::Handler& handler) {
+  return monitor.snapshot(handler).map([this](Snapshot snapshot) {
+    snapshot.doors = complete_doors(std::move(snapshot.doors), arguments.options, snapshot.source);
+    return snapshot;
+  });
+}
+
 int Session::exit_code() const {
-  return arguments.strict && count_unobserved(monitor.doors()) != 0 ? kExitIncomplete : kExitDone;
+  return arguments.strict && count_unobserved(doors()) != 0 ? kExitIncomplete : kExitDone;
 }
 
 void apply_filter(Snapshot& snapshot, const FlowFilter& filter) {
@@ -156,14 +168,6 @@ void note_alerts(Detectors& detectors, Snapshot& snapshot) {
   detectors.tick(snapshot.mono_ns,
                  static_cast<std::int64_t>(snapshot.wall_ns - snapshot.mono_ns), nullptr);
   snapshot.alerts = std::make_shared<const std::vector<Alert>>(detectors.alerts());
-}
-
-std::size_t count_unobserved(const std::vector<Door>& doors) {
-  std::set<std::string_view> refused;
-  for (const Door& door : doors) refused.insert(door.observation);
-  for (const Door& door : doors)
-    if (door.refused.empty()) refused.erase(door.observation);
-  return refused.size();
 }
 
 }  // namespace sockscope

@@ -31,6 +31,10 @@ class Session {
 
   int stop_fd() const noexcept { return signals_.get(); }
 
+  // The monitor's, complete with what was asked for by name.
+  std::vector<Door> doors() const;
+  Result<Snapshot> snapshot(const Monitor::Handler& handler = nullptr);
+
   // 0, or 3 when --strict and something could not be observed.
   int exit_code() const;
 
@@ -58,9 +62,6 @@ void apply_filter(Snapshot& snapshot, const FlowFilter& filter);
 
 // Lets the detectors see the snapshot, and gives it the alerts there are.
 void note_alerts(Detectors& detectors, Snapshot& snapshot);
-
-// How many observations have no door that opened.
-std::size_t count_unobserved(const std::vector<Door>& doors);
 
 HostId this_host();
 

@@ -141,7 +141,7 @@ void CaptureCommand::write(const Packet& packet) {
 Result<void> CaptureCommand::ask_for_sockets() {
   const auto began = Clock::now();
   const auto snapshot =
-      session_.monitor.snapshot([this](const Event& event) { capture_.note(event); });
+      session_.snapshot([this](const Event& event) { capture_.note(event); });
   if (!snapshot) return tl::make_unexpected(snapshot.error());
   capture_.note(*snapshot);
   ask_not_before_ = Clock::now() + kRestBetweenSnapshots * (Clock::now() - began);

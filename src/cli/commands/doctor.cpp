@@ -10,6 +10,7 @@
 #include "cli/option_groups.h"
 #include "cli/output.h"
 #include "cli/report.h"
+#include "cli/wishes.h"
 #include "cli/session.h"
 #include "snapshot/doctor.h"
 

@@ -131,7 +131,7 @@ int run(const SnapshotArguments& arguments, const Options& observed) {
   int exit_code = kExitDone;
   auto session = Session::open(arguments, observed, std::nullopt, exit_code);
   if (!session) return exit_code;
-  auto snapshot = session->monitor.snapshot();
+  auto snapshot = session->snapshot();
   if (!snapshot) return report(snapshot.error());
 
   session->monitor.wait_for_names(*snapshot, kPatienceForNames);

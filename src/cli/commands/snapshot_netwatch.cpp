@@ -7,6 +7,7 @@
 #include "cli/every_interval.h"
 #include "cli/host_id.h"
 #include "cli/report.h"
+#include "cli/wishes.h"
 #include "snapshot/dns_figures.h"
 
 namespace sockscope {
@@ -56,7 +57,7 @@ int snapshot_netwatch(const SnapshotArguments& arguments, const Options& observe
   if (!session) return exit_code;
   // What was measured needs a start.
   if (auto first = host->read(); !first) return report(first.error());
-  if (auto first = session->monitor.snapshot(); !first) return report(first.error());
+  if (auto first = session->snapshot(); !first) return report(first.error());
 
   Detectors detectors(arguments.thresholds);
   netwatch::DnsFigures dns;
@@ -73,7 +74,7 @@ int snapshot_netwatch(const SnapshotArguments& arguments, const Options& observe
     if (!arguments.watch) host->wait_for_probes();
     auto facts = host->read();
     if (!facts) return tl::make_unexpected(std::move(facts).error());
-    auto snapshot = session->monitor.snapshot(look);
+    auto snapshot = session->snapshot(look);
     if (!snapshot) return tl::make_unexpected(std::move(snapshot).error());
     apply_filter(*snapshot, session->filter);
     detectors.take(*facts, nullptr);

@@ -18,6 +18,7 @@ constexpr std::uint64_t kPatienceNs = 100'000'000;
 constexpr std::chrono::milliseconds kLookAgain{50};
 
 struct StoryArguments : Arguments {
+  StoryArguments() { options.processes = true; }
   bool talkers_only = false;  // only processes that had to do with the network
 };
 
@@ -61,7 +62,6 @@ Options observe(const StoryArguments& arguments) {
   Options options = asked_options(arguments);
   // Of all processes: what is wanted shows at their end.
   options.filter = {};
-  options.processes = true;
   options.describe = true;
   options.quality = false;
   options.settle_owner = {};
@@ -89,8 +89,8 @@ int run(const StoryArguments& arguments, const Options& observed) {
     if (event.kind == EventKind::kGap) sinks.tell(&Sink::event, event);
     book.apply(event, write);
   };
-  sinks.tell(&Sink::begin, {session->host, monitor.source(), monitor.doors()});
-  auto before = monitor.snapshot();
+  sinks.tell(&Sink::begin, {session->host, monitor.source(), session->doors()});
+  auto before = session->snapshot();
   if (!before) return report(before.error());
   for (const Flow& flow : before->flows) book.add(flow);
   if (!sinks.flush()) return sinks.exit_code();

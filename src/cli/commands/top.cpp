@@ -9,6 +9,7 @@
 #include "cli/commands/top.h"
 #include "cli/option_groups.h"
 #include "cli/table_choice.h"
+#include "cli/wishes.h"
 
 namespace sockscope {
 namespace {
@@ -49,7 +50,8 @@ std::string head_line(const Snapshot& snapshot, const HostId& host, Units units)
   line += fmt::format("  {}{}", to_string(snapshot.source),
                       snapshot.source == Source::kEbpf ? "" : " (polled)");
   if (unobserved != 0)
-    line += fmt::format("  {} things not observed (see doors in --json)", unobserved);
+    line += fmt::format("  {} {} not observed (see doors in --json)", unobserved,
+                        unobserved == 1 ? "thing" : "things");
   return line;
 }
 
@@ -222,7 +224,7 @@ int run(const TopArguments& arguments, const Options& observed) {
                                        std::move(*processes), std::move(*flows));
   }());
   // Rates need a start.
-  if (auto first = session->monitor.snapshot(); !first) return report(first.error());
+  if (auto first = session->snapshot(); !first) return report(first.error());
 
   Detectors detectors(arguments.thresholds);
   const auto look = [&](const Event& event) {
@@ -232,7 +234,7 @@ int run(const TopArguments& arguments, const Options& observed) {
   const auto step = [&](Wake wake) -> Result<bool> {
     if (wake == Wake::kFiles)
       return session->monitor.consume(look).map([](std::size_t) { return true; });
-    auto snapshot = session->monitor.snapshot(look);
+    auto snapshot = session->snapshot(look);
     if (!snapshot) return tl::make_unexpected(std::move(snapshot).error());
     apply_filter(*snapshot, session->filter);
     note_alerts(detectors, *snapshot);

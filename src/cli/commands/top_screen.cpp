@@ -10,6 +10,7 @@
 #include "cli/commands/top.h"
 #include "cli/lookup.h"
 #include "cli/report.h"
+#include "cli/wishes.h"
 #include "tui/driver.h"
 #include "tui/loop.h"
 #include "view/columns.h"
@@ -79,6 +80,9 @@ int top_screen(const TopArguments& arguments, const Options& observed) {
   if (auto usable = tui::Driver::check(); !usable) return report(usable.error());
   auto monitor = Monitor::open(observed);
   if (!monitor) return report(monitor.error());
+  const std::vector<Door> doors =
+      complete_doors(monitor->doors(), arguments.options, monitor->source());
+  if (!arguments.quiet) report_unobserved(doors, arguments.options);
   // It sends no echo request before the view of the host is shown.
   auto host = HostMonitor::open({.root = arguments.root, .probe = false});
   ::malloc_trim(0);  // reading the kernel's types left much behind that is free
@@ -105,7 +109,7 @@ int top_screen(const TopArguments& arguments, const Options& observed) {
   loop.kernel = kernel.release;
   loop.home_netns = own_netns();
   loop.keep_closed = observed.keep_closed;
-  loop.unobserved = count_unobserved(monitor->doors());
+  loop.unobserved = count_unobserved(doors);
   loop.source = monitor->source() == Source::kEbpf ? "eBPF" : to_string(monitor->source());
   if (host)
     loop.host_monitor = &*host;
@@ -119,7 +123,7 @@ int top_screen(const TopArguments& arguments, const Options& observed) {
   loop.state = first_state(arguments, std::move(*filter), *driver);
   const auto done = tui::run_loop(*monitor, std::move(*driver), std::move(loop));
   if (!done) return report(done.error());
-  return arguments.strict && count_unobserved(monitor->doors()) != 0 ? kExitIncomplete : kExitDone;
+  return arguments.strict && count_unobserved(doors) != 0 ? kExitIncomplete : kExitDone;
 }
 
 }  // namespace sockscope

@@ -270,7 +270,7 @@ int run(const TraceArguments& arguments, const Options& observed) {
     ++printed;
     sinks.tell(&Sink::event, event);
   };
-  sinks.tell(&Sink::begin, {session->host, monitor.source(), monitor.doors()});
+  sinks.tell(&Sink::begin, {session->host, monitor.source(), session->doors()});
   if (!sinks.flush()) return sinks.exit_code();
   const auto step = [&](Wake wake) -> Result<bool> {
     if (wake == Wake::kTime) return false;

@@ -64,7 +64,7 @@ int trace_alerts(const TraceArguments& arguments, Session& session) {
     // Rates and retransmits come from passes over the sockets, every other time.
     is_even = !is_even;
     if (is_even) {
-      auto snapshot = monitor.snapshot(take);
+      auto snapshot = session.snapshot(take);
       if (!snapshot) return tl::make_unexpected(std::move(snapshot).error());
       apply_filter(*snapshot, session.filter);
       detectors.take(*snapshot, show);
@@ -76,7 +76,7 @@ int trace_alerts(const TraceArguments& arguments, Session& session) {
     if (wake == Wake::kTime) return tick();
     return monitor.consume(take).map([&](std::size_t) { return !arguments.is_enough(printed); });
   };
-  sinks.tell(&Sink::begin, {session.host, monitor.source(), monitor.doors()});
+  sinks.tell(&Sink::begin, {session.host, monitor.source(), session.doors()});
   const auto first = tick();
   if (!first) return report(first.error());
   if (!sinks.flush()) return sinks.exit_code();
