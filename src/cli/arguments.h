@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sockscope/alert.h>
+#include <sockscope/monitor.h>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
-
-#include <sockscope/alert.h>
-#include <sockscope/monitor.h>
 
 #include "base/text.h"
 #include "tui/key_map.h"

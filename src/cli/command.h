@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// One command of the program, as a value: the program, its help, its suggestions and the configuration
-// file's keys are made of these. A new one is a file of commands/ and a line at the end of this one.
+// One command of the program, as a value: the program, its help, its suggestions and the
+// configuration file's keys are made of these. A new one is a file of commands/ and a line at the
+// end of this one.
 #pragma once
+
+#include <sockscope/monitor.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <string_view>
-
-#include <sockscope/monitor.h>
 
 #include "cli/arguments.h"
 

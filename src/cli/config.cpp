@@ -20,6 +20,7 @@
 #include "base/fd.h"
 #include "cli/config_text.h"
 #include "cli/lookup.h"
+#include "cli/option_groups.h"
 #include "cli/report.h"
 #include "view/columns.h"
 #include "view/suggest.h"
@@ -51,12 +52,13 @@ bool contains(std::span<const std::string_view> words, std::string_view word) {
 
 using Names = std::vector<std::string_view>;
 
-// What each section may say, in alphabetical order. Names are those of options; what an option --no-X
-// turns off is X as well.
+// What each section may say, in alphabetical order. Names are those of options; what an option
+// --no-X turns off is X as well.
 std::map<std::string_view, Names> sections_of(const CLI::App& program) {
   std::map<std::string_view, std::set<std::string_view>> sections;
   for (const Command* command : kCommands)
-    for (const CLI::Option* option : program.get_subcommand(std::string(command->name))->get_options())
+    for (const CLI::Option* option :
+         program.get_subcommand(std::string(command->name))->get_options())
       if (option->get_configurable()) {
         const std::string_view name = option->get_lnames()[0];
         auto& names = sections[command->has_section ? command->name : "common"];
@@ -265,10 +267,10 @@ bool set_keys(std::span<const ConfigFile> files, tui::KeyMap& keys) {
 }  // namespace
 
 void add_config(CLI::App& app, ConfigChoice& choice) {
-  app.add_option("--config", choice.file, "this configuration file only, see sockscope-config(5)")
-      ->type_name("FILE")
-      ->group("Configuration");
-  app.add_flag("--no-config", choice.none, "no configuration file")->group("Configuration");
+  in_group(app, "Configuration");
+  add_text(app, "--config", choice.file, "FILE",
+           "this configuration file only, see sockscope-config(5)");
+  app.add_flag("--no-config", choice.none, "no configuration file");
 }
 
 std::vector<ConfigPlace> config_places(const ConfigChoice& choice, const Surroundings& around) {

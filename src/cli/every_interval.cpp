@@ -15,8 +15,8 @@ Wake wait_until(std::chrono::steady_clock::time_point deadline, int stop_fd, con
   const std::size_t first_file = polled.size();
   for (const int file : files) polled.push_back({.fd = file, .events = POLLIN, .revents = 0});
   for (;;) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-        deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     const auto timeout = std::clamp<std::int64_t>(left.count(), 0, INT_MAX);
     const int ready = ::poll(polled.data(), polled.size(), static_cast<int>(timeout));
     if (polled[0].revents != 0) return Wake::kStop;

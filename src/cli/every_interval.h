@@ -2,13 +2,13 @@
 // The loop of every command that goes on for a while.
 #pragma once
 
+#include <sockscope/error.h>
+
 #include <algorithm>
 #include <chrono>
 #include <functional>
 #include <optional>
 #include <vector>
-
-#include <sockscope/error.h>
 
 #include "cli/sink.h"
 
@@ -27,12 +27,12 @@ struct Pace {
   std::function<bool()> only_while;
 };
 
-// step(wake) gives whether to go on, or an error: called when a file is readable (kFiles) and when an
-// interval or the duration is over (kTime). The sinks are flushed after it. Returns what ended it; for
-// kReaderGone the sinks know the exit code.
+// step(wake) gives whether to go on, or an error: called when a file is readable (kFiles) and when
+// an interval or the duration is over (kTime). The sinks are flushed after it. Returns what ended
+// it; for kReaderGone the sinks know the exit code.
 template <class Step>
-Result<Wake> every_interval(const Pace& pace, int stop_fd, const std::vector<int>& files, Sinks& sinks,
-                            Step step) {
+Result<Wake> every_interval(const Pace& pace, int stop_fd, const std::vector<int>& files,
+                            Sinks& sinks, Step step) {
   using Clock = std::chrono::steady_clock;
   constexpr auto kNever = Clock::time_point::max();
   const auto end = pace.duration ? Clock::now() + *pace.duration : kNever;

@@ -129,11 +129,12 @@ TEST_F(EveryInterval, TheDurationsEndIsABeatOfItsOwn) {
 
 TEST_F(EveryInterval, CountsTheIntervalOnlyWhileSomethingWaits) {
   int steps = 0;
-  const auto ended = run({.interval = 1ms, .duration = 300ms, .only_while = [&] { return steps < 3; }},
-                         [&](Wake) -> Result<bool> {
-                           ++steps;
-                           return true;
-                         });
+  const auto ended =
+      run({.interval = 1ms, .duration = 300ms, .only_while = [&] { return steps < 3; }},
+          [&](Wake) -> Result<bool> {
+            ++steps;
+            return true;
+          });
   EXPECT_EQ(*ended, Wake::kTime);
   EXPECT_EQ(steps, 4);  // and the end
 }

@@ -2,11 +2,10 @@
 #include "cli/help.h"
 
 #include <fmt/format.h>
-#include <sys/utsname.h>
-#include <unistd.h>
-
 #include <sockscope/alert.h>
 #include <sockscope/monitor.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "tui/key_map.h"
@@ -21,7 +20,8 @@ std::string filter_help() {
          "\n"
          "  nginx            a word: part of the process's name, of an address or of its name\n"
          "  comm:curl        key:value; keys: pid comm user netns proto state port sport dport\n"
-         "                   src dst remote_name dir owner rx tx rxbytes txbytes rtt retr exe cmdline unit\n"
+         "                   src dst remote_name dir owner rx tx rxbytes txbytes rtt retr exe "
+         "cmdline unit\n"
          "                   container pod cgroup parent ppid session\n"
          "  dst:10.0.0.0/8   src (local) and dst (remote) take networks\n"
          "  port:8000-8100   either end's port; sport the local one, dport the remote one\n"
@@ -92,10 +92,12 @@ std::string overview() {
          "version. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 something could not be observed\n"
          "(with --strict), 4 not permitted, 5 the kernel lacks something.\n"
          "\n"
-         "~/.config/sockscope/config.toml, then /etc/sockscope/config.toml, hold what is wanted each\n"
+         "~/.config/sockscope/config.toml, then /etc/sockscope/config.toml, hold what is wanted "
+         "each\n"
          "time, see 'man sockscope-config'; --config FILE takes that one only, --no-config none.\n"
          "\n"
-         "Where eBPF is refused, sock_diag or /proc is polled instead and a note says what is missed;\n"
+         "Where eBPF is refused, sock_diag or /proc is polled instead and a note says what is "
+         "missed;\n"
          "--source asks for one of ebpf, sock_diag, procfs.\n";
 }
 

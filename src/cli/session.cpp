@@ -39,10 +39,10 @@ std::string limits_of(const Options& options, std::optional<std::string_view> po
   const bool has_counters = monitor.source() == Source::kSockDiag;
   std::string text = has_counters ? "UDP has no byte counts" : "there are no byte counts";
   if (polls_miss)
-    text += fmt::format("; connections shorter than {} ms {}{}", options.poll_interval.count(),
-                        has_counters ? "are seen only at their end and without their process"
-                                     : "can be missed",
-                        *polls_miss);
+    text += fmt::format(
+        "; connections shorter than {} ms {}{}", options.poll_interval.count(),
+        has_counters ? "are seen only at their end and without their process" : "can be missed",
+        *polls_miss);
   for (const Door& door : monitor.doors())
     if (options.dns && door.observation == dns::kObservation && door.refused.empty())
       text += "; DNS has a process only where its socket is seen by a poll";
@@ -54,8 +54,8 @@ void note_source(const Options& options, std::optional<std::string_view> polls_m
                  const Monitor& monitor) {
   const Source source = monitor.source();
   if (source == Source::kEbpf) return;
-  const std::string limits = fmt::format("{} is polled: {}", to_string(source),
-                                         limits_of(options, polls_miss, monitor));
+  const std::string limits =
+      fmt::format("{} is polled: {}", to_string(source), limits_of(options, polls_miss, monitor));
   if (options.source == source) {
     report(limits, "", "");
     return;
@@ -86,7 +86,9 @@ HostId this_host() {
   return {name, boot_id};
 }
 
-std::uint64_t wall_now_ns() { return clock_ns(CLOCK_REALTIME); }
+std::uint64_t wall_now_ns() {
+  return clock_ns(CLOCK_REALTIME);
+}
 
 Session::Session(const Arguments& given, Monitor opened, FlowFilter compiled, Fd signals)
     : signals_(std::move(signals)),
@@ -165,8 +167,8 @@ void apply_filter(Snapshot& snapshot, const FlowFilter& filter) {
 
 void note_alerts(Detectors& detectors, Snapshot& snapshot) {
   detectors.take(snapshot, nullptr);
-  detectors.tick(snapshot.mono_ns,
-                 static_cast<std::int64_t>(snapshot.wall_ns - snapshot.mono_ns), nullptr);
+  detectors.tick(snapshot.mono_ns, static_cast<std::int64_t>(snapshot.wall_ns - snapshot.mono_ns),
+                 nullptr);
   snapshot.alerts = std::make_shared<const std::vector<Alert>>(detectors.alerts());
 }
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sockscope/alert.h>
+#include <sockscope/monitor.h>
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string_view>
-
-#include <sockscope/alert.h>
-#include <sockscope/monitor.h>
 
 #include "base/fd.h"
 #include "cli/arguments.h"
@@ -24,8 +24,8 @@ Fd take_stop_signals();
 class Session {
  public:
   // Reports what goes wrong; empty then, and exit_code is set. polls_miss: what of this command's
-  // results a polled source cannot show, besides the connections between two polls; empty: it is of a
-  // moment and misses none of those.
+  // results a polled source cannot show, besides the connections between two polls; empty: it is of
+  // a moment and misses none of those.
   static std::optional<Session> open(const Arguments& arguments, const Options& observed,
                                      std::optional<std::string_view> polls_miss, int& exit_code);
 
@@ -50,14 +50,15 @@ class Session {
   Output output;
 };
 
-// What was asked for by name, and the description of processes where the filter or a column needs it.
+// What was asked for by name, and the description of processes where the filter or a column needs
+// it.
 Options asked_options(const Arguments& arguments);
 
 // What --filter says. Reports what is wrong with it; empty then.
 std::optional<FlowFilter> compile_filter(const Arguments& arguments);
 
-// Leaves the flows that the filter lets through, and the processes that have such flows; a process's
-// sums are over all of its flows.
+// Leaves the flows that the filter lets through, and the processes that have such flows; a
+// process's sums are over all of its flows.
 void apply_filter(Snapshot& snapshot, const FlowFilter& filter);
 
 // Lets the detectors see the snapshot, and gives it the alerts there are.

@@ -46,7 +46,8 @@ const std::vector<Wish>& wishes() {
 const Door* find_door(std::span<const Door> doors, std::string_view observation) {
   const Door* last = nullptr;
   for (const Door& door : doors)
-    if (door.observation == observation && (last == nullptr || !last->refused.empty())) last = &door;
+    if (door.observation == observation && (last == nullptr || !last->refused.empty()))
+      last = &door;
   return last;
 }
 
@@ -72,7 +73,8 @@ void report_unobserved(const std::vector<Door>& doors, const Options& asked) {
     for (const std::string_view observation : wish.observations) {
       const Door* door = find_door(doors, observation);
       if (door == nullptr || door->refused.empty()) continue;
-      if (missing.empty()) why = std::string_view(door->refused).substr(0, door->refused.find('\n'));
+      if (missing.empty())
+        why = std::string_view(door->refused).substr(0, door->refused.find('\n'));
       missing.push_back(observation);
     }
     if (missing.empty()) continue;

@@ -8,8 +8,8 @@
 
 namespace sockscope {
 
-// `doors`, and a refused one for each observation that `asked` asks for and they do not mention: polled
-// sources have no way to some, Options::doors may leave none.
+// `doors`, and a refused one for each observation that `asked` asks for and they do not mention:
+// polled sources have no way to some, Options::doors may leave none.
 std::vector<Door> complete_doors(std::vector<Door> doors, const Options& asked, Source in_use);
 
 // On stderr, a line for each option that asks for something that is not observed.

@@ -22,8 +22,10 @@ TEST(Wishes, WhatWasNotAskedForIsNotMissed) {
 TEST(Wishes, OneDoorThatOpenedIsEnough) {
   Options asked;
   asked.processes = true;
-  EXPECT_EQ(said({{"process user", "fentry/x", "refused"}, {"process user", "netlink", ""}}, asked), "");
-  EXPECT_EQ(said({{"process user", "netlink", ""}, {"process user", "fentry/x", "refused"}}, asked), "");
+  EXPECT_EQ(said({{"process user", "fentry/x", "refused"}, {"process user", "netlink", ""}}, asked),
+            "");
+  EXPECT_EQ(said({{"process user", "netlink", ""}, {"process user", "fentry/x", "refused"}}, asked),
+            "");
 }
 
 TEST(Wishes, OneLineForAllThatAnOptionAskedFor) {

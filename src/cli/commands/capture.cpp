@@ -140,8 +140,7 @@ void CaptureCommand::write(const Packet& packet) {
 
 Result<void> CaptureCommand::ask_for_sockets() {
   const auto began = Clock::now();
-  const auto snapshot =
-      session_.snapshot([this](const Event& event) { capture_.note(event); });
+  const auto snapshot = session_.snapshot([this](const Event& event) { capture_.note(event); });
   if (!snapshot) return tl::make_unexpected(snapshot.error());
   capture_.note(*snapshot);
   ask_not_before_ = Clock::now() + kRestBetweenSnapshots * (Clock::now() - began);
@@ -207,24 +206,18 @@ int CaptureCommand::run() {
 void declare(CLI::App& app, CaptureArguments& arguments) {
   add_selection(app, arguments);
   app.remove_option(app.get_option("--netns"));
-  const std::string group = "Which packets";
-  app.add_option("-i,--interface", arguments.packets.interface, "of this interface; all by default")
-      ->type_name("NAME")
-      ->group(group);
-  app.add_option("--bpf", arguments.packets.packet_filter,
-                 "that this filter of tcpdump's language lets through, 'tcp port 80'")
-      ->type_name("EXPR")
-      ->group(group);
-  add_number<std::uint32_t>(app, "--snaplen", arguments.packets.snap_length, 64, 262'144,
-             "so many bytes of each, 262144 by default")
-      ->type_name("BYTES")
-      ->group(group);
-  app.add_flag("--all", arguments.all_packets, "also packets that belong to no known connection")
-      ->group(group);
+  in_group(app, "Which packets");
+  add_text(app, "-i,--interface", arguments.packets.interface, "NAME",
+           "of this interface; all by default");
+  add_text(app, "--bpf", arguments.packets.packet_filter, "EXPR",
+           "that this filter of tcpdump's language lets through, 'tcp port 80'");
+  add_number<std::uint32_t>(app, "--snaplen", arguments.packets.snap_length, "BYTES", 64, 262'144,
+                            "so many bytes of each, 262144 by default");
+  app.add_flag("--all", arguments.all_packets, "also packets that belong to no known connection");
+  in_group(app, "Output");
   app.add_option("-w,--write", arguments.file, "the file to write; - is standard output")
       ->type_name("FILE")
-      ->required()
-      ->group("Output");
+      ->required();
   add_quiet_and_strict(app, arguments, ", or packets were dropped");
   add_source(app, arguments);
   add_time_limits(app, arguments, "packets");
@@ -279,13 +272,16 @@ const Command kCapture = make_command<CaptureArguments, declare, observe, run>({
         "\n"
         "  sudo sockscope capture -w web.pcapng -c nginx -d 60\n"
         "  sudo sockscope capture -w - --filter 'dport:443' | wireshark -k -i -\n"
-        "  sudo sockscope capture -w - -p 1234 --bpf 'udp' | tshark -r - -T fields -e frame.comment\n"
+        "  sudo sockscope capture -w - -p 1234 --bpf 'udp' | tshark -r - -T fields -e "
+        "frame.comment\n"
         "  sudo sockscope capture -w all.pcapng --all --snaplen 96 --count 1000\n",
-    .notes =
-        "\nThe comment of a packet: 'tx pid=42 comm=curl flow=4711 owner=exact'; on loopback there are\n"
-        "two, of the sender (tx) and of the receiver (rx). flow is the cookie that trace --json and\n"
-        "snapshot --json have too. Seen are the packets of the network namespace the command runs in:\n"
-        "nsenter -t PID -n sockscope capture … shows a container's.\n",
+    .notes = "\nThe comment of a packet: 'tx pid=42 comm=curl flow=4711 owner=exact'; on loopback "
+             "there are\n"
+             "two, of the sender (tx) and of the receiver (rx). flow is the cookie that trace "
+             "--json and\n"
+             "snapshot --json have too. Seen are the packets of the network namespace the command "
+             "runs in:\n"
+             "nsenter -t PID -n sockscope capture … shows a container's.\n",
 });
 
 }  // namespace sockscope

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "snapshot/doctor.h"
+
 #include <fmt/format.h>
 #include <sockscope/monitor.h>
 #include <sys/utsname.h>
@@ -10,9 +12,8 @@
 #include "cli/option_groups.h"
 #include "cli/output.h"
 #include "cli/report.h"
-#include "cli/wishes.h"
 #include "cli/session.h"
-#include "snapshot/doctor.h"
+#include "cli/wishes.h"
 
 namespace sockscope {
 namespace {
@@ -58,9 +59,9 @@ std::string report_of(const std::vector<Door>& doors, const std::vector<Diagnosi
 }
 
 void declare(CLI::App& app, Arguments& arguments) {
-  app.add_flag_callback("--json", [&arguments] { arguments.format = OutputFormat::kJson; },
-                        "one JSON document")
-      ->group("Output");
+  in_group(app, "Output");
+  app.add_flag_callback(
+      "--json", [&arguments] { arguments.format = OutputFormat::kJson; }, "one JSON document");
   add_source(app, arguments);
 }
 

@@ -2,13 +2,13 @@
 #include <fmt/format.h>
 #include <malloc.h>
 #include <sockscope/host.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 
 #include "base/timestamp.h"
 #include "cli/command.h"
 #include "cli/every_interval.h"
+#include "cli/lookup.h"
 #include "cli/option_groups.h"
 #include "cli/report.h"
 #include "cli/session.h"
@@ -61,8 +61,8 @@ std::string spark_line(const Interface& interface) {
 }
 
 std::string probe_line(std::string_view name, const ProbeHealth& health) {
-  const std::string line = fmt::format("{:<8} {}", name,
-                                 health.target ? to_string(*health.target) : std::string(kUnknown));
+  const std::string line = fmt::format(
+      "{:<8} {}", name, health.target ? to_string(*health.target) : std::string(kUnknown));
   return line + "  " + probe_text(health);
 }
 
@@ -86,11 +86,10 @@ void print_system(const SystemFacts& facts, Output& output) {
     line +=
         fmt::format("  load {:.2f} {:.2f} {:.2f}", *facts.load_1m, *facts.load_5m, *facts.load_15m);
   output.line(line);
-  output.line(fmt::format(
-      "memory   {} of {} used, {} available; swap {} of {}",
-      bytes_text(facts.memory_used_bytes), bytes_text(facts.memory_total_bytes),
-      bytes_text(facts.memory_available_bytes), bytes_text(facts.swap_used_bytes),
-      bytes_text(facts.swap_total_bytes)));
+  output.line(fmt::format("memory   {} of {} used, {} available; swap {} of {}",
+                          bytes_text(facts.memory_used_bytes), bytes_text(facts.memory_total_bytes),
+                          bytes_text(facts.memory_available_bytes),
+                          bytes_text(facts.swap_used_bytes), bytes_text(facts.swap_total_bytes)));
 }
 
 std::string listen_line(const HostFacts& facts) {
@@ -107,9 +106,9 @@ void print_interfaces(const HostFacts& facts, Units units, Output& output) {
     for (const InterfaceAddress& address : interface.addresses)
       addresses.push_back(to_string(address));
     rows.push_back({clean_text(interface.name), interface.is_up ? "up" : "down",
-                    speed_text(interface),
-                    rate_text(interface.rx_rate, units), rate_text(interface.tx_rate, units),
-                    format_bytes(counters.rx_bytes), format_bytes(counters.tx_bytes),
+                    speed_text(interface), rate_text(interface.rx_rate, units),
+                    rate_text(interface.tx_rate, units), format_bytes(counters.rx_bytes),
+                    format_bytes(counters.tx_bytes),
                     std::to_string(counters.rx_errors + counters.tx_errors),
                     std::to_string(counters.rx_drops + counters.tx_drops), spark_line(interface),
                     joined(addresses)});
@@ -150,10 +149,7 @@ void print_bytes(const std::optional<Reconciliation>& bytes, const std::string& 
 class HostTable : public TextSink {
  public:
   HostTable(Output& output, HostId host, Units units, bool is_one_of_many)
-      : TextSink(output),
-        host_(std::move(host)),
-        units_(units),
-        is_one_of_many_(is_one_of_many) {}
+      : TextSink(output), host_(std::move(host)), units_(units), is_one_of_many_(is_one_of_many) {}
 
   void host(const HostReport& report) override {
     const HostFacts& facts = report.facts;
@@ -178,11 +174,6 @@ class HostTable : public TextSink {
   Units units_;
   bool is_one_of_many_;
 };
-
-std::uint32_t own_netns() {
-  struct stat status {};
-  return ::stat("/proc/self/ns/net", &status) == 0 ? static_cast<std::uint32_t>(status.st_ino) : 0;
-}
 
 struct HostArguments : Arguments {
   // Polled sources do not count UDP, or nothing.
@@ -225,7 +216,7 @@ int run(const HostArguments& arguments, const Options& observed) {
   Sinks sinks(arguments.is_json() ? make_json_sink(output, this_host())
                                   : std::make_unique<HostTable>(output, this_host(),
                                                                 arguments.units, arguments.watch));
-  const std::uint32_t netns = own_netns();
+  const std::uint32_t netns = parse_netns("pid:self").value_or(0);
 
   if (auto first = host->read(); !first) return report(first.error());
   std::vector<int> files;
@@ -249,8 +240,9 @@ int run(const HostArguments& arguments, const Options& observed) {
     sinks.tell(&Sink::host, {*facts, bytes, problem});
     return arguments.watch && !arguments.is_enough(++printed);
   };
-  const auto ended = every_interval({.interval = arguments.interval, .duration = arguments.duration},
-                                    signals.get(), files, sinks, step);
+  const auto ended =
+      every_interval({.interval = arguments.interval, .duration = arguments.duration},
+                     signals.get(), files, sinks, step);
   if (!ended) return report(ended.error());
   if (*ended == Wake::kReaderGone) return sinks.exit_code();
   return arguments.strict && !monitor ? kExitIncomplete : kExitDone;
@@ -263,12 +255,14 @@ const Command kHost = make_command<HostArguments, declare, observe, run>({
     .usage = "host",
     .promise = "interfaces, system, disks, gateway, DNS",
     .summary = "the host around the sockets",
-    .examples = "Interfaces, processors, memory, disks, gateway and DNS server, over one interval.\n"
-                "\n"
-                "  sudo sockscope host\n"
-                "  sudo sockscope host --watch -i 5      until Ctrl-C\n"
-                "  sudo sockscope host --json | jq '.gateway.loss_pct'\n",
-    .notes = "\nWithout privileges all is shown but the processes' share of the interfaces' bytes.\n",
+    .examples =
+        "Interfaces, processors, memory, disks, gateway and DNS server, over one interval.\n"
+        "\n"
+        "  sudo sockscope host\n"
+        "  sudo sockscope host --watch -i 5      until Ctrl-C\n"
+        "  sudo sockscope host --json | jq '.gateway.loss_pct'\n",
+    .notes =
+        "\nWithout privileges all is shown but the processes' share of the interfaces' bytes.\n",
 });
 
 }  // namespace sockscope

@@ -49,7 +49,8 @@ Parsed<CaptureSource> parse_source(const std::string& text) {
   const std::size_t colon = text.find(':');
   const auto found = kKinds.find(text.substr(0, colon));
   if (found == kKinds.end() || colon == std::string::npos || colon + 1 == text.size())
-    return tl::make_unexpected("'" + text + "' is none of ss:FILE, lsof:FILE, nettop:FILE, proc:DIR");
+    return tl::make_unexpected("'" + text +
+                               "' is none of ss:FILE, lsof:FILE, nettop:FILE, proc:DIR");
   return CaptureSource{found->second, text.substr(colon + 1)};
 }
 
@@ -58,27 +59,21 @@ void declare(CLI::App& app, SnapshotArguments& arguments) {
   add_output(app, arguments, OutputFormat::kJson);
   add_order(app, arguments);
   add_source(app, arguments);
-  app.add_flag_callback(
-         "--udp-peers",
-         [] {
-           throw CLI::ValidationError(
-               "--udp-peers", "counts begin when somebody watches: top --once --udp-peers -i SECS");
-         })
-      ->group("");
+  in_group(app, "");
+  app.add_flag_callback("--udp-peers", [] {
+    throw CLI::ValidationError(
+        "--udp-peers", "counts begin when somebody watches: top --once --udp-peers -i SECS");
+  });
+  in_group(app, "Output");
   app.add_flag("--holders", arguments.options.holders,
-               "every process that has the socket open, as column 'holders'")
-      ->group("Output");
-  add_one_of(app, "--format", arguments.netwatch,
+               "every process that has the socket open, as column 'holders'");
+  add_one_of(app, "--format", arguments.netwatch, "FORMAT",
              "sockscope (default), or netwatch: the Snapshot of NetWatch, as JSON",
-             Words<bool>{{"sockscope", false}, {"netwatch", true}})
-      ->type_name("FORMAT")
-      ->group("Output");
-  app.add_flag("--envelope", arguments.envelope, "netwatch: as a request to a server")
-      ->group("Output");
-  add_parsed(app, "--from", arguments.from, "what ss, lsof or nettop printed; a copy of /proc: proc:DIR",
-             parse_source)
-      ->type_name("TOOL:FILE")
-      ->group("Where from");
+             Words<bool>{{"sockscope", false}, {"netwatch", true}});
+  app.add_flag("--envelope", arguments.envelope, "netwatch: as a request to a server");
+  in_group(app, "Where from");
+  add_parsed(app, "--from", arguments.from, "TOOL:FILE",
+             "what ss, lsof or nettop printed; a copy of /proc: proc:DIR", parse_source);
   add_no_dns(app, arguments);
   add_resolve(app, arguments);
   add_thresholds(app, arguments);
@@ -88,14 +83,14 @@ void declare(CLI::App& app, SnapshotArguments& arguments) {
   app.final_callback([&app, &arguments] {
     if (!arguments.netwatch)
       refuse(app,
-             {"--envelope", "--watch", "--interval", "--duration", "--count", "--root", "--no-probe",
-              "--no-dns", "--threshold"},
+             {"--envelope", "--watch", "--interval", "--duration", "--count", "--root",
+              "--no-probe", "--no-dns", "--threshold"},
              "needs --format netwatch");
     if (!arguments.from.path.empty())
-      refuse(app,
-             {"--envelope", "--watch", "--interval", "--root", "--no-probe", "--no-dns",
-              "--resolve"},
-             "excludes --from");
+      refuse(
+          app,
+          {"--envelope", "--watch", "--interval", "--root", "--no-probe", "--no-dns", "--resolve"},
+          "excludes --from");
     if (!arguments.netwatch) return;
     if (app.count("--resolve") != 0)
       throw CLI::ValidationError(

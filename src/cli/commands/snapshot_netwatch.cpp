@@ -83,12 +83,12 @@ int snapshot_netwatch(const SnapshotArguments& arguments, const Options& observe
     auto line = netwatch::make_snapshot(*facts, *snapshot);
     if (observes_dns(snapshot->doors)) line.dns_analytics = dns.figures();
     session->output.text() += netwatch_line(std::move(line), arguments, info ? &*info : nullptr,
-                                            snapshot->lost,
-                                            count_unobserved(snapshot->doors) == 0);
+                                            snapshot->lost, count_unobserved(snapshot->doors) == 0);
     return arguments.watch && !arguments.is_enough(++printed);
   };
-  const auto ended = every_interval({.interval = arguments.interval, .duration = arguments.duration},
-                                    session->stop_fd(), {session->monitor.fd()}, sinks, step);
+  const auto ended =
+      every_interval({.interval = arguments.interval, .duration = arguments.duration},
+                     session->stop_fd(), {session->monitor.fd()}, sinks, step);
   if (!ended) return report(ended.error());
   return *ended == Wake::kReaderGone ? sinks.exit_code() : session->exit_code();
 }

@@ -24,8 +24,8 @@ struct StoryArguments : Arguments {
 
 // What was asked for is looked for in the story's end: a process gets its name after its first
 // connections, and its connections come from several.
-bool is_wanted(const StoryArguments& arguments, const FlowMatcher& matcher, const FlowFilter& filter,
-               const Story& story) {
+bool is_wanted(const StoryArguments& arguments, const FlowMatcher& matcher,
+               const FlowFilter& filter, const Story& story) {
   if (arguments.talkers_only && story.connections == 0 && story.failed == 0) return false;
   Flow flow;
   flow.owner.pid = story.process->pid;
@@ -46,13 +46,12 @@ class StoryText : public TextSink {
 };
 
 void declare(CLI::App& app, StoryArguments& arguments) {
-  const std::string group = "Which processes";
-  add_processes(app, arguments, group);
-  app.add_flag("--talkers", arguments.talkers_only, "only those that had connections")
-      ->group(group);
-  app.add_flag_callback("--json", [&arguments] { arguments.format = OutputFormat::kNdjson; },
-                        "an object per line")
-      ->group("Output");
+  in_group(app, "Which processes");
+  add_processes(app, arguments);
+  app.add_flag("--talkers", arguments.talkers_only, "only those that had connections");
+  in_group(app, "Output");
+  app.add_flag_callback(
+      "--json", [&arguments] { arguments.format = OutputFormat::kNdjson; }, "an object per line");
   add_quiet_and_strict(app, arguments);
   add_source(app, arguments);
   add_time_limits(app, arguments, "processes");

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cli/commands/top.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -6,7 +8,6 @@
 #include "base/timestamp.h"
 #include "cli/command.h"
 #include "cli/every_interval.h"
-#include "cli/commands/top.h"
 #include "cli/option_groups.h"
 #include "cli/table_choice.h"
 #include "cli/wishes.h"
@@ -43,10 +44,10 @@ std::string head_line(const Snapshot& snapshot, const HostId& host, Units units)
     open += process.open_flows;
   }
   const std::size_t unobserved = count_unobserved(snapshot.doors);
-  std::string line = fmt::format(
-      "sockscope  {}  {}  {:.1f} s   ↓ {}  ↑ {}  {} conns  lost {}", clean_text(host.name),
-      time_of_day(snapshot.wall_ns).substr(0, 8), snapshot.interval_s.value_or(0),
-      rate_with_unit(rx, units), rate_with_unit(tx, units), open, snapshot.lost.total());
+  std::string line = fmt::format("sockscope  {}  {}  {:.1f} s   ↓ {}  ↑ {}  {} conns  lost {}",
+                                 clean_text(host.name), time_of_day(snapshot.wall_ns).substr(0, 8),
+                                 snapshot.interval_s.value_or(0), rate_with_unit(rx, units),
+                                 rate_with_unit(tx, units), open, snapshot.lost.total());
   line += fmt::format("  {}{}", to_string(snapshot.source),
                       snapshot.source == Source::kEbpf ? "" : " (polled)");
   if (unobserved != 0)
@@ -61,7 +62,8 @@ void print_table(const std::vector<Row>& all, const TableChoice<Row>& choice,
                  const Snapshot& snapshot, bool idle, Output& output) {
   CellOptions cells = choice.cells;
   cells.now_ns = snapshot.mono_ns;
-  auto rows = arrange<Row>(all, {.column = choice.order.column, .reverse = choice.order.reverse}, cells);
+  auto rows =
+      arrange<Row>(all, {.column = choice.order.column, .reverse = choice.order.reverse}, cells);
   const std::size_t hidden =
       idle ? 0 : std::erase_if(rows, [](const Row* row) { return is_idle(*row); });
   const std::size_t candidates = rows.size();
@@ -90,8 +92,8 @@ class TopTables : public TextSink {
     output_.line(head_line(snapshot, host_, flows_.cells.units));
     for (const Alert& alert : *snapshot.alerts)
       if (alert.ended_ns == 0)
-        output_.line(fmt::format("! {} {}: {}: {}", to_string(alert.severity), to_string(alert.kind),
-                                 message(alert), detail(alert)));
+        output_.line(fmt::format("! {} {}: {}: {}", to_string(alert.severity),
+                                 to_string(alert.kind), message(alert), detail(alert)));
     print_table<Process>(snapshot.processes, processes_, snapshot, idle_, output_);
     print_table<Flow>(snapshot.flows, flows_, snapshot, idle_, output_);
   }
@@ -123,27 +125,24 @@ class TopCsv : public TextSink {
 
 // Of the full screen.
 void add_screen(CLI::App& app, TopArguments& arguments) {
-  const std::string group = "Screen";
-  const auto add_word = [&](const char* name, std::string& target, const char* help,
-                            std::initializer_list<const char*> words) {
+  in_group(app, "Screen");
+  const auto add_word = [&](const char* name, std::string& target, const char* type,
+                            const char* help, std::initializer_list<const char*> words) {
     Words<std::string> pairs;
     for (const char* word : words) pairs.emplace_back(word, word);
-    return add_one_of(app, name, target, help, std::move(pairs))->group(group);
+    add_one_of(app, name, target, type, help, std::move(pairs));
   };
-  app.add_flag("--read-only", arguments.read_only, "no signals to processes")->group(group);
-  app.add_flag_callback("--no-mouse", [&arguments] { arguments.mouse = false; },
-                        "leave the mouse to the terminal")
-      ->group(group);
-  app.add_flag("--ascii", arguments.ascii, "draw with ASCII only")->group(group);
-  add_no_probe(app, arguments, group);
-  add_word("--graph", arguments.graph, "braille, block or ascii plots",
-           {"braille", "block", "ascii"})
-      ->type_name("KIND");
-  add_word("--theme", arguments.theme, "default, mono, high-contrast or colour-blind",
-           {"default", "mono", "high-contrast", "colour-blind"})
-      ->type_name("NAME");
-  add_word("--color", arguments.colour, "auto, always or never", {"auto", "always", "never"})
-      ->type_name("WHEN");
+  app.add_flag("--read-only", arguments.read_only, "no signals to processes");
+  app.add_flag_callback(
+      "--no-mouse", [&arguments] { arguments.mouse = false; }, "leave the mouse to the terminal");
+  app.add_flag("--ascii", arguments.ascii, "draw with ASCII only");
+  add_no_probe(app, arguments);
+  add_word("--graph", arguments.graph, "KIND", "braille, block or ascii plots",
+           {"braille", "block", "ascii"});
+  add_word("--theme", arguments.theme, "NAME", "default, mono, high-contrast or colour-blind",
+           {"default", "mono", "high-contrast", "colour-blind"});
+  add_word("--color", arguments.colour, "WHEN", "auto, always or never",
+           {"auto", "always", "never"});
 }
 
 void declare(CLI::App& app, TopArguments& arguments) {
@@ -154,28 +153,24 @@ void declare(CLI::App& app, TopArguments& arguments) {
   app.get_option("--columns")->configurable();
   in_file(true);
   add_order(app, arguments);
+  app.add_flag("--plain", arguments.plain, "tables one after the other, also on a terminal");
   add_source(app, arguments);
   add_udp_peers(app, arguments);
-  add_interval(app, arguments, "seconds between tables, 1 by default");
-  add_parsed(app, "--keep-closed", arguments.options.keep_closed,
-             "seconds that closed connections stay, 10 by default",
-             [](const std::string& text) { return parse_seconds(text, 0, 600); })
-      ->type_name("SECS")
-      ->group("Which connections");
-  in_file(false);
-  add_thresholds(app, arguments);
-  add_time_limits(app, arguments, "tables");
-  app.add_flag_callback("--once", [&arguments] { arguments.count = 1; },
-                        "one table after one interval")
-      ->group("When to stop");
-  in_file(true);
-  app.add_flag("--idle", arguments.idle,
-               "also idle processes, listening sockets and closed connections")
-      ->group("Which connections");
-  app.add_flag("--plain", arguments.plain, "tables one after the other, also on a terminal")
-      ->group("Output");
   add_no_dns(app, arguments);
   add_resolve(app, arguments);
+  in_group(app, "Which connections");
+  add_parsed(app, "--keep-closed", arguments.options.keep_closed, "SECS",
+             "seconds that closed connections stay, 10 by default",
+             [](const std::string& text) { return parse_seconds(text, 0, 600); });
+  app.add_flag("--idle", arguments.idle,
+               "also idle processes, listening sockets and closed connections");
+  add_interval(app, arguments, "seconds between tables, 1 by default");
+  in_file(false);
+  add_time_limits(app, arguments, "tables");
+  app.add_flag_callback(
+      "--once", [&arguments] { arguments.count = 1; }, "one table after one interval");
+  add_thresholds(app, arguments);
+  in_file(true);
   add_screen(app, arguments);
   in_file(false);
   // A choice of columns is about tables; in a configuration file it waits for some.
@@ -220,8 +215,8 @@ int run(const TopArguments& arguments, const Options& observed) {
     if (arguments.is_json()) return make_json_sink(output, session->host);
     if (arguments.format == OutputFormat::kCsv)
       return std::make_unique<TopCsv>(output, std::move(*processes));
-    return std::make_unique<TopTables>(output, session->host, arguments.idle,
-                                       std::move(*processes), std::move(*flows));
+    return std::make_unique<TopTables>(output, session->host, arguments.idle, std::move(*processes),
+                                       std::move(*flows));
   }());
   // Rates need a start.
   if (auto first = session->snapshot(); !first) return report(first.error());
@@ -241,8 +236,9 @@ int run(const TopArguments& arguments, const Options& observed) {
     sinks.tell(&Sink::snapshot, *snapshot);
     return !arguments.is_enough(++printed);
   };
-  const auto ended = every_interval({.interval = arguments.interval, .duration = arguments.duration},
-                                    session->stop_fd(), {session->monitor.fd()}, sinks, step);
+  const auto ended =
+      every_interval({.interval = arguments.interval, .duration = arguments.duration},
+                     session->stop_fd(), {session->monitor.fd()}, sinks, step);
   if (!ended) return report(ended.error());
   return *ended == Wake::kReaderGone ? sinks.exit_code() : session->exit_code();
 }
@@ -264,8 +260,9 @@ const Command kTop = make_command<TopArguments, declare, observe, run>({
         "  sudo sockscope top --once             one table, then done\n"
         "  sudo sockscope top -c nginx --sort tx_rate\n"
         "  sudo sockscope top --json -i 10 >log  a snapshot per line\n",
-    .notes = "\nGateway and DNS server are asked for echoes once the host's view (5) was shown, never "
-             "before.\n",
+    .notes =
+        "\nGateway and DNS server are asked for echoes once the host's view (5) was shown, never "
+        "before.\n",
     .has_section = true,
 });
 

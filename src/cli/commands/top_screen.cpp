@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <limits.h>
 #include <malloc.h>
-#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -28,12 +27,8 @@ bool wants_colour(const TopArguments& arguments) {
   return is_set("CLICOLOR_FORCE") || !is_set("NO_COLOR");
 }
 
-std::uint32_t own_netns() {
-  struct stat status {};
-  return ::stat("/proc/self/ns/net", &status) == 0 ? static_cast<std::uint32_t>(status.st_ino) : 0;
-}
-
-tui::State first_state(const TopArguments& arguments, FlowFilter filter, const tui::Driver& driver) {
+tui::State first_state(const TopArguments& arguments, FlowFilter filter,
+                       const tui::Driver& driver) {
   tui::State state;
   state.filter = std::move(filter);
   state.filter_text = arguments.filter;
@@ -107,7 +102,7 @@ int top_screen(const TopArguments& arguments, const Options& observed) {
   tui::LoopOptions loop;
   loop.host = this_host();
   loop.kernel = kernel.release;
-  loop.home_netns = own_netns();
+  loop.home_netns = parse_netns("pid:self").value_or(0);
   loop.keep_closed = observed.keep_closed;
   loop.unobserved = count_unobserved(doors);
   loop.source = monitor->source() == Source::kEbpf ? "eBPF" : to_string(monitor->source());

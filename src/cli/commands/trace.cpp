@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cli/commands/trace.h"
+
 #include <fmt/format.h>
 
 #include <array>
 #include <cstring>
 
+#include "base/clock.h"
 #include "cli/command.h"
-#include "cli/commands/trace.h"
 #include "cli/every_interval.h"
 #include "cli/option_groups.h"
-#include "base/clock.h"
 #include "cli/process_text.h"
 #include "cli/report.h"
 #include "cli/session.h"
 #include "cli/table_choice.h"
-#include "view/flow_text.h"
 #include "cli/time_text.h"
+#include "view/flow_text.h"
 
 namespace sockscope {
 namespace {
@@ -73,7 +74,8 @@ std::string describe(const Event& event) {
     case EventKind::kOwner:
     case EventKind::kAttempt:
     case EventKind::kAlert:
-    case EventKind::kProcess: break;
+    case EventKind::kProcess:
+      break;
   }
   return "";
 }
@@ -124,14 +126,14 @@ class EventTable : public TextSink {
 
   static std::string pad(const Column<Flow>& column, std::string_view text) {
     const std::size_t width =
-        std::max({column.width, column.header.size(), column.kind == ValueKind::kEndpoint
-                                                          ? std::size_t{21}
-                                                          : std::size_t{0}});
+        std::max({column.width, column.header.size(),
+                  column.kind == ValueKind::kEndpoint ? std::size_t{21} : std::size_t{0}});
     return column.is_text() ? pad_right(text, width) : pad_left(text, width);
   }
 
   std::string time_of(const Event& event) const {
-    const auto wall = static_cast<std::uint64_t>(static_cast<std::int64_t>(event.mono_ns) + offset_);
+    const auto wall =
+        static_cast<std::uint64_t>(static_cast<std::int64_t>(event.mono_ns) + offset_);
     return time_text(time_, wall, event.mono_ns > start_ns_ ? event.mono_ns - start_ns_ : 0);
   }
 
@@ -180,43 +182,36 @@ void declare(CLI::App& app, TraceArguments& arguments) {
   add_source(app, arguments);
   add_udp_peers(app, arguments);
   Options& options = arguments.options;
-  const std::string group = "Which events";
-  app.add_flag("-x,--fails", arguments.fails_only, "failed connections only")->group(group);
+  in_group(app, "Which events");
+  app.add_flag("-x,--fails", arguments.fails_only, "failed connections only");
   app.add_flag("--processes", options.processes,
-               "also fork, exec, exit and changes of identity of processes")
-      ->group(group);
+               "also fork, exec, exit and changes of identity of processes");
   app.add_flag("--dns", options.dns,
-               "also DNS queries and answers; remote ends get the names they were asked for by")
-      ->group(group);
+               "also DNS queries and answers; remote ends get the names they were asked for by");
+  app.add_flag_callback(
+      "--attempts", [&options] { options.attempts = options.refusals = true; },
+      "also each connection attempt, and those from outside that meet no listener");
+  app.add_flag("--states", options.states, "also every TCP state change");
+  app.add_flag("--data", options.data, "also each send and receive; select with -p, -c or ports");
+  add_number<std::size_t>(app, "--ring-kib", arguments.ring_kib, "KIB", 4, 1u << 20,
+                          "size of the kernel's event buffer, 16384 by default");
+  in_group(app, "Output");
   app.add_flag("--describe", options.describe,
-               "JSON: all that is known of each process; always so with --processes")
-      ->group("Output");
-  app.add_flag("--alerts", arguments.alerts,
-               "scans, beacons, tunnels, floods and failures instead of single events")
-      ->group("Alerts");
-  add_thresholds(app, arguments);
-  add_no_dns(app, arguments);
-  add_resolve(app, arguments);
-  app.add_flag_callback("--attempts", [&options] { options.attempts = options.refusals = true; },
-                        "also each connection attempt, and those from outside that meet no listener")
-      ->group(group);
-  app.add_flag("--states", options.states, "also every TCP state change")->group(group);
-  app.add_flag("--data", options.data, "also each send and receive; select with -p, -c or ports")
-      ->group(group);
-  add_one_of(app, "-t,--timestamps", arguments.time,
+               "JSON: all that is known of each process; always so with --processes");
+  add_one_of(app, "-t,--timestamps", arguments.time, "[FORMAT]",
              "abs (time of day, default), rel (seconds since start), iso, ns (Unix)",
              Words<TimeFormat>{{"", TimeFormat::kTimeOfDay},
                                {"abs", TimeFormat::kTimeOfDay},
                                {"rel", TimeFormat::kRelative},
                                {"iso", TimeFormat::kIso},
                                {"ns", TimeFormat::kNanoseconds}})
-      ->type_name("[FORMAT]")
-      ->expected(0, 1)
-      ->group("Output");
-  add_number<std::size_t>(app, "--ring-kib", arguments.ring_kib, 4, 1u << 20,
-             "size of the kernel's event buffer, 16384 by default")
-      ->type_name("KIB")
-      ->group(group);
+      ->expected(0, 1);
+  in_group(app, "Alerts");
+  app.add_flag("--alerts", arguments.alerts,
+               "scans, beacons, tunnels, floods and failures instead of single events");
+  add_thresholds(app, arguments);
+  add_no_dns(app, arguments);
+  add_resolve(app, arguments);
   add_time_limits(app, arguments, "events");
   app.final_callback([&app, &arguments] {
     if (!arguments.alerts) return refuse(app, {"--threshold", "--no-dns"}, "needs --alerts");
@@ -243,9 +238,10 @@ Options observe(const TraceArguments& arguments) {
 
 int run(const TraceArguments& arguments, const Options& observed) {
   const bool is_csv = arguments.format == OutputFormat::kCsv;
-  auto columns = parse_columns<Flow>(!arguments.columns.empty() ? std::string_view(arguments.columns)
-                                     : is_csv                   ? kCsvColumns
-                                                                : kTableColumns);
+  auto columns =
+      parse_columns<Flow>(!arguments.columns.empty() ? std::string_view(arguments.columns)
+                          : is_csv                   ? kCsvColumns
+                                                     : kTableColumns);
   if (!columns) {
     report("cannot use --columns: " + columns.error(), "", "");
     return kExitUsage;
@@ -306,7 +302,8 @@ const Command kTrace = make_command<TraceArguments, declare, observe, run>({
     .promise = "connections as they come and go",
     .summary = "a line per event",
     .examples =
-        "A line per event as it happens: connect, accept, connect_failed, close, retransmit, reset.\n"
+        "A line per event as it happens: connect, accept, connect_failed, close, retransmit, "
+        "reset.\n"
         "\n"
         "  sudo sockscope trace                  until Ctrl-C\n"
         "  sudo sockscope trace -x               failed connections only\n"
@@ -316,11 +313,11 @@ const Command kTrace = make_command<TraceArguments, declare, observe, run>({
         "  sudo sockscope trace --udp-peers      also remote ends of unconnected UDP sockets\n"
         "  sudo sockscope trace --alerts         port scans, beacons, floods, failures\n"
         "  sudo sockscope trace --json -d 60 >connections.ndjson\n",
-    .notes =
-        "\nPolled sources (--source sock_diag, procfs) tell what differs from poll to poll: what is\n"
-        "shorter than 250 ms can be missed.\n"
-        "\nA gap line says what was lost at that point. The end of a JSON stream is a record\n"
-        "with the number of events and of all that was lost.\n",
+    .notes = "\nPolled sources (--source sock_diag, procfs) tell what differs from poll to poll: "
+             "what is\n"
+             "shorter than 250 ms can be missed.\n"
+             "\nA gap line says what was lost at that point. The end of a JSON stream is a record\n"
+             "with the number of events and of all that was lost.\n",
 });
 
 }  // namespace sockscope

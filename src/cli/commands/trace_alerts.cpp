@@ -19,19 +19,19 @@ class AlertLines : public TextSink {
       : TextSink(output), time_(time), start_ns_(mono_now_ns()) {}
 
   void begin(const Beginning&) override {
-    output_.line(fmt::format("{:<{}} {:<5} {:<8} {:<16} {}", "TIME", time_text_width(time_), "ALERT",
-                             "SEVERITY", "CATEGORY", "WHAT"));
+    output_.line(fmt::format("{:<{}} {:<5} {:<8} {:<16} {}", "TIME", time_text_width(time_),
+                             "ALERT", "SEVERITY", "CATEGORY", "WHAT"));
   }
   void alert(const Alert& alert) override {
     const std::uint64_t mono_ns =
         alert.phase == AlertPhase::kEnded ? alert.ended_ns : alert.last_ns;
     const auto wall_ns =
         static_cast<std::uint64_t>(static_cast<std::int64_t>(mono_ns) + mono_to_wall_ns());
-    output_.line(fmt::format(
-        "{:<{}} {:<5} {:<8} {:<16} {}: {}",
-        time_text(time_, wall_ns, mono_ns > start_ns_ ? mono_ns - start_ns_ : 0),
-        time_text_width(time_), to_string(alert.phase), to_string(alert.severity),
-        to_string(alert.kind), message(alert), detail(alert)));
+    output_.line(
+        fmt::format("{:<{}} {:<5} {:<8} {:<16} {}: {}",
+                    time_text(time_, wall_ns, mono_ns > start_ns_ ? mono_ns - start_ns_ : 0),
+                    time_text_width(time_), to_string(alert.phase), to_string(alert.severity),
+                    to_string(alert.kind), message(alert), detail(alert)));
   }
   void event(const Event& event) override {
     output_.line(fmt::format("gap: lost {}", event.lost.total()));
@@ -56,8 +56,10 @@ int trace_alerts(const TraceArguments& arguments, Session& session) {
     sinks.tell(&Sink::alert, alert);
   };
   const auto take = [&](const Event& event) {
-    if (event.kind == EventKind::kGap) sinks.tell(&Sink::event, event);
-    else if (session.filter.matches(event.flow)) detectors.take(event, show);
+    if (event.kind == EventKind::kGap)
+      sinks.tell(&Sink::event, event);
+    else if (session.filter.matches(event.flow))
+      detectors.take(event, show);
   };
   bool is_even = false;
   const auto tick = [&]() -> Result<bool> {
@@ -89,10 +91,9 @@ int trace_alerts(const TraceArguments& arguments, Session& session) {
   sinks.tell(&Sink::end, {printed, monitor.loss()});
   if (!sinks.flush()) return sinks.exit_code();
   if (!arguments.is_json() && !arguments.quiet)
-    fmt::print(stderr,
-               "sockscope: {} alerts active, {} suppressed, {} sources forgotten, lost {}\n",
-               detectors.active(), detectors.suppressed(), detectors.forgotten(),
-               monitor.loss().total());
+    fmt::print(
+        stderr, "sockscope: {} alerts active, {} suppressed, {} sources forgotten, lost {}\n",
+        detectors.active(), detectors.suppressed(), detectors.forgotten(), monitor.loss().total());
   return session.exit_code();
 }
 
