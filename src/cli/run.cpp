@@ -61,9 +61,10 @@ int print(const std::string& text) {
   return kExitDone;
 }
 
-// words: the command and what follows it. Null: it is done, help was printed or an error reported.
-std::unique_ptr<Arguments> parse(const Command& command, std::vector<std::string> words,
-                                 int& exit_code) {
+// words: the command and what follows it. The error is the exit code: help was printed, or what is
+// wrong reported.
+tl::expected<std::unique_ptr<Arguments>, int> parse(const Command& command,
+                                                    std::vector<std::string> words) {
   CLI::App program("", "sockscope");
   program.set_help_flag("-h,--help", "this help");
   program.option_defaults()->configurable(false);
@@ -81,20 +82,16 @@ std::unique_ptr<Arguments> parse(const Command& command, std::vector<std::string
   try {
     program.parse(words);
   } catch (const CLI::CallForHelp&) {
-    exit_code = print(program.help());
-    return nullptr;
+    return tl::make_unexpected(print(program.help()));
   } catch (const CLI::ExtrasError&) {
-    exit_code = unknown_word(program.remaining(true).at(0),
-                             program.get_subcommand(std::string(command.name)));
-    return nullptr;
+    return tl::make_unexpected(unknown_word(program.remaining(true).at(0),
+                                            program.get_subcommand(std::string(command.name))));
   } catch (const CLI::ParseError& error) {
-    exit_code = usage_error(error.what(), command.name);
-    return nullptr;
+    return tl::make_unexpected(usage_error(error.what(), command.name));
   }
   std::unique_ptr<Arguments> given = std::move(arguments[command.name]);
-  if (apply_config(program, command, config, *given)) return given;
-  exit_code = kExitUsage;
-  return nullptr;
+  if (!apply_config(program, command, config, *given)) return tl::make_unexpected(int{kExitUsage});
+  return given;
 }
 
 }  // namespace
@@ -126,9 +123,8 @@ int run(int argc, char** argv) {
   }
   const Command* command = find_command(words[0]);
   if (command == nullptr) return unknown("command", words[0]);
-  int exit_code = kExitDone;
-  const auto arguments = parse(*command, std::move(words), exit_code);
-  return arguments ? command->run(*arguments, command->observe(*arguments)) : exit_code;
+  const auto arguments = parse(*command, std::move(words));
+  return arguments ? command->run(**arguments, command->observe(**arguments)) : arguments.error();
 }
 
 }  // namespace sockscope

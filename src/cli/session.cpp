@@ -114,18 +114,12 @@ std::optional<FlowFilter> compile_filter(const Arguments& arguments) {
   return std::nullopt;
 }
 
-std::optional<Session> Session::open(const Arguments& arguments, const Options& observed,
-                                     std::optional<std::string_view> polls_miss, int& exit_code) {
+tl::expected<Session, int> Session::open(const Arguments& arguments, const Options& observed,
+                                         std::optional<std::string_view> polls_miss) {
   auto filter = compile_filter(arguments);
-  if (!filter) {
-    exit_code = kExitUsage;
-    return std::nullopt;
-  }
+  if (!filter) return tl::make_unexpected(int{kExitUsage});
   auto monitor = Monitor::open(observed);
-  if (!monitor) {
-    exit_code = report(monitor.error());
-    return std::nullopt;
-  }
+  if (!monitor) return tl::make_unexpected(report(monitor.error()));
   if (!arguments.quiet) {
     note_source(observed, polls_miss, *monitor);
     note_pid_namespace(*monitor);
@@ -133,10 +127,8 @@ std::optional<Session> Session::open(const Arguments& arguments, const Options& 
                       arguments.options);
   }
   ::malloc_trim(0);  // reading the kernel's types left much behind that is free
-  if (auto dropped = drop_privileges(monitor->source()); !dropped) {
-    exit_code = report(dropped.error());
-    return std::nullopt;
-  }
+  if (auto dropped = drop_privileges(monitor->source()); !dropped)
+    return tl::make_unexpected(report(dropped.error()));
   return Session(arguments, std::move(*monitor), std::move(*filter), take_stop_signals());
 }
 

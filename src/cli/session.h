@@ -23,11 +23,11 @@ Fd take_stop_signals();
 // What most commands need: the monitor with privileges dropped, the filter, and standard output.
 class Session {
  public:
-  // Reports what goes wrong; empty then, and exit_code is set. polls_miss: what of this command's
+  // Reports what goes wrong; the error is the exit code then. polls_miss: what of this command's
   // results a polled source cannot show, besides the connections between two polls; empty: it is of
   // a moment and misses none of those.
-  static std::optional<Session> open(const Arguments& arguments, const Options& observed,
-                                     std::optional<std::string_view> polls_miss, int& exit_code);
+  static tl::expected<Session, int> open(const Arguments& arguments, const Options& observed,
+                                         std::optional<std::string_view> polls_miss);
 
   int stop_fd() const noexcept { return signals_.get(); }
 

@@ -5,12 +5,14 @@
 #include <sockscope/host.h>
 #include <sockscope/types.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "cli/arguments.h"
 #include "cli/output.h"
 #include "model/story.h"
 #include "snapshot/json.h"
@@ -90,7 +92,12 @@ class TextSink : public Sink {
   Output& output_;
 };
 
-// A line of JSON per result. `pretty`: snapshots with indentation, for people.
+// Those that the options ask for, one file of sinks/ each; `own` makes what the command has of its
+// own: its table, or its CSV.
+Sinks make_sinks(const Arguments& arguments, Output& output, const HostId& host,
+                 const std::function<std::unique_ptr<Sink>()>& own);
+
+// A line of JSON per result; for people on a terminal snapshots with indentation, when `pretty`.
 std::unique_ptr<Sink> make_json_sink(Output& output, HostId host, bool pretty = false);
 
 }  // namespace sockscope

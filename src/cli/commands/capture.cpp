@@ -250,9 +250,8 @@ int run(const CaptureArguments& arguments, const Options& observed) {
   // Before the privileges are gone: without them root may not write into another user's folder.
   auto file = open_file(arguments.file);
   if (!file) return report(file.error());
-  int exit_code = kExitDone;
-  auto session = Session::open(arguments, observed, "; their packets too", exit_code);
-  if (!session) return exit_code;
+  auto session = Session::open(arguments, observed, "; their packets too");
+  if (!session) return session.error();
   // A file that was there is kept until now; of a device nothing is to be cut.
   if (arguments.file != "-" && is_regular(file->get()) && ::ftruncate(file->get(), 0) != 0)
     return report(Error::from_errno(ErrorKind::kIo, errno, "empty " + arguments.file));

@@ -213,9 +213,10 @@ int run(const HostArguments& arguments, const Options& observed) {
   if (auto dropped = drop_privileges(); !dropped) return report(dropped.error());
   const Fd signals = take_stop_signals();
   Output output(signals.get());
-  Sinks sinks(arguments.is_json() ? make_json_sink(output, this_host())
-                                  : std::make_unique<HostTable>(output, this_host(),
-                                                                arguments.units, arguments.watch));
+  const HostId id = this_host();
+  Sinks sinks = make_sinks(arguments, output, id, [&] {
+    return std::make_unique<HostTable>(output, id, arguments.units, arguments.watch);
+  });
   const std::uint32_t netns = parse_netns("pid:self").value_or(0);
 
   if (auto first = host->read(); !first) return report(first.error());

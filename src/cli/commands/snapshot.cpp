@@ -123,9 +123,8 @@ int run(const SnapshotArguments& arguments, const Options& observed) {
   if (observed.holders) columns += ",holders";
   auto choice = choose_table<Flow>(arguments, columns, "local");
   if (!choice) return kExitUsage;
-  int exit_code = kExitDone;
-  auto session = Session::open(arguments, observed, std::nullopt, exit_code);
-  if (!session) return exit_code;
+  auto session = Session::open(arguments, observed, std::nullopt);
+  if (!session) return session.error();
   auto snapshot = session->snapshot();
   if (!snapshot) return report(snapshot.error());
 

@@ -52,9 +52,8 @@ int snapshot_netwatch(const SnapshotArguments& arguments, const Options& observe
     if (!id) return report(id.error());
     info = netwatch::make_host_info(host->identity(), *id);
   }
-  int exit_code = kExitDone;
-  auto session = Session::open(arguments, observed, std::nullopt, exit_code);
-  if (!session) return exit_code;
+  auto session = Session::open(arguments, observed, std::nullopt);
+  if (!session) return session.error();
   // What was measured needs a start.
   if (auto first = host->read(); !first) return report(first.error());
   if (auto first = session->snapshot(); !first) return report(first.error());

@@ -70,12 +70,11 @@ Options observe(const StoryArguments& arguments) {
 int run(const StoryArguments& arguments, const Options& observed) {
   auto matcher = FlowMatcher::compile(arguments.options.filter);
   if (!matcher) return report(matcher.error());
-  int exit_code = kExitDone;
-  auto session = Session::open(arguments, observed, "", exit_code);
-  if (!session) return exit_code;
+  auto session = Session::open(arguments, observed, "");
+  if (!session) return session.error();
   Monitor& monitor = session->monitor;
-  Sinks sinks(arguments.is_json() ? make_json_sink(session->output, session->host)
-                                  : std::make_unique<StoryText>(session->output));
+  Sinks sinks = make_sinks(arguments, session->output, session->host,
+                           [&session] { return std::make_unique<StoryText>(session->output); });
   StoryBook book(kPatienceNs);
   std::uint64_t printed = 0;
   const auto write = [&](const Story& story) {

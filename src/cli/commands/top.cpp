@@ -207,17 +207,15 @@ int run(const TopArguments& arguments, const Options& observed) {
   auto flows = choose_table<Flow>(of_flows, kTopFlowColumns, "rate");
   if (!flows) return kExitUsage;
 
-  int exit_code = kExitDone;
-  auto session = Session::open(arguments, observed, "", exit_code);
-  if (!session) return exit_code;
+  auto session = Session::open(arguments, observed, "");
+  if (!session) return session.error();
   Output& output = session->output;
-  Sinks sinks([&]() -> std::unique_ptr<Sink> {
-    if (arguments.is_json()) return make_json_sink(output, session->host);
+  Sinks sinks = make_sinks(arguments, output, session->host, [&]() -> std::unique_ptr<Sink> {
     if (arguments.format == OutputFormat::kCsv)
       return std::make_unique<TopCsv>(output, std::move(*processes));
     return std::make_unique<TopTables>(output, session->host, arguments.idle, std::move(*processes),
                                        std::move(*flows));
-  }());
+  });
   // Rates need a start.
   if (auto first = session->snapshot(); !first) return report(first.error());
 

@@ -246,18 +246,16 @@ int run(const TraceArguments& arguments, const Options& observed) {
     report("cannot use --columns: " + columns.error(), "", "");
     return kExitUsage;
   }
-  int exit_code = kExitDone;
-  auto session = Session::open(arguments, observed, "; no retransmit and reset events", exit_code);
-  if (!session) return exit_code;
+  auto session = Session::open(arguments, observed, "; no retransmit and reset events");
+  if (!session) return session.error();
   if (arguments.alerts) return trace_alerts(arguments, *session);
 
   Monitor& monitor = session->monitor;
   Output& output = session->output;
-  Sinks sinks([&]() -> std::unique_ptr<Sink> {
-    if (arguments.is_json()) return make_json_sink(output, session->host);
+  Sinks sinks = make_sinks(arguments, output, session->host, [&]() -> std::unique_ptr<Sink> {
     if (is_csv) return std::make_unique<EventCsv>(output, std::move(*columns));
     return std::make_unique<EventTable>(output, arguments, std::move(*columns));
-  }());
+  });
   std::uint64_t printed = 0;
   std::array<std::uint64_t, static_cast<std::size_t>(EventKind::kGap) + 1> seen{};
   const auto take = [&](const Event& event) {

@@ -46,8 +46,9 @@ class AlertLines : public TextSink {
 
 int trace_alerts(const TraceArguments& arguments, Session& session) {
   Monitor& monitor = session.monitor;
-  Sinks sinks(arguments.is_json() ? make_json_sink(session.output, session.host)
-                                  : std::make_unique<AlertLines>(session.output, arguments.time));
+  Sinks sinks = make_sinks(arguments, session.output, session.host, [&] {
+    return std::make_unique<AlertLines>(session.output, arguments.time);
+  });
   Detectors detectors(arguments.thresholds);
   std::uint64_t printed = 0;
   const auto show = [&](const Alert& alert) {
