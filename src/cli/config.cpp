@@ -20,6 +20,7 @@
 #include "base/fd.h"
 #include "cli/config_text.h"
 #include "cli/lookup.h"
+#include "cli/option_groups.h"
 #include "cli/report.h"
 #include "view/columns.h"
 #include "view/suggest.h"
@@ -30,16 +31,6 @@ namespace {
 constexpr std::string_view kSystemFile = "/etc/sockscope/config.toml";
 constexpr std::string_view kToDo =
     "'man sockscope-config' has what it may say; --no-config does without it";
-
-// Names are those of options; what an option --no-X turns off is X as well.
-constexpr std::array<std::string_view, 6> kCommon = {"doors",  "quiet", "source",
-                                                     "strict", "units", "wide"};
-constexpr std::array<std::string_view, 27> kTop = {
-    "ascii",    "color",       "columns",   "dns",       "doors",    "graph",    "idle",
-    "interval", "keep-closed", "mouse",     "no-dns",    "no-mouse", "no-probe", "plain",
-    "probe",    "quiet",       "read-only", "resolve",   "rsort",    "sort",     "source",
-    "strict",   "theme",       "top",       "udp-peers", "units",    "wide"};
-constexpr std::array<std::string_view, 4> kSections = {"alerts", "common", "keys", "top"};
 
 struct ConfigFile {
   std::string path;
@@ -59,21 +50,41 @@ bool contains(std::span<const std::string_view> words, std::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-std::optional<ConfigProblem> check_name(const Setting& setting) {
-  if (!contains(kSections, setting.section))
+using Names = std::vector<std::string_view>;
+
+// What each section may say, in alphabetical order. Names are those of options; what an option
+// --no-X turns off is X as well.
+std::map<std::string_view, Names> sections_of(const CLI::App& program) {
+  std::map<std::string_view, std::set<std::string_view>> sections;
+  for (const Command* command : kCommands)
+    for (const CLI::Option* option :
+         program.get_subcommand(std::string(command->name))->get_options())
+      if (option->get_configurable()) {
+        const std::string_view name = option->get_lnames()[0];
+        auto& names = sections[command->has_section ? command->name : "common"];
+        names.insert(name);
+        if (name.starts_with("no-")) names.insert(name.substr(3));
+      }
+  std::map<std::string_view, Names> sorted;
+  for (const auto& [section, names] : sections) sorted[section].assign(names.begin(), names.end());
+  for (const Threshold& threshold : thresholds()) sorted["alerts"].push_back(threshold.name);
+  for (const tui::ActionSpec& spec : tui::actions()) sorted["keys"].push_back(spec.name);
+  return sorted;
+}
+
+std::optional<ConfigProblem> check_name(const std::map<std::string_view, Names>& sections,
+                                        const Setting& setting) {
+  const auto section = sections.find(setting.section);
+  if (section == sections.end()) {
+    Names all;
+    for (const auto& [name, names] : sections) all.push_back(name);
     return ConfigProblem{setting.line,
                          fmt::format("there is no section [{}]{}", setting.section,
-                                     did_you_mean(setting.section, kSections)),
-                         "sections are " + comma_list(kSections)};
-  if (setting.name.empty()) return std::nullopt;
-  std::vector<std::string_view> names;
-  if (setting.section == "common") names.assign(kCommon.begin(), kCommon.end());
-  if (setting.section == "top") names.assign(kTop.begin(), kTop.end());
-  if (setting.section == "alerts")
-    for (const Threshold& threshold : thresholds()) names.push_back(threshold.name);
-  if (setting.section == "keys")
-    for (const tui::ActionSpec& spec : tui::actions()) names.push_back(spec.name);
-  if (names.empty() || contains(names, setting.name)) return std::nullopt;
+                                     did_you_mean(setting.section, all)),
+                         "sections are " + comma_list(all)};
+  }
+  const Names& names = section->second;
+  if (setting.name.empty() || contains(names, setting.name)) return std::nullopt;
   return ConfigProblem{setting.line,
                        fmt::format("there is no '{}' in [{}]{}", setting.name, setting.section,
                                    did_you_mean(setting.name, names)),
@@ -256,10 +267,10 @@ bool set_keys(std::span<const ConfigFile> files, tui::KeyMap& keys) {
 }  // namespace
 
 void add_config(CLI::App& app, ConfigChoice& choice) {
-  app.add_option("--config", choice.file, "this configuration file only, see sockscope-config(5)")
-      ->type_name("FILE")
-      ->group("Configuration");
-  app.add_flag("--no-config", choice.none, "no configuration file")->group("Configuration");
+  in_group(app, "Configuration");
+  add_text(app, "--config", choice.file, "FILE",
+           "this configuration file only, see sockscope-config(5)");
+  app.add_flag("--no-config", choice.none, "no configuration file");
 }
 
 std::vector<ConfigPlace> config_places(const ConfigChoice& choice, const Surroundings& around) {
@@ -282,7 +293,10 @@ std::vector<ConfigPlace> config_places(const ConfigChoice& choice, const Surroun
   return places;
 }
 
-bool apply_config(CLI::App& app, const ConfigChoice& given, Arguments& arguments) {
+bool apply_config(CLI::App& program, const Command& command, const ConfigChoice& given,
+                  Arguments& arguments) {
+  CLI::App& app = *program.get_subcommand(std::string(command.name));
+  const auto sections = sections_of(program);
   ConfigChoice choice = given;
   if (choice.none && !choice.file.empty()) {
     report("--no-config excludes --config", "", "give one of them");
@@ -297,7 +311,7 @@ bool apply_config(CLI::App& app, const ConfigChoice& given, Arguments& arguments
     auto settings = parse_config(**text);
     if (!settings) return complain(place_of(place.path, settings.error().line), settings.error());
     for (const Setting& setting : *settings)
-      if (const auto problem = check_name(setting))
+      if (const auto problem = check_name(sections, setting))
         return complain(place_of(place.path, problem->line), *problem);
     files.push_back({place.path, std::move(*settings)});
   }
@@ -312,21 +326,18 @@ bool apply_config(CLI::App& app, const ConfigChoice& given, Arguments& arguments
       option != nullptr && option->count() != 0)
     option->run_callback();
 
-  const bool is_top = arguments.command == Command::kTop;
-  if (is_top && !set_keys(files, arguments.keys)) return false;
+  if (command.has_section && !set_keys(files, arguments.keys)) return false;
   std::set<const CLI::Option*> decided;
   for (const CLI::Option* option : app.get_options())
     if (option->count() != 0) decided.insert(option);
-  if (is_top ? !apply_environment(app, kTop, decided) : !apply_environment(app, kCommon, decided))
-    return false;
+  const std::string_view own = command.has_section ? command.name : "common";
+  if (!apply_environment(app, sections.at(own), decided)) return false;
   for (const ConfigFile& file : files) {
-    for (const std::string_view section : {"top", "common"}) {
-      if (section == "top" && !is_top) continue;
+    for (const std::string_view section : {own, std::string_view("common")})
       for (const Setting& setting : file.settings)
         if (setting.section == section && !setting.name.empty())
           if (const auto problem = set_option(app, setting, decided))
             return complain(place_of(file.path, problem->line), *problem);
-    }
   }
   return true;
 }

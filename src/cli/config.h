@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/arguments.h"
+#include "cli/command.h"
 
 namespace sockscope {
 
@@ -35,8 +35,10 @@ struct Surroundings {
 std::vector<ConfigPlace> config_places(const ConfigChoice& choice, const Surroundings& around);
 
 // After the command line: for the options it left alone, environment (SOCKSCOPE_NAME), user's and
-// system's file, in this order. `app` has the options of the command, whose callbacks fill in
-// `arguments`. False: something is wrong, and reported.
-bool apply_config(CLI::App& app, const ConfigChoice& choice, Arguments& arguments);
+// system's file, in this order. `program` has a subcommand for each command, the configurable ones
+// of whose options may be set; callbacks fill in `arguments`. False: something is wrong, and
+// reported.
+bool apply_config(CLI::App& program, const Command& command, const ConfigChoice& choice,
+                  Arguments& arguments);
 
 }  // namespace sockscope

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
 namespace sockscope {
 
-// What stands before and after the list of options in a command's help.
-std::string_view examples_of(std::string_view command);
-std::string_view notes_of(std::string_view command);
-
-// `sockscope help`, and topics that are no command: "filter", "columns". Empty: no such topic.
+// `sockscope help`
 std::string overview();
-std::string topic(std::string_view name);
+
+// `sockscope help NAME` of what is no command.
+struct Topic {
+  std::string_view name;
+  std::string (*text)();
+};
+std::span<const Topic> topics();
 
 std::string version_text();
 

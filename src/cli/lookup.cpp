@@ -15,7 +15,9 @@
 namespace sockscope {
 namespace {
 
-auto wrong(std::string text) { return tl::make_unexpected(std::move(text)); }
+auto wrong(std::string text) {
+  return tl::make_unexpected(std::move(text));
+}
 
 template <class T>
 std::optional<T> parse_number(std::string_view text) {
@@ -82,8 +84,7 @@ Parsed<std::uint32_t> parse_user(const std::string& text) {
 
 Parsed<std::uint32_t> parse_netns(const std::string& text) {
   if (const auto number = parse_number<std::uint32_t>(text)) return *number;
-  const std::string path =
-      text.starts_with("pid:") ? "/proc/" + text.substr(4) + "/ns/net" : text;
+  const std::string path = text.starts_with("pid:") ? "/proc/" + text.substr(4) + "/ns/net" : text;
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0)
     return wrong("cannot look at network namespace " + path + ": " + std::strerror(errno));
@@ -128,8 +129,7 @@ std::string port_name(std::uint16_t port, Protocol protocol) {
   static std::map<std::pair<std::uint16_t, Protocol>, std::string> known;
   const auto [place, is_new] = known.try_emplace({port, protocol});
   if (is_new) {
-    const servent* entry =
-        ::getservbyport(htons(port), protocol == Protocol::kTcp ? "tcp" : "udp");
+    const servent* entry = ::getservbyport(htons(port), protocol == Protocol::kTcp ? "tcp" : "udp");
     if (entry != nullptr) place->second = entry->s_name;
   }
   return place->second;

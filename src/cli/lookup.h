@@ -2,14 +2,14 @@
 // What users write on the command line to what the library wants. Errors are one line.
 #pragma once
 
+#include <sockscope/monitor.h>
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <sockscope/monitor.h>
 
 namespace sockscope {
 

@@ -3,9 +3,6 @@
 
 #include <cstdlib>
 
-#include "cli/lookup.h"
-#include "view/suggest.h"
-
 namespace sockscope {
 namespace {
 
@@ -13,131 +10,108 @@ namespace {
 template <class T>
 void add_choice(CLI::App& app, const std::string& name, T& target, T value, const std::string& help,
                 const std::string& other) {
-  app.add_flag_callback(
-         name,
-         [&target, value, name, other] {
-           if (target != T{} && target != value)
-             throw CLI::ValidationError(name, "excludes " + other);
-           target = value;
-         },
-         help)
-      ->group("Which connections");
+  const auto take = [&target, value, name, other] {
+    if (target != T{} && target != value) throw CLI::ValidationError(name, "excludes " + other);
+    target = value;
+  };
+  app.add_flag_callback(name, take, help);
 }
 
 }  // namespace
 
+void refuse(const CLI::App& app, std::initializer_list<const char*> names, std::string_view why) {
+  for (const std::string name : names)
+    if (app.get_option(name)->count() != 0)
+      throw CLI::ValidationError(name + ' ' + std::string(why));
+}
+
 // Which processes, by number, name, user and where they belong.
-void add_processes(CLI::App& app, Arguments& arguments, const std::string& group) {
+void add_processes(CLI::App& app, Arguments& arguments) {
   Filter& filter = arguments.options.filter;
-  add_parsed(app, "-p,--pid", filter.pids, "these processes", parse_pids)
-      ->type_name("PID[,PID]")
-      ->group(group);
-  app.add_option("-c,--comm", filter.comm, "processes of this name, or /regex/")
-      ->type_name("NAME")
-      ->group(group);
-  add_parsed(app, "-u,--uid", filter.uid, "processes of this user", parse_user)
-      ->type_name("UID|USER")
-      ->group(group);
-  app.add_option("--unit", filter.unit, "of this systemd unit")->type_name("UNIT")->group(group);
-  app.add_option("--container", filter.container, "in this container: its name, or how its id begins")
-      ->type_name("NAME|ID")
-      ->group(group);
-  app.add_option("--cgroup", filter.cgroup, "in this cgroup and those below it")
-      ->type_name("PATH")
-      ->group(group);
-  app.add_option("--filter", arguments.filter, "an expression, see 'sockscope help filter'")
-      ->type_name("EXPR")
-      ->group(group);
+  add_parsed(app, "-p,--pid", filter.pids, "PID[,PID]", "these processes", parse_pids);
+  add_text(app, "-c,--comm", filter.comm, "NAME", "processes of this name, or /regex/");
+  add_parsed(app, "-u,--uid", filter.uid, "UID|USER", "processes of this user", parse_user);
+  add_text(app, "--unit", filter.unit, "UNIT", "of this systemd unit");
+  add_text(app, "--container", filter.container, "NAME|ID",
+           "in this container: its name, or how its id begins");
+  add_text(app, "--cgroup", filter.cgroup, "PATH", "in this cgroup and those below it");
+  add_text(app, "--filter", arguments.filter, "EXPR", "an expression, see 'sockscope help filter'");
 }
 
 void add_selection(CLI::App& app, Arguments& arguments) {
   Filter& filter = arguments.options.filter;
-  const std::string group = "Which connections";
-  add_processes(app, arguments, group);
-  add_parsed(app, "-n,--netns", filter.netns, "in this network namespace", parse_netns)
-      ->type_name("ID|PATH|pid:N")
-      ->group(group);
-  add_parsed(app, "-P,--port", filter.any_ports, "with one of these ports at either end",
-             parse_ports)
-      ->type_name("LIST")
-      ->group(group);
-  add_parsed(app, "-L,--lport", filter.local_ports, "with one of these local ports", parse_ports)
-      ->type_name("LIST")
-      ->group(group);
-  add_parsed(app, "-D,--dport", filter.remote_ports, "with one of these remote ports", parse_ports)
-      ->type_name("LIST")
-      ->group(group);
+  in_group(app, "Which connections");
+  add_processes(app, arguments);
+  add_parsed(app, "-n,--netns", filter.netns, "ID|PATH|pid:N", "in this network namespace",
+             parse_netns);
+  add_parsed(app, "-P,--port", filter.any_ports, "LIST", "with one of these ports at either end",
+             parse_ports);
+  add_parsed(app, "-L,--lport", filter.local_ports, "LIST", "with one of these local ports",
+             parse_ports);
+  add_parsed(app, "-D,--dport", filter.remote_ports, "LIST", "with one of these remote ports",
+             parse_ports);
   add_choice(app, "-4", filter.family, std::uint8_t{4}, "IPv4 only", "-6");
   add_choice(app, "-6", filter.family, std::uint8_t{6}, "IPv6 only", "-4");
   add_choice(app, "--tcp", filter.protocol, std::optional(Protocol::kTcp), "TCP only", "--udp");
   add_choice(app, "--udp", filter.protocol, std::optional(Protocol::kUdp), "UDP only", "--tcp");
 }
 
+void add_format(CLI::App& app, Arguments& arguments, OutputFormat of_json) {
+  in_group(app, "Output");
+  add_one_of(app, "-o,--output", arguments.format, "FORMAT", "table (default), json, ndjson or csv",
+             Words<OutputFormat>{{"table", OutputFormat::kTable},
+                                 {"json", OutputFormat::kJson},
+                                 {"ndjson", OutputFormat::kNdjson},
+                                 {"csv", OutputFormat::kCsv}});
+  app.add_flag_callback(
+      "--json", [&arguments, of_json] { arguments.format = of_json; },
+      of_json == OutputFormat::kJson ? "the same as -o json" : "the same as -o ndjson");
+}
+
 void add_output(CLI::App& app, Arguments& arguments, OutputFormat of_json) {
-  const std::string group = "Output";
-  app.add_option_function<std::string>(
-         "-o,--output",
-         [&arguments](const std::string& text) {
-           static const std::map<std::string, OutputFormat> kFormats = {
-               {"table", OutputFormat::kTable},
-               {"json", OutputFormat::kJson},
-               {"ndjson", OutputFormat::kNdjson},
-               {"csv", OutputFormat::kCsv}};
-           const auto found = kFormats.find(text);
-           if (found == kFormats.end())
-             throw CLI::ValidationError("--output",
-                                        "'" + text + "' is none of table, json, ndjson, csv");
-           arguments.format = found->second;
-         },
-         "table (default), json, ndjson or csv")
-      ->type_name("FORMAT")
-      ->group(group);
-  app.add_flag_callback("--json", [&arguments, of_json] { arguments.format = of_json; },
-                        of_json == OutputFormat::kJson ? "the same as -o json"
-                                                       : "the same as -o ndjson")
-      ->group(group);
-  app.add_option("--columns", arguments.columns, "which columns, see 'sockscope help columns'")
-      ->type_name("A,B,C")
-      ->group(group);
-  app.add_flag("-w,--wide", arguments.wide, "never shorten")->group(group);
-  app.add_option_function<std::string>(
-         "--units",
-         [&arguments](const std::string& text) {
-           static const std::map<std::string, Units> kUnits = {{"bits", Units::kBits},
-                                                               {"bytes", Units::kBytes},
-                                                               {"ibits", Units::kIbits},
-                                                               {"ibytes", Units::kIbytes}};
-           const auto found = kUnits.find(text);
-           if (found == kUnits.end())
-             throw CLI::ValidationError("--units",
-                                        "'" + text + "' is none of bits, bytes, ibits, ibytes");
-           arguments.units = found->second;
-         },
-         "of rates: bits (default), bytes, ibits, ibytes")
-      ->type_name("UNIT")
-      ->group(group);
-  app.add_flag("-q,--quiet", arguments.quiet, "no summary on stderr")->group(group);
-  app.add_flag("--strict", arguments.strict, "exit with 3 when something could not be observed")
-      ->group(group);
+  add_format(app, arguments, of_json);
+  in_group(app, "Output");
+  add_text(app, "--columns", arguments.columns, "A,B,C",
+           "which columns, see 'sockscope help columns'");
+  app.add_flag("-w,--wide", arguments.wide, "never shorten")->configurable();
+  add_units(app, arguments);
+  add_quiet_and_strict(app, arguments);
+}
+
+void add_units(CLI::App& app, Arguments& arguments) {
+  in_group(app, "Output");
+  add_one_of(app, "--units", arguments.units, "UNIT",
+             "of rates: bits (default), bytes, ibits, ibytes",
+             Words<Units>{{"bits", Units::kBits},
+                          {"bytes", Units::kBytes},
+                          {"ibits", Units::kIbits},
+                          {"ibytes", Units::kIbytes}})
+      ->configurable();
+}
+
+void add_quiet_and_strict(CLI::App& app, Arguments& arguments, const std::string& also_strict) {
+  in_group(app, "Output");
+  app.add_flag("-q,--quiet", arguments.quiet, "no summary on stderr")->configurable();
+  app.add_flag("--strict", arguments.strict,
+               "exit with 3 when something could not be observed" + also_strict)
+      ->configurable();
 }
 
 void add_source(CLI::App& app, Arguments& arguments) {
-  app.add_option_function<std::string>(
-         "--source",
-         [&arguments](const std::string& text) {
-           static constexpr std::array<std::string_view, 4> kNames = {"auto", "ebpf", "sock_diag",
-                                                                      "procfs"};
-           const auto found = std::find(kNames.begin(), kNames.end(), text);
-           if (found == kNames.end())
-             throw CLI::ValidationError("--source", "'" + text + "' is none of " +
-                                                        comma_list(kNames) +
-                                                        did_you_mean(text, kNames));
-           arguments.options.source = static_cast<Source>(found - kNames.begin());
-         },
-         "auto (default: the first that is allowed), ebpf, sock_diag or procfs; the last two are "
-         "polled")
-      ->type_name("SOURCE")
-      ->group("Where from");
+  in_group(app, "Where from");
+  add_parsed(
+      app, "--source", arguments.options.source, "SOURCE",
+      "auto (default: the first that is allowed), ebpf, sock_diag or procfs; the last two are "
+      "polled",
+      [](const std::string& text) -> Parsed<Source> {
+        static constexpr std::array<std::string_view, 4> kNames = {"auto", "ebpf", "sock_diag",
+                                                                   "procfs"};
+        const auto found = std::find(kNames.begin(), kNames.end(), text);
+        if (found != kNames.end()) return static_cast<Source>(found - kNames.begin());
+        return tl::make_unexpected("'" + text + "' is none of " + comma_list(kNames) +
+                                   did_you_mean(text, kNames));
+      })
+      ->configurable();
   app.add_option_function<std::string>(
          "--doors",
          [&arguments](const std::string& text) {
@@ -145,32 +119,36 @@ void add_source(CLI::App& app, Arguments& arguments) {
                                                         "kprobe", "iter_task", "iter_map"};
            for (const std::string& kind : CLI::detail::split(text, ','))
              if (!kKinds.contains(kind))
-               throw CLI::ValidationError("--doors",
-                                          "'" + kind + "' is none of tp_btf, cgroup, fexit, kprobe, iter_task, iter_map");
+               throw CLI::ValidationError(
+                   "--doors",
+                   "'" + kind + "' is none of tp_btf, cgroup, fexit, kprobe, iter_task, iter_map");
            arguments.options.doors = text;
          },
-         "use only these ways into the kernel: tp_btf, cgroup, fexit, kprobe; and of its iterators: iter_task, iter_map")
+         "use only these ways into the kernel: tp_btf, cgroup, fexit, kprobe; and of its "
+         "iterators: iter_task, iter_map")
       ->type_name("KIND,...")
-      ->group("Where from");
+      ->configurable();
 }
 
 constexpr std::uint64_t kMostUdpPeers = 1'000'000;
 
 void add_no_dns(CLI::App& app, Arguments& arguments) {
-  app.add_flag_callback("--no-dns", [&arguments] { arguments.dns = false; },
-                        "do not look at DNS: no names of remote ends, no alerts of tunnels, none of "
-                        "NetWatch's figures")
-      ->group("Where from");
+  in_group(app, "Where from");
+  app.add_flag_callback(
+      "--no-dns", [&arguments] { arguments.dns = false; },
+      "do not look at DNS: no names of remote ends, no alerts of tunnels, none of "
+      "NetWatch's figures");
 }
 
 void add_resolve(CLI::App& app, Arguments& arguments) {
+  in_group(app, "Where from");
   app.add_flag("--resolve", arguments.options.resolve,
-               "look up the names of remote ends in reverse (PTR) where nobody asked for one")
-      ->group("Where from");
+               "look up the names of remote ends in reverse (PTR) where nobody asked for one");
 }
 
 void add_udp_peers(CLI::App& app, Arguments& arguments) {
   Options& options = arguments.options;
+  in_group(app, "Where from");
   app.add_option_function<std::string>(
          "--udp-peers",
          [&options](const std::string& text) {
@@ -185,44 +163,40 @@ void add_udp_peers(CLI::App& app, Arguments& arguments) {
          "also each remote end of unconnected UDP sockets, N at the most (16384), and which UDP is "
          "QUIC; looks at every packet")
       ->expected(0, 1)
-      ->type_name("[N]")
-      ->group("Where from");
+      ->type_name("[N]");
 }
 
 void add_order(CLI::App& app, Arguments& arguments) {
-  const std::string group = "Output";
-  app.add_option("--sort", arguments.sort, "order by a column: numbers from large to small")
-      ->type_name("COLUMN")
-      ->group(group);
-  app.add_flag("--rsort", arguments.reverse, "the other way round")->group(group);
-  add_parsed(app, "--top", arguments.top, "so many rows of each table; 0: all", parse_count)
-      ->type_name("N")
-      ->group(group);
+  in_group(app, "Output");
+  add_text(app, "--sort", arguments.sort, "COLUMN",
+           "order by a column: numbers from large to small");
+  app.add_flag("--rsort", arguments.reverse, "the other way round");
+  add_parsed(app, "--top", arguments.top, "N", "so many rows of each table; 0: all", parse_count);
 }
 
 void add_time_limits(CLI::App& app, Arguments& arguments, const std::string& counted) {
-  const std::string group = "When to stop";
-  add_parsed(app, "-d,--duration", arguments.duration, "stop after so many seconds",
-             [](const std::string& text) { return parse_seconds(text, 0, 1e9); })
-      ->type_name("SECS")
-      ->group(group);
-  add_parsed(app, "--count", arguments.count, "stop after so many " + counted, parse_count)
-      ->type_name("N")
-      ->group(group);
+  in_group(app, "When to stop");
+  add_parsed(app, "-d,--duration", arguments.duration, "SECS", "stop after so many seconds",
+             [](const std::string& text) { return parse_seconds(text, 0, 1e9); });
+  add_parsed(app, "--count", arguments.count, "N", "stop after so many " + counted, parse_count);
+}
+
+void add_interval(CLI::App& app, Arguments& arguments, const std::string& help) {
+  in_group(app, "When to stop");
+  add_parsed(app, "-i,--interval", arguments.interval, "SECS", help,
+             [](const std::string& text) { return parse_seconds(text, 0.1, 3600); });
 }
 
 // --watch and what goes with it.
 void add_watch(CLI::App& app, Arguments& arguments, const std::string& watched) {
-  const std::string group = "When to stop";
-  app.add_flag("--watch", arguments.watch, watched + ", until Ctrl-C")->group(group);
-  add_parsed(app, "-i,--interval", arguments.interval, "seconds that rates cover, 1 by default",
-             [](const std::string& text) { return parse_seconds(text, 0.1, 3600); })
-      ->type_name("SECS")
-      ->group(group);
+  in_group(app, "When to stop");
+  app.add_flag("--watch", arguments.watch, watched + ", until Ctrl-C");
+  add_interval(app, arguments, "seconds that rates cover, 1 by default");
 }
 
 // "scan.ports=50,hold=10"
 void add_thresholds(CLI::App& app, Arguments& arguments) {
+  in_group(app, "Alerts");
   app.add_option_function<std::string>(
          "--threshold",
          [&arguments](const std::string& text) {
@@ -234,23 +208,25 @@ void add_thresholds(CLI::App& app, Arguments& arguments) {
              const double value = std::strtod(digits.c_str(), &end);
              if (digits.empty() || *end != '\0')
                throw CLI::ValidationError("--threshold", "'" + word + "' is not NAME=NUMBER");
-             if (auto done = set_threshold(arguments.thresholds, word.substr(0, sign), value); !done)
+             if (auto done = set_threshold(arguments.thresholds, word.substr(0, sign), value);
+                 !done)
                throw CLI::ValidationError("--threshold", done.error().detail());
            }
          },
          "when to raise alerts, see 'sockscope help alerts'")
-      ->type_name("NAME=VALUE,...")
-      ->group("Alerts");
+      ->type_name("NAME=VALUE,...");
+}
+
+void add_no_probe(CLI::App& app, Arguments& arguments) {
+  app.add_flag_callback(
+      "--no-probe", [&arguments] { arguments.probe = false; },
+      "do not ask gateway and DNS server for echoes");
 }
 
 void add_host_facts(CLI::App& app, Arguments& arguments) {
-  const std::string group = "Facts of the host";
-  app.add_option("--root", arguments.root, "where the host's /proc, /etc and mounts are")
-      ->type_name("DIR")
-      ->group(group);
-  app.add_flag_callback("--no-probe", [&arguments] { arguments.probe = false; },
-                        "do not ask gateway and DNS server for echoes")
-      ->group(group);
+  in_group(app, "Facts of the host");
+  add_text(app, "--root", arguments.root, "DIR", "where the host's /proc, /etc and mounts are");
+  add_no_probe(app, arguments);
 }
 
 }  // namespace sockscope

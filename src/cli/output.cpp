@@ -15,8 +15,7 @@
 
 namespace sockscope {
 
-Output::Output(int stop_fd, int fd)
-    : stop_fd_(stop_fd), fd_(fd), is_terminal_(::isatty(fd) != 0) {
+Output::Output(int stop_fd, int fd) : stop_fd_(stop_fd), fd_(fd), is_terminal_(::isatty(fd) != 0) {
   struct stat status {};
   is_file_ = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
 }
@@ -50,8 +49,9 @@ bool Output::flush() {
   while (!rest.empty()) {
     const bool has_room = wait_for_room();
     const ssize_t count =
-        has_room ? ::write(fd_, rest.data(), is_file_ ? rest.size() : std::min(rest.size(), kPipeRoom))
-                 : -1;
+        has_room
+            ? ::write(fd_, rest.data(), is_file_ ? rest.size() : std::min(rest.size(), kPipeRoom))
+            : -1;
     if (count >= 0) {
       rest.remove_prefix(static_cast<std::size_t>(count));
       continue;

@@ -6,7 +6,8 @@
 
 namespace sockscope {
 
-// Standard output, or a file: text is collected in text() and leaves with flush(), whole lines at a time.
+// Standard output, or a file: text is collected in text() and leaves with flush(), whole lines at a
+// time.
 class Output {
  public:
   // stop_fd: becomes readable when the user wants to stop. Neither is owned.

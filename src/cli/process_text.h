@@ -2,9 +2,9 @@
 // What happens to processes, in words for people.
 #pragma once
 
-#include <string>
-
 #include <sockscope/types.h>
+
+#include <string>
 
 #include "model/story.h"
 

@@ -2,10 +2,19 @@
 #include "cli/run.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <malloc.h>
+#include <unistd.h>
 
-#include "cli/arguments.h"
-#include "cli/commands.h"
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "cli/command.h"
+#include "cli/config.h"
+#include "cli/help.h"
+#include "cli/report.h"
+#include "view/suggest.h"
 
 namespace sockscope {
 namespace {
@@ -17,24 +26,105 @@ void occupy_standard_files() {
     if (::fcntl(fd, F_GETFD) == -1) ::open("/dev/null", fd == 2 ? O_WRONLY : O_RDONLY);
 }
 
+const Command* find_command(std::string_view name) {
+  const auto found = std::ranges::find(kCommands, name, &Command::name);
+  return found == std::end(kCommands) ? nullptr : *found;
+}
+
+int usage_error(const std::string& what, std::string_view command = "") {
+  report(what, "", fmt::format("see 'sockscope help{}{}'", command.empty() ? "" : " ", command));
+  return kExitUsage;
+}
+
+// CLI11's words for a wrong word are its own; ours name the nearest right one.
+// app: of the command whose options it might have been; null: of none.
+int unknown(std::string_view kind, const std::string& word, const CLI::App* app = nullptr) {
+  std::vector<std::string> names;
+  if (!word.starts_with('-')) {
+    for (const Command* command : kCommands) names.emplace_back(command->name);
+    names.emplace_back("help");
+  } else if (app != nullptr) {
+    for (const CLI::Option* option : app->get_options())
+      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  const std::vector<std::string_view> views(names.begin(), names.end());
+  return usage_error(fmt::format("unknown {} '{}'{}", kind, word, did_you_mean(word, views)),
+                     app == nullptr ? "" : app->get_name());
+}
+
+int unknown_word(const std::string& word, const CLI::App* app = nullptr) {
+  return unknown(word.starts_with('-') ? "option" : "word", word, app);
+}
+
+int print(const std::string& text) {
+  fmt::print("{}", text);
+  return kExitDone;
+}
+
+// words: the command and what follows it. The error is the exit code: help was printed, or what is
+// wrong reported.
+tl::expected<std::unique_ptr<Arguments>, int> parse(const Command& command,
+                                                    std::vector<std::string> words) {
+  CLI::App program("", "sockscope");
+  program.set_help_flag("-h,--help", "this help");
+  program.option_defaults()->configurable(false);
+  program.get_formatter()->column_width(30);
+  program.require_subcommand(1);
+  ConfigChoice config;
+  std::map<std::string_view, std::unique_ptr<Arguments>> arguments;
+  for (const Command* each : kCommands) {
+    CLI::App* app = program.add_subcommand(std::string(each->name), std::string(each->examples));
+    app->footer(std::string(each->notes));
+    arguments[each->name] = each->declare(*app);
+    add_config(*app, config);
+  }
+  std::reverse(words.begin(), words.end());  // CLI11 takes them backwards
+  try {
+    program.parse(words);
+  } catch (const CLI::CallForHelp&) {
+    return tl::make_unexpected(print(program.help()));
+  } catch (const CLI::ExtrasError&) {
+    return tl::make_unexpected(unknown_word(program.remaining(true).at(0),
+                                            program.get_subcommand(std::string(command.name))));
+  } catch (const CLI::ParseError& error) {
+    return tl::make_unexpected(usage_error(error.what(), command.name));
+  }
+  std::unique_ptr<Arguments> given = std::move(arguments[command.name]);
+  if (!apply_config(program, command, config, *given)) return tl::make_unexpected(int{kExitUsage});
+  return given;
+}
+
 }  // namespace
 
 int run(int argc, char** argv) {
   occupy_standard_files();
   // Set, it stays: else glibc keeps what a snapshot of many sockets took once.
   ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
-  const ParseOutcome outcome = parse_arguments(argc, argv);
-  if (!outcome.arguments) return outcome.exit_code;
-  switch (outcome.arguments->command) {
-    case Command::kSnapshot: return run_snapshot(*outcome.arguments);
-    case Command::kTrace: return run_trace(*outcome.arguments);
-    case Command::kDoctor: return run_doctor(*outcome.arguments);
-    case Command::kStory: return run_story(*outcome.arguments);
-    case Command::kHost: return run_host(*outcome.arguments);
-    case Command::kCapture: return run_packets(*outcome.arguments);
-    case Command::kTop: break;
+  std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.empty()) {
+    if (::isatty(1) == 0) {
+      fmt::print(stderr, "{}", overview());
+      return kExitUsage;
+    }
+    words.emplace_back("top");
   }
-  return run_top(*outcome.arguments);
+  const std::string first = words[0];
+  if (first == "-V" || first == "--version") return print(version_text());
+  if (first == "-h" || first == "--help") return print(overview());
+  if (first == "help") {
+    const std::string name = words.size() > 1 ? words[1] : "";
+    if (name.empty() || name == "help") return print(overview());
+    for (const Topic& topic : topics())
+      if (topic.name == name) return print(topic.text());
+    if (find_command(name) == nullptr) return unknown_word(name);
+    words = {name, "--help"};
+  } else if (first.starts_with('-')) {
+    words.insert(words.begin(), "top");
+  }
+  const Command* command = find_command(words[0]);
+  if (command == nullptr) return unknown("command", words[0]);
+  const auto arguments = parse(*command, std::move(words));
+  return arguments ? command->run(**arguments, command->observe(**arguments)) : arguments.error();
 }
 
 }  // namespace sockscope

@@ -3,15 +3,13 @@
 
 #include <fmt/format.h>
 #include <malloc.h>
-#include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <climits>
 #include <csignal>
 #include <set>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -19,6 +17,7 @@
 #include "base/text.h"
 #include "cli/lookup.h"
 #include "cli/report.h"
+#include "cli/wishes.h"
 #include "view/columns.h"
 
 namespace sockscope {
@@ -35,33 +34,29 @@ Fd take_stop_signals() {
 namespace {
 
 // What the source in use cannot show of what this command is about.
-std::string limits_of(const Arguments& arguments, const Monitor& monitor) {
-  const Source source = monitor.source();
-  const bool has_counters = source == Source::kSockDiag;
+std::string limits_of(const Options& options, std::optional<std::string_view> polls_miss,
+                      const Monitor& monitor) {
+  const bool has_counters = monitor.source() == Source::kSockDiag;
   std::string text = has_counters ? "UDP has no byte counts" : "there are no byte counts";
-  if (arguments.command != Command::kSnapshot)
-    text += fmt::format("; connections shorter than {} ms {}",
-                        arguments.options.poll_interval.count(),
-                        has_counters ? "are seen only at their end and without their process"
-                                     : "can be missed");
-  if (arguments.command == Command::kCapture) text += "; their packets too";
-  if (arguments.command == Command::kTrace) text += "; no retransmit and reset events";
+  if (polls_miss)
+    text += fmt::format(
+        "; connections shorter than {} ms {}{}", options.poll_interval.count(),
+        has_counters ? "are seen only at their end and without their process" : "can be missed",
+        *polls_miss);
   for (const Door& door : monitor.doors())
-    if (arguments.options.dns && door.observation == Observation::kDnsMessages)
-      text += door.refused.empty() ? "; DNS has a process only where its socket is seen by a poll"
-                                   : "; --dns shows nothing: " + clean_text(door.refused);
-  if (arguments.options.udp_peers) text += "; --udp-peers needs eBPF and shows nothing";
-  if (arguments.options.data) text += "; --data needs eBPF and shows nothing";
+    if (options.dns && door.observation == Observation::kDnsMessages && door.refused.empty())
+      text += "; DNS has a process only where its socket is seen by a poll";
   return text;
 }
 
 // A user who did not ask for it is told that eBPF is refused, and why.
-void note_source(const Arguments& arguments, const Monitor& monitor) {
+void note_source(const Options& options, std::optional<std::string_view> polls_miss,
+                 const Monitor& monitor) {
   const Source source = monitor.source();
-  if (source == Source::kEbpf || arguments.quiet) return;
-  const std::string limits = fmt::format("{} is polled: {}", to_string(source),
-                                         limits_of(arguments, monitor));
-  if (arguments.options.source == source) {
+  if (source == Source::kEbpf) return;
+  const std::string limits =
+      fmt::format("{} is polled: {}", to_string(source), limits_of(options, polls_miss, monitor));
+  if (options.source == source) {
     report(limits, "", "");
     return;
   }
@@ -74,8 +69,8 @@ void note_source(const Arguments& arguments, const Monitor& monitor) {
 }
 
 // Programs in the kernel tell the host's numbers, whatever /proc shows here.
-void note_pid_namespace(const Arguments& arguments, const Monitor& monitor) {
-  if (monitor.source() != Source::kEbpf || arguments.quiet || is_in_first_pid_namespace()) return;
+void note_pid_namespace(const Monitor& monitor) {
+  if (monitor.source() != Source::kEbpf || is_in_first_pid_namespace()) return;
   report("this is a pid namespace of its own: pids are shown as the host has them",
          "of sockets that are older than sockscope the process is known only if it lives here",
          "run it on the host, or in a container with the host's pid namespace");
@@ -91,7 +86,9 @@ HostId this_host() {
   return {name, boot_id};
 }
 
-std::uint64_t wall_now_ns() { return clock_ns(CLOCK_REALTIME); }
+std::uint64_t wall_now_ns() {
+  return clock_ns(CLOCK_REALTIME);
+}
 
 Session::Session(const Arguments& given, Monitor opened, FlowFilter compiled, Fd signals)
     : signals_(std::move(signals)),
@@ -101,56 +98,53 @@ Session::Session(const Arguments& given, Monitor opened, FlowFilter compiled, Fd
       host(this_host()),
       output(signals_.get()) {}
 
-std::optional<Session> Session::open(const Arguments& arguments, int& exit_code) {
-  auto filter = FlowFilter::parse(arguments.filter, user_id);
-  if (!filter) {
-    report("cannot understand --filter: " + filter.error(), "",
-           "see 'sockscope help filter' for the filter language");
-    exit_code = kExitUsage;
-    return std::nullopt;
-  }
+Options asked_options(const Arguments& arguments) {
   Options options = arguments.options;
-  options.describe |= filter->needs_description() || needs_description(arguments.columns) ||
-                      needs_description(arguments.sort);
-  auto monitor = Monitor::open(options);
-  if (!monitor) {
-    exit_code = report(monitor.error());
-    return std::nullopt;
+  const auto filter = FlowFilter::parse(arguments.filter, user_id);
+  options.describe |= (filter && filter->needs_description()) ||
+                      needs_description(arguments.columns) || needs_description(arguments.sort);
+  return options;
+}
+
+std::optional<FlowFilter> compile_filter(const Arguments& arguments) {
+  auto filter = FlowFilter::parse(arguments.filter, user_id);
+  if (filter) return std::move(*filter);
+  report("cannot understand --filter: " + filter.error(), "",
+         "see 'sockscope help filter' for the filter language");
+  return std::nullopt;
+}
+
+tl::expected<Session, int> Session::open(const Arguments& arguments, const Options& observed,
+                                         std::optional<std::string_view> polls_miss) {
+  auto filter = compile_filter(arguments);
+  if (!filter) return tl::make_unexpected(int{kExitUsage});
+  auto monitor = Monitor::open(observed);
+  if (!monitor) return tl::make_unexpected(report(monitor.error()));
+  if (!arguments.quiet) {
+    note_source(observed, polls_miss, *monitor);
+    note_pid_namespace(*monitor);
+    report_unobserved(complete_doors(monitor->doors(), arguments.options, monitor->source()),
+                      arguments.options);
   }
-  note_source(arguments, *monitor);
-  note_pid_namespace(arguments, *monitor);
   ::malloc_trim(0);  // reading the kernel's types left much behind that is free
-  if (auto dropped = drop_privileges(monitor->source()); !dropped) {
-    exit_code = report(dropped.error());
-    return std::nullopt;
-  }
+  if (auto dropped = drop_privileges(monitor->source()); !dropped)
+    return tl::make_unexpected(report(dropped.error()));
   return Session(arguments, std::move(*monitor), std::move(*filter), take_stop_signals());
 }
 
-Wake Session::wait_until(std::chrono::steady_clock::time_point deadline) {
-  return sockscope::wait_until(deadline, signals_.get(), output.fd(), monitor.fd());
+std::vector<Door> Session::doors() const {
+  return complete_doors(monitor.doors(), arguments.options, monitor.source());
 }
 
-Wake wait_until(std::chrono::steady_clock::time_point deadline, int stop_fd, int output_fd,
-                int events_fd) {
-  std::array<pollfd, 3> files{{{.fd = stop_fd, .events = POLLIN, .revents = 0},
-                               {.fd = output_fd, .events = 0, .revents = 0},
-                               {.fd = events_fd, .events = POLLIN, .revents = 0}}};
-  for (;;) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-        deadline - std::chrono::steady_clock::now());
-    const auto timeout = std::clamp<std::int64_t>(left.count(), 0, INT_MAX);
-    const int ready = ::poll(files.data(), files.size(), static_cast<int>(timeout));
-    if (files[0].revents != 0) return Wake::kStop;
-    if ((files[1].revents & (POLLERR | POLLHUP)) != 0) return Wake::kReaderGone;
-    // Before the events: on a busy host there are always some.
-    if (std::chrono::steady_clock::now() >= deadline) return Wake::kTime;
-    if (ready > 0) return Wake::kEvents;
-  }
+Result<Snapshot> Session::snapshot(const Monitor::Handler& handler) {
+  return monitor.snapshot(handler).map([this](Snapshot snapshot) {
+    snapshot.doors = complete_doors(std::move(snapshot.doors), arguments.options, snapshot.source);
+    return snapshot;
+  });
 }
 
 int Session::exit_code() const {
-  return arguments.strict && count_unobserved(monitor.doors()) != 0 ? kExitIncomplete : kExitDone;
+  return arguments.strict && count_unobserved(doors()) != 0 ? kExitIncomplete : kExitDone;
 }
 
 void apply_filter(Snapshot& snapshot, const FlowFilter& filter) {
@@ -165,17 +159,9 @@ void apply_filter(Snapshot& snapshot, const FlowFilter& filter) {
 
 void note_alerts(Detectors& detectors, Snapshot& snapshot) {
   detectors.take(snapshot, nullptr);
-  detectors.tick(snapshot.mono_ns,
-                 static_cast<std::int64_t>(snapshot.wall_ns - snapshot.mono_ns), nullptr);
+  detectors.tick(snapshot.mono_ns, static_cast<std::int64_t>(snapshot.wall_ns - snapshot.mono_ns),
+                 nullptr);
   snapshot.alerts = std::make_shared<const std::vector<Alert>>(detectors.alerts());
-}
-
-std::size_t count_unobserved(const std::vector<Door>& doors) {
-  std::set<Observation> refused;
-  for (const Door& door : doors) refused.insert(door.observation);
-  for (const Door& door : doors)
-    if (door.refused.empty()) refused.erase(door.observation);
-  return refused.size();
 }
 
 }  // namespace sockscope

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sockscope/alert.h>
+#include <sockscope/monitor.h>
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
-
-#include <sockscope/alert.h>
-#include <sockscope/monitor.h>
+#include <string_view>
 
 #include "base/fd.h"
 #include "cli/arguments.h"
@@ -16,26 +17,23 @@
 
 namespace sockscope {
 
-HostId this_host();
-
 // Readable when the user wants us to stop.
 Fd take_stop_signals();
 
-enum class Wake { kEvents, kTime, kStop, kReaderGone };
-// events_fd: -1 for none.
-Wake wait_until(std::chrono::steady_clock::time_point deadline, int stop_fd, int output_fd,
-                int events_fd);
-
-// What every command needs: the monitor with privileges dropped, the output, and a wait that ends
-// when there are events, time is up, the user wants to stop or the reader of the output is gone.
+// What most commands need: the monitor with privileges dropped, the filter, and standard output.
 class Session {
  public:
-  // Reports what goes wrong; empty then, and exit_code is set.
-  static std::optional<Session> open(const Arguments& arguments, int& exit_code);
+  // Reports what goes wrong; the error is the exit code then. polls_miss: what of this command's
+  // results a polled source cannot show, besides the connections between two polls; empty: it is of
+  // a moment and misses none of those.
+  static tl::expected<Session, int> open(const Arguments& arguments, const Options& observed,
+                                         std::optional<std::string_view> polls_miss);
 
-  using Wake = sockscope::Wake;
-  Wake wait_until(std::chrono::steady_clock::time_point deadline);
   int stop_fd() const noexcept { return signals_.get(); }
+
+  // The monitor's, complete with what was asked for by name.
+  std::vector<Door> doors() const;
+  Result<Snapshot> snapshot(const Monitor::Handler& handler = nullptr);
 
   // 0, or 3 when --strict and something could not be observed.
   int exit_code() const;
@@ -52,15 +50,19 @@ class Session {
   Output output;
 };
 
-// Leaves the flows that the filter lets through, and the processes that have such flows; a process's
-// sums are over all of its flows.
+// What was asked for by name, and the description of processes where the filter or a column needs
+// it.
+Options asked_options(const Arguments& arguments);
+
+// What --filter says. Reports what is wrong with it; empty then.
+std::optional<FlowFilter> compile_filter(const Arguments& arguments);
+
+// Leaves the flows that the filter lets through, and the processes that have such flows; a
+// process's sums are over all of its flows.
 void apply_filter(Snapshot& snapshot, const FlowFilter& filter);
 
 // Lets the detectors see the snapshot, and gives it the alerts there are.
 void note_alerts(Detectors& detectors, Snapshot& snapshot);
-
-// How many observations have no door that opened.
-std::size_t count_unobserved(const std::vector<Door>& doors);
 
 HostId this_host();
 

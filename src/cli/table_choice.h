@@ -26,15 +26,15 @@ std::optional<TableChoice<Row>> choose_table(const Arguments& arguments,
                                              std::string_view default_columns,
                                              std::string_view default_sort) {
   TableChoice<Row> choice;
-  auto columns = parse_columns<Row>(arguments.columns.empty() ? default_columns
-                                                              : std::string_view(arguments.columns));
+  auto columns = parse_columns<Row>(
+      arguments.columns.empty() ? default_columns : std::string_view(arguments.columns));
   if (!columns) {
     report("cannot use --columns: " + columns.error(), "", "");
     return std::nullopt;
   }
   choice.columns = std::move(*columns);
-  auto sort = parse_column<Row>(arguments.sort.empty() ? default_sort
-                                                       : std::string_view(arguments.sort));
+  auto sort =
+      parse_column<Row>(arguments.sort.empty() ? default_sort : std::string_view(arguments.sort));
   if (!sort) {
     report("cannot use --sort: " + sort.error(), "", "");
     return std::nullopt;

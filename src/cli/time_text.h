@@ -7,11 +7,10 @@
 #include <string>
 
 #include "base/timestamp.h"
-#include "cli/arguments.h"
-
 namespace sockscope {
 
-// --timestamps
+enum class TimeFormat { kTimeOfDay, kRelative, kIso, kNanoseconds };
+
 inline std::size_t time_text_width(TimeFormat format) {
   switch (format) {
     case TimeFormat::kIso:

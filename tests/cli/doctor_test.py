@@ -97,5 +97,63 @@ class Doctor(unittest.TestCase):
         self.assertEqual(self.doctor("--doors", "door").returncode, 2)
 
 
+# What options ask for by name.
+ASKED = {
+    "--udp-peers": {"remote ends of udp sockets"},
+    "--dns": {"dns messages"},
+    "--holders": {"holders of sockets"},
+    "--attempts": {"attempts that meet no listener"},
+    "--data": {"each send and receive", "udp sent bytes, sending process",
+               "udp received bytes, receiving process"},
+    "--processes": {"process fork", "process exec", "process exit", "process name", "core dump",
+                    "process user", "process group", "process session", "process tracer"},
+}
+
+
+class AskedByName(unittest.TestCase):
+    COMMANDS = (("trace", "-d", "0.1", "-p", "1", "--udp-peers", "--dns", "--attempts", "--data",
+                 "--processes"),
+                ("top", "--once", "-i", "0.1", "--udp-peers"),
+                ("snapshot", "--holders"))
+
+    def test_what_is_not_observed_is_said(self):
+        for command in self.COMMANDS:
+            for where in ((), ("--doors", "tp_btf"), ("--source", "sock_diag"), ("--source", "procfs")):
+                with self.subTest((*command, *where)):
+                    done = support.run(*command, *where, "--json", "--strict")
+                    doors = json.loads(done.stdout.splitlines()[0])["doors"]
+                    observed = {door["observation"] for door in doors if door["refused"] is None}
+                    unobserved = {door["observation"] for door in doors} - observed
+                    self.assertEqual(done.returncode, 3 if unobserved else 0, done.stderr)
+                    asked = set().union(*(ASKED[word] for word in command if word in ASKED))
+                    said = [line.split(" not observed: ") for line in done.stderr.splitlines()
+                            if " not observed: " in line]
+                    for observation in asked & unobserved:
+                        [(_, reason)] = [line for line in said if observation in line[0]]
+                        self.assertTrue(reason)
+                    for names, _ in said:
+                        self.assertTrue(any(observation in names for observation in asked & unobserved),
+                                        names)
+                    self.assertEqual(support.run(*command, *where, "--json", "-q").stderr, "")
+
+    def test_what_no_door_is_left_for(self):
+        done = support.run("top", "--once", "-i", "0.1", "--udp-peers", "--doors", "tp_btf", "--strict")
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("  1 thing not observed ", done.stdout.splitlines()[0])
+        self.assertEqual(done.stderr, "sockscope: remote ends of udp sockets are not observed: "
+                                      "--doors leaves no way\n")
+        done = support.run("top", "--once", "-i", "0.1", "--doors", "tp_btf", "--strict")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_what_polls_cannot_tell(self):
+        done = support.run("snapshot", "--holders", "--source", "procfs")
+        self.assertEqual(done.stderr.splitlines()[1:], [
+            "sockscope: holders of sockets are not observed: only eBPF tells all of them"])
+        done = support.run("trace", "--udp-peers", "--data", "--source", "sock_diag", "-d", "0.1")
+        self.assertEqual(done.stderr.splitlines()[1:-1], [
+            "sockscope: remote ends of udp sockets are not observed: only eBPF has a way",
+            "sockscope: each send and receive is not observed: no events in a poll"])
+
+
 if __name__ == "__main__":
     support.main()

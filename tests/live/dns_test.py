@@ -285,7 +285,7 @@ class PolledDns(Served):
                 ended = trace.stop()
                 door = next(d for d in ended.header["doors"] if d["observation"] == "dns messages")
                 self.assertIn(why, door["refused"])
-                self.assertIn("--dns shows nothing: " + door["refused"], ended.stderr)
+                self.assertIn("dns messages are not observed: " + door["refused"], ended.stderr)
                 self.assertNotEqual(ended.of("close"), [])
 
 

@@ -2,12 +2,14 @@
 #include <fmt/format.h>
 #include <malloc.h>
 #include <sockscope/host.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 
 #include "base/timestamp.h"
-#include "cli/commands.h"
+#include "cli/command.h"
+#include "cli/every_interval.h"
+#include "cli/lookup.h"
+#include "cli/option_groups.h"
 #include "cli/report.h"
 #include "cli/session.h"
 #include "snapshot/host_json.h"
@@ -59,8 +61,8 @@ std::string spark_line(const Interface& interface) {
 }
 
 std::string probe_line(std::string_view name, const ProbeHealth& health) {
-  const std::string line = fmt::format("{:<8} {}", name,
-                                 health.target ? to_string(*health.target) : std::string(kUnknown));
+  const std::string line = fmt::format(
+      "{:<8} {}", name, health.target ? to_string(*health.target) : std::string(kUnknown));
   return line + "  " + probe_text(health);
 }
 
@@ -84,11 +86,10 @@ void print_system(const SystemFacts& facts, Output& output) {
     line +=
         fmt::format("  load {:.2f} {:.2f} {:.2f}", *facts.load_1m, *facts.load_5m, *facts.load_15m);
   output.line(line);
-  output.line(fmt::format(
-      "memory   {} of {} used, {} available; swap {} of {}",
-      bytes_text(facts.memory_used_bytes), bytes_text(facts.memory_total_bytes),
-      bytes_text(facts.memory_available_bytes), bytes_text(facts.swap_used_bytes),
-      bytes_text(facts.swap_total_bytes)));
+  output.line(fmt::format("memory   {} of {} used, {} available; swap {} of {}",
+                          bytes_text(facts.memory_used_bytes), bytes_text(facts.memory_total_bytes),
+                          bytes_text(facts.memory_available_bytes),
+                          bytes_text(facts.swap_used_bytes), bytes_text(facts.swap_total_bytes)));
 }
 
 std::string listen_line(const HostFacts& facts) {
@@ -105,9 +106,9 @@ void print_interfaces(const HostFacts& facts, Units units, Output& output) {
     for (const InterfaceAddress& address : interface.addresses)
       addresses.push_back(to_string(address));
     rows.push_back({clean_text(interface.name), interface.is_up ? "up" : "down",
-                    speed_text(interface),
-                    rate_text(interface.rx_rate, units), rate_text(interface.tx_rate, units),
-                    format_bytes(counters.rx_bytes), format_bytes(counters.tx_bytes),
+                    speed_text(interface), rate_text(interface.rx_rate, units),
+                    rate_text(interface.tx_rate, units), format_bytes(counters.rx_bytes),
+                    format_bytes(counters.tx_bytes),
                     std::to_string(counters.rx_errors + counters.tx_errors),
                     std::to_string(counters.rx_drops + counters.tx_drops), spark_line(interface),
                     joined(addresses)});
@@ -145,81 +146,124 @@ void print_bytes(const std::optional<Reconciliation>& bytes, const std::string& 
   for (const std::string& line : columns(rows, "lrrl")) output.line(line);
 }
 
-void print_table(const HostFacts& facts, const HostId& host, Units units, Output& output) {
-  output.line(fmt::format("sockscope host  {}  {}  {:.1f} s", clean_text(host.name),
-                          time_of_day(facts.wall_ns).substr(0, 8), facts.interval_s.value_or(0)));
-  print_system(facts.system, output);
-  output.line(listen_line(facts));
-  output.line(probe_line("gateway", facts.gateway));
-  output.line(probe_line("dns", facts.dns));
-  output.line("");
-  print_interfaces(facts, units, output);
-  output.line("");
-  print_disks(facts, output);
-  output.line("");
+class HostTable : public TextSink {
+ public:
+  HostTable(Output& output, HostId host, Units units, bool is_one_of_many)
+      : TextSink(output), host_(std::move(host)), units_(units), is_one_of_many_(is_one_of_many) {}
+
+  void host(const HostReport& report) override {
+    const HostFacts& facts = report.facts;
+    output_.line(fmt::format("sockscope host  {}  {}  {:.1f} s", clean_text(host_.name),
+                             time_of_day(facts.wall_ns).substr(0, 8),
+                             facts.interval_s.value_or(0)));
+    print_system(facts.system, output_);
+    output_.line(listen_line(facts));
+    output_.line(probe_line("gateway", facts.gateway));
+    output_.line(probe_line("dns", facts.dns));
+    output_.line("");
+    print_interfaces(facts, units_, output_);
+    output_.line("");
+    print_disks(facts, output_);
+    output_.line("");
+    print_bytes(report.bytes, report.problem, output_);
+    if (is_one_of_many_) output_.line("");
+  }
+
+ private:
+  HostId host_;
+  Units units_;
+  bool is_one_of_many_;
+};
+
+struct HostArguments : Arguments {
+  // Polled sources do not count UDP, or nothing.
+  HostArguments() { options.source = Source::kEbpf; }
+};
+
+void declare(CLI::App& app, HostArguments& arguments) {
+  add_format(app, arguments, OutputFormat::kJson);
+  add_units(app, arguments);
+  add_quiet_and_strict(app, arguments);
+  add_source(app, arguments);
+  add_watch(app, arguments, "one per interval");
+  add_time_limits(app, arguments, "tables");
+  add_host_facts(app, arguments);
+  app.final_callback([&app, &arguments] {
+    if (arguments.format == OutputFormat::kCsv)
+      throw CLI::ValidationError("--output", "'csv' is none of table, json, ndjson");
+    if (!arguments.watch) refuse(app, {"--duration", "--count"}, "needs --watch");
+  });
 }
 
-std::uint32_t own_netns() {
-  struct stat status {};
-  return ::stat("/proc/self/ns/net", &status) == 0 ? static_cast<std::uint32_t>(status.st_ino) : 0;
+Options observe(const HostArguments& arguments) {
+  Options options = asked_options(arguments);
+  options.quality = false;
+  options.settle_owner = {};
+  return options;
 }
 
-}  // namespace
-
-int run_host(const Arguments& arguments) {
+int run(const HostArguments& arguments, const Options& observed) {
   auto host = HostMonitor::open({.root = arguments.root, .probe = arguments.probe});
   if (!host) return report(host.error());
   // Without it everything but the processes' bytes is shown.
   std::string problem;
-  auto monitor = Monitor::open(arguments.options);
+  auto monitor = Monitor::open(observed);
   if (!monitor) problem = monitor.error().message();
   ::malloc_trim(0);
   if (auto dropped = drop_privileges(); !dropped) return report(dropped.error());
   const Fd signals = take_stop_signals();
   Output output(signals.get());
   const HostId id = this_host();
-  const std::uint32_t netns = own_netns();
+  Sinks sinks = make_sinks(arguments, output, id, [&] {
+    return std::make_unique<HostTable>(output, id, arguments.units, arguments.watch);
+  });
+  const std::uint32_t netns = parse_netns("pid:self").value_or(0);
 
   if (auto first = host->read(); !first) return report(first.error());
+  std::vector<int> files;
   if (monitor) {
     if (auto first = monitor->snapshot(); !first) return report(first.error());
+    files.push_back(monitor->fd());
   }
-  auto next = std::chrono::steady_clock::now() + arguments.interval;
-  const auto end = arguments.duration ? std::chrono::steady_clock::now() + *arguments.duration
-                                      : std::chrono::steady_clock::time_point::max();
   std::uint64_t printed = 0;
-  for (;;) {
-    const Wake wake =
-        wait_until(std::min(next, end), signals.get(), output.fd(), monitor ? monitor->fd() : -1);
-    if (wake == Wake::kStop || wake == Wake::kReaderGone) break;
-    if (wake == Wake::kEvents) {
-      if (auto done = monitor->consume([](const Event&) {}); !done) return report(done.error());
-      continue;
-    }
+  const auto step = [&](Wake wake) -> Result<bool> {
+    if (wake == Wake::kFiles)
+      return monitor->consume([](const Event&) {}).map([](std::size_t) { return true; });
     if (!arguments.watch) host->wait_for_probes();
     auto facts = host->read();
-    if (!facts) return report(facts.error());
+    if (!facts) return tl::make_unexpected(std::move(facts).error());
     std::optional<Reconciliation> bytes;
     if (monitor) {
       auto snapshot = monitor->snapshot();
-      if (!snapshot) return report(snapshot.error());
+      if (!snapshot) return tl::make_unexpected(std::move(snapshot).error());
       bytes = reconcile(*facts, *snapshot, netns);
     }
-    if (arguments.format == OutputFormat::kTable) {
-      print_table(*facts, id, arguments.units, output);
-      print_bytes(bytes, problem, output);
-      if (arguments.watch) output.line("");
-    } else {
-      output.text() += host_json(*facts, id, bytes, problem);
-    }
-    if (!output.flush()) return output.exit_code();
-    ++printed;
-    if (!arguments.watch || (arguments.count != 0 && printed >= arguments.count)) break;
-    const auto now = std::chrono::steady_clock::now();
-    if (now >= end) break;
-    while (next <= now) next += arguments.interval;
-  }
+    sinks.tell(&Sink::host, {*facts, bytes, problem});
+    return arguments.watch && !arguments.is_enough(++printed);
+  };
+  const auto ended =
+      every_interval({.interval = arguments.interval, .duration = arguments.duration},
+                     signals.get(), files, sinks, step);
+  if (!ended) return report(ended.error());
+  if (*ended == Wake::kReaderGone) return sinks.exit_code();
   return arguments.strict && !monitor ? kExitIncomplete : kExitDone;
 }
+
+}  // namespace
+
+const Command kHost = make_command<HostArguments, declare, observe, run>({
+    .name = "host",
+    .usage = "host",
+    .promise = "interfaces, system, disks, gateway, DNS",
+    .summary = "the host around the sockets",
+    .examples =
+        "Interfaces, processors, memory, disks, gateway and DNS server, over one interval.\n"
+        "\n"
+        "  sudo sockscope host\n"
+        "  sudo sockscope host --watch -i 5      until Ctrl-C\n"
+        "  sudo sockscope host --json | jq '.gateway.loss_pct'\n",
+    .notes =
+        "\nWithout privileges all is shown but the processes' share of the interfaces' bytes.\n",
+});
 
 }  // namespace sockscope

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "snapshot/doctor.h"
+
 #include <fmt/format.h>
 #include <sockscope/monitor.h>
 #include <sys/utsname.h>
@@ -6,11 +8,12 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "cli/commands.h"
+#include "cli/command.h"
+#include "cli/option_groups.h"
 #include "cli/output.h"
 #include "cli/report.h"
 #include "cli/session.h"
-#include "snapshot/doctor.h"
+#include "cli/wishes.h"
 
 namespace sockscope {
 namespace {
@@ -55,21 +58,54 @@ std::string report_of(const std::vector<Door>& doors, const std::vector<Diagnosi
   return text;
 }
 
-}  // namespace
+void declare(CLI::App& app, Arguments& arguments) {
+  in_group(app, "Output");
+  app.add_flag_callback(
+      "--json", [&arguments] { arguments.format = OutputFormat::kJson; }, "one JSON document");
+  add_source(app, arguments);
+}
 
-int run_doctor(const Arguments& arguments) {
-  auto monitor = Monitor::open(arguments.options);
+// Everything there is.
+Options observe(const Arguments& arguments) {
+  Options options = asked_options(arguments);
+  options.processes = true;
+  options.holders = true;
+  options.dns = true;
+  options.refusals = true;
+  options.udp_peers = true;
+  return options;
+}
+
+int run(const Arguments& arguments, const Options& observed) {
+  auto monitor = Monitor::open(observed);
   if (!monitor) return report(monitor.error());
   const std::vector<Door> doors = monitor->doors();
   const std::vector<Diagnosis> diagnoses = diagnose(doors);
   utsname kernel{};
   ::uname(&kernel);
   Output output(-1);
-  output.piece(arguments.format == OutputFormat::kTable
-                   ? report_of(doors, diagnoses, monitor->source(), kernel)
-                   : doctor_json(diagnoses, monitor->source(), kernel.release, kernel.machine));
+  output.piece(arguments.is_json()
+                   ? doctor_json(diagnoses, monitor->source(), kernel.release, kernel.machine)
+                   : report_of(doors, diagnoses, monitor->source(), kernel));
   if (!output.flush()) return output.exit_code();
   return is_complete(diagnoses, monitor->source()) ? kExitDone : kExitIncomplete;
 }
+
+}  // namespace
+
+const Command kDoctor = make_command<Arguments, declare, observe, run>({
+    .name = "doctor",
+    .usage = "doctor",
+    .promise = "what can be observed here, and why not the rest",
+    .summary = "what this host lets us observe",
+    .examples =
+        "What can be observed on this host, through which door, and what to do about the rest.\n"
+        "\n"
+        "  sudo sockscope doctor\n"
+        "  sockscope doctor --json | jq '.observations[] | select(.door == null)'\n",
+    .notes =
+        "\nExit code 0: nothing is missing; 3: something is; 4 and 5: nothing can be observed the\n"
+        "way --source or --doors want it.\n",
+});
 
 }  // namespace sockscope

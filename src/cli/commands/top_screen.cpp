@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <limits.h>
 #include <malloc.h>
-#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <cstdlib>
 
-#include "cli/commands.h"
+#include "cli/commands/top.h"
 #include "cli/lookup.h"
 #include "cli/report.h"
-#include "cli/session.h"
+#include "cli/wishes.h"
 #include "tui/driver.h"
 #include "tui/loop.h"
 #include "view/columns.h"
@@ -23,17 +22,13 @@ bool is_set(const char* name) {
   return value != nullptr && *value != '\0';
 }
 
-bool wants_colour(const Arguments& arguments) {
+bool wants_colour(const TopArguments& arguments) {
   if (arguments.colour != "auto") return arguments.colour == "always";
   return is_set("CLICOLOR_FORCE") || !is_set("NO_COLOR");
 }
 
-std::uint32_t own_netns() {
-  struct stat status {};
-  return ::stat("/proc/self/ns/net", &status) == 0 ? static_cast<std::uint32_t>(status.st_ino) : 0;
-}
-
-tui::State first_state(const Arguments& arguments, FlowFilter filter, const tui::Driver& driver) {
+tui::State first_state(const TopArguments& arguments, FlowFilter filter,
+                       const tui::Driver& driver) {
   tui::State state;
   state.filter = std::move(filter);
   state.filter_text = arguments.filter;
@@ -68,13 +63,9 @@ tui::State first_state(const Arguments& arguments, FlowFilter filter, const tui:
 
 }  // namespace
 
-int run_top_screen(const Arguments& arguments) {
-  auto filter = FlowFilter::parse(arguments.filter, user_id);
-  if (!filter) {
-    report("cannot understand --filter: " + filter.error(), "",
-           "see 'sockscope help filter' for the filter language");
-    return kExitUsage;
-  }
+int top_screen(const TopArguments& arguments, const Options& observed) {
+  auto filter = compile_filter(arguments);
+  if (!filter) return kExitUsage;
   if (!arguments.sort.empty() && !find_column<Process>(arguments.sort) &&
       !find_column<Flow>(arguments.sort)) {
     report("cannot use --sort: " + parse_column<Process>(arguments.sort).error(), "", "");
@@ -82,12 +73,11 @@ int run_top_screen(const Arguments& arguments) {
   }
   // Before anything is loaded: the message must not stand on a screen that goes away.
   if (auto usable = tui::Driver::check(); !usable) return report(usable.error());
-  Options watching = arguments.options;
-  watching.describe = true;
-  watching.dns = arguments.dns;  // for alerts, and among the events
-  watching.refusals = true;
-  auto monitor = Monitor::open(watching);
+  auto monitor = Monitor::open(observed);
   if (!monitor) return report(monitor.error());
+  const std::vector<Door> doors =
+      complete_doors(monitor->doors(), arguments.options, monitor->source());
+  if (!arguments.quiet) report_unobserved(doors, arguments.options);
   // It sends no echo request before the view of the host is shown.
   auto host = HostMonitor::open({.root = arguments.root, .probe = false});
   ::malloc_trim(0);  // reading the kernel's types left much behind that is free
@@ -112,9 +102,9 @@ int run_top_screen(const Arguments& arguments) {
   tui::LoopOptions loop;
   loop.host = this_host();
   loop.kernel = kernel.release;
-  loop.home_netns = own_netns();
-  loop.keep_closed = arguments.options.keep_closed;
-  loop.unobserved = count_unobserved(monitor->doors());
+  loop.home_netns = parse_netns("pid:self").value_or(0);
+  loop.keep_closed = observed.keep_closed;
+  loop.unobserved = count_unobserved(doors);
   loop.source = monitor->source() == Source::kEbpf ? "eBPF" : to_string(monitor->source());
   if (host)
     loop.host_monitor = &*host;
@@ -128,7 +118,7 @@ int run_top_screen(const Arguments& arguments) {
   loop.state = first_state(arguments, std::move(*filter), *driver);
   const auto done = tui::run_loop(*monitor, std::move(*driver), std::move(loop));
   if (!done) return report(done.error());
-  return arguments.strict && count_unobserved(monitor->doors()) != 0 ? kExitIncomplete : kExitDone;
+  return arguments.strict && count_unobserved(doors) != 0 ? kExitIncomplete : kExitDone;
 }
 
 }  // namespace sockscope

@@ -9,13 +9,8 @@
 
 #include "base/fd.h"
 #include "base/text.h"
-#include "cli/commands.h"
-#include "cli/lookup.h"
-#include "cli/netwatch_output.h"
+#include "cli/commands/snapshot.h"
 #include "cli/report.h"
-#include "cli/session.h"
-#include "cli/snapshot_output.h"
-#include "cli/table_choice.h"
 
 namespace sockscope {
 namespace {
@@ -50,15 +45,11 @@ Result<CaptureFile> read_capture(const std::string& path) {
 
 }  // namespace
 
-int run_capture(const Arguments& arguments) {
+int snapshot_from(const SnapshotArguments& arguments) {
   auto choice = choose_table<Flow>(arguments, kSnapshotFlowColumns, "local");
   if (!choice) return kExitUsage;
-  auto filter = FlowFilter::parse(arguments.filter, user_id);
-  if (!filter) {
-    report("cannot understand --filter: " + filter.error(), "",
-           "see 'sockscope help filter' for the filter language");
-    return kExitUsage;
-  }
+  const auto filter = compile_filter(arguments);
+  if (!filter) return kExitUsage;
   const Filter& wanted = arguments.options.filter;
   Result<Snapshot> snapshot;
   if (arguments.from.kind == CaptureKind::kProc) {

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 
-#include "cli/commands.h"
+#include "cli/commands/snapshot.h"
+#include "cli/every_interval.h"
 #include "cli/host_id.h"
-#include "cli/netwatch_output.h"
 #include "cli/report.h"
-#include "cli/session.h"
+#include "cli/wishes.h"
 #include "snapshot/dns_figures.h"
 
 namespace sockscope {
@@ -42,7 +42,7 @@ std::string netwatch_line(netwatch::Snapshot snapshot, const Arguments& argument
   return netwatch::to_json(request) + '\n';
 }
 
-int run_netwatch(const Arguments& arguments) {
+int snapshot_netwatch(const SnapshotArguments& arguments, const Options& observed) {
   std::optional<netwatch::HostInfo> info;
   // Its sockets are opened before privileges are dropped.
   auto host = HostMonitor::open({.root = arguments.root, .probe = arguments.probe});
@@ -52,12 +52,11 @@ int run_netwatch(const Arguments& arguments) {
     if (!id) return report(id.error());
     info = netwatch::make_host_info(host->identity(), *id);
   }
-  int exit_code = kExitDone;
-  auto session = Session::open(arguments, exit_code);
-  if (!session) return exit_code;
+  auto session = Session::open(arguments, observed, std::nullopt);
+  if (!session) return session.error();
   // What was measured needs a start.
   if (auto first = host->read(); !first) return report(first.error());
-  if (auto first = session->monitor.snapshot(); !first) return report(first.error());
+  if (auto first = session->snapshot(); !first) return report(first.error());
 
   Detectors detectors(arguments.thresholds);
   netwatch::DnsFigures dns;
@@ -66,22 +65,16 @@ int run_netwatch(const Arguments& arguments) {
     detectors.take(event, nullptr);
     dns.take(event);
   };
-  auto next = std::chrono::steady_clock::now() + arguments.interval;
-  const auto end = arguments.duration ? std::chrono::steady_clock::now() + *arguments.duration
-                                      : std::chrono::steady_clock::time_point::max();
+  Sinks sinks(std::make_unique<TextSink>(session->output));
   std::uint64_t printed = 0;
-  for (;;) {
-    const Session::Wake wake = session->wait_until(std::min(next, end));
-    if (wake == Session::Wake::kStop || wake == Session::Wake::kReaderGone) break;
-    if (wake == Session::Wake::kEvents) {
-      if (auto done = session->monitor.consume(look); !done) return report(done.error());
-      continue;
-    }
+  const auto step = [&](Wake wake) -> Result<bool> {
+    if (wake == Wake::kFiles)
+      return session->monitor.consume(look).map([](std::size_t) { return true; });
     if (!arguments.watch) host->wait_for_probes();
     auto facts = host->read();
-    if (!facts) return report(facts.error());
-    auto snapshot = session->monitor.snapshot(look);
-    if (!snapshot) return report(snapshot.error());
+    if (!facts) return tl::make_unexpected(std::move(facts).error());
+    auto snapshot = session->snapshot(look);
+    if (!snapshot) return tl::make_unexpected(std::move(snapshot).error());
     apply_filter(*snapshot, session->filter);
     detectors.take(*facts, nullptr);
     if (arguments.watch) note_alerts(detectors, *snapshot);
@@ -89,16 +82,14 @@ int run_netwatch(const Arguments& arguments) {
     auto line = netwatch::make_snapshot(*facts, *snapshot);
     if (observes_dns(snapshot->doors)) line.dns_analytics = dns.figures();
     session->output.text() += netwatch_line(std::move(line), arguments, info ? &*info : nullptr,
-                                            snapshot->lost,
-                                            count_unobserved(snapshot->doors) == 0);
-    if (!session->output.flush()) return session->output.exit_code();
-    ++printed;
-    if (!arguments.watch || (arguments.count != 0 && printed >= arguments.count)) break;
-    const auto now = std::chrono::steady_clock::now();
-    if (now >= end) break;
-    while (next <= now) next += arguments.interval;
-  }
-  return session->exit_code();
+                                            snapshot->lost, count_unobserved(snapshot->doors) == 0);
+    return arguments.watch && !arguments.is_enough(++printed);
+  };
+  const auto ended =
+      every_interval({.interval = arguments.interval, .duration = arguments.duration},
+                     session->stop_fd(), {session->monitor.fd()}, sinks, step);
+  if (!ended) return report(ended.error());
+  return *ended == Wake::kReaderGone ? sinks.exit_code() : session->exit_code();
 }
 
 }  // namespace sockscope

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sockscope/packets.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <vector>
+
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/every_interval.h"
+#include "cli/option_groups.h"
+#include "cli/report.h"
+#include "cli/session.h"
+#include "model/match.h"
+#include "snapshot/pcapng.h"
+
+namespace sockscope {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kLookAgain{20};  // while packets wait for their owners
+// At the end: the kernel hands packets over in bunches, not later than this.
+constexpr std::chrono::milliseconds kOnTheirWay{120};
+// Asking for all sockets must not become a load of its own.
+constexpr int kRestBetweenSnapshots = 20;
+constexpr std::size_t kMuch = 64 << 10;
+
+struct CaptureArguments : Arguments {
+  PacketOptions packets;
+  std::string file;          // "-": standard output
+  bool all_packets = false;  // also those that belong to no flow known
+};
+
+Result<Fd> open_file(const std::string& path) {
+  // Packets are nobody else's business.
+  Fd file(path == "-" ? ::dup(1) : ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  if (!file) return tl::make_unexpected(Error::from_errno(ErrorKind::kIo, errno, "write " + path));
+  return file;
+}
+
+bool is_regular(int file) {
+  struct stat status {};
+  return ::fstat(file, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+// The file stays one that can be read: what was not written whole is cut off again.
+class PacketFile : public TextSink {
+ public:
+  PacketFile(Output& output, bool may_cut)
+      : TextSink(output), may_cut_(may_cut && is_regular(output.fd())) {}
+
+  void packet(const Packet& packet) {
+    append_pcapng_packet(packet, output_.text());
+    ++written_;
+    ends_.push_back(whole_size_ + static_cast<off_t>(output_.text().size()));
+    if (output_.text().size() >= kMuch) flush();
+  }
+
+  bool flush() override {
+    const auto size = static_cast<off_t>(output_.text().size());
+    if (output_.flush()) {
+      whole_size_ += size;
+      ends_.clear();
+      return true;
+    }
+    if (struct stat status{}; may_cut_ && ::fstat(output_.fd(), &status) == 0) {
+      const auto cut = std::upper_bound(ends_.begin(), ends_.end(), status.st_size);
+      if (cut != ends_.begin()) whole_size_ = *(cut - 1);
+      written_ -= static_cast<std::uint64_t>(ends_.end() - cut);
+      ends_.clear();
+      (void)!::ftruncate(output_.fd(), whole_size_);
+    }
+    return false;
+  }
+
+  std::uint64_t written() const noexcept { return written_; }
+
+ private:
+  bool may_cut_;
+  std::uint64_t written_ = 0;
+  off_t whole_size_ = 0;
+  std::vector<off_t> ends_;  // of the packets that are yet to be written
+};
+
+class CaptureCommand {
+ public:
+  CaptureCommand(const CaptureArguments& arguments, Session& session, PacketCapture& capture,
+                 FlowMatcher matcher, Output& output)
+      : arguments_(arguments),
+        session_(session),
+        capture_(capture),
+        matcher_(std::move(matcher)),
+        output_(output),
+        is_chosen_(!matcher_.matches_all() || !session.filter.matches_all()) {
+    auto file = std::make_unique<PacketFile>(output, arguments.file != "-");
+    file_ = file.get();
+    sinks_.add(std::move(file));
+  }
+
+  int run();
+
+ private:
+  bool wanted(const Flow* flow) const {
+    return flow != nullptr && matcher_(*flow) && session_.filter.matches(*flow);
+  }
+  bool is_full() const { return arguments_.is_enough(file_->written()); }
+  void write(const Packet& packet);
+  Result<bool> look(bool is_last);
+  Result<void> ask_for_sockets();
+  int print_end();
+
+  const CaptureArguments& arguments_;
+  Session& session_;
+  PacketCapture& capture_;
+  FlowMatcher matcher_;
+  Output& output_;
+  PacketFile* file_;
+  Sinks sinks_;
+  bool is_chosen_;
+  std::uint64_t begin_wall_ns_ = 0;
+  std::uint64_t end_wall_ns_ = ~std::uint64_t{0};
+  std::uint64_t unattributed_ = 0;
+  std::chrono::steady_clock::time_point ask_not_before_{};
+};
+
+void CaptureCommand::write(const Packet& packet) {
+  // The kernel's ring was filled before the sockets could be told, and after the end.
+  if (packet.wall_ns < begin_wall_ns_ || packet.wall_ns > end_wall_ns_) return;
+  const bool is_known = packet.sender != nullptr || packet.receiver != nullptr;
+  if (!is_known) ++unattributed_;
+  const bool is_wanted = is_known ? wanted(packet.sender) || wanted(packet.receiver)
+                                  : arguments_.all_packets && !is_chosen_;
+  if (is_wanted && !is_full()) file_->packet(packet);
+}
+
+Result<void> CaptureCommand::ask_for_sockets() {
+  const auto began = Clock::now();
+  const auto snapshot = session_.snapshot([this](const Event& event) { capture_.note(event); });
+  if (!snapshot) return tl::make_unexpected(snapshot.error());
+  capture_.note(*snapshot);
+  ask_not_before_ = Clock::now() + kRestBetweenSnapshots * (Clock::now() - began);
+  return {};
+}
+
+// Events before packets: most often they tell whose the packets are. Gives whether to go on.
+Result<bool> CaptureCommand::look(bool is_last) {
+  const auto take_event = [this](const Event& event) { capture_.note(event); };
+  const auto take_packet = [this](const Packet& packet) { write(packet); };
+  const auto events =
+      is_last ? session_.monitor.finish(take_event) : session_.monitor.consume(take_event);
+  if (!events) return tl::make_unexpected(events.error());
+  if (is_last || (capture_.wants_snapshot() && Clock::now() >= ask_not_before_))
+    if (auto done = ask_for_sockets(); !done) return tl::make_unexpected(done.error());
+  const auto packets = is_last ? capture_.finish(take_packet) : capture_.read(take_packet);
+  if (!packets) return tl::make_unexpected(packets.error());
+  return !is_full();
+}
+
+int CaptureCommand::print_end() {
+  const PacketCounts counts = capture_.counts();
+  if (!arguments_.quiet)
+    fmt::print(stderr, "sockscope: {} packets written, {} dropped by the kernel, {} unattributed\n",
+               file_->written(), counts.dropped, unattributed_);
+  if (sinks_.exit_code() != kExitDone) return sinks_.exit_code();
+  return arguments_.strict && counts.dropped != 0 ? kExitIncomplete : session_.exit_code();
+}
+
+int CaptureCommand::run() {
+  const PacketOptions& options = arguments_.packets;
+  append_pcapng_head({.link_type = capture_.link_type(),
+                      .snap_length = options.snap_length,
+                      .name = options.interface,
+                      .filter = options.packet_filter},
+                     fmt::format("sockscope {}", version()), output_.text());
+  if (!sinks_.flush()) return sinks_.exit_code();
+  if (auto done = ask_for_sockets(); !done) return report(done.error());
+  begin_wall_ns_ = wall_now_ns();
+  if (!arguments_.quiet)
+    fmt::print(stderr, "sockscope: capturing on {}\n",
+               options.interface == "any" ? "all interfaces" : clean_text(options.interface));
+  const auto ended = every_interval({.interval = kLookAgain,
+                                     .duration = arguments_.duration,
+                                     .only_while = [this] { return capture_.is_holding(); }},
+                                    session_.stop_fd(), {session_.monitor.fd(), capture_.fd()},
+                                    sinks_, [this](Wake) { return look(false); });
+  if (!ended) return report(ended.error());
+  if (*ended == Wake::kReaderGone) return print_end();
+  end_wall_ns_ = wall_now_ns();
+  const auto settled = Clock::now() + kOnTheirWay;
+  while (!is_full() && Clock::now() < settled) {
+    if (auto done = look(false); !done) return report(done.error());
+    ::usleep(static_cast<useconds_t>(std::chrono::microseconds(kLookAgain).count()));
+  }
+  if (auto done = look(true); !done) return report(done.error());
+  append_pcapng_statistics(capture_.counts(), file_->written(), begin_wall_ns_, end_wall_ns_,
+                           output_.text());
+  sinks_.flush();
+  return print_end();
+}
+
+void declare(CLI::App& app, CaptureArguments& arguments) {
+  add_selection(app, arguments);
+  app.remove_option(app.get_option("--netns"));
+  in_group(app, "Which packets");
+  add_text(app, "-i,--interface", arguments.packets.interface, "NAME",
+           "of this interface; all by default");
+  add_text(app, "--bpf", arguments.packets.packet_filter, "EXPR",
+           "that this filter of tcpdump's language lets through, 'tcp port 80'");
+  add_number<std::uint32_t>(app, "--snaplen", arguments.packets.snap_length, "BYTES", 64, 262'144,
+                            "so many bytes of each, 262144 by default");
+  app.add_flag("--all", arguments.all_packets, "also packets that belong to no known connection");
+  in_group(app, "Output");
+  app.add_option("-w,--write", arguments.file, "the file to write; - is standard output")
+      ->type_name("FILE")
+      ->required();
+  add_quiet_and_strict(app, arguments, ", or packets were dropped");
+  add_source(app, arguments);
+  add_time_limits(app, arguments, "packets");
+  app.final_callback([&app, &arguments] {
+    if (arguments.all_packets)
+      for (const CLI::Option* option : app.get_options())
+        if (option->get_group() == "Which connections" && option->count() != 0)
+          throw CLI::ValidationError("--all excludes " + option->get_name());
+    if (arguments.file == "-" && ::isatty(1) != 0)
+      throw CLI::ValidationError(
+          "--write", "'-' would write packets to the terminal; pipe them: … -w - | tshark -r -");
+  });
+}
+
+Options observe(const CaptureArguments& arguments) {
+  Options options = asked_options(arguments);
+  // Of all flows: whose a packet is, is another question than whether it is wanted.
+  options.filter = {};
+  options.describe |= needs_process(arguments.options.filter);
+  options.attempts = true;
+  options.quality = false;
+  return options;
+}
+
+int run(const CaptureArguments& arguments, const Options& observed) {
+  auto matcher = FlowMatcher::compile(arguments.options.filter);
+  if (!matcher) return report(matcher.error());
+  auto capture = PacketCapture::open(arguments.packets);
+  if (!capture) return report(capture.error());
+  // Before the privileges are gone: without them root may not write into another user's folder.
+  auto file = open_file(arguments.file);
+  if (!file) return report(file.error());
+  auto session = Session::open(arguments, observed, "; their packets too");
+  if (!session) return session.error();
+  // A file that was there is kept until now; of a device nothing is to be cut.
+  if (arguments.file != "-" && is_regular(file->get()) && ::ftruncate(file->get(), 0) != 0)
+    return report(Error::from_errno(ErrorKind::kIo, errno, "empty " + arguments.file));
+  Output output(session->stop_fd(), file->get());
+  return CaptureCommand(arguments, *session, *capture, std::move(*matcher), output).run();
+}
+
+}  // namespace
+
+const Command kCapture = make_command<CaptureArguments, declare, observe, run>({
+    .name = "capture",
+    .usage = "capture -w FILE",
+    .promise = "packets, each with its process",
+    .summary = "packets of processes and connections, for Wireshark",
+    .examples =
+        "Packets of chosen processes and connections, each with its process, as a pcapng file.\n"
+        "\n"
+        "  sudo sockscope capture -w web.pcapng -c nginx -d 60\n"
+        "  sudo sockscope capture -w - --filter 'dport:443' | wireshark -k -i -\n"
+        "  sudo sockscope capture -w - -p 1234 --bpf 'udp' | tshark -r - -T fields -e "
+        "frame.comment\n"
+        "  sudo sockscope capture -w all.pcapng --all --snaplen 96 --count 1000\n",
+    .notes = "\nThe comment of a packet: 'tx pid=42 comm=curl flow=4711 owner=exact'; on loopback "
+             "there are\n"
+             "two, of the sender (tx) and of the receiver (rx). flow is the cookie that trace "
+             "--json and\n"
+             "snapshot --json have too. Seen are the packets of the network namespace the command "
+             "runs in:\n"
+             "nsenter -t PID -n sockscope capture … shows a container's.\n",
+});
+
+}  // namespace sockscope

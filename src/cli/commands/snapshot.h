@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command snapshot, and what its kinds share: of this host, in NetWatch's format, of what other
+// programs printed.
+#pragma once
+
+#include <sockscope/capture.h>
+
+#include <string>
+
+#include "cli/session.h"
+#include "cli/table_choice.h"
+#include "snapshot/netwatch_json.h"
+
+namespace sockscope {
+
+// --from KIND:FILE
+struct CaptureSource {
+  CaptureKind kind = CaptureKind::kSs;
+  std::string path;  // empty: not given; "-": standard input
+};
+
+struct SnapshotArguments : Arguments {
+  bool netwatch = false;
+  bool envelope = false;
+  CaptureSource from;
+};
+
+// In the format that was asked for, in the order of --sort, as many rows as --top.
+void print_snapshot(Snapshot& snapshot, const HostId& host, const Arguments& arguments,
+                    TableChoice<Flow>& choice, Output& output);
+
+// The snapshot as a line, cut to --top; with `host` in an envelope.
+std::string netwatch_line(netwatch::Snapshot snapshot, const Arguments& arguments,
+                          const netwatch::HostInfo* host, const Loss& lost, bool all_observed);
+
+// Each returns the exit code.
+int snapshot_netwatch(const SnapshotArguments& arguments, const Options& observed);
+int snapshot_from(const SnapshotArguments& arguments);
+
+}  // namespace sockscope

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "base/clock.h"
+#include "cli/command.h"
+#include "cli/every_interval.h"
+#include "cli/option_groups.h"
+#include "cli/process_text.h"
+#include "cli/report.h"
+#include "cli/session.h"
+#include "model/match.h"
+
+namespace sockscope {
+namespace {
+
+// How long the kernel takes at the most to close what a process that ended had open.
+constexpr std::uint64_t kPatienceNs = 100'000'000;
+constexpr std::chrono::milliseconds kLookAgain{50};
+
+struct StoryArguments : Arguments {
+  StoryArguments() { options.processes = true; }
+  bool talkers_only = false;  // only processes that had to do with the network
+};
+
+// What was asked for is looked for in the story's end: a process gets its name after its first
+// connections, and its connections come from several.
+bool is_wanted(const StoryArguments& arguments, const FlowMatcher& matcher,
+               const FlowFilter& filter, const Story& story) {
+  if (arguments.talkers_only && story.connections == 0 && story.failed == 0) return false;
+  Flow flow;
+  flow.owner.pid = story.process->pid;
+  flow.owner.comm = story.process->comm;
+  flow.owner.uid = story.process->uid;
+  flow.owner.process = story.process;
+  flow.netns = story.process->netns;
+  return matcher(flow) && filter.matches(flow);
+}
+
+class StoryText : public TextSink {
+ public:
+  using TextSink::TextSink;
+  void story(const Story& story) override { output_.line(story_text(story)); }
+  void event(const Event& event) override {
+    output_.line(fmt::format("gap: lost {}", event.lost.total()));
+  }
+};
+
+void declare(CLI::App& app, StoryArguments& arguments) {
+  in_group(app, "Which processes");
+  add_processes(app, arguments);
+  app.add_flag("--talkers", arguments.talkers_only, "only those that had connections");
+  in_group(app, "Output");
+  app.add_flag_callback(
+      "--json", [&arguments] { arguments.format = OutputFormat::kNdjson; }, "an object per line");
+  add_quiet_and_strict(app, arguments);
+  add_source(app, arguments);
+  add_time_limits(app, arguments, "processes");
+}
+
+Options observe(const StoryArguments& arguments) {
+  Options options = asked_options(arguments);
+  // Of all processes: what is wanted shows at their end.
+  options.filter = {};
+  options.describe = true;
+  options.quality = false;
+  options.settle_owner = {};
+  return options;
+}
+
+int run(const StoryArguments& arguments, const Options& observed) {
+  auto matcher = FlowMatcher::compile(arguments.options.filter);
+  if (!matcher) return report(matcher.error());
+  auto session = Session::open(arguments, observed, "");
+  if (!session) return session.error();
+  Monitor& monitor = session->monitor;
+  Sinks sinks = make_sinks(arguments, session->output, session->host,
+                           [&session] { return std::make_unique<StoryText>(session->output); });
+  StoryBook book(kPatienceNs);
+  std::uint64_t printed = 0;
+  const auto write = [&](const Story& story) {
+    if (arguments.is_enough(printed) || !is_wanted(arguments, *matcher, session->filter, story))
+      return;
+    ++printed;
+    sinks.tell(&Sink::story, story);
+  };
+  const auto take = [&](const Event& event) {
+    if (event.kind == EventKind::kGap) sinks.tell(&Sink::event, event);
+    book.apply(event, write);
+  };
+  sinks.tell(&Sink::begin, {session->host, monitor.source(), session->doors()});
+  auto before = session->snapshot();
+  if (!before) return report(before.error());
+  for (const Flow& flow : before->flows) book.add(flow);
+  if (!sinks.flush()) return sinks.exit_code();
+
+  const auto step = [&](Wake) -> Result<bool> {
+    if (const auto done = monitor.consume(take); !done) return tl::make_unexpected(done.error());
+    book.release(mono_now_ns(), write);
+    return !arguments.is_enough(printed);
+  };
+  const auto ended = every_interval({.interval = kLookAgain,
+                                     .duration = arguments.duration,
+                                     .only_while = [&book] { return book.is_waiting(); }},
+                                    session->stop_fd(), {monitor.fd()}, sinks, step);
+  if (!ended) return report(ended.error());
+  if (*ended == Wake::kReaderGone) return sinks.exit_code();
+  if (const auto done = monitor.finish(take); !done) return report(done.error());
+  book.release(~std::uint64_t{0}, write);
+  sinks.tell(&Sink::end, {printed, monitor.loss()});
+  if (!sinks.flush()) return sinks.exit_code();
+  if (!arguments.is_json() && !arguments.quiet)
+    fmt::print(stderr, "sockscope: {} processes, lost {}\n", printed, monitor.loss().total());
+  return session->exit_code();
+}
+
+}  // namespace
+
+const Command kStory = make_command<StoryArguments, declare, observe, run>({
+    .name = "story",
+    .usage = "story",
+    .promise = "what each process did, when it ends",
+    .summary = "a line per process when it ends",
+    .examples =
+        "A line per process when it ends: who it was, what it did on the network, how it ended.\n"
+        "\n"
+        "  sudo sockscope story                  until Ctrl-C\n"
+        "  sudo sockscope story -c curl -d 60\n"
+        "  sudo sockscope story --talkers --unit nginx\n"
+        "  sudo sockscope story --json | jq 'select(.exit_code != 0)'\n",
+    .notes = "",
+});
+
+}  // namespace sockscope

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/commands/top.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/timestamp.h"
+#include "cli/command.h"
+#include "cli/every_interval.h"
+#include "cli/option_groups.h"
+#include "cli/table_choice.h"
+#include "cli/wishes.h"
+
+namespace sockscope {
+namespace {
+
+bool moves(const std::optional<double>& rx, const std::optional<double>& tx) {
+  return rx.value_or(0) + tx.value_or(0) > 0;
+}
+bool is_idle(const Flow& flow) {
+  return (flow.closed || flow.direction == Direction::kListen) &&
+         !moves(flow.rx_rate, flow.tx_rate);
+}
+bool is_idle(const Process& process) {
+  return process.open_flows == 0 && !moves(process.rx_rate, process.tx_rate);
+}
+
+// "184.2 Mb/s"
+std::string rate_with_unit(double bytes_per_second, Units units) {
+  const std::string number = format_rate(bytes_per_second, units);
+  const std::size_t digits = std::min(number.find_first_not_of("0123456789."), number.size());
+  return number.substr(0, digits) + ' ' + number.substr(digits) +
+         (units == Units::kBits || units == Units::kIbits ? "b/s" : "B/s");
+}
+
+std::string head_line(const Snapshot& snapshot, const HostId& host, Units units) {
+  double rx = 0;
+  double tx = 0;
+  std::size_t open = 0;
+  for (const Process& process : snapshot.processes) {
+    rx += process.rx_rate.value_or(0);
+    tx += process.tx_rate.value_or(0);
+    open += process.open_flows;
+  }
+  const std::size_t unobserved = count_unobserved(snapshot.doors);
+  std::string line = fmt::format("sockscope  {}  {}  {:.1f} s   ↓ {}  ↑ {}  {} conns  lost {}",
+                                 clean_text(host.name), time_of_day(snapshot.wall_ns).substr(0, 8),
+                                 snapshot.interval_s.value_or(0), rate_with_unit(rx, units),
+                                 rate_with_unit(tx, units), open, snapshot.lost.total());
+  line += fmt::format("  {}{}", to_string(snapshot.source),
+                      snapshot.source == Source::kEbpf ? "" : " (polled)");
+  if (unobserved != 0)
+    line += fmt::format("  {} {} not observed (see doors in --json)", unobserved,
+                        unobserved == 1 ? "thing" : "things");
+  return line;
+}
+
+// idle: rows that are idle, too.
+template <class Row>
+void print_table(const std::vector<Row>& all, const TableChoice<Row>& choice,
+                 const Snapshot& snapshot, bool idle, Output& output) {
+  CellOptions cells = choice.cells;
+  cells.now_ns = snapshot.mono_ns;
+  auto rows =
+      arrange<Row>(all, {.column = choice.order.column, .reverse = choice.order.reverse}, cells);
+  const std::size_t hidden =
+      idle ? 0 : std::erase_if(rows, [](const Row* row) { return is_idle(*row); });
+  const std::size_t candidates = rows.size();
+  if (choice.order.top != 0 && choice.order.top < candidates) rows.resize(choice.order.top);
+  for (const std::string& line : render_table<Row>(rows, choice.columns, cells, output.width()))
+    output.line(line);
+  std::string left_out;
+  if (rows.size() < candidates)
+    left_out += fmt::format("  {} of {} (--top 0: all)", rows.size(), candidates);
+  if (hidden != 0) left_out += fmt::format("  {} idle hidden (--idle: all)", hidden);
+  if (!left_out.empty()) output.line(left_out);
+  output.line("");
+}
+
+class TopTables : public TextSink {
+ public:
+  TopTables(Output& output, HostId host, bool idle, TableChoice<Process> processes,
+            TableChoice<Flow> flows)
+      : TextSink(output),
+        host_(std::move(host)),
+        idle_(idle),
+        processes_(std::move(processes)),
+        flows_(std::move(flows)) {}
+
+  void snapshot(const Snapshot& snapshot) override {
+    output_.line(head_line(snapshot, host_, flows_.cells.units));
+    for (const Alert& alert : *snapshot.alerts)
+      if (alert.ended_ns == 0)
+        output_.line(fmt::format("! {} {}: {}: {}", to_string(alert.severity),
+                                 to_string(alert.kind), message(alert), detail(alert)));
+    print_table<Process>(snapshot.processes, processes_, snapshot, idle_, output_);
+    print_table<Flow>(snapshot.flows, flows_, snapshot, idle_, output_);
+  }
+
+ private:
+  HostId host_;
+  bool idle_;
+  TableChoice<Process> processes_;
+  TableChoice<Flow> flows_;
+};
+
+class TopCsv : public TextSink {
+ public:
+  TopCsv(Output& output, TableChoice<Process> choice)
+      : TextSink(output), choice_(std::move(choice)) {}
+
+  void snapshot(const Snapshot& snapshot) override {
+    choice_.cells.now_ns = snapshot.mono_ns;
+    const auto rows = arrange<Process>(snapshot.processes, choice_.order, choice_.cells);
+    const auto lines = render_csv<Process>(rows, choice_.columns, choice_.cells);
+    for (std::size_t i = std::exchange(first_line_, 1); i < lines.size(); ++i)
+      output_.line((i == 0 ? "ts_ns" : std::to_string(snapshot.wall_ns)) + ',' + lines[i]);
+  }
+
+ private:
+  TableChoice<Process> choice_;
+  std::size_t first_line_ = 0;  // the heading
+};
+
+// Of the full screen.
+void add_screen(CLI::App& app, TopArguments& arguments) {
+  in_group(app, "Screen");
+  const auto add_word = [&](const char* name, std::string& target, const char* type,
+                            const char* help, std::initializer_list<const char*> words) {
+    Words<std::string> pairs;
+    for (const char* word : words) pairs.emplace_back(word, word);
+    add_one_of(app, name, target, type, help, std::move(pairs));
+  };
+  app.add_flag("--read-only", arguments.read_only, "no signals to processes");
+  app.add_flag_callback(
+      "--no-mouse", [&arguments] { arguments.mouse = false; }, "leave the mouse to the terminal");
+  app.add_flag("--ascii", arguments.ascii, "draw with ASCII only");
+  add_no_probe(app, arguments);
+  add_word("--graph", arguments.graph, "KIND", "braille, block or ascii plots",
+           {"braille", "block", "ascii"});
+  add_word("--theme", arguments.theme, "NAME", "default, mono, high-contrast or colour-blind",
+           {"default", "mono", "high-contrast", "colour-blind"});
+  add_word("--color", arguments.colour, "WHEN", "auto, always or never",
+           {"auto", "always", "never"});
+}
+
+void declare(CLI::App& app, TopArguments& arguments) {
+  // What may stand in the configuration file's [top].
+  const auto in_file = [&app](bool may) { app.option_defaults()->configurable(may); };
+  add_selection(app, arguments);
+  add_output(app, arguments, OutputFormat::kNdjson);
+  app.get_option("--columns")->configurable();
+  in_file(true);
+  add_order(app, arguments);
+  app.add_flag("--plain", arguments.plain, "tables one after the other, also on a terminal");
+  add_source(app, arguments);
+  add_udp_peers(app, arguments);
+  add_no_dns(app, arguments);
+  add_resolve(app, arguments);
+  in_group(app, "Which connections");
+  add_parsed(app, "--keep-closed", arguments.options.keep_closed, "SECS",
+             "seconds that closed connections stay, 10 by default",
+             [](const std::string& text) { return parse_seconds(text, 0, 600); });
+  app.add_flag("--idle", arguments.idle,
+               "also idle processes, listening sockets and closed connections");
+  add_interval(app, arguments, "seconds between tables, 1 by default");
+  in_file(false);
+  add_time_limits(app, arguments, "tables");
+  app.add_flag_callback(
+      "--once", [&arguments] { arguments.count = 1; }, "one table after one interval");
+  add_thresholds(app, arguments);
+  in_file(true);
+  add_screen(app, arguments);
+  in_file(false);
+  // A choice of columns is about tables; in a configuration file it waits for some.
+  app.final_callback([&arguments] { arguments.plain |= !arguments.columns.empty(); });
+}
+
+bool wants_tables(const TopArguments& arguments) {
+  return arguments.plain || arguments.count != 0 || arguments.format != OutputFormat::kTable;
+}
+
+Options observe(const TopArguments& arguments) {
+  Options options = asked_options(arguments);
+  options.names = arguments.dns;
+  options.dns = arguments.dns;  // for alerts, and among the screen's events
+  options.refusals = true;
+  if (wants_tables(arguments)) {
+    options.describe |= arguments.is_json();
+    options.quality = false;  // tables read the kernel's own counters
+    options.settle_owner = {};
+  } else {
+    options.describe = true;
+  }
+  return options;
+}
+
+int run(const TopArguments& arguments, const Options& observed) {
+  if (!wants_tables(arguments)) return top_screen(arguments, observed);
+  // --columns and --sort are about processes; connections follow where they have such a column.
+  auto processes = choose_table<Process>(arguments, kTopProcessColumns, "rate");
+  if (!processes) return kExitUsage;
+  TopArguments of_flows = arguments;
+  of_flows.columns.clear();
+  if (!find_column<Flow>(arguments.sort)) of_flows.sort.clear();
+  auto flows = choose_table<Flow>(of_flows, kTopFlowColumns, "rate");
+  if (!flows) return kExitUsage;
+
+  auto session = Session::open(arguments, observed, "");
+  if (!session) return session.error();
+  Output& output = session->output;
+  Sinks sinks = make_sinks(arguments, output, session->host, [&]() -> std::unique_ptr<Sink> {
+    if (arguments.format == OutputFormat::kCsv)
+      return std::make_unique<TopCsv>(output, std::move(*processes));
+    return std::make_unique<TopTables>(output, session->host, arguments.idle, std::move(*processes),
+                                       std::move(*flows));
+  });
+  // Rates need a start.
+  if (auto first = session->snapshot(); !first) return report(first.error());
+
+  Detectors detectors(arguments.thresholds);
+  const auto look = [&](const Event& event) {
+    if (session->filter.matches(event.flow)) detectors.take(event, nullptr);
+  };
+  std::uint64_t printed = 0;
+  const auto step = [&](Wake wake) -> Result<bool> {
+    if (wake == Wake::kFiles)
+      return session->monitor.consume(look).map([](std::size_t) { return true; });
+    auto snapshot = session->snapshot(look);
+    if (!snapshot) return tl::make_unexpected(std::move(snapshot).error());
+    apply_filter(*snapshot, session->filter);
+    note_alerts(detectors, *snapshot);
+    sinks.tell(&Sink::snapshot, *snapshot);
+    return !arguments.is_enough(++printed);
+  };
+  const auto ended =
+      every_interval({.interval = arguments.interval, .duration = arguments.duration},
+                     session->stop_fd(), {session->monitor.fd()}, sinks, step);
+  if (!ended) return report(ended.error());
+  return *ended == Wake::kReaderGone ? sinks.exit_code() : session->exit_code();
+}
+
+}  // namespace
+
+const Command kTop = make_command<TopArguments, declare, observe, run>({
+    .name = "top",
+    .usage = "top",
+    .promise = "processes and connections with live rates",
+    .summary = "the full screen, or tables at an interval",
+    .examples =
+        "Processes, connections, remote ends, events and the host itself, live on a full screen;\n"
+        "? there is help.\n"
+        "\n"
+        "  sudo sockscope top\n"
+        "  sudo sockscope top --read-only        without the menu that sends signals\n"
+        "  sudo sockscope top --plain            tables, one every second\n"
+        "  sudo sockscope top --once             one table, then done\n"
+        "  sudo sockscope top -c nginx --sort tx_rate\n"
+        "  sudo sockscope top --json -i 10 >log  a snapshot per line\n",
+    .notes =
+        "\nGateway and DNS server are asked for echoes once the host's view (5) was shown, never "
+        "before.\n",
+    .has_section = true,
+});
+
+}  // namespace sockscope

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/commands/trace.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstring>
+
+#include "base/clock.h"
+#include "cli/command.h"
+#include "cli/every_interval.h"
+#include "cli/option_groups.h"
+#include "cli/process_text.h"
+#include "cli/report.h"
+#include "cli/session.h"
+#include "cli/table_choice.h"
+#include "cli/time_text.h"
+#include "view/flow_text.h"
+
+namespace sockscope {
+namespace {
+
+// "lost 12 ring_full", with every cause that had a part in it.
+std::string describe_loss(const Loss& lost) {
+  const std::pair<std::uint64_t, const char*> causes[] = {
+      {lost.ring_full, "ring_full"},       {lost.storage_failed, "storage_failed"},
+      {lost.malformed, "malformed"},       {lost.missed_returns, "missed_returns"},
+      {lost.netlink_full, "netlink_full"}, {lost.udp_peers, "udp_peers"},
+      {lost.missed_runs, "missed_runs"},
+  };
+  std::string text = "lost ";
+  for (const auto& [count, cause] : causes)
+    if (count != 0) text += fmt::format("{}{} {}", text.size() > 5 ? ", " : "", count, cause);
+  return text;
+}
+
+std::string describe(const Event& event) {
+  if (event.kind == EventKind::kProcess) return describe_process(event);
+  const Counters& counters = event.flow.counters;
+  const std::string remote_name =
+      event.flow.remote_name ? ' ' + clean_text(event.flow.remote_name->name) : "";
+  switch (event.kind) {
+    case EventKind::kConnect:
+      return (event.latency_us == 0 ? "ok" : "ok " + format_duration_us(event.latency_us)) +
+             remote_name;
+    case EventKind::kConnectFailed:
+      return describe_failure(event) + remote_name;
+    case EventKind::kUdpPeer:
+    case EventKind::kClose: {
+      const bool is_counted = event.flow.has_counters;
+      std::string text = (is_counted ? format_bytes(counters.rx_bytes) : "—") + "↓ " +
+                         (is_counted ? format_bytes(counters.tx_bytes) : "—") + "↑ " +
+                         (event.duration_us ? format_duration_us(*event.duration_us) : "—");
+      if (is_counted && !event.is_final) text += " or more";
+      if (counters.retransmits != 0) text += fmt::format(" retr {}", counters.retransmits);
+      return text;
+    }
+    case EventKind::kRetransmit:
+      return fmt::format("{}{} #{}", to_string(event.flow.state), describe_window(event),
+                         counters.retransmits);
+    case EventKind::kReset:
+      return fmt::format("{}, {}", event.sent ? "sent" : "received", to_string(event.flow.state));
+    case EventKind::kState:
+      return fmt::format("{} → {}", to_string(event.old_state), to_string(event.flow.state));
+    case EventKind::kData:
+      return fmt::format("{} {}", event.sent ? "send" : "recv", event.bytes);
+    case EventKind::kGap:
+      return describe_loss(event.lost);
+    case EventKind::kRefused:
+      return event.attempts == 1 ? "no listener" : fmt::format("no listener, {}x", event.attempts);
+    case EventKind::kDns:
+      return describe_dns(event);
+    case EventKind::kAccept:
+    case EventKind::kOwner:
+    case EventKind::kAttempt:
+    case EventKind::kAlert:
+    case EventKind::kProcess:
+      break;
+  }
+  return "";
+}
+
+std::string_view name_of(const Event& event) {
+  return event.kind == EventKind::kProcess ? to_string(event.process.kind) : to_string(event.kind);
+}
+
+// One line per event as it happens, with columns of fixed width: what comes next is not known.
+class EventTable : public TextSink {
+ public:
+  EventTable(Output& output, const TraceArguments& arguments, ColumnList<Flow> columns)
+      : TextSink(output), time_(arguments.time), columns_(std::move(columns)) {
+    cells_.wide = arguments.wide;
+    cells_.units = arguments.units;
+    cells_.user_name = user_name;
+  }
+
+  void begin(const Beginning&) override {
+    std::string line = fmt::format("{:<{}} {:<14} ", "TIME", time_text_width(time_), "EVENT");
+    for (const Column<Flow>* column : columns_) line += pad(*column, column->header) + ' ';
+    output_.line(line + "DETAIL");
+  }
+  void event(const Event& event) override { output_.piece(line(event) + '\n'); }
+  bool flush() override {
+    offset_ = mono_to_wall_ns();  // the clock may be set while we run
+    return TextSink::flush();
+  }
+
+ private:
+  static constexpr std::size_t kLongestCell = 46;
+  static constexpr std::size_t kLongestDetail = 100;
+
+  std::string line(const Event& event) {
+    std::string line =
+        fmt::format("{:<{}} {:<14} ", time_of(event), time_text_width(time_), name_of(event));
+    if (event.kind == EventKind::kGap) return line + describe(event);
+    cells_.now_ns = event.mono_ns;
+    const std::size_t limit = cells_.wide ? kNoLimit : kLongestCell;
+    const bool is_flow = event.kind != EventKind::kProcess;
+    for (const Column<Flow>* column : columns_) {
+      // A process has neither ends nor figures of a connection.
+      const bool is_shown = is_flow || is_of_process(*column);
+      line += pad(*column, is_shown ? cell_text(*column, event.flow, cells_, limit) : "") + ' ';
+    }
+    return line + shorten_right(describe(event), cells_.wide ? kNoLimit : kLongestDetail);
+  }
+
+  static std::string pad(const Column<Flow>& column, std::string_view text) {
+    const std::size_t width =
+        std::max({column.width, column.header.size(),
+                  column.kind == ValueKind::kEndpoint ? std::size_t{21} : std::size_t{0}});
+    return column.is_text() ? pad_right(text, width) : pad_left(text, width);
+  }
+
+  std::string time_of(const Event& event) const {
+    const auto wall =
+        static_cast<std::uint64_t>(static_cast<std::int64_t>(event.mono_ns) + offset_);
+    return time_text(time_, wall, event.mono_ns > start_ns_ ? event.mono_ns - start_ns_ : 0);
+  }
+
+  TimeFormat time_;
+  ColumnList<Flow> columns_;
+  CellOptions cells_;
+  std::int64_t offset_ = mono_to_wall_ns();
+  std::uint64_t start_ns_ = mono_now_ns();
+};
+
+class EventCsv : public TextSink {
+ public:
+  EventCsv(Output& output, ColumnList<Flow> columns)
+      : TextSink(output), columns_(std::move(columns)) {}
+
+  void begin(const Beginning&) override {
+    output_.line("ts_ns,event," + render_csv<Flow>({}, columns_, {})[0]);
+  }
+  void event(const Event& event) override {
+    const Flow* row = &event.flow;
+    const auto wall =
+        static_cast<std::uint64_t>(static_cast<std::int64_t>(event.mono_ns) + mono_to_wall_ns());
+    output_.piece(fmt::format("{},{},{}\n", wall, name_of(event),
+                              render_csv<Flow>({&row, 1}, columns_, {})[1]));
+  }
+
+ private:
+  ColumnList<Flow> columns_;
+};
+
+constexpr std::string_view kTableColumns = "pid,comm,proto,local,remote";
+constexpr std::string_view kCsvColumns =
+    "proto,local,remote,direction,pid,opener_pid,comm,uid,owner,state,rx_bytes,tx_bytes,"
+    "retransmits,rtt,cookie,netns";
+
+bool is_wanted(const TraceArguments& arguments, const FlowFilter& filter, const Event& event) {
+  if (event.kind == EventKind::kGap) return true;
+  if (event.kind == EventKind::kOwner) return false;
+  if (arguments.fails_only && event.kind != EventKind::kConnectFailed) return false;
+  return filter.matches(event.flow);
+}
+
+void declare(CLI::App& app, TraceArguments& arguments) {
+  add_selection(app, arguments);
+  add_output(app, arguments, OutputFormat::kNdjson);
+  add_source(app, arguments);
+  add_udp_peers(app, arguments);
+  Options& options = arguments.options;
+  in_group(app, "Which events");
+  app.add_flag("-x,--fails", arguments.fails_only, "failed connections only");
+  app.add_flag("--processes", options.processes,
+               "also fork, exec, exit and changes of identity of processes");
+  app.add_flag("--dns", options.dns,
+               "also DNS queries and answers; remote ends get the names they were asked for by");
+  app.add_flag_callback(
+      "--attempts", [&options] { options.attempts = options.refusals = true; },
+      "also each connection attempt, and those from outside that meet no listener");
+  app.add_flag("--states", options.states, "also every TCP state change");
+  app.add_flag("--data", options.data, "also each send and receive; select with -p, -c or ports");
+  add_number<std::size_t>(app, "--ring-kib", arguments.ring_kib, "KIB", 4, 1u << 20,
+                          "size of the kernel's event buffer, 16384 by default");
+  in_group(app, "Output");
+  app.add_flag("--describe", options.describe,
+               "JSON: all that is known of each process; always so with --processes");
+  add_one_of(app, "-t,--timestamps", arguments.time, "[FORMAT]",
+             "abs (time of day, default), rel (seconds since start), iso, ns (Unix)",
+             Words<TimeFormat>{{"", TimeFormat::kTimeOfDay},
+                               {"abs", TimeFormat::kTimeOfDay},
+                               {"rel", TimeFormat::kRelative},
+                               {"iso", TimeFormat::kIso},
+                               {"ns", TimeFormat::kNanoseconds}})
+      ->expected(0, 1);
+  in_group(app, "Alerts");
+  app.add_flag("--alerts", arguments.alerts,
+               "scans, beacons, tunnels, floods and failures instead of single events");
+  add_thresholds(app, arguments);
+  add_no_dns(app, arguments);
+  add_resolve(app, arguments);
+  add_time_limits(app, arguments, "events");
+  app.final_callback([&app, &arguments] {
+    if (!arguments.alerts) return refuse(app, {"--threshold", "--no-dns"}, "needs --alerts");
+    refuse(app,
+           {"--fails", "--processes", "--attempts", "--states", "--data", "--dns", "--columns",
+            "--resolve", "--udp-peers"},
+           "excludes --alerts");
+    if (arguments.format == OutputFormat::kCsv)
+      throw CLI::ValidationError("--alerts has no CSV: use --json");
+  });
+}
+
+Options observe(const TraceArguments& arguments) {
+  Options options = asked_options(arguments);
+  options.ring_bytes = arguments.ring_kib << 10;
+  options.describe |= options.processes;
+  if (arguments.alerts) {
+    options.dns = arguments.dns;
+    options.refusals = true;
+    options.settle_owner = {};  // of an accept it does not matter who serves it
+  }
+  return options;
+}
+
+int run(const TraceArguments& arguments, const Options& observed) {
+  const bool is_csv = arguments.format == OutputFormat::kCsv;
+  auto columns =
+      parse_columns<Flow>(!arguments.columns.empty() ? std::string_view(arguments.columns)
+                          : is_csv                   ? kCsvColumns
+                                                     : kTableColumns);
+  if (!columns) {
+    report("cannot use --columns: " + columns.error(), "", "");
+    return kExitUsage;
+  }
+  auto session = Session::open(arguments, observed, "; no retransmit and reset events");
+  if (!session) return session.error();
+  if (arguments.alerts) return trace_alerts(arguments, *session);
+
+  Monitor& monitor = session->monitor;
+  Output& output = session->output;
+  Sinks sinks = make_sinks(arguments, output, session->host, [&]() -> std::unique_ptr<Sink> {
+    if (is_csv) return std::make_unique<EventCsv>(output, std::move(*columns));
+    return std::make_unique<EventTable>(output, arguments, std::move(*columns));
+  });
+  std::uint64_t printed = 0;
+  std::array<std::uint64_t, static_cast<std::size_t>(EventKind::kGap) + 1> seen{};
+  const auto take = [&](const Event& event) {
+    if (arguments.is_enough(printed) || !is_wanted(arguments, session->filter, event)) return;
+    ++seen[static_cast<std::size_t>(event.kind)];
+    ++printed;
+    sinks.tell(&Sink::event, event);
+  };
+  sinks.tell(&Sink::begin, {session->host, monitor.source(), session->doors()});
+  if (!sinks.flush()) return sinks.exit_code();
+  const auto step = [&](Wake wake) -> Result<bool> {
+    if (wake == Wake::kTime) return false;
+    return monitor.consume(take).map([&](std::size_t) { return !arguments.is_enough(printed); });
+  };
+  const auto ended = every_interval({.duration = arguments.duration}, session->stop_fd(),
+                                    {monitor.fd()}, sinks, step);
+  if (!ended) return report(ended.error());
+  if (*ended == Wake::kReaderGone) return sinks.exit_code();
+  // What happened before the end is still on its way, for as long as owners are waited for.
+  const auto settled =
+      std::chrono::steady_clock::now() + observed.settle_owner + 2 * observed.batch;
+  while (!arguments.is_enough(printed) && std::chrono::steady_clock::now() < settled)
+    if (!monitor.poll(observed.batch, take)) return kExitFailed;
+  if (!arguments.is_enough(printed) && !monitor.finish(take)) return kExitFailed;
+  sinks.tell(&Sink::end, {printed, monitor.loss()});
+  if (!sinks.flush()) return sinks.exit_code();
+  if (!arguments.is_json() && !arguments.quiet) {
+    std::string summary;
+    for (std::size_t kind = 0; kind < seen.size(); ++kind)
+      if (seen[kind] != 0)
+        summary += fmt::format("{} {}, ", seen[kind], to_string(static_cast<EventKind>(kind)));
+    fmt::print(stderr, "sockscope: {}lost {}\n", summary, monitor.loss().total());
+  }
+  return session->exit_code();
+}
+
+}  // namespace
+
+const Command kTrace = make_command<TraceArguments, declare, observe, run>({
+    .name = "trace",
+    .usage = "trace",
+    .promise = "connections as they come and go",
+    .summary = "a line per event",
+    .examples =
+        "A line per event as it happens: connect, accept, connect_failed, close, retransmit, "
+        "reset.\n"
+        "\n"
+        "  sudo sockscope trace                  until Ctrl-C\n"
+        "  sudo sockscope trace -x               failed connections only\n"
+        "  sudo sockscope trace -p 1234 --data   each send and receive of one process\n"
+        "  sudo sockscope trace --dns            also DNS queries and answers, and names of "
+        "remote ends\n"
+        "  sudo sockscope trace --udp-peers      also remote ends of unconnected UDP sockets\n"
+        "  sudo sockscope trace --alerts         port scans, beacons, floods, failures\n"
+        "  sudo sockscope trace --json -d 60 >connections.ndjson\n",
+    .notes = "\nPolled sources (--source sock_diag, procfs) tell what differs from poll to poll: "
+             "what is\n"
+             "shorter than 250 ms can be missed.\n"
+             "\nA gap line says what was lost at that point. The end of a JSON stream is a record\n"
+             "with the number of events and of all that was lost.\n",
+});
+
+}  // namespace sockscope

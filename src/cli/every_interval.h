@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loop of every command that goes on for a while.
+#pragma once
+
+#include <sockscope/error.h>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "cli/sink.h"
+
+namespace sockscope {
+
+enum class Wake { kFiles, kTime, kStop, kReaderGone };
+
+// files: those that are readable when there is something to do.
+Wake wait_until(std::chrono::steady_clock::time_point deadline, int stop_fd, const Sinks& sinks,
+                const std::vector<int>& files);
+
+struct Pace {
+  std::optional<std::chrono::milliseconds> interval;  // none: files and the duration only
+  std::optional<std::chrono::milliseconds> duration;
+  // Given, the interval is counted from each look on, and only while it says true.
+  std::function<bool()> only_while;
+};
+
+// step(wake) gives whether to go on, or an error: called when a file is readable (kFiles) and when
+// an interval or the duration is over (kTime). The sinks are flushed after it. Returns what ended
+// it; for kReaderGone the sinks know the exit code.
+template <class Step>
+Result<Wake> every_interval(const Pace& pace, int stop_fd, const std::vector<int>& files,
+                            Sinks& sinks, Step step) {
+  using Clock = std::chrono::steady_clock;
+  constexpr auto kNever = Clock::time_point::max();
+  const auto end = pace.duration ? Clock::now() + *pace.duration : kNever;
+  auto next = pace.interval ? Clock::now() + *pace.interval : kNever;
+  for (;;) {
+    if (pace.only_while) next = pace.only_while() ? Clock::now() + *pace.interval : kNever;
+    const Wake wake = wait_until(std::min(next, end), stop_fd, sinks, files);
+    if (wake == Wake::kStop || wake == Wake::kReaderGone) return wake;
+    Result<bool> goes_on = step(wake);
+    if (!goes_on) return tl::make_unexpected(std::move(goes_on).error());
+    if (!sinks.flush()) return Wake::kReaderGone;
+    if (!*goes_on) return wake;
+    if (wake == Wake::kFiles) continue;
+    const auto now = Clock::now();
+    if (now >= end) return wake;
+    // A slow step skips beats instead of piling them up.
+    while (next <= now) next += *pace.interval;
+  }
+}
+
+}  // namespace sockscope

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/sink.h"
+
+namespace sockscope {
+
+Sinks make_sinks(const Arguments& arguments, Output& output, const HostId& host,
+                 const std::function<std::unique_ptr<Sink>()>& own) {
+  return Sinks(arguments.is_json() ? make_json_sink(output, host) : own());
+}
+
+}  // namespace sockscope

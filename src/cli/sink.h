@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where results go: what happened as it happens, and what there is at an interval.
+#pragma once
+
+#include <sockscope/host.h>
+#include <sockscope/types.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/arguments.h"
+#include "cli/output.h"
+#include "model/story.h"
+#include "snapshot/json.h"
+
+namespace sockscope {
+
+// A sink shows what it has a form for, and ignores the rest.
+class Sink {
+ public:
+  struct Beginning {
+    const HostId& host;
+    Source source;
+    const std::vector<Door>& doors;
+  };
+  struct HostReport {
+    const HostFacts& facts;
+    const std::optional<Reconciliation>& bytes;
+    const std::string& problem;  // why there is no reconciliation; may be empty
+  };
+  struct Ending {
+    std::uint64_t told;  // results
+    const Loss& lost;
+  };
+
+  virtual ~Sink() = default;
+  virtual void begin(const Beginning&) {}
+  virtual void event(const Event&) {}
+  virtual void alert(const Alert&) {}
+  virtual void story(const Story&) {}
+  virtual void snapshot(const Snapshot&) {}
+  virtual void host(const HostReport&) {}
+  virtual void end(const Ending&) {}
+
+  // Passes on what it was given. False: nobody takes it any more, or it failed, which was reported.
+  virtual bool flush() = 0;
+  virtual int exit_code() const = 0;
+  virtual int fd() const = 0;  // shows an error when nobody takes anything any more
+};
+
+class Sinks {
+ public:
+  Sinks() = default;
+  explicit Sinks(std::unique_ptr<Sink> first) { add(std::move(first)); }
+  void add(std::unique_ptr<Sink> sink) { all_.push_back(std::move(sink)); }
+
+  // tell(&Sink::event, event)
+  template <class What>
+  void tell(void (Sink::*take)(const What&), const What& what) {
+    for (const auto& sink : all_) (sink.get()->*take)(what);
+  }
+  bool flush() {
+    bool all = true;
+    for (const auto& sink : all_) all &= sink->flush();
+    return all;
+  }
+  int exit_code() const {
+    for (const auto& sink : all_)
+      if (sink->exit_code() != 0) return sink->exit_code();
+    return 0;
+  }
+  auto begin() const { return all_.begin(); }
+  auto end() const { return all_.end(); }
+
+ private:
+  std::vector<std::unique_ptr<Sink>> all_;
+};
+
+// Into standard output or a file, which must outlive it.
+class TextSink : public Sink {
+ public:
+  explicit TextSink(Output& output) : output_(output) {}
+  bool flush() override { return output_.flush(); }
+  int exit_code() const override { return output_.exit_code(); }
+  int fd() const override { return output_.fd(); }
+
+ protected:
+  Output& output_;
+};
+
+// Those that the options ask for, one file of sinks/ each; `own` makes what the command has of its
+// own: its table, or its CSV.
+Sinks make_sinks(const Arguments& arguments, Output& output, const HostId& host,
+                 const std::function<std::unique_ptr<Sink>()>& own);
+
+// A line of JSON per result; for people on a terminal snapshots with indentation, when `pretty`.
+std::unique_ptr<Sink> make_json_sink(Output& output, HostId host, bool pretty = false);
+
+}  // namespace sockscope
