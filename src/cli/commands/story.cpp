@@ -18,7 +18,6 @@ constexpr std::uint64_t kPatienceNs = 100'000'000;
 constexpr std::chrono::milliseconds kLookAgain{50};
 
 struct StoryArguments : Arguments {
-  StoryArguments() { options.processes = true; }
   bool talkers_only = false;  // only processes that had to do with the network
 };
 
@@ -61,6 +60,7 @@ Options observe(const StoryArguments& arguments) {
   Options options = asked_options(arguments);
   // Of all processes: what is wanted shows at their end.
   options.filter = {};
+  options.processes = true;
   options.describe = true;
   options.quality = false;
   options.settle_owner = {};
