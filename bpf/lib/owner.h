@@ -40,10 +40,21 @@ static __always_inline void set_process(struct socket_state *state, __u32 pid,
 
 static __always_inline __u32 current_pid(void) { return (__u32)(bpf_get_current_pid_tgid() >> 32); }
 
+/* A thread of the kernel's own is nobody's process: it opens sockets for the kernel, and works off what
+ * processes left behind, the last reference to a socket among it. */
+static __always_inline bool is_kernel_thread(struct task_struct *leader) {
+  return (BPF_CORE_READ(leader, flags) & PF_KTHREAD) != 0;
+}
+
 /* The running process opens this socket. */
 static __always_inline void set_opener(struct socket_state *state) {
+  struct task_struct *leader = current_leader();
+  if (is_kernel_thread(leader)) {
+    state->owner = WIRE_OWNER_KERNEL;
+    return;
+  }
   __u32 pid = current_pid();
-  set_process(state, pid, current_leader());
+  set_process(state, pid, leader);
   state->opener_pid = pid;
   state->owner = WIRE_OWNER_EXACT;
 }
@@ -69,6 +80,9 @@ static __always_inline bool note_use(struct socket_state *state) {
   struct wire_control *shared = get_control();
   if (pid == 0 || (shared && pid == shared->pass_pid))
     return false;
+  struct task_struct *leader = current_leader();
+  if (is_kernel_thread(leader))
+    return false;
   __u64 now = bpf_ktime_get_ns();
   if (state->owner_changes >= OWNER_CHANGES_AT_ONCE &&
       now - state->owner_changed_ns < OWNER_CHANGE_INTERVAL_NS)
@@ -77,7 +91,6 @@ static __always_inline bool note_use(struct socket_state *state) {
     state->owner_changes++;
   state->owner_changed_ns = now;
 
-  struct task_struct *leader = current_leader();
   /* A process older than the connection accepted it itself (a worker of a preforking server); a
    * younger one was forked to serve it by the process that accepted. */
   bool unconfirmed = state->owner == WIRE_OWNER_INHERITED || state->owner == WIRE_OWNER_UNKNOWN;

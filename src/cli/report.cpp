@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/report.h"
 
-#include <fmt/format.h>
+#include <unistd.h>
 
-#include <cstdio>
+#include <cerrno>
 #include <string>
 
 #include "base/text.h"
@@ -12,20 +12,29 @@ namespace sockscope {
 namespace {
 
 // The parts may hold names from outside, and the verifier's many lines.
-void print_indented(std::string_view text) {
+std::string indented(std::string_view text) {
+  std::string lines;
   while (!text.empty()) {
     const std::size_t newline = text.find('\n');
-    fmt::print(stderr, "  {}\n", clean_text(text.substr(0, newline)));
+    lines += "  " + clean_text(text.substr(0, newline)) + '\n';
     text.remove_prefix(newline == std::string_view::npos ? text.size() : newline + 1);
   }
+  return lines;
 }
 
 }  // namespace
 
+void say(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t count = ::write(STDERR_FILENO, text.data(), text.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(count));
+  }
+}
+
 void report(std::string_view what, std::string_view why, std::string_view to_do) {
-  fmt::print(stderr, "sockscope: {}\n", clean_text(what));
-  print_indented(why);
-  print_indented(to_do);
+  say("sockscope: " + clean_text(what) + '\n' + indented(why) + indented(to_do));
 }
 
 int report(const Error& error) {

@@ -4,15 +4,19 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <malloc.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
+#include <new>
 #include <string>
 #include <vector>
 
 #include "cli/command.h"
 #include "cli/config.h"
 #include "cli/help.h"
+#include "cli/output.h"
 #include "cli/report.h"
 #include "view/suggest.h"
 
@@ -57,8 +61,25 @@ int unknown_word(const std::string& word, const CLI::App* app = nullptr) {
 }
 
 int print(const std::string& text) {
-  fmt::print("{}", text);
-  return kExitDone;
+  Output output(-1);
+  output.text() = text;
+  output.flush();
+  return output.exit_code();
+}
+
+// A write beyond the limit for a file's size fails, as one to a full disk does, and one to a reader
+// that is gone: both are told where they happen.
+void keep_write_errors() {
+  ::signal(SIGXFSZ, SIG_IGN);
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
+// Watching much takes many descriptors.
+void raise_file_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 // words: the command and what follows it. The error is the exit code: help was printed, or what is
@@ -96,14 +117,16 @@ tl::expected<std::unique_ptr<Arguments>, int> parse(const Command& command,
 
 }  // namespace
 
-int run(int argc, char** argv) {
+int run(int argc, char** argv) try {
   occupy_standard_files();
+  keep_write_errors();
+  raise_file_limit();
   // Set, it stays: else glibc keeps what a snapshot of many sockets took once.
   ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
   std::vector<std::string> words(argv + 1, argv + argc);
   if (words.empty()) {
     if (::isatty(1) == 0) {
-      fmt::print(stderr, "{}", overview());
+      say(overview());
       return kExitUsage;
     }
     words.emplace_back("top");
@@ -125,6 +148,9 @@ int run(int argc, char** argv) {
   if (command == nullptr) return unknown("command", words[0]);
   const auto arguments = parse(*command, std::move(words));
   return arguments ? command->run(**arguments, command->observe(**arguments)) : arguments.error();
+} catch (const std::bad_alloc&) {
+  report("there is not enough memory");
+  return kExitFailed;
 }
 
 }  // namespace sockscope

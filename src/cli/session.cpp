@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/kernel_namespace.h"
+#include "base/signals.h"
 #include "base/text.h"
 #include "cli/lookup.h"
 #include "cli/report.h"
@@ -23,10 +24,10 @@
 namespace sockscope {
 
 Fd take_stop_signals() {
-  ::signal(SIGPIPE, SIG_IGN);
   sigset_t stop;
   ::sigemptyset(&stop);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&stop, signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP})
+    if (!is_ignored(signal)) ::sigaddset(&stop, signal);
   ::sigprocmask(SIG_BLOCK, &stop, nullptr);
   return Fd(::signalfd(-1, &stop, SFD_CLOEXEC));
 }

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/signals.h"
 #include "snapshot/host_json.h"
 #include "tui/app.h"
 #include "tui/flow_cells.h"
@@ -31,11 +32,10 @@ constexpr std::uint64_t kMillisecond = 1'000'000;
 constexpr std::uint64_t kFrame = 200 * kMillisecond;  // at the least between two that nobody asked for
 
 Fd take_signals() {
-  ::signal(SIGPIPE, SIG_IGN);
   sigset_t wanted;
   ::sigemptyset(&wanted);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP, SIGCONT})
-    ::sigaddset(&wanted, signal);
+    if (!is_ignored(signal)) ::sigaddset(&wanted, signal);
   ::sigprocmask(SIG_BLOCK, &wanted, nullptr);
   return Fd(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
 }

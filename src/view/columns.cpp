@@ -14,6 +14,10 @@
 namespace sockscope {
 namespace {
 
+// A process chooses its arguments: a megabyte of them must not become the width of every row.
+constexpr std::size_t kMostCells = 4096;
+std::string_view bounded(std::string_view text) { return text.substr(0, 4 * kMostCells); }
+
 using Options = CellOptions;
 
 CellValue known(std::uint64_t value) {
@@ -367,9 +371,8 @@ std::string cell_text(const Column<Row>& column, const Row& row, const CellOptio
   const CellValue value = column.value(row, options);
   if (column.kind == K::kEndpoint) return endpoint_text(value, width);
   if (std::holds_alternative<std::monostate>(value)) return shorten_right(column.unknown, width);
-  if (const auto* text = std::get_if<std::string>(&value)) {
-    return shorten_right(clean_text(*text), width);
-  }
+  if (const auto* text = std::get_if<std::string>(&value))
+    return shorten_right(clean_text(bounded(*text)), std::min(width, kMostCells));
   if (column.kind == K::kUser) return shorten_right(user_text(value, options), width);
   const bool alarming = column.alarming != nullptr && column.alarming(row);
   return number_text(column.kind, value, options) + (alarming ? "!" : "");
@@ -382,7 +385,8 @@ std::string raw_text(const Column<Row>& column, const Row& row, const CellOption
   const CellValue value = column.value(row, full);
   if (const auto* number = std::get_if<std::uint64_t>(&value)) return std::to_string(*number);
   if (const auto* real = std::get_if<double>(&value)) return fmt::format("{:.3f}", *real);
-  if (const auto* text = std::get_if<std::string>(&value)) return clean_text(*text);
+  if (const auto* text = std::get_if<std::string>(&value))
+    return shorten_right(clean_text(bounded(*text)), kMostCells);
   if (const auto* endpoint = std::get_if<Endpoint>(&value)) return to_string(*endpoint);
   return {};
 }

@@ -259,5 +259,18 @@ TEST(SortKey, EndpointsSortAsNumbers) {
   EXPECT_LT(key(a), key(b));
 }
 
+TEST(FlowColumns, AreBoundedWhateverAProcessIsGiven) {
+  auto program = std::make_shared<Program>();
+  program->cmdline = std::string(1'800'000, 'x');
+  auto info = std::make_shared<ProcessInfo>();
+  info->program = program;
+  Flow flow = curl_flow();
+  flow.owner.process = info;
+  for (const std::string& text : {cell("cmdline", flow), raw("cmdline", flow)}) {
+    EXPECT_EQ(display_width(text), 4096u);
+    EXPECT_TRUE(text.ends_with("…"));
+  }
+}
+
 }  // namespace
 }  // namespace sockscope

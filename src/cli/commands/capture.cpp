@@ -164,8 +164,8 @@ Result<bool> CaptureCommand::look(bool is_last) {
 int CaptureCommand::print_end() {
   const PacketCounts counts = capture_.counts();
   if (!arguments_.quiet)
-    fmt::print(stderr, "sockscope: {} packets written, {} dropped by the kernel, {} unattributed\n",
-               file_->written(), counts.dropped, unattributed_);
+    report(fmt::format("{} packets written, {} dropped by the kernel, {} unattributed",
+                       file_->written(), counts.dropped, unattributed_));
   if (sinks_.exit_code() != kExitDone) return sinks_.exit_code();
   return arguments_.strict && counts.dropped != 0 ? kExitIncomplete : session_.exit_code();
 }
@@ -181,8 +181,9 @@ int CaptureCommand::run() {
   if (auto done = ask_for_sockets(); !done) return report(done.error());
   begin_wall_ns_ = wall_now_ns();
   if (!arguments_.quiet)
-    fmt::print(stderr, "sockscope: capturing on {}\n",
-               options.interface == "any" ? "all interfaces" : clean_text(options.interface));
+    report(fmt::format("capturing on {}", options.interface == "any"
+                                              ? "all interfaces"
+                                              : clean_text(options.interface)));
   const auto ended = every_interval({.interval = kLookAgain,
                                      .duration = arguments_.duration,
                                      .only_while = [this] { return capture_.is_holding(); }},

@@ -65,8 +65,8 @@ int snapshot_from(const SnapshotArguments& arguments) {
   }
   apply_filter(*snapshot, *filter);
   if (snapshot->lost.malformed != 0 && !arguments.quiet)
-    fmt::print(stderr, "sockscope: {} lines of {} could not be understood\n",
-               snapshot->lost.malformed, clean_text(arguments.from.path));
+    report(fmt::format("{} lines of {} could not be understood", snapshot->lost.malformed,
+                       clean_text(arguments.from.path)));
 
   const Fd signals = take_stop_signals();
   Output output(signals.get());

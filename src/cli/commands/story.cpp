@@ -109,7 +109,7 @@ int run(const StoryArguments& arguments, const Options& observed) {
   sinks.tell(&Sink::end, {printed, monitor.loss()});
   if (!sinks.flush()) return sinks.exit_code();
   if (!arguments.is_json() && !arguments.quiet)
-    fmt::print(stderr, "sockscope: {} processes, lost {}\n", printed, monitor.loss().total());
+    report(fmt::format("{} processes, lost {}", printed, monitor.loss().total()));
   return session->exit_code();
 }
 

@@ -287,7 +287,7 @@ int run(const TraceArguments& arguments, const Options& observed) {
     for (std::size_t kind = 0; kind < seen.size(); ++kind)
       if (seen[kind] != 0)
         summary += fmt::format("{} {}, ", seen[kind], to_string(static_cast<EventKind>(kind)));
-    fmt::print(stderr, "sockscope: {}lost {}\n", summary, monitor.loss().total());
+    report(fmt::format("{}lost {}", summary, monitor.loss().total()));
   }
   return session->exit_code();
 }

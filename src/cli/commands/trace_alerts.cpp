@@ -92,9 +92,9 @@ int trace_alerts(const TraceArguments& arguments, Session& session) {
   sinks.tell(&Sink::end, {printed, monitor.loss()});
   if (!sinks.flush()) return sinks.exit_code();
   if (!arguments.is_json() && !arguments.quiet)
-    fmt::print(
-        stderr, "sockscope: {} alerts active, {} suppressed, {} sources forgotten, lost {}\n",
-        detectors.active(), detectors.suppressed(), detectors.forgotten(), monitor.loss().total());
+    report(fmt::format("{} alerts active, {} suppressed, {} sources forgotten, lost {}",
+                       detectors.active(), detectors.suppressed(), detectors.forgotten(),
+                       monitor.loss().total()));
   return session.exit_code();
 }
 
