@@ -19,7 +19,7 @@ inline void set_addresses(bool is_ipv6, const std::uint8_t* local, const std::ui
   };
   const bool mapped = is_ipv6 && (is_mapped(local) || is_mapped(remote));
   const auto set = [&](const std::uint8_t* bytes, Address& address) {
-    address.bytes = {};
+    address = {};
     if (is_ipv6 && !mapped) {
       address.family = 6;
       std::memcpy(address.bytes.data(), bytes, 16);

@@ -227,6 +227,20 @@ TEST(DecodeSocket, ListeningSocketHasThatDirectionWithoutAnOwner) {
   EXPECT_EQ(flow.direction, Direction::kListen);
 }
 
+// Readers use one Flow for all records.
+TEST(DecodeSocket, NothingIsLeftOfTheRecordBefore) {
+  wire_flow_totals record = sample(WIRE_SOCKET);
+  record.flow.header.size = sizeof record;
+  Flow fresh;
+  bool is_short = false;
+  ASSERT_NE(decode_socket(bytes_of(record), fresh, is_short), 0u);
+  Flow used;
+  used.local.addr.zone = used.remote.addr.zone = Zone("eth0");
+  ASSERT_NE(decode_socket(bytes_of(record), used, is_short), 0u);
+  EXPECT_EQ(used.local, fresh.local);
+  EXPECT_EQ(used.remote, fresh.remote);
+}
+
 template <class Record>
 std::span<const std::byte> whole(const Record& record) {
   return {reinterpret_cast<const std::byte*>(&record), sizeof record};

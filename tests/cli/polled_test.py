@@ -278,7 +278,7 @@ class WithoutPrivileges(unittest.TestCase):
         flows = json.loads(document)["flows"]
         self.assertEqual([(f["local_port"], f["state"], f["comm"]) for f in flows],
                          [(int(port), "LISTEN", "python3")])
-        self.assertIn("not with eBPF: the kernel refuses eBPF", done.stderr)
+        self.assertIn("not with eBPF: the capabilities of a user namespace", done.stderr)
 
     def test_one_capability_is_not_enough(self):
         for held, lacking in (("bpf", "CAP_PERFMON"), ("perfmon", "CAP_BPF"),
