@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -43,22 +44,23 @@ class ProcAcks {
       throw std::runtime_error("cannot listen to the process events connector");
   }
 
-  // Since it was asked last.
+  // Until now. To be asked often while much happens, or the buffer is too small for it.
   std::uint64_t count() {
-    std::uint64_t acks = 0;
     std::array<std::byte, 1 << 16> buffer;
     for (;;) {
       const ssize_t size = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-      if (size < 0) return acks;
+      if (size < 0 && errno == EAGAIN) return acks_;
+      if (size < 0) throw std::runtime_error("events of processes were lost");
       std::span<const std::byte> datagram(buffer.data(), static_cast<std::size_t>(size));
       ProcMessage message;
       while (!datagram.empty() && take_proc_message(datagram, message))
-        acks += message.kind == ProcMessage::Kind::kAck;
+        acks_ += message.kind == ProcMessage::Kind::kAck;
     }
   }
 
  private:
   Fd socket_;
+  std::uint64_t acks_ = 0;
 };
 
 }  // namespace sockscope::live

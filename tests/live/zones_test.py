@@ -67,8 +67,9 @@ class Zones(unittest.TestCase):
                 "cable", "index", "97", "netns", spaces.there)
         for wire in ("wire", "cable"):
             for name, address in ((spaces.here, NEAR), (spaces.there, FAR)):
-                # No other address of that link to choose from.
+                # Of two addresses it would be the kernel's choice which is used.
                 spaces.in_(name, "ip", "link", "set", wire, "addrgenmode", "none", "up")
+                spaces.in_(name, "ip", "-6", "addr", "flush", "dev", wire, "scope", "link")
                 spaces.in_(name, "ip", "-6", "addr", "add", f"{address}/64", "dev", wire, "nodad")
         cls.near = cls.numbers(spaces.here)
         cls.far = cls.numbers(spaces.there)
