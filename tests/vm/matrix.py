@@ -27,6 +27,7 @@ SOME = ("Doors.*:*AcceptorActs*/v4:*ConnectActs.Refused/v4:*ConnectActs.StatesOf
         "*CloseActs.Sigkill/v6:*PreforkActs.AcceptWithAddress/v4:*PreforkActs.AcceptWithoutAddress/v6:"
         "*ForkingServerActs.AcceptWithoutAddress/v4:*PassedSocketActs.UsedByTheReceiver/v6:"
         "*OwnerActs.InheritedFromTheVeryListener/v4:*OwnerActs.OtherNetworkNamespace/v4:"
+        "*Bootstrap.OlderSocketsOfAnotherNamespace/v4:"
         "*OwnerActs.ProcessThatLivesForAMoment/v6:"
         "*TcpActs.SendBothWays/v4:*TcpActs.Sendfile/v6:*TcpActs.IoUringSendAndReceive/v4:"
         "*UdpActs.Connected/*:*UdpActs.Unconnected/v6:*UdpActs.SendmmsgAndRecvmmsg/v4:"
@@ -34,7 +35,7 @@ SOME = ("Doors.*:*AcceptorActs*/v4:*ConnectActs.Refused/v4:*ConnectActs.StatesOf
         "*Bootstrap.OlderSocketsAreFoundAndTheirEndIsSeen/v4")
 # Name in the table, SOCKSCOPE_DOORS, seconds after which something hangs.
 SETS = (("best", "", 1200), ("fexit", "fexit", 400), ("tp_btf", "tp_btf,cgroup", 400),
-        ("kprobe", "kprobe", 400))
+        ("kprobe", "kprobe", 400), ("files", "iter_task", 400))
 PATIENCE = 3  # times as long as on a host
 # The suite that a user's machine has is never skipped, and from it on no observation lacks a door.
 NEVER_MISSING = "6.1"
