@@ -78,6 +78,7 @@ void Beaconing::take(const Event& event, const Bench& bench) {
   target.count = std::min<std::uint32_t>(target.count + 1, kTimes);
   target.last_ns = began;
   ++target.attempts;
+  if (event.kind == EventKind::kConnect) ++target.connected;
   target.owner = flow.owner;
   target.peer = flow.remote;
   judge(target, bench.options);
@@ -99,6 +100,7 @@ void Beaconing::tick(std::uint64_t now_ns, std::int64_t mono_to_wall_ns, const B
     endpoints_.each([&](Target& target) {
       if (!target.has_news) return;
       target.has_news = false;
+      if (target.connected == 0) return;  // retries: connect_failures tells of them
       if (regular[Key().add_program(target.owner)] >= bench.options.beacon_targets) return;
       if (bench.options.beacon_timers == 0 && is_timer(target)) return;
       Sighting sighting;

@@ -109,11 +109,23 @@ TEST_F(DetectorsTest, AScanIsOneAlertThatGetsWorseAndEnds) {
 }
 
 TEST_F(DetectorsTest, OpenPortsOfThisHostAreScannedFromOutside) {
-  for (std::uint16_t port = 1; port <= 20; ++port)
+  for (std::uint16_t port = 1; port < 100; ++port)
     connection(EventKind::kAccept, owner("inetd"), kPublic, port);
+  EXPECT_TRUE(told.empty());  // so many may be in use
+  connection(EventKind::kAccept, owner("inetd"), kPublic, 100);
   ASSERT_EQ(of(AlertKind::kPortScan).size(), 1u);
   EXPECT_EQ(told[0].owner.pid, 0u);
   EXPECT_EQ(message(told[0]), "203.0.113.1 scans ports of this host");
+}
+
+TEST_F(DetectorsTest, AScrapeOfManyExportersIsNoScan) {
+  for (int round = 0; round < 10; ++round) {
+    at(round * 15.0);
+    for (std::uint16_t port = 9'100; port < 9'140; ++port)
+      connection(port % 20 == 0 ? EventKind::kConnectFailed : EventKind::kConnect,
+                 owner("prometheus"), kPrivate, port, ECONNREFUSED);  // two of forty are down
+  }
+  EXPECT_TRUE(of(AlertKind::kPortScan).empty());
 }
 
 TEST_F(DetectorsTest, ShutPortsOfThisHostToo) {
@@ -166,6 +178,14 @@ TEST_P(Beacon, IsFoundByItsTimes) {
 }
 INSTANTIATE_TEST_SUITE_P(Jitter, Beacon, testing::Values(0.0, 0.1, 0.2, 0.4));
 
+TEST_F(DetectorsTest, RetriesOfADeadServerAreNoBeacon) {
+  for (int i = 0; i < 60; ++i) {
+    at(7 + i * 37.0);
+    connection(EventKind::kConnectFailed, owner("agent"), kPublic, 443, ECONNREFUSED);
+  }
+  EXPECT_TRUE(of(AlertKind::kBeaconing).empty());
+}
+
 TEST_F(DetectorsTest, RandomCallsAreNoBeacon) {
   std::mt19937 random(2);
   std::exponential_distribution<double> interval(1.0 / 20);
@@ -191,6 +211,38 @@ TEST_F(DetectorsTest, DnsTunnelsByNumberAndByLength) {
           std::string(60, static_cast<char>('a' + i)) + std::string(30, 'x') + ".b.example.co.uk");
   ASSERT_EQ(of(AlertKind::kDnsTunnel).size(), 2u);
   EXPECT_EQ(told[1].name, "example.co.uk");
+}
+
+TEST_F(DetectorsTest, OneNameInManyCasesIsOneName) {
+  std::mt19937 random(3);
+  for (int i = 0; i < 300; ++i) {
+    at(i * 0.1);
+    std::string name = "telemetry.metrics.example.com";
+    for (char& c : name)
+      if (c >= 'a' && c <= 'z' && random() % 2 == 0) c = static_cast<char>(c - 32);
+    query(owner("unbound"), name);
+  }
+  EXPECT_TRUE(of(AlertKind::kDnsTunnel).empty());
+}
+
+TEST_F(DetectorsTest, ListsOfAddressesAreNoTunnel) {
+  std::mt19937 random(4);
+  for (int i = 0; i < 300; ++i) {
+    at(i * 0.1);
+    std::string address;
+    for (int digit = 0; digit < 32; ++digit) {
+      address += "0123456789abcdef"[random() % 16];
+      address += '.';
+    }
+    query(owner("postfix"), address + "zen.list.example");
+    query(owner("postfix"), std::to_string(i % 250) + ".2.0.192.zen.list.example");
+  }
+  EXPECT_TRUE(of(AlertKind::kDnsTunnel).empty());
+  for (int i = 0; i < 60; ++i) {
+    at(40 + i * 0.5);
+    query(owner("dnscat"), "a.b.c." + std::to_string(i) + ".t.example");
+  }
+  EXPECT_EQ(of(AlertKind::kDnsTunnel).size(), 1u);
 }
 
 TEST_F(DetectorsTest, AForwarderOfThisHostAsksForOthers) {

@@ -16,12 +16,23 @@ std::uint32_t hash_name(std::string_view name) {
   return static_cast<std::uint32_t>(std::hash<std::string_view>()(name));
 }
 
-// "4.3.2.1.zen": lists of addresses are asked so, by mail servers without end.
+// "4.3.2.1.zen", and of IPv6 a label for each of its 32 digits: lists of addresses are asked so, by
+// mail servers without end.
 bool is_of_address(std::string_view labels) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  constexpr std::size_t kDigits = 32;
+  std::size_t nibbles = 0;
+  while (nibbles < kDigits && labels.size() >= 2 * nibbles + 1) {
+    const char c = labels[2 * nibbles];
+    const bool ends = labels.size() == 2 * nibbles + 1 || labels[2 * nibbles + 1] == '.';
+    if (!ends || (!is_digit(c) && (c < 'a' || c > 'f'))) break;
+    ++nibbles;
+  }
+  if (nibbles == kDigits) return true;
   std::size_t dots = 0;
   for (const char c : labels) {
     if (c == '.' && ++dots == 4) return true;
-    if (c != '.' && (c < '0' || c > '9')) return false;
+    if (c != '.' && !is_digit(c)) return false;
   }
   return true;
 }
@@ -31,10 +42,13 @@ bool is_of_address(std::string_view labels) {
 void DnsTunnel::take(const Event& event, const Bench& bench) {
   if (event.dns->is_answer) return;
   constexpr std::size_t kLongestName = 1024;
-  const std::string_view name = std::string_view(event.dns->name).substr(0, kLongestName);
+  // Resolvers mix cases on purpose (0x20), and each time anew: one name is asked in many ways.
+  std::string name = event.dns->name.substr(0, kLongestName);
+  for (char& c : name)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
   const std::string_view parent = parent_domain(name);
   if (parent.empty() || parent.size() == name.size()) return;
-  const std::string_view below = name.substr(0, name.size() - parent.size() - 1);
+  const auto below = std::string_view(name).substr(0, name.size() - parent.size() - 1);
   if (is_of_address(below)) return;
 
   const AlertOptions& options = bench.options;
@@ -49,10 +63,8 @@ void DnsTunnel::take(const Event& event, const Bench& bench) {
   }
   if (!is_own && asked.name == hash && now < asked.at_ns + kForwardingNs) return;
 
-  std::string folded(parent.substr(0, 255));  // resolvers mix cases on purpose
-  for (char& c : folded)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  Domain& domain = domains_.use(Key().add(std::hash<std::string>()(folded)), now);
+  const std::string domain_name(parent.substr(0, 255));
+  Domain& domain = domains_.use(Key().add(std::hash<std::string>()(domain_name)), now);
   const std::uint64_t second = now / kSecond;
   for (std::uint64_t s = domain.second + 1; s <= second && s <= domain.second + 60; ++s)
     domain.queries[s % 60] = 0;
@@ -76,12 +88,12 @@ void DnsTunnel::take(const Event& event, const Bench& bench) {
   Sighting sighting;
   sighting.kind = AlertKind::kDnsTunnel;
   sighting.severity = AlertSeverity::kCritical;
-  sighting.key = "dns_tunnel/" + clean_text(folded);
+  sighting.key = "dns_tunnel/" + clean_text(domain_name);
   sighting.first_ns = domain.names.oldest_ns(now, kMinuteNs);
   sighting.last_ns = now;
   sighting.owner = event.flow.owner;
   sighting.peer = event.flow.remote;
-  sighting.name = folded;
+  sighting.name = domain_name;
   sighting.figures = {{"queries_per_minute", queries},
                       {"names", static_cast<double>(names)},
                       {"name_bytes", static_cast<double>(event.dns->name.size())}};

@@ -11,6 +11,9 @@ namespace {
 // Passive FTP, RPC and the like agree on a port above: connections to it that succeed are no probe.
 constexpr std::uint16_t kAgreedFrom = 32'768;
 constexpr double kMuch = 5;  // times the threshold
+// Who finds nearly every port open uses them: a monitor that scrapes exporters, a peer among peers.
+// Unless they are very many.
+constexpr std::uint64_t kShutOneOf = 8;
 
 }  // namespace
 
@@ -29,7 +32,10 @@ void PortScan::take(const Event& event, const Bench& bench) {
   Source& source = sources_.use(key, event.mono_ns);
   const std::uint64_t window_ns = to_ns(bench.options.scan_window_s);
   const auto threshold = static_cast<std::size_t>(bench.options.scan_ports);
-  const bool is_many = source.ports.add(port, event.mono_ns, window_ns, threshold) >= threshold;
+  const auto much = std::min(static_cast<std::size_t>(kMuch * bench.options.scan_ports),
+                             RecentSet<std::uint16_t>::kMost);
+  const std::size_t ports =
+      source.ports.add(port, event.mono_ns, window_ns, std::max(much, threshold));
   source.last_ns = event.mono_ns;
   if (!source.is_scanning && event.mono_ns >= source.turn_ns + window_ns) {
     source.turn_ns = event.mono_ns;
@@ -39,7 +45,10 @@ void PortScan::take(const Event& event, const Bench& bench) {
   source.now.shut += is_shut ? attempts : 0;
   if (is_inbound) source.target = flow.local.addr;
   if (source.all) source.all->set(port);
-  if (!is_many) return;
+  const std::uint64_t shut = source.now.shut + source.before.shut;
+  const std::uint64_t touches = source.now.touches + source.before.touches;
+  const bool is_many = ports >= threshold && (shut * kShutOneOf >= touches || ports >= much);
+  if (!is_many && !source.is_scanning) return;
   source.has_news = true;
   if (source.is_scanning || source.was_refused) return;
   source.is_scanning = true;

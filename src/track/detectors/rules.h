@@ -109,6 +109,7 @@ class Beaconing {
     std::uint32_t next = 0;
     std::uint64_t last_ns = 0;
     std::uint64_t attempts = 0;
+    std::uint64_t connected = 0;  // of the attempts
     Owner owner;
     Endpoint peer;
     bool is_regular = false;
