@@ -137,10 +137,9 @@ def check_event(event, end, is_announced, mistakes):
         mistakes.add(f"{kind} of a {end.side}", brief(event))
         return
     where = f"{kind} of {end.side}: "
-    # Accepted or served so late, because the machine has no time for the server, it is told as whose the
-    # listener is, and said to be.
-    is_late = (kind == "accept" and event["owner"] == "inherited" and
-               end.used_ns - event["ts_ns"] > SETTLE_NS)
+    # Served so late, because the machine has no time for the server, it is told as of the process that
+    # listens or accepted.
+    is_late = kind == "accept" and end.used_ns - event["ts_ns"] > SETTLE_NS
     if not is_late:
         mistakes.expect(where + "pid", event["pid"], end.pid, event)
         mistakes.expect(where + "comm", event["comm"], f"churn-{end.side}", event)

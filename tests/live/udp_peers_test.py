@@ -9,6 +9,7 @@ import random
 import re
 import signal
 import subprocess
+import time
 import unittest
 
 from namespaces import Namespace, support
@@ -66,8 +67,9 @@ class UdpPeers(unittest.TestCase):
         with Top() as top:
             before = top.next()
             answers = {port: self.dig(name, port) for port, name in names.items()}
-            top.next()
-            after = top.next()
+            asked_ns = time.time_ns()
+            while (after := top.next())["ts_ns"] < asked_ns:
+                pass  # written while dig was at work
         sockets = {f["cookie"]: f for f in after["flows"] if "peer_of" not in f}
         peers = {f["remote_port"]: f for f in after["flows"] if "peer_of" in f}
         self.assertLessEqual(set(names), set(peers))
