@@ -120,11 +120,15 @@ TEST(ParseSs, DoesWithoutTheColumnsThatSsLeavesOut) {
 }
 
 TEST(ParseSs, NamesMayHoldAnything) {
-  const Capture capture = parse_ss(
-      "tcp ESTAB 0 0 10.0.0.7:1 10.0.0.8:2 users:((\"a\") uid:7,pid=,\x1b\",pid=55,fd=1))\n");
-  ASSERT_EQ(capture.flows.size(), 1u);
-  EXPECT_EQ(capture.flows[0].owner.pid, 55u);
-  EXPECT_EQ(capture.flows[0].owner.name(), "a\") uid:7,pid=,\x1b");
+  for (const std::string name :
+       {"a\") uid:7,\x1b", "x\",pid=1,fd=9", "x\",pid=1,fd=9))", "a),(b", "\",pid="}) {
+    const Capture capture = parse_ss("tcp ESTAB 0 0 10.0.0.7:1 10.0.0.8:2 users:((\"" + name +
+                                     "\",pid=55,fd=1),(\"b\",pid=56,fd=2)) uid:1000\n");
+    ASSERT_EQ(capture.flows.size(), 1u) << name;
+    EXPECT_EQ(capture.flows[0].owner.pid, 55u) << name;
+    EXPECT_EQ(capture.flows[0].owner.name(), name);
+    EXPECT_EQ(capture.flows[0].owner.uid, 1000u) << name;
+  }
 }
 
 TEST(ParseSs, CountsWhatItDoesNotUnderstand) {

@@ -25,15 +25,16 @@ std::optional<SsColumns> parse_heading(std::string_view line) {
                    .state = before.find("State") != std::string_view::npos};
 }
 
-// users:(("nginx",pid=100,fd=3),("nginx",pid=101,fd=3)). A name may hold anything but is not
-// quoted.
+// users:(("nginx",pid=100,fd=3),("nginx",pid=101,fd=3)). A name is not quoted and may hold anything, that
+// which follows a name too; but it has 15 bytes at the most, and from one name to the next are 16.
 void parse_users(std::string_view line, Owner& owner) {
   constexpr std::string_view kUsers = "users:((\"";
   constexpr std::string_view kPid = "\",pid=";
   const std::size_t at = line.find(kUsers);
   if (at == std::string_view::npos) return;
   line.remove_prefix(at + kUsers.size());
-  const std::size_t end = line.find(kPid);
+  constexpr std::size_t kLongestName = 15;
+  const std::size_t end = line.substr(0, kLongestName + kPid.size()).rfind(kPid);
   if (end == std::string_view::npos) return;
   const std::string_view name = line.substr(0, end);
   line.remove_prefix(end + kPid.size());
@@ -123,7 +124,7 @@ Row parse_socket(std::string_view line, SsColumns columns, Flow& flow) {
     flow.local.addr.family = flow.remote.addr.family;
   parse_users(rest, flow.owner);
   const std::size_t users = rest.find("users:((");
-  const std::size_t users_end = users == std::string_view::npos ? 0 : rest.find("))", users);
+  const std::size_t users_end = users == std::string_view::npos ? 0 : rest.rfind("))");
   parse_details(users_end == std::string_view::npos ? "" : rest.substr(users_end), flow);
   return Row::kSocket;
 }
