@@ -43,11 +43,18 @@ std::map<std::uint32_t, std::uint64_t> running_in_proc(ProcessReader& reader) {
 // another has. A process set aside between the two makes a time that is older than the one before.
 using EventTimes = std::map<std::uint32_t, std::vector<std::uint64_t>>;
 
-std::uint64_t count_between(const EventTimes& all, const EventTimes& seen) {
+//
+// since_ns: not only from the first one seen on, but from then on: the answer to a subscription tells where
+// the numbers of a CPU stood, and what was lost before the first one seen is known to be missing.
+std::uint64_t count_between(const EventTimes& all, const EventTimes& seen,
+                            std::uint64_t since_ns = ~std::uint64_t{0}) {
   std::uint64_t count = 0;
   for (const auto& [cpu, times] : seen) {
     const std::vector<std::uint64_t>& on_cpu = all.at(cpu);
-    const auto first = std::find(on_cpu.begin(), on_cpu.end(), times.front());
+    const auto first = std::min(
+        std::find(on_cpu.begin(), on_cpu.end(), times.front()),
+        std::find_if(on_cpu.begin(), on_cpu.end(),
+                     [since_ns](std::uint64_t time) { return time >= since_ns; }));
     const auto last = std::find(on_cpu.rbegin(), on_cpu.rend(), times.back());
     count += static_cast<std::uint64_t>(last.base() - first);
   }
@@ -62,6 +69,7 @@ TEST(ProcessTableLive, CountsWhatAStormLosesAndHeals) {
   ASSERT_TRUE(witness) << witness.error().message();
   ASSERT_TRUE(witness->subscribe());
   ProcAcks acks;
+  const std::uint64_t subscribed_ns = mono_ns();
   ASSERT_TRUE(connector->subscribe());
   const std::uint64_t ours = acks.count();
   ProcessReader reader;
@@ -120,7 +128,7 @@ TEST(ProcessTableLive, CountsWhatAStormLosesAndHeals) {
   for (const auto& [cpu, times] : seen) received += times.size();
   const std::uint64_t known = received + connector->loss().missing;
   EXPECT_GE(known, count_between(all, seen));
-  EXPECT_LE(known, count_between(all, seen) + acks.count() - ours);
+  EXPECT_LE(known, count_between(all, seen, subscribed_ns) + acks.count() - ours);
 
   // Others come and go meanwhile: what was there before and after must be in the table.
   const auto before = running_in_proc(reader);
