@@ -212,5 +212,17 @@ TEST_F(DataFilter, ByProcessAmongMoreThanTheKernelTakes) {
   observe(options);
 }
 
+TEST_F(DataFilter, ByPortAmongMoreRangesThanTheKernelTakes) {
+  for (const auto ports : {&Filter::local_ports, &Filter::remote_ports, &Filter::any_ports}) {
+    Options options = data_options();
+    for (std::uint16_t port = 1; port <= 40; ++port)
+      (options.filter.*ports).push_back({port, port});
+    const std::uint16_t wanted =
+        ports == &Filter::local_ports ? wanted_->socket.local.port : wanted_->socket.remote.port;
+    (options.filter.*ports).push_back({wanted, wanted});
+    observe(options);
+  }
+}
+
 }  // namespace
 }  // namespace sockscope::live

@@ -337,5 +337,21 @@ TEST_F(UdpPeersLive, QuicIsWhatTheSocketSends) {
   EXPECT_EQ(collector_.flow_of(cookie)->app, App::kQuic);
 }
 
+// Short headers (0x40) are no tries, and the fixed bit (0x40) may be clear: RFC 9287.
+TEST_F(UdpPeersLive, QuicIsToldByTheBitOfTheLongHeader) {
+  Fd server = open_socket(4, SOCK_DGRAM);
+  bind_to(server.get(), loopback(4));
+  Fd client = connect_to(local_of(server.get()), SOCK_DGRAM);
+  std::vector<std::uint8_t> datagram(1200);
+  std::copy(kInitial.begin(), kInitial.end(), datagram.begin());
+  datagram[0] = 0x40;
+  for (int i = 0; i < 8; ++i)
+    ASSERT_EQ(::send(client.get(), datagram.data(), datagram.size(), 0), 1200);
+  EXPECT_EQ(collector_.flow_of(cookie_of(client.get()))->app, App::kUnknown);
+  datagram[0] = 0x80;
+  ASSERT_EQ(::send(client.get(), datagram.data(), datagram.size(), 0), 1200);
+  EXPECT_EQ(collector_.flow_of(cookie_of(client.get()))->app, App::kQuic);
+}
+
 }  // namespace
 }  // namespace sockscope::live
