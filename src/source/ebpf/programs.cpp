@@ -16,7 +16,6 @@
 #include <cstring>
 #include <map>
 #include <set>
-#include <unordered_set>
 
 #include "base/fd.h"
 #include "base/file.h"
@@ -223,12 +222,12 @@ Programs::Impl::Impl(const Wanted& wanted, DoorChoice allowed)
 }
 
 const std::vector<Link>& Programs::Impl::links_of(Observation observation) const {
-  std::size_t plan = 0;
-  while (plans()[plan].observation != observation) ++plan;
-  return links[plan];
+  return links[WayChoice::position_of(observation)];
 }
 
 Result<void> Programs::Impl::open() {
+  for (auto& held : links) held.clear();
+  missed = {};
   skeleton.reset(sockscope_bpf__open());
   if (!skeleton)
     return tl::make_unexpected(
@@ -319,10 +318,6 @@ void Programs::Impl::fill_config(const Wanted& wanted) {
 }
 
 Programs::Impl::Outcome Programs::Impl::load_chosen(const Wanted& wanted) {
-  for (auto& held : links) held.clear();
-  missed = {};
-  if (auto done = open(); !done)
-    return tl::make_unexpected(Failure{.error = std::move(done).error()});
   fill_config(wanted);
   std::map<std::string_view, std::pair<std::size_t, ProgramRef>> plan_of;
   for (std::size_t i = 0; i < plans().size(); ++i) {
@@ -359,10 +354,10 @@ Programs::Impl::Outcome Programs::Impl::attach_chosen(const Wanted& wanted) {
   std::set<const bpf_program*> attached;  // one may serve two observations
   for (std::size_t i = 0; i < plans().size(); ++i) {
     const std::vector<ProgramRef> references = programs_of(i, wanted);
-    const bool has_copy =
-        std::any_of(references.begin(), references.end(),
-                    [](const ProgramRef& reference) { return reference.is_copy; });
-    for (const ProgramRef& reference : references) {
+    for (std::size_t at = 0; at < references.size(); ++at) {
+      const ProgramRef& reference = references[at];
+      const bool has_copy =
+          reference.is_copy || (at + 1 < references.size() && references[at + 1].is_copy);
       bpf_program* program = find(reference);
       if (!attached.insert(program).second) continue;
       const DoorKind kind = choice.way_of(i)->kind;
@@ -382,7 +377,7 @@ Programs::Impl::Outcome Programs::Impl::attach_chosen(const Wanted& wanted) {
         return tl::make_unexpected(
             Failure{i, reference.program, refusal_of(kind, errno, {}),
                     Error::from_errno(ErrorKind::kAttachFailed, errno, doing)});
-      // What a copy makes good is not missed.
+      // What one of the two does for the other is not missed.
       if (is_interruptible(kind) && !has_copy) missed.watch_program(bpf_program__fd(program));
       if (kind == DoorKind::kProbe) missed.watch_probe(bpf_link__fd(link.get()));
       links[i].push_back(std::move(link));
@@ -444,10 +439,10 @@ Result<Programs> Programs::load(const Wanted& wanted) {
 
   auto impl = std::make_unique<Impl>(wanted, *allowed);
   WayChoice& choice = impl->choice;
-  if (auto done = impl->open(); !done) return tl::make_unexpected(std::move(done).error());
-  if (is_old_kernel()) impl->ask_types();
   const LibbpfLog quiet;
   for (;;) {
+    if (auto done = impl->open(); !done) return tl::make_unexpected(std::move(done).error());
+    if (is_old_kernel() && !impl->types_asked) impl->ask_types();
     choice.choose();
     if (const Plan* lost = choice.lost_essential()) {
       Refusal first{RefusalReason::kNotAmongDoors, wanted.doors};

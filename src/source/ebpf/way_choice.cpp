@@ -14,7 +14,7 @@ WayChoice::WayChoice(const std::function<bool(Need)>& is_needed, DoorChoice door
   }
 }
 
-std::size_t WayChoice::position_of(Observation observation) const noexcept {
+std::size_t WayChoice::position_of(Observation observation) noexcept {
   const auto& all = plans();
   return static_cast<std::size_t>(
       std::find_if(all.begin(), all.end(),

@@ -17,6 +17,9 @@ class WayChoice {
  public:
   WayChoice(const std::function<bool(Need)>& is_needed, DoorChoice doors);
 
+  // In plans(), which has it.
+  static std::size_t position_of(Observation observation) noexcept;
+
   // Chooses anew, after refusals.
   void choose();
 
@@ -59,7 +62,6 @@ class WayChoice {
 
   bool is_usable(std::size_t plan, std::size_t way, StateIn states) const;
   bool choose_with(StateIn states);
-  std::size_t position_of(Observation observation) const noexcept;
 
   DoorChoice doors_;
   std::vector<PlanState> states_;

@@ -11,12 +11,6 @@
 namespace sockscope {
 namespace {
 
-std::size_t plan_of(Observation observation) {
-  std::size_t plan = 0;
-  while (plans()[plan].observation != observation) ++plan;
-  return plan;
-}
-
 WayChoice choice_of(std::string_view doors = {}) {
   WayChoice choice([](Need need) { return need != Need::kTcpInHash && need != Need::kAllInHash; },
                    DoorChoice::parse(doors).value());
@@ -61,7 +55,7 @@ TEST(WayChoice, GoesByFilesWhereIteratorsOverMapsAreBarred) {
     WayChoice choice = choice_of();
     if (!has_cookies) choice.lose_cookies();
     choice.choose();
-    const std::size_t foreign = plan_of(Observation::kForeignSockets);
+    const std::size_t foreign = WayChoice::position_of(Observation::kForeignSockets);
     choice.refuse(foreign, choice.way_of(foreign)->programs[0].program,
                   {RefusalReason::kBarred, {}, EPERM});
     choice.choose();  // at once, not after each program of that kind was tried
@@ -77,7 +71,7 @@ TEST(WayChoice, GoesByFilesWhereIteratorsOverMapsAreBarred) {
 
 TEST(WayChoice, AnObjectionIsToOneWayAlone) {
   WayChoice choice = choice_of();
-  const std::size_t foreign = plan_of(Observation::kForeignSockets);
+  const std::size_t foreign = WayChoice::position_of(Observation::kForeignSockets);
   choice.refuse(foreign, choice.way_of(foreign)->programs[0].program,
                 {RefusalReason::kVerifier, "invalid access", EACCES});
   choice.lose_cookies();
