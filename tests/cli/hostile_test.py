@@ -93,6 +93,7 @@ class Hostile(unittest.TestCase):
             self.assertEqual(done.returncode, 1)
             self.assertIn("File too large", done.stderr)
 
+    @support.not_with_sanitizers("they reserve terabytes of addresses")
     def test_no_memory(self):
         seen = set()
         for mebibytes in (24, 40, 60, 90):

@@ -298,6 +298,7 @@ class WithoutPrivileges(unittest.TestCase):
                 flows = [f for f in document["flows"] if f["local_port"] == port]
                 self.assertEqual([(f["state"], f["pid"]) for f in flows], [("LISTEN", None)])
 
+    @support.not_with_sanitizers("they read /proc themselves")
     def test_without_proc(self):
         done = subprocess.run(["unshare", "-m", "sh", "-c",
                                "mount -t tmpfs none /proc && exec \"$@\"", "sh", self.copy,

@@ -299,6 +299,7 @@ class TraceProcesses(unittest.TestCase):
         doors = {d["observation"] for d in stream.header["doors"] if not d["refused"]}
         self.assertLessEqual({"process fork", "process exec", "process exit", "process user"}, doors)
 
+    @support.not_with_sanitizers("the search for leaks forks")
     def test_collecting_spawns_nothing(self):
         with Trace("--processes") as trace:
             snapshots = subprocess.Popen(

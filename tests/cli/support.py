@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of the program share: starting it, waiting, reading what it prints."""
 import argparse
+import functools
 import json
 import os
 import pathlib
@@ -55,6 +56,26 @@ def need_root():
     """For setUpModule: what follows looks into the kernel."""
     if os.geteuid() != 0:
         raise unittest.SkipTest("needs root: loads eBPF programs")
+
+
+def wait_until_attached(process):
+    """Once it observes, it has given up its capabilities; before Linux 5.19 all but CAP_BPF."""
+    def held():
+        status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+        return int(status.partition("CapEff:")[2].split()[0], 16) & ~(1 << 39)
+    wait_for(lambda: held() == 0, "capabilities given up")
+
+
+def not_with_sanitizers(reason):
+    """Decorates a test of what the sanitizers themselves change: processes, memory, exit codes."""
+    def decorate(test):
+        @functools.wraps(test)
+        def run(case):
+            if b"__asan_init" in pathlib.Path(program()).read_bytes():
+                case.skipTest(f"built with sanitizers: {reason}")
+            test(case)
+        return run
+    return decorate
 
 
 def wait_for(condition, what, seconds=PATIENCE):

@@ -6,6 +6,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "cli"))
@@ -59,6 +60,25 @@ class Refused(unittest.TestCase):
             self.assertNotEqual(observations[observation]["door"], whole[observation]["door"])
             missing = {name for name, entry in observations.items() if entry["door"] is None}
             self.assertLessEqual(missing, {observation, "remote ends of udp sockets"})
+
+    def test_what_is_refused_is_found_out_before_anything_is_loaded(self):
+        """Loading means reading all of the kernel's types and satisfying its verifier."""
+        with tempfile.NamedTemporaryFile("r") as log:
+            for words in (("snapshot", "--json"), ("trace", "-d", "0.1", "--dns", "--udp-peers")):
+                os.truncate(log.name, 0)
+                os.environ["REFUSE_LOG"] = log.name
+                try:
+                    done = self.run_refusing("iter__bpf_,tp_btf__tcp_retra,cgroup__sock_cr", *words)
+                finally:
+                    del os.environ["REFUSE_LOG"]
+                self.assertEqual(done.returncode, 0, done.stderr)
+                # Names are cut at 15 characters. Without one are libbpf's own questions.
+                loads = [line.split() for line in log if line.strip()[0].isalpha()]
+                whole = [(name, size) for name, size in loads if int(size) > 8
+                         and name != "cgroup__getpeer"]  # one for each family, of one size
+                self.assertIn("iter__tcp", dict(whole))
+                self.assertEqual(len(whole), len(set(whole)), whole)
+                log.seek(0)
 
     def test_nothing_of_libbpf_reaches_stderr(self):
         done = self.run_refusing("iter__bpf_,tp_btf__tcp_retra", "snapshot", "--json")

@@ -168,7 +168,7 @@ class Dns(Served):
                                "--no-probe", "--netns", f"/run/netns/{self.space.name}", "-i", "6",
                                "--count", "1"],
                               stdout=subprocess.PIPE, encoding="utf-8") as snapshot:
-            time.sleep(1)
+            support.wait_until_attached(snapshot)
             for name in ("www.example.com", "WWW.example.com", "nosuch.example"):
                 self.space.run("dig", f"@{SERVER}", name)
             text = snapshot.stdout.read()

@@ -358,6 +358,7 @@ class NothingIsSpawned(unittest.TestCase):
             self.assertEqual(process.wait(timeout=support.PATIENCE), 0)
             return events.forks(process.pid)
 
+    @support.not_with_sanitizers("the search for leaks forks")
     def test_by_the_process_events(self):
         self.assertTrue(self.forks_of(["sh", "-c", "/bin/true; /bin/true; exit 0"]))
         for words in (["host", "--no-probe"],

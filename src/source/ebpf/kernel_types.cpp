@@ -1,71 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/ebpf/kernel_types.h"
 
-#include <bpf/bpf.h>
-#include <bpf/btf.h>
-#include <linux/bpf.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 
 #include "base/fd.h"
+#include "base/mmap.h"
 
 namespace sockscope {
+namespace {
 
-KernelTypes::KernelTypes() = default;
-KernelTypes::~KernelTypes() = default;
+constexpr const char* kPath = "/sys/kernel/btf/vmlinux";
 
-void KernelTypes::Deleter::operator()(btf* types) const {
-  btf__free(types);
+Error refused(int error) {
+  return Error::from_errno(ErrorKind::kKernelLacksFeature, error, "read the kernel's types")
+      .with_detail(std::string(kPath) + " cannot be read, or is no type information");
 }
 
-btf* KernelTypes::types() {
-  if (!tried_) {
-    tried_ = true;
-    types_.reset(btf__load_vmlinux_btf());
+}  // namespace
+
+Result<KernelTargets> read_kernel_targets(const std::vector<std::string>& names) {
+  const Fd file(::open(kPath, O_RDONLY | O_CLOEXEC));
+  struct stat status {};
+  if (!file || ::fstat(file.get(), &status) != 0) return tl::make_unexpected(refused(errno));
+  KernelTargets targets;
+  for (const std::string& name : names) targets.try_emplace(name);
+
+  const auto size = static_cast<std::size_t>(status.st_size);
+  bool is_whole = false;
+  if (const Mapping mapping(file.get(), size, PROT_READ, 0); mapping) {
+    is_whole = find_targets({mapping.data(), size}, targets);
+  } else {
+    std::vector<std::byte> bytes(size);
+    std::size_t count = 0;
+    while (count < size) {  // a page at a time is what the file hands out
+      const ssize_t got = ::read(file.get(), bytes.data() + count, size - count);
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) return tl::make_unexpected(refused(got < 0 ? errno : EIO));
+      count += static_cast<std::size_t>(got);
+    }
+    is_whole = find_targets(bytes, targets);
   }
-  return types_.get();
-}
-
-std::optional<int> KernelTypes::function_parameters(const std::string& name) {
-  if (!types()) return std::nullopt;
-  const int id = btf__find_by_name_kind(types_.get(), name.c_str(), BTF_KIND_FUNC);
-  if (id < 0) return std::nullopt;
-  const btf_type* function = btf__type_by_id(types_.get(), static_cast<std::uint32_t>(id));
-  return btf_vlen(btf__type_by_id(types_.get(), function->type));
-}
-
-std::optional<int> KernelTypes::tracepoint_parameters(const std::string& name) {
-  if (!types()) return std::nullopt;
-  const int id =
-      btf__find_by_name_kind(types_.get(), ("btf_trace_" + name).c_str(), BTF_KIND_TYPEDEF);
-  if (id < 0) return std::nullopt;
-  const btf_type* pointer = btf__type_by_id(
-      types_.get(), btf__type_by_id(types_.get(), static_cast<std::uint32_t>(id))->type);
-  // The first is the tracepoint's own.
-  return btf_vlen(btf__type_by_id(types_.get(), pointer->type)) - 1;
-}
-
-Refusal function_door_refusal() {
-  // "return 0", for type number 1, which is never a function: refused as such where functions can
-  // be probed at all.
-  std::array<bpf_insn, 2> program{};
-  program[0].code = BPF_ALU64 | BPF_MOV | BPF_K;
-  program[1].code = BPF_JMP | BPF_EXIT;
-  bpf_prog_load_opts options{};
-  options.sz = sizeof options;
-  options.expected_attach_type = BPF_TRACE_FEXIT;
-  options.attach_btf_id = 1;
-  const Fd loaded(bpf_prog_load(BPF_PROG_TYPE_TRACING, "sockscope_ask", "GPL", program.data(),
-                                program.size(), &options));
-  if (loaded || errno != EPERM) return {};
-  return {RefusalReason::kBarred, {}, EPERM};
-}
-
-Refusal probe_door_refusal() {
-  if (::access("/sys/bus/event_source/devices/kprobe/type", R_OK) == 0) return {};
-  return {RefusalReason::kNoKprobes};
+  if (!is_whole) return tl::make_unexpected(refused(EINVAL));
+  return targets;
 }
 
 }  // namespace sockscope

@@ -5,14 +5,12 @@
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <map>
 #include <set>
@@ -25,6 +23,7 @@
 #include "source/ebpf/libbpf_log.h"
 #include "source/ebpf/missed_runs.h"
 #include "source/ebpf/permission.h"
+#include "source/ebpf/probe.h"
 #include "source/ebpf/refusal.h"
 #include "source/ebpf/udp_peer_map.h"
 #include "source/ebpf/way_choice.h"
@@ -69,16 +68,31 @@ bool is_interruptible(DoorKind kind) {
   return kind == DoorKind::kTracepoint || kind == DoorKind::kFunction || kind == DoorKind::kProbe;
 }
 
-// Before 6.15 some door is always missing: worth asking the types first.
-bool is_old_kernel() {
-  utsname system{};
-  int major = 0;
-  int minor = 0;
-  ::uname(&system);
-  return std::sscanf(system.release, "%d.%d", &major, &minor) != 2 || major < 6 ||
-         (major == 6 && minor < 15);
+// Under which name the kernel's types have it; empty: it attaches to nothing that has a type.
+std::string target_name(const bpf_program* program, DoorKind kind) {
+  switch (kind) {
+    case DoorKind::kIterator:
+    case DoorKind::kTaskIterator:
+    case DoorKind::kMapIterator:
+      return "bpf_iter_" + target_of(program);
+    case DoorKind::kTracepoint:
+      return "btf_trace_" + target_of(program);
+    case DoorKind::kFunction:
+    case DoorKind::kProbe:
+      return target_of(program);
+    case DoorKind::kCgroup:
+    case DoorKind::kNumbering:
+      break;
+  }
+  return {};
 }
 
+bool is_of_cgroups(DoorKind kind) {
+  return kind == DoorKind::kCgroup || kind == DoorKind::kNumbering;
+}
+
+// Where it is, a hash that is not filled in advance costs little (Linux 6.1).
+constexpr const char* kQuickAllocation = "bpf_mem_cache_alloc";
 constexpr std::uint32_t kStatesInHash = 1u << 16;
 constexpr std::uint32_t kMostStatesInHash = 1u << 22;
 constexpr std::uint64_t kMemoryPerState = 64 << 10;
@@ -95,10 +109,18 @@ std::uint32_t states_by_memory() {
       std::bit_floor(pages * page / kMemoryPerState), kStatesInHash, kMostStatesInHash));
 }
 
+Fd open_root_cgroup() {
+  const std::string mount =
+      find_cgroup2_mount(read_text("/proc/self/mounts")).value_or("/sys/fs/cgroup");
+  Fd cgroup(::open(mount.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  struct stat status {};
+  const bool is_root = ::fstat(cgroup.get(), &status) == 0 && status.st_ino == kRootCgroup;
+  return is_root ? std::move(cgroup) : Fd();
+}
+
 // map: what an iterator over a map's elements is for.
 Link attach(bpf_program* program, DoorKind kind, int cgroup, int map) {
-  if (kind == DoorKind::kCgroup || kind == DoorKind::kNumbering)
-    return Link(bpf_program__attach_cgroup(program, cgroup));
+  if (is_of_cgroups(kind)) return Link(bpf_program__attach_cgroup(program, cgroup));
   if (kind != DoorKind::kMapIterator) return Link(bpf_program__attach(program));
   bpf_iter_link_info info{};
   info.map.map_fd = static_cast<std::uint32_t>(map);
@@ -133,8 +155,8 @@ Refusal refusal_of(DoorKind kind, int error, const std::string& objection) {
   if (error < 0) error = -error;
   if (!objection.empty()) return {RefusalReason::kVerifier, objection, error};
   if (error == EPERM || error == EACCES) {
-    const bool is_cgroup = kind == DoorKind::kCgroup || kind == DoorKind::kNumbering;
-    return {is_cgroup && !has_net_admin() ? RefusalReason::kLacksNetAdmin : RefusalReason::kBarred,
+    return {is_of_cgroups(kind) && !has_net_admin() ? RefusalReason::kLacksNetAdmin
+                                                    : RefusalReason::kBarred,
             {},
             error};
   }
@@ -155,8 +177,9 @@ struct Programs::Impl {
   MissedRuns missed;
   Mapping control;
   std::vector<Door> doors;
-  KernelTypes types;
-  bool types_asked = false;
+  KernelTargets targets;
+  std::set<std::string> taken;  // programs that the kernel would take, by name
+  Fd cgroup;                    // the host's root; empty: not to be seen from here
   std::optional<UdpPeerMap> udp_peers;
 
   struct Failure {
@@ -171,13 +194,17 @@ struct Programs::Impl {
     return skeleton->progs.*reference.program;
   }
   const std::vector<Link>& links_of(Observation observation) const;
+  std::optional<int> parameters_of(const std::string& target) const;
   Result<void> open();
-  void ask_types();
+  Result<void> read_types();
+  void refuse_by_types();
+  void refuse_by_privilege();
+  void ask_helpers();
+  bool ask_chosen(const Wanted& wanted);
   std::vector<ProgramRef> programs_of(std::size_t plan, const Wanted& wanted);
   void fill_config(const Wanted& wanted);
   Outcome load_chosen(const Wanted& wanted);
   Outcome attach_chosen(const Wanted& wanted);
-  bool learn_from(const std::string& verifier_words);
   std::string name_of(const Way& way) const;
   void describe_doors();
 };
@@ -211,15 +238,8 @@ Programs::Impl::Impl(const Wanted& wanted, DoorChoice allowed)
             return false;
           },
           allowed),
-      links(plans().size()) {
-  const Refusal no_functions = function_door_refusal();
-  const Refusal no_probes = probe_door_refusal();
-  choice.refuse_where([&](const Way& way) {
-    return way.kind == DoorKind::kFunction ? no_functions
-           : way.kind == DoorKind::kProbe  ? no_probes
-                                           : Refusal{};
-  });
-}
+      links(plans().size()),
+      cgroup(open_root_cgroup()) {}
 
 const std::vector<Link>& Programs::Impl::links_of(Observation observation) const {
   return links[WayChoice::position_of(observation)];
@@ -235,27 +255,84 @@ Result<void> Programs::Impl::open() {
   return {};
 }
 
-// Refuses ways whose tracepoint or function this kernel does not have, before the verifier is
-// asked.
-void Programs::Impl::ask_types() {
-  types_asked = true;
-  choice.set_hash_quick(!is_old_kernel() ||
-                        types.function_parameters("bpf_mem_cache_alloc").has_value());
+std::optional<int> Programs::Impl::parameters_of(const std::string& target) const {
+  const auto found = targets.find(target);
+  return found != targets.end() && found->second.id != 0 ? std::optional(found->second.parameters)
+                                                         : std::nullopt;
+}
+
+Result<void> Programs::Impl::read_types() {
+  std::vector<std::string> names{kQuickAllocation};
+  for (const Plan& plan : plans())
+    for (const Way& way : plan.ways)
+      for (const ProgramRef& reference : way.programs)
+        names.push_back(target_name(find(reference), way.kind));
+  auto read = read_kernel_targets(names);
+  if (!read) return tl::make_unexpected(std::move(read).error());
+  targets = std::move(*read);
+  choice.set_hash_quick(parameters_of(kQuickAllocation).has_value());
+  return {};
+}
+
+// Ways whose tracepoint or function this kernel does not have.
+void Programs::Impl::refuse_by_types() {
   choice.refuse_where([this](const Way& way) -> Refusal {
     for (const ProgramRef& reference : way.programs) {
-      if (reference.where_function_exists || reference.for_data) continue;
-      const std::string target = target_of(find(reference));
-      if (way.kind == DoorKind::kTracepoint) {
-        const auto parameters = types.tracepoint_parameters(target);
-        if (!parameters) return {RefusalReason::kNoTracepoint, target};
-        if (*parameters < reference.least_parameters)
-          return {RefusalReason::kTracepointTooPoor, target};
-      } else if (way.kind == DoorKind::kFunction || way.kind == DoorKind::kProbe) {
-        if (!types.function_parameters(target)) return {RefusalReason::kNoFunction, target};
-      }
+      if (reference.where_function_exists || reference.for_data || is_of_cgroups(way.kind)) continue;
+      const bpf_program* program = find(reference);
+      const auto parameters = parameters_of(target_name(program, way.kind));
+      const bool is_tracepoint = way.kind == DoorKind::kTracepoint;
+      if (!parameters)
+        return {is_tracepoint ? RefusalReason::kNoTracepoint : RefusalReason::kNoFunction,
+                target_of(program)};
+      if (is_tracepoint && *parameters < reference.least_parameters)
+        return {RefusalReason::kTracepointTooPoor, target_of(program)};
     }
     return {};
   });
+}
+
+void Programs::Impl::refuse_by_privilege() {
+  const Refusal no_probes = probe_door_refusal();
+  Refusal no_cgroups;
+  if (!has_net_admin())
+    no_cgroups = {RefusalReason::kLacksNetAdmin, {}, EPERM};
+  else if (!cgroup)
+    no_cgroups = {RefusalReason::kNoRootCgroup};
+  choice.refuse_where([&](const Way& way) {
+    return way.kind == DoorKind::kProbe ? no_probes
+           : is_of_cgroups(way.kind)    ? no_cgroups
+                                        : Refusal{};
+  });
+}
+
+// What all programs depend on, asked with one that is always there.
+void Programs::Impl::ask_helpers() {
+  const bpf_program* program = skeleton->progs.iter__tcp;
+  const std::uint32_t target = targets[target_name(program, DoorKind::kIterator)].id;
+  if (lacks_helper(program, target, BPF_FUNC_get_socket_cookie))
+    choice.lose_cookies();  // the hash gives the sockets their numbers then
+  else if (lacks_helper(program, target, BPF_FUNC_sk_storage_get))
+    choice.lose_storage();
+}
+
+// False: the kernel would not take one of the programs, and there is another choice to make.
+bool Programs::Impl::ask_chosen(const Wanted& wanted) {
+  for (std::size_t i = 0; i < plans().size(); ++i) {
+    for (const ProgramRef& reference : programs_of(i, wanted)) {
+      const DoorKind kind = choice.way_of(i)->kind;
+      const bpf_program* program = find(reference);
+      if (!taken.insert(bpf_program__name(program)).second) continue;
+      const bool has_target = !is_of_cgroups(kind) && kind != DoorKind::kProbe;
+      const int error =
+          probe_program(program, has_target ? targets[target_name(program, kind)].id : 0);
+      if (error == 0) continue;
+      if (kind == DoorKind::kIterator) return true;  // nothing is open, and loading says why
+      choice.refuse(i, reference.program, refusal_of(kind, error, {}));
+      return false;
+    }
+  }
+  return true;
 }
 
 std::vector<ProgramRef> Programs::Impl::programs_of(std::size_t plan, const Wanted& wanted) {
@@ -264,7 +341,7 @@ std::vector<ProgramRef> Programs::Impl::programs_of(std::size_t plan, const Want
   if (!way) return programs;
   for (const ProgramRef& reference : way->programs) {
     if (reference.for_data && !(wanted.config.observe & WIRE_OBSERVE_DATA)) continue;
-    if (reference.where_function_exists && !types.function_parameters(target_of(find(reference))))
+    if (reference.where_function_exists && !parameters_of(target_of(find(reference))))
       continue;
     programs.push_back(reference);
   }
@@ -289,7 +366,7 @@ void Programs::Impl::fill_config(const Wanted& wanted) {
       by_function |= way->kind == DoorKind::kFunction || way->kind == DoorKind::kProbe;
   if (by_function) {
     const auto parameters = [this](const char* function) {
-      return static_cast<std::uint8_t>(types.function_parameters(function).value_or(0));
+      return static_cast<std::uint8_t>(parameters_of(function).value_or(0));
     };
     config.tcp_recvmsg_args = parameters("tcp_recvmsg");
     config.udp_recvmsg_args = parameters("udp_recvmsg");
@@ -346,11 +423,6 @@ Programs::Impl::Outcome Programs::Impl::load_chosen(const Wanted& wanted) {
 }
 
 Programs::Impl::Outcome Programs::Impl::attach_chosen(const Wanted& wanted) {
-  const std::string mount =
-      find_cgroup2_mount(read_text("/proc/self/mounts")).value_or("/sys/fs/cgroup");
-  const Fd cgroup(::open(mount.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  struct stat status {};
-  const bool is_root = ::fstat(cgroup.get(), &status) == 0 && status.st_ino == kRootCgroup;
   std::set<const bpf_program*> attached;  // one may serve two observations
   for (std::size_t i = 0; i < plans().size(); ++i) {
     const std::vector<ProgramRef> references = programs_of(i, wanted);
@@ -362,13 +434,6 @@ Programs::Impl::Outcome Programs::Impl::attach_chosen(const Wanted& wanted) {
       if (!attached.insert(program).second) continue;
       const DoorKind kind = choice.way_of(i)->kind;
       const std::string doing = "attach to " + std::string(attach_point_of(program));
-      if ((kind == DoorKind::kCgroup || kind == DoorKind::kNumbering) && !is_root) {
-        Refusal refusal{RefusalReason::kNoRootCgroup};
-        Error error(ErrorKind::kAttachFailed, std::make_error_code(std::errc::not_supported),
-                    doing);
-        return tl::make_unexpected(Failure{i, reference.program, refusal,
-                                           std::move(error).with_detail(to_string(refusal))});
-      }
       const bool is_of_states = reference.program == &ProgramSet::iter__bpf_map_elem;
       Link link =
           attach(program, kind, cgroup.get(),
@@ -384,24 +449,6 @@ Programs::Impl::Outcome Programs::Impl::attach_chosen(const Wanted& wanted) {
     }
   }
   return {};
-}
-
-// What a refusal says of the kernel as a whole.
-bool Programs::Impl::learn_from(const std::string& words) {
-  const auto is_unknown = [&](std::string_view helper) {
-    return words.find("unknown func " + std::string(helper)) != std::string::npos ||
-           words.find("cannot use helper " + std::string(helper)) != std::string::npos;
-  };
-  if (choice.has_storage() && choice.states_in() != StateIn::kHash &&
-      is_unknown("bpf_sk_storage_get#")) {
-    choice.lose_storage();
-    return true;
-  }
-  if (choice.has_cookies() && is_unknown("bpf_get_socket_cookie#")) {
-    choice.lose_cookies();  // the hash gives the sockets their numbers then
-    return true;
-  }
-  return false;
 }
 
 std::string Programs::Impl::name_of(const Way& way) const {
@@ -440,9 +487,12 @@ Result<Programs> Programs::load(const Wanted& wanted) {
   auto impl = std::make_unique<Impl>(wanted, *allowed);
   WayChoice& choice = impl->choice;
   const LibbpfLog quiet;
+  if (auto done = impl->open(); !done) return tl::make_unexpected(std::move(done).error());
+  if (auto done = impl->read_types(); !done) return tl::make_unexpected(std::move(done).error());
+  impl->refuse_by_privilege();
+  impl->refuse_by_types();
+  impl->ask_helpers();
   for (;;) {
-    if (auto done = impl->open(); !done) return tl::make_unexpected(std::move(done).error());
-    if (is_old_kernel() && !impl->types_asked) impl->ask_types();
     choice.choose();
     if (const Plan* lost = choice.lost_essential()) {
       Refusal first{RefusalReason::kNotAmongDoors, wanted.doors};
@@ -455,18 +505,19 @@ Result<Programs> Programs::load(const Wanted& wanted) {
                                        "observe the " + std::string(to_string(lost->observation)))
                                      .with_detail(to_string(first)));
     }
+    if (!impl->ask_chosen(wanted)) continue;
     auto done = impl->load_chosen(wanted);
     if (done) done = impl->attach_chosen(wanted);
     if (done) break;
     Impl::Failure& failure = done.error();
-    if (impl->learn_from(failure.error.detail())) continue;
     if (failure.plan == plans().size())
       return tl::make_unexpected(explain_refusal(std::move(failure.error)));
     if (plans()[failure.plan].essential && !choice.has_another(failure.plan))
       return tl::make_unexpected(std::move(failure.error));
     choice.refuse(failure.plan, failure.program, failure.refusal);
-    if (!impl->types_asked) impl->ask_types();
+    if (auto opened = impl->open(); !opened) return tl::make_unexpected(std::move(opened).error());
   }
+  impl->cgroup.reset();
   impl->describe_doors();
   impl->control =
       Mapping(bpf_map__fd(impl->skeleton->maps.control),

@@ -67,7 +67,8 @@ void WayChoice::refuse(std::size_t plan, bpf_program* ProgramSet::*program,
                        const Refusal& refusal) {
   const Way& taken = plans()[plan].ways[states_[plan].chosen];
   const bool is_kind_barred =
-      refusal.reason == RefusalReason::kBarred && taken.kind == DoorKind::kMapIterator;
+      refusal.reason == RefusalReason::kBarred &&
+      (taken.kind == DoorKind::kMapIterator || taken.kind == DoorKind::kFunction);
   // What the verifier says may be true only of where the states are now.
   const bool is_final = refusal.reason != RefusalReason::kVerifier;
   states_[plan].refused[states_[plan].chosen] = refusal;
