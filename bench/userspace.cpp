@@ -21,6 +21,7 @@
 #include "base/fd.h"
 #include "base/mmap.h"
 #include "decode/record.h"
+#include "pipeline/tracker.h"
 #include "snapshot/json.h"
 #include "source/ebpf/ring_reader.h"
 #include "track/flow_table.h"
@@ -160,6 +161,28 @@ class Traffic {
   std::uint64_t step_ = 0;
 };
 
+// All that comes from a ring goes to a Tracker.
+class RingObserver : public Observer {
+ public:
+  Traits traits() const override { return {}; }
+  std::vector<Door> doors() const override { return {}; }
+  Result<void> deliver(Tracker& to) override {
+    to.count_records(ring->drain([&](auto bytes) {
+      if (!decode_event(bytes, event_)) std::abort();
+      to.take(event_);
+    }));
+    return {};
+  }
+  Result<void> read_sockets(Tracker&, bool) override { return {}; }
+  Loss loss(bool) override { return {}; }
+  bool rest(Waker&, bool busy) override { return !busy; }
+
+  RingReader* ring = nullptr;
+
+ private:
+  Event event_;
+};
+
 struct Figures {
   std::vector<double> events_per_second;
   std::size_t events = 0;
@@ -239,6 +262,26 @@ void run(int rounds) {
                   return count;
                 }),
         "");
+
+  auto observer = std::make_unique<RingObserver>();
+  RingObserver& from = *observer;
+  std::uint64_t now = 0;
+  std::size_t told = 0;
+  auto tracker = Tracker::open({}, *FlowMatcher::compile({}), std::move(observer), {},
+                               {.now_ns = [&] { return now; }, .is_running = is_running});
+  if (!tracker) std::abort();
+  const Monitor::Handler count = [&](const Event&) { ++told; };
+  print("tracker, events handed over",
+        measure(kWarmUp, rounds,
+                [&](RingReader& ring, std::uint64_t now_ns) {
+                  from.ring = &ring;
+                  now = now_ns;
+                  const std::uint64_t before = (*tracker)->cost().events;
+                  if (!(*tracker)->consume(count)) std::abort();
+                  return static_cast<std::size_t>((*tracker)->cost().events - before);
+                }),
+        "");
+  if (told == 0) std::abort();
 
   FlowTable traced({});
   OwnerSettler settler(100'000'000);

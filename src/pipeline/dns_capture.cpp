@@ -42,7 +42,7 @@ bool DnsCapture::is_again(const PacketView& view, const PacketEnds& ends) {
 }
 
 Result<void> DnsCapture::take(const PacketView& view, std::uint64_t mono_ns, std::uint64_t now_ns,
-                              DnsWatcher& watcher, const std::function<void(const Event&)>& tell) {
+                              DnsWatcher& watcher, const std::function<void(Event&)>& tell) {
   const PacketEnds ends{static_cast<Protocol>(view.protocol), view.source, view.destination};
   if (is_again(view, ends)) return {};
   const bool stays_here = view.interface_index == kLoopbackIndex;
@@ -88,7 +88,7 @@ Result<void> DnsCapture::take(const PacketView& view, std::uint64_t mono_ns, std
 }
 
 Result<void> DnsCapture::read(const Snapshot& sockets, DnsWatcher& watcher,
-                              const std::function<void(const Event&)>& tell) {
+                              const std::function<void(Event&)>& tell) {
   owners_.note(sockets);
   const std::uint64_t now = mono_now_ns();
   return packets_.read([&](const PacketView& view, std::uint64_t mono_ns) {

@@ -29,7 +29,7 @@ class DnsCapture {
 
   // sockets: all with which DNS may be spoken that are there now. Errors: kIo.
   Result<void> read(const Snapshot& sockets, DnsWatcher& watcher,
-                    const std::function<void(const Event&)>& tell);
+                    const std::function<void(Event&)>& tell);
   // Packets that the kernel had no room for.
   std::uint64_t dropped() const { return packets_.dropped(); }
 
@@ -47,7 +47,7 @@ class DnsCapture {
 
   bool is_again(const PacketView& view, const PacketEnds& ends);
   Result<void> take(const PacketView& view, std::uint64_t mono_ns, std::uint64_t now_ns,
-                    DnsWatcher& watcher, const std::function<void(const Event&)>& tell);
+                    DnsWatcher& watcher, const std::function<void(Event&)>& tell);
 
   HostPackets packets_;
   std::uint32_t netns_;

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "decode/packet.h"
-#include "pipeline/engine.h"
+#include "pipeline/zone_names.h"
 #include "source/pcap/pcap.h"
 #include "track/packet_owners.h"
 

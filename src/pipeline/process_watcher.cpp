@@ -3,60 +3,27 @@
 
 #include <array>
 
-#include "base/clock.h"
-#include "decode/process_record.h"
-
 namespace sockscope {
 namespace {
 
 // Holds what 60,000 processes a second tell while the reader is kept away for half a second.
 constexpr std::size_t kReceiveBuffer = std::size_t{32} << 20;
 
-struct EventSource {
-  ProcessEventKind kind;
-  Observation observation;
-};
-constexpr EventSource kSources[] = {
-    {ProcessEventKind::kFork, Observation::kProcessFork},
-    {ProcessEventKind::kExec, Observation::kProcessExec},
-    {ProcessEventKind::kExit, Observation::kProcessExit},
-    {ProcessEventKind::kComm, Observation::kProcessName},
-    {ProcessEventKind::kCoredump, Observation::kCoreDump},
-    {ProcessEventKind::kUid, Observation::kProcessUser},
-    {ProcessEventKind::kGid, Observation::kProcessGroup},
-    {ProcessEventKind::kSid, Observation::kProcessSession},
-    {ProcessEventKind::kPtrace, Observation::kProcessTracer},
-};
-
 }  // namespace
 
-Result<ProcessWatcher> ProcessWatcher::open(const Wanted& wanted, const Programs* programs) {
-  ProcessWatcher watcher(wanted);
-  if (wanted.events) watcher.open_connector(programs);
-  if (auto done = watcher.scan(programs); !done) return tl::make_unexpected(done.error());
-  if (wanted.describe) {
-    std::vector<std::pair<std::uint32_t, std::uint64_t>> all;
-    watcher.table_.for_each_running(
-        [&](const ProcessInfo& info) { all.emplace_back(info.pid, info.start_ns); });
-    for (const auto& [pid, start_ns] : all) watcher.complete(pid, start_ns, 0);
-  }
-  return watcher;
-}
-
-void ProcessWatcher::open_connector(const Programs* programs) {
-  for (const EventSource& source : kSources)
-    if (!programs || !programs->is_made(source.observation))
-      from_connector_ |= mask_of(source.kind);
+void ProcessWatcher::open_connector(ProcessEventMask kinds) {
+  for (const ProcessObservation& source : kProcessObservations)
+    if (wanted_.events) from_connector_ |= kinds & mask_of(source.kind);
   if (from_connector_ == 0) return;
   std::string refused;
   auto connector = ProcConnector::open({.receive_buffer = kReceiveBuffer});
-  auto done = connector ? connector->subscribe(from_connector_)
-                        : tl::make_unexpected(connector.error());
+  auto done =
+      connector ? connector->subscribe(from_connector_) : tl::make_unexpected(connector.error());
   if (done)
     connector_.emplace(std::move(*connector));
   else
     refused = done.error().detail().empty() ? done.error().code().message() : done.error().detail();
-  for (const EventSource& source : kSources)
+  for (const ProcessObservation& source : kProcessObservations)
     if ((from_connector_ & mask_of(source.kind)) != 0)
       doors_.push_back({source.observation, "netlink/proc_connector", refused, {}});
   if (!connector_) from_connector_ = 0;
@@ -70,31 +37,27 @@ std::uint64_t ProcessWatcher::lost() const noexcept {
   return (loss.missing != 0 ? loss.missing : loss.buffer_full) + loss.overruns + loss.malformed;
 }
 
-Result<void> ProcessWatcher::scan(const Programs* programs) {
+Result<void> ProcessWatcher::scan(std::uint64_t mono_ns,
+                                  const std::function<Result<bool>(const Handle&)>& list) {
   lost_at_scan_ = lost();
   ending_.clear();
-  table_.begin_scan(mono_now_ns());
-  if (programs && programs->is_made(Observation::kProcessList)) {
-    ProcessInfo info;
-    auto done = programs->read(Observation::kProcessList, [&](std::span<const std::byte> bytes) {
-      while (!bytes.empty()) {
-        const std::size_t size = decode_process(bytes, info);
-        if (size == 0) {
-          ++malformed_;
-          return;
-        }
-        table_.scan(info);
-        bytes = bytes.subspan(size);
-      }
-    });
-    if (!done) return done;
-  } else {
+  table_.begin_scan(mono_ns);
+  const auto listed = list([this](const ProcessInfo& info) { table_.scan(info); });
+  if (!listed) return tl::make_unexpected(listed.error());
+  if (!*listed)
     reader_.for_each_pid([this](std::uint32_t pid) {
       if (const auto info = reader_.read(pid)) table_.scan(*info);
     });
-  }
   table_.end_scan();
   return {};
+}
+
+void ProcessWatcher::complete_all() {
+  if (!wanted_.describe) return;
+  std::vector<std::pair<std::uint32_t, std::uint64_t>> all;
+  table_.for_each_running(
+      [&](const ProcessInfo& info) { all.emplace_back(info.pid, info.start_ns); });
+  for (const auto& [pid, start_ns] : all) complete(pid, start_ns, 0);
 }
 
 void ProcessWatcher::begin_drain(std::uint64_t mono_ns) {
@@ -121,7 +84,9 @@ void ProcessWatcher::advance(std::uint64_t mono_ns, const Handler& handler) {
     apply_from_connector(waiting_[next_++], handler);
 }
 
-void ProcessWatcher::end_drain(const Handler& handler) { advance(drain_began_ns_, handler); }
+void ProcessWatcher::end_drain(const Handler& handler) {
+  advance(drain_began_ns_, handler);
+}
 
 void ProcessWatcher::apply(const ProcessEvent& event, const ProcessInfo* seen,
                            const Handler& handler) {
@@ -129,13 +94,7 @@ void ProcessWatcher::apply(const ProcessEvent& event, const ProcessInfo* seen,
   if (wanted_.events && handler) handler(event);
 }
 
-bool ProcessWatcher::take(std::span<const std::byte> record, const Handler& handler) {
-  ProcessEvent event;
-  ProcessInfo seen;
-  if (!decode_process_event(record, event, seen)) {
-    ++malformed_;
-    return false;
-  }
+void ProcessWatcher::take(const ProcessEvent& event, ProcessInfo& seen, const Handler& handler) {
   advance(event.mono_ns, handler);
   // Where version 1 of cgroups is in use all processes have the same number: what the new program
   // belongs to is asked while it runs.
@@ -143,46 +102,33 @@ bool ProcessWatcher::take(std::span<const std::byte> record, const Handler& hand
   if (event.kind == ProcessEventKind::kExec && wanted_.describe && seen.cgroup_id <= kRootCgroup)
     seen.cgroup = reader_.read_cgroup(event.pid);
   apply(event, &seen, handler);
-  return true;
 }
 
 // The connector tells numbers only: the rest is read from /proc, as long as it is there.
 void ProcessWatcher::apply_from_connector(ProcessEvent event, const Handler& handler) {
   ProcessInfo seen;
   const ProcessInfo* told = nullptr;
-  switch (event.kind) {
-    case ProcessEventKind::kExec:
-      if (auto info = reader_.read(event.pid)) {
-        seen = std::move(*info);
-        event.start_ns = seen.start_ns;
-        event.comm = seen.comm;
-        told = &seen;
-      }
-      break;
-    case ProcessEventKind::kExit: {
-      // A leader may end before its threads; the process ends with the last of them.
-      if (event.is_thread() && !ending_.contains(event.pid)) break;
-      const bool goes_on = reader_.read_threads(event.pid) > 1;
-      if (!event.is_thread() && goes_on) {
-        ending_[event.pid] = event;
-        return;
-      }
-      if (event.is_thread() && !goes_on) {
-        ProcessEvent ended = ending_[event.pid];
-        ended.mono_ns = event.mono_ns;
-        ending_.erase(event.pid);
-        event = ended;
-      }
-      break;
+  if (event.kind == ProcessEventKind::kExec) {
+    if (auto info = reader_.read(event.pid)) {
+      seen = std::move(*info);
+      event.start_ns = seen.start_ns;
+      event.comm = seen.comm;
+      told = &seen;
     }
-    case ProcessEventKind::kFork:
-    case ProcessEventKind::kUid:
-    case ProcessEventKind::kGid:
-    case ProcessEventKind::kSid:
-    case ProcessEventKind::kPtrace:
-    case ProcessEventKind::kComm:
-    case ProcessEventKind::kCoredump:
-    case ProcessEventKind::kUnknown: break;
+  } else if (event.kind == ProcessEventKind::kExit &&
+             (!event.is_thread() || ending_.contains(event.pid))) {
+    // A leader may end before its threads; the process ends with the last of them.
+    const bool goes_on = reader_.read_threads(event.pid) > 1;
+    if (!event.is_thread() && goes_on) {
+      ending_[event.pid] = event;
+      return;
+    }
+    if (event.is_thread() && !goes_on) {
+      ProcessEvent ended = ending_[event.pid];
+      ended.mono_ns = event.mono_ns;
+      ending_.erase(event.pid);
+      event = ended;
+    }
   }
   if (event.is_thread()) return;  // a thread of its own right is none of ours
   apply(event, told, handler);

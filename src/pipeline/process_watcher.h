@@ -1,26 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
-#include <functional>
-#include <optional>
-#include <span>
-#include <string>
-#include <unordered_map>
-#include <vector>
-
 #include <sockscope/proc_connector.h>
 #include <sockscope/types.h>
 
-#include "source/ebpf/programs.h"
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
 #include "source/processes/process_reader.h"
 #include "track/process_table.h"
 
 namespace sockscope {
 
-// Who the processes of the host are: from the kernel programs where they are let in, else from the
-// process events connector and /proc. What the programs of this kernel cannot see comes from the
-// connector.
+// What is observed to learn of an event.
+struct ProcessObservation {
+  ProcessEventKind kind;
+  Observation observation;
+};
+inline constexpr ProcessObservation kProcessObservations[] = {
+    {ProcessEventKind::kFork, Observation::kProcessFork},
+    {ProcessEventKind::kExec, Observation::kProcessExec},
+    {ProcessEventKind::kExit, Observation::kProcessExit},
+    {ProcessEventKind::kComm, Observation::kProcessName},
+    {ProcessEventKind::kCoredump, Observation::kCoreDump},
+    {ProcessEventKind::kUid, Observation::kProcessUser},
+    {ProcessEventKind::kGid, Observation::kProcessGroup},
+    {ProcessEventKind::kSid, Observation::kProcessSession},
+    {ProcessEventKind::kPtrace, Observation::kProcessTracer},
+};
+
+// Who the processes of the host are: from the events that kernel programs tell, where they are let
+// in, else from the process events connector and /proc.
 class ProcessWatcher {
  public:
   struct Wanted {
@@ -28,9 +43,11 @@ class ProcessWatcher {
     bool describe = false;  // programs, cgroups and all else
   };
 
-  // Reads what is there. Call it after the programs are attached and while privileges are held: what
-  // /proc will refuse later is read now. programs: null where there are none.
-  static Result<ProcessWatcher> open(const Wanted& wanted, const Programs* programs);
+  explicit ProcessWatcher(const Wanted& wanted, ProcessReader reader = ProcessReader())
+      : wanted_(wanted), table_(ProcessTable::Limits{}), reader_(std::move(reader)) {}
+
+  // For events of these kinds, when events are wanted.
+  void open_connector(ProcessEventMask kinds);
 
   // The connector's file, to wait for; -1: not in use.
   int fd() const noexcept { return connector_ ? connector_->fd() : -1; }
@@ -39,23 +56,26 @@ class ProcessWatcher {
   const std::vector<Door>& doors() const noexcept { return doors_; }
   // Of the connector, as one number.
   std::uint64_t lost() const noexcept;
-  std::uint64_t malformed() const noexcept { return malformed_; }
 
   // An event that is in the table by now, with the process as it is after it.
   using Handler = std::function<void(const ProcessEvent&)>;
 
-  // A drain of the ring buffer: begin, records as they come, end. What the connector has is put
-  // between them by its time.
+  // A drain: begin, events as they come, end. What the connector has is put between them by its
+  // time.
   void begin_drain(std::uint64_t mono_ns);
-  // Before any record, of a flow too: what happened before it.
+  // Before any event, of a flow too: what happened before it.
   void advance(std::uint64_t mono_ns, const Handler& handler);
-  // False: the record cannot be read.
-  bool take(std::span<const std::byte> record, const Handler& handler);
+  // seen: what was told of the process beside the event.
+  void take(const ProcessEvent& event, ProcessInfo& seen, const Handler& handler);
   void end_drain(const Handler& handler);
 
-  // After loss: the processes as they are.
-  Result<void> scan(const Programs* programs);
+  // At the start and after loss: the processes as they are. list: Observer::read_processes().
+  using Handle = std::function<void(const ProcessInfo&)>;
+  Result<void> scan(std::uint64_t mono_ns, const std::function<Result<bool>(const Handle&)>& list);
   bool needs_scan() const noexcept { return lost() != lost_at_scan_; }
+  // Reads all there is to read of those that run, as far as it is wanted: /proc may refuse it
+  // later.
+  void complete_all();
 
   void expire(std::uint64_t mono_ns) { table_.expire(mono_ns); }
 
@@ -66,9 +86,6 @@ class ProcessWatcher {
   const ProcessTable& table() const noexcept { return table_; }
 
  private:
-  explicit ProcessWatcher(const Wanted& wanted) : wanted_(wanted), table_(ProcessTable::Limits{}) {}
-
-  void open_connector(const Programs* programs);
   void receive();
   void apply(const ProcessEvent& event, const ProcessInfo* seen, const Handler& handler);
   void apply_from_connector(ProcessEvent event, const Handler& handler);
@@ -85,7 +102,6 @@ class ProcessWatcher {
   std::size_t next_ = 0;
   bool received_ = false;  // in this drain
   std::uint64_t drain_began_ns_ = 0;
-  std::uint64_t malformed_ = 0;
   std::uint64_t lost_at_scan_ = 0;
   // Leaders that ended before their threads, with the connector as the source.
   std::unordered_map<std::uint32_t, ProcessEvent> ending_;

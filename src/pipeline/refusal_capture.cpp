@@ -35,7 +35,7 @@ Result<bool> RefusalCapture::is_news(const PacketView& packet) {
   return packets_.is_own(local_.addr, mono_now_ns());
 }
 
-Result<void> RefusalCapture::read(const std::function<void(const Event&)>& tell) {
+Result<void> RefusalCapture::read(const std::function<void(Event&)>& tell) {
   std::size_t told = 0;
   return packets_.read([&](const PacketView& packet, std::uint64_t mono_ns) -> Result<void> {
     const auto is_one = is_news(packet);

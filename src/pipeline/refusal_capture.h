@@ -23,7 +23,7 @@ class RefusalCapture {
   static constexpr const char* kLimits = "a firewall's own resets count too";
 
   // Of many only some are told one by one, and those count the others. Errors: kIo.
-  Result<void> read(const std::function<void(const Event&)>& tell);
+  Result<void> read(const std::function<void(Event&)>& tell);
   // Packets that the kernel had no room for.
   std::uint64_t dropped() const { return packets_.dropped(); }
 

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipeline/reverse_resolver.h"
 
-#include <sys/epoll.h>
 #include <sys/random.h>
-#include <sys/timerfd.h>
 
 #include <algorithm>
-#include <cerrno>
 
 #include "base/file.h"
 #include "decode/dns.h"
 #include "decode/host_files.h"
-#include "pipeline/engine.h"
 
 namespace sockscope {
 namespace {
@@ -28,13 +24,9 @@ Result<ReverseResolver> ReverseResolver::open(std::uint32_t netns) {
   auto client = DnsClient::open(parse_resolv_conf(read_text("/etc/resolv.conf")));
   if (!client) return tl::make_unexpected(std::move(client).error());
   ReverseResolver resolver(std::move(*client), netns);
-  resolver.epoll_ = Fd(::epoll_create1(EPOLL_CLOEXEC));
-  resolver.timer_ = Fd(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-  epoll_event wanted{};
-  wanted.events = EPOLLIN;
-  for (const int file : {resolver.client_.fd(), resolver.timer_.get()})
-    if (::epoll_ctl(resolver.epoll_.get(), EPOLL_CTL_ADD, file, &wanted) != 0)
-      return tl::make_unexpected(Error::from_errno(ErrorKind::kIo, errno, "make a pollable file"));
+  auto done = resolver.waker_.open();
+  if (done) done = resolver.waker_.add(resolver.client_.fd());
+  if (!done) return tl::make_unexpected(std::move(done).error());
   return resolver;
 }
 
@@ -47,7 +39,7 @@ void ReverseResolver::work(std::uint64_t now_ns) {
     client_.send(question->attempt,
                  make_dns_query(question->id, reverse_name(question->address), dns::kPtr));
   const std::uint64_t deadline = names_.deadline_ns();
-  set_timer(timer_.get(), deadline == 0 ? 0 : std::max(deadline, now_ns + 1) - now_ns);
+  waker_.wake_after(deadline == 0 ? 0 : std::max(deadline, now_ns + 1) - now_ns);
 }
 
 std::shared_ptr<const RemoteName> ReverseResolver::find(const Flow& flow, std::uint64_t now_ns) {

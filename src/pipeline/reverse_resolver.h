@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "base/fd.h"
+#include "pipeline/waker.h"
 #include "source/dns_client/dns_client.h"
 #include "track/reverse_names.h"
 
@@ -20,7 +20,7 @@ class ReverseResolver {
   // Errors: kInvalidArgument when there is no name server, kIo.
   static Result<ReverseResolver> open(std::uint32_t netns);
 
-  int fd() const noexcept { return epoll_.get(); }
+  int fd() const noexcept { return waker_.fd(); }
   // At events of fd(), and any time: takes answers, sends what waits.
   void work(std::uint64_t now_ns);
   // What the remote end of a flow is called, as far as it is known; else it is looked up. Null also
@@ -35,8 +35,7 @@ class ReverseResolver {
       : client_(std::move(client)), netns_(netns) {}
 
   DnsClient client_;
-  Fd epoll_;
-  Fd timer_;
+  Waker waker_;
   std::uint32_t netns_;
   ReverseNames names_;
 };

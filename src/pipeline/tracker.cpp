@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/tracker.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <iterator>
+#include <utility>
+
+namespace sockscope {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+// Of a CPU, passes that nobody asked for take one part of so many at the most.
+constexpr std::uint64_t kShareOfTime = 20;
+
+std::uint64_t nanoseconds(std::chrono::milliseconds time) {
+  return static_cast<std::uint64_t>(time.count()) * 1'000'000;
+}
+
+bool is_running(std::uint32_t pid) {
+  return ::kill(static_cast<pid_t>(pid), 0) == 0 || errno != ESRCH;
+}
+
+}  // namespace
+
+Tracker::Tracker(const Options& options, const FlowMatcher& matcher,
+                 std::unique_ptr<Observer> observer, std::vector<Door> doors, TrackerHost host)
+    : options_(options),
+      matcher_(matcher),
+      observer_(std::move(observer)),
+      traits_(observer_->traits()),
+      host_(std::move(host)),
+      doors_(std::move(doors)),
+      table_({nanoseconds(options.keep_closed), options.max_closed}),
+      settler_(nanoseconds(options.settle_owner)),
+      zones_(home_netns()) {
+  if (!host_.is_running) host_.is_running = is_running;
+  if (options.dns || options.names) dns_.emplace();
+  if (traits_.has_udp_peers) udp_peers_.emplace(options.max_closed);
+}
+
+Result<std::unique_ptr<Tracker>> Tracker::open(const Options& options, const FlowMatcher& matcher,
+                                               std::unique_ptr<Observer> observer,
+                                               std::vector<Door> doors, TrackerHost host) {
+  std::unique_ptr<Tracker> tracker(
+      new Tracker(options, matcher, std::move(observer), std::move(doors), std::move(host)));
+  if (auto done = tracker->start(); !done) return tl::make_unexpected(std::move(done).error());
+  return tracker;
+}
+
+Result<void> Tracker::start() {
+  if (auto done = waker_.open(); !done) return done;
+  if (auto done = open_resolver(); !done) return done;
+  for (Door& door : observer_->doors()) add_door(std::move(door));
+  if (auto done = waker_.add(observer_->fd()); !done) return done;
+  if (auto done = watch_processes(); !done) return done;
+  if (auto done = observer_->start(*this); !done) return done;
+  if (traits_.polls)
+    if (auto done = pass(true); !done) return done;
+  rest(false);
+  return {};
+}
+
+// It only adds to the picture: refused, that is said and all else goes on.
+Result<void> Tracker::open_resolver() {
+  if (!options_.resolve) return {};
+  auto opened = ReverseResolver::open(home_netns());
+  if (!opened) {
+    add_refused(Observation::kReverseNames, "PTR/udp", opened.error());
+    return {};
+  }
+  resolver_.emplace(std::move(*opened));
+  add_door({Observation::kReverseNames, resolver_->door(), {}});
+  return waker_.add(resolver_->fd());
+}
+
+Result<void> Tracker::watch_processes() {
+  if (!wants_description(options_) && !options_.processes) return {};
+  processes_.emplace(ProcessWatcher::Wanted{.events = traits_.follows_processes,
+                                            .describe = wants_description(options_)},
+                     ProcessReader(host_.root));
+  processes_->open_connector(kAllProcessEvents & ~traits_.process_events);
+  for (const Door& door : processes_->doors()) add_door(door);
+  if (auto done = waker_.add(processes_->fd()); !done) return done;
+  auto done = scan_processes();
+  if (done) processes_->complete_all();
+  return done;
+}
+
+void Tracker::add_refused(Observation observation, const char* name, const Error& error) {
+  std::string why = error.detail().empty() ? error.message() : error.detail();
+  add_door({observation, name, std::move(why), {}, error.hint()});
+}
+
+Result<void> Tracker::scan_processes() {
+  return processes_->scan(host_.now_ns(),
+                          [this](const auto& handle) { return observer_->read_processes(handle); });
+}
+
+void Tracker::hand_over(const Event& ready) {
+  const bool is_gap = ready.kind == EventKind::kGap;
+  if (!is_gap && !matcher_(ready.flow)) return;
+  ++told_;
+  const bool is_of_flow =
+      !is_gap && ready.kind != EventKind::kProcess && ready.kind != EventKind::kDns;
+  auto name = resolver_ && is_of_flow ? resolver_->find(ready.flow, host_.now_ns()) : nullptr;
+  if (!name) return (*handler_)(ready);
+  Event named = ready;
+  named.flow.remote_name = std::move(name);
+  (*handler_)(named);
+}
+
+void Tracker::add(const Event& event) {
+  settler_.add(event, [this](const Event& ready) { hand_over(ready); });
+}
+
+void Tracker::name(Flow& flow) {
+  if (!dns_) return;
+  if (traits_.opened_late_ns == 0 || flow.opened_ns == 0) return dns_->name(flow);
+  Flow asked = flow;
+  asked.opened_ns += traits_.opened_late_ns;
+  dns_->name(asked);
+  flow.remote_name = asked.remote_name;
+}
+
+void Tracker::look_up_names(Snapshot& snapshot) {
+  if (!resolver_) return;
+  for (Flow& flow : snapshot.flows)
+    if (auto name = resolver_->find(flow, snapshot.mono_ns)) flow.remote_name = std::move(name);
+  resolver_->work(host_.now_ns());
+}
+
+// What is known beside what was observed, as of the time of the event.
+void Tracker::complete(Event& event) {
+  if (processes_) {
+    processes_->advance(event.mono_ns, tell_process_);
+    processes_->describe(event.flow.owner);
+  }
+  zones_.name(event.flow);
+  if (event.kind != EventKind::kDns) name(event.flow);
+}
+
+void Tracker::take(Event& event) {
+  last_event_ns_ = event.mono_ns;
+  complete(event);
+  if (udp_peers_ && event.flow.protocol == Protocol::kUdp) {
+    event.flow.app = udp_peers_->app_of(event.flow.cookie);
+    peers_due_ |= event.kind == EventKind::kClose;
+  }
+  const bool is_news = table_.apply(event);
+  if (!handler_) return;
+  if (is_news)
+    add(event);
+  else
+    settler_.confirm(event, [this](const Event& ready) { hand_over(ready); });
+}
+
+void Tracker::tell(Event& event) {
+  count_records(1);
+  if (!handler_ || (event.kind == EventKind::kDns && !options_.dns)) return;
+  complete(event);
+  add(event);
+}
+
+void Tracker::tell_process(const ProcessEvent& happened) {
+  if (!handler_ || !options_.processes) return;
+  Owner& owner = process_event_.flow.owner;
+  process_event_.kind = EventKind::kProcess;
+  process_event_.process = happened;
+  process_event_.mono_ns = happened.mono_ns;
+  owner = {.pid = happened.pid, .start_ns = happened.start_ns};
+  processes_->describe(owner);
+  if (owner.process && happened.start_ns == 0) owner.start_ns = owner.process->start_ns;
+  add(process_event_);
+}
+
+void Tracker::take_dns_packet(Event& packet, const DnsPayload& payload) {
+  if (!dns_) return;
+  complete(packet);
+  dns_->take(packet, payload, [this](const Event& message) {
+    if (handler_ && options_.dns) add(message);
+  });
+}
+
+FlowTable::Change Tracker::show(Flow& socket) {
+  zones_.name(socket);
+  return table_.sync(socket);
+}
+
+Result<void> Tracker::deliver() {
+  const std::uint64_t now = host_.now_ns();
+  if (processes_) processes_->begin_drain(now);
+  if (auto done = observer_->deliver(*this); !done) return done;
+  if (processes_) processes_->end_drain(tell_process_);
+  if (handler_) settler_.release(now, [this](const Event& ready) { hand_over(ready); });
+  return {};
+}
+
+// What was lost on the way comes to light here.
+void Tracker::note_loss(bool exactly) {
+  lost_ = observer_->loss(exactly);
+  if (processes_) lost_.netlink_full += processes_->lost();
+  lost_.udp_peers = peers_lost_;
+  // What the kernel could not remember no pass can tell either.
+  if (const std::uint64_t records =
+          lost_.ring_full + lost_.malformed + lost_.netlink_full + lost_.missed_runs;
+      records != records_lost_) {
+    records_lost_ = records;
+    resync_wanted_ = true;
+    owners_known_ = false;
+  }
+  if (!handler_ || lost_ == reported_) return;
+  Event gap;
+  gap.kind = EventKind::kGap;
+  gap.mono_ns = last_event_ns_ != 0 ? last_event_ns_ : host_.now_ns();
+  gap.lost = {.ring_full = lost_.ring_full - reported_.ring_full,
+              .storage_failed = lost_.storage_failed - reported_.storage_failed,
+              .malformed = lost_.malformed - reported_.malformed,
+              .missed_returns = lost_.missed_returns - reported_.missed_returns,
+              .netlink_full = lost_.netlink_full - reported_.netlink_full,
+              .udp_peers = lost_.udp_peers - reported_.udp_peers,
+              .missed_runs = lost_.missed_runs - reported_.missed_runs};
+  reported_ = lost_;
+  add(gap);
+}
+
+// A stranger established itself during the pass, and its event has come by now; or its event was
+// never to be had. And where only passes show what is gone, one may have been passed over while
+// others came and went.
+bool Tracker::was_passed_over() const {
+  return std::any_of(strangers_.begin(), strangers_.end(),
+                     [this](std::uint64_t cookie) { return !table_.contains(cookie); }) ||
+         (traits_.polls && table_.misses_some());
+}
+
+Result<void> Tracker::pass(bool at_once) {
+  const std::uint64_t began = host_.now_ns();
+  const std::uint64_t cpu_before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+  if (auto done = deliver(); !done) return done;
+  if (processes_ && ((resync_wanted_ && traits_.process_events != 0) || processes_->needs_scan()))
+    if (auto done = scan_processes(); !done) return done;
+  const bool only_figures = owners_known_;
+  const std::uint64_t read_began = host_.now_ns();
+  table_.begin_sync(read_began);
+  strangers_.clear();
+  observer_->begin_pass(read_began);
+  if (auto done = observer_->read_sockets(*this, only_figures); !done) return done;
+  if (auto done = deliver(); !done) return done;
+  if (auto done = read_peers(); !done) return done;
+  if (was_passed_over()) {
+    if (auto done = observer_->read_sockets(*this, false); !done) return done;
+    if (auto done = deliver(); !done) return done;
+  }
+  FlowTable::Hides hides;
+  if (only_figures) hides = [this](const Flow& flow) { return observer_->may_hide(flow); };
+  table_.end_sync([this](const Flow& flow) { observer_->gone(flow); }, hides);
+  if (auto done = observer_->end_pass(*this, at_once); !done) return done;
+
+  const std::uint64_t now = host_.now_ns();
+  costs_.snapshot_ns = now - began;
+  resync_wanted_ = false;
+  owners_known_ = traits_.follows_owners;
+  // Healing must not become a load of its own while the loss goes on.
+  const std::uint64_t interval = traits_.polls ? nanoseconds(options_.poll_interval) : kSecond;
+  next_pass_ns_ =
+      now + std::max(interval, kShareOfTime * (clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_before));
+  note_loss(false);
+  return {};
+}
+
+void Tracker::take_peer(UdpPeer& peer, std::uint64_t now_ns) {
+  if (Flow socket; peer.interface != 0 && read_flow(peer.socket, socket))
+    zones_.name(peer.remote.addr, peer.interface, socket.netns);
+  if (!udp_peers_->take(peer, now_ns) || !handler_) return;
+  Event gone;
+  gone.kind = EventKind::kUdpPeer;
+  gone.mono_ns = now_ns;
+  udp_peers_->fill(peer, std::bind_front(&Tracker::read_flow, this), gone.flow);
+  gone.flow.closed_ns = now_ns;
+  gone.duration_us = (now_ns - std::min(now_ns, peer.since_ns)) / 1000;
+  complete(gone);
+  add(gone);
+}
+
+Result<void> Tracker::read_peers() {
+  if (!udp_peers_) return {};
+  const std::uint64_t began = host_.now_ns();
+  udp_peers_->begin_pass();
+  const auto kept = observer_->read_udp_peers([&](UdpPeer& peer) { take_peer(peer, began); });
+  if (!kept) return tl::make_unexpected(kept.error());
+  udp_peers_->end_pass([this](std::uint64_t cookie) { return table_.contains(cookie); });
+  if (*kept > udp_peers_->open()) peers_lost_ = std::max(peers_lost_, *kept - udp_peers_->open());
+  peers_due_ = false;
+  const std::uint64_t now = host_.now_ns();
+  peers_not_before_ns_ = now + std::max(kSecond / 10, kShareOfTime * (now - began));
+  return {};
+}
+
+void Tracker::expire(std::uint64_t now_ns) {
+  table_.expire(now_ns, host_.is_running);
+  if (processes_) processes_->expire(now_ns);
+  expire_at_ns_ = now_ns + kSecond;
+}
+
+// Sleep until a batch is worth waking for.
+void Tracker::rest(bool busy) {
+  const std::uint64_t now = host_.now_ns();
+  const std::uint64_t batch = nanoseconds(options_.batch);
+  const bool wakes = observer_->rest(waker_, busy || !settler_.empty());
+  std::uint64_t after = wakes ? ~std::uint64_t{0} : batch;
+  if (peers_due_) after = std::min(after, std::max(batch, kSecond / 10));
+  if (wants_pass())
+    after = std::min(
+        after, std::max(traits_.polls ? 1 : batch, next_pass_ns_ > now ? next_pass_ns_ - now : 0));
+  waker_.wake_after(~after == 0 ? 0 : after);
+}
+
+Result<void> Tracker::work(const Handler& handler, bool is_last) {
+  handler_ = &handler;
+  told_ = 0;
+  ++costs_.wakeups;
+  const std::uint64_t events_before = costs_.events;
+  if (resolver_) resolver_->work(host_.now_ns());
+  note_loss(is_last);
+  if (auto done = deliver(); !done) return done;
+  const std::uint64_t now = host_.now_ns();
+  if (wants_pass() && (now >= next_pass_ns_ || (is_last && traits_.polls))) {
+    if (resync_wanted_) ++costs_.resyncs;
+    if (auto done = pass(false); !done) return done;
+  }
+  if (peers_due_ && (is_last || now >= peers_not_before_ns_))
+    if (auto done = read_peers(); !done) return done;
+  if (now >= expire_at_ns_) expire(now);
+  if (is_last) {
+    note_loss(false);
+    settler_.release_all([this](const Event& ready) { hand_over(ready); });
+  }
+  if (resolver_ && !is_last) resolver_->work(host_.now_ns());
+  rest(costs_.events != events_before);
+  return {};
+}
+
+// The filter, which may ask for what is only known of the process.
+bool Tracker::wants(const Flow& flow) {
+  if (!processes_) return matcher_(flow);
+  Flow described = flow;
+  processes_->describe(described.owner);
+  return matcher_(described);
+}
+
+Result<void> Tracker::snapshot(const Handler* handler, Snapshot& snapshot) {
+  handler_ = handler;
+  if (resolver_) resolver_->work(host_.now_ns());
+  note_loss(true);
+  if (auto done = pass(true); !done) return done;
+  const std::uint64_t now = host_.now_ns();
+  expire(now);
+  std::vector<Flow> peers;
+  std::set<std::uint64_t> with_peers;  // sockets, shown for the sake of these
+  if (udp_peers_) peers = udp_peers_->flows(now, std::bind_front(&Tracker::read_flow, this));
+  FlowTable::Wanted wanted;
+  if (!matcher_.matches_all()) {
+    std::erase_if(peers, [this](const Flow& flow) { return !wants(flow); });
+    for (const Flow& flow : peers) with_peers.insert(flow.peer_of);
+    wanted = [&](const Flow& flow) { return with_peers.contains(flow.cookie) || wants(flow); };
+  }
+  table_.take(now, wanted, snapshot);
+  for (Flow& flow : snapshot.flows)
+    if (udp_peers_ && flow.protocol == Protocol::kUdp) flow.app = udp_peers_->app_of(flow.cookie);
+  std::move(peers.begin(), peers.end(), std::back_inserter(snapshot.flows));
+  for (Flow& flow : snapshot.flows) {
+    name(flow);
+    if (processes_) processes_->describe(flow.owner);
+  }
+  for (Process& process : snapshot.processes)
+    if (processes_) processes_->describe(process);
+  if (auto done = observer_->complete(snapshot); !done) return done;
+  look_up_names(snapshot);
+  snapshot.lost = lost_;
+  rest(false);
+  return {};
+}
+
+void Tracker::wait_for_names(Snapshot& snapshot, std::chrono::milliseconds patience) {
+  if (!resolver_) return;
+  const std::uint64_t until = mono_now_ns() + nanoseconds(patience);
+  // Of very many addresses only some wait at a time.
+  do {
+    for (std::uint64_t now = mono_now_ns(); !resolver_->is_idle() && now < until;
+         now = mono_now_ns()) {
+      pollfd wanted{.fd = resolver_->fd(), .events = POLLIN, .revents = 0};
+      ::poll(&wanted, 1, static_cast<int>((until - now) / 1'000'000 + 1));
+      resolver_->work(mono_now_ns());
+    }
+    look_up_names(snapshot);
+  } while (!resolver_->is_idle() && mono_now_ns() < until);
+}
+
+}  // namespace sockscope

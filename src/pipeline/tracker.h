@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sockscope/monitor.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "model/match.h"
+#include "pipeline/dns_watcher.h"
+#include "pipeline/observer.h"
+#include "pipeline/process_watcher.h"
+#include "pipeline/reverse_resolver.h"
+#include "pipeline/waker.h"
+#include "pipeline/zone_names.h"
+#include "track/flow_table.h"
+#include "track/owner_settler.h"
+#include "track/udp_peers.h"
+
+namespace sockscope {
+
+inline bool wants_description(const Options& options) {
+  return options.describe || needs_process(options.filter);
+}
+
+// What the Tracker asks of the host itself.
+struct TrackerHost {
+  std::function<std::uint64_t()> now_ns = mono_now_ns;  // CLOCK_MONOTONIC
+  std::function<bool(std::uint32_t pid)> is_running;    // null: the kernel is asked
+  std::string root;                                     // of /proc, for ProcessReader
+};
+
+// What stands behind a Monitor: all that is known, kept by what an Observer delivers, and told to
+// whom it concerns.
+class Tracker {
+ public:
+  using Handler = Monitor::Handler;
+
+  // doors: those that stand before its own.
+  static Result<std::unique_ptr<Tracker>> open(const Options& options, const FlowMatcher& matcher,
+                                               std::unique_ptr<Observer> observer,
+                                               std::vector<Door> doors, TrackerHost host = {});
+
+  // For the Monitor, whose functions of these names say what they mean.
+  int fd() const noexcept { return waker_.fd(); }
+  Result<std::size_t> consume(const Handler& handler) {
+    return work(handler, false).map([this] { return told_; });
+  }
+  Result<std::size_t> finish(const Handler& handler) {
+    return work(handler, true).map([this] { return told_; });
+  }
+  // Fills all but wall_ns, source and doors. handler may be null.
+  Result<void> snapshot(const Handler* handler, Snapshot& snapshot);
+  std::shared_ptr<const ProcessInfo> process(std::uint32_t pid) const {
+    return processes_ ? processes_->table().get(pid) : nullptr;
+  }
+  const Loss& loss() const noexcept { return lost_; }
+  const Cost& cost() const noexcept { return costs_; }
+  const std::vector<Door>& doors() const noexcept { return doors_; }
+  void wait_for_names(Snapshot& snapshot, std::chrono::milliseconds patience);
+
+  // For the Observer. Events are completed in place; they come in the order of time.
+  void take(Event& event);  // changes the table, and is told
+  void take_process(const ProcessEvent& event, ProcessInfo& seen) {
+    if (processes_) processes_->take(event, seen, tell_process_);
+  }
+  void take_dns_packet(Event& packet, const DnsPayload& payload);
+  void take_quic(std::uint64_t socket) {
+    if (udp_peers_) udp_peers_->note_quic(socket);
+  }
+  // Records of events, with those that could not be read.
+  void count_records(std::size_t count) { costs_.events += count; }
+  bool apply(const Event& event) { return table_.apply(event); }
+  void tell(Event& event);  // without a change of the table
+  // Sockets of a pass.
+  FlowTable::Change show(Flow& socket);
+  void show_figures(const Flow& socket) {
+    if (!table_.sync_counters(socket)) strangers_.push_back(socket.cookie);
+  }
+  const FlowTable& table() const noexcept { return table_; }
+  DnsWatcher* dns() noexcept { return dns_ ? &*dns_ : nullptr; }  // null: not wanted
+  void add_door(Door door) { doors_.push_back(std::move(door)); }
+  void add_refused(Observation observation, const char* name, const Error& error);
+
+ private:
+  Tracker(const Options& options, const FlowMatcher& matcher, std::unique_ptr<Observer> observer,
+          std::vector<Door> doors, TrackerHost host);
+  Result<void> start();
+  Result<void> open_resolver();
+  Result<void> watch_processes();
+  Result<void> scan_processes();
+  Result<void> work(const Handler& handler, bool is_last);
+  Result<void> deliver();
+  Result<void> pass(bool at_once);
+  bool was_passed_over() const;
+  bool wants_pass() const noexcept { return traits_.polls || resync_wanted_; }
+  Result<void> read_peers();
+  void take_peer(UdpPeer& peer, std::uint64_t now_ns);
+  bool read_flow(std::uint64_t cookie, Flow& flow) const { return table_.read(cookie, flow); }
+  void tell_process(const ProcessEvent& happened);
+  void complete(Event& event);
+  void name(Flow& flow);
+  void look_up_names(Snapshot& snapshot);
+  bool wants(const Flow& flow);
+  void note_loss(bool exactly);
+  void add(const Event& event);
+  void hand_over(const Event& ready);
+  void expire(std::uint64_t now_ns);
+  void rest(bool busy);
+
+  const Options options_;
+  FlowMatcher matcher_;
+  std::unique_ptr<Observer> observer_;
+  const Observer::Traits traits_;
+  TrackerHost host_;
+  Waker waker_;
+  std::vector<Door> doors_;
+
+  FlowTable table_;
+  OwnerSettler settler_;
+  ZoneNames zones_;
+  std::optional<ProcessWatcher> processes_;
+  const ProcessWatcher::Handler tell_process_ = [this](const ProcessEvent& happened) {
+    tell_process(happened);
+  };
+  Event process_event_;
+  std::optional<DnsWatcher> dns_;  // when names or messages are wanted
+  std::optional<ReverseResolver> resolver_;
+  std::optional<UdpPeers> udp_peers_;
+  bool peers_due_ = false;  // a socket closed that may have had some
+  std::uint64_t peers_not_before_ns_ = 0;
+  std::uint64_t peers_lost_ = 0;
+
+  const Handler* handler_ = nullptr;  // of the call under way
+  std::size_t told_ = 0;              // to it
+  Cost costs_;
+  Loss lost_;
+  Loss reported_;                   // in gaps
+  std::uint64_t records_lost_ = 0;  // that a pass was asked for
+  bool resync_wanted_ = false;
+  bool owners_known_ = false;  // by a whole pass, since when nothing was lost
+  std::vector<std::uint64_t>
+      strangers_;  // cookies whose figures were shown though nobody announced them
+  std::uint64_t last_event_ns_ = 0;
+  std::uint64_t next_pass_ns_ = 0;
+  std::uint64_t expire_at_ns_ = 0;
+};
+
+}  // namespace sockscope

@@ -1,0 +1,635 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/tracker.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <utility>
+
+namespace sockscope {
+namespace {
+
+constexpr std::uint64_t kMs = 1'000'000;
+constexpr std::uint64_t kSecond = 1000 * kMs;
+constexpr std::uint64_t kBegan = 1000 * kSecond;
+constexpr std::uint32_t kNetns = 7;
+
+// What there is to observe, and what was asked of it.
+struct World {
+  Observer::Traits traits{
+      .follows_owners = true, .follows_processes = true, .process_events = kAllProcessEvents};
+  std::vector<std::function<void(Tracker&)>> waiting;  // events
+  std::vector<Flow> sockets;
+  std::vector<Flow> only_figures;  // of sockets that a short read shows
+  std::function<void()> while_reading = [] {};
+  std::vector<ProcessInfo> processes;
+  std::vector<UdpPeer> peers;
+  std::uint64_t peers_kept = 0;
+  std::uint32_t hidden_netns = 0;
+  Loss loss;
+
+  std::vector<std::string> calls;
+  std::vector<Flow> gone;
+  bool was_busy = false;
+  std::uint64_t now_ns = kBegan;
+  std::vector<std::uint32_t> running;
+};
+
+class FakeObserver : public Observer {
+ public:
+  explicit FakeObserver(World& world) : world_(world) {}
+  Traits traits() const override { return world_.traits; }
+  std::vector<Door> doors() const override { return {{Observation::kTcpSockets, "fake", {}}}; }
+  Result<void> deliver(Tracker& to) override {
+    for (const auto& happen : std::exchange(world_.waiting, {})) {
+      happen(to);
+      to.count_records(1);
+    }
+    return {};
+  }
+  Result<void> read_sockets(Tracker& to, bool only_figures) override {
+    world_.calls.push_back(only_figures ? "figures" : "whole");
+    for (Flow flow : only_figures ? world_.only_figures : world_.sockets)
+      only_figures ? to.show_figures(flow) : static_cast<void>(to.show(flow));
+    world_.while_reading();
+    return {};
+  }
+  bool may_hide(const Flow& flow) const override { return flow.netns == world_.hidden_netns; }
+  void gone(const Flow& flow) override { world_.gone.push_back(flow); }
+  Result<bool> read_processes(const HandleProcess& handle) override {
+    world_.calls.push_back("processes");
+    for (const ProcessInfo& info : world_.processes) handle(info);
+    return true;
+  }
+  Result<std::uint64_t> read_udp_peers(const HandlePeer& handle) override {
+    for (UdpPeer& peer : world_.peers) handle(peer);
+    std::erase_if(world_.peers, [](const UdpPeer& peer) { return peer.socket_closed; });
+    return world_.peers_kept;
+  }
+  Loss loss(bool) override { return world_.loss; }
+  bool rest(Waker&, bool busy) override {
+    world_.was_busy = busy;
+    return !busy;
+  }
+
+ private:
+  World& world_;
+};
+
+std::array<char, 16> comm_of(const std::string& name) {
+  std::array<char, 16> comm{};
+  std::copy(name.begin(), name.end(), comm.begin());
+  return comm;
+}
+
+Flow flow_of(std::uint64_t cookie, Direction direction = Direction::kOutbound) {
+  Flow flow;
+  flow.cookie = cookie;
+  flow.netns = kNetns;
+  flow.state = TcpState::kEstablished;
+  flow.direction = direction;
+  flow.local = {{.bytes = {10, 0, 0, 1}, .family = 4}, static_cast<std::uint16_t>(30000 + cookie)};
+  flow.remote = {{.bytes = {10, 0, 0, 2}, .family = 4}, 443};
+  return flow;
+}
+
+Flow owned_by(Flow flow, std::uint32_t pid, OwnerKind kind = OwnerKind::kExact) {
+  flow.owner.pid = pid;
+  flow.owner.start_ns = pid * kSecond;
+  flow.owner.kind = kind;
+  return flow;
+}
+
+ProcessInfo process_of(std::uint32_t pid, const std::string& name, const std::string& exe,
+                       std::uint32_t parent = 1) {
+  ProcessInfo info;
+  info.pid = pid;
+  info.start_ns = pid * kSecond;
+  info.parent_pid = parent;
+  info.comm = comm_of(name);
+  info.uid = 33;
+  if (!exe.empty()) info.program = std::make_shared<const Program>(Program{exe, exe + " -x"});
+  ControlGroup group;
+  group.path = "/system.slice/" + name + ".service";
+  group.unit = name + ".service";
+  info.cgroup = std::make_shared<const ControlGroup>(group);
+  return info;
+}
+
+class TrackerTest : public testing::Test {
+ protected:
+  void open() {
+    auto matcher = FlowMatcher::compile(options.filter);
+    ASSERT_TRUE(matcher);
+    TrackerHost host;
+    host.now_ns = [this] { return world.now_ns; };
+    host.is_running = [this](std::uint32_t pid) {
+      return std::find(world.running.begin(), world.running.end(), pid) != world.running.end();
+    };
+    host.root = "/nowhere";
+    auto opened = Tracker::open(options, *matcher, std::make_unique<FakeObserver>(world),
+                                {{Observation::kSource, "ebpf", {}}}, host);
+    ASSERT_TRUE(opened);
+    tracker = std::move(*opened);
+    world.calls.clear();
+  }
+
+  void happens(EventKind kind, const Flow& flow) {
+    Event event;
+    event.kind = kind;
+    event.mono_ns = ++world.now_ns;
+    event.flow = flow;
+    world.waiting.push_back([event](Tracker& to) mutable { to.take(event); });
+  }
+  void connects(std::uint64_t cookie, std::uint32_t pid) {
+    happens(EventKind::kConnect, owned_by(flow_of(cookie), pid));
+  }
+  void closes(std::uint64_t cookie, std::uint32_t pid, std::uint64_t tx_bytes = 0) {
+    Flow flow = owned_by(flow_of(cookie), pid);
+    flow.state = TcpState::kClose;
+    flow.counters.tx_bytes = tx_bytes;
+    happens(EventKind::kClose, flow);
+  }
+  void happens(ProcessEventKind kind, const ProcessInfo& process) {
+    ProcessEvent event;
+    event.kind = kind;
+    event.mono_ns = ++world.now_ns;
+    event.pid = event.tid = process.pid;
+    event.start_ns = process.start_ns;
+    event.parent_pid = process.parent_pid;
+    event.comm = process.comm;
+    world.waiting.push_back(
+        [event, seen = process](Tracker& to) mutable { to.take_process(event, seen); });
+  }
+
+  std::size_t consume() {
+    out.clear();
+    const auto count = tracker->consume([this](const Event& event) { out.push_back(event); });
+    EXPECT_TRUE(count);
+    return count.value_or(0);
+  }
+  Snapshot snapshot() {
+    out.clear();
+    Snapshot taken;
+    const Tracker::Handler keep = [this](const Event& event) { out.push_back(event); };
+    EXPECT_TRUE(tracker->snapshot(&keep, taken));
+    return taken;
+  }
+  void passes(std::uint64_t ns) { world.now_ns += ns; }
+
+  std::vector<EventKind> kinds() const {
+    std::vector<EventKind> found;
+    for (const Event& event : out) found.push_back(event.kind);
+    return found;
+  }
+  static const Flow* find(const Snapshot& taken, std::uint64_t cookie) {
+    for (const Flow& flow : taken.flows)
+      if (flow.cookie == cookie) return &flow;
+    return nullptr;
+  }
+
+  Options options;
+  World world;
+  std::unique_ptr<Tracker> tracker;
+  std::vector<Event> out;
+};
+
+using Kinds = std::vector<EventKind>;
+using Calls = std::vector<std::string>;
+
+TEST_F(TrackerTest, AGapTellsOnceWhatWasLostSinceTheOneBefore) {
+  open();
+  connects(1, 10);
+  EXPECT_EQ(consume(), 1u);
+  const std::uint64_t last_event_ns = world.now_ns;
+  passes(kSecond);
+  world.loss = {.ring_full = 5, .storage_failed = 1};
+  EXPECT_EQ(consume(), 1u);
+  ASSERT_EQ(kinds(), Kinds{EventKind::kGap});
+  EXPECT_EQ(out[0].lost, (Loss{.ring_full = 5, .storage_failed = 1}));
+  EXPECT_EQ(out[0].mono_ns, last_event_ns);  // it happened after what was read last
+  EXPECT_EQ(consume(), 0u);
+  world.loss = {.ring_full = 7,
+                .storage_failed = 2,
+                .malformed = 3,
+                .missed_returns = 4,
+                .netlink_full = 5,
+                .missed_runs = 6};
+  consume();
+  world.loss = {.ring_full = 17,
+                .storage_failed = 22,
+                .malformed = 33,
+                .missed_returns = 44,
+                .netlink_full = 55,
+                .missed_runs = 66};
+  consume();
+  ASSERT_EQ(kinds(), Kinds{EventKind::kGap});
+  EXPECT_EQ(out[0].lost, (Loss{.ring_full = 10,
+                               .storage_failed = 20,
+                               .malformed = 30,
+                               .missed_returns = 40,
+                               .netlink_full = 50,
+                               .missed_runs = 60}));
+  EXPECT_EQ(tracker->loss(), world.loss);
+}
+
+TEST_F(TrackerTest, ALossThatOnlyASnapshotWithoutHandlerSawIsToldLater) {
+  open();
+  world.loss.ring_full = 3;
+  Snapshot taken;
+  ASSERT_TRUE(tracker->snapshot(nullptr, taken));
+  EXPECT_EQ(taken.lost.ring_full, 3u);
+  consume();
+  ASSERT_EQ(kinds(), Kinds{EventKind::kGap});
+  EXPECT_EQ(out[0].lost.ring_full, 3u);
+}
+
+// Nobody wakes us for the gap that a record leaves which cannot be read.
+TEST_F(TrackerTest, LooksAgainAfterRecordsThatItCouldNotRead) {
+  open();
+  world.waiting.push_back([this](Tracker&) { ++world.loss.malformed; });
+  EXPECT_EQ(consume(), 0u);
+  EXPECT_TRUE(world.was_busy);
+  EXPECT_EQ(tracker->cost().events, 1u);
+  EXPECT_EQ(consume(), 1u);
+  EXPECT_EQ(kinds(), Kinds{EventKind::kGap});
+  EXPECT_FALSE(world.was_busy);
+}
+
+TEST_F(TrackerTest, AfterLossTheTableIsReadAnew) {
+  open();
+  connects(1, 10);
+  connects(2, 10);
+  consume();
+  // The close of 1 is lost, and the opening of 3.
+  world.sockets = {owned_by(flow_of(2), 10), owned_by(flow_of(3), 11)};
+  world.loss.ring_full = 2;
+  passes(kSecond);
+  consume();
+  EXPECT_EQ(world.calls, Calls{"whole"});
+  EXPECT_EQ(tracker->cost().resyncs, 1u);
+  Flow flow;
+  ASSERT_TRUE(tracker->table().read(1, flow));
+  EXPECT_TRUE(flow.closed);
+  ASSERT_TRUE(tracker->table().read(2, flow));
+  EXPECT_FALSE(flow.closed);
+  ASSERT_TRUE(tracker->table().read(3, flow));
+  EXPECT_FALSE(flow.closed);
+  EXPECT_EQ(flow.owner.pid, 11u);
+  ASSERT_EQ(world.gone.size(), 1u);
+  EXPECT_EQ(world.gone[0].cookie, 1u);
+  passes(100 * kSecond);
+  consume();  // all is well again
+  EXPECT_EQ(world.calls, Calls{"whole"});
+}
+
+TEST_F(TrackerTest, WithoutLossNothingIsReadButForSnapshots) {
+  open();
+  for (int i = 0; i < 3; ++i) {
+    passes(10 * kSecond);
+    consume();
+  }
+  EXPECT_EQ(world.calls, Calls{});
+}
+
+TEST_F(TrackerTest, HealingIsNoLoadOfItsOwn) {
+  open();
+  for (int i = 1; i <= 10; ++i) {
+    ++world.loss.ring_full;
+    consume();
+    passes(200 * kMs);
+  }
+  EXPECT_EQ(world.calls, (Calls{"whole", "whole"}));  // in two seconds
+}
+
+TEST_F(TrackerTest, WhatHappenedBeforeAPassDoesNotUndoWhatItShows) {
+  open();
+  connects(1, 10);
+  consume();
+  happens(EventKind::kOwner, owned_by(flow_of(1), 11));
+  world.sockets = {owned_by(flow_of(1), 12)};
+  EXPECT_EQ(find(snapshot(), 1)->owner.pid, 12u);
+}
+
+TEST_F(TrackerTest, OnlyFiguresAreReadWhileNothingIsLost) {
+  open();
+  world.sockets = world.only_figures = {flow_of(1)};
+  snapshot();
+  world.only_figures[0].counters.tx_bytes = 50;
+  Snapshot taken = snapshot();
+  ASSERT_EQ(taken.flows.size(), 1u);
+  EXPECT_EQ(taken.flows[0].counters.tx_bytes, 50u);
+  world.loss.ring_full = 1;
+  snapshot();
+  snapshot();
+  EXPECT_EQ(world.calls, (Calls{"whole", "figures", "whole", "figures"}));
+}
+
+TEST_F(TrackerTest, ASocketThatNobodyAnnouncedIsReadWhole) {
+  open();
+  snapshot();
+  world.sockets = world.only_figures = {owned_by(flow_of(1), 10)};
+  const Snapshot taken = snapshot();
+  EXPECT_EQ(world.calls, (Calls{"whole", "figures", "whole"}));
+  ASSERT_NE(find(taken, 1), nullptr);
+  EXPECT_EQ(find(taken, 1)->owner.pid, 10u);
+  // Long gone, it is no reason to read more than the figures.
+  closes(1, 10);
+  consume();
+  passes(20 * kSecond);
+  consume();
+  world.only_figures.clear();
+  world.calls.clear();
+  snapshot();
+  EXPECT_EQ(world.calls, Calls{"figures"});
+}
+
+TEST_F(TrackerTest, ASocketThatIsAnnouncedDuringThePassNeedsNoSecondRead) {
+  open();
+  snapshot();
+  world.only_figures = {flow_of(1)};
+  world.while_reading = [this] { connects(1, 10); };
+  const Snapshot taken = snapshot();
+  EXPECT_EQ(world.calls, (Calls{"whole", "figures"}));
+  EXPECT_NE(find(taken, 1), nullptr);
+}
+
+TEST_F(TrackerTest, WhatAPassMayHideStaysOpenWhileEventsFollowIt) {
+  open();
+  world.hidden_netns = kNetns;
+  world.sockets = {flow_of(1)};
+  snapshot();
+  world.sockets.clear();
+  EXPECT_FALSE(find(snapshot(), 1)->closed);  // a short pass did not show it
+  world.loss.ring_full = 1;                   // its close may be among these
+  EXPECT_TRUE(find(snapshot(), 1)->closed);
+}
+
+TEST_F(TrackerTest, AnAcceptWaitsForTheChildThatServesIt) {
+  open();
+  happens(EventKind::kAccept, owned_by(flow_of(1, Direction::kInbound), 10, OwnerKind::kInherited));
+  connects(2, 20);
+  EXPECT_EQ(consume(), 0u);
+  EXPECT_EQ(consume(), 0u);
+  EXPECT_TRUE(world.was_busy);  // nothing comes, but something is held
+  happens(EventKind::kOwner, owned_by(flow_of(1, Direction::kInbound), 11));
+  EXPECT_EQ(consume(), 3u);
+  ASSERT_EQ(kinds(), (Kinds{EventKind::kAccept, EventKind::kConnect, EventKind::kOwner}));
+  EXPECT_EQ(out[0].flow.owner.pid, 11u);
+  EXPECT_LT(out[0].mono_ns, out[1].mono_ns);
+  EXPECT_LT(out[1].mono_ns, out[2].mono_ns);
+}
+
+TEST_F(TrackerTest, AnAcceptWhoseOwnerIsConfirmedIsToldOnceAndLate) {
+  open();
+  const Flow accepted = owned_by(flow_of(1, Direction::kInbound), 10, OwnerKind::kInherited);
+  happens(EventKind::kAccept, accepted);
+  happens(EventKind::kOwner, owned_by(accepted, 10));
+  EXPECT_EQ(consume(), 0u);
+  passes(static_cast<std::uint64_t>(options.settle_owner.count()) * kMs);
+  consume();
+  ASSERT_EQ(kinds(), Kinds{EventKind::kAccept});
+  EXPECT_EQ(out[0].flow.owner.kind, OwnerKind::kExact);
+}
+
+TEST_F(TrackerTest, AGapKeepsItsPlaceBehindAnAcceptThatWaits) {
+  open();
+  happens(EventKind::kAccept, owned_by(flow_of(1, Direction::kInbound), 10, OwnerKind::kInherited));
+  consume();
+  world.loss.ring_full = 1;
+  EXPECT_EQ(consume(), 0u);
+  ASSERT_TRUE(tracker->finish([this](const Event& event) { out.push_back(event); }));
+  EXPECT_EQ(kinds(), (Kinds{EventKind::kAccept, EventKind::kGap}));
+}
+
+TEST_F(TrackerTest, OwnersAreDescribedAsTheyWereAtEachEvent) {
+  options.describe = true;
+  world.processes = {process_of(10, "sh", "/bin/sh")};
+  open();
+  connects(1, 10);
+  happens(ProcessEventKind::kExec, process_of(10, "curl", "/bin/curl"));
+  connects(2, 10);
+  EXPECT_EQ(consume(), 2u);  // events of processes are not wanted
+  ASSERT_EQ(kinds(), (Kinds{EventKind::kConnect, EventKind::kConnect}));
+  EXPECT_EQ(out[0].flow.owner.name(), "sh");
+  ASSERT_NE(out[0].flow.owner.process, nullptr);
+  EXPECT_EQ(out[0].flow.owner.process->exe(), "/bin/sh");
+  EXPECT_EQ(out[1].flow.owner.name(), "curl");
+  EXPECT_EQ(out[1].flow.owner.process->exe(), "/bin/curl");
+  EXPECT_EQ(out[1].flow.owner.uid, 33u);
+}
+
+TEST_F(TrackerTest, AChildIsItsParentUntilItRunsAnotherProgram) {
+  options.describe = options.processes = true;
+  world.processes = {process_of(10, "httpd", "/bin/httpd")};
+  open();
+  happens(EventKind::kAccept, owned_by(flow_of(1, Direction::kInbound), 10, OwnerKind::kInherited));
+  ProcessInfo child = process_of(11, "httpd", "", 10);
+  child.cgroup = nullptr;
+  happens(ProcessEventKind::kFork, child);
+  happens(EventKind::kOwner, owned_by(flow_of(1, Direction::kInbound), 11));
+  happens(ProcessEventKind::kExec, process_of(11, "cgi", "/bin/cgi", 10));
+  closes(1, 11);
+  consume();
+  ASSERT_EQ(kinds(), (Kinds{EventKind::kAccept, EventKind::kProcess, EventKind::kOwner,
+                            EventKind::kProcess, EventKind::kClose}));
+  EXPECT_EQ(out[0].flow.owner.pid, 11u);
+  EXPECT_EQ(out[0].flow.owner.process->exe(), "/bin/httpd");
+  EXPECT_EQ(out[0].flow.owner.process->unit(), "httpd.service");
+  EXPECT_EQ(out[1].process.kind, ProcessEventKind::kFork);
+  EXPECT_EQ(out[1].flow.owner.name(), "httpd");
+  EXPECT_EQ(out[3].process.kind, ProcessEventKind::kExec);
+  EXPECT_EQ(out[3].flow.owner.name(), "cgi");
+  EXPECT_EQ(out[4].flow.owner.process->exe(), "/bin/cgi");
+  EXPECT_EQ(out[4].flow.owner.process->parents, "httpd");
+}
+
+TEST_F(TrackerTest, AfterLossProcessesAreReadAnewToo) {
+  options.describe = true;
+  world.processes = {process_of(10, "sh", "/bin/sh")};
+  open();
+  world.loss.ring_full = 1;
+  world.processes = {process_of(10, "curl", "/bin/curl")};
+  consume();
+  EXPECT_EQ(world.calls, (Calls{"processes", "whole"}));
+  ASSERT_NE(tracker->process(10), nullptr);
+  EXPECT_EQ(tracker->process(10)->name(), "curl");
+}
+
+TEST_F(TrackerTest, SnapshotsDescribeFlowsAndProcesses) {
+  options.describe = true;
+  world.processes = {process_of(10, "nginx", "/bin/nginx")};
+  open();
+  world.sockets = {owned_by(flow_of(1), 10)};
+  const Snapshot taken = snapshot();
+  ASSERT_NE(find(taken, 1), nullptr);
+  ASSERT_NE(find(taken, 1)->owner.process, nullptr);
+  EXPECT_EQ(find(taken, 1)->owner.process->unit(), "nginx.service");
+  const auto owner = std::find_if(taken.processes.begin(), taken.processes.end(),
+                                  [](const Process& process) { return process.pid == 10; });
+  ASSERT_NE(owner, taken.processes.end());
+  ASSERT_NE(owner->info, nullptr);
+  EXPECT_EQ(owner->info->exe(), "/bin/nginx");
+}
+
+TEST_F(TrackerTest, ClosedFlowsAndDeadProcessesExpire) {
+  options.keep_closed = std::chrono::seconds(10);
+  world.running = {11};
+  open();
+  connects(1, 10);
+  connects(2, 11);
+  closes(1, 10);
+  closes(2, 11);
+  consume();
+  EXPECT_EQ(tracker->table().closed_flows(), 2u);
+  passes(9 * kSecond);
+  consume();
+  EXPECT_EQ(tracker->table().closed_flows(), 2u);
+  passes(2 * kSecond);
+  consume();
+  EXPECT_EQ(tracker->table().closed_flows(), 0u);
+  std::vector<std::uint32_t> kept;
+  for (const Process& process : snapshot().processes) kept.push_back(process.pid);
+  EXPECT_EQ(kept, std::vector<std::uint32_t>{11});
+}
+
+TEST_F(TrackerTest, WhatIsKnownOfExitedProcessesExpires) {
+  options.describe = true;
+  world.processes = {process_of(10, "sh", "/bin/sh")};
+  open();
+  happens(ProcessEventKind::kExit, process_of(10, "sh", ""));
+  consume();
+  ASSERT_NE(tracker->process(10), nullptr);
+  EXPECT_TRUE(tracker->process(10)->exited);
+  passes(59 * kSecond);
+  consume();
+  EXPECT_NE(tracker->process(10), nullptr);
+  passes(2 * kSecond);
+  consume();
+  EXPECT_EQ(tracker->process(10), nullptr);
+}
+
+// More ports than the kernel side has room for: it lets everything through.
+TEST_F(TrackerTest, AFilterTooLongForTheKernelIsAppliedHere) {
+  for (std::uint16_t i = 0; i < 100; ++i)
+    options.filter.local_ports.push_back(
+        {static_cast<std::uint16_t>(30002 + 2 * i), static_cast<std::uint16_t>(30002 + 2 * i)});
+  open();
+  connects(1, 10);
+  connects(2, 10);
+  connects(200, 10);
+  connects(201, 10);
+  world.loss.ring_full = 1;
+  EXPECT_EQ(consume(), 3u);
+  ASSERT_EQ(kinds(), (Kinds{EventKind::kGap, EventKind::kConnect, EventKind::kConnect}));
+  EXPECT_EQ(out[1].flow.cookie, 2u);
+  EXPECT_EQ(out[2].flow.cookie, 200u);
+  world.sockets = {flow_of(1), flow_of(2)};
+  const Snapshot taken = snapshot();
+  EXPECT_EQ(find(taken, 1), nullptr);
+  EXPECT_NE(find(taken, 2), nullptr);
+}
+
+TEST_F(TrackerTest, AFilterMayAskForWhatOnlyTheProcessTells) {
+  options.filter.unit = "nginx.service";
+  world.processes = {process_of(10, "nginx", "/bin/nginx"), process_of(11, "sshd", "/bin/sshd")};
+  open();
+  connects(1, 10);
+  connects(2, 11);
+  EXPECT_EQ(consume(), 1u);
+  EXPECT_EQ(out[0].flow.cookie, 1u);
+  world.sockets = {owned_by(flow_of(1), 10), owned_by(flow_of(2), 11)};
+  const Snapshot taken = snapshot();
+  ASSERT_EQ(taken.flows.size(), 1u);
+  EXPECT_EQ(taken.flows[0].cookie, 1u);
+  EXPECT_EQ(taken.processes.size(), 1u);
+}
+
+TEST_F(TrackerTest, EventsOfASnapshotAreTakenIntoAccountAndTold) {
+  open();
+  connects(1, 10);
+  closes(1, 10, 500);
+  const Snapshot taken = snapshot();
+  EXPECT_EQ(kinds(), (Kinds{EventKind::kConnect, EventKind::kClose}));
+  ASSERT_NE(find(taken, 1), nullptr);
+  EXPECT_TRUE(find(taken, 1)->closed);
+  EXPECT_EQ(find(taken, 1)->counters.tx_bytes, 500u);
+}
+
+TEST_F(TrackerTest, PolledSourcesAreReadAgainAndAgain) {
+  world.traits = {.polls = true};
+  options.poll_interval = std::chrono::milliseconds(250);
+  world.sockets = {flow_of(1)};
+  open();  // reads them a first time
+  passes(200 * kMs);
+  consume();
+  EXPECT_EQ(world.calls, Calls{});
+  passes(50 * kMs + 20 * kSecond);  // a pass took some CPU, if little
+  world.sockets.clear();
+  consume();
+  // What is missing may only have been passed over: that is asked twice.
+  EXPECT_EQ(world.calls, (Calls{"whole", "whole"}));
+  ASSERT_EQ(world.gone.size(), 1u);
+  EXPECT_EQ(tracker->cost().resyncs, 0u);
+  ASSERT_TRUE(tracker->finish([](const Event&) {}));
+  EXPECT_EQ(world.calls.size(), 3u);  // at the end, however soon that comes
+}
+
+TEST_F(TrackerTest, RemoteEndsOfUdpAreShownWithTheirSocketAndToldWhenItCloses) {
+  world.traits.has_udp_peers = true;
+  open();
+  Flow socket = owned_by(flow_of(1), 10);
+  socket.protocol = Protocol::kUdp;
+  socket.state = TcpState::kNone;
+  socket.direction = Direction::kUnknown;
+  socket.remote = {};
+  world.sockets = world.only_figures = {socket};
+  UdpPeer peer;
+  peer.socket = 1;
+  peer.remote = flow_of(1).remote;
+  peer.since_ns = kBegan;
+  peer.counters.tx_bytes = 70;
+  world.peers = {peer};
+  world.peers_kept = 1;
+  world.waiting.push_back([](Tracker& to) { to.take_quic(1); });
+  Snapshot taken = snapshot();
+  ASSERT_EQ(taken.flows.size(), 2u);
+  EXPECT_EQ(taken.flows[0].app, App::kQuic);
+  EXPECT_EQ(taken.flows[1].peer_of, 1u);
+  EXPECT_EQ(taken.flows[1].app, App::kQuic);
+  EXPECT_EQ(taken.flows[1].owner.pid, 10u);
+  EXPECT_EQ(tracker->loss().udp_peers, 0u);
+
+  // Three that are open should be remembered, of which one is.
+  world.peers_kept = 3;
+  taken = snapshot();
+  ASSERT_EQ(kinds(), Kinds{EventKind::kGap});
+  EXPECT_EQ(out[0].lost, Loss{.udp_peers = 2});
+
+  happens(EventKind::kClose, socket);
+  world.peers[0].socket_closed = true;
+  world.peers[0].counters.tx_bytes = 90;
+  world.peers_kept = 0;
+  passes(kSecond);
+  consume();
+  ASSERT_EQ(kinds(), (Kinds{EventKind::kClose, EventKind::kUdpPeer}));
+  EXPECT_EQ(out[0].flow.app, App::kQuic);
+  EXPECT_EQ(out[1].flow.counters.tx_bytes, 90u);
+  EXPECT_EQ(out[1].flow.app, App::kQuic);
+  EXPECT_EQ(out[1].flow.closed_ns, world.now_ns);
+  passes(kSecond);
+  EXPECT_EQ(consume(), 0u);
+}
+
+TEST_F(TrackerTest, DoorsStandInTheOrderInWhichTheyWereTried) {
+  open();
+  tracker->add_door({Observation::kOwners, "late", "refused"});
+  std::vector<std::string> names;
+  for (const Door& door : tracker->doors()) names.push_back(door.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"ebpf", "fake", "late"}));
+}
+
+}  // namespace
+}  // namespace sockscope
