@@ -15,7 +15,6 @@ namespace sockscope::tui {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
-constexpr std::uint64_t kHold = 5 * kSecond;
 
 class Keys {
  public:
@@ -58,7 +57,6 @@ class Keys {
   void copy();
   void zoom(bool in);
   void toggle(bool& setting, std::string_view on, std::string_view off);
-  void stale();
   const Row* selected_row();
   void do_effect(Effect::Kind kind) { effects_.push_back({kind, {}, {}, 0}); }
 
@@ -74,21 +72,11 @@ const Row* Keys::selected_row() {
   return table().position < rows.size() ? &rows[table().position] : nullptr;
 }
 
-// The order of every list is to be made anew.
-void Keys::stale() {
-  for (Table& each : state_.tables) {
-    each.order_stale = true;
-    each.held_until_ns = 0;
-  }
-}
-
 void Keys::move_to(std::size_t position) {
   if (count() == 0) return;
   Table& t = table();
-  t.position = std::min(position, count() - 1);
-  t.selected = t.listing.rows[t.position].key;
+  t.select(std::min(position, count() - 1), now_);
   t.touched = t.position != 0;
-  t.held_until_ns = now_ + kHold;
   if (state_.view == View::kEvents) state_.follow_events = t.position == 0;
 }
 
@@ -103,7 +91,7 @@ void Keys::switch_to(View view) {
   state_.in_pane = false;
   state_.back.clear();
   state_.scope = {};
-  table().order_stale = true;
+  table().order.renew();
 }
 
 // All of them; where those of a process stand below its list, those of that process.
@@ -117,8 +105,7 @@ void Keys::open_connections() {
   state_.scope_name = clean_text(name_of(*process));
   if (process->pid != 0) state_.scope_name += fmt::format(" {}", process->pid);
   state_.view = View::kConnections;
-  table().order_stale = true;
-  table().touched = false;
+  table().start_over();
 }
 
 void Keys::next_view(int step) {
@@ -137,15 +124,15 @@ void Keys::back() {
   } else if (!state_.back.empty()) {
     state_.view = state_.back.back();
     state_.back.pop_back();
-    table().order_stale = true;
+    table().order.renew();
   } else if (state_.scope.exists()) {
     state_.view = state_.scope.kind == RowKey::Kind::kProcess ? View::kProcesses : View::kHosts;
     state_.scope = {};
-    table().order_stale = true;
+    table().order.renew();
   } else if (!state_.filter_text.empty()) {
     state_.filter_text.clear();
     state_.filter = {};
-    stale();
+    state_.release_order();
   } else if (state_.is_frozen()) {
     live();
   }
@@ -157,10 +144,7 @@ void Keys::enter() {
   const auto go = [&](View view) {
     state_.back.push_back(state_.view);
     state_.view = view;
-    Table& t = table();
-    t.order_stale = true;
-    t.touched = false;
-    t.top = 0;
+    table().start_over();
   };
   if (row->key.is_group) return fold('*');
   switch (row->key.kind) {
@@ -178,9 +162,7 @@ void Keys::enter() {
       state_.scope = row->key;
       state_.scope_name = table().listing.sums[row->index].name;
       state_.view = View::kConnections;
-      table().order_stale = true;
-      table().touched = false;
-      return;
+      return table().start_over();
     case RowKey::Kind::kEvent: {
       const LoggedEvent* logged = model_.events.find(row->key.a);
       if (logged == nullptr || logged->event.flow.cookie == 0) return;
@@ -196,10 +178,6 @@ void Keys::enter() {
 
 void Keys::freeze(std::optional<std::uint64_t> sample) {
   if (model_.history.empty()) return;
-  if (!state_.is_frozen()) {
-    state_.frozen_event = model_.events.last_number();
-    state_.frozen_ns = now_;
-  }
   state_.frozen_sample = sample.value_or(model_.history.newest().number);
   if (sample)
     state_.opened.stop();
@@ -211,13 +189,13 @@ void Keys::freeze(std::optional<std::uint64_t> sample) {
   const auto& log = model_.events.all();
   for (std::size_t i = log.size(); i-- > 0 && log[i].wall_ns > wall;)
     state_.frozen_event = log[i].number - 1;
-  stale();
+  state_.release_order();
 }
 
 void Keys::live() {
   state_.frozen_sample = 0;
   state_.opened.stop();
-  stale();
+  state_.release_order();
 }
 
 void Keys::step(int samples) {
@@ -234,14 +212,10 @@ void Keys::step(int samples) {
 
 void Keys::sort_by(const std::string& column) {
   Table& t = table();
-  if (sort_of(state_, focused_view(state_)) == column) {
-    t.reverse = !t.reverse;
-  } else {
-    t.sort = column;
-    t.reverse = false;
-  }
-  t.order_stale = true;
-  t.held_until_ns = 0;
+  if (sort_of(state_, focused_view(state_)) == column)
+    t.sort_by(t.sort, !t.reverse);
+  else
+    t.sort_by(column, false);
 }
 
 void Keys::next_sort(int step) {
@@ -250,10 +224,7 @@ void Keys::next_sort(int step) {
   const auto now = std::find(choices.begin(), choices.end(), sort_of(state_, focused_view(state_)));
   const auto at = now == choices.end() ? 0 : now - choices.begin();
   const auto all = static_cast<std::ptrdiff_t>(choices.size());
-  table().reverse = false;
-  table().sort = choices[static_cast<std::size_t>((at + step + all) % all)];
-  table().order_stale = true;
-  table().held_until_ns = 0;
+  table().sort_by(std::string(choices[static_cast<std::size_t>((at + step + all) % all)]), false);
 }
 
 void Keys::regroup() {
@@ -274,9 +245,7 @@ void Keys::regroup() {
   };
   const Grouping grouping = of_processes ? next(state_.settings.process_grouping, kOfProcesses)
                                          : next(state_.settings.grouping, kOfConnections);
-  state_.table().order_stale = true;
-  state_.table().touched = false;
-  state_.table().top = 0;
+  state_.table().start_over();
   const std::string_view by = grouping == Grouping::kProcess     ? "by process"
                               : grouping == Grouping::kRemote    ? "by remote end"
                               : grouping == Grouping::kContainer ? "by container, else unit"
@@ -330,10 +299,7 @@ void Keys::neighbour(int step) {
       key = RowKey::of(logged->event.flow);
     }
     if (key.is_group || key.kind != RowKey::Kind::kFlow) continue;
-    list.position = static_cast<std::size_t>(at);
-    list.selected = row.key;
-    list.touched = true;
-    list.held_until_ns = now_ + kHold;
+    list.select(static_cast<std::size_t>(at), now_);
     state_.connection = key;
     return;
   }
@@ -386,7 +352,7 @@ void Keys::zoom(bool in) {
 
 void Keys::toggle(bool& setting, std::string_view on, std::string_view off) {
   setting = !setting;
-  stale();
+  state_.release_order();
   say(state_, std::string(setting ? on : off), now_);
 }
 
@@ -464,10 +430,7 @@ void Keys::act(Action action) {
     case Action::kNextSort:
       return next_sort(1);
     case Action::kReverse:
-      table().reverse = !table().reverse;
-      table().order_stale = true;
-      table().held_until_ns = 0;
-      return;
+      return table().sort_by(table().sort, !table().reverse);
     case Action::kGroup:
       return regroup();
     case Action::kFold:
@@ -580,7 +543,7 @@ void say(State& state, std::string message, std::uint64_t now_ns) {
 std::vector<Effect> handle_key(const Key& key, const Model& model, const Screen& screen,
                                std::uint64_t now_ns, State& state) {
   std::vector<Effect> effects;
-  if (handle_prompt(key, model, now_ns, state, effects) ||
+  if (handle_prompt(key, model, state, effects) ||
       handle_overlay(key, model, screen, now_ns, state, effects))
     return effects;
   Keys(model, screen, now_ns, state, effects).handle(key);

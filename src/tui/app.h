@@ -55,8 +55,7 @@ std::vector<std::string_view> sort_choices(const State& state);
 std::optional<std::uint64_t> parse_time(std::string_view text, std::uint64_t now_wall_ns);
 
 // Keys of prompts and overlays; true: the key was theirs.
-bool handle_prompt(const Key& key, const Model& model, std::uint64_t now_ns, State& state,
-                   std::vector<Effect>& effects);
+bool handle_prompt(const Key& key, const Model& model, State& state, std::vector<Effect>& effects);
 bool handle_overlay(const Key& key, const Model& model, const Screen& screen, std::uint64_t now_ns,
                     State& state, std::vector<Effect>& effects);
 

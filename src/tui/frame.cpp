@@ -348,7 +348,7 @@ void draw_status(const State& state, const Frame& frame, std::string_view left, 
                                : fmt::format("{} · sort {}", unit_words(state.settings.units),
                                              heading_of_sort(state, state.view));
       const Table& table = state.table();
-      if (table.held_until_ns > table.ordered_ns && table.touched && table.position != 0)
+      if (table.order.was_held() && table.touched && table.position != 0)
         right = "";
     }
     int end = columns;

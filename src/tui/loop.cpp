@@ -64,7 +64,6 @@ class Loop {
     model_.home_netns = options_.home_netns;
     model_.keep_closed_ms = static_cast<std::uint64_t>(options_.keep_closed.count());
     model_.unobserved = options_.unobserved;
-    model_.command_filter = options_.command_filter;
     model_.user_name = options_.user_name;
     model_.port_name = options_.port_name;
     model_.source = options_.source;

@@ -23,7 +23,6 @@ struct LoopOptions {
   std::uint32_t home_netns = 0;
   std::chrono::milliseconds keep_closed{10'000};  // as the monitor was told
   std::size_t unobserved = 0;
-  std::string command_filter;
   std::function<std::string(std::uint32_t)> user_name;
   std::function<std::string(std::uint16_t, Protocol)> port_name;
   // Read once its figures have been on the screen, with every sample from then on; it sends echo

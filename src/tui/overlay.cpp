@@ -191,7 +191,6 @@ std::vector<std::pair<std::string, std::string>> help_lines(const Model& model,
     if (!door.refused.empty())
       lines.push_back({shorten_right(to_string(door.observation), 17),
                        fmt::format("{} refused: {}", door.name, door.refused)});
-  if (!model.command_filter.empty()) lines.push_back({"only", model.command_filter});
   return lines;
 }
 

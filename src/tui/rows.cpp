@@ -506,11 +506,7 @@ void place_cursor(State& state, std::size_t visible) {
 
 void arrange_list(const Model& model, State& state, std::size_t visible, std::uint64_t now_ns) {
   Table& table = state.table();
-  const bool held = now_ns < table.held_until_ns || now_ns < table.ordered_ns + kSecond * 9 / 10;
-  const bool keep = !table.order_stale && held;
-  if (!keep) table.ordered_ns = now_ns;
-  table.order_stale = false;
-  Arranger(model, state).arrange(keep);
+  Arranger(model, state).arrange(table.order.keeps_places(now_ns));
   place_cursor(state, visible);
 }
 
@@ -520,9 +516,7 @@ void arrange_pane(const Model& model, State& state, std::uint64_t now_ns) {
   if (const RowKey process = is_process ? selected : RowKey{}; process != state.process) {
     state.process = process;
     Table& table = state.tables[static_cast<std::size_t>(View::kProcess)];
-    table.touched = false;
-    table.top = 0;
-    table.order_stale = true;
+    table.start_over();
   }
   const Frame frame = frame_of(state.view, state.size);
   const View view = std::exchange(state.view, View::kProcess);

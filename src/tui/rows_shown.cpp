@@ -14,6 +14,15 @@ RowKey RowKey::of(const Address& address) {
   return key;
 }
 
+bool RowOrder::keeps_places(std::uint64_t now_ns) {
+  // Frames between two samples have nothing new to put in order.
+  const bool is_held = now_ns < held_until_ns_ || now_ns < ordered_ns_ + kSecond * 9 / 10;
+  if (is_held && !is_stale_) return true;
+  ordered_ns_ = now_ns;
+  is_stale_ = false;
+  return false;
+}
+
 Grouping grouping_of(const State& state) {
   switch (state.view) {
     case View::kProcesses:

@@ -96,7 +96,7 @@ TEST_F(Rows, selection_keeps_its_identity_over_a_thousand_orders) {
     std::shuffle(next.processes.begin(), next.processes.end(), random);
     model.history.add(next);
     model.now_ns = next.mono_ns;
-    state.table().held_until_ns = 0;
+    state.table().order.release();
     shown(model, state);
     ASSERT_EQ(state.table().selected, chosen) << i;
     ASSERT_EQ(state.table().listing.rows[state.table().position].key, chosen) << i;

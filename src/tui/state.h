@@ -112,6 +112,34 @@ struct Listing {
   std::uint64_t sample = 0;  // of this sample
 };
 
+// When the rows of a list change places. After the cursor moved they stay for a while, so that nobody
+// acts on a row that has just slipped away. Times are CLOCK_MONOTONIC.
+class RowOrder {
+ public:
+  // With the next frame, once, although the rows are held.
+  void renew() { is_stale_ = true; }
+  // With the next frame and from then on.
+  void release() {
+    is_stale_ = true;
+    held_until_ns_ = 0;
+  }
+  void hold(std::uint64_t now_ns) { held_until_ns_ = now_ns + kHold; }
+  // Whether the rows of the frame that is made now stay where they were.
+  bool keeps_places(std::uint64_t now_ns);
+  // 0: they are not held.
+  std::uint64_t held_seconds(std::uint64_t now_ns) const {
+    return now_ns < held_until_ns_ ? (held_until_ns_ - now_ns) / kSecond + 1 : 0;
+  }
+  bool was_held() const { return held_until_ns_ > ordered_ns_; }
+
+ private:
+  static constexpr std::uint64_t kSecond = 1'000'000'000;
+  static constexpr std::uint64_t kHold = 5 * kSecond;
+  std::uint64_t held_until_ns_ = 0;
+  std::uint64_t ordered_ns_ = 0;
+  bool is_stale_ = true;
+};
+
 struct Table {
   RowKey selected;
   std::size_t position = 0;  // of the selected row
@@ -119,11 +147,28 @@ struct Table {
   std::size_t top = 0;       // the first row on the screen
   std::string sort;          // a column's name; empty: the view's own
   bool reverse = false;
-  std::uint64_t held_until_ns = 0;
-  std::uint64_t ordered_ns = 0;
-  bool order_stale = true;
+  RowOrder order;
   std::set<RowKey> collapsed;
   Listing listing;
+
+  // The cursor goes to that row and stays with it.
+  void select(std::size_t row, std::uint64_t now_ns) {
+    position = row;
+    selected = listing.rows[row].key;
+    touched = true;
+    order.hold(now_ns);
+  }
+  // The list is another one from now on.
+  void start_over() {
+    touched = false;
+    top = 0;
+    order.renew();
+  }
+  void sort_by(std::string column, bool reversed) {
+    sort = std::move(column);
+    reverse = reversed;
+    order.release();
+  }
 };
 
 enum class Grouping : std::uint8_t { kNone, kProcess, kRemote, kContainer, kTree };
@@ -190,7 +235,6 @@ struct State {
 
   std::uint64_t frozen_sample = 0;  // number; 0: live
   std::uint64_t frozen_event = 0;   // the last one shown then
-  std::uint64_t frozen_ns = 0;
   OtherEnds other_ends;  // of the sample on the screen, where connections are shown; by arrange()
   OpenedSince opened;  // on while the sample is the one that was frozen, not one stepped to
 
@@ -199,7 +243,6 @@ struct State {
   FlowFilter::UserLookup lookup_user = nullptr;
   std::uint32_t hidden_events = 0;  // a bit per EventKind
   bool follow_events = true;
-  bool follow_row = false;
 
   Prompt prompt;
   Overlay overlay = Overlay::kNone;
@@ -217,6 +260,10 @@ struct State {
   Table& table() { return tables[static_cast<std::size_t>(view)]; }
   const Table& table() const { return tables[static_cast<std::size_t>(view)]; }
   bool is_frozen() const noexcept { return frozen_sample != 0; }
+  // The rows of every list are put in order anew.
+  void release_order() {
+    for (Table& each : tables) each.order.release();
+  }
 };
 
 // Whether connections of the selected process stand below the list of processes. They are the list

@@ -125,7 +125,7 @@ class Facts {
             static_cast<double>(bytes.interface_tx_bytes), counted);
     put_sum(x, end, y + 2, "of processes", static_cast<double>(bytes.process_rx_bytes),
             static_cast<double>(bytes.process_tx_bytes),
-            model_.command_filter.empty() ? "payload" : "payload of those selected");
+            "payload");
     put_sum(x, end, y + 3, "unexplained", static_cast<double>(bytes.unexplained_rx_bytes),
             static_cast<double>(bytes.unexplained_tx_bytes),
             "headers, forwarded, other namespaces, kernel");

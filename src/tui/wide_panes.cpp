@@ -134,8 +134,8 @@ void draw_health(const Model& model, const State& state, int x, int y, Screen& s
 
 std::string held_text(const Model& model, const State& state) {
   const Table& table = state.table();
-  if (model.now_ns >= table.held_until_ns || !table.touched) return "";
-  return fmt::format("order held {}s", (table.held_until_ns - model.now_ns) / 1'000'000'000 + 1);
+  const std::uint64_t seconds = table.touched ? table.order.held_seconds(model.now_ns) : 0;
+  return seconds == 0 ? "" : fmt::format("order held {}s", seconds);
 }
 
 std::uint64_t plot_step(const State& state, std::size_t points) {
