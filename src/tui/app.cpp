@@ -47,7 +47,7 @@ class Keys {
   void freeze(std::optional<std::uint64_t> sample);
   void live();
   void step(int samples);
-  void sort_by(const std::string& column);
+  void sort_by(ColumnId column);
   void next_sort(int step);
   void regroup();
   void fold(char how);
@@ -210,7 +210,7 @@ void Keys::step(int samples) {
   freeze(model_.history[static_cast<std::size_t>(std::clamp<std::int64_t>(at, 0, last))].number);
 }
 
-void Keys::sort_by(const std::string& column) {
+void Keys::sort_by(ColumnId column) {
   Table& t = table();
   if (sort_of(state_, focused_view(state_)) == column)
     t.sort_by(t.sort, !t.reverse);
@@ -224,7 +224,7 @@ void Keys::next_sort(int step) {
   const auto now = std::find(choices.begin(), choices.end(), sort_of(state_, focused_view(state_)));
   const auto at = now == choices.end() ? 0 : now - choices.begin();
   const auto all = static_cast<std::ptrdiff_t>(choices.size());
-  table().sort_by(std::string(choices[static_cast<std::size_t>((at + step + all) % all)]), false);
+  table().sort_by(choices[static_cast<std::size_t>((at + step + all) % all)], false);
 }
 
 void Keys::regroup() {
@@ -509,7 +509,7 @@ void Keys::click(const Key& key) {
         return;
       case Hit::Kind::kHeading:
         state_.in_pane = false;
-        return sort_by(hit.text);
+        return sort_by(static_cast<ColumnId>(hit.number));
       case Hit::Kind::kKey:
         return act(static_cast<Action>(hit.number));
       case Hit::Kind::kOverlayRow:

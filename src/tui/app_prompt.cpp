@@ -158,7 +158,7 @@ void choose(State& state, std::vector<Effect>& effects) {
     case Overlay::kSortPicker: {
       const auto choices = sort_choices(state);
       if (state.overlay_row < choices.size())
-        focused_table(state).sort_by(std::string(choices[state.overlay_row]), false);
+        focused_table(state).sort_by(choices[state.overlay_row], false);
       state.overlay = Overlay::kNone;
       return;
     }
@@ -181,15 +181,15 @@ void choose(State& state, std::vector<Effect>& effects) {
 
 }  // namespace
 
-std::vector<std::string_view> sort_choices(const State& state) {
-  std::vector<std::string_view> names;
+std::vector<ColumnId> sort_choices(const State& state) {
+  std::vector<ColumnId> choices;
   const View view = focused_view(state);
-  if (view == View::kEvents || view == View::kConnection) return names;
+  if (view == View::kEvents || view == View::kConnection) return choices;
   for (const ColumnSpec& column : columns_of(view)) {
-    const bool known = std::find(names.begin(), names.end(), column.name) != names.end();
-    if (column.sortable && !known) names.push_back(column.name);
+    const bool known = std::find(choices.begin(), choices.end(), column.id) != choices.end();
+    if (column.info().sortable && !known) choices.push_back(column.id);
   }
-  return names;
+  return choices;
 }
 
 std::span<const SignalName> signal_names() { return kSignals; }

@@ -214,7 +214,7 @@ TEST_F(App, mouse) {
   click(KeyName::kClick, Hit::Kind::kRow, 2);
   EXPECT_EQ(selected(), "curl");
   click(KeyName::kClick, Hit::Kind::kHeading, 0);
-  EXPECT_EQ(sort_of(state, View::kProcesses), "pid");
+  EXPECT_EQ(sort_of(state, View::kProcesses), ColumnId::kPid);
   click(KeyName::kClick, Hit::Kind::kView, 2);
   EXPECT_EQ(state.view, View::kHosts);
   state.view = View::kProcesses;

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The cells of rows, by the names of their columns.
+// The cells of rows.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "tui/table_layout.h"
@@ -32,8 +31,9 @@ Volume volume_of(const State& state, const Flow& flow);
 CellText process_cell(const Model& model, const State& state, const Process& process,
                       const ProcessQuality& quality, const PlacedColumn& column);
 
-CellText sum_cell(const Model& model, const State& state, const Sum& sum,
-                  const PlacedColumn& column);
+// Of a group or a remote end; empty: it has no such figure, monostate: it is not known.
+std::optional<CellValue> sum_value(ColumnId column, const Sum& sum);
+CellText sum_cell(const State& state, const Sum& sum, ColumnId column);
 
 // What the kernel knows of it now. Null: nobody asked, it did not tell, or the screen shows the
 // past.

@@ -8,6 +8,8 @@
 namespace sockscope::tui {
 namespace {
 
+using enum ColumnId;
+
 using Cookies = std::vector<std::uint64_t>;
 
 // One process with so many connections, of which the screen has room for a few.
@@ -73,8 +75,8 @@ TEST(LookedInto, nothing_of_the_past) {
     EXPECT_TRUE(wanted(model, view, {160, 50}, " ").empty());
 }
 
-std::string cell(const Model& model, const State& state, const Flow& flow, std::string_view name) {
-  const ColumnSpec spec{name, "", 10};
+std::string cell(const Model& model, const State& state, const Flow& flow, ColumnId id) {
+  const ColumnSpec spec{id, 10};
   return flow_cell(model, state, flow, {&spec, 0, 10}).text;
 }
 
@@ -82,18 +84,18 @@ TEST(FlowCell, what_the_kernel_did_not_tell_is_not_known) {
   Model model = web_model();
   State state = state_of(View::kConnections, {160, 50});
   Flow flow = *model.history.find_flow(model.history.newest(), 6);
-  EXPECT_EQ(cell(model, state, flow, "rtt_var"), "4.1");
-  EXPECT_EQ(cell(model, state, flow, "cwnd"), "42");
-  EXPECT_EQ(cell(model, state, flow, "mss"), "1448");
-  EXPECT_EQ(cell(model, state, flow, "sendq"), "0");
-  EXPECT_EQ(cell(model, state, flow, "cc"), "cubic");
+  EXPECT_EQ(cell(model, state, flow, kRttVariation), "4.1");
+  EXPECT_EQ(cell(model, state, flow, kCwnd), "42");
+  EXPECT_EQ(cell(model, state, flow, kMss), "1448");
+  EXPECT_EQ(cell(model, state, flow, kSendQueue), "0");
+  EXPECT_EQ(cell(model, state, flow, kCongestionControl), "cubic");
   model.internals[6]->congestion_control = {'\033', '[', '2', 'J'};  // modules name themselves
-  EXPECT_EQ(cell(model, state, flow, "cc").find('\033'), std::string::npos);
+  EXPECT_EQ(cell(model, state, flow, kCongestionControl).find('\033'), std::string::npos);
   flow.counters.srtt_us = 0;
-  EXPECT_EQ(cell(model, state, flow, "rtt_var"), "—");
+  EXPECT_EQ(cell(model, state, flow, kRttVariation), "—");
   model.internals[6].reset();
-  for (const char* name : {"rtt_var", "cwnd", "mss", "sendq", "cc"})
-    EXPECT_EQ(cell(model, state, flow, name), "—") << name;
+  for (const ColumnId id : {kRttVariation, kCwnd, kMss, kSendQueue, kCongestionControl})
+    EXPECT_EQ(cell(model, state, flow, id), "—") << info_of(id).heading;
 }
 
 TEST(FlowLine, who_is_at_the_other_end_on_this_host) {
@@ -139,7 +141,7 @@ class RemoteCell : public testing::Test {
     return known;
   }
   std::string text(std::uint64_t cookie, int width) {
-    const ColumnSpec spec{"remote", "", width};
+    const ColumnSpec spec{ColumnId::kRemote, width};
     const Flow& flow = *model.history.find_flow(model.history.newest(), cookie);
     return flow_cell(model, state, flow, {&spec, 0, width}).text;
   }

@@ -239,7 +239,7 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
     const int from = x;
     if (x + static_cast<int>(tab.size()) > end) break;
     x = grid.put(x, y, tab, {shown ? Role::kTab : Role::kText});
-    screen.hits.push_back({Hit::Kind::kView, y, from, x, i, ""});
+    screen.hits.push_back({Hit::Kind::kView, y, from, x, i});
     x += gap;
   }
   if (state.settings.loopback && x + 4 <= end) grid.put(x + 1, y, "+lo", {Role::kLook});
@@ -320,8 +320,7 @@ namespace {
 std::string units_and_window(const State& state) {
   const auto columns = columns_of(state.view);
   const bool has_heading = std::any_of(columns.begin(), columns.end(), [&](const auto& column) {
-    return column.name == sort_of(state, state.view) && state.size.columns >= column.from &&
-           state.size.columns < column.to;
+    return column.id == sort_of(state, state.view) && column.is_shown(state.size.columns);
   });
   const auto with_keys = [&](std::string text, std::string keys) {
     return keys.empty() ? text : fmt::format("{} ({})", text, keys);
@@ -506,7 +505,7 @@ void draw_footer(const State& state, const Frame& frame, Screen& screen) {
     x = grid.put(x, frame.footer, key.label, {Role::kKey});
     x = grid.put(x, frame.footer, key.text);
     screen.hits.push_back(
-        {Hit::Kind::kKey, frame.footer, from, x, static_cast<std::size_t>(key.key->action), ""});
+        {Hit::Kind::kKey, frame.footer, from, x, static_cast<std::size_t>(key.key->action)});
     ++x;
   }
 }

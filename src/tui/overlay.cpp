@@ -56,7 +56,7 @@ void draw_choices(std::string_view title, const std::vector<std::string>& lines,
     screen.grid.put(box.x, y, selected ? "▌" : " ", {}, box.x + box.width);
     screen.grid.put(box.x + 2, y, lines[top + i], {}, box.x + box.width);
     if (selected) screen.grid.select(y, box.x, box.x + box.width);
-    screen.hits.push_back({Hit::Kind::kOverlayRow, y, box.x, box.x + box.width, top + i, ""});
+    screen.hits.push_back({Hit::Kind::kOverlayRow, y, box.x, box.x + box.width, top + i});
   }
   if (box.height > 2)
     screen.grid.put(box.x, box.y + box.height - 1, hint, {Role::kDim}, box.x + box.width);
@@ -202,12 +202,12 @@ void draw_overlay(const Model& model, const State& state, Screen& screen) {
       return draw_help(model, state, screen);
     case Overlay::kSortPicker: {
       std::vector<std::string> lines;
-      for (const std::string_view name : sort_choices(state)) {
-        std::string_view heading = name;
+      for (const ColumnId id : sort_choices(state)) {
+        std::string_view heading;
         for (const ColumnSpec& column : columns_of(focused_view(state)))
-          if (column.name == name) heading = column.heading;
+          if (column.id == id) heading = column.heading();
         lines.push_back(pad_right(heading, 12) +
-                        (name == sort_of(state, focused_view(state)) ? " (now)" : ""));
+                        (id == sort_of(state, focused_view(state)) ? " (now)" : ""));
       }
       return draw_choices("Sort by", lines, "Enter picks, Esc closes", state, screen);
     }

@@ -35,45 +35,44 @@ bool before(const Keyed& a, const Keyed& b, bool reverse) {
   return descending ? b.key < a.key : a.key < b.key;
 }
 
-SortKey rate_key(std::string_view column, const Smoothed& rate) {
-  if (column == "rx_rate") return rate.rx;
-  if (column == "tx_rate") return rate.tx;
+using enum ColumnId;
+
+SortKey rate_key(ColumnId column, const Smoothed& rate) {
+  if (column == kRxRate) return rate.rx;
+  if (column == kTxRate) return rate.tx;
   return rate.rx + rate.tx;
 }
-bool is_rate(std::string_view column) {
-  return column == "rx_rate" || column == "tx_rate" || column == "rate";
+bool is_rate(ColumnId column) {
+  return column == kRxRate || column == kTxRate || column == kRate;
 }
 
-SortKey sum_key(std::string_view column, const Sum& sum) {
+SortKey sum_key(ColumnId column, const Sum& sum) {
   if (is_rate(column)) return rate_key(column, sum.smoothed);
-  if (column == "conns") return static_cast<double>(sum.flows);
-  if (column == "procs") return static_cast<double>(sum.processes.size());
-  if (column == "rx_bytes") return static_cast<double>(sum.rx_bytes);
-  if (column == "tx_bytes") return static_cast<double>(sum.tx_bytes);
-  if (column == "retransmits") return static_cast<double>(sum.retransmits);
-  if (column == "rtt" && sum.srtt_count != 0) return static_cast<double>(sum.srtt_us());
-  if (column == "remote" || column == "comm") return sum.name;
-  if (column == "retr_rate") return sum.retransmit_rate;
-  if (column == "pid") return static_cast<double>(sum.pid);
-  return {};
+  const auto value = sum_value(column, sum);
+  return value ? value_key(info_of(column).kind, *value, {}) : SortKey();
 }
 
 // By name means in the kernel's order.
-SortKey interface_key(std::string_view column, const Interface& interface) {
+SortKey interface_key(ColumnId column, const Interface& interface) {
   const InterfaceCounters& counters = interface.counters;
-  if (column == "state") return std::string(interface.is_up ? "up" : "down");
-  if (column == "speed" && interface.speed_bits) return static_cast<double>(*interface.speed_bits);
-  if (column == "rx_bytes") return static_cast<double>(counters.rx_bytes);
-  if (column == "tx_bytes") return static_cast<double>(counters.tx_bytes);
-  if (column == "errors") return static_cast<double>(counters.rx_errors + counters.tx_errors);
-  if (column == "drops") return static_cast<double>(counters.rx_drops + counters.tx_drops);
-  if (column == "use") {
-    if (const auto use = use_of(interface)) return *use;
-    return {};
+  const auto known = [](const auto& value) {
+    return value ? SortKey(static_cast<double>(*value)) : SortKey();
+  };
+  switch (column) {
+    case kLink: return std::string(interface.is_up ? "up" : "down");
+    case kSpeed: return known(interface.speed_bits);
+    case kRxBytes: return static_cast<double>(counters.rx_bytes);
+    case kTxBytes: return static_cast<double>(counters.tx_bytes);
+    case kErrors: return static_cast<double>(counters.rx_errors + counters.tx_errors);
+    case kDrops: return static_cast<double>(counters.rx_drops + counters.tx_drops);
+    case kUse: return known(use_of(interface));
+    case kRxRate:
+    case kTxRate:
+    case kRate:
+      if (!interface.rx_rate || !interface.tx_rate) return {};
+      return rate_key(column, {*interface.rx_rate, *interface.tx_rate});
+    default: return {};
   }
-  if (is_rate(column) && interface.rx_rate && interface.tx_rate)
-    return rate_key(column, {*interface.rx_rate, *interface.tx_rate});
-  return {};
 }
 
 class Arranger {
@@ -161,9 +160,9 @@ class Arranger {
         continue;
       }
       SortKey key = is_rate(sort_) ? rate_key(sort_, smoothed[i])
-                    : sort_ == "rx_bytes"
+                    : sort_ == kRxBytes
                         ? SortKey(static_cast<double>(volume_of(state_, process).rx))
-                    : sort_ == "tx_bytes"
+                    : sort_ == kTxBytes
                         ? SortKey(static_cast<double>(volume_of(state_, process).tx))
                     : column != nullptr ? sort_key(*column, process, cells_)
                                         : SortKey();
@@ -188,8 +187,8 @@ class Arranger {
 
   SortKey flow_key(const Flow& flow, const Smoothed& rate, const Column<Flow>* column) const {
     if (is_rate(sort_)) return rate_key(sort_, rate);
-    if (sort_ == "rx_bytes") return static_cast<double>(volume_of(state_, flow).rx);
-    if (sort_ == "tx_bytes") return static_cast<double>(volume_of(state_, flow).tx);
+    if (sort_ == kRxBytes) return static_cast<double>(volume_of(state_, flow).rx);
+    if (sort_ == kTxBytes) return static_cast<double>(volume_of(state_, flow).tx);
     return column != nullptr ? sort_key(*column, flow, cells_) : SortKey();
   }
 
@@ -473,7 +472,7 @@ class Arranger {
   const History& history_;
   std::size_t index_;
   const Sample& sample_;
-  std::string_view sort_;
+  ColumnId sort_;
   CellOptions cells_;
   std::vector<Keyed> keyed_;
   std::vector<std::size_t> group_of_;

@@ -34,12 +34,12 @@ Grouping grouping_of(const State& state) {
   }
 }
 
-std::string_view default_sort(View view, Size size) {
+ColumnId default_sort(View view, Size size) {
   const bool has_total = view == View::kProcesses && size.columns >= 100;
-  return has_total                 ? "rate"
-         : view == View::kEvents   ? ""
-         : view == View::kThisHost ? "name"
-                                   : "rx_rate";
+  return has_total                 ? ColumnId::kRate
+         : view == View::kEvents   ? ColumnId::kNone
+         : view == View::kThisHost ? ColumnId::kInterface
+                                   : ColumnId::kRxRate;
 }
 
 std::optional<std::uint64_t> age_us(const Model& model, const State& state, const Flow& flow) {

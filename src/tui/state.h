@@ -23,6 +23,7 @@
 #include "tui/opened_since.h"
 #include "tui/other_ends.h"
 #include "tui/plot.h"
+#include "view/column_id.h"
 #include "view/filter.h"
 
 namespace sockscope::tui {
@@ -145,7 +146,7 @@ struct Table {
   std::size_t position = 0;  // of the selected row
   bool touched = false;      // the cursor was moved; until then it is on the first row
   std::size_t top = 0;       // the first row on the screen
-  std::string sort;          // a column's name; empty: the view's own
+  ColumnId sort = ColumnId::kNone;  // kNone: the view's own
   bool reverse = false;
   RowOrder order;
   std::set<RowKey> collapsed;
@@ -164,8 +165,8 @@ struct Table {
     top = 0;
     order.renew();
   }
-  void sort_by(std::string column, bool reversed) {
-    sort = std::move(column);
+  void sort_by(ColumnId column, bool reversed) {
+    sort = column;
     reverse = reversed;
     order.release();
   }
@@ -281,10 +282,10 @@ inline Table& focused_table(State& state) {
 Grouping grouping_of(const State& state);
 
 // What a view shows of its own accord.
-std::string_view default_sort(View view, Size size);
-inline std::string_view sort_of(const State& state, View view) {
-  const std::string& chosen = state.tables[static_cast<std::size_t>(view)].sort;
-  return chosen.empty() ? default_sort(view, state.size) : std::string_view(chosen);
+ColumnId default_sort(View view, Size size);
+inline ColumnId sort_of(const State& state, View view) {
+  const ColumnId chosen = state.tables[static_cast<std::size_t>(view)].sort;
+  return chosen == ColumnId::kNone ? default_sort(view, state.size) : chosen;
 }
 
 }  // namespace sockscope::tui

@@ -14,7 +14,7 @@ TEST(TableLayout, columns_fit_every_width) {
       const auto placed = place_columns(columns_of(static_cast<View>(view)), width);
       ASSERT_FALSE(placed.empty());
       EXPECT_LE(placed.back().x + placed.back().width, width)
-          << "view " << view << " at " << width << ": " << placed.back().spec->name;
+          << "view " << view << " at " << width << ": " << placed.back().spec->heading();
     }
 }
 

@@ -10,56 +10,58 @@
 namespace sockscope::tui {
 namespace {
 
+using enum ColumnId;
+
 constexpr ColumnSpec kColumns[] = {
-    {"pid", "PID", 7, false, 90},
-    {"comm", "COMMAND", 8, true, 40, 60, 15},
-    {"comm", "COMMAND", 10, true, 60, kWide, 16},
-    {"comm", "COMMAND", 10, true, kWide, 180},
-    {"comm", "COMMAND", 10, true, 180, INT32_MAX, 16},
-    {"proto", "PROT", 4, true, 61},
-    {"lport", "LPORT", 5, false, 67, 114},
-    {"local", "LOCAL", 21, true, 114, kWide, 30},
-    {"local", "LOCAL", 21, true, kWide, 180},
-    {"local", "LOCAL", 21, true, 180, INT32_MAX, 30},
-    {"remote", "REMOTE", 10, true, 0, 40, 46},
-    {"remote", "REMOTE", 14, true, 40, 60, 30},
-    {"remote", "REMOTE", 24, true, 60, kWide, 46},
-    {"remote", "REMOTE", 24, true, kWide, INT32_MAX, 74},
-    {"state", "ST", 4, true, 60},
-    {"age", "AGE", 8, false, 97},
-    {"rate", "RX+TX", 8, false, 20, 40},
-    {"rx_rate", "↓RX/s", 7, false, 40},
-    {"tx_rate", "↑TX/s", 6, false, 40},
-    {"rx_bytes", "RX TOTAL", 9, false, 140, 160},
-    {"rx_bytes", "RX TOTAL", 9, false, 200},
-    {"tx_bytes", "TX TOTAL", 9, false, 140, 160},
-    {"tx_bytes", "TX TOTAL", 9, false, 200},
-    {"rtt", "RTTms", 6, false, 74},
-    {"min_rtt", "MINms", 6, false, 150, 160},
-    {"min_rtt", "MINms", 6, false, 200},
-    {"rtt_var", "±var", 5, false, kWide, INT32_MAX, 0, false},
-    {"retransmits", "RETR", 4, false, 80},
-    {"cwnd", "CWND", 5, false, kWide, INT32_MAX, 0, false},
-    {"mss", "MSS", 5, false, kWide, INT32_MAX, 0, false},
-    {"sendq", "SENDQ", 5, false, kWide, INT32_MAX, 0, false},
-    {"cc", "CC", 5, true, kWide, 180, 0, false},
-    {"cc", "CC", 5, true, 180, INT32_MAX, 10, false},
-    {"netns", "NETNS", 10, false, 160},
+    {kPid, 7, 90},
+    {kComm, 8, 40, 60, 15},
+    {kComm, 10, 60, kWide, 16},
+    {kComm, 10, kWide, 180},
+    {kComm, 10, 180, INT32_MAX, 16},
+    {kProto, 4, 61},
+    {kLport, 5, 67, 114},
+    {kLocal, 21, 114, kWide, 30},
+    {kLocal, 21, kWide, 180},
+    {kLocal, 21, 180, INT32_MAX, 30},
+    {kRemote, 10, 0, 40, 46},
+    {kRemote, 14, 40, 60, 30},
+    {kRemote, 24, 60, kWide, 46},
+    {kRemote, 24, kWide, INT32_MAX, 74},
+    {kState, 4, 60},
+    {kAge, 8, 97},
+    {kRate, 8, 20, 40},
+    {kRxRate, 7, 40},
+    {kTxRate, 6, 40},
+    {kRxBytes, 9, 140, 160},
+    {kRxBytes, 9, 200},
+    {kTxBytes, 9, 140, 160},
+    {kTxBytes, 9, 200},
+    {kRtt, 6, 74},
+    {kMinRtt, 6, 150, 160},
+    {kMinRtt, 6, 200},
+    {kRttVariation, 5, kWide},
+    {kRetransmits, 4, 80},
+    {kCwnd, 5, kWide},
+    {kMss, 5, kWide},
+    {kSendQueue, 5, kWide},
+    {kCongestionControl, 5, kWide, 180},
+    {kCongestionControl, 5, 180, INT32_MAX, 10},
+    {kNetns, 10, 160},
 };
 
 constexpr ColumnSpec kHostColumns[] = {
-    {"remote", "REMOTE", 10, true, 0, 40, 40},
-    {"remote", "REMOTE", 16, true, 40, 60, 40},
-    {"remote", "REMOTE", 24, true, 60, INT32_MAX, 50},
-    {"conns", "CONNS", 5, false, 60},
-    {"procs", "PROCS", 5, false, 66},
-    {"rate", "RX+TX", 8, false, 20, 40},
-    {"rx_rate", "↓RX/s", 8, false, 40},
-    {"tx_rate", "↑TX/s", 8, false, 40},
-    {"rtt", "RTT ms", 7, false, 60},
-    {"retransmits", "RETR", 5, false, 78},
-    {"rx_bytes", "RX TOTAL", 9, false, 100},
-    {"tx_bytes", "TX TOTAL", 9, false, 100},
+    {kRemote, 10, 0, 40, 40},
+    {kRemote, 16, 40, 60, 40},
+    {kRemote, 24, 60, INT32_MAX, 50},
+    {kConns, 5, 60},
+    {kProcs, 5, 66},
+    {kRate, 8, 20, 40},
+    {kRxRate, 8, 40},
+    {kTxRate, 8, 40},
+    {kMeanRtt, 7, 60},
+    {kRetransmits, 5, 78},
+    {kRxBytes, 9, 100},
+    {kTxBytes, 9, 100},
 };
 
 // Of a remote end.
@@ -68,18 +70,16 @@ const std::string& shown_name(const State& state, const Sum& sum) {
 }
 
 // A head of a group: its name where the command is, sums where rates are.
-CellText group_cell(const Model& model, const State& state, const Row& row,
-                    const PlacedColumn& column) {
+CellText group_cell(const State& state, const Row& row, ColumnId id) {
   const Sum& sum = state.table().listing.sums[row.index];
   const bool by_remote = state.settings.grouping == Grouping::kRemote;
   const std::string fold = state.table().collapsed.contains(row.key) ? "▸" : "▾";
-  const std::string_view name = column.spec->name;
-  if (name == "comm") return {fold + (by_remote ? fmt::format("{} conns", sum.flows) : sum.name)};
-  if (name == "remote")
+  if (id == kComm) return {fold + (by_remote ? fmt::format("{} conns", sum.flows) : sum.name)};
+  if (id == kRemote)
     return {by_remote ? sum.name == "0.0.0.0" || sum.name == "::" ? "* (no peer)"
                                                                         : shown_name(state, sum)
                       : fmt::format("{} connection{}", sum.flows, sum.flows == 1 ? "" : "s")};
-  return sum_cell(model, state, sum, column);
+  return sum_cell(state, sum, id);
 }
 
 void draw_detail(const Model& model, const State& state, const Frame& frame, Screen& screen) {
@@ -149,9 +149,9 @@ void draw_connections(const Model& model, const State& state, const Frame& frame
     draw_plot_line(model, state, frame, screen);
   draw_list(state, frame, kColumns,
             [&](const Row& row, const PlacedColumn& column) {
-              if (row.key.is_group) return group_cell(model, state, row, column);
+              if (row.key.is_group) return group_cell(state, row, column.id());
               CellText cell = flow_cell(model, state, flow_of(model, state, row), column);
-              if (row.depth != 0 && column.spec->name == "comm") cell.text = "  " + cell.text;
+              if (row.depth != 0 && column.id() == kComm) cell.text = "  " + cell.text;
               return cell;
             },
             screen);
@@ -165,8 +165,8 @@ void draw_hosts(const Model& model, const State& state, const Frame& frame, Scre
   draw_list(state, frame, kHostColumns,
             [&](const Row& row, const PlacedColumn& column) -> CellText {
               const Sum& sum = listing.sums[row.index];
-              if (column.spec->name == "remote") return {shown_name(state, sum)};
-              return sum_cell(model, state, sum, column);
+              if (column.id() == kRemote) return {shown_name(state, sum)};
+              return sum_cell(state, sum, column.id());
             },
             screen);
   std::string status = fmt::format("{} remote ends", listing.rows.size());

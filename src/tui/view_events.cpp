@@ -16,17 +16,19 @@
 namespace sockscope::tui {
 namespace {
 
+using enum ColumnId;
+
 constexpr ColumnSpec kColumns[] = {
-    {"time", "TIME", 8, true, 0, 60, 0, false},
-    {"time", "TIME", 12, true, 60, INT32_MAX, 0, false},
-    {"event", "EVENT", 7, true, 0, INT32_MAX, 0, false},
-    {"pid", "PID", 7, false, 60, INT32_MAX, 0, false},
-    {"comm", "COMMAND", 10, true, 40, 120, 0, false},
-    {"comm", "COMMAND", 16, true, 120, INT32_MAX, 0, false},
-    {"unit", "UNIT / CONTAINER", 20, true, 160, INT32_MAX, 0, false},
-    {"remote", "REMOTE", 21, true, 66, 120, 0, false},
-    {"remote", "REMOTE", 46, true, 120, INT32_MAX, 0, false},
-    {"detail", "DETAIL", 2, true, 0, INT32_MAX, 1000, false},
+    {kTime, 8, 0, 60},
+    {kTime, 12, 60},
+    {kEvent, 7},
+    {kPid, 7, 60},
+    {kComm, 10, 40, 120},
+    {kComm, 16, 120},
+    {kUnit, 20, 160},
+    {kRemote, 21, 66, 120},
+    {kRemote, 46, 120},
+    {kDetail, 2, 0, INT32_MAX, 1000},
 };
 
 Role role_of(const Event& event) {
@@ -46,11 +48,11 @@ Role role_of(const Event& event) {
 CellText event_cell(const Model& model, const State& state, const LoggedEvent& logged,
                     const PlacedColumn& column) {
   const Event& event = logged.event;
-  const std::string_view name = column.spec->name;
+  const ColumnId id = column.id();
   const bool gap = event.kind == EventKind::kGap;
-  if (name == "time") return {time_of_day(logged.wall_ns).substr(0, static_cast<std::size_t>(column.width))};
-  if (name == "event") return {std::string(short_event_name(event.kind)), role_of(event)};
-  if (name == "detail") {
+  if (id == kTime) return {time_of_day(logged.wall_ns).substr(0, static_cast<std::size_t>(column.width))};
+  if (id == kEvent) return {std::string(short_event_name(event.kind)), role_of(event)};
+  if (id == kDetail) {
     // In little room the way that more went tells most.
     if (event.kind == EventKind::kClose && event.flow.has_counters && column.width < 24) {
       const Counters& c = event.flow.counters;
@@ -71,13 +73,13 @@ CellText event_cell(const Model& model, const State& state, const LoggedEvent& l
   if (gap) return {};
   if (event.kind == EventKind::kAlert) {
     const Alert& alert = *event.alert;
-    if (name == "remote" && alert.peer.port == 0)
+    if (id == kRemote && alert.peer.port == 0)
       return {alert.peer.addr.family == 0 ? "" : to_string(alert.peer.addr)};
-    if (name != "remote" && alert.owner.pid == 0) return {};
+    if (id != kRemote && alert.owner.pid == 0) return {};
   }
-  if (name == "pid") return {event.flow.owner.pid == 0 ? "?" : std::to_string(event.flow.owner.pid)};
-  if (name == "unit") return place_cell(event.flow.owner.process.get(), column);
-  if (name == "remote")
+  if (id == kPid) return {event.flow.owner.pid == 0 ? "?" : std::to_string(event.flow.owner.pid)};
+  if (id == kUnit) return place_cell(event.flow.owner.process.get(), column);
+  if (id == kRemote)
     return event_remote(model, state, event.flow, static_cast<std::size_t>(column.width));
   return flow_cell(model, state, event.flow, column);
 }

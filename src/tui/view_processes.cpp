@@ -13,28 +13,30 @@
 namespace sockscope::tui {
 namespace {
 
+using enum ColumnId;
+
 constexpr ColumnSpec kColumns[] = {
-    {"pid", "PID", 7, false, 60},
-    {"comm", "COMMAND", 9, true, 0, 40, 30},
-    {"comm", "COMMAND", 14, true, 40, 60, 30},
-    {"comm", "COMMAND", 15, true, 60, INT32_MAX, 28},
-    {"uid", "USER", 8, true, 90},
-    {"unit", "UNIT / CONTAINER", 16, true, 114, INT32_MAX, 26},
-    {"conns", "CONNS", 5, false, 60},
-    {"rate", "RX+TX", 8, false, 20, 40},
-    {"rate", "RX+TX/s", 8, false, 100},
-    {"rx_rate", "↓RX/s", 7, false, 40, 60},
-    {"tx_rate", "↑TX/s", 7, false, 40, 60},
-    {"rx_rate", "↓RX/s", 8, false, 60},
-    {"tx_rate", "↑TX/s", 8, false, 60},
-    {"rx_bytes", "RX TOTAL", 9, false, 134},
-    {"tx_bytes", "TX TOTAL", 9, false, 134},
-    {"rtt", "RTT", 6, false, 40, 60},
-    {"rtt", "RTT ms", 7, false, 60},
-    {"p95", "p95", 6, false, 142, INT32_MAX, 0, false},
-    {"retr_rate", "RETR/s", 6, false, 64},
-    {"retr_share", "RETR%", 6, false, 149, INT32_MAX, 0, false},
-    {"spark", "60 s (rx+tx)", 15, true, 80, INT32_MAX, 30, false},
+    {kPid, 7, 60},
+    {kComm, 9, 0, 40, 30},
+    {kComm, 14, 40, 60, 30},
+    {kComm, 15, 60, INT32_MAX, 28},
+    {kUid, 8, 90},
+    {kUnit, 16, 114, INT32_MAX, 26},
+    {kConns, 5, 60},
+    {kRate, 8, 20, 40},
+    {kRate, 8, 100},
+    {kRxRate, 7, 40, 60},
+    {kTxRate, 7, 40, 60},
+    {kRxRate, 8, 60},
+    {kTxRate, 8, 60},
+    {kRxBytes, 9, 134},
+    {kTxBytes, 9, 134},
+    {kMeanRtt, 6, 40, 60},
+    {kMeanRtt, 7, 60},
+    {kP95, 6, 142},
+    {kRetransmitRate, 6, 64},
+    {kRetransmitShare, 6, 149},
+    {kSpark, 15, 80, INT32_MAX, 30},
 };
 
 std::map<ProcessId, ProcessQuality> qualities(const Model& model, const State& state) {
@@ -72,8 +74,8 @@ std::map<ProcessId, ProcessQuality> qualities(const Model& model, const State& s
 CellText tree_cell(const Model& model, const State& state, const Row& row,
                    const ProcessQuality& quality, const PlacedColumn& column) {
   const Sum& sum = state.table().listing.sums[row.index];
-  const std::string_view name = column.spec->name;
-  if (name == "comm") {
+  const ColumnId id = column.id();
+  if (id == kComm) {
     // Deep down names matter more than how deep it is.
     const auto most = static_cast<std::size_t>(column.width) * 2 / 5;
     std::string text(std::min<std::size_t>(row.depth, most), ' ');
@@ -81,28 +83,27 @@ CellText tree_cell(const Model& model, const State& state, const Row& row,
     if (!row.is_parent) text += ' ';
     return {text + sum.name};
   }
-  if (name == "pid" && sum.process && sum.pid == 0) return {"?"};
+  if (id == kPid && sum.process && sum.pid == 0) return {"?"};
   if (!row.is_parent && sum.process)
     return process_cell(model, state, model.history.process(*sum.process), quality, column);
-  if (name == "uid" && sum.info && sum.info->uid) {
+  if (id == kUid && sum.info && sum.info->uid) {
     std::string user = model.user_name ? model.user_name(*sum.info->uid) : "";
     return {user.empty() ? std::to_string(*sum.info->uid) : std::move(user)};
   }
-  if (name == "unit" && sum.info) {
+  if (id == kUnit && sum.info) {
     const std::string_view place = place_name(*sum.info);
     return place.empty() ? CellText{"—", Role::kDim} : CellText{std::string(place)};
   }
-  if (name == "retr_rate") return {fmt::format("{:.1f}", sum.retransmit_rate)};
   // A plot of all below costs a look at each in every sample.
   constexpr std::size_t kMostPlotted = 32;
-  if (name == "spark" && sum.processes.size() <= kMostPlotted) {
+  if (id == kSpark && sum.processes.size() <= kMostPlotted) {
     const auto points = static_cast<std::size_t>(column.width) * 2;
     const auto series = model.history.series(
         shown_index(model, state), points, plot_step(state, points),
         [&](const Sample& sample) -> std::optional<double> {
           std::optional<double> total;
-          for (const ProcessId& id : sum.processes) {
-            const Process* each = model.history.find_process(sample, id);
+          for (const ProcessId& process : sum.processes) {
+            const Process* each = model.history.find_process(sample, process);
             if (each != nullptr && each->rx_rate && each->tx_rate)
               total = total.value_or(0) + *each->rx_rate + *each->tx_rate;
           }
@@ -110,7 +111,7 @@ CellText tree_cell(const Model& model, const State& state, const Row& row,
         });
     return {sparkline(series, state.settings.plot), Role::kRx};
   }
-  return sum_cell(model, state, sum, column);
+  return sum_cell(state, sum, id);
 }
 
 // The selected process, on the line below the list.

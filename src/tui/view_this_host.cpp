@@ -13,31 +13,33 @@
 namespace sockscope::tui {
 namespace {
 
+using enum ColumnId;
+
 constexpr ColumnSpec kColumns[] = {
-    {"name", "INTERFACE", 9, true, 0, 40, 15},
-    {"name", "INTERFACE", 11, true, 40, INT32_MAX, 15},
-    {"state", "LINK", 4, true, 34},
-    {"speed", "SPEED", 5, false, 54},
-    {"rate", "RX+TX", 8, false, 20, 40},
-    {"rx_rate", "↓RX/s", 7, false, 40},
-    {"tx_rate", "↑TX/s", 7, false, 40},
-    {"use", "USE%", 4, false, 90},
-    {"rx_bytes", "RX TOTAL", 9, false, 120},
-    {"tx_bytes", "TX TOTAL", 9, false, 120},
-    {"errors", "ERR", 5, false, 60},
-    {"drops", "DROP", 5, false, 60},
-    {"spark", "60 s (rx+tx)", 12, true, 70, INT32_MAX, 30, false},
-    {"addresses", "ADDRESSES", 13, true, 80, INT32_MAX, 60, false},
+    {kInterface, 9, 0, 40, 15},
+    {kInterface, 11, 40, INT32_MAX, 15},
+    {kLink, 4, 34},
+    {kSpeed, 5, 54},
+    {kRate, 8, 20, 40},
+    {kRxRate, 7, 40},
+    {kTxRate, 7, 40},
+    {kUse, 4, 90},
+    {kRxBytes, 9, 120},
+    {kTxBytes, 9, 120},
+    {kErrors, 5, 60},
+    {kDrops, 5, 60},
+    {kSpark, 12, 70, INT32_MAX, 30},
+    {kAddresses, 13, 80, INT32_MAX, 60},
 };
 
 constexpr ColumnSpec kDiskColumns[] = {
-    {"mount", "MOUNTED ON", 12, true, 0, 40, 60, false},
-    {"mount", "MOUNTED ON", 20, true, 40, INT32_MAX, 60, false},
-    {"size", "SIZE", 9, false, 60, INT32_MAX, 0, false},
-    {"used", "USED", 9, false, 40, INT32_MAX, 0, false},
-    {"available", "AVAIL", 9, false, 50, INT32_MAX, 0, false},
-    {"usage", "USE%", 5, false, 0, INT32_MAX, 0, false},
-    {"device", "DEVICE", 16, true, 70, INT32_MAX, 40, false},
+    {kMount, 12, 0, 40, 60},
+    {kMount, 20, 40, INT32_MAX, 60},
+    {kSize, 9, 60},
+    {kUsed, 9, 40},
+    {kAvailable, 9, 50},
+    {kUsage, 5},
+    {kDevice, 16, 70, INT32_MAX, 40},
 };
 
 constexpr double kNearlyFull = 90;  // percent
@@ -220,7 +222,7 @@ class Facts {
 
 CellText interface_cell(const Model& model, const State& state, std::size_t index,
                         const Interface& interface, const PlacedColumn& column) {
-  const std::string_view name = column.spec->name;
+  const ColumnId id = column.id();
   const Units units = state.settings.units;
   const InterfaceCounters& counters = interface.counters;
   // What grew since the reading before deserves a look.
@@ -234,25 +236,25 @@ CellText interface_cell(const Model& model, const State& state, std::size_t inde
     if (text.size() > 4) text = format_rate(static_cast<double>(now), Units::kBytes);
     return CellText{text + (grew ? "!" : ""), grew ? Role::kLook : Role::kText};
   };
-  if (name == "name") return {interface.name};
-  if (name == "state") return {interface.is_up ? "up" : "down"};
-  if (name == "speed") return {speed_text(interface)};
-  if (name == "rx_rate") return {rate_text(interface.rx_rate, units)};
-  if (name == "tx_rate") return {rate_text(interface.tx_rate, units)};
-  if (name == "rate") {
+  if (id == kInterface) return {interface.name};
+  if (id == kLink) return {interface.is_up ? "up" : "down"};
+  if (id == kSpeed) return {speed_text(interface)};
+  if (id == kRxRate) return {rate_text(interface.rx_rate, units)};
+  if (id == kTxRate) return {rate_text(interface.tx_rate, units)};
+  if (id == kRate) {
     if (!interface.rx_rate || !interface.tx_rate) return {kUnknown};
     return {format_rate(*interface.rx_rate + *interface.tx_rate, units)};
   }
-  if (name == "use") {
+  if (id == kUse) {
     const auto use = use_of(interface);
     if (!use) return {kUnknown};
     return {fmt::format("{:.0f}", *use), *use >= kNearlyFull ? Role::kLook : Role::kText};
   }
-  if (name == "rx_bytes") return {format_bytes(counters.rx_bytes)};
-  if (name == "tx_bytes") return {format_bytes(counters.tx_bytes)};
-  if (name == "errors") return count(&InterfaceCounters::rx_errors, &InterfaceCounters::tx_errors);
-  if (name == "drops") return count(&InterfaceCounters::rx_drops, &InterfaceCounters::tx_drops);
-  if (name == "addresses") return {joined_addresses(interface)};
+  if (id == kRxBytes) return {format_bytes(counters.rx_bytes)};
+  if (id == kTxBytes) return {format_bytes(counters.tx_bytes)};
+  if (id == kErrors) return count(&InterfaceCounters::rx_errors, &InterfaceCounters::tx_errors);
+  if (id == kDrops) return count(&InterfaceCounters::rx_drops, &InterfaceCounters::tx_drops);
+  if (id == kAddresses) return {joined_addresses(interface)};
   const auto points = static_cast<std::size_t>(column.width) * 2;
   const auto series =
       model.host_readings.series(index, points, plot_step(state, points),
@@ -266,19 +268,19 @@ CellText interface_cell(const Model& model, const State& state, std::size_t inde
 }
 
 CellText disk_cell(const Disk& disk, const PlacedColumn& column) {
-  const std::string_view name = column.spec->name;
-  if (name == "mount") return {disk.mount_point};
-  if (name == "device") return {disk.device};
-  if (name == "size") return {format_bytes(disk.total_bytes)};
-  if (name == "used") return {format_bytes(disk.used_bytes)};
-  if (name == "available") return {format_bytes(disk.available_bytes)};
+  const ColumnId id = column.id();
+  if (id == kMount) return {disk.mount_point};
+  if (id == kDevice) return {disk.device};
+  if (id == kSize) return {format_bytes(disk.total_bytes)};
+  if (id == kUsed) return {format_bytes(disk.used_bytes)};
+  if (id == kAvailable) return {format_bytes(disk.available_bytes)};
   return {fmt::format("{:.0f}", disk.usage_pct),
           disk.usage_pct >= kNearlyFull ? Role::kLook : Role::kText};
 }
 
 void draw_disks(const HostReading& reading, const Frame& frame, Screen& screen) {
   const auto columns = place_columns(kDiskColumns, screen.grid.size().columns);
-  draw_heading(columns, "", false, frame.pane, false, screen);
+  draw_heading(columns, kNone, false, frame.pane, false, screen);
   const auto room = static_cast<std::size_t>(std::max(frame.pane_rows - 1, 0));
   // The fullest first, where not all fit.
   std::vector<const Disk*> disks;

@@ -57,7 +57,7 @@ TEST_F(WidePanes, tab_moves_the_cursor_to_the_connections_and_back) {
 }
 
 TEST_F(WidePanes, each_list_has_an_order_of_its_own) {
-  const std::string sort(sort_of(state, View::kProcesses));
+  const ColumnId sort = sort_of(state, View::kProcesses);
   key(KeyName::kTab);
   keys("s");
   keys("j");
@@ -130,7 +130,7 @@ TEST_F(WidePanes, the_last_lines_say_units_and_window) {
   EXPECT_TRUE(says("bytes/s SI (B) · window 30 s (+/-)"));
   keys("a");  // now these keys fold
   EXPECT_TRUE(says("bytes/s SI (B) · window 30 s\n"));
-  state.table().sort = "retransmits";
+  state.table().sort = ColumnId::kRetransmits;
   EXPECT_TRUE(says("sort retransmits · bytes/s SI (B)"));
   const std::vector<std::string> keys_for_units{"U"};
   ASSERT_TRUE(state.keys.set(Action::kUnits, keys_for_units));
