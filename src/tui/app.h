@@ -12,6 +12,7 @@
 #include "tui/model.h"
 #include "tui/screen.h"
 #include "tui/state.h"
+#include "tui/view.h"
 
 namespace sockscope::tui {
 
@@ -66,6 +67,6 @@ std::string text_of(const Model& model, const State& state, const Table& table, 
 // Lines of the options overlay.
 std::vector<std::string> option_lines(const State& state);
 // Lines of the help of a view.
-std::vector<std::pair<std::string, std::string>> help_lines(const Model& model, const State& state);
+HelpLines help_lines(const Model& model, const State& state);
 
 }  // namespace sockscope::tui

@@ -183,9 +183,9 @@ void choose(State& state, std::vector<Effect>& effects) {
 
 std::vector<ColumnId> sort_choices(const State& state) {
   std::vector<ColumnId> choices;
-  const View view = focused_view(state);
-  if (view == View::kEvents || view == View::kConnection) return choices;
-  for (const ColumnSpec& column : columns_of(view)) {
+  const View& view = focused_view(state);
+  if (view.order == nullptr) return choices;
+  for (const ColumnSpec& column : view.columns) {
     const bool known = std::find(choices.begin(), choices.end(), column.id) != choices.end();
     if (column.info().sortable && !known) choices.push_back(column.id);
   }

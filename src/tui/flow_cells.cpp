@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "tui/rows.h"
+#include "tui/view.h"
 #include "tui/wide_panes.h"
 #include "view/flow_text.h"
 #include "view/host_text.h"
@@ -36,8 +37,6 @@ CellText plain_cell(const Model& model, const State& state, const Row& row,
   if constexpr (std::is_same_v<Row, Flow>) options.now_ns = moment_of(model, state, row);
   return {cell_text(*known, row, options, static_cast<std::size_t>(column.width))};
 }
-
-bool is_internal(ColumnId column) { return info_of(column).needs == Needs::kTcpInternals; }
 
 std::string internal_text(const TcpInternals* tcp, const Flow& flow, ColumnId column) {
   if (tcp == nullptr) return kUnknown;
@@ -149,16 +148,12 @@ const TcpInternals* internals_of(const Model& model, const State& state, const F
 std::vector<std::uint64_t> looked_into(const State& state) {
   std::vector<std::uint64_t> cookies;
   if (state.is_frozen()) return cookies;
-  if (state.view == View::kConnection) return {state.connection.a};
-  const Frame frame = frame_of(state.view, state.size);
+  if (state.view->subject == &State::connection) return {state.connection.a};
   const bool pane = has_pane(state);
-  const View view = pane ? View::kProcess : state.view;
-  const auto columns = columns_of(view);
-  if (std::none_of(columns.begin(), columns.end(), [&](const ColumnSpec& column) {
-        return is_internal(column.id) && state.size.columns >= column.from;
-      }))
-    return cookies;
-  const Table& table = state.tables[static_cast<std::size_t>(view)];
+  const View& view = pane ? *state.view->pane : *state.view;
+  if (!shows_tcp_internals(view, state.size)) return cookies;
+  const Frame frame = state.view->frame(state.size);
+  const Table& table = state.table_of(view);
   const auto rows = std::span(table.listing.rows);
   const auto room =
       static_cast<std::size_t>(std::max(pane ? pane_list_rows(frame) : frame.count, 0));
@@ -194,7 +189,8 @@ CellText flow_cell(const Model& model, const State& state, const Flow& flow,
   if (id == kRxBytes && flow.has_counters) return {format_bytes(volume_of(state, flow).rx)};
   if (id == kTxBytes && flow.has_counters) return {format_bytes(volume_of(state, flow).tx)};
   if (id == kComm && flow.owner.pid == 0) return {std::string(name_of(owner_of(flow), ""))};
-  if (is_internal(id)) return {internal_text(internals_of(model, state, flow), flow, id)};
+  if (info_of(id).needs == Needs::kTcpInternals)
+    return {internal_text(internals_of(model, state, flow), flow, id)};
   if (id == kNetns) return {flow.netns == model.home_netns ? "host" : std::to_string(flow.netns)};
   return plain_cell(model, state, flow, column);
 }
@@ -275,6 +271,10 @@ CellText sum_cell(const State& state, const Sum& sum, ColumnId column) {
   const auto value = sum_value(column, sum);
   if (!value || (column == kPid && sum.pid == 0)) return {};
   return {value_text(info_of(column).kind, *value, {.units = state.settings.units})};
+}
+
+const std::string& remote_end_name(const State& state, const Sum& sum) {
+  return state.settings.names && !sum.remote_name.empty() ? sum.remote_name : sum.name;
 }
 
 std::string remote_text(const Model& model, const State& state, const Flow& flow) {

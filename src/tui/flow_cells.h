@@ -35,6 +35,9 @@ CellText process_cell(const Model& model, const State& state, const Process& pro
 std::optional<CellValue> sum_value(ColumnId column, const Sum& sum);
 CellText sum_cell(const State& state, const Sum& sum, ColumnId column);
 
+// What a remote end is called on the screen.
+const std::string& remote_end_name(const State& state, const Sum& sum);
+
 // What the kernel knows of it now. Null: nobody asked, it did not tell, or the screen shows the
 // past.
 const TcpInternals* internals_of(const Model& model, const State& state, const Flow& flow);

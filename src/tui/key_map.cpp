@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "tui/grid.h"
+#include "tui/view.h"
 #include "view/ascii.h"
 
 namespace sockscope::tui {
@@ -34,11 +35,6 @@ constexpr ActionSpec kActions[] = {
     {Action::kEnd, "end", "End", "live again; the newest event; the last row"},
     {Action::kNextView, "next-view", "Tab", "next view; on a wide screen the other pane"},
     {Action::kPreviousView, "previous-view", "Shift-Tab", "the view before; the other pane"},
-    {Action::kViewProcesses, "processes", "1", "view of processes"},
-    {Action::kViewConnections, "connections", "2", "view of connections; on a wide screen of one process"},
-    {Action::kViewHosts, "hosts", "3", "view of remote ends"},
-    {Action::kViewEvents, "events", "4", "view of events"},
-    {Action::kViewHost, "host", "5", "view of this host"},
     {Action::kFilter, "filter", "/ \\ F4", "filter"},
     {Action::kSort, "sort", "s", "pick the column to sort by"},
     {Action::kPreviousSort, "previous-sort", "<", "sort by the column before"},
@@ -115,11 +111,27 @@ std::string_view alias_of_control(char letter) {
 }  // namespace
 
 std::span<const ActionSpec> actions() {
-  return kActions;
+  static const std::vector<ActionSpec> all = [] {
+    std::vector<ActionSpec> specs;
+    for (const ActionSpec& spec : kActions) {
+      specs.push_back(spec);
+      if (spec.action != Action::kPreviousView) continue;
+      for (const View* view : kMainViews)
+        specs.push_back({action_of(*view), view->name, view->key, view->meaning});
+    }
+    return specs;
+  }();
+  return all;
+}
+
+const ActionSpec& spec_of(Action action) {
+  const auto all = actions();
+  return *std::find_if(all.begin(), all.end(),
+                       [&](const ActionSpec& spec) { return spec.action == action; });
 }
 
 std::optional<Action> find_action(std::string_view name) {
-  for (const ActionSpec& spec : kActions)
+  for (const ActionSpec& spec : actions())
     if (spec.name == name) return spec.action;
   return std::nullopt;
 }
@@ -159,7 +171,7 @@ std::string print_key(const Key& key, bool ascii) {
 }
 
 KeyMap::KeyMap() {
-  for (const ActionSpec& spec : kActions) {
+  for (const ActionSpec& spec : actions()) {
     std::string_view rest = spec.keys;
     while (!rest.empty()) {
       const std::size_t space = std::min(rest.find(' '), rest.size());

@@ -159,13 +159,13 @@ TEST_F(Rows, escape_from_the_prompt_brings_the_filter_before_back) {
 
 TEST_F(Rows, sorting) {
   keys(">");
-  EXPECT_EQ(sort_of(state, View::kProcesses), ColumnId::kTxRate);
+  EXPECT_EQ(sort_of(state, kProcessesView), ColumnId::kTxRate);
   keys("<<<");
-  EXPECT_EQ(sort_of(state, View::kProcesses), ColumnId::kConns);
+  EXPECT_EQ(sort_of(state, kProcessesView), ColumnId::kConns);
   keys("s");
   EXPECT_EQ(state.overlay, Overlay::kSortPicker);
   key(KeyName::kEnter);
-  EXPECT_EQ(sort_of(state, View::kProcesses), ColumnId::kPid);
+  EXPECT_EQ(sort_of(state, kProcessesView), ColumnId::kPid);
   EXPECT_EQ(names(model, state).front(), "curl");  // the largest number
   keys("S");
   EXPECT_EQ(names(model, state).front(), "sshd");

@@ -23,22 +23,11 @@
 #include "tui/opened_since.h"
 #include "tui/other_ends.h"
 #include "tui/plot.h"
+#include "tui/views.h"
 #include "view/column_id.h"
 #include "view/filter.h"
 
 namespace sockscope::tui {
-
-enum class View : std::uint8_t {
-  kProcesses,
-  kConnections,
-  kHosts,
-  kEvents,
-  kThisHost,    // interfaces, system, disks, gateway and DNS
-  kProcess,     // one process
-  kConnection,  // one connection
-};
-inline constexpr std::size_t kViews = 7;
-inline constexpr std::size_t kMainViews = 5;
 
 // What a row is about: it stays the same while rows come, go and change places.
 struct RowKey {
@@ -222,17 +211,23 @@ struct Volume {
   std::uint64_t tx = 0;
 };
 
+// The connections of one process or of one host only.
+struct Scope {
+  RowKey of;
+  std::string name;
+  const View* from = nullptr;  // where it was chosen
+  bool exists() const noexcept { return of.exists(); }
+};
+
 struct State {
   Size size;
-  View view = View::kProcesses;
-  std::vector<View> back;
-  std::array<Table, kViews> tables;
+  const View* view = &kProcessesView;
+  std::vector<const View*> back;
+  std::array<Table, kViews.size()> tables;  // of the views, in their order
   RowKey process;     // of the process details; of the pane below the list of processes
   bool in_pane = false;  // the cursor is in that pane, if there is room for it
   RowKey connection;  // of the connection details
-  // The connections of one process or of one host only.
-  RowKey scope;
-  std::string scope_name;
+  Scope scope;
 
   std::uint64_t frozen_sample = 0;  // number; 0: live
   std::uint64_t frozen_event = 0;   // the last one shown then
@@ -258,8 +253,10 @@ struct State {
   std::map<ProcessId, Volume> process_base;
   std::map<std::uint64_t, Volume> flow_base;  // by cookie
 
-  Table& table() { return tables[static_cast<std::size_t>(view)]; }
-  const Table& table() const { return tables[static_cast<std::size_t>(view)]; }
+  Table& table_of(const View& of) { return tables[number_of(of)]; }
+  const Table& table_of(const View& of) const { return tables[number_of(of)]; }
+  Table& table() { return table_of(*view); }
+  const Table& table() const { return table_of(*view); }
   bool is_frozen() const noexcept { return frozen_sample != 0; }
   // The rows of every list are put in order anew.
   void release_order() {
@@ -267,25 +264,19 @@ struct State {
   }
 };
 
-// Whether connections of the selected process stand below the list of processes. They are the list
-// of the process details.
+// Whether another view's list stands below that of the view on the screen: connections of the
+// selected process.
 bool has_pane(const State& state);
 // The view whose list the cursor is in.
-inline View focused_view(const State& state) {
-  return state.in_pane && has_pane(state) ? View::kProcess : state.view;
-}
-inline Table& focused_table(State& state) {
-  return state.tables[static_cast<std::size_t>(focused_view(state))];
-}
+const View& focused_view(const State& state);
+inline Table& focused_table(State& state) { return state.table_of(focused_view(state)); }
+// The views whose figures are on the screen: its own, and that of the pane.
+bool shows_other_ends(const State& state);
 
 // What the rows of the view on the screen are grouped by.
 Grouping grouping_of(const State& state);
 
-// What a view shows of its own accord.
-ColumnId default_sort(View view, Size size);
-inline ColumnId sort_of(const State& state, View view) {
-  const ColumnId chosen = state.tables[static_cast<std::size_t>(view)].sort;
-  return chosen == ColumnId::kNone ? default_sort(view, state.size) : chosen;
-}
+// What the list of a view is ordered by; kNone: its rows have an order of their own.
+ColumnId sort_of(const State& state, const View& view);
 
 }  // namespace sockscope::tui

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "tui/view.h"
 
 namespace sockscope::tui {
 
@@ -147,30 +148,30 @@ void draw_rows(const Table& table, const std::vector<PlacedColumn>& columns, con
 
 }  // namespace
 
-void draw_list(const State& state, const Frame& frame, std::span<const ColumnSpec> specs,
-               const RowReader& read, Screen& screen) {
-  const auto columns = place_columns(specs, screen.grid.size().columns);
-  const ColumnId sort = sort_of(state, state.view);
+void draw_list(const State& state, const Frame& frame, const RowReader& read, Screen& screen) {
+  const auto columns = place_columns(state.view->columns, screen.grid.size().columns);
+  const ColumnId sort = sort_of(state, *state.view);
   draw_heading(columns, sort, state.table().reverse, frame.heading, sort != ColumnId::kNone, screen);
-  const bool has_focus = focused_view(state) == state.view;
+  const bool has_focus = &focused_view(state) == state.view;
   draw_rows(state.table(), columns, {frame.first, frame.count, Hit::Kind::kRow, has_focus}, read,
             screen);
 }
 
-void draw_pane_list(const State& state, int y, std::span<const ColumnSpec> specs,
-                    const Frame& frame, const RowReader& read, Screen& screen) {
-  const Table& table = state.tables[static_cast<std::size_t>(View::kProcess)];
-  const auto columns = place_columns(specs, screen.grid.size().columns);
-  draw_heading(columns, sort_of(state, View::kProcess), table.reverse, y, false, screen);
-  const bool has_focus = focused_view(state) == View::kProcess;
+void draw_pane_list(const State& state, int y, const Frame& frame, const RowReader& read,
+                    Screen& screen) {
+  const View& pane = *state.view->pane;
+  const Table& table = state.table_of(pane);
+  const auto columns = place_columns(pane.columns, screen.grid.size().columns);
+  draw_heading(columns, sort_of(state, pane), table.reverse, y, false, screen);
+  const bool has_focus = &focused_view(state) == &pane;
   draw_rows(table, columns, {y + 1, pane_list_rows(frame), Hit::Kind::kPaneRow, has_focus}, read,
             screen);
 }
 
-std::string heading_of_sort(const State& state, View view) {
-  const Table& table = state.tables[static_cast<std::size_t>(view)];
+std::string heading_of_sort(const State& state, const View& view) {
+  const Table& table = state.table_of(view);
   const ColumnId sort = sort_of(state, view);
-  for (const ColumnSpec& column : columns_of(view)) {
+  for (const ColumnSpec& column : view.columns) {
     if (column.id != sort) continue;
     std::string heading(column.heading());
     for (const std::string_view arrow : {"↓", "↑"})

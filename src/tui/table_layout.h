@@ -64,13 +64,9 @@ void draw_cells(const std::vector<PlacedColumn>& columns, int y, Role role,
 // The rows of the list that are on the screen, the selected one marked. Cells that would show the same
 // although they were shortened from different texts show where those differ.
 using RowReader = std::function<CellText(const Row&, const PlacedColumn&)>;
-void draw_list(const State& state, const Frame& frame, std::span<const ColumnSpec> specs,
-               const RowReader& read, Screen& screen);
-// The same in the pane below the list of processes.
-void draw_pane_list(const State& state, int y, std::span<const ColumnSpec> specs, const Frame& frame,
-                    const RowReader& read, Screen& screen);
-
-// The columns that the view's list can be ordered by, for the picker.
-std::span<const ColumnSpec> columns_of(View view);
+void draw_list(const State& state, const Frame& frame, const RowReader& read, Screen& screen);
+// The same of the view whose list is in the pane.
+void draw_pane_list(const State& state, int y, const Frame& frame, const RowReader& read,
+                    Screen& screen);
 
 }  // namespace sockscope::tui

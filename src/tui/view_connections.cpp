@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+// Connections: each socket with a peer.
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "base/text.h"
+#include "tui/arranger.h"
 #include "tui/flow_cells.h"
 #include "tui/rows.h"
+#include "tui/view.h"
 #include "tui/wide_panes.h"
 
 namespace sockscope::tui {
@@ -49,24 +53,86 @@ constexpr ColumnSpec kColumns[] = {
     {kNetns, 10, 160},
 };
 
-constexpr ColumnSpec kHostColumns[] = {
-    {kRemote, 10, 0, 40, 40},
-    {kRemote, 16, 40, 60, 40},
-    {kRemote, 24, 60, INT32_MAX, 50},
-    {kConns, 5, 60},
-    {kProcs, 5, 66},
-    {kRate, 8, 20, 40},
-    {kRxRate, 8, 40},
-    {kTxRate, 8, 40},
-    {kMeanRtt, 7, 60},
-    {kRetransmits, 5, 78},
-    {kRxBytes, 9, 100},
-    {kTxBytes, 9, 100},
-};
+constexpr Grouping kGroupings[] = {Grouping::kNone, Grouping::kProcess, Grouping::kRemote,
+                                   Grouping::kContainer};
 
-// Of a remote end.
-const std::string& shown_name(const State& state, const Sum& sum) {
-  return state.settings.names && !sum.remote_name.empty() ? sum.remote_name : sum.name;
+constexpr FooterKey kFooter[] = {{Action::kHelp},    {Action::kFilter},   {Action::kSort},
+                                 {Action::kDetails}, {Action::kNextView}, {Action::kFreeze},
+                                 {Action::kGroup},   {Action::kNames},    {Action::kLoopback}};
+
+std::string_view place_of(const Flow& flow) {
+  return flow.owner.process ? place_name(*flow.owner.process) : std::string_view();
+}
+
+RowKey group_key(const Flow& flow, Grouping grouping) {
+  RowKey key = grouping == Grouping::kProcess     ? RowKey::of(owner_of(flow))
+               : grouping == Grouping::kContainer ? RowKey::of_place(place_of(flow))
+                                                  : RowKey::of(flow.remote.addr);
+  key.is_group = true;
+  return key;
+}
+
+Sum group_of(const Flow& flow, Grouping grouping) {
+  if (grouping == Grouping::kProcess)
+    return {.name = std::string(name_of(owner_of(flow), flow.owner.name())), .pid = flow.owner.pid};
+  if (grouping == Grouping::kRemote) return {.name = to_string(flow.remote.addr)};
+  std::string name = clean_text(place_of(flow));
+  return {.name = name.empty() ? "[no unit]" : std::move(name)};
+}
+
+// Heads in order, below each its members in order, unless it is folded.
+void arrange_groups(Arranger& a, const std::vector<std::vector<Keyed>>& members) {
+  std::vector<Keyed> heads;
+  for (std::size_t i = 0; i < a.listing.sums.size(); ++i) {
+    Row row{a.listing.sums[i].key, static_cast<std::uint32_t>(i)};
+    row.is_parent = true;
+    row.idle = !moves(a.listing.sums[i].smoothed);
+    heads.push_back({sum_key(a.sort, a.listing.sums[i]), row});
+  }
+  for (const Row& head : a.sorted(heads)) {
+    a.listing.rows.push_back(head);
+    if (a.table.collapsed.contains(head.key)) continue;
+    const auto rows = a.sorted(members[head.index]);
+    a.listing.rows.insert(a.listing.rows.end(), rows.begin(), rows.end());
+  }
+}
+
+void arrange(Arranger& a) {
+  const Grouping grouping = a.state.settings.grouping;
+  const bool shows_idle = a.state.settings.idle || has_process_scope(a.state);
+  const auto smoothed = a.history.smoothed_flows(a.index);
+  std::vector<std::vector<Keyed>> rows(1);  // of each group; all where there are none
+  for (std::size_t i = 0; i < a.sample.flows.size(); ++i) {
+    const Flow& flow = a.history.flow(a.sample.flows[i]);
+    if (!in_scope(a.state, flow)) continue;
+    ++a.listing.candidates;
+    if (!a.state.filter.matches(flow) || !a.wanted(flow)) continue;
+    ++a.listing.matching;
+    if (!shows_idle && Arranger::is_idle(flow, smoothed[i])) {
+      ++a.listing.idle_hidden;
+      continue;
+    }
+    Row row = a.row_of(flow, a.sample.flows[i], smoothed[i]);
+    std::size_t group = 0;
+    if (grouping != Grouping::kNone) {
+      row.depth = 1;
+      group = a.sum_of(group_key(flow, grouping), [&] { return group_of(flow, grouping); });
+      rows.resize(a.listing.sums.size());
+      // The bytes of a UDP socket's remote end are the socket's too, so they count once: by the address.
+      if (flow.peer_of == 0 || grouping == Grouping::kRemote)
+        a.add_to(a.listing.sums[group], flow, smoothed[i]);
+    }
+    rows[group].push_back({a.key_of(flow, smoothed[i]), row});
+  }
+  if (grouping == Grouping::kNone)
+    a.listing.rows = a.sorted(rows[0]);
+  else
+    arrange_groups(a, rows);
+  a.add_later([&](const Flow& flow, const Smoothed& rate) {
+    if (!in_scope(a.state, flow) || !a.state.filter.matches(flow) || !a.wanted(flow)) return false;
+    // What stood there while it was open stays.
+    return shows_idle || flow.closed || !Arranger::is_idle(flow, rate);
+  });
 }
 
 // A head of a group: its name where the command is, sums where rates are.
@@ -77,7 +143,7 @@ CellText group_cell(const State& state, const Row& row, ColumnId id) {
   if (id == kComm) return {fold + (by_remote ? fmt::format("{} conns", sum.flows) : sum.name)};
   if (id == kRemote)
     return {by_remote ? sum.name == "0.0.0.0" || sum.name == "::" ? "* (no peer)"
-                                                                        : shown_name(state, sum)
+                                                                        : remote_end_name(state, sum)
                       : fmt::format("{} connection{}", sum.flows, sum.flows == 1 ? "" : "s")};
   return sum_cell(state, sum, id);
 }
@@ -91,21 +157,7 @@ void draw_detail(const Model& model, const State& state, const Frame& frame, Scr
   if (flow != nullptr) screen.grid.put(1, frame.detail, flow_line(model, state, *flow));
 }
 
-// Connections that were opened after the moment that is shown.
-std::size_t opened_since(const Model& model, const State& state) {
-  std::size_t count = 0;
-  const auto& log = model.events.all();
-  for (std::size_t i = log.size(); i-- > 0 && log[i].number > state.frozen_event;) {
-    const Event& event = log[i].event;
-    const bool opened = event.kind == EventKind::kConnect || event.kind == EventKind::kAccept;
-    if (opened && (state.settings.loopback || !is_loopback(event.flow)) &&
-        state.filter.matches(event.flow))
-      ++count;
-  }
-  return count;
-}
-
-std::string list_status(const Model& model, const State& state, std::string_view what) {
+std::string list_status(const Model& model, const State& state) {
   const Listing& listing = state.table().listing;
   std::string status;
   if (listing.later != 0) {
@@ -118,11 +170,8 @@ std::string list_status(const Model& model, const State& state, std::string_view
     if (state.size.columns < 100) return status;
     status += " · ";
   }
-  status += fmt::format("{} of {} {}", listing.matching, listing.candidates, what);
-  if (state.is_frozen() && !state.opened.is_on()) {
-    if (const std::size_t opened = opened_since(model, state); opened != 0)
-      status += fmt::format(" · +{} opened since", opened);
-  }
+  status += fmt::format("{} of {} conns", listing.matching, listing.candidates);
+  if (state.is_frozen() && !state.opened.is_on()) status += opened_since_text(model, state);
   if (listing.loopback_hidden != 0 && listing.idle_hidden != 0)
     status += fmt::format(" · {} loopback ({}), {} idle ({}) hidden", listing.loopback_hidden,
                           state.keys.key_of(Action::kLoopback), listing.idle_hidden,
@@ -133,21 +182,30 @@ std::string list_status(const Model& model, const State& state, std::string_view
   else if (listing.idle_hidden != 0)
     status += fmt::format(" · {} idle hidden ({})", listing.idle_hidden,
                           state.keys.key_of(Action::kIdle));
-  if (const std::string held = held_text(model, state); !held.empty()) status += " · " + held;
-  return status;
+  return status + held_text(model, state);
 }
 
-}  // namespace
+// Where those of a process stand below its list, those of that process alone.
+bool open_scope(const Model& model, State& state) {
+  const Process* process =
+      has_pane(state) && state.process.exists() && !model.history.empty()
+          ? model.history.find_process(shown_sample(model, state), state.process.process())
+          : nullptr;
+  if (process == nullptr) return false;
+  std::string name = clean_text(name_of(*process));
+  if (process->pid != 0) name += fmt::format(" {}", process->pid);
+  state.scope = {state.process, std::move(name), state.view};
+  state.view = &kConnectionsView;
+  state.table().start_over();
+  return true;
+}
 
-std::span<const ColumnSpec> flow_columns() { return kColumns; }
-std::span<const ColumnSpec> host_columns() { return kHostColumns; }
-
-void draw_connections(const Model& model, const State& state, const Frame& frame, Screen& screen) {
+void draw(const Model& model, const State& state, const Frame& frame, Screen& screen) {
   if (frame.plot_rows > 1)
     draw_host_panes(model, state, frame, screen);
   else
     draw_plot_line(model, state, frame, screen);
-  draw_list(state, frame, kColumns,
+  draw_list(state, frame,
             [&](const Row& row, const PlacedColumn& column) {
               if (row.key.is_group) return group_cell(state, row, column.id());
               CellText cell = flow_cell(model, state, flow_of(model, state, row), column);
@@ -155,39 +213,35 @@ void draw_connections(const Model& model, const State& state, const Frame& frame
               return cell;
             },
             screen);
-  draw_status(state, frame, list_status(model, state, "conns"), screen);
+  draw_status(state, frame, list_status(model, state), screen);
   draw_detail(model, state, frame, screen);
 }
 
-void draw_hosts(const Model& model, const State& state, const Frame& frame, Screen& screen) {
-  draw_plot_line(model, state, frame, screen);
-  const Listing& listing = state.table().listing;
-  draw_list(state, frame, kHostColumns,
-            [&](const Row& row, const PlacedColumn& column) -> CellText {
-              const Sum& sum = listing.sums[row.index];
-              if (column.id() == kRemote) return {shown_name(state, sum)};
-              return sum_cell(state, sum, column.id());
-            },
-            screen);
-  std::string status = fmt::format("{} remote ends", listing.rows.size());
-  if (state.is_frozen()) {
-    if (const std::size_t opened = opened_since(model, state); opened != 0)
-      status += fmt::format(" · +{} opened since", opened);
-  }
-  if (listing.loopback_hidden != 0)
-    status += fmt::format(" · {} loopback connections hidden ({})", listing.loopback_hidden,
-                          state.keys.key_of(Action::kLoopback));
-  if (const std::string held = held_text(model, state); !held.empty()) status += " · " + held;
-  draw_status(state, frame, status, screen);
-  if (frame.detail < 0 || state.table().position >= listing.rows.size()) return;
-  const Sum& sum = listing.sums[listing.rows[state.table().position].index];
-  std::string users;
-  for (const ProcessId& id : sum.processes) {
-    const Process* process = model.history.find_process(shown_sample(model, state), id);
-    if (process != nullptr) users += fmt::format("  {} {}", process->name(), process->pid);
-  }
-  const std::string name = sum.remote_name.empty() ? "" : "  " + sum.remote_name;
-  screen.grid.put(1, frame.detail, fmt::format("{}{}{}", sum.name, name, users));
-}
+}  // namespace
+
+constinit const View kConnectionsView = {
+    .name = "connections",
+    .key = "2",
+    .meaning = "view of connections; on a wide screen of one process",
+    .tab = "2 Conns",
+    .narrow_tab = "2C",
+    .columns = kColumns,
+    .order = [](Size) { return kRxRate; },
+    .grouping = &Settings::grouping,
+    .groupings = kGroupings,
+    .shows_other_ends = true,
+    .footer = kFooter,
+    .help = [](const State& state) -> HelpLines {
+      return {{"Connections: each socket with a peer, busiest first.", ""},
+              {"+ †", "new within 2 s or since a freeze, closed (--keep-closed)"},
+              {"RTTms", "smoothed round trip; yellow above 3 times its own least"},
+              {"RETR !", "segments sent again since it was opened; ! above 1 %"},
+              {fold_keys(state), "group by process, remote end, container; fold"}};
+    },
+    .frame = [](Size size) { return list_frame(size, true, false); },
+    .arrange = arrange,
+    .draw = draw,
+    .open = open_scope,
+};
 
 }  // namespace sockscope::tui

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Events: what happened.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,8 +9,10 @@
 
 #include "base/text.h"
 #include "base/timestamp.h"
+#include "tui/arranger.h"
 #include "tui/flow_cells.h"
 #include "tui/rows.h"
+#include "tui/view.h"
 #include "tui/wide_panes.h"
 #include "view/flow_text.h"
 
@@ -84,9 +87,92 @@ CellText event_cell(const Model& model, const State& state, const LoggedEvent& l
   return flow_cell(model, state, event.flow, column);
 }
 
-}  // namespace
+constexpr FooterKey kFooter[] = {{Action::kHelp},
+                                 {Action::kFilter},
+                                 {Action::kEventTypes, "types"},
+                                 {Action::kDetails, "connection"},
+                                 {Action::kNextView},
+                                 {Action::kFreeze},
+                                 {Action::kWrite}};
 
-std::span<const ColumnSpec> event_columns() { return kColumns; }
+void arrange(Arranger& a) {
+  const State& state = a.state;
+  const auto& log = a.model.events.all();
+  const std::uint64_t last = state.is_frozen() ? state.frozen_event : a.model.events.last_number();
+  for (std::size_t i = log.size(); i-- > 0;) {
+    const LoggedEvent& logged = log[i];
+    if (logged.number > last) continue;
+    ++a.listing.candidates;
+    if ((state.hidden_events >> static_cast<unsigned>(logged.event.kind) & 1) != 0) continue;
+    if (logged.event.kind != EventKind::kGap) {
+      if (!state.filter.matches(logged.event.flow)) continue;
+      if (!state.settings.loopback && logged.event.kind != EventKind::kAlert &&
+          is_loopback(logged.event.flow)) {
+        ++a.listing.loopback_hidden;
+        continue;
+      }
+    }
+    ++a.listing.matching;
+    a.listing.rows.push_back({RowKey::of_event(logged.number), static_cast<std::uint32_t>(i)});
+  }
+}
+
+std::string json(const Model& model, const State& state, const DocumentSource& from) {
+  std::string out;
+  EventWriter writer(from.clock_offset_ns);
+  writer.start(from.host, model.now_wall_ns, from.source, model.doors, out);
+  const auto& rows = state.table().listing.rows;
+  for (std::size_t i = rows.size(); i-- > 0;)
+    if (const LoggedEvent* logged = model.events.find(rows[i].key.a))
+      writer.event(logged->event, out);
+  writer.end(model.now_wall_ns, rows.size(), model.lost, out);
+  return out;
+}
+
+void draw(const Model& model, const State& state, const Frame& frame, Screen& screen) {
+  const Listing& listing = state.table().listing;
+  if (!state.filter_text.empty() || frame.plot < 0) {
+    draw_plot_line(model, state, frame, screen);
+  } else if (state.prompt.kind == PromptKind::kNone) {
+    const std::string rate =
+        fmt::format("{:.0f} ev/s  lost {}", model.event_rate, model.lost.total());
+    const int columns = screen.grid.size().columns;
+    const int end = screen.grid.put_right(
+        columns, frame.plot, rate, {model.lost.total() != 0 ? Role::kBroken : Role::kText});
+    screen.grid.put(1, frame.plot,
+                    fmt::format("types: {} ({} picks)   {}",
+                                state.hidden_events == 0 ? "all" : "some",
+                                state.keys.key_of(Action::kEventTypes),
+                                state.is_frozen()     ? "frozen"
+                                : state.follow_events ? "following newest"
+                                                      : "not following"),
+                    {}, end);
+  }
+  draw_list(state, frame,
+            [&](const Row& row, const PlacedColumn& column) -> CellText {
+              const LoggedEvent* logged = model.events.find(row.key.a);
+              return logged == nullptr ? CellText{} : event_cell(model, state, *logged, column);
+            },
+            screen);
+  std::string status = fmt::format("{} stops following · {} resumes", state.keys.key_of(Action::kDown),
+                                   state.keys.key_of(Action::kEnd));
+  if (listing.loopback_hidden != 0)
+    status += fmt::format(" · {} loopback hidden ({})", listing.loopback_hidden,
+                          state.keys.key_of(Action::kLoopback));
+  draw_status(state, frame, status, screen);
+  const int columns = screen.grid.size().columns;
+  if (constexpr std::string_view kBuffer = "buffer 10 000 events";
+      frame.status >= 0 && static_cast<int>(display_width(status) + kBuffer.size()) + 3 <= columns)
+    screen.grid.put_right(columns, frame.status, kBuffer);
+  if (frame.detail < 0 || listing.rows.empty()) return;
+  const LoggedEvent* logged = model.events.find(listing.rows[state.table().position].key.a);
+  if (logged != nullptr && logged->event.kind == EventKind::kAlert)
+    screen.grid.put(1, frame.detail, describe(logged->event));
+  else if (logged != nullptr && logged->event.kind != EventKind::kGap)
+    screen.grid.put(1, frame.detail, flow_line(model, state, logged->event.flow));
+}
+
+}  // namespace
 
 std::string_view short_event_name(EventKind kind) {
   switch (kind) {
@@ -133,47 +219,27 @@ std::string describe(const Event& event) {
   return "";
 }
 
-void draw_events(const Model& model, const State& state, const Frame& frame, Screen& screen) {
-  const Listing& listing = state.table().listing;
-  if (!state.filter_text.empty() || frame.plot < 0) {
-    draw_plot_line(model, state, frame, screen);
-  } else if (state.prompt.kind == PromptKind::kNone) {
-    const std::string rate =
-        fmt::format("{:.0f} ev/s  lost {}", model.event_rate, model.lost.total());
-    const int columns = screen.grid.size().columns;
-    const int end = screen.grid.put_right(
-        columns, frame.plot, rate, {model.lost.total() != 0 ? Role::kBroken : Role::kText});
-    screen.grid.put(1, frame.plot,
-                    fmt::format("types: {} ({} picks)   {}",
-                                state.hidden_events == 0 ? "all" : "some",
-                                state.keys.key_of(Action::kEventTypes),
-                                state.is_frozen()     ? "frozen"
-                                : state.follow_events ? "following newest"
-                                                      : "not following"),
-                    {}, end);
-  }
-  draw_list(state, frame, kColumns,
-            [&](const Row& row, const PlacedColumn& column) -> CellText {
-              const LoggedEvent* logged = model.events.find(row.key.a);
-              return logged == nullptr ? CellText{} : event_cell(model, state, *logged, column);
-            },
-            screen);
-  std::string status = fmt::format("{} stops following · {} resumes", state.keys.key_of(Action::kDown),
-                                   state.keys.key_of(Action::kEnd));
-  if (listing.loopback_hidden != 0)
-    status += fmt::format(" · {} loopback hidden ({})", listing.loopback_hidden,
-                          state.keys.key_of(Action::kLoopback));
-  draw_status(state, frame, status, screen);
-  const int columns = screen.grid.size().columns;
-  if (constexpr std::string_view kBuffer = "buffer 10 000 events";
-      frame.status >= 0 && static_cast<int>(display_width(status) + kBuffer.size()) + 3 <= columns)
-    screen.grid.put_right(columns, frame.status, kBuffer);
-  if (frame.detail < 0 || listing.rows.empty()) return;
-  const LoggedEvent* logged = model.events.find(listing.rows[state.table().position].key.a);
-  if (logged != nullptr && logged->event.kind == EventKind::kAlert)
-    screen.grid.put(1, frame.detail, describe(logged->event));
-  else if (logged != nullptr && logged->event.kind != EventKind::kGap)
-    screen.grid.put(1, frame.detail, flow_line(model, state, logged->event.flow));
-}
+constinit const View kEventsView = {
+    .name = "events",
+    .key = "4",
+    .meaning = "view of events",
+    .tab = "4 Events",
+    .narrow_tab = "4E",
+    .columns = kColumns,
+    .counted = "events",
+    .follows_newest = true,
+    .shows_events = true,
+    .footer = kFooter,
+    .help = [](const State& state) -> HelpLines {
+      using enum Action;
+      return {{"Events: what happened, newest first; 10,000 are kept.", ""},
+              {state.keys.key_of(Action::kEventTypes), "which types"},
+              {state.keys.keys_of({kFirst, kEnd}), "follow the newest again"}};
+    },
+    .frame = [](Size size) { return list_frame(size, false, false); },
+    .arrange = arrange,
+    .draw = draw,
+    .json = json,
+};
 
 }  // namespace sockscope::tui

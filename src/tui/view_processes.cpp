@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
+// Processes: who moves how much.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/text.h"
 #include "base/timestamp.h"
+#include "tui/arranger.h"
 #include "tui/flow_cells.h"
+#include "tui/process_tree.h"
 #include "tui/rows.h"
+#include "tui/view.h"
 #include "tui/wide_panes.h"
 
 namespace sockscope::tui {
@@ -160,11 +165,136 @@ void draw_detail(const Model& model, const State& state, int y, Screen& screen) 
   screen.grid.put(1, y, shorten_right(clean_text(left), static_cast<std::size_t>(std::max(end - 1, 1))));
 }
 
-}  // namespace
+constexpr Grouping kGroupings[] = {Grouping::kNone, Grouping::kContainer, Grouping::kTree};
 
-std::span<const ColumnSpec> process_columns() { return kColumns; }
+constexpr FooterKey kFooter[] = {{Action::kHelp},     {Action::kFilter}, {Action::kSort},
+                                 {Action::kDetails},  {Action::kNextView}, {Action::kFreeze},
+                                 {Action::kUnits},    {Action::kSignal}};
 
-void draw_processes(const Model& model, const State& state, const Frame& frame, Screen& screen) {
+// What is new was not there then; null: nobody knows.
+const Sample* sample_before(const Arranger& a) {
+  if (a.sample.mono_ns - a.history[0].mono_ns <= Arranger::kNew) return nullptr;
+  for (std::size_t i = a.index; i-- > 0;)
+    if (a.sample.mono_ns - a.history[i].mono_ns >= Arranger::kNew) return &a.history[i];
+  return nullptr;
+}
+
+// The processes that have a connection the filter lets through.
+std::set<ProcessId> matching_processes(const Arranger& a) {
+  std::set<ProcessId> matching;
+  for (const std::uint32_t index : a.sample.flows)
+    if (a.state.filter.matches(a.history.flow(index)))
+      matching.insert(owner_of(a.history.flow(index)));
+  return matching;
+}
+
+SortKey process_key(const Arranger& a, const Column<Process>* column, const Process& process,
+                    const Smoothed& rate) {
+  if (is_rate(a.sort)) return rate_key(a.sort, rate);
+  if (a.sort == kRxBytes) return static_cast<double>(volume_of(a.state, process).rx);
+  if (a.sort == kTxBytes) return static_cast<double>(volume_of(a.state, process).tx);
+  return column != nullptr ? sort_key(*column, process, a.cells) : SortKey();
+}
+
+// Parents before their children, children in order, as deep as the tree goes.
+void arrange_tree(Arranger& a, const std::vector<Keyed>& processes, ProcessTree tree) {
+  Listing& listing = a.listing;
+  listing.sums = std::move(tree.sums);
+  const auto* column = find_column<Process>(a.sort);
+  std::vector<std::vector<Keyed>> children(listing.sums.size());
+  std::vector<Keyed> roots;
+  for (std::size_t i = 0; i < listing.sums.size(); ++i) {
+    const Sum& sum = listing.sums[i];
+    Row row{sum.key, static_cast<std::uint32_t>(i)};
+    row.mark = i < processes.size() ? processes[i].row.mark : ' ';
+    row.idle = !moves(sum.smoothed);
+    SortKey key = sum_key(a.sort, sum);
+    // What sums do not have is the process's own.
+    if (std::holds_alternative<std::monostate>(key) && column != nullptr && sum.process)
+      key = sort_key(*column, a.history.process(*sum.process), a.cells);
+    const std::size_t parent = tree.parents[i];
+    (parent == ProcessTree::kNone ? roots : children[parent]).push_back({std::move(key), row});
+  }
+  struct Level {
+    std::vector<Row> rows;
+    std::size_t next = 0;
+  };
+  std::vector<Level> levels;
+  levels.push_back({a.sorted(roots)});
+  while (!levels.empty()) {
+    if (levels.back().next == levels.back().rows.size()) {
+      levels.pop_back();
+      continue;
+    }
+    Row row = levels.back().rows[levels.back().next++];
+    row.depth = static_cast<std::uint8_t>(std::min<std::size_t>(levels.size() - 1, 255));
+    row.is_parent = !children[row.index].empty();
+    listing.rows.push_back(row);
+    if (row.is_parent && !a.table.collapsed.contains(row.key))
+      levels.push_back({a.sorted(children[row.index])});
+  }
+}
+
+void arrange(Arranger& a) {
+  const Settings& settings = a.state.settings;
+  const auto smoothed = a.history.smoothed_processes(a.index);
+  const bool all = a.state.filter.matches_all();
+  const auto matching = all ? std::set<ProcessId>() : matching_processes(a);
+  const Sample* earlier = sample_before(a);
+  const auto* column = find_column<Process>(a.sort);
+  std::vector<Keyed> rows;
+  std::vector<Smoothed> rates;  // of the rows
+  for (std::size_t i = 0; i < a.sample.processes.size(); ++i) {
+    const Process& process = a.history.process(a.sample.processes[i]);
+    const ProcessId id = id_of(process);
+    ++a.listing.candidates;
+    if (!all && !matching.contains(id)) continue;
+    ++a.listing.matching;
+    Row row{RowKey::of(id), a.sample.processes[i]};
+    // At first nobody knows, and of some nobody ever does.
+    row.idle = a.sample.interval_s &&
+               (process.rx_rate ? !moves(smoothed[i]) : process.open_flows == 0);
+    const bool over = process.open_flows == 0 && process.listeners == 0;
+    const bool moved = process.rx_rate.value_or(0) + process.tx_rate.value_or(0) > 0;
+    if (over && !moved && id.pid != 0) row.mark = 'x';
+    if (earlier != nullptr && !over && a.history.find_process(*earlier, id) == nullptr)
+      row.mark = '+';
+    if (row.mark == 'x' && !settings.closed) continue;
+    if (row.idle && row.mark != '+' && !settings.idle) {
+      ++a.listing.idle_hidden;
+      continue;
+    }
+    rows.push_back({process_key(a, column, process, smoothed[i]), row});
+    rates.push_back(smoothed[i]);
+  }
+  if (settings.process_grouping == Grouping::kNone) {
+    a.listing.rows = a.sorted(rows);
+    return;
+  }
+  std::vector<std::uint32_t> processes;
+  for (const Keyed& each : rows) processes.push_back(each.row.index);
+  arrange_tree(a, rows, grow_tree(a.model, a.state, processes, rates));
+}
+
+HelpLines help(const State& state) {
+  using enum Action;
+  HelpLines lines = {
+      {"Processes: who moves how much. Closed connections count, loopback too.", ""},
+      {"+ † !", "new within 2 s, closed, retransmits worth a look"},
+      {"[exited]", "being closed; who had them was gone before sockscope looked"},
+      {"[kernel]", "sockets the kernel made for itself: tunnels, file servers"},
+      {"[unattributed]", "others whose process is not known"},
+      {"retr", "of TCP segments sent in the interval (ACKs too), those again"},
+      {"RX/s TX/s", "of the last interval; the order is that of 3 s averages"},
+      {fold_keys(state), "group by container or unit, below parents; fold"}};
+  if (has_pane(state))
+    lines.insert(lines.begin() + 1,
+                 {state.keys.keys_of({kNextView, action_of(kConnectionsView)}),
+                  "to the selected one's connections; those on a whole screen"});
+  return lines;
+}
+
+void draw(const Model& model, const State& state, const Frame& frame, Screen& screen) {
   const bool has_panes = frame.plot_rows > 1;
   if (has_panes)
     draw_host_panes(model, state, frame, screen);
@@ -174,7 +304,7 @@ void draw_processes(const Model& model, const State& state, const Frame& frame, 
                                                           : std::map<ProcessId, ProcessQuality>();
   static const ProcessQuality kUnknown;
   const bool is_tree = grouping_of(state) != Grouping::kNone;
-  draw_list(state, frame, kColumns,
+  draw_list(state, frame,
             [&](const Row& row, const PlacedColumn& column) {
               if (is_tree) {
                 const auto found = quality.find(row.key.process());
@@ -216,10 +346,31 @@ void draw_processes(const Model& model, const State& state, const Frame& frame, 
   if (listing.idle_hidden != 0)
     status += fmt::format(" · {} idle hidden ({}{})", listing.idle_hidden,
                           state.keys.key_of(Action::kIdle), screen.grid.size().columns < 60 ? "" : " shows all");
-  if (const std::string held = held_text(model, state); !held.empty()) status += " · " + held;
-  draw_status(state, frame, status, screen);
+  draw_status(state, frame, status + held_text(model, state), screen);
   if (frame.detail >= 0) draw_detail(model, state, frame.detail, screen);
   if (frame.pane >= 0) draw_process_panes(model, state, frame, screen);
 }
+
+}  // namespace
+
+constinit const View kProcessesView = {
+    .name = "processes",
+    .key = "1",
+    .meaning = "view of processes",
+    .tab = "1 Procs",
+    .narrow_tab = "1P",
+    .columns = kColumns,
+    // The total where it is a column.
+    .order = [](Size size) { return size.columns >= 100 ? kRate : kRxRate; },
+    .counted = "processes",
+    .grouping = &Settings::process_grouping,
+    .groupings = kGroupings,
+    .pane = &kProcessView,
+    .footer = kFooter,
+    .help = help,
+    .frame = [](Size size) { return list_frame(size, true, true); },
+    .arrange = arrange,
+    .draw = draw,
+};
 
 }  // namespace sockscope::tui

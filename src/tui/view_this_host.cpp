@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// This host: interfaces, system, disks, gateway and DNS.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -6,7 +7,9 @@
 
 #include "base/text.h"
 #include "snapshot/host_json.h"
+#include "tui/arranger.h"
 #include "tui/rows.h"
+#include "tui/view.h"
 #include "tui/wide_panes.h"
 #include "view/host_text.h"
 
@@ -41,6 +44,14 @@ constexpr ColumnSpec kDiskColumns[] = {
     {kUsage, 5},
     {kDevice, 16, 70, INT32_MAX, 40},
 };
+
+constexpr FooterKey kFooter[] = {{Action::kHelp},
+                                 {Action::kSort},
+                                 {Action::kNextView},
+                                 {Action::kFreeze},
+                                 {Action::kUnits},
+                                 {Action::kZoomIn, "plots", Action::kZoomOut},
+                                 {Action::kWrite}};
 
 constexpr double kNearlyFull = 90;  // percent
 
@@ -294,20 +305,66 @@ void draw_disks(const HostReading& reading, const Frame& frame, Screen& screen) 
         [&](const PlacedColumn& column) { return disk_cell(*disks[i], column); }, screen);
 }
 
-}  // namespace
-
-std::span<const ColumnSpec> interface_columns() {
-  return kColumns;
+// By name means in the kernel's order.
+SortKey interface_key(ColumnId column, const Interface& interface) {
+  const InterfaceCounters& counters = interface.counters;
+  const auto known = [](const auto& value) {
+    return value ? SortKey(static_cast<double>(*value)) : SortKey();
+  };
+  switch (column) {
+    case kLink: return std::string(interface.is_up ? "up" : "down");
+    case kSpeed: return known(interface.speed_bits);
+    case kRxBytes: return static_cast<double>(counters.rx_bytes);
+    case kTxBytes: return static_cast<double>(counters.tx_bytes);
+    case kErrors: return static_cast<double>(counters.rx_errors + counters.tx_errors);
+    case kDrops: return static_cast<double>(counters.rx_drops + counters.tx_drops);
+    case kUse: return known(use_of(interface));
+    case kRxRate:
+    case kTxRate:
+    case kRate:
+      if (!interface.rx_rate || !interface.tx_rate) return {};
+      return rate_key(column, {*interface.rx_rate, *interface.tx_rate});
+    default: return {};
+  }
 }
 
-std::optional<double> use_of(const Interface& interface) {
-  if (!interface.rx_rate || !interface.tx_rate || interface.speed_bits.value_or(0) == 0)
-    return std::nullopt;
-  return std::max(*interface.rx_rate, *interface.tx_rate) * 800 /
-         static_cast<double>(*interface.speed_bits);
+void arrange(Arranger& a) {
+  const auto reading = reading_index(a.model, a.state);
+  if (!reading) return;
+  const auto& all = a.model.host_readings[*reading].facts.interfaces;
+  a.listing.candidates = a.listing.matching = all.size();
+  std::vector<Keyed> rows;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    Row row{RowKey::of(all[i]), static_cast<std::uint32_t>(i)};
+    row.idle = !all[i].is_up;
+    rows.push_back({interface_key(a.sort, all[i]), row});
+  }
+  a.listing.rows = a.sorted(rows);
 }
 
-void draw_this_host(const Model& model, const State& state, const Frame& frame, Screen& screen) {
+Frame frame_of(Size size) {
+  Frame frame;
+  const int rows = size.rows;
+  int y = 1;
+  if (rows >= 8) {
+    frame.plot = y;
+    frame.plot_rows = rows < 12 ? 1 : rows < 20 ? 2 : size.columns >= 120 ? 5 : 9;
+    y += frame.plot_rows;
+  }
+  if (rows >= 20) frame.upper_rule = y++;
+  if (rows >= 4) frame.heading = y++;
+  frame.first = y;
+  int end = place_last_lines(rows, frame);
+  if (rows >= 20) {
+    frame.pane_rows = rows < 24 ? 2 : std::min((rows - 24) / 3, 8) + 3;
+    end -= frame.pane_rows;
+    frame.pane = end;
+  }
+  frame.count = std::max(end - frame.first, 1);
+  return frame;
+}
+
+void draw(const Model& model, const State& state, const Frame& frame, Screen& screen) {
   Grid& grid = screen.grid;
   const int columns = grid.size().columns;
   const auto index = reading_index(model, state);
@@ -333,9 +390,8 @@ void draw_this_host(const Model& model, const State& state, const Frame& frame, 
     }
   }
   const auto& interfaces = reading.facts.interfaces;
-  draw_list(
-      state, frame, kColumns,
-      [&](const Row& row, const PlacedColumn& column) -> CellText {
+  draw_list(state, frame,
+            [&](const Row& row, const PlacedColumn& column) -> CellText {
         if (row.index >= interfaces.size()) return {};
         return interface_cell(model, state, *index, interfaces[row.index], column);
       },
@@ -350,8 +406,7 @@ void draw_this_host(const Model& model, const State& state, const Frame& frame, 
     status += fmt::format(", read {}, written {} since boot",
                           format_bytes(reading.facts.disk_io->read_bytes),
                           format_bytes(reading.facts.disk_io->write_bytes));
-  if (const std::string held = held_text(model, state); !held.empty()) status += " · " + held;
-  draw_status(state, frame, status, screen);
+  draw_status(state, frame, status + held_text(model, state), screen);
   if (frame.detail < 0) return;
   const Interface* selected =
       find_interface(reading, static_cast<std::uint32_t>(state.table().selected.a));
@@ -364,54 +419,34 @@ void draw_this_host(const Model& model, const State& state, const Frame& frame, 
                        joined_addresses(*selected)));
 }
 
-// The busiest, in the pane beside the plots.
-void draw_interface_pane(const Model& model, const State& state, int x, int y, int rows,
-                         Screen& screen) {
-  const auto index = reading_index(model, state);
-  if (!index) return;
-  Grid& grid = screen.grid;
-  const Units units = state.settings.units;
-  std::vector<const Interface*> busiest;
-  for (const Interface& interface : model.host_readings[*index].facts.interfaces)
-    if (!interface.is_loopback || state.settings.loopback) busiest.push_back(&interface);
-  const auto rate = [](const Interface* interface) {
-    return interface->rx_rate.value_or(0) + interface->tx_rate.value_or(0);
-  };
-  std::stable_sort(busiest.begin(), busiest.end(), [&](const Interface* a, const Interface* b) {
-    return a->is_up != b->is_up ? a->is_up : rate(a) > rate(b);
-  });
-  // Since the reading before.
-  const auto drop_rate = [&](const Interface& now) -> std::string {
-    const Interface* before =
-        *index == 0 ? nullptr : find_interface(model.host_readings[*index - 1], now.index);
-    const double seconds = model.host_readings[*index].interval_s.value_or(0);
-    if (before == nullptr || seconds <= 0) return kUnknown;
-    const auto drops = [](const Interface& i) { return i.counters.rx_drops + i.counters.tx_drops; };
-    if (drops(now) < drops(*before)) return kUnknown;
-    const double dropped = static_cast<double>(drops(now) - drops(*before)) / seconds;
-    if (dropped == 0) return "0";
-    return (dropped < 10 ? fmt::format("{:.1f}", dropped) : format_rate(dropped, Units::kBytes)) +
-           '!';
-  };
-  const auto line = [&](std::string_view name, std::string_view link, std::string_view rx,
-                        std::string_view tx, std::string_view use, std::string_view drops,
-                        Role role) {
-    grid.put(x, y, shorten_right(clean_text(name), 15), {role});
-    grid.put_right(x + 22, y, link, {role});
-    grid.put_right(x + 31, y, rx, {role});
-    grid.put_right(x + 40, y, tx, {role});
-    grid.put_right(x + 46, y, use, {role});
-    grid.put_right(x + 55, y, drops, {drops.ends_with("!") ? Role::kLook : role});
-    ++y;
-  };
-  line("INTERFACE", "LINK", "↓RX/s", "↑TX/s", "USE%", "DROP/s", Role::kTitle);
-  for (std::size_t i = 0; i + 1 < static_cast<std::size_t>(rows) && i < busiest.size(); ++i) {
-    const Interface& each = *busiest[i];
-    const auto use = use_of(each);
-    line(each.name, each.is_up ? speed_text(each) : "down", rate_text(each.rx_rate, units),
-         rate_text(each.tx_rate, units), use ? fmt::format("{:.0f}", *use) : kUnknown,
-         drop_rate(each), Role::kText);
-  }
-}
+}  // namespace
+
+constinit const View kThisHostView = {
+    .name = "host",
+    .key = "5",
+    .meaning = "view of this host",
+    .tab = "5 Host",
+    .narrow_tab = "5Host",
+    .columns = kColumns,
+    .order = [](Size) { return kInterface; },
+    .shows_host = true,
+    .footer = kFooter,
+    .help = [](const State&) -> HelpLines {
+      return {{"Host: interfaces, system, disks, gateway and DNS server.", ""},
+              {"SUMS", "bytes on the interfaces against those of the processes"},
+              {"unexplained", "headers, forwarded, other namespaces, kernel"},
+              {"ERR DROP !", "since boot; ! grew since the sample before"},
+              {"Gateway DNS", "asked for echoes once this view was shown, unless --no-probe"}};
+    },
+    .frame = frame_of,
+    .arrange = arrange,
+    .draw = draw,
+    .json = [](const Model& model, const State& state, const DocumentSource& from) -> std::string {
+      const auto index = reading_index(model, state);
+      if (!index) return {};
+      return host_json(model.host_readings.facts(*index), from.host,
+                       model.host_readings[*index].bytes, model.host_problem);
+    },
+};
 
 }  // namespace sockscope::tui

@@ -49,13 +49,13 @@ tui::State first_state(const TopArguments& arguments, FlowFilter filter,
                       : tui::PlotStyle::kBlock;
   if (!arguments.theme.empty()) settings.theme = arguments.theme;
   if (!arguments.sort.empty()) {
-    const auto sort_by = [&](tui::View view, const auto* column) {
-      tui::Table& table = state.tables[static_cast<std::size_t>(view)];
+    const auto sort_by = [&](const tui::View& view, const auto* column) {
+      tui::Table& table = state.table_of(view);
       if (column != nullptr) table.sort = column->id;
       table.reverse = arguments.reverse;
     };
-    sort_by(tui::View::kProcesses, find_column<Process>(arguments.sort));
-    sort_by(tui::View::kConnections, find_column<Flow>(arguments.sort));
+    sort_by(tui::kProcessesView, find_column<Process>(arguments.sort));
+    sort_by(tui::kConnectionsView, find_column<Flow>(arguments.sort));
   }
   return state;
 }
