@@ -7,20 +7,10 @@
 #include "tui/rows.h"
 
 namespace sockscope::tui {
-namespace {
 
-bool before(const Keyed& a, const Keyed& b, bool reverse) {
-  const bool a_unknown = std::holds_alternative<std::monostate>(a.key);
-  const bool b_unknown = std::holds_alternative<std::monostate>(b.key);
-  if (a_unknown != b_unknown) return b_unknown;
-  if (a.key == b.key) return a.row.key < b.row.key;
-  const bool descending = std::holds_alternative<double>(a.key) != reverse;
-  return descending ? b.key < a.key : a.key < b.key;
+bool is_rate(ColumnId column) {
+  return info_of(column).kind == ValueKind::kRate;
 }
-
-}  // namespace
-
-bool is_rate(ColumnId column) { return info_of(column).kind == ValueKind::kRate; }
 
 SortKey rate_key(ColumnId column, const Smoothed& rate) {
   if (column == ColumnId::kRxRate) return rate.rx;
@@ -42,11 +32,9 @@ Arranger::Arranger(const Model& model_shown, const State& state_shown, const Vie
       index(shown_index(model, state)),
       sample(history[index]),
       sort(sort_of(state, view)),
-      keep_(keep),
-      flow_column_(find_column<Flow>(sort)) {
+      keep_(keep) {
   cells.now_ns = sample.mono_ns;
   cells.user_name = model.user_name;
-  listing.sample = sample.number;
   if (!keep) return;
   const auto& rows = table.listing.rows;
   for (std::size_t i = 0; i < rows.size(); ++i)
@@ -68,7 +56,10 @@ std::vector<Row> Arranger::sorted(const std::vector<Keyed>& rows) const {
     places.emplace_back(keep_ ? old_place(rows[i].row.key) : 0, i);
   std::sort(places.begin(), places.end(), [&](const auto& a, const auto& b) {
     if (a.first != b.first) return a.first < b.first;
-    return before(rows[a.second], rows[b.second], table.reverse);
+    const Keyed& one = rows[a.second];
+    const Keyed& other = rows[b.second];
+    if (one.key == other.key) return one.row.key < other.row.key;
+    return comes_before(one.key, other.key, table.reverse);
   });
   std::vector<Row> out;
   out.reserve(rows.size());
@@ -100,13 +91,6 @@ Row Arranger::row_of(const Flow& flow, std::uint32_t flow_index, const Smoothed&
   return row;
 }
 
-SortKey Arranger::key_of(const Flow& flow, const Smoothed& rate) const {
-  if (is_rate(sort)) return rate_key(sort, rate);
-  if (sort == ColumnId::kRxBytes) return static_cast<double>(volume_of(state, flow).rx);
-  if (sort == ColumnId::kTxBytes) return static_cast<double>(volume_of(state, flow).tx);
-  return flow_column_ != nullptr ? sort_key(*flow_column_, flow, cells) : SortKey();
-}
-
 void Arranger::add_to(Sum& sum, const Flow& flow, const Smoothed& rate) const {
   if (!flow.closed) ++sum.flows;
   if (flow.owner.pid != 0) sum.processes.insert(owner_of(flow));
@@ -117,7 +101,8 @@ void Arranger::add_to(Sum& sum, const Flow& flow, const Smoothed& rate) const {
   const Volume volume = volume_of(state, flow);
   sum.rx_bytes += volume.rx;
   sum.tx_bytes += volume.tx;
-  if (flow.remote_name && sum.remote_name.empty()) sum.remote_name = clean_text(flow.remote_name->name);
+  if (flow.remote_name && sum.remote_name.empty())
+    sum.remote_name = clean_text(flow.remote_name->name);
   sum.retransmits += flow.counters.retransmits;
   if (flow.counters.srtt_us != 0 && !flow.closed) {
     sum.srtt_sum_us += flow.counters.srtt_us;

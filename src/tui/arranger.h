@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "tui/flow_cells.h"
 #include "tui/model.h"
 #include "tui/state.h"
 #include "view/columns.h"
@@ -21,7 +22,9 @@ struct Keyed {
   Row row;
 };
 
-inline bool moves(const Smoothed& rate) { return rate.rx + rate.tx >= 1; }
+inline bool moves(const Smoothed& rate) {
+  return rate.rx + rate.tx >= 1;
+}
 
 bool is_rate(ColumnId column);
 SortKey rate_key(ColumnId column, const Smoothed& rate);
@@ -38,19 +41,29 @@ class Arranger {
   // In order, those that are kept first.
   std::vector<Row> sorted(const std::vector<Keyed>& rows) const;
 
+  // Of a connection or process.
+  template <class Each>
+  SortKey key_of(const Each& row, const Smoothed& rate) const {
+    if (is_rate(sort)) return rate_key(sort, rate);
+    if (sort == ColumnId::kRxBytes) return static_cast<double>(volume_of(state, row).rx);
+    if (sort == ColumnId::kTxBytes) return static_cast<double>(volume_of(state, row).tx);
+    const auto* column = find_column<Each>(sort);
+    return column != nullptr ? sort_key(*column, row, cells) : SortKey();
+  }
+
   // Connections. Whether closed ones and loopback are shown; counts those that are hidden.
   bool wanted(const Flow& flow);
   // Listening sockets, and sockets without a peer that are silent.
   static bool is_idle(const Flow& flow, const Smoothed& rate);
   Row row_of(const Flow& flow, std::uint32_t index, const Smoothed& rate) const;
-  SortKey key_of(const Flow& flow, const Smoothed& rate) const;
   // Those opened after the moment that is shown come below all others, so that none of them moves.
   template <class Wanted>
   void add_later(Wanted wanted_later) {
     const auto& flows = state.opened.flows();
     for (std::size_t i = 0; i < flows.size(); ++i) {
       const Flow& flow = flows[i];
-      if (!wanted_later(flow, Smoothed{flow.rx_rate.value_or(0), flow.tx_rate.value_or(0)})) continue;
+      if (!wanted_later(flow, Smoothed{flow.rx_rate.value_or(0), flow.tx_rate.value_or(0)}))
+        continue;
       Row row{RowKey::of(flow), static_cast<std::uint32_t>(i)};
       row.is_later = true;
       row.mark = flow.closed ? 'x' : '+';
@@ -88,7 +101,6 @@ class Arranger {
   bool keep_;
   std::unordered_map<std::uint64_t, std::vector<std::pair<RowKey, std::size_t>>> old_places_;
   std::map<RowKey, std::size_t> sum_places_;
-  const Column<Flow>* flow_column_;
 };
 
 }  // namespace sockscope::tui

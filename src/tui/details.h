@@ -15,17 +15,15 @@
 
 namespace sockscope::tui {
 
-struct RateLine {
-  double now = 0;
-  double average = 0;  // of ten seconds
-  double peak = 0;
+// What of one process or connection stands in two lines of rates.
+struct Figures {
+  std::optional<double> rx_rate;
+  std::optional<double> tx_rate;
+  std::uint64_t rx_bytes = 0;
+  std::uint64_t tx_bytes = 0;
+  std::optional<std::uint64_t> rx_segments = {};
+  std::optional<std::uint64_t> tx_segments = {};
 };
-
-RateLine rates(const Series& series, std::optional<double> now, std::size_t points_of_ten_seconds);
-
-// "↓ RX  24.9 Mb/s   avg10s 23.8M   peak 31.0M   total 118.4 MB   80914 segs"
-void put_rates(std::string_view arrow, Role role, const RateLine& line, std::uint64_t bytes,
-               std::optional<std::uint64_t> segments, int y, const State& state, Screen& screen);
 
 // Read anew for a plot of so many cells.
 template <class Read>
@@ -34,9 +32,29 @@ Series shown_series(const Model& model, const State& state, int cells, Read read
   return model.history.series(shown_index(model, state), points, plot_step(state, points), read);
 }
 
+struct Rates {
+  int cells;
+  Series rx;
+  Series tx;
+};
+// `find`: in a sample; null: it was not there.
+template <class Find>
+Rates shown_rates(const Model& model, const State& state, int cells, Find find) {
+  const auto read = [&](auto member) {
+    return shown_series(model, state, cells, [&](const Sample& sample) -> std::optional<double> {
+      const auto* found = find(sample);
+      return found == nullptr ? std::nullopt : member(*found);
+    });
+  };
+  return {cells, read([](const auto& found) { return found.rx_rate; }),
+          read([](const auto& found) { return found.tx_rate; })};
+}
+
+// Two lines: "↓ RX  24.9 Mb/s   avg10s 23.8M   peak 31.0M   total 118.4 MB   80914 segs"
+void put_rates(const Rates& rates, const Figures& now, int y, const State& state, Screen& screen);
+
 // One plot of rx above, tx below zero, `rows` rows each, and an axis; x is where the scale begins.
-void put_plots(const Series& rx, const Series& tx, int x, int y, int cells, int rows,
-               const State& state, Screen& screen);
+void put_plots(const Rates& rates, int x, int y, int rows, const State& state, Screen& screen);
 
 std::string process_line(const Model& model, std::string_view name, ProcessId id,
                          const std::optional<std::uint32_t>& uid, const ProcessInfo* info);

@@ -43,10 +43,14 @@ std::string internal_text(const TcpInternals* tcp, const Flow& flow, ColumnId co
   switch (column) {
     case kRttVariation:  // before the first answer the kernel says what it begins with
       return flow.counters.srtt_us == 0 ? kUnknown : format_ms(tcp->rtt_variance_us);
-    case kCwnd: return std::to_string(tcp->congestion_window);
-    case kMss: return std::to_string(tcp->mss);
-    case kSendQueue: return format_rate(tcp->send_queue, Units::kBytes);
-    default: break;
+    case kCwnd:
+      return std::to_string(tcp->congestion_window);
+    case kMss:
+      return std::to_string(tcp->mss);
+    case kSendQueue:
+      return format_rate(tcp->send_queue, Units::kBytes);
+    default:
+      break;
   }
   const std::string name = clean_text(tcp->congestion_control.data());
   return name.empty() ? kUnknown : name;
@@ -95,7 +99,8 @@ CellText endpoint_cell(const Model& model, const State& state, const Endpoint& e
   std::string text = endpoint_text(model, state, end, protocol);
   if (display_width(text) <= width) return {std::move(text)};
   std::string whole = to_string(end);
-  const bool is_ascii = std::all_of(whole.begin(), whole.end(), [](unsigned char c) { return c < 0x80; });
+  const bool is_ascii =
+      std::all_of(whole.begin(), whole.end(), [](unsigned char c) { return c < 0x80; });
   return {shorten_endpoint(end, width), Role::kText, is_ascii ? std::move(whole) : ""};
 }
 
@@ -172,8 +177,7 @@ CellText flow_cell(const Model& model, const State& state, const Flow& flow,
     return remote_cell(model, state, flow, is_wide ? other_end_of(model, state, flow) : nullptr,
                        width);
   }
-  if (id == kLocal)
-    return endpoint_cell(model, state, flow.local, flow.protocol, width);
+  if (id == kLocal) return endpoint_cell(model, state, flow.local, flow.protocol, width);
   if (id == kRtt) {
     CellText cell = plain_cell(model, state, flow, column);
     cell.role = rtt_role(flow.counters);
@@ -195,8 +199,7 @@ CellText flow_cell(const Model& model, const State& state, const Flow& flow,
   return plain_cell(model, state, flow, column);
 }
 
-CellText event_remote(const Model& model, const State& state, const Flow& flow,
-                      std::size_t width) {
+CellText event_remote(const Model& model, const State& state, const Flow& flow, std::size_t width) {
   return remote_cell(model, state, flow, nullptr, width);
 }
 
@@ -228,13 +231,14 @@ CellText process_cell(const Model& model, const State& state, const Process& pro
   if (id == kSpark) {
     const std::size_t cells = static_cast<std::size_t>(column.width);
     const ProcessId of = id_of(process);
-    const auto series = model.history.series(
-        shown_index(model, state), cells * 2, plot_step(state, cells * 2),
-        [&](const Sample& sample) -> std::optional<double> {
-          const Process* found = model.history.find_process(sample, of);
-          if (found == nullptr || !found->rx_rate || !found->tx_rate) return std::nullopt;
-          return *found->rx_rate + *found->tx_rate;
-        });
+    const auto series =
+        model.history.series(shown_index(model, state), cells * 2, plot_step(state, cells * 2),
+                             [&](const Sample& sample) -> std::optional<double> {
+                               const Process* found = model.history.find_process(sample, of);
+                               if (found == nullptr || !found->rx_rate || !found->tx_rate)
+                                 return std::nullopt;
+                               return *found->rx_rate + *found->tx_rate;
+                             });
     return {sparkline(series, state.settings.plot), Role::kRx};
   }
   CellText cell = plain_cell(model, state, process, column);
@@ -249,21 +253,34 @@ CellText process_cell(const Model& model, const State& state, const Process& pro
 std::optional<CellValue> sum_value(ColumnId column, const Sum& sum) {
   const auto number = [](auto value) { return CellValue(static_cast<std::uint64_t>(value)); };
   switch (column) {
-    case kPid: return number(sum.pid);
+    case kPid:
+      return number(sum.pid);
     case kComm:
-    case kRemote: return CellValue(sum.name);
-    case kConns: return number(sum.flows);
-    case kProcs: return number(sum.processes.size());
-    case kRxRate: return CellValue(sum.rx_rate);
-    case kTxRate: return CellValue(sum.tx_rate);
-    case kRate: return CellValue(sum.rx_rate + sum.tx_rate);
-    case kRxBytes: return number(sum.rx_bytes);
-    case kTxBytes: return number(sum.tx_bytes);
+    case kRemote:
+      return CellValue(sum.name);
+    case kConns:
+      return number(sum.flows);
+    case kProcs:
+      return number(sum.processes.size());
+    case kRxRate:
+      return CellValue(sum.rx_rate);
+    case kTxRate:
+      return CellValue(sum.tx_rate);
+    case kRate:
+      return CellValue(sum.rx_rate + sum.tx_rate);
+    case kRxBytes:
+      return number(sum.rx_bytes);
+    case kTxBytes:
+      return number(sum.tx_bytes);
     case kRtt:
-    case kMeanRtt: return sum.srtt_count == 0 ? CellValue() : number(sum.srtt_us());
-    case kRetransmits: return number(sum.retransmits);
-    case kRetransmitRate: return CellValue(sum.retransmit_rate);
-    default: return std::nullopt;
+    case kMeanRtt:
+      return sum.srtt_count == 0 ? CellValue() : number(sum.srtt_us());
+    case kRetransmits:
+      return number(sum.retransmits);
+    case kRetransmitRate:
+      return CellValue(sum.retransmit_rate);
+    default:
+      return std::nullopt;
   }
 }
 
@@ -289,8 +306,8 @@ std::string flow_line(const Model& model, const State& state, const Flow& flow) 
   line += name_of(owner_of(flow), flow.owner.name());
   if (flow.owner.pid != 0) line += fmt::format(" {}", flow.owner.pid);
   if (const auto age = age_us(model, state, flow))
-    line += flow.closed ? "  lasted " + format_duration_us(*age)
-                        : "  age " + format_short_age_us(*age);
+    line +=
+        flow.closed ? "  lasted " + format_duration_us(*age) : "  age " + format_short_age_us(*age);
   line += "  netns " + (flow.netns == model.home_netns ? "host" : std::to_string(flow.netns));
   return line;
 }

@@ -17,8 +17,7 @@ CellText flow_cell(const Model& model, const State& state, const Flow& flow,
 
 // The remote end of an event's connection, as flow_cell() has it but for the process at the other
 // end: of what is over it is not known any more.
-CellText event_remote(const Model& model, const State& state, const Flow& flow,
-                      std::size_t width);
+CellText event_remote(const Model& model, const State& state, const Flow& flow, std::size_t width);
 
 // What a process's row shows beyond its own figures; made once per frame.
 struct ProcessQuality {
@@ -50,7 +49,8 @@ std::vector<std::uint64_t> looked_into(const State& state);
 // network namespace. Cleaned.
 std::string remote_text(const Model& model, const State& state, const Flow& flow);
 
-// The text of a connection's local end, remote end, age, namespace: for the line of the selected row.
+// The text of a connection's local end, remote end, age, namespace: for the line of the selected
+// row.
 std::string flow_line(const Model& model, const State& state, const Flow& flow);
 
 // Its container, else systemd's unit; "": neither. Hostile bytes possible.

@@ -359,29 +359,11 @@ void draw_status(const State& state, const Frame& frame, std::string_view left, 
 
 namespace {
 
-std::string_view usual_text(const State& state, Action action) {
-  switch (action) {
-    case Action::kBack: return "back";
-    case Action::kCopy: return "copy";
-    case Action::kDetails: return "details";
-    case Action::kFilter: return "filter";
-    case Action::kFreeze: return state.is_frozen() ? "resume" : "freeze";
-    case Action::kGroup: return "group";
-    case Action::kHelp: return "help";
-    case Action::kIdle: return "idle";
-    case Action::kLoopback: return "loopback";
-    case Action::kNames: return "names";
-    case Action::kNextView: return has_pane(state) ? "pane" : "view";
-    case Action::kOptions: return "options";
-    case Action::kPortNames: return "ports";
-    case Action::kQuit: return "quit";
-    case Action::kReverse: return "reverse";
-    case Action::kSignal: return "signal";
-    case Action::kSort: return "sort";
-    case Action::kUnits: return "bits/bytes";
-    case Action::kWrite: return "write JSON";
-    default: return "";
-  }
+std::string_view footer_text(const State& state, const FooterKey& key) {
+  if (!key.text.empty()) return key.text;
+  if (key.action == Action::kFreeze && state.is_frozen()) return "resume";
+  if (key.action == Action::kNextView && has_pane(state)) return "pane";
+  return spec_of(key.action).footer;
 }
 
 std::vector<FooterKey> footer_keys(const State& state, int columns) {
@@ -465,7 +447,7 @@ void draw_footer(const State& state, const Frame& frame, Screen& screen) {
     const bool is_sign =
         label.size() == 1 && std::ispunct(static_cast<unsigned char>(label[0])) != 0;
     std::string text = (is_sign ? "" : " ") +
-                       std::string(key.text.empty() ? usual_text(state, key.action) : key.text);
+                       std::string(footer_text(state, key));
     const int width = static_cast<int>(display_width(label) + display_width(text));
     shown.push_back({&key, std::move(label), std::move(text), width});
   }

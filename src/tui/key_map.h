@@ -70,6 +70,7 @@ struct ActionSpec {
   std::string_view name;  // in configuration files
   std::string_view keys;  // by default, with spaces between
   std::string_view meaning;
+  std::string_view footer = {};  // what the last line says of it
 };
 // In the order of the help.
 std::span<const ActionSpec> actions();

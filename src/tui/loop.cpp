@@ -58,16 +58,9 @@ class Loop {
         options_(std::move(options)),
         detectors_(options_.thresholds) {
     state_ = std::move(options_.state);
+    model_ = std::move(options_.model);
     model_.host = options_.host.name;
     model_.version = version();
-    model_.kernel = options_.kernel;
-    model_.home_netns = options_.home_netns;
-    model_.keep_closed_ms = static_cast<std::uint64_t>(options_.keep_closed.count());
-    model_.unobserved = options_.unobserved;
-    model_.user_name = options_.user_name;
-    model_.port_name = options_.port_name;
-    model_.source = options_.source;
-    model_.host_problem = options_.host_problem;
     model_.doors = monitor.doors();
     state_.size = driver_.size();
     handler_ = [this](const Event& event) {
@@ -238,7 +231,7 @@ void Loop::read_host(const Snapshot* snapshot) {
   // Only what was read at the same moments can be compared.
   std::optional<Reconciliation> bytes;
   if (snapshot != nullptr && host_read_with_sample_)
-    bytes = reconcile(*facts, *snapshot, options_.home_netns);
+    bytes = reconcile(*facts, *snapshot, model_.home_netns);
   host_read_with_sample_ = snapshot != nullptr;
   detectors_.take(*facts, alert_handler_);
   model_.host_readings.add(std::move(*facts), std::move(bytes), model_.history.newest().number);

@@ -21,9 +21,8 @@ void place_cursor(State& state, const View& view, std::size_t visible) {
   if (!table.touched || !table.selected.exists() || follows) {
     table.position = 0;
   } else {
-    const auto found = std::find_if(rows.begin(), rows.end(), [&](const Row& row) {
-      return row.key == table.selected;
-    });
+    const auto found = std::find_if(rows.begin(), rows.end(),
+                                    [&](const Row& row) { return row.key == table.selected; });
     table.position = found != rows.end() ? static_cast<std::size_t>(found - rows.begin())
                                          : std::min(table.position, rows.size() - 1);
   }

@@ -247,5 +247,21 @@ TEST_F(Rows, names_of_remote_ends_on_and_off) {
   }
 }
 
+TEST_F(Rows, remote_ends_do_not_hang_on_how_connections_are_grouped) {
+  Snapshot with_peer = web_host(++second);
+  for (Flow& flow : with_peer.flows)
+    if (flow.cookie == 8) flow.peer_of = 77;  // a remote end of a UDP socket
+  model.history.add(with_peer);
+  keys("2");
+  for (int groupings = 0; groupings < 4; ++groupings) {
+    keys("a3");
+    bool found = false;
+    for (const Sum& sum : state.table().listing.sums)
+      found = found || (sum.name == "192.0.2.123" && sum.flows == 1);
+    EXPECT_TRUE(found) << groupings;
+    keys("2");
+  }
+}
+
 }  // namespace
 }  // namespace sockscope::tui

@@ -68,7 +68,6 @@ struct Row {
 // A remote end, or a group of connections.
 struct Sum {
   RowKey key;
-  Address address;
   std::string name;
   std::string remote_name;  // of a remote end, as DNS said last; cleaned
   std::uint32_t pid = 0;
@@ -99,7 +98,6 @@ struct Listing {
   std::size_t idle_hidden = 0;
   std::size_t loopback_hidden = 0;
   std::size_t later = 0;  // the last so many rows: opened after the moment that is shown
-  std::uint64_t sample = 0;  // of this sample
 };
 
 // When the rows of a list change places. After the cursor moved they stay for a while, so that nobody

@@ -22,7 +22,7 @@ class Arranger;
 // "?help", "Space freeze", "j/k next/prev": the keys are highlighted, a click is the first one's.
 struct FooterKey {
   Action action;
-  std::string_view text = {};  // empty: as in every view
+  std::string_view text = {};        // empty: as ActionSpec has it
   std::optional<Action> other = {};  // "+/-"
 };
 
@@ -43,11 +43,11 @@ struct View {
   std::string_view counted = "conns";      // what its rows are: "3 of 5 conns"
   Grouping Settings::*grouping = nullptr;  // null: its rows are not grouped
   std::span<const Grouping> groupings = {};
-  bool follows_newest = false;      // the cursor stays on the first row until it is moved
-  bool shows_other_ends = false;    // of connections: which processes they are between
-  bool shows_events = false;        // it is drawn anew when events come
-  bool shows_host = false;          // it is about this host, not about its connections
-  const View* pane = nullptr;       // its list stands below this one's, where there is room
+  bool follows_newest = false;       // the cursor stays on the first row until it is moved
+  bool shows_other_ends = false;     // of connections: which processes they are between
+  bool shows_events = false;         // it is drawn anew when events come
+  bool shows_host = false;           // it is about this host, not about its connections
+  const View* pane = nullptr;        // its list stands below this one's, where there is room
   RowKey State::*subject = nullptr;  // whose details it shows
 
   std::span<const FooterKey> footer = {};

@@ -17,20 +17,23 @@ namespace {
 
 constexpr int kLeftPane = 82;
 
-constexpr FooterKey kFooter[] = {{Action::kBack},
-                                 {Action::kDown, "next/prev connection", Action::kUp},
-                                 {Action::kCopy},
-                                 {Action::kFreeze},
-                                 {Action::kWrite},
-                                 {Action::kHelp}};
+constexpr FooterKey kFooter[] = {
+    {Action::kBack},  {Action::kDown, "next/prev connection", Action::kUp},
+    {Action::kCopy},  {Action::kFreeze},
+    {Action::kWrite}, {Action::kHelp}};
 
 std::string how_known(OwnerKind kind) {
   switch (kind) {
-    case OwnerKind::kExact: return "seen using it";
-    case OwnerKind::kInherited: return "as its listener's";
-    case OwnerKind::kBootstrap: return "found holding it";
-    case OwnerKind::kKernel: return "made by the kernel for itself";
-    case OwnerKind::kUnknown: break;
+    case OwnerKind::kExact:
+      return "seen using it";
+    case OwnerKind::kInherited:
+      return "as its listener's";
+    case OwnerKind::kBootstrap:
+      return "found holding it";
+    case OwnerKind::kKernel:
+      return "made by the kernel for itself";
+    case OwnerKind::kUnknown:
+      break;
   }
   return "not known";
 }
@@ -93,24 +96,25 @@ std::string last_retransmit(const Model& model, const State& state, const Flow& 
   return seconds < 60 ? fmt::format("{} s", seconds) : format_duration_us(seconds * 1'000'000);
 }
 
-void put_tcp(const Model& model, const State& state, const Flow& flow, int last, int& y,
-             int right, Screen& screen) {
+void put_tcp(const Model& model, const State& state, const Flow& flow, int last, int& y, int right,
+             Screen& screen) {
   const Counters& c = flow.counters;
   Grid& grid = screen.grid;
   if (flow.protocol != Protocol::kTcp) {
     if (!flow.has_counters) return;
-    put_fact(y++, "UDP", fmt::format("{} datagrams in, {} out", c.rx_segments, c.tx_segments), grid, right);
+    put_fact(y++, "UDP", fmt::format("{} datagrams in, {} out", c.rx_segments, c.tx_segments), grid,
+             right);
     return;
   }
   const TcpInternals* tcp = internals_of(model, state, flow);
   if (tcp != nullptr && y < last)
     put_fact(y++, "TCP",
-          fmt::format("cwnd {}  ssthresh {}  mss {}  pmtu {}  cc {}  {} {}", tcp->congestion_window,
-                      known_number(tcp->slow_start_threshold), tcp->mss, tcp->path_mtu,
-                      clean_text(tcp->congestion_control.data()),
-                      tcp->receive_window ? "rcvwnd" : "rcvspace",
-                      format_bytes(tcp->receive_window.value_or(tcp->receive_space))),
-          grid, right);
+             fmt::format("cwnd {}  ssthresh {}  mss {}  pmtu {}  cc {}  {} {}",
+                         tcp->congestion_window, known_number(tcp->slow_start_threshold), tcp->mss,
+                         tcp->path_mtu, clean_text(tcp->congestion_control.data()),
+                         tcp->receive_window ? "rcvwnd" : "rcvspace",
+                         format_bytes(tcp->receive_window.value_or(tcp->receive_space))),
+             grid, right);
   if (!flow.has_counters) return;
   if (y >= last) return;
   const double share = c.tx_segments == 0 ? 0 : c.retransmits / static_cast<double>(c.tx_segments);
@@ -142,12 +146,12 @@ void put_tcp(const Model& model, const State& state, const Flow& flow, int last,
   ++y;
   if (tcp != nullptr && y < last)
     put_fact(y++, "Limit",
-          fmt::format("busy {}  rwnd-limited {}  sndbuf-limited {}  notsent {}  unacked {}",
-                      busy_text(*tcp, age_us(model, state, flow)),
-                      share_of(tcp->receiver_limited_us, tcp->busy_us),
-                      share_of(tcp->buffer_limited_us, tcp->busy_us),
-                      tcp->unsent_bytes ? format_bytes(*tcp->unsent_bytes) : "—", tcp->unacked),
-          grid, right);
+             fmt::format("busy {}  rwnd-limited {}  sndbuf-limited {}  notsent {}  unacked {}",
+                         busy_text(*tcp, age_us(model, state, flow)),
+                         share_of(tcp->receiver_limited_us, tcp->busy_us),
+                         share_of(tcp->buffer_limited_us, tcp->busy_us),
+                         tcp->unsent_bytes ? format_bytes(*tcp->unsent_bytes) : "—", tcp->unacked),
+             grid, right);
 }
 
 void draw(const Model& model, const State& state, const Frame& frame, Screen& screen) {
@@ -156,7 +160,9 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
   const std::uint64_t cookie = state.connection.a;
   const Flow* flow = find_shown_flow(model, state, cookie);
   int y = 1;
-  const int last = frame.lower_rule >= 0 ? frame.lower_rule : frame.footer >= 0 ? frame.footer : size.rows;
+  const int last = frame.lower_rule >= 0 ? frame.lower_rule
+                   : frame.footer >= 0   ? frame.footer
+                                         : size.rows;
   if (flow == nullptr) {
     grid.put(1, y++, "This connection is over. Its last events:", {Role::kDim});
     draw_event_lines(model, state, cookie, 3, y, last, size.columns, screen);
@@ -168,21 +174,14 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
   const int right = wide ? kLeftPane : size.columns;
   const auto rule = [&](int at) { grid.rule(at, right); };
   const int cells = std::clamp(right - 34, 4, 120);
-  const auto read = [&](bool rx) {
-    return [&model, cookie, rx](const Sample& s) -> std::optional<double> {
-      const Flow* found = model.history.find_flow(s, cookie);
-      return found == nullptr ? std::nullopt : rx ? found->rx_rate : found->tx_rate;
-    };
-  };
-  const Series rx = shown_series(model, state, cells, read(true));
-  const Series tx = shown_series(model, state, cells, read(false));
-  const Series rtt = shown_series(model, state, cells, [&](const Sample& s) -> std::optional<double> {
-    const Flow* found = model.history.find_flow(s, cookie);
-    if (found == nullptr || found->counters.srtt_us == 0) return std::nullopt;
-    return found->counters.srtt_us;
-  });
-  const auto ten_seconds = static_cast<std::size_t>(
-      std::max(20.0 * cells / state.settings.window_s, 1.0));
+  const Rates rates = shown_rates(
+      model, state, cells, [&](const Sample& s) { return model.history.find_flow(s, cookie); });
+  const Series rtt =
+      shown_series(model, state, cells, [&](const Sample& s) -> std::optional<double> {
+        const Flow* found = model.history.find_flow(s, cookie);
+        if (found == nullptr || found->counters.srtt_us == 0) return std::nullopt;
+        return found->counters.srtt_us;
+      });
   const Counters& c = flow->counters;
 
   if (full) grid.rule(y++);
@@ -191,12 +190,12 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
     grid.put(right + 2, y, "Events (newest first)", {Role::kTitle});
     draw_event_lines(model, state, cookie, right + 2, y + 1, last, size.columns, screen);
   }
-  put_fact(y++, "Process", process_line(model, flow->owner.name(), owner_of(*flow), flow->owner.uid,
-                                         flow->owner.process.get()) +
-                            "  netns " + (flow->netns == model.home_netns
-                                              ? "host"
-                                              : std::to_string(flow->netns)),
-        grid, right);
+  put_fact(y++, "Process",
+           process_line(model, flow->owner.name(), owner_of(*flow), flow->owner.uid,
+                        flow->owner.process.get()) +
+               "  netns " +
+               (flow->netns == model.home_netns ? "host" : std::to_string(flow->netns)),
+           grid, right);
   if (full) {
     put_fact(y++, "Command", command_of(flow->owner.process.get()), grid, right);
   }
@@ -219,8 +218,9 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
   }
   if (const RemoteName* known = flow->remote_name.get()) {
     put_fact(y++, "Name",
-          clean_text(known->name) + "  " + describe_name_source(*known, moment_of(model, state, *flow)), grid,
-            right);
+             clean_text(known->name) + "  " +
+                 describe_name_source(*known, moment_of(model, state, *flow)),
+             grid, right);
   }
   std::string how(flow->protocol == Protocol::kTcp ? to_string(shown_state(*flow)) : "UDP");
   if (const auto age = age_us(model, state, *flow)) how += ' ' + format_duration_us(*age);
@@ -232,10 +232,9 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
   ++y;
   if (full) rule(y++);
   if (flow->has_counters) {
-    put_rates("↓ RX", Role::kRx, rates(rx, flow->rx_rate, ten_seconds), c.rx_bytes, c.rx_segments, y,
-              state, screen);
-    put_rates("↑ TX", Role::kTx, rates(tx, flow->tx_rate, ten_seconds), c.tx_bytes, c.tx_segments,
-              y + 1, state, screen);
+    const Figures now{flow->rx_rate, flow->tx_rate, c.rx_bytes, c.tx_bytes, c.rx_segments,
+                      c.tx_segments};
+    put_rates(rates, now, y, state, screen);
   } else {
     grid.put(1, y, "↓ RX", {Role::kRx});
     grid.put(6, y, fmt::format("         —   {} does not count it", model.source), {}, right);
@@ -245,7 +244,7 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
   y += 2;
   if (full) {
     const int plot_rows = std::clamp((size.rows - 24) / 8 + 1, 1, 8);
-    put_plots(rx, tx, 0, y, cells, plot_rows, state, screen);
+    put_plots(rates, 0, y, plot_rows, state, screen);
     const int x = cells + 9;
     if (c.srtt_us != 0) {
       std::uint32_t worst = c.srtt_us;

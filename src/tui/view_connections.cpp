@@ -118,7 +118,8 @@ void arrange(Arranger& a) {
       row.depth = 1;
       group = a.sum_of(group_key(flow, grouping), [&] { return group_of(flow, grouping); });
       rows.resize(a.listing.sums.size());
-      // The bytes of a UDP socket's remote end are the socket's too, so they count once: by the address.
+      // The bytes of a UDP socket's remote end are the socket's too, so they count once: by the
+      // address.
       if (flow.peer_of == 0 || grouping == Grouping::kRemote)
         a.add_to(a.listing.sums[group], flow, smoothed[i]);
     }
@@ -143,15 +144,14 @@ CellText group_cell(const State& state, const Row& row, ColumnId id) {
   if (id == kComm) return {fold + (by_remote ? fmt::format("{} conns", sum.flows) : sum.name)};
   if (id == kRemote)
     return {by_remote ? sum.name == "0.0.0.0" || sum.name == "::" ? "* (no peer)"
-                                                                        : remote_end_name(state, sum)
+                                                                  : remote_end_name(state, sum)
                       : fmt::format("{} connection{}", sum.flows, sum.flows == 1 ? "" : "s")};
   return sum_cell(state, sum, id);
 }
 
 void draw_detail(const Model& model, const State& state, const Frame& frame, Screen& screen) {
   const Table& table = state.table();
-  if (frame.detail < 0 || table.listing.rows.empty() ||
-      table.selected.kind != RowKey::Kind::kFlow)
+  if (frame.detail < 0 || table.listing.rows.empty() || table.selected.kind != RowKey::Kind::kFlow)
     return;
   const Flow* flow = find_shown_flow(model, state, table.selected.a);
   if (flow != nullptr) screen.grid.put(1, frame.detail, flow_line(model, state, *flow));
@@ -165,8 +165,8 @@ std::string list_status(const Model& model, const State& state) {
                          state.opened.is_full() ? " and more" : "");
     if (std::any_of(listing.rows.begin(), listing.rows.end(),
                     [](const Row& row) { return row.mark == 'x'; }))
-      status += fmt::format(" · † closed (kept {:g} s)",
-                            static_cast<double>(model.keep_closed_ms) / 1e3);
+      status +=
+          fmt::format(" · † closed (kept {:g} s)", static_cast<double>(model.keep_closed_ms) / 1e3);
     if (state.size.columns < 100) return status;
     status += " · ";
   }
@@ -205,14 +205,15 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
     draw_host_panes(model, state, frame, screen);
   else
     draw_plot_line(model, state, frame, screen);
-  draw_list(state, frame,
-            [&](const Row& row, const PlacedColumn& column) {
-              if (row.key.is_group) return group_cell(state, row, column.id());
-              CellText cell = flow_cell(model, state, flow_of(model, state, row), column);
-              if (row.depth != 0 && column.id() == kComm) cell.text = "  " + cell.text;
-              return cell;
-            },
-            screen);
+  draw_list(
+      state, frame,
+      [&](const Row& row, const PlacedColumn& column) {
+        if (row.key.is_group) return group_cell(state, row, column.id());
+        CellText cell = flow_cell(model, state, flow_of(model, state, row), column);
+        if (row.depth != 0 && column.id() == kComm) cell.text = "  " + cell.text;
+        return cell;
+      },
+      screen);
   draw_status(state, frame, list_status(model, state), screen);
   draw_detail(model, state, frame, screen);
 }

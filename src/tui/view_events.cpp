@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Events: what happened.
 #include <fmt/format.h>
+#include <sockscope/alert.h>
 
 #include <algorithm>
-#include <cstring>
-
-#include <sockscope/alert.h>
 
 #include "base/text.h"
 #include "base/timestamp.h"
@@ -37,14 +35,17 @@ constexpr ColumnSpec kColumns[] = {
 Role role_of(const Event& event) {
   switch (event.kind) {
     case EventKind::kAlert:
-      return event.alert->phase == AlertPhase::kEnded              ? Role::kText
+      return event.alert->phase == AlertPhase::kEnded            ? Role::kText
              : event.alert->severity == AlertSeverity::kCritical ? Role::kBroken
-                                                                   : Role::kLook;
+                                                                 : Role::kLook;
     case EventKind::kConnectFailed:
     case EventKind::kReset:
-    case EventKind::kGap: return Role::kBroken;
-    case EventKind::kRetransmit: return Role::kLook;
-    default: return Role::kText;
+    case EventKind::kGap:
+      return Role::kBroken;
+    case EventKind::kRetransmit:
+      return Role::kLook;
+    default:
+      return Role::kText;
   }
 }
 
@@ -53,14 +54,16 @@ CellText event_cell(const Model& model, const State& state, const LoggedEvent& l
   const Event& event = logged.event;
   const ColumnId id = column.id();
   const bool gap = event.kind == EventKind::kGap;
-  if (id == kTime) return {time_of_day(logged.wall_ns).substr(0, static_cast<std::size_t>(column.width))};
+  if (id == kTime)
+    return {time_of_day(logged.wall_ns).substr(0, static_cast<std::size_t>(column.width))};
   if (id == kEvent) return {std::string(short_event_name(event.kind)), role_of(event)};
   if (id == kDetail) {
     // In little room the way that more went tells most.
     if (event.kind == EventKind::kClose && event.flow.has_counters && column.width < 24) {
       const Counters& c = event.flow.counters;
       const bool down = c.rx_bytes >= c.tx_bytes;
-      return {fmt::format("{}{} {}", format_bytes(std::max(c.rx_bytes, c.tx_bytes)), down ? "↓" : "↑",
+      return {fmt::format("{}{} {}", format_bytes(std::max(c.rx_bytes, c.tx_bytes)),
+                          down ? "↓" : "↑",
                           event.duration_us ? format_duration_us(*event.duration_us) : "—")};
     }
     if (event.kind == EventKind::kAlert && column.width < 40)  // who and where stand beside it
@@ -137,25 +140,27 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
     const std::string rate =
         fmt::format("{:.0f} ev/s  lost {}", model.event_rate, model.lost.total());
     const int columns = screen.grid.size().columns;
-    const int end = screen.grid.put_right(
-        columns, frame.plot, rate, {model.lost.total() != 0 ? Role::kBroken : Role::kText});
-    screen.grid.put(1, frame.plot,
-                    fmt::format("types: {} ({} picks)   {}",
-                                state.hidden_events == 0 ? "all" : "some",
-                                state.keys.key_of(Action::kEventTypes),
-                                state.is_frozen()     ? "frozen"
-                                : state.follow_events ? "following newest"
-                                                      : "not following"),
-                    {}, end);
+    const int end = screen.grid.put_right(columns, frame.plot, rate,
+                                          {model.lost.total() != 0 ? Role::kBroken : Role::kText});
+    screen.grid.put(
+        1, frame.plot,
+        fmt::format("types: {} ({} picks)   {}", state.hidden_events == 0 ? "all" : "some",
+                    state.keys.key_of(Action::kEventTypes),
+                    state.is_frozen()     ? "frozen"
+                    : state.follow_events ? "following newest"
+                                          : "not following"),
+        {}, end);
   }
-  draw_list(state, frame,
-            [&](const Row& row, const PlacedColumn& column) -> CellText {
-              const LoggedEvent* logged = model.events.find(row.key.a);
-              return logged == nullptr ? CellText{} : event_cell(model, state, *logged, column);
-            },
-            screen);
-  std::string status = fmt::format("{} stops following · {} resumes", state.keys.key_of(Action::kDown),
-                                   state.keys.key_of(Action::kEnd));
+  draw_list(
+      state, frame,
+      [&](const Row& row, const PlacedColumn& column) -> CellText {
+        const LoggedEvent* logged = model.events.find(row.key.a);
+        return logged == nullptr ? CellText{} : event_cell(model, state, *logged, column);
+      },
+      screen);
+  std::string status =
+      fmt::format("{} stops following · {} resumes", state.keys.key_of(Action::kDown),
+                  state.keys.key_of(Action::kEnd));
   if (listing.loopback_hidden != 0)
     status += fmt::format(" · {} loopback hidden ({})", listing.loopback_hidden,
                           state.keys.key_of(Action::kLoopback));
@@ -176,9 +181,12 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
 
 std::string_view short_event_name(EventKind kind) {
   switch (kind) {
-    case EventKind::kConnectFailed: return "failed";
-    case EventKind::kRetransmit: return "retrans";
-    default: return to_string(kind);
+    case EventKind::kConnectFailed:
+      return "failed";
+    case EventKind::kRetransmit:
+      return "retrans";
+    default:
+      return to_string(kind);
   }
 }
 
@@ -187,8 +195,10 @@ std::string describe(const Event& event) {
   switch (event.kind) {
     case EventKind::kConnect:  // what is polled has no latency
       return event.latency_us == 0 ? "ok" : "ok " + format_duration_us(event.latency_us);
-    case EventKind::kAccept: return fmt::format(":{}", event.flow.local.port);
-    case EventKind::kConnectFailed: return describe_failure(event);
+    case EventKind::kAccept:
+      return fmt::format(":{}", event.flow.local.port);
+    case EventKind::kConnectFailed:
+      return describe_failure(event);
     case EventKind::kUdpPeer:
     case EventKind::kClose:
       if (!event.flow.has_counters)
@@ -207,14 +217,18 @@ std::string describe(const Event& event) {
       return fmt::format("lost {}, resynced", event.lost.total());
     case EventKind::kData:
       return fmt::format("{} {}", event.sent ? "send" : "recv", event.bytes);
-    case EventKind::kRefused: return fmt::format(":{} no listener", event.flow.local.port);
-    case EventKind::kDns: return describe_dns(event);
+    case EventKind::kRefused:
+      return fmt::format(":{} no listener", event.flow.local.port);
+    case EventKind::kDns:
+      return describe_dns(event);
     case EventKind::kAlert:
       return (event.alert->phase == AlertPhase::kEnded ? "over: " : "") + message(*event.alert) +
              ": " + detail(*event.alert);
-    case EventKind::kOwner: return "uses it from now on";
+    case EventKind::kOwner:
+      return "uses it from now on";
     case EventKind::kProcess:  // top does not ask for them
-    case EventKind::kAttempt: return "";
+    case EventKind::kAttempt:
+      return "";
   }
   return "";
 }

@@ -28,10 +28,9 @@ constexpr ColumnSpec kColumns[] = {
     {kTxBytes, 9, 100},
 };
 
-constexpr FooterKey kFooter[] = {{Action::kHelp},     {Action::kFilter},
-                                 {Action::kSort},     {Action::kDetails, "connections"},
-                                 {Action::kNextView}, {Action::kFreeze},
-                                 {Action::kLoopback}};
+constexpr FooterKey kFooter[] = {
+    {Action::kHelp},     {Action::kFilter}, {Action::kSort},    {Action::kDetails, "connections"},
+    {Action::kNextView}, {Action::kFreeze}, {Action::kLoopback}};
 
 void arrange(Arranger& a) {
   const auto smoothed = a.history.smoothed_flows(a.index);
@@ -41,8 +40,8 @@ void arrange(Arranger& a) {
     ++a.listing.candidates;
     if (!a.state.filter.matches(flow) || !a.wanted(flow)) continue;
     ++a.listing.matching;
-    const std::size_t sum =
-        a.sum_of(RowKey::of(flow.remote.addr), [&] { return Sum{.name = to_string(flow.remote.addr)}; });
+    const std::size_t sum = a.sum_of(RowKey::of(flow.remote.addr),
+                                     [&] { return Sum{.name = to_string(flow.remote.addr)}; });
     a.add_to(a.listing.sums[sum], flow, smoothed[i]);
   }
   std::vector<Keyed> rows;
@@ -59,13 +58,14 @@ void arrange(Arranger& a) {
 void draw(const Model& model, const State& state, const Frame& frame, Screen& screen) {
   draw_plot_line(model, state, frame, screen);
   const Listing& listing = state.table().listing;
-  draw_list(state, frame,
-            [&](const Row& row, const PlacedColumn& column) -> CellText {
-              const Sum& sum = listing.sums[row.index];
-              if (column.id() == kRemote) return {remote_end_name(state, sum)};
-              return sum_cell(state, sum, column.id());
-            },
-            screen);
+  draw_list(
+      state, frame,
+      [&](const Row& row, const PlacedColumn& column) -> CellText {
+        const Sum& sum = listing.sums[row.index];
+        if (column.id() == kRemote) return {remote_end_name(state, sum)};
+        return sum_cell(state, sum, column.id());
+      },
+      screen);
   std::string status = fmt::format("{} remote ends", listing.rows.size());
   if (state.is_frozen()) status += opened_since_text(model, state);
   if (listing.loopback_hidden != 0)

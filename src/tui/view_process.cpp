@@ -40,9 +40,9 @@ constexpr ColumnSpec kColumns[] = {
     {kCongestionControl, 6, kWide, INT32_MAX, 10},
 };
 
-constexpr FooterKey kFooter[] = {{Action::kBack},   {Action::kDetails, "connection"},
-                                 {Action::kCopy},   {Action::kFreeze},
-                                 {Action::kWrite},  {Action::kHelp},
+constexpr FooterKey kFooter[] = {{Action::kBack},  {Action::kDetails, "connection"},
+                                 {Action::kCopy},  {Action::kFreeze},
+                                 {Action::kWrite}, {Action::kHelp},
                                  {Action::kSignal}};
 
 // "nginx.service", "web (docker)", "0123456789ab (containerd)  pod 6ba7b810-…"; else the path.
@@ -51,8 +51,8 @@ std::string place_of(const Process& process) {
   if (info == nullptr || !info->cgroup)
     return process.cgroup_id != 0 ? fmt::format("cgroup {}", process.cgroup_id) : "—";
   if (!info->container().empty()) {
-    std::string place = fmt::format("{} ({})", clean_text(info->container()),
-                                    to_string(info->cgroup->runtime));
+    std::string place =
+        fmt::format("{} ({})", clean_text(info->container()), to_string(info->cgroup->runtime));
     if (!info->pod().empty()) place += "  pod " + clean_text(info->pod());
     return place;
   }
@@ -61,7 +61,9 @@ std::string place_of(const Process& process) {
 }
 
 void arrange(Arranger& a) {
-  const auto is_its = [&](const Flow& flow) { return RowKey::of(owner_of(flow)) == a.state.process; };
+  const auto is_its = [&](const Flow& flow) {
+    return RowKey::of(owner_of(flow)) == a.state.process;
+  };
   const bool closed = a.state.settings.closed;
   const auto smoothed = a.history.smoothed_flows(a.index);
   std::vector<Keyed> rows;
@@ -74,9 +76,8 @@ void arrange(Arranger& a) {
     rows.push_back({a.key_of(flow, smoothed[i]), a.row_of(flow, a.sample.flows[i], smoothed[i])});
   }
   a.listing.rows = a.sorted(rows);
-  a.add_later([&](const Flow& flow, const Smoothed&) {
-    return is_its(flow) && (!flow.closed || closed);
-  });
+  a.add_later(
+      [&](const Flow& flow, const Smoothed&) { return is_its(flow) && (!flow.closed || closed); });
 }
 
 void draw(const Model& model, const State& state, const Frame& frame, Screen& screen) {
@@ -86,56 +87,46 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
   const ProcessId id = state.process.process();
   const Process* process = model.history.find_process(sample, id);
   if (process == nullptr) {
-    grid.put(1, frame.first, "This process is over, and so are its connections.",
-             {Role::kDim});
+    grid.put(1, frame.first, "This process is over, and so are its connections.", {Role::kDim});
     return;
   }
   const int cells = std::max(std::min(size.columns - 36, 120), 4);
-  const auto read = [&](bool rx) {
-    return [&model, id, rx](const Sample& s) -> std::optional<double> {
-      const Process* found = model.history.find_process(s, id);
-      return found == nullptr ? std::nullopt : rx ? found->rx_rate : found->tx_rate;
-    };
-  };
-  const Series rx = shown_series(model, state, cells, read(true));
-  const Series tx = shown_series(model, state, cells, read(false));
-  const auto ten_seconds = static_cast<std::size_t>(
-      std::max(20.0 * cells / state.settings.window_s, 1.0));
+  const Rates rates = shown_rates(
+      model, state, cells, [&](const Sample& s) { return model.history.find_process(s, id); });
+  const Figures now{process->rx_rate, process->tx_rate, process->rx_bytes, process->tx_bytes};
   if (size.rows >= 20) {
     grid.rule(1);
-    put_fact(2, "Process", process_line(model, process->name(), id, process->uid, process->info.get()),
-          grid);
+    put_fact(2, "Process",
+             process_line(model, process->name(), id, process->uid, process->info.get()), grid);
     put_fact(3, "Command", command_of(process->info.get()), grid);
     const std::string flows = fmt::format("{} open, {} listening, {} closed", process->open_flows,
                                           process->listeners, process->closed_flows);
     put_fact(4, "Unit", place_of(*process), grid,
-          std::max(44, size.columns - static_cast<int>(flows.size()) - 2));
+             std::max(44, size.columns - static_cast<int>(flows.size()) - 2));
     grid.put_right(size.columns, 4, flows);
     grid.rule(5);
-    put_rates("↓ RX", Role::kRx, rates(rx, process->rx_rate, ten_seconds), process->rx_bytes, {}, 6,
-              state, screen);
-    put_rates("↑ TX", Role::kTx, rates(tx, process->tx_rate, ten_seconds), process->tx_bytes, {}, 7,
-              state, screen);
-    put_plots(rx, tx, 0, 8, cells, 1, state, screen);
+    put_rates(rates, now, 6, state, screen);
+    put_plots(rates, 0, 8, 1, state, screen);
     const int x = cells + 10;
-    grid.put(x, 8, fmt::format("RTT ms   mean {}", process->srtt_us == 0 ? "—" : format_ms(process->srtt_us)));
+    grid.put(
+        x, 8,
+        fmt::format("RTT ms   mean {}", process->srtt_us == 0 ? "—" : format_ms(process->srtt_us)));
     grid.put(x, 9, fmt::format("retrans  {}", process->retransmits));
     if (process->retransmit_rate)
       grid.put(x, 10, fmt::format("         {:.1f}/s", *process->retransmit_rate),
                {*process->retransmit_rate > 1 ? Role::kBroken : Role::kText});
     grid.rule(11);
   } else if (size.rows >= 8) {
-    put_fact(1, "Process", process_line(model, process->name(), id, process->uid, process->info.get()), grid);
-    put_rates("↓ RX", Role::kRx, rates(rx, process->rx_rate, ten_seconds), process->rx_bytes, {}, 2,
-              state, screen);
-    put_rates("↑ TX", Role::kTx, rates(tx, process->tx_rate, ten_seconds), process->tx_bytes, {}, 3,
-              state, screen);
+    put_fact(1, "Process",
+             process_line(model, process->name(), id, process->uid, process->info.get()), grid);
+    put_rates(rates, now, 2, state, screen);
   }
-  draw_list(state, frame,
-            [&](const Row& row, const PlacedColumn& column) {
-              return flow_cell(model, state, flow_of(model, state, row), column);
-            },
-            screen);
+  draw_list(
+      state, frame,
+      [&](const Row& row, const PlacedColumn& column) {
+        return flow_cell(model, state, flow_of(model, state, row), column);
+      },
+      screen);
   if (frame.lower_rule >= 0) grid.rule(frame.lower_rule);
 }
 
@@ -147,22 +138,26 @@ constinit const View kProcessView = {
     .shows_other_ends = true,
     .subject = &State::process,
     .footer = kFooter,
-    .help = [](const State&) -> HelpLines { return {{"One process and all its connections.", ""}}; },
-    .crumbs = [](const Model& model, const State& state) {
-      const Process* process =
-          model.history.empty()
-              ? nullptr
-              : model.history.find_process(shown_sample(model, state), state.process.process());
-      return fmt::format("▸ Procs ▸ {} {}", process ? name_of(*process) : "?", state.process.a);
+    .help = [](const State&) -> HelpLines {
+      return {{"One process and all its connections.", ""}};
     },
+    .crumbs =
+        [](const Model& model, const State& state) {
+          const Process* process =
+              model.history.empty()
+                  ? nullptr
+                  : model.history.find_process(shown_sample(model, state), state.process.process());
+          return fmt::format("▸ Procs ▸ {} {}", process ? name_of(*process) : "?", state.process.a);
+        },
     .frame = details_frame,
     .arrange = arrange,
     .draw = draw,
-    .json = [](const Model& model, const State& state, const DocumentSource& from) {
-      return write_flows(model, from, shown_sample(model, state), [&](const Flow& flow) {
-        return RowKey::of(owner_of(flow)) == state.process;
-      });
-    },
+    .json =
+        [](const Model& model, const State& state, const DocumentSource& from) {
+          return write_flows(model, from, shown_sample(model, state), [&](const Flow& flow) {
+            return RowKey::of(owner_of(flow)) == state.process;
+          });
+        },
 };
 
 }  // namespace sockscope::tui

@@ -103,17 +103,17 @@ CellText tree_cell(const Model& model, const State& state, const Row& row,
   constexpr std::size_t kMostPlotted = 32;
   if (id == kSpark && sum.processes.size() <= kMostPlotted) {
     const auto points = static_cast<std::size_t>(column.width) * 2;
-    const auto series = model.history.series(
-        shown_index(model, state), points, plot_step(state, points),
-        [&](const Sample& sample) -> std::optional<double> {
-          std::optional<double> total;
-          for (const ProcessId& process : sum.processes) {
-            const Process* each = model.history.find_process(sample, process);
-            if (each != nullptr && each->rx_rate && each->tx_rate)
-              total = total.value_or(0) + *each->rx_rate + *each->tx_rate;
-          }
-          return total;
-        });
+    const auto series =
+        model.history.series(shown_index(model, state), points, plot_step(state, points),
+                             [&](const Sample& sample) -> std::optional<double> {
+                               std::optional<double> total;
+                               for (const ProcessId& process : sum.processes) {
+                                 const Process* each = model.history.find_process(sample, process);
+                                 if (each != nullptr && each->rx_rate && each->tx_rate)
+                                   total = total.value_or(0) + *each->rx_rate + *each->tx_rate;
+                               }
+                               return total;
+                             });
     return {sparkline(series, state.settings.plot), Role::kRx};
   }
   return sum_cell(state, sum, id);
@@ -129,22 +129,21 @@ void draw_detail(const Model& model, const State& state, int y, Screen& screen) 
   const int columns = screen.grid.size().columns;
   if (table.listing.rows.empty()) return;
   if (process == nullptr) {
-    const bool is_node = grouping_of(state) != Grouping::kNone &&
-                         table.position < table.listing.rows.size();
+    const bool is_node =
+        grouping_of(state) != Grouping::kNone && table.position < table.listing.rows.size();
     if (!is_node) return;
     const Sum& sum = table.listing.sums[table.listing.rows[table.position].index];
     const std::string what = sum.info ? std::string(sum.info->cmdline()) : "";
-    screen.grid.put(1, y, sum.pid == 0
-                              ? fmt::format("{}  {} processes", sum.name, sum.processes.size())
-                              : fmt::format("{} {}  {}  no sockets of its own", sum.name, sum.pid,
-                                            clean_text(what)),
+    screen.grid.put(1, y,
+                    sum.pid == 0 ? fmt::format("{}  {} processes", sum.name, sum.processes.size())
+                                 : fmt::format("{} {}  {}  no sockets of its own", sum.name,
+                                               sum.pid, clean_text(what)),
                     {}, columns);
     return;
   }
   if (process->pid == 0) {
     const std::string_view why =
-        id_of(*process) == kExited
-            ? "being closed; their processes let go before sockscope looked"
+        id_of(*process) == kExited ? "being closed; their processes let go before sockscope looked"
         : id_of(*process) == kKernel
             ? "made by the kernel for itself: tunnels, file servers"
             : "no process was seen with them: on their way between processes, or of processes that "
@@ -160,16 +159,19 @@ void draw_detail(const Model& model, const State& state, int y, Screen& screen) 
   }
   int end = columns;
   if (!right.empty())
-    end = screen.grid.put_right(columns, y, shorten_right(right, static_cast<std::size_t>(columns) / 3),
-                                {Role::kDim}) - 2;
-  screen.grid.put(1, y, shorten_right(clean_text(left), static_cast<std::size_t>(std::max(end - 1, 1))));
+    end =
+        screen.grid.put_right(
+            columns, y, shorten_right(right, static_cast<std::size_t>(columns) / 3), {Role::kDim}) -
+        2;
+  screen.grid.put(1, y,
+                  shorten_right(clean_text(left), static_cast<std::size_t>(std::max(end - 1, 1))));
 }
 
 constexpr Grouping kGroupings[] = {Grouping::kNone, Grouping::kContainer, Grouping::kTree};
 
-constexpr FooterKey kFooter[] = {{Action::kHelp},     {Action::kFilter}, {Action::kSort},
-                                 {Action::kDetails},  {Action::kNextView}, {Action::kFreeze},
-                                 {Action::kUnits},    {Action::kSignal}};
+constexpr FooterKey kFooter[] = {{Action::kHelp},    {Action::kFilter},   {Action::kSort},
+                                 {Action::kDetails}, {Action::kNextView}, {Action::kFreeze},
+                                 {Action::kUnits},   {Action::kSignal}};
 
 // What is new was not there then; null: nobody knows.
 const Sample* sample_before(const Arranger& a) {
@@ -186,14 +188,6 @@ std::set<ProcessId> matching_processes(const Arranger& a) {
     if (a.state.filter.matches(a.history.flow(index)))
       matching.insert(owner_of(a.history.flow(index)));
   return matching;
-}
-
-SortKey process_key(const Arranger& a, const Column<Process>* column, const Process& process,
-                    const Smoothed& rate) {
-  if (is_rate(a.sort)) return rate_key(a.sort, rate);
-  if (a.sort == kRxBytes) return static_cast<double>(volume_of(a.state, process).rx);
-  if (a.sort == kTxBytes) return static_cast<double>(volume_of(a.state, process).tx);
-  return column != nullptr ? sort_key(*column, process, a.cells) : SortKey();
 }
 
 // Parents before their children, children in order, as deep as the tree goes.
@@ -241,7 +235,6 @@ void arrange(Arranger& a) {
   const bool all = a.state.filter.matches_all();
   const auto matching = all ? std::set<ProcessId>() : matching_processes(a);
   const Sample* earlier = sample_before(a);
-  const auto* column = find_column<Process>(a.sort);
   std::vector<Keyed> rows;
   std::vector<Smoothed> rates;  // of the rows
   for (std::size_t i = 0; i < a.sample.processes.size(); ++i) {
@@ -252,8 +245,8 @@ void arrange(Arranger& a) {
     ++a.listing.matching;
     Row row{RowKey::of(id), a.sample.processes[i]};
     // At first nobody knows, and of some nobody ever does.
-    row.idle = a.sample.interval_s &&
-               (process.rx_rate ? !moves(smoothed[i]) : process.open_flows == 0);
+    row.idle =
+        a.sample.interval_s && (process.rx_rate ? !moves(smoothed[i]) : process.open_flows == 0);
     const bool over = process.open_flows == 0 && process.listeners == 0;
     const bool moved = process.rx_rate.value_or(0) + process.tx_rate.value_or(0) > 0;
     if (over && !moved && id.pid != 0) row.mark = 'x';
@@ -264,7 +257,7 @@ void arrange(Arranger& a) {
       ++a.listing.idle_hidden;
       continue;
     }
-    rows.push_back({process_key(a, column, process, smoothed[i]), row});
+    rows.push_back({a.key_of(process, smoothed[i]), row});
     rates.push_back(smoothed[i]);
   }
   if (settings.process_grouping == Grouping::kNone) {
@@ -278,19 +271,17 @@ void arrange(Arranger& a) {
 
 HelpLines help(const State& state) {
   using enum Action;
-  HelpLines lines = {
-      {"Processes: who moves how much. Closed connections count, loopback too.", ""},
-      {"+ † !", "new within 2 s, closed, retransmits worth a look"},
-      {"[exited]", "being closed; who had them was gone before sockscope looked"},
-      {"[kernel]", "sockets the kernel made for itself: tunnels, file servers"},
-      {"[unattributed]", "others whose process is not known"},
-      {"retr", "of TCP segments sent in the interval (ACKs too), those again"},
-      {"RX/s TX/s", "of the last interval; the order is that of 3 s averages"},
-      {fold_keys(state), "group by container or unit, below parents; fold"}};
+  HelpLines lines = {{"Processes: who moves how much. Closed connections count, loopback too.", ""},
+                     {"+ † !", "new within 2 s, closed, retransmits worth a look"},
+                     {"[exited]", "being closed; who had them was gone before sockscope looked"},
+                     {"[kernel]", "sockets the kernel made for itself: tunnels, file servers"},
+                     {"[unattributed]", "others whose process is not known"},
+                     {"retr", "of TCP segments sent in the interval (ACKs too), those again"},
+                     {"RX/s TX/s", "of the last interval; the order is that of 3 s averages"},
+                     {fold_keys(state), "group by container or unit, below parents; fold"}};
   if (has_pane(state))
-    lines.insert(lines.begin() + 1,
-                 {state.keys.keys_of({kNextView, action_of(kConnectionsView)}),
-                  "to the selected one's connections; those on a whole screen"});
+    lines.insert(lines.begin() + 1, {state.keys.keys_of({kNextView, action_of(kConnectionsView)}),
+                                     "to the selected one's connections; those on a whole screen"});
   return lines;
 }
 
@@ -301,22 +292,23 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
   else
     draw_plot_line(model, state, frame, screen);
   const auto quality = screen.grid.size().columns >= 142 ? qualities(model, state)
-                                                          : std::map<ProcessId, ProcessQuality>();
+                                                         : std::map<ProcessId, ProcessQuality>();
   static const ProcessQuality kUnknown;
   const bool is_tree = grouping_of(state) != Grouping::kNone;
-  draw_list(state, frame,
-            [&](const Row& row, const PlacedColumn& column) {
-              if (is_tree) {
-                const auto found = quality.find(row.key.process());
-                return tree_cell(model, state, row,
-                                 found == quality.end() ? kUnknown : found->second, column);
-              }
-              const Process& process = model.history.process(row.index);
-              const auto found = quality.find(id_of(process));
-              return process_cell(model, state, process,
-                                  found == quality.end() ? kUnknown : found->second, column);
-            },
-            screen);
+  draw_list(
+      state, frame,
+      [&](const Row& row, const PlacedColumn& column) {
+        if (is_tree) {
+          const auto found = quality.find(row.key.process());
+          return tree_cell(model, state, row, found == quality.end() ? kUnknown : found->second,
+                           column);
+        }
+        const Process& process = model.history.process(row.index);
+        const auto found = quality.find(id_of(process));
+        return process_cell(model, state, process,
+                            found == quality.end() ? kUnknown : found->second, column);
+      },
+      screen);
   const Listing& listing = state.table().listing;
   // Rows and host must be one; where they are not, people must not have to find out.
   double shown_rx = 0;
@@ -329,15 +321,13 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
   }
   const Sample& sample = shown_sample(model, state);
   const auto differs = [](double part, double whole) { return whole - part > whole / 200 + 1; };
-  const std::size_t shown =
-      is_tree ? static_cast<std::size_t>(std::count_if(
-                    listing.sums.begin(), listing.sums.end(),
-                    [](const Sum& sum) { return sum.process.has_value(); }))
-              : listing.rows.size();
+  const std::size_t shown = is_tree ? static_cast<std::size_t>(std::count_if(
+                                          listing.sums.begin(), listing.sums.end(),
+                                          [](const Sum& sum) { return sum.process.has_value(); }))
+                                    : listing.rows.size();
   std::string status = fmt::format("{} of {} processes", shown, listing.candidates);
   if (differs(shown_rx, sample.rx_rate) || differs(shown_tx, sample.tx_rate))
-    status += fmt::format(" · ↓{} of {} ↑{} of {}",
-                          format_rate(shown_rx, state.settings.units),
+    status += fmt::format(" · ↓{} of {} ↑{} of {}", format_rate(shown_rx, state.settings.units),
                           format_rate(sample.rx_rate, state.settings.units),
                           format_rate(shown_tx, state.settings.units),
                           format_rate(sample.tx_rate, state.settings.units));
@@ -345,7 +335,8 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
     status += " · sums with all below";
   if (listing.idle_hidden != 0)
     status += fmt::format(" · {} idle hidden ({}{})", listing.idle_hidden,
-                          state.keys.key_of(Action::kIdle), screen.grid.size().columns < 60 ? "" : " shows all");
+                          state.keys.key_of(Action::kIdle),
+                          screen.grid.size().columns < 60 ? "" : " shows all");
   draw_status(state, frame, status + held_text(model, state), screen);
   if (frame.detail >= 0) draw_detail(model, state, frame.detail, screen);
   if (frame.pane >= 0) draw_process_panes(model, state, frame, screen);

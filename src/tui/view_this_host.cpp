@@ -45,12 +45,9 @@ constexpr ColumnSpec kDiskColumns[] = {
     {kDevice, 16, 70, INT32_MAX, 40},
 };
 
-constexpr FooterKey kFooter[] = {{Action::kHelp},
-                                 {Action::kSort},
-                                 {Action::kNextView},
-                                 {Action::kFreeze},
-                                 {Action::kUnits},
-                                 {Action::kZoomIn, "plots", Action::kZoomOut},
+constexpr FooterKey kFooter[] = {{Action::kHelp},     {Action::kSort},
+                                 {Action::kNextView}, {Action::kFreeze},
+                                 {Action::kUnits},    {Action::kZoomIn, "plots", Action::kZoomOut},
                                  {Action::kWrite}};
 
 constexpr double kNearlyFull = 90;  // percent
@@ -137,8 +134,7 @@ class Facts {
     put_sum(x, end, y + 1, "on interfaces", static_cast<double>(bytes.interface_rx_bytes),
             static_cast<double>(bytes.interface_tx_bytes), counted);
     put_sum(x, end, y + 2, "of processes", static_cast<double>(bytes.process_rx_bytes),
-            static_cast<double>(bytes.process_tx_bytes),
-            "payload");
+            static_cast<double>(bytes.process_tx_bytes), "payload");
     put_sum(x, end, y + 3, "unexplained", static_cast<double>(bytes.unexplained_rx_bytes),
             static_cast<double>(bytes.unexplained_tx_bytes),
             "headers, forwarded, other namespaces, kernel");
@@ -231,10 +227,40 @@ class Facts {
   Grid& grid_;
 };
 
+// What it is ordered by; none by name means in the kernel's order.
+CellValue interface_value(ColumnId column, const Interface& interface) {
+  const InterfaceCounters& counters = interface.counters;
+  const auto known = [](const auto& value) { return value ? CellValue(*value) : CellValue(); };
+  switch (column) {
+    case kLink:
+      return std::string(interface.is_up ? "up" : "down");
+    case kSpeed:
+      return known(interface.speed_bits);
+    case kRxRate:
+      return known(interface.rx_rate);
+    case kTxRate:
+      return known(interface.tx_rate);
+    case kRate:
+      if (!interface.rx_rate || !interface.tx_rate) return {};
+      return *interface.rx_rate + *interface.tx_rate;
+    case kUse:
+      return known(use_of(interface));
+    case kRxBytes:
+      return counters.rx_bytes;
+    case kTxBytes:
+      return counters.tx_bytes;
+    case kErrors:
+      return counters.rx_errors + counters.tx_errors;
+    case kDrops:
+      return counters.rx_drops + counters.tx_drops;
+    default:
+      return {};
+  }
+}
+
 CellText interface_cell(const Model& model, const State& state, std::size_t index,
                         const Interface& interface, const PlacedColumn& column) {
   const ColumnId id = column.id();
-  const Units units = state.settings.units;
   const InterfaceCounters& counters = interface.counters;
   // What grew since the reading before deserves a look.
   const auto count = [&](std::uint64_t InterfaceCounters::*rx,
@@ -247,25 +273,28 @@ CellText interface_cell(const Model& model, const State& state, std::size_t inde
     if (text.size() > 4) text = format_rate(static_cast<double>(now), Units::kBytes);
     return CellText{text + (grew ? "!" : ""), grew ? Role::kLook : Role::kText};
   };
-  if (id == kInterface) return {interface.name};
-  if (id == kLink) return {interface.is_up ? "up" : "down"};
-  if (id == kSpeed) return {speed_text(interface)};
-  if (id == kRxRate) return {rate_text(interface.rx_rate, units)};
-  if (id == kTxRate) return {rate_text(interface.tx_rate, units)};
-  if (id == kRate) {
-    if (!interface.rx_rate || !interface.tx_rate) return {kUnknown};
-    return {format_rate(*interface.rx_rate + *interface.tx_rate, units)};
+  switch (id) {
+    case kInterface:
+      return {interface.name};
+    case kSpeed:
+      return {speed_text(interface)};
+    case kErrors:
+      return count(&InterfaceCounters::rx_errors, &InterfaceCounters::tx_errors);
+    case kDrops:
+      return count(&InterfaceCounters::rx_drops, &InterfaceCounters::tx_drops);
+    case kAddresses:
+      return {joined_addresses(interface)};
+    case kUse: {
+      const auto use = use_of(interface);
+      if (!use) return {kUnknown};
+      return {fmt::format("{:.0f}", *use), *use >= kNearlyFull ? Role::kLook : Role::kText};
+    }
+    case kSpark:
+      break;
+    default:
+      return {value_text(info_of(id).kind, interface_value(id, interface),
+                         {.units = state.settings.units})};
   }
-  if (id == kUse) {
-    const auto use = use_of(interface);
-    if (!use) return {kUnknown};
-    return {fmt::format("{:.0f}", *use), *use >= kNearlyFull ? Role::kLook : Role::kText};
-  }
-  if (id == kRxBytes) return {format_bytes(counters.rx_bytes)};
-  if (id == kTxBytes) return {format_bytes(counters.tx_bytes)};
-  if (id == kErrors) return count(&InterfaceCounters::rx_errors, &InterfaceCounters::tx_errors);
-  if (id == kDrops) return count(&InterfaceCounters::rx_drops, &InterfaceCounters::tx_drops);
-  if (id == kAddresses) return {joined_addresses(interface)};
   const auto points = static_cast<std::size_t>(column.width) * 2;
   const auto series =
       model.host_readings.series(index, points, plot_step(state, points),
@@ -305,29 +334,6 @@ void draw_disks(const HostReading& reading, const Frame& frame, Screen& screen) 
         [&](const PlacedColumn& column) { return disk_cell(*disks[i], column); }, screen);
 }
 
-// By name means in the kernel's order.
-SortKey interface_key(ColumnId column, const Interface& interface) {
-  const InterfaceCounters& counters = interface.counters;
-  const auto known = [](const auto& value) {
-    return value ? SortKey(static_cast<double>(*value)) : SortKey();
-  };
-  switch (column) {
-    case kLink: return std::string(interface.is_up ? "up" : "down");
-    case kSpeed: return known(interface.speed_bits);
-    case kRxBytes: return static_cast<double>(counters.rx_bytes);
-    case kTxBytes: return static_cast<double>(counters.tx_bytes);
-    case kErrors: return static_cast<double>(counters.rx_errors + counters.tx_errors);
-    case kDrops: return static_cast<double>(counters.rx_drops + counters.tx_drops);
-    case kUse: return known(use_of(interface));
-    case kRxRate:
-    case kTxRate:
-    case kRate:
-      if (!interface.rx_rate || !interface.tx_rate) return {};
-      return rate_key(column, {*interface.rx_rate, *interface.tx_rate});
-    default: return {};
-  }
-}
-
 void arrange(Arranger& a) {
   const auto reading = reading_index(a.model, a.state);
   if (!reading) return;
@@ -337,7 +343,7 @@ void arrange(Arranger& a) {
   for (std::size_t i = 0; i < all.size(); ++i) {
     Row row{RowKey::of(all[i]), static_cast<std::uint32_t>(i)};
     row.idle = !all[i].is_up;
-    rows.push_back({interface_key(a.sort, all[i]), row});
+    rows.push_back({value_key(info_of(a.sort).kind, interface_value(a.sort, all[i]), {}), row});
   }
   a.listing.rows = a.sorted(rows);
 }
@@ -390,8 +396,9 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
     }
   }
   const auto& interfaces = reading.facts.interfaces;
-  draw_list(state, frame,
-            [&](const Row& row, const PlacedColumn& column) -> CellText {
+  draw_list(
+      state, frame,
+      [&](const Row& row, const PlacedColumn& column) -> CellText {
         if (row.index >= interfaces.size()) return {};
         return interface_cell(model, state, *index, interfaces[row.index], column);
       },

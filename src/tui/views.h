@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The views of top, in the order of their tabs and keys; after those, the ones that are opened from a
-// row. Each is one value in a file of its own, view_NAME.cpp.
+// The views of top, in the order of their tabs and keys; after those, the ones that are opened from
+// a row. Each is one value in a file of its own, view_NAME.cpp.
 #pragma once
 
 #include <array>
@@ -19,8 +19,9 @@ extern const View kThisHostView;
 extern const View kProcessView;
 extern const View kConnectionView;
 
-inline constexpr std::array kViews = {&kProcessesView, &kConnectionsView, &kHostsView, &kEventsView,
-                                      &kThisHostView,  &kProcessView,     &kConnectionView};
+inline constexpr std::array kViews = {&kProcessesView, &kConnectionsView, &kHostsView,
+                                      &kEventsView,    &kThisHostView,    &kProcessView,
+                                      &kConnectionView};
 
 // Those with a tab and a key.
 inline constexpr auto kMainViews = std::span(kViews).first<5>();

@@ -205,8 +205,9 @@ void draw_mirror(const Series& rx, const Series& tx, const MirrorPlot& place, co
     const int y = place.y + row;
     const bool is_rx = row < place.rows;
     const std::string label = row == 0 || row == 2 * place.rows - 1 ? scale
-                              : row == place.rows - 1 || row == place.rows ? "0"
-                                                                           : "";
+                              : place.has_zero && (row == place.rows - 1 || row == place.rows)
+                                  ? "0"
+                                  : "";
     grid.put_right(place.x + 5, y, label, {Role::kDim});
     grid.put(place.x + 6, y, label == "0" ? "┼" : "┤", {Role::kDim});
     const auto& line = is_rx ? up[static_cast<std::size_t>(row)]

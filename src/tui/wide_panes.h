@@ -18,6 +18,7 @@ struct MirrorPlot {
   int end = 0;
   int y = 0;
   int rows = 3;
+  bool has_zero = true;  // in the scale
 };
 void draw_mirror(const Series& rx, const Series& tx, const MirrorPlot& place, const State& state,
                  Screen& screen);

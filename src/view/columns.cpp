@@ -16,7 +16,9 @@ namespace {
 
 // A process chooses its arguments: a megabyte of them must not become the width of every row.
 constexpr std::size_t kMostCells = 4096;
-std::string_view bounded(std::string_view text) { return text.substr(0, 4 * kMostCells); }
+std::string_view bounded(std::string_view text) {
+  return text.substr(0, 4 * kMostCells);
+}
 
 using Options = CellOptions;
 
@@ -30,32 +32,40 @@ CellValue known(std::string_view text) {
   return std::string(text);
 }
 
-template <class T>
-CellValue known(const std::optional<T>& value) {
+CellValue known(const std::optional<double>& value) {
   if (!value) return {};
   return *value;
 }
 
-CellValue user(const std::optional<std::uint32_t>& uid) {
-  if (!uid) return {};
-  return std::uint64_t{*uid};
+CellValue known(const std::optional<std::uint32_t>& value) {
+  if (!value) return {};
+  return std::uint64_t{*value};
 }
 
-CellValue connected(const Flow& f, CellValue value) {
-  return f.remote.addr.is_unspecified() ? CellValue() : value;
+// Of a member, or of a member's member.
+template <auto... path, class Row>
+CellValue known_of(const Row& row, const Options&) {
+  return known((row.*....*path));
 }
 
-CellValue counted(const Flow& f, std::uint64_t value) {
-  return f.has_counters ? CellValue(value) : CellValue();
+// 0 is a figure, too.
+template <auto member, class Row>
+CellValue count_of(const Row& row, const Options&) {
+  return std::uint64_t{row.*member};
 }
 
-CellValue segments(const Flow& f, std::uint64_t value) {
-  return f.has_segments ? counted(f, value) : CellValue();
+template <auto member>
+CellValue counted(const Flow& f, const Options&) {
+  return f.has_counters ? CellValue(std::uint64_t{f.counters.*member}) : CellValue();
 }
 
-// Of a Flow or a Process.
+template <auto member>
+CellValue segments(const Flow& f, const Options& o) {
+  return f.has_segments ? counted<member>(f, o) : CellValue();
+}
+
 template <class Row>
-CellValue both_rates(const Row& row) {
+CellValue both_rates(const Row& row, const Options&) {
   if (!row.rx_rate || !row.tx_rate) return {};
   return *row.rx_rate + *row.tx_rate;
 }
@@ -83,8 +93,12 @@ bool often_retransmits(const Process& p) {
 }
 
 // Of the process behind a row; "" and 0 are not known.
-const ProcessInfo* process_of(const Flow& f) { return f.owner.process.get(); }
-const ProcessInfo* process_of(const Process& p) { return p.info.get(); }
+const ProcessInfo* process_of(const Flow& f) {
+  return f.owner.process.get();
+}
+const ProcessInfo* process_of(const Process& p) {
+  return p.info.get();
+}
 
 template <class Row, std::string_view (ProcessInfo::*read)() const noexcept>
 CellValue process_text(const Row& row, const Options&) {
@@ -124,16 +138,14 @@ using enum ColumnId;
 template <class Row>
 constexpr std::array<Column<Row>, 10> kDescribingColumns{{
     {kExe, 12, "path of the executable", process_text<Row, &ProcessInfo::exe>},
-    {kCmdline, 12, "its arguments",
-     process_text<Row, &ProcessInfo::cmdline>},
+    {kCmdline, 12, "its arguments", process_text<Row, &ProcessInfo::cmdline>},
     {kUnit, 10, "systemd's unit", process_text<Row, &ProcessInfo::unit>},
     {kContainer, 10, "name of the container, else its short id",
      process_text<Row, &ProcessInfo::container>},
     {kPod, 8, "uid of the Kubernetes pod", process_text<Row, &ProcessInfo::pod>},
     {kCgroup, 10, "path of the cgroup", cgroup_path<Row>},
     {kPpid, 7, "parent process", process_member<Row, &ProcessInfo::parent_pid>},
-    {kParent, 8, "names of its parents, nearest first",
-     process_member<Row, &ProcessInfo::parents>},
+    {kParent, 8, "names of its parents, nearest first", process_member<Row, &ProcessInfo::parents>},
     {kSession, 7, "session", process_member<Row, &ProcessInfo::session>},
     {kInnerPid, 7, "its pid in the pid namespace of its own",
      process_member<Row, &ProcessInfo::inner_pid>},
@@ -152,110 +164,82 @@ constexpr std::string_view kNobody = "[unattributed]";
 constexpr std::string_view kTheKernel = "[kernel]";
 
 const std::array<Column<Flow>, 29> kOwnFlowColumns{{
-    {kPid, 7, "process that uses the socket",
-     [](const Flow& f, const Options&) { return known(f.owner.pid); }},
+    {kPid, 7, "process that uses the socket", known_of<&Flow::owner, &Owner::pid>},
     {kOpenerPid, 7, "process that connected, accepted or created it",
-     [](const Flow& f, const Options&) { return known(f.owner.opener_pid); }},
+     known_of<&Flow::owner, &Owner::opener_pid>},
     {kComm, 10, "name of the process",
      [](const Flow& f, const Options&) {
        return known(f.owner.kind == OwnerKind::kKernel ? kTheKernel : f.owner.name());
      },
      nullptr, kNobody},
-    {kUid, 8, "user the process runs as (CSV: number)",
-     [](const Flow& f, const Options&) { return user(f.owner.uid); }},
-    {kUser, 8, "the same",
-     [](const Flow& f, const Options&) { return user(f.owner.uid); }},
+    {kUid, 8, "user the process runs as (CSV: number)", known_of<&Flow::owner, &Owner::uid>},
+    {kUser, 8, "the same", known_of<&Flow::owner, &Owner::uid>},
     {kProto, 4, "tcp, tcp6, udp or udp6; quic or quic6 (--udp-peers)",
      [](const Flow& f, const Options&) { return known(protocol_name(f)); }},
     {kLocal, 15, "local address and port",
      [](const Flow& f, const Options&) -> CellValue { return f.local; }},
-    {kLport, 5, "local port",
-     [](const Flow& f, const Options&) { return known(f.local.port); }},
+    {kLport, 5, "local port", known_of<&Flow::local, &Endpoint::port>},
     {kRemote, 15, "remote address and port, * when not connected",
-     [](const Flow& f, const Options&) { return connected(f, f.remote); }},
-    {kRemoteName, 20,
-     "what the remote end was asked for by in DNS (trace --dns, top)",
+     [](const Flow& f, const Options&) {
+       return f.remote.addr.is_unspecified() ? CellValue() : f.remote;
+     }},
+    {kRemoteName, 20, "what the remote end was asked for by in DNS (trace --dns, top)",
      [](const Flow& f, const Options&) {
        return f.remote_name ? known(f.remote_name->name) : CellValue();
      }},
     {kRport, 5, "remote port",
-     [](const Flow& f, const Options&) { return connected(f, known(f.remote.port)); }},
+     [](const Flow& f, const Options&) {
+       return f.remote.addr.is_unspecified() ? CellValue() : known(f.remote.port);
+     }},
     {kDirection, 8, "outbound, inbound or listen",
      [](const Flow& f, const Options&) { return known(to_string(f.direction)); }},
-    {kState, 4, "TCP state: EST SYN FIN TW CLSW CLS LIS, or its full name",
-     [](const Flow& f, const Options& o) { return state(f, o); }},
-    {kRxRate, 7, "received per second (CSV: bytes)",
-     [](const Flow& f, const Options&) { return known(f.rx_rate); }},
-    {kTxRate, 7, "sent per second (CSV: bytes)",
-     [](const Flow& f, const Options&) { return known(f.tx_rate); }},
-    {kRate, 7, "both per second (CSV: bytes)",
-     [](const Flow& f, const Options&) { return both_rates(f); }},
-    {kRxBytes, 8, "bytes received",
-     [](const Flow& f, const Options&) { return counted(f, f.counters.rx_bytes); }},
-    {kTxBytes, 8, "bytes sent",
-     [](const Flow& f, const Options&) { return counted(f, f.counters.tx_bytes); }},
-    {kRxSegments, 7, "segments or datagrams received",
-     [](const Flow& f, const Options&) { return segments(f, f.counters.rx_segments); }},
-    {kTxSegments, 7, "segments or datagrams sent",
-     [](const Flow& f, const Options&) { return segments(f, f.counters.tx_segments); }},
+    {kState, 4, "TCP state: EST SYN FIN TW CLSW CLS LIS, or its full name", state},
+    {kRxRate, 7, "received per second (CSV: bytes)", known_of<&Flow::rx_rate>},
+    {kTxRate, 7, "sent per second (CSV: bytes)", known_of<&Flow::tx_rate>},
+    {kRate, 7, "both per second (CSV: bytes)", both_rates<Flow>},
+    {kRxBytes, 8, "bytes received", counted<&Counters::rx_bytes>},
+    {kTxBytes, 8, "bytes sent", counted<&Counters::tx_bytes>},
+    {kRxSegments, 7, "segments or datagrams received", segments<&Counters::rx_segments>},
+    {kTxSegments, 7, "segments or datagrams sent", segments<&Counters::tx_segments>},
     {kRetransmits, 4, "segments sent again, ! above 1 %",
-     [](const Flow& f, const Options&) {
-       return f.protocol == Protocol::kTcp ? segments(f, f.counters.retransmits) : CellValue();
+     [](const Flow& f, const Options& o) {
+       return f.protocol == Protocol::kTcp ? segments<&Counters::retransmits>(f, o) : CellValue();
      },
      many_retransmits},
     {kRtt, 6, "smoothed round trip time in ms (CSV: us)",
-     [](const Flow& f, const Options&) { return known(f.counters.srtt_us); }},
+     known_of<&Flow::counters, &Counters::srtt_us>},
     {kMinRtt, 6, "least round trip time in ms (CSV: us)",
-     [](const Flow& f, const Options&) { return known(f.counters.min_rtt_us); }},
-    {kOwner, 9,
-     "how the process is known: exact, inherited, bootstrap, kernel, unknown",
+     known_of<&Flow::counters, &Counters::min_rtt_us>},
+    {kOwner, 9, "how the process is known: exact, inherited, bootstrap, kernel, unknown",
      [](const Flow& f, const Options&) { return known(to_string(f.owner.kind)); }},
-    {kNetns, 10, "inode number of the network namespace",
-     [](const Flow& f, const Options&) { return known(f.netns); }},
-    {kCgroupId, 7, "number of the process's cgroup",
-     [](const Flow& f, const Options&) { return known(f.owner.cgroup_id); }},
-    {kCookie, 8, "the kernel's number for the socket",
-     [](const Flow& f, const Options&) { return known(f.cookie); }},
-    {kAge, 8,
-     "time since it was opened, of closed ones how long it was open (CSV: us)",
-     [](const Flow& f, const Options& o) { return age(f, o); }},
+    {kNetns, 10, "inode number of the network namespace", known_of<&Flow::netns>},
+    {kCgroupId, 7, "number of the process's cgroup", known_of<&Flow::owner, &Owner::cgroup_id>},
+    {kCookie, 8, "the kernel's number for the socket", known_of<&Flow::cookie>},
+    {kAge, 8, "time since it was opened, of closed ones how long it was open (CSV: us)", age},
     {kHolders, 12, "every process that has it open (with --holders)", holders},
 }};
 const auto kFlowColumns = joined(kOwnFlowColumns, kDescribingColumns<Flow>);
 
 const std::array<Column<Process>, 17> kOwnProcessColumns{{
-    {kPid, 7, "process",
-     [](const Process& p, const Options&) { return known(p.pid); }},
+    {kPid, 7, "process", known_of<&Process::pid>},
     {kComm, 15, "name of the process",
      [](const Process& p, const Options&) { return known(p.name()); }, nullptr, kNobody},
-    {kUid, 8, "user the process runs as (CSV: number)",
-     [](const Process& p, const Options&) { return user(p.uid); }},
-    {kUser, 8, "the same",
-     [](const Process& p, const Options&) { return user(p.uid); }},
-    {kConns, 5, "open connections",
-     [](const Process& p, const Options&) -> CellValue { return std::uint64_t{p.open_flows}; }},
-    {kListeners, 6, "listening sockets",
-     [](const Process& p, const Options&) -> CellValue { return std::uint64_t{p.listeners}; }},
+    {kUid, 8, "user the process runs as (CSV: number)", known_of<&Process::uid>},
+    {kUser, 8, "the same", known_of<&Process::uid>},
+    {kConns, 5, "open connections", count_of<&Process::open_flows>},
+    {kListeners, 6, "listening sockets", count_of<&Process::listeners>},
     {kClosedFlows, 6, "connections closed since sockscope started",
-     [](const Process& p, const Options&) -> CellValue { return p.closed_flows; }},
-    {kRxRate, 8, "received per second (CSV: bytes)",
-     [](const Process& p, const Options&) { return known(p.rx_rate); }},
-    {kTxRate, 8, "sent per second (CSV: bytes)",
-     [](const Process& p, const Options&) { return known(p.tx_rate); }},
-    {kRate, 8, "both per second (CSV: bytes)",
-     [](const Process& p, const Options&) { return both_rates(p); }},
-    {kRxBytes, 8, "bytes received",
-     [](const Process& p, const Options&) -> CellValue { return p.rx_bytes; }},
-    {kTxBytes, 8, "bytes sent",
-     [](const Process& p, const Options&) -> CellValue { return p.tx_bytes; }},
-    {kMeanRtt, 7, "mean smoothed round trip time in ms (CSV: us)",
-     [](const Process& p, const Options&) { return known(p.srtt_us); }},
+     count_of<&Process::closed_flows>},
+    {kRxRate, 8, "received per second (CSV: bytes)", known_of<&Process::rx_rate>},
+    {kTxRate, 8, "sent per second (CSV: bytes)", known_of<&Process::tx_rate>},
+    {kRate, 8, "both per second (CSV: bytes)", both_rates<Process>},
+    {kRxBytes, 8, "bytes received", count_of<&Process::rx_bytes>},
+    {kTxBytes, 8, "bytes sent", count_of<&Process::tx_bytes>},
+    {kMeanRtt, 7, "mean smoothed round trip time in ms (CSV: us)", known_of<&Process::srtt_us>},
     {kRetransmitRate, 6, "segments sent again per second, ! above 1",
-     [](const Process& p, const Options&) { return known(p.retransmit_rate); }, often_retransmits},
-    {kRetransmits, 5, "segments sent again",
-     [](const Process& p, const Options&) -> CellValue { return p.retransmits; }},
-    {kCgroupId, 7, "number of the process's cgroup",
-     [](const Process& p, const Options&) { return known(p.cgroup_id); }},
+     known_of<&Process::retransmit_rate>, often_retransmits},
+    {kRetransmits, 5, "segments sent again", count_of<&Process::retransmits>},
+    {kCgroupId, 7, "number of the process's cgroup", known_of<&Process::cgroup_id>},
     {kNetns, 10, "inode number of its network namespace",
      process_member<Process, &ProcessInfo::netns>},
 }};
@@ -314,7 +298,8 @@ bool needs_description(std::string_view columns) {
     const std::string_view name = columns.substr(0, comma);
     const auto* column = find_column<Flow>(name);
     // A socket's network namespace is known, that of a process is described.
-    if (column && (column->info().needs == Needs::kDescription || column->id == kNetns)) return true;
+    if (column && (column->info().needs == Needs::kDescription || column->id == kNetns))
+      return true;
     columns.remove_prefix(comma == columns.npos ? columns.size() : comma + 1);
   }
   return false;
@@ -403,6 +388,14 @@ std::string raw_text(const Column<Row>& column, const Row& row, const CellOption
     return shorten_right(clean_text(bounded(*text)), kMostCells);
   if (const auto* endpoint = std::get_if<Endpoint>(&value)) return to_string(*endpoint);
   return {};
+}
+
+bool comes_before(const SortKey& a, const SortKey& b, bool reversed) {
+  const bool a_unknown = std::holds_alternative<std::monostate>(a);
+  const bool b_unknown = std::holds_alternative<std::monostate>(b);
+  if (a_unknown != b_unknown) return b_unknown;
+  const bool descending = std::holds_alternative<double>(a) != reversed;
+  return descending ? b < a : a < b;
 }
 
 SortKey value_key(ValueKind kind, const CellValue& value, const CellOptions& options) {

@@ -77,13 +77,13 @@ ColumnList<Row> columns_of(std::span<const ColumnId> ids);
 
 inline constexpr auto kSnapshotFlowColumns = [] {
   using enum ColumnId;
-  return std::to_array({kProto, kState, kLocal, kRemote, kPid, kComm, kRxBytes, kTxBytes, kRtt,
-                        kRetransmits, kAge});
+  return std::to_array(
+      {kProto, kState, kLocal, kRemote, kPid, kComm, kRxBytes, kTxBytes, kRtt, kRetransmits, kAge});
 }();
 inline constexpr auto kTopFlowColumns = [] {
   using enum ColumnId;
-  return std::to_array({kComm, kPid, kProto, kLport, kRemote, kState, kRxRate, kTxRate, kRtt,
-                        kRetransmits});
+  return std::to_array(
+      {kComm, kPid, kProto, kLport, kRemote, kState, kRxRate, kTxRate, kRtt, kRetransmits});
 }();
 inline constexpr auto kTopProcessColumns = [] {
   using enum ColumnId;
@@ -107,6 +107,8 @@ std::string value_text(ValueKind kind, const CellValue& value, const CellOptions
 
 // Orders rows; unknown values, as monostate, come last whatever the direction.
 using SortKey = std::variant<std::monostate, double, std::string>;
+// Numbers from large to small, texts from a to z; reversed the other way round. Equal ones: false.
+bool comes_before(const SortKey& a, const SortKey& b, bool reversed);
 SortKey value_key(ValueKind kind, const CellValue& value, const CellOptions& options);
 template <class Row>
 SortKey sort_key(const Column<Row>& column, const Row& row, const CellOptions& options);

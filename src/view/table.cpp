@@ -52,12 +52,8 @@ std::vector<const Row*> arrange(std::span<const Row> rows, const Order<Row>& ord
     keyed.emplace_back(order.column ? sort_key(*order.column, row, options) : SortKey(), &row);
   }
   const auto before = [&](const auto& a, const auto& b) {
-    const bool a_unknown = std::holds_alternative<std::monostate>(a.first);
-    const bool b_unknown = std::holds_alternative<std::monostate>(b.first);
-    if (a_unknown != b_unknown) return b_unknown;
     if (a.first == b.first) return identity(*a.second) < identity(*b.second);
-    const bool descending = std::holds_alternative<double>(a.first) != order.reverse;
-    return descending ? b.first < a.first : a.first < b.first;
+    return comes_before(a.first, b.first, order.reverse);
   };
   if (order.column) std::stable_sort(keyed.begin(), keyed.end(), before);
   if (order.top != 0 && order.top < keyed.size()) keyed.resize(order.top);
