@@ -243,9 +243,7 @@ bool set_keys(std::span<const ConfigFile> files, tui::KeyMap& keys) {
   }
   const auto conflict = keys.conflict();
   if (!conflict) return true;
-  const auto name = [](tui::Action action) {
-    return tui::actions()[static_cast<std::size_t>(action)].name;
-  };
+  const auto name = [](tui::Action action) { return tui::spec_of(action).name; };
   // One of them at least was set: the defaults agree.
   const auto first = places.find(conflict->first);
   const auto second = places.find(conflict->second);

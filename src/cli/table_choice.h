@@ -2,8 +2,7 @@
 #pragma once
 
 #include <optional>
-#include <string>
-#include <string_view>
+#include <span>
 
 #include "cli/arguments.h"
 #include "cli/lookup.h"
@@ -20,26 +19,34 @@ struct TableChoice {
   CellOptions cells;
 };
 
-// Reports a column that does not exist; empty then.
+// Both report a column that does not exist; empty then.
+template <class Row>
+std::optional<ColumnList<Row>> choose_columns(const Arguments& arguments,
+                                              std::span<const ColumnId> default_columns) {
+  if (arguments.columns.empty()) return columns_of<Row>(default_columns);
+  auto columns = parse_columns<Row>(arguments.columns);
+  if (columns) return std::move(*columns);
+  report("cannot use --columns: " + columns.error(), "", "");
+  return std::nullopt;
+}
 template <class Row>
 std::optional<TableChoice<Row>> choose_table(const Arguments& arguments,
-                                             std::string_view default_columns,
-                                             std::string_view default_sort) {
+                                             std::span<const ColumnId> default_columns,
+                                             ColumnId default_sort) {
   TableChoice<Row> choice;
-  auto columns = parse_columns<Row>(
-      arguments.columns.empty() ? default_columns : std::string_view(arguments.columns));
-  if (!columns) {
-    report("cannot use --columns: " + columns.error(), "", "");
-    return std::nullopt;
-  }
+  auto columns = choose_columns<Row>(arguments, default_columns);
+  if (!columns) return std::nullopt;
   choice.columns = std::move(*columns);
-  auto sort =
-      parse_column<Row>(arguments.sort.empty() ? default_sort : std::string_view(arguments.sort));
-  if (!sort) {
-    report("cannot use --sort: " + sort.error(), "", "");
-    return std::nullopt;
+  const Column<Row>* column = find_column<Row>(default_sort);
+  if (!arguments.sort.empty()) {
+    const auto chosen = parse_column<Row>(arguments.sort);
+    if (!chosen) {
+      report("cannot use --sort: " + chosen.error(), "", "");
+      return std::nullopt;
+    }
+    column = *chosen;
   }
-  choice.order = {.column = *sort, .reverse = arguments.reverse, .top = arguments.top};
+  choice.order = {.column = column, .reverse = arguments.reverse, .top = arguments.top};
   choice.cells.units = arguments.units;
   choice.cells.wide = arguments.wide;
   choice.cells.user_name = user_name;

@@ -4,18 +4,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "base/timestamp.h"
 #include "tui/frame.h"
 #include "tui/rows.h"
-#include "tui/table_layout.h"
+#include "tui/view.h"
 
 namespace sockscope::tui {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
-constexpr std::uint64_t kHold = 5 * kSecond;
 
 class Keys {
  public:
@@ -29,26 +27,25 @@ class Keys {
   // Of the list the cursor is in.
   Table& table() { return focused_table(state_); }
   std::size_t count() { return table().listing.rows.size(); }
-  bool is_detail() const {
-    return state_.view == View::kProcess || state_.view == View::kConnection;
-  }
 
   void act(Action action);
   void open_overlay(Overlay overlay);
   // "key 4"; where nothing is mapped the action's name.
   std::string hint(Action action) const;
+  // Names the views that answer it, between two texts, and their keys.
+  void say_where(Action action, std::string_view before, std::string_view after);
   void click(const Key& key);
   void move_to(std::size_t position);
   void move_by(std::int64_t rows);
-  void switch_to(View view);
-  void open_connections();
+  void switch_to(const View& view);
+  void show(const View& view);
   void next_view(int step);
   void enter();
   void back();
   void freeze(std::optional<std::uint64_t> sample);
   void live();
   void step(int samples);
-  void sort_by(const std::string& column);
+  void sort_by(ColumnId column);
   void next_sort(int step);
   void regroup();
   void fold(char how);
@@ -58,7 +55,6 @@ class Keys {
   void copy();
   void zoom(bool in);
   void toggle(bool& setting, std::string_view on, std::string_view off);
-  void stale();
   const Row* selected_row();
   void do_effect(Effect::Kind kind) { effects_.push_back({kind, {}, {}, 0}); }
 
@@ -74,22 +70,12 @@ const Row* Keys::selected_row() {
   return table().position < rows.size() ? &rows[table().position] : nullptr;
 }
 
-// The order of every list is to be made anew.
-void Keys::stale() {
-  for (Table& each : state_.tables) {
-    each.order_stale = true;
-    each.held_until_ns = 0;
-  }
-}
-
 void Keys::move_to(std::size_t position) {
   if (count() == 0) return;
   Table& t = table();
-  t.position = std::min(position, count() - 1);
-  t.selected = t.listing.rows[t.position].key;
+  t.select(std::min(position, count() - 1), now_);
   t.touched = t.position != 0;
-  t.held_until_ns = now_ + kHold;
-  if (state_.view == View::kEvents) state_.follow_events = t.position == 0;
+  if (state_.view->follows_newest) state_.follow_events = t.position == 0;
 }
 
 void Keys::move_by(std::int64_t rows) {
@@ -98,54 +84,45 @@ void Keys::move_by(std::int64_t rows) {
   move_to(static_cast<std::size_t>(std::max<std::int64_t>(at, 0)));
 }
 
-void Keys::switch_to(View view) {
-  state_.view = view;
+void Keys::switch_to(const View& view) {
+  state_.view = &view;
   state_.in_pane = false;
   state_.back.clear();
   state_.scope = {};
-  table().order_stale = true;
+  table().order.renew();
 }
 
-// All of them; where those of a process stand below its list, those of that process.
-void Keys::open_connections() {
-  const Process* process =
-      has_pane(state_) && state_.process.exists() && !model_.history.empty()
-          ? model_.history.find_process(shown_sample(model_, state_), state_.process.process())
-          : nullptr;
-  if (process == nullptr) return switch_to(View::kConnections);
-  state_.scope = state_.process;
-  state_.scope_name = clean_text(name_of(*process));
-  if (process->pid != 0) state_.scope_name += fmt::format(" {}", process->pid);
-  state_.view = View::kConnections;
-  table().order_stale = true;
-  table().touched = false;
+// As its key does.
+void Keys::show(const View& view) {
+  if (view.open == nullptr || !view.open(model_, state_)) switch_to(view);
 }
 
 void Keys::next_view(int step) {
-  if (is_detail()) return back();
+  if (state_.view->is_detail()) return back();
   if (has_pane(state_)) {
     state_.in_pane = !state_.in_pane;
     return;
   }
-  const auto views = static_cast<int>(kMainViews);
-  switch_to(static_cast<View>((static_cast<int>(state_.view) + step + views) % views));
+  const auto at = static_cast<int>(number_of(*state_.view)) + step;
+  const auto views = static_cast<int>(kMainViews.size());
+  switch_to(*kMainViews[static_cast<std::size_t>((at + views) % views)]);
 }
 
 void Keys::back() {
-  if (focused_view(state_) != state_.view) {
+  if (&focused_view(state_) != state_.view) {
     state_.in_pane = false;
   } else if (!state_.back.empty()) {
     state_.view = state_.back.back();
     state_.back.pop_back();
-    table().order_stale = true;
+    table().order.renew();
   } else if (state_.scope.exists()) {
-    state_.view = state_.scope.kind == RowKey::Kind::kProcess ? View::kProcesses : View::kHosts;
+    state_.view = state_.scope.from;
     state_.scope = {};
-    table().order_stale = true;
+    table().order.renew();
   } else if (!state_.filter_text.empty()) {
     state_.filter_text.clear();
     state_.filter = {};
-    stale();
+    state_.release_order();
   } else if (state_.is_frozen()) {
     live();
   }
@@ -153,14 +130,11 @@ void Keys::back() {
 
 void Keys::enter() {
   const Row* row = selected_row();
-  if (row == nullptr || state_.view == View::kConnection) return;
-  const auto go = [&](View view) {
+  if (row == nullptr) return;
+  const auto go = [&](const View& view) {
     state_.back.push_back(state_.view);
-    state_.view = view;
-    Table& t = table();
-    t.order_stale = true;
-    t.touched = false;
-    t.top = 0;
+    state_.view = &view;
+    table().start_over();
   };
   if (row->key.is_group) return fold('*');
   switch (row->key.kind) {
@@ -170,22 +144,19 @@ void Keys::enter() {
           model_.history.find_process(shown_sample(model_, state_), row->key.process()) == nullptr)
         return fold('*');
       state_.process = row->key;
-      return go(View::kProcess);
+      return go(kProcessView);
     case RowKey::Kind::kFlow:
       state_.connection = row->key;
-      return go(View::kConnection);
+      return go(kConnectionView);
     case RowKey::Kind::kHost:
-      state_.scope = row->key;
-      state_.scope_name = table().listing.sums[row->index].name;
-      state_.view = View::kConnections;
-      table().order_stale = true;
-      table().touched = false;
-      return;
+      state_.scope = {row->key, table().listing.sums[row->index].name, state_.view};
+      state_.view = &kConnectionsView;
+      return table().start_over();
     case RowKey::Kind::kEvent: {
       const LoggedEvent* logged = model_.events.find(row->key.a);
       if (logged == nullptr || logged->event.flow.cookie == 0) return;
       state_.connection = RowKey::of(logged->event.flow);
-      return go(View::kConnection);
+      return go(kConnectionView);
     }
     case RowKey::Kind::kPlace:  // of groups only
     case RowKey::Kind::kInterface:
@@ -196,10 +167,6 @@ void Keys::enter() {
 
 void Keys::freeze(std::optional<std::uint64_t> sample) {
   if (model_.history.empty()) return;
-  if (!state_.is_frozen()) {
-    state_.frozen_event = model_.events.last_number();
-    state_.frozen_ns = now_;
-  }
   state_.frozen_sample = sample.value_or(model_.history.newest().number);
   if (sample)
     state_.opened.stop();
@@ -211,13 +178,13 @@ void Keys::freeze(std::optional<std::uint64_t> sample) {
   const auto& log = model_.events.all();
   for (std::size_t i = log.size(); i-- > 0 && log[i].wall_ns > wall;)
     state_.frozen_event = log[i].number - 1;
-  stale();
+  state_.release_order();
 }
 
 void Keys::live() {
   state_.frozen_sample = 0;
   state_.opened.stop();
-  stale();
+  state_.release_order();
 }
 
 void Keys::step(int samples) {
@@ -232,16 +199,12 @@ void Keys::step(int samples) {
   freeze(model_.history[static_cast<std::size_t>(std::clamp<std::int64_t>(at, 0, last))].number);
 }
 
-void Keys::sort_by(const std::string& column) {
+void Keys::sort_by(ColumnId column) {
   Table& t = table();
-  if (sort_of(state_, focused_view(state_)) == column) {
-    t.reverse = !t.reverse;
-  } else {
-    t.sort = column;
-    t.reverse = false;
-  }
-  t.order_stale = true;
-  t.held_until_ns = 0;
+  if (sort_of(state_, focused_view(state_)) == column)
+    t.sort_by(t.sort, !t.reverse);
+  else
+    t.sort_by(column, false);
 }
 
 void Keys::next_sort(int step) {
@@ -250,33 +213,16 @@ void Keys::next_sort(int step) {
   const auto now = std::find(choices.begin(), choices.end(), sort_of(state_, focused_view(state_)));
   const auto at = now == choices.end() ? 0 : now - choices.begin();
   const auto all = static_cast<std::ptrdiff_t>(choices.size());
-  table().reverse = false;
-  table().sort = choices[static_cast<std::size_t>((at + step + all) % all)];
-  table().order_stale = true;
-  table().held_until_ns = 0;
+  table().sort_by(choices[static_cast<std::size_t>((at + step + all) % all)], false);
 }
 
 void Keys::regroup() {
-  static constexpr std::array kOfProcesses = {Grouping::kNone, Grouping::kContainer,
-                                              Grouping::kTree};
-  static constexpr std::array kOfConnections = {Grouping::kNone, Grouping::kProcess,
-                                                Grouping::kRemote, Grouping::kContainer};
-  const bool of_processes = state_.view == View::kProcesses;
-  if (!of_processes && state_.view != View::kConnections)
-    return say(state_,
-               "processes and connections are grouped: " + hint(Action::kViewProcesses) + ", " +
-                   hint(Action::kViewConnections),
-               now_);
-  const auto next = [](Grouping& grouping, const auto& choices) {
-    const auto at = std::find(choices.begin(), choices.end(), grouping);
-    grouping = at + 1 < choices.end() ? *(at + 1) : choices.front();
-    return grouping;
-  };
-  const Grouping grouping = of_processes ? next(state_.settings.process_grouping, kOfProcesses)
-                                         : next(state_.settings.grouping, kOfConnections);
-  state_.table().order_stale = true;
-  state_.table().touched = false;
-  state_.table().top = 0;
+  const View& view = *state_.view;
+  if (!view.answers(Action::kGroup)) return say_where(Action::kGroup, "", " are grouped");
+  Grouping& grouping = state_.settings.*view.grouping;
+  const auto at = std::find(view.groupings.begin(), view.groupings.end(), grouping);
+  grouping = at + 1 < view.groupings.end() ? *(at + 1) : view.groupings.front();
+  state_.table().start_over();
   const std::string_view by = grouping == Grouping::kProcess     ? "by process"
                               : grouping == Grouping::kRemote    ? "by remote end"
                               : grouping == Grouping::kContainer ? "by container, else unit"
@@ -314,9 +260,9 @@ void Keys::fold(char how) {
 // The next connection, from the details of one.
 void Keys::neighbour(int step) {
   if (state_.back.empty()) return;
-  // From the list of processes one comes here only by the pane below it.
-  const View from = state_.back.back() == View::kProcesses ? View::kProcess : state_.back.back();
-  Table& list = state_.tables[static_cast<std::size_t>(from)];
+  // Where there is a pane one comes here only from there.
+  const View& from = *state_.back.back();
+  Table& list = state_.table_of(from.pane != nullptr ? *from.pane : from);
   const auto& rows = list.listing.rows;
   auto at = static_cast<std::int64_t>(list.position);
   for (;;) {
@@ -330,10 +276,7 @@ void Keys::neighbour(int step) {
       key = RowKey::of(logged->event.flow);
     }
     if (key.is_group || key.kind != RowKey::Kind::kFlow) continue;
-    list.position = static_cast<std::size_t>(at);
-    list.selected = row.key;
-    list.touched = true;
-    list.held_until_ns = now_ + kHold;
+    list.select(static_cast<std::size_t>(at), now_);
     state_.connection = key;
     return;
   }
@@ -350,16 +293,13 @@ void Keys::open_signal_menu() {
   if (model_.history.empty()) return;
   ProcessId id;
   const Row* row = selected_row();
-  if (state_.view == View::kProcess) {
-    id = state_.process.process();
-  } else if (row != nullptr && row->key.kind == RowKey::Kind::kProcess) {
-    id = row->key.process();
-  } else {
-    const std::uint64_t cookie = state_.view == View::kConnection ? state_.connection.a
-                                 : row != nullptr && row->key.kind == RowKey::Kind::kFlow
-                                     ? row->key.a
-                                     : 0;
-    const Flow* flow = model_.history.find_flow(model_.history.newest(), cookie);
+  const RowKey key = state_.view->subject != nullptr ? state_.*state_.view->subject
+                     : row != nullptr                ? row->key
+                                                     : RowKey{};
+  if (key.kind == RowKey::Kind::kProcess) {
+    id = key.process();
+  } else if (key.kind == RowKey::Kind::kFlow) {
+    const Flow* flow = model_.history.find_flow(model_.history.newest(), key.a);
     if (flow != nullptr) id = owner_of(*flow);
   }
   const Process* process = model_.history.find_process(model_.history.newest(), id);
@@ -386,13 +326,24 @@ void Keys::zoom(bool in) {
 
 void Keys::toggle(bool& setting, std::string_view on, std::string_view off) {
   setting = !setting;
-  stale();
+  state_.release_order();
   say(state_, std::string(setting ? on : off), now_);
 }
 
 std::string Keys::hint(Action action) const {
   const std::string key = state_.keys.key_of(action);
-  return key.empty() ? std::string(actions()[static_cast<std::size_t>(action)].name) : "key " + key;
+  return key.empty() ? std::string(spec_of(action).name) : "key " + key;
+}
+
+void Keys::say_where(Action action, std::string_view before, std::string_view after) {
+  std::string names;
+  std::string hints;
+  for (const View* view : kMainViews) {
+    if (!view->answers(action)) continue;
+    names += (names.empty() ? "" : " and ") + std::string(view->name);
+    hints += (hints.empty() ? "" : ", ") + hint(action_of(*view));
+  }
+  say(state_, fmt::format("{}{}{}: {}", before, names, after, hints), now_);
 }
 
 void Keys::open_overlay(Overlay overlay) {
@@ -402,13 +353,16 @@ void Keys::open_overlay(Overlay overlay) {
 
 void Keys::act(Action action) {
   const auto page = static_cast<std::int64_t>(
-      focused_view(state_) == state_.view
+      &focused_view(state_) == state_.view
           ? visible_rows(state_)
-          : static_cast<std::size_t>(pane_list_rows(frame_of(state_.view, state_.size))));
+          : static_cast<std::size_t>(pane_list_rows(state_.view->frame(state_.size))));
   const auto half = std::max<std::int64_t>(page / 2, 1);
   const bool grouped = grouping_of(state_) != Grouping::kNone;
-  const bool is_connection = state_.view == View::kConnection;
+  const bool has_list = !state_.view->columns.empty();
   Settings& settings = state_.settings;
+  if (action >= Action::kFirstView)
+    return show(*kMainViews[static_cast<std::size_t>(action) -
+                            static_cast<std::size_t>(Action::kFirstView)]);
   switch (action) {
     case Action::kQuit:
       return do_effect(Effect::Kind::kQuit);
@@ -425,9 +379,9 @@ void Keys::act(Action action) {
     case Action::kDetails:
       return enter();
     case Action::kUp:
-      return is_connection ? neighbour(-1) : move_by(-1);
+      return has_list ? move_by(-1) : neighbour(-1);
     case Action::kDown:
-      return is_connection ? neighbour(1) : move_by(1);
+      return has_list ? move_by(1) : neighbour(1);
     case Action::kPageUp:
       return move_by(-page);
     case Action::kPageDown:
@@ -442,19 +396,11 @@ void Keys::act(Action action) {
       return move_to(SIZE_MAX);
     case Action::kEnd:
       if (state_.is_frozen()) return live();
-      return state_.view == View::kEvents ? move_to(0) : move_to(SIZE_MAX);
+      return move_to(state_.view->follows_newest ? 0 : SIZE_MAX);
     case Action::kNextView:
       return next_view(1);
     case Action::kPreviousView:
       return next_view(-1);
-    case Action::kViewConnections:
-      return open_connections();
-    case Action::kViewProcesses:
-    case Action::kViewHosts:
-    case Action::kViewEvents:
-    case Action::kViewHost:
-      return switch_to(
-          static_cast<View>(static_cast<int>(action) - static_cast<int>(Action::kViewProcesses)));
     case Action::kFilter:
       return open_prompt(PromptKind::kFilter, state_.filter_text);
     case Action::kSort:
@@ -464,10 +410,7 @@ void Keys::act(Action action) {
     case Action::kNextSort:
       return next_sort(1);
     case Action::kReverse:
-      table().reverse = !table().reverse;
-      table().order_stale = true;
-      table().held_until_ns = 0;
-      return;
+      return table().sort_by(table().sort, !table().reverse);
     case Action::kGroup:
       return regroup();
     case Action::kFold:
@@ -497,9 +440,8 @@ void Keys::act(Action action) {
                                                          : Units::kBits;
       return say(state_, std::string(unit_words(settings.units)), now_);
     case Action::kEventTypes:
-      if (state_.view != View::kEvents)
-        return say(state_, "event types are picked among events: " + hint(Action::kViewEvents),
-                   now_);
+      if (!state_.view->answers(action))
+        return say_where(action, "event types are picked among ", "");
       return open_overlay(Overlay::kEventTypes);
     case Action::kFollow:
       if (count() == 0) return;
@@ -528,6 +470,8 @@ void Keys::act(Action action) {
       return open_overlay(Overlay::kConfirmReset);
     case Action::kSignal:
       return open_signal_menu();
+    case Action::kFirstView:
+      return;  // done above
   }
 }
 
@@ -536,7 +480,7 @@ void Keys::click(const Key& key) {
     if (hit.row != key.row || key.column < hit.from || key.column >= hit.to) continue;
     switch (hit.kind) {
       case Hit::Kind::kView:
-        return switch_to(static_cast<View>(hit.number));
+        return switch_to(*kMainViews[hit.number]);
       case Hit::Kind::kRow:
       case Hit::Kind::kPaneRow:
         state_.in_pane = hit.kind == Hit::Kind::kPaneRow;
@@ -546,7 +490,7 @@ void Keys::click(const Key& key) {
         return;
       case Hit::Kind::kHeading:
         state_.in_pane = false;
-        return sort_by(hit.text);
+        return sort_by(static_cast<ColumnId>(hit.number));
       case Hit::Kind::kKey:
         return act(static_cast<Action>(hit.number));
       case Hit::Kind::kOverlayRow:
@@ -580,7 +524,7 @@ void say(State& state, std::string message, std::uint64_t now_ns) {
 std::vector<Effect> handle_key(const Key& key, const Model& model, const Screen& screen,
                                std::uint64_t now_ns, State& state) {
   std::vector<Effect> effects;
-  if (handle_prompt(key, model, now_ns, state, effects) ||
+  if (handle_prompt(key, model, state, effects) ||
       handle_overlay(key, model, screen, now_ns, state, effects))
     return effects;
   Keys(model, screen, now_ns, state, effects).handle(key);

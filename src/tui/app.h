@@ -12,6 +12,7 @@
 #include "tui/model.h"
 #include "tui/screen.h"
 #include "tui/state.h"
+#include "tui/view.h"
 
 namespace sockscope::tui {
 
@@ -48,15 +49,14 @@ struct SignalName {
 std::span<const SignalName> signal_names();
 
 // The columns the sort picker offers, in order: those on the screen.
-std::vector<std::string_view> sort_choices(const State& state);
+std::vector<ColumnId> sort_choices(const State& state);
 
 // "14:02", "14:02:30", "yesterday 9:00", "2026-11-20 9:00", "-5m", "-90s", "-1h": Unix nanoseconds, seen
 // from now; a time without a day that is yet to come was yesterday.
 std::optional<std::uint64_t> parse_time(std::string_view text, std::uint64_t now_wall_ns);
 
 // Keys of prompts and overlays; true: the key was theirs.
-bool handle_prompt(const Key& key, const Model& model, std::uint64_t now_ns, State& state,
-                   std::vector<Effect>& effects);
+bool handle_prompt(const Key& key, const Model& model, State& state, std::vector<Effect>& effects);
 bool handle_overlay(const Key& key, const Model& model, const Screen& screen, std::uint64_t now_ns,
                     State& state, std::vector<Effect>& effects);
 
@@ -67,6 +67,6 @@ std::string text_of(const Model& model, const State& state, const Table& table, 
 // Lines of the options overlay.
 std::vector<std::string> option_lines(const State& state);
 // Lines of the help of a view.
-std::vector<std::pair<std::string, std::string>> help_lines(const Model& model, const State& state);
+HelpLines help_lines(const Model& model, const State& state);
 
 }  // namespace sockscope::tui

@@ -12,10 +12,11 @@ namespace sockscope::tui {
 std::string text_of(const Model& model, const State& state, const Table& table, const Row* row) {
   if (model.history.empty()) return {};
   std::string text;
-  const std::uint64_t cookie = state.view == View::kConnection ? state.connection.a
-                               : row != nullptr && row->key.kind == RowKey::Kind::kFlow ? row->key.a
-                                                                                        : 0;
-  if (const Flow* flow = cookie == 0 ? nullptr : find_shown_flow(model, state, cookie)) {
+  const RowKey key = row != nullptr                ? row->key
+                     : state.view->columns.empty() ? state.*state.view->subject
+                                                   : RowKey{};
+  if (const Flow* flow =
+          key.kind == RowKey::Kind::kFlow ? find_shown_flow(model, state, key.a) : nullptr) {
     text = fmt::format("{} {} {} {}", flow->owner.name(), flow->owner.pid, to_string(flow->local),
                        to_string(flow->remote));
   } else if (row != nullptr && row->key.kind == RowKey::Kind::kProcess) {

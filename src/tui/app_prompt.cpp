@@ -27,13 +27,6 @@ constexpr SignalName kSignals[] = {
     {SIGKILL, "SIGKILL", "end at once, without cleaning up"},
 };
 
-void new_filter(State& state) {
-  for (Table& each : state.tables) {
-    each.order_stale = true;
-    each.held_until_ns = 0;
-  }
-}
-
 // While it is typed: what is wrong is said, what was right before stays.
 void try_filter(State& state) {
   auto filter = FlowFilter::parse(state.prompt.text, state.lookup_user);
@@ -44,10 +37,10 @@ void try_filter(State& state) {
   state.prompt.error.clear();
   state.filter = std::move(*filter);
   state.filter_text = state.filter.matches_all() ? "" : state.prompt.text;
-  new_filter(state);
+  state.release_order();
 }
 
-void go_to_time(const Model& model, std::uint64_t now_ns, State& state) {
+void go_to_time(const Model& model, State& state) {
   const auto time = parse_time(state.prompt.text, model.now_wall_ns);
   if (!time) {
     state.prompt.error = "write 14:02, -5m, yesterday 9:00 or 2026-11-20 9:00";
@@ -72,20 +65,19 @@ void go_to_time(const Model& model, std::uint64_t now_ns, State& state) {
   const std::size_t index = model.history.index_at(*time);
   state.frozen_sample = model.history[index].number;
   state.opened.stop();
-  state.frozen_ns = now_ns;
   state.frozen_event = 0;
   for (const LoggedEvent& logged : model.events.all())
     if (logged.wall_ns <= model.history[index].wall_ns) state.frozen_event = logged.number;
-  new_filter(state);
+  state.release_order();
 }
 
-void accept(const Model& model, std::uint64_t now_ns, State& state, std::vector<Effect>& effects) {
+void accept(const Model& model, State& state, std::vector<Effect>& effects) {
   Prompt& prompt = state.prompt;
   switch (prompt.kind) {
     case PromptKind::kFilter:
       if (prompt.error.empty()) prompt = {};
       return;
-    case PromptKind::kTime: return go_to_time(model, now_ns, state);
+    case PromptKind::kTime: return go_to_time(model, state);
     case PromptKind::kInterval: {
       double seconds = 0;
       const char* end = prompt.text.data() + prompt.text.size();
@@ -134,7 +126,7 @@ void cycle_option(std::size_t row, State& state, std::vector<Effect>& effects) {
     }
     default: return;
   }
-  new_filter(state);
+  state.release_order();
 }
 
 void reset_totals(const Model& model, State& state) {
@@ -165,13 +157,8 @@ void choose(State& state, std::vector<Effect>& effects) {
   switch (state.overlay) {
     case Overlay::kSortPicker: {
       const auto choices = sort_choices(state);
-      if (state.overlay_row < choices.size()) {
-        Table& table = focused_table(state);
-        table.reverse = false;
-        table.sort = choices[state.overlay_row];
-        table.order_stale = true;
-        table.held_until_ns = 0;
-      }
+      if (state.overlay_row < choices.size())
+        focused_table(state).sort_by(choices[state.overlay_row], false);
       state.overlay = Overlay::kNone;
       return;
     }
@@ -183,7 +170,7 @@ void choose(State& state, std::vector<Effect>& effects) {
       return;
     case Overlay::kEventTypes:
       state.hidden_events ^= 1u << state.overlay_row;
-      state.table().order_stale = true;
+      state.table().order.renew();
       return;
     case Overlay::kOptions: return cycle_option(state.overlay_row, state, effects);
     case Overlay::kConfirmReset:
@@ -194,15 +181,15 @@ void choose(State& state, std::vector<Effect>& effects) {
 
 }  // namespace
 
-std::vector<std::string_view> sort_choices(const State& state) {
-  std::vector<std::string_view> names;
-  const View view = focused_view(state);
-  if (view == View::kEvents || view == View::kConnection) return names;
-  for (const ColumnSpec& column : columns_of(view)) {
-    const bool known = std::find(names.begin(), names.end(), column.name) != names.end();
-    if (column.sortable && !known) names.push_back(column.name);
+std::vector<ColumnId> sort_choices(const State& state) {
+  std::vector<ColumnId> choices;
+  const View& view = focused_view(state);
+  if (view.order == nullptr) return choices;
+  for (const ColumnSpec& column : view.columns) {
+    const bool known = std::find(choices.begin(), choices.end(), column.id) != choices.end();
+    if (column.info().sortable && !known) choices.push_back(column.id);
   }
-  return names;
+  return choices;
 }
 
 std::span<const SignalName> signal_names() { return kSignals; }
@@ -268,15 +255,14 @@ std::optional<std::uint64_t> parse_time(std::string_view text, std::uint64_t now
   return static_cast<std::uint64_t>(then) * kSecond;
 }
 
-bool handle_prompt(const Key& key, const Model& model, std::uint64_t now_ns, State& state,
-                   std::vector<Effect>& effects) {
+bool handle_prompt(const Key& key, const Model& model, State& state, std::vector<Effect>& effects) {
   Prompt& prompt = state.prompt;
   if (prompt.kind == PromptKind::kNone) return false;
   constexpr std::size_t kLongest = 1000;
   bool changed = false;
   if (key.is_control('c')) return false;
   if (key.name == KeyName::kEnter) {
-    accept(model, now_ns, state, effects);
+    accept(model, state, effects);
   } else if (key.name == KeyName::kEscape) {
     if (prompt.kind == PromptKind::kFilter) {
       prompt.text = prompt.before;
@@ -384,7 +370,7 @@ bool handle_overlay(const Key& key, const Model& model, const Screen& screen, st
         choose(state, effects);
       } else if (key.is("a") && state.overlay == Overlay::kEventTypes) {
         state.hidden_events = 0;
-        state.table().order_stale = true;
+        state.table().order.renew();
       } else {
         state.overlay = Overlay::kNone;
       }

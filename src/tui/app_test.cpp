@@ -17,18 +17,18 @@ class App : public testing::Test, protected Session {};
 
 TEST_F(App, views_by_number_and_tab) {
   keys("2");
-  EXPECT_EQ(state.view, View::kConnections);
+  EXPECT_EQ(state.view, &kConnectionsView);
   key(KeyName::kTab);
-  EXPECT_EQ(state.view, View::kHosts);
+  EXPECT_EQ(state.view, &kHostsView);
   key(KeyName::kBackTab);
   key(KeyName::kBackTab);
-  EXPECT_EQ(state.view, View::kProcesses);
+  EXPECT_EQ(state.view, &kProcessesView);
   key(KeyName::kBackTab);
-  EXPECT_EQ(state.view, View::kThisHost);
+  EXPECT_EQ(state.view, &kThisHostView);
   key(KeyName::kBackTab);
-  EXPECT_EQ(state.view, View::kEvents);
+  EXPECT_EQ(state.view, &kEventsView);
   keys("5");
-  EXPECT_EQ(state.view, View::kThisHost);
+  EXPECT_EQ(state.view, &kThisHostView);
 }
 
 TEST_F(App, quitting_suspending_and_redrawing_are_done_outside) {
@@ -79,15 +79,15 @@ TEST_F(App, without_privileges_the_header_says_what_is_shown) {
 TEST_F(App, details_and_back) {
   keys("jj");
   key(KeyName::kEnter);
-  EXPECT_EQ(state.view, View::kProcess);
+  EXPECT_EQ(state.view, &kProcessView);
   EXPECT_EQ(state.process.a, 30211u);
   key(KeyName::kEnter);
-  EXPECT_EQ(state.view, View::kConnection);
+  EXPECT_EQ(state.view, &kConnectionView);
   EXPECT_EQ(state.connection.a, 6u);
   key(KeyName::kEscape);
-  EXPECT_EQ(state.view, View::kProcess);
+  EXPECT_EQ(state.view, &kProcessView);
   key(KeyName::kEscape);
-  EXPECT_EQ(state.view, View::kProcesses);
+  EXPECT_EQ(state.view, &kProcessesView);
   EXPECT_EQ(selected(), "curl");
 }
 
@@ -106,10 +106,10 @@ TEST_F(App, next_connection_from_details) {
 TEST_F(App, a_host_leads_to_its_connections) {
   keys("3");
   key(KeyName::kEnter);
-  EXPECT_EQ(state.view, View::kConnections);
+  EXPECT_EQ(state.view, &kConnectionsView);
   ASSERT_EQ(state.table().listing.rows.size(), 1u);
   key(KeyName::kEscape);
-  EXPECT_EQ(state.view, View::kHosts);
+  EXPECT_EQ(state.view, &kHostsView);
 }
 
 TEST_F(App, signals_need_a_menu_and_a_yes) {
@@ -214,13 +214,13 @@ TEST_F(App, mouse) {
   click(KeyName::kClick, Hit::Kind::kRow, 2);
   EXPECT_EQ(selected(), "curl");
   click(KeyName::kClick, Hit::Kind::kHeading, 0);
-  EXPECT_EQ(sort_of(state, View::kProcesses), "pid");
+  EXPECT_EQ(sort_of(state, kProcessesView), ColumnId::kPid);
   click(KeyName::kClick, Hit::Kind::kView, 2);
-  EXPECT_EQ(state.view, View::kHosts);
-  state.view = View::kProcesses;
+  EXPECT_EQ(state.view, &kHostsView);
+  state.view = &kProcessesView;
   shown(model, state);
   click(KeyName::kDoubleClick, Hit::Kind::kRow, 0);
-  EXPECT_EQ(state.view, View::kProcess);
+  EXPECT_EQ(state.view, &kProcessView);
 }
 
 // No key, in whatever order, breaks what must always hold. With sanitizers a key takes milliseconds.

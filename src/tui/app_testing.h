@@ -38,7 +38,7 @@ class Session {
 
   Model model = web_model(20);
   std::uint64_t second = 20;
-  State state = state_of(View::kProcesses, {80, 24});
+  State state = state_of(kProcessesView, {80, 24});
 };
 
 }  // namespace sockscope::tui

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "tui/rows.h"
+#include "tui/view.h"
 #include "tui/wide_panes.h"
 #include "view/flow_text.h"
 #include "view/host_text.h"
@@ -13,8 +14,7 @@
 namespace sockscope::tui {
 namespace {
 
-// Of TcpInternals.
-constexpr std::string_view kInternalColumns[] = {"rtt_var", "cwnd", "mss", "sendq", "cc"};
+using enum ColumnId;
 
 Role retransmit_role(std::uint64_t retransmits, std::uint64_t segments) {
   if (retransmits == 0 || segments == 0) return Role::kText;
@@ -31,26 +31,27 @@ Role rtt_role(const Counters& counters) {
 template <class Row>
 CellText plain_cell(const Model& model, const State& state, const Row& row,
                     const PlacedColumn& column) {
-  const auto* known = find_column<Row>(column.spec->name);
+  const auto* known = find_column<Row>(column.id());
   if (known == nullptr) return {};
   CellOptions options = cell_options(model, state);
   if constexpr (std::is_same_v<Row, Flow>) options.now_ns = moment_of(model, state, row);
   return {cell_text(*known, row, options, static_cast<std::size_t>(column.width))};
 }
 
-bool is_internal(std::string_view column) {
-  return std::any_of(std::begin(kInternalColumns), std::end(kInternalColumns),
-                     [&](std::string_view name) { return name == column; });
-}
-
-std::string internal_text(const TcpInternals* tcp, const Flow& flow, std::string_view column) {
+std::string internal_text(const TcpInternals* tcp, const Flow& flow, ColumnId column) {
   if (tcp == nullptr) return kUnknown;
-  // Before the first answer the kernel says what it begins with.
-  if (column == "rtt_var")
-    return flow.counters.srtt_us == 0 ? kUnknown : format_ms(tcp->rtt_variance_us);
-  if (column == "cwnd") return std::to_string(tcp->congestion_window);
-  if (column == "mss") return std::to_string(tcp->mss);
-  if (column == "sendq") return format_rate(tcp->send_queue, Units::kBytes);
+  switch (column) {
+    case kRttVariation:  // before the first answer the kernel says what it begins with
+      return flow.counters.srtt_us == 0 ? kUnknown : format_ms(tcp->rtt_variance_us);
+    case kCwnd:
+      return std::to_string(tcp->congestion_window);
+    case kMss:
+      return std::to_string(tcp->mss);
+    case kSendQueue:
+      return format_rate(tcp->send_queue, Units::kBytes);
+    default:
+      break;
+  }
   const std::string name = clean_text(tcp->congestion_control.data());
   return name.empty() ? kUnknown : name;
 }
@@ -98,7 +99,8 @@ CellText endpoint_cell(const Model& model, const State& state, const Endpoint& e
   std::string text = endpoint_text(model, state, end, protocol);
   if (display_width(text) <= width) return {std::move(text)};
   std::string whole = to_string(end);
-  const bool is_ascii = std::all_of(whole.begin(), whole.end(), [](unsigned char c) { return c < 0x80; });
+  const bool is_ascii =
+      std::all_of(whole.begin(), whole.end(), [](unsigned char c) { return c < 0x80; });
   return {shorten_endpoint(end, width), Role::kText, is_ascii ? std::move(whole) : ""};
 }
 
@@ -151,16 +153,12 @@ const TcpInternals* internals_of(const Model& model, const State& state, const F
 std::vector<std::uint64_t> looked_into(const State& state) {
   std::vector<std::uint64_t> cookies;
   if (state.is_frozen()) return cookies;
-  if (state.view == View::kConnection) return {state.connection.a};
-  const Frame frame = frame_of(state.view, state.size);
+  if (state.view->subject == &State::connection) return {state.connection.a};
   const bool pane = has_pane(state);
-  const View view = pane ? View::kProcess : state.view;
-  const auto columns = columns_of(view);
-  if (std::none_of(columns.begin(), columns.end(), [&](const ColumnSpec& column) {
-        return is_internal(column.name) && state.size.columns >= column.from;
-      }))
-    return cookies;
-  const Table& table = state.tables[static_cast<std::size_t>(view)];
+  const View& view = pane ? *state.view->pane : *state.view;
+  if (!shows_tcp_internals(view, state.size)) return cookies;
+  const Frame frame = state.view->frame(state.size);
+  const Table& table = state.table_of(view);
   const auto rows = std::span(table.listing.rows);
   const auto room =
       static_cast<std::size_t>(std::max(pane ? pane_list_rows(frame) : frame.count, 0));
@@ -172,37 +170,36 @@ std::vector<std::uint64_t> looked_into(const State& state) {
 
 CellText flow_cell(const Model& model, const State& state, const Flow& flow,
                    const PlacedColumn& column) {
-  const std::string_view name = column.spec->name;
+  const ColumnId id = column.id();
   const auto width = static_cast<std::size_t>(column.width);
-  if (name == "remote") {
+  if (id == kRemote) {
     const bool is_wide = state.size.columns >= kWide;
     return remote_cell(model, state, flow, is_wide ? other_end_of(model, state, flow) : nullptr,
                        width);
   }
-  if (name == "local")
-    return endpoint_cell(model, state, flow.local, flow.protocol, width);
-  if (name == "rtt") {
+  if (id == kLocal) return endpoint_cell(model, state, flow.local, flow.protocol, width);
+  if (id == kRtt) {
     CellText cell = plain_cell(model, state, flow, column);
     cell.role = rtt_role(flow.counters);
     return cell;
   }
-  if (name == "retransmits") {
+  if (id == kRetransmits) {
     CellText cell = plain_cell(model, state, flow, column);
     cell.role = retransmit_role(flow.counters.retransmits, flow.counters.tx_segments);
     if (display_width(cell.text) > static_cast<std::size_t>(column.width))
       cell.text = format_rate(flow.counters.retransmits, Units::kBytes);
     return cell;
   }
-  if (name == "rx_bytes" && flow.has_counters) return {format_bytes(volume_of(state, flow).rx)};
-  if (name == "tx_bytes" && flow.has_counters) return {format_bytes(volume_of(state, flow).tx)};
-  if (name == "comm" && flow.owner.pid == 0) return {std::string(name_of(owner_of(flow), ""))};
-  if (is_internal(name)) return {internal_text(internals_of(model, state, flow), flow, name)};
-  if (name == "netns") return {flow.netns == model.home_netns ? "host" : std::to_string(flow.netns)};
+  if (id == kRxBytes && flow.has_counters) return {format_bytes(volume_of(state, flow).rx)};
+  if (id == kTxBytes && flow.has_counters) return {format_bytes(volume_of(state, flow).tx)};
+  if (id == kComm && flow.owner.pid == 0) return {std::string(name_of(owner_of(flow), ""))};
+  if (info_of(id).needs == Needs::kTcpInternals)
+    return {internal_text(internals_of(model, state, flow), flow, id)};
+  if (id == kNetns) return {flow.netns == model.home_netns ? "host" : std::to_string(flow.netns)};
   return plain_cell(model, state, flow, column);
 }
 
-CellText event_remote(const Model& model, const State& state, const Flow& flow,
-                      std::size_t width) {
+CellText event_remote(const Model& model, const State& state, const Flow& flow, std::size_t width) {
   return remote_cell(model, state, flow, nullptr, width);
 }
 
@@ -219,32 +216,33 @@ Volume volume_of(const State& state, const Flow& flow) {
 
 CellText process_cell(const Model& model, const State& state, const Process& process,
                       const ProcessQuality& quality, const PlacedColumn& column) {
-  const std::string_view name = column.spec->name;
-  if (name == "pid" && process.pid == 0) return {id_of(process) == kKernel ? "—" : "?"};
-  if (name == "comm" && process.pid == 0) return {std::string(name_of(process))};
-  if (name == "unit") return place_cell(process.info.get(), column);
-  if (name == "p95") return {quality.p95_us == 0 ? "—" : format_ms(quality.p95_us)};
-  if (name == "retr_share") {
+  const ColumnId id = column.id();
+  if (id == kPid && process.pid == 0) return {id_of(process) == kKernel ? "—" : "?"};
+  if (id == kComm && process.pid == 0) return {std::string(name_of(process))};
+  if (id == kUnit) return place_cell(process.info.get(), column);
+  if (id == kP95) return {quality.p95_us == 0 ? "—" : format_ms(quality.p95_us)};
+  if (id == kRetransmitShare) {
     if (!quality.retransmit_share) return {"—"};
     const double share = *quality.retransmit_share;
     return {fmt::format("{:.2f}", share * 100), share_role(share)};
   }
-  if (name == "rx_bytes") return {format_bytes(volume_of(state, process).rx)};
-  if (name == "tx_bytes") return {format_bytes(volume_of(state, process).tx)};
-  if (name == "spark") {
+  if (id == kRxBytes) return {format_bytes(volume_of(state, process).rx)};
+  if (id == kTxBytes) return {format_bytes(volume_of(state, process).tx)};
+  if (id == kSpark) {
     const std::size_t cells = static_cast<std::size_t>(column.width);
-    const ProcessId id = id_of(process);
-    const auto series = model.history.series(
-        shown_index(model, state), cells * 2, plot_step(state, cells * 2),
-        [&](const Sample& sample) -> std::optional<double> {
-          const Process* found = model.history.find_process(sample, id);
-          if (found == nullptr || !found->rx_rate || !found->tx_rate) return std::nullopt;
-          return *found->rx_rate + *found->tx_rate;
-        });
+    const ProcessId of = id_of(process);
+    const auto series =
+        model.history.series(shown_index(model, state), cells * 2, plot_step(state, cells * 2),
+                             [&](const Sample& sample) -> std::optional<double> {
+                               const Process* found = model.history.find_process(sample, of);
+                               if (found == nullptr || !found->rx_rate || !found->tx_rate)
+                                 return std::nullopt;
+                               return *found->rx_rate + *found->tx_rate;
+                             });
     return {sparkline(series, state.settings.plot), Role::kRx};
   }
   CellText cell = plain_cell(model, state, process, column);
-  if (name == "retr_rate" && process.retransmit_rate.value_or(0) > 1) {
+  if (id == kRetransmitRate && process.retransmit_rate.value_or(0) > 1) {
     cell.role = Role::kBroken;
     if (*process.retransmit_rate >= 1000)
       cell.text = format_rate(*process.retransmit_rate, Units::kBytes) + '!';
@@ -252,20 +250,48 @@ CellText process_cell(const Model& model, const State& state, const Process& pro
   return cell;
 }
 
-CellText sum_cell(const Model&, const State& state, const Sum& sum, const PlacedColumn& column) {
-  const std::string_view name = column.spec->name;
-  const Units units = state.settings.units;
-  if (name == "pid") return {sum.pid == 0 ? "" : std::to_string(sum.pid)};
-  if (name == "conns") return {std::to_string(sum.flows)};
-  if (name == "procs") return {std::to_string(sum.processes.size())};
-  if (name == "rx_rate") return {format_rate(sum.rx_rate, units)};
-  if (name == "tx_rate") return {format_rate(sum.tx_rate, units)};
-  if (name == "rate") return {format_rate(sum.rx_rate + sum.tx_rate, units)};
-  if (name == "rtt") return {sum.srtt_count == 0 ? "—" : format_ms(sum.srtt_us())};
-  if (name == "retransmits") return {std::to_string(sum.retransmits)};
-  if (name == "rx_bytes") return {format_bytes(sum.rx_bytes)};
-  if (name == "tx_bytes") return {format_bytes(sum.tx_bytes)};
-  return {};
+std::optional<CellValue> sum_value(ColumnId column, const Sum& sum) {
+  const auto number = [](auto value) { return CellValue(static_cast<std::uint64_t>(value)); };
+  switch (column) {
+    case kPid:
+      return number(sum.pid);
+    case kComm:
+    case kRemote:
+      return CellValue(sum.name);
+    case kConns:
+      return number(sum.flows);
+    case kProcs:
+      return number(sum.processes.size());
+    case kRxRate:
+      return CellValue(sum.rx_rate);
+    case kTxRate:
+      return CellValue(sum.tx_rate);
+    case kRate:
+      return CellValue(sum.rx_rate + sum.tx_rate);
+    case kRxBytes:
+      return number(sum.rx_bytes);
+    case kTxBytes:
+      return number(sum.tx_bytes);
+    case kRtt:
+    case kMeanRtt:
+      return sum.srtt_count == 0 ? CellValue() : number(sum.srtt_us());
+    case kRetransmits:
+      return number(sum.retransmits);
+    case kRetransmitRate:
+      return CellValue(sum.retransmit_rate);
+    default:
+      return std::nullopt;
+  }
+}
+
+CellText sum_cell(const State& state, const Sum& sum, ColumnId column) {
+  const auto value = sum_value(column, sum);
+  if (!value || (column == kPid && sum.pid == 0)) return {};
+  return {value_text(info_of(column).kind, *value, {.units = state.settings.units})};
+}
+
+const std::string& remote_end_name(const State& state, const Sum& sum) {
+  return state.settings.names && !sum.remote_name.empty() ? sum.remote_name : sum.name;
 }
 
 std::string remote_text(const Model& model, const State& state, const Flow& flow) {
@@ -280,8 +306,8 @@ std::string flow_line(const Model& model, const State& state, const Flow& flow) 
   line += name_of(owner_of(flow), flow.owner.name());
   if (flow.owner.pid != 0) line += fmt::format(" {}", flow.owner.pid);
   if (const auto age = age_us(model, state, flow))
-    line += flow.closed ? "  lasted " + format_duration_us(*age)
-                        : "  age " + format_short_age_us(*age);
+    line +=
+        flow.closed ? "  lasted " + format_duration_us(*age) : "  age " + format_short_age_us(*age);
   line += "  netns " + (flow.netns == model.home_netns ? "host" : std::to_string(flow.netns));
   return line;
 }

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The cells of rows, by the names of their columns.
+// The cells of rows.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "tui/table_layout.h"
@@ -18,8 +17,7 @@ CellText flow_cell(const Model& model, const State& state, const Flow& flow,
 
 // The remote end of an event's connection, as flow_cell() has it but for the process at the other
 // end: of what is over it is not known any more.
-CellText event_remote(const Model& model, const State& state, const Flow& flow,
-                      std::size_t width);
+CellText event_remote(const Model& model, const State& state, const Flow& flow, std::size_t width);
 
 // What a process's row shows beyond its own figures; made once per frame.
 struct ProcessQuality {
@@ -32,8 +30,12 @@ Volume volume_of(const State& state, const Flow& flow);
 CellText process_cell(const Model& model, const State& state, const Process& process,
                       const ProcessQuality& quality, const PlacedColumn& column);
 
-CellText sum_cell(const Model& model, const State& state, const Sum& sum,
-                  const PlacedColumn& column);
+// Of a group or a remote end; empty: it has no such figure, monostate: it is not known.
+std::optional<CellValue> sum_value(ColumnId column, const Sum& sum);
+CellText sum_cell(const State& state, const Sum& sum, ColumnId column);
+
+// What a remote end is called on the screen.
+const std::string& remote_end_name(const State& state, const Sum& sum);
 
 // What the kernel knows of it now. Null: nobody asked, it did not tell, or the screen shows the
 // past.
@@ -47,7 +49,8 @@ std::vector<std::uint64_t> looked_into(const State& state);
 // network namespace. Cleaned.
 std::string remote_text(const Model& model, const State& state, const Flow& flow);
 
-// The text of a connection's local end, remote end, age, namespace: for the line of the selected row.
+// The text of a connection's local end, remote end, age, namespace: for the line of the selected
+// row.
 std::string flow_line(const Model& model, const State& state, const Flow& flow);
 
 // Its container, else systemd's unit; "": neither. Hostile bytes possible.

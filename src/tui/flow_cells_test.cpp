@@ -8,6 +8,8 @@
 namespace sockscope::tui {
 namespace {
 
+using enum ColumnId;
+
 using Cookies = std::vector<std::uint64_t>;
 
 // One process with so many connections, of which the screen has room for a few.
@@ -25,7 +27,7 @@ Model busy_process(std::uint32_t connections) {
   return model;
 }
 
-Cookies wanted(const Model& model, View view, Size size, std::string_view keys = "") {
+Cookies wanted(const Model& model, const View& view, Size size, std::string_view keys = "") {
   State state = state_of(view, size);
   press_all(keys, model, state);
   shown(model, state);
@@ -34,12 +36,12 @@ Cookies wanted(const Model& model, View view, Size size, std::string_view keys =
 
 TEST(LookedInto, the_rows_of_the_pane_that_are_on_the_screen) {
   const Model model = busy_process(500);
-  const Cookies first = wanted(model, View::kProcesses, {160, 50});
+  const Cookies first = wanted(model, kProcessesView, {160, 50});
   ASSERT_FALSE(first.empty());
   EXPECT_EQ(first.front(), 1u);
   EXPECT_EQ(first.size(),
-            static_cast<std::size_t>(pane_list_rows(frame_of(View::kProcesses, {160, 50}))));
-  State state = state_of(View::kProcesses, {160, 50});
+            static_cast<std::size_t>(pane_list_rows(kProcessesView.frame({160, 50}))));
+  State state = state_of(kProcessesView, {160, 50});
   press({KeyName::kTab}, model, state);
   press_all("G", model, state);
   const Cookies last = looked_into(state);
@@ -49,51 +51,51 @@ TEST(LookedInto, the_rows_of_the_pane_that_are_on_the_screen) {
 
 TEST(LookedInto, nothing_where_no_column_shows_it) {
   const Model model = busy_process(20);
-  for (const View view : {View::kProcesses, View::kConnections, View::kProcess}) {
-    EXPECT_TRUE(wanted(model, view, {159, 60}).empty());
-    EXPECT_FALSE(wanted(model, view, {160, 60}).empty());
+  for (const View* view : {&kProcessesView, &kConnectionsView, &kProcessView}) {
+    EXPECT_TRUE(wanted(model, *view, {159, 60}).empty());
+    EXPECT_FALSE(wanted(model, *view, {160, 60}).empty());
   }
-  for (const View view : {View::kHosts, View::kEvents, View::kThisHost})
-    EXPECT_TRUE(wanted(model, view, {250, 80}).empty());
+  for (const View* view : {&kHostsView, &kEventsView, &kThisHostView})
+    EXPECT_TRUE(wanted(model, *view, {250, 80}).empty());
 }
 
 TEST(LookedInto, heads_of_groups_are_no_connections) {
   const Model model = busy_process(3);
-  EXPECT_EQ(wanted(model, View::kConnections, {160, 50}, "a"), (Cookies{1, 2, 3}));
+  EXPECT_EQ(wanted(model, kConnectionsView, {160, 50}, "a"), (Cookies{1, 2, 3}));
 }
 
 TEST(LookedInto, details_want_theirs_on_every_screen) {
   const Model model = web_model();
-  EXPECT_EQ(wanted(model, View::kConnection, {80, 24}), Cookies{6});
+  EXPECT_EQ(wanted(model, kConnectionView, {80, 24}), Cookies{6});
 }
 
 TEST(LookedInto, nothing_of_the_past) {
   const Model model = web_model();
-  for (const View view : {View::kProcesses, View::kConnections, View::kConnection})
-    EXPECT_TRUE(wanted(model, view, {160, 50}, " ").empty());
+  for (const View* view : {&kProcessesView, &kConnectionsView, &kConnectionView})
+    EXPECT_TRUE(wanted(model, *view, {160, 50}, " ").empty());
 }
 
-std::string cell(const Model& model, const State& state, const Flow& flow, std::string_view name) {
-  const ColumnSpec spec{name, "", 10};
+std::string cell(const Model& model, const State& state, const Flow& flow, ColumnId id) {
+  const ColumnSpec spec{id, 10};
   return flow_cell(model, state, flow, {&spec, 0, 10}).text;
 }
 
 TEST(FlowCell, what_the_kernel_did_not_tell_is_not_known) {
   Model model = web_model();
-  State state = state_of(View::kConnections, {160, 50});
+  State state = state_of(kConnectionsView, {160, 50});
   Flow flow = *model.history.find_flow(model.history.newest(), 6);
-  EXPECT_EQ(cell(model, state, flow, "rtt_var"), "4.1");
-  EXPECT_EQ(cell(model, state, flow, "cwnd"), "42");
-  EXPECT_EQ(cell(model, state, flow, "mss"), "1448");
-  EXPECT_EQ(cell(model, state, flow, "sendq"), "0");
-  EXPECT_EQ(cell(model, state, flow, "cc"), "cubic");
+  EXPECT_EQ(cell(model, state, flow, kRttVariation), "4.1");
+  EXPECT_EQ(cell(model, state, flow, kCwnd), "42");
+  EXPECT_EQ(cell(model, state, flow, kMss), "1448");
+  EXPECT_EQ(cell(model, state, flow, kSendQueue), "0");
+  EXPECT_EQ(cell(model, state, flow, kCongestionControl), "cubic");
   model.internals[6]->congestion_control = {'\033', '[', '2', 'J'};  // modules name themselves
-  EXPECT_EQ(cell(model, state, flow, "cc").find('\033'), std::string::npos);
+  EXPECT_EQ(cell(model, state, flow, kCongestionControl).find('\033'), std::string::npos);
   flow.counters.srtt_us = 0;
-  EXPECT_EQ(cell(model, state, flow, "rtt_var"), "—");
+  EXPECT_EQ(cell(model, state, flow, kRttVariation), "—");
   model.internals[6].reset();
-  for (const char* name : {"rtt_var", "cwnd", "mss", "sendq", "cc"})
-    EXPECT_EQ(cell(model, state, flow, name), "—") << name;
+  for (const ColumnId id : {kRttVariation, kCwnd, kMss, kSendQueue, kCongestionControl})
+    EXPECT_EQ(cell(model, state, flow, id), "—") << info_of(id).heading;
 }
 
 TEST(FlowLine, who_is_at_the_other_end_on_this_host) {
@@ -107,7 +109,7 @@ TEST(FlowLine, who_is_at_the_other_end_on_this_host) {
   b.process(4, "elsewhere", 1, 1).flow(4, "127.0.0.1", 7001, "127.0.0.1", 7000, 1, 1);
   b.last_flow().netns = 77;
   model.history.add(b.snapshot());
-  State state = state_of(View::kConnections, {80, 24});
+  State state = state_of(kConnectionsView, {80, 24});
   shown(model, state);
   const auto line = [&](std::uint64_t cookie) {
     return flow_line(model, state, *model.history.find_flow(model.history.newest(), cookie));
@@ -139,12 +141,12 @@ class RemoteCell : public testing::Test {
     return known;
   }
   std::string text(std::uint64_t cookie, int width) {
-    const ColumnSpec spec{"remote", "", width};
+    const ColumnSpec spec{ColumnId::kRemote, width};
     const Flow& flow = *model.history.find_flow(model.history.newest(), cookie);
     return flow_cell(model, state, flow, {&spec, 0, width}).text;
   }
   Model model = web_model(0);
-  State state = state_of(View::kConnections, {160, 50});
+  State state = state_of(kConnectionsView, {160, 50});
 };
 
 TEST_F(RemoteCell, says_the_address_and_who_that_is) {

@@ -11,20 +11,17 @@
 #include "base/timestamp.h"
 #include "tui/rows.h"
 #include "tui/table_layout.h"
+#include "tui/view.h"
 #include "tui/wide_panes.h"
 #include "view/host_text.h"
 
 namespace sockscope::tui {
 namespace {
 
-constexpr std::array<std::string_view, kMainViews> kTabs = {"1 Procs", "2 Conns", "3 Hosts",
-                                                            "4 Events", "5 Host"};
-constexpr std::array<std::string_view, kMainViews> kNarrowTabs = {"1P", "2C", "3H", "4E", "5Host"};
-
-// Of tabs with a space between them.
-int width_of(std::span<const std::string_view> tabs) {
+// Of all tabs with a space between them.
+int width_of_tabs() {
   int width = -1;
-  for (const std::string_view tab : tabs) width += static_cast<int>(tab.size()) + 1;
+  for (const View* view : kMainViews) width += static_cast<int>(view->tab.size()) + 1;
   return width;
 }
 
@@ -69,22 +66,6 @@ std::string interval_text(std::uint64_t ms) {
                         : fmt::format("{:.1f}s", static_cast<double>(ms) / 1000);
 }
 
-std::string crumbs(const Model& model, const State& state) {
-  if (state.view == View::kProcess) {
-    const Process* process =
-        model.history.empty()
-            ? nullptr
-            : model.history.find_process(shown_sample(model, state), state.process.process());
-    return fmt::format("▸ Procs ▸ {} {}", process ? name_of(*process) : "?", state.process.a);
-  }
-  const Flow* flow = model.history.empty()
-                         ? nullptr
-                         : find_shown_flow(model, state, state.connection.a);
-  if (flow == nullptr) return "▸ Conns ▸ gone";
-  return fmt::format("▸ Conns ▸ {} {} {} :{}→{}", flow->owner.name(), flow->owner.pid,
-                     to_string(flow->protocol), flow->local.port, to_string(flow->remote));
-}
-
 }  // namespace
 
 std::string rate_with_unit(std::optional<double> bytes_per_second, Units units) {
@@ -115,10 +96,28 @@ std::string_view unit_words(Units units) {
 }
 
 std::string selection_text(const State& state) {
-  std::string text = state.scope.exists() ? "of " + state.scope_name : "";
+  std::string text = state.scope.exists() ? "of " + state.scope.name : "";
   if (!state.filter_text.empty())
     text += (text.empty() ? "filter: " : "  filter: ") + clean_text(state.filter_text);
   return text;
+}
+
+std::string opened_since_text(const Model& model, const State& state) {
+  std::size_t count = 0;
+  const auto& log = model.events.all();
+  for (std::size_t i = log.size(); i-- > 0 && log[i].number > state.frozen_event;) {
+    const Event& event = log[i].event;
+    const bool opened = event.kind == EventKind::kConnect || event.kind == EventKind::kAccept;
+    if (opened && (state.settings.loopback || !is_loopback(event.flow)) &&
+        state.filter.matches(event.flow))
+      ++count;
+  }
+  return count == 0 ? "" : fmt::format(" · +{} opened since", count);
+}
+
+std::string fold_keys(const State& state) {
+  using enum Action;
+  return state.keys.keys_of({kGroup, kZoomOut, kZoomIn, kTurnFold, kFold, kUnfold});
 }
 
 void draw_one_line(const Model& model, const State& state, Screen& screen) {
@@ -179,7 +178,7 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
     if (from > end_of_figures) grid.put(from, y, alerts.text, {alerts.role});
     return;
   }
-  const bool detail = state.view == View::kProcess || state.view == View::kConnection;
+  const bool detail = state.view->is_detail();
   if (columns >= kWide && !state.is_frozen())
     live.text += ' ' + time_zone(model.now_wall_ns);
   if ((detail || state.settings.loopback) && columns < 100 && !narrow && !state.is_frozen())
@@ -195,7 +194,7 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
     const std::string cost = fmt::format(" · self {:.1f}% CPU", model.self_cpu * 100);
     const auto words = display_width(right + cost + live.text) +
                        std::min<std::size_t>(display_width(clean_text(model.host)), 8);
-    if (static_cast<int>(words) + width_of(kTabs) + 24 <= columns) right += cost;
+    if (static_cast<int>(words) + width_of_tabs() + 24 <= columns) right += cost;
   }
   int end = columns;
   if (!right.empty()) {
@@ -213,33 +212,34 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
   int x = grid.put(1, y, "sockscope", {Role::kTitle});
   if (columns >= 140) x = grid.put(x + 1, y, model.version);
   // On a wide screen it leaves the views their names in full.
-  const int tabs = columns >= 120 ? x + width_of(kTabs) + 11 : 60;
+  const int tabs = columns >= 120 ? x + width_of_tabs() + 11 : 60;
   const int room_for_host = detail ? 12 : std::max(std::min(columns - 72, end - tabs), 8);
   x = grid.put(x + 2, y,
                shorten_right(clean_text(model.host), static_cast<std::size_t>(room_for_host)));
   if (detail) {
-    grid.put(x + 1, y, crumbs(model, state), {}, end);
+    grid.put(x + 1, y, state.view->crumbs(model, state), {}, end);
     return;
   }
   const int spaces =
-      static_cast<int>(kTabs.size());  // one more before each tab where there is room
+      static_cast<int>(kMainViews.size());  // one more before each tab where there is room
   if (const std::string kernel = "kernel " + model.kernel;
       columns >= 140 && !model.kernel.empty() &&
-      x + static_cast<int>(kernel.size()) + 10 + width_of(kTabs) + spaces <= end)
+      x + static_cast<int>(kernel.size()) + 10 + width_of_tabs() + spaces <= end)
     x = grid.put(x + 2, y, kernel);
   // The time that is shown says more than how often it moves.
   if (!state.is_frozen() || columns >= 100)
     x = grid.put(x + 2, y, interval_text(state.settings.interval_ms));
   x += columns >= 140 ? 3 : columns >= 80 ? 2 : 1;
-  const int gap = columns >= 140 && x + width_of(kTabs) + spaces <= end ? 2 : 1;
-  const bool narrow_tabs = x + width_of(kTabs) > end;
-  for (std::size_t i = 0; i < kTabs.size(); ++i) {
-    const std::string_view tab = narrow_tabs ? kNarrowTabs[i] : kTabs[i];
-    const bool shown = static_cast<std::size_t>(state.view) == i;
+  const int gap = columns >= 140 && x + width_of_tabs() + spaces <= end ? 2 : 1;
+  const bool narrow_tabs = x + width_of_tabs() > end;
+  for (std::size_t i = 0; i < kMainViews.size(); ++i) {
+    const View* view = kMainViews[i];
+    const std::string_view tab = narrow_tabs ? view->narrow_tab : view->tab;
+    const bool shown = state.view == view;
     const int from = x;
     if (x + static_cast<int>(tab.size()) > end) break;
     x = grid.put(x, y, tab, {shown ? Role::kTab : Role::kText});
-    screen.hits.push_back({Hit::Kind::kView, y, from, x, i, ""});
+    screen.hits.push_back({Hit::Kind::kView, y, from, x, i});
     x += gap;
   }
   if (state.settings.loopback && x + 4 <= end) grid.put(x + 1, y, "+lo", {Role::kLook});
@@ -253,10 +253,8 @@ void draw_plot_line(const Model& model, const State& state, const Frame& frame, 
   if (state.prompt.kind != PromptKind::kNone) return;  // the prompt stands there
   const Listing& listing = state.table().listing;
   if (const std::string text = selection_text(state); !text.empty()) {
-    const std::string_view of = state.view == View::kProcesses ? "processes"
-                                : state.view == View::kEvents  ? "events"
-                                                               : "conns";
-    const std::string count = fmt::format("{} of {} {}", listing.matching, listing.candidates, of);
+    const std::string count = fmt::format("{} of {} {}", listing.matching, listing.candidates,
+                                          state.view->counted);
     const int end = columns - static_cast<int>(display_width(count)) - 1;
     const int x = grid.put(1, y, text, {Role::kTitle}, end - 17);
     if (x + 18 < end)
@@ -318,10 +316,9 @@ namespace {
 
 // "bits/s SI (B) · window 60 s (+/-)", with what rows are ordered by where no heading says it.
 std::string units_and_window(const State& state) {
-  const auto columns = columns_of(state.view);
+  const auto& columns = state.view->columns;
   const bool has_heading = std::any_of(columns.begin(), columns.end(), [&](const auto& column) {
-    return column.name == sort_of(state, state.view) && state.size.columns >= column.from &&
-           state.size.columns < column.to;
+    return column.id == sort_of(state, *state.view) && column.is_shown(state.size.columns);
   });
   const auto with_keys = [&](std::string text, std::string keys) {
     return keys.empty() ? text : fmt::format("{} ({})", text, keys);
@@ -331,7 +328,7 @@ std::string units_and_window(const State& state) {
       grouping_of(state) == Grouping::kNone ? state.keys.key_of(Action::kZoomIn) : "";
   if (const std::string out = state.keys.key_of(Action::kZoomOut); !zoom.empty() && !out.empty())
     zoom += '/' + out;
-  return (has_heading ? "" : fmt::format("sort {} · ", heading_of_sort(state, state.view))) +
+  return (has_heading ? "" : fmt::format("sort {} · ", heading_of_sort(state, *state.view))) +
          with_keys(std::string(unit_words(state.settings.units)),
                    state.keys.key_of(Action::kUnits)) +
          " · " + with_keys(fmt::format("window {} s", state.settings.window_s), zoom);
@@ -343,12 +340,12 @@ void draw_status(const State& state, const Frame& frame, std::string_view left, 
   const int columns = screen.grid.size().columns;
   if (frame.status >= 0) {
     std::string right;
-    if (state.view != View::kEvents) {
+    if (state.view->order != nullptr) {
       right = columns >= kWide ? units_and_window(state)
                                : fmt::format("{} · sort {}", unit_words(state.settings.units),
-                                             heading_of_sort(state, state.view));
+                                             heading_of_sort(state, *state.view));
       const Table& table = state.table();
-      if (table.held_until_ns > table.ordered_ns && table.touched && table.position != 0)
+      if (table.order.was_held() && table.touched && table.position != 0)
         right = "";
     }
     int end = columns;
@@ -359,6 +356,42 @@ void draw_status(const State& state, const Frame& frame, std::string_view left, 
   if (frame.upper_rule >= 0) screen.grid.rule(frame.upper_rule);
   if (frame.lower_rule >= 0) screen.grid.rule(frame.lower_rule);
 }
+
+namespace {
+
+std::string_view footer_text(const State& state, const FooterKey& key) {
+  if (!key.text.empty()) return key.text;
+  if (key.action == Action::kFreeze && state.is_frozen()) return "resume";
+  if (key.action == Action::kNextView && has_pane(state)) return "pane";
+  return spec_of(key.action).footer;
+}
+
+std::vector<FooterKey> footer_keys(const State& state, int columns) {
+  using enum Action;
+  const View& view = *state.view;
+  if (columns < 60 && !view.is_detail()) return {{kHelp}, {kFilter}, {kNextView}, {kQuit}};
+  std::vector<FooterKey> keys(view.footer.begin(), view.footer.end());
+  if (state.settings.read_only || state.is_frozen())
+    std::erase_if(keys, [](const FooterKey& key) { return key.action == kSignal; });
+  if (view.is_detail()) return keys;
+  if (columns >= 120) {
+    for (const FooterKey& key : std::initializer_list<FooterKey>{
+             {kReverse}, {kGroup}, {kIdle}, {kNextSample, "step time", kPreviousSample},
+             {kWrite, "write"}, {kNames}, {kPortNames}, {kOptions}}) {
+      const bool is_of_flows =
+          key.action == kIdle || key.action == kNames || key.action == kPortNames;
+      if ((is_of_flows && view.shows_host) || (key.action == kGroup && view.groupings.empty()) ||
+          std::any_of(view.footer.begin(), view.footer.end(),
+                      [&](const FooterKey& own) { return own.action == key.action; }))
+        continue;
+      keys.push_back(key);
+    }
+  }
+  keys.push_back({kQuit});
+  return keys;
+}
+
+}  // namespace
 
 void draw_footer(const State& state, const Frame& frame, Screen& screen) {
   Grid& grid = screen.grid;
@@ -395,87 +428,8 @@ void draw_footer(const State& state, const Frame& frame, Screen& screen) {
   if (frame.footer < 0) return;
   if (state.prompt.kind != PromptKind::kNone && frame.footer >= 0 && frame.plot < 0) return;
 
-  const bool frozen = state.is_frozen();
-  const FooterKey help{Action::kHelp, "help"};
-  const FooterKey filter{Action::kFilter, "filter"};
-  const FooterKey sort{Action::kSort, "sort"};
-  const FooterKey view{Action::kNextView, has_pane(state) ? "pane" : "view"};
-  const FooterKey freeze{Action::kFreeze, frozen ? "resume" : "freeze"};
-  const FooterKey write{Action::kWrite, "write JSON"};
-  const FooterKey units{Action::kUnits, "bits/bytes"};
-  const FooterKey names{Action::kNames, "names"};
-  const FooterKey loopback{Action::kLoopback, "loopback"};
-  std::vector<FooterKey> keys;
-  switch (state.view) {
-    case View::kProcesses:
-      keys = {help, filter, sort, {Action::kDetails, "details"}, view, freeze, units};
-      break;
-    case View::kConnections:
-      keys = {help,
-              filter,
-              sort,
-              {Action::kDetails, "details"},
-              view,
-              freeze,
-              {Action::kGroup, "group"},
-              names,
-              loopback};
-      break;
-    case View::kHosts:
-      keys = {help, filter, sort, {Action::kDetails, "connections"}, view, freeze, loopback};
-      break;
-    case View::kEvents:
-      keys = {
-          help,   filter, {Action::kEventTypes, "types"}, {Action::kDetails, "connection"}, view,
-          freeze, write};
-      break;
-    case View::kThisHost:
-      keys = {help, sort, view, freeze, units, {Action::kZoomIn, "plots", Action::kZoomOut}, write};
-      break;
-    case View::kProcess:
-      keys = {{Action::kBack, "back"},
-              {Action::kDetails, "connection"},
-              {Action::kCopy, "copy"},
-              freeze,
-              write,
-              help};
-      break;
-    case View::kConnection:
-      keys = {{Action::kBack, "back"},
-              {Action::kDown, "next/prev connection", Action::kUp},
-              {Action::kCopy, "copy"},
-              freeze,
-              write,
-              help};
-      break;
-  }
-  const bool can_kill = !state.settings.read_only && !frozen;
-  if (can_kill && (state.view == View::kProcesses || state.view == View::kProcess))
-    keys.push_back({Action::kSignal, "signal"});
-  const bool detail = state.view == View::kProcess || state.view == View::kConnection;
-  if (!detail) keys.push_back({Action::kQuit, "quit"});
   const int columns = grid.size().columns;
-  if (columns >= 120 && !detail) {
-    std::vector<FooterKey> more = {{Action::kReverse, "reverse"},
-                                   {Action::kGroup, "group"},
-                                   {Action::kIdle, "idle"},
-                                   {Action::kNextSample, "step time", Action::kPreviousSample},
-                                   {Action::kWrite, "write"},
-                                   names,
-                                   {Action::kPortNames, "ports"},
-                                   {Action::kOptions, "options"}};
-    std::erase_if(more, [&](const FooterKey& one) {
-      const bool of_flows = one.action == Action::kIdle || one.action == Action::kNames ||
-                            one.action == Action::kPortNames;
-      const bool of_groups = one.action == Action::kGroup;
-      return (of_flows && state.view == View::kThisHost) ||
-             (of_groups && state.view != View::kProcesses && state.view != View::kConnections) ||
-             std::any_of(keys.begin(), keys.end(),
-                         [&](const FooterKey& key) { return key.action == one.action; });
-    });
-    keys.insert(keys.end() - 1, more.begin(), more.end());
-  }
-  if (columns < 60 && !detail) keys = {help, filter, view, {Action::kQuit, "quit"}};
+  std::vector<FooterKey> keys = footer_keys(state, columns);
   struct Shown {
     const FooterKey* key;
     std::string label;
@@ -492,7 +446,8 @@ void draw_footer(const State& state, const Frame& frame, Screen& screen) {
     // "?help", but "s sort".
     const bool is_sign =
         label.size() == 1 && std::ispunct(static_cast<unsigned char>(label[0])) != 0;
-    std::string text = (is_sign ? "" : " ") + std::string(key.text);
+    std::string text = (is_sign ? "" : " ") +
+                       std::string(footer_text(state, key));
     const int width = static_cast<int>(display_width(label) + display_width(text));
     shown.push_back({&key, std::move(label), std::move(text), width});
   }
@@ -506,14 +461,14 @@ void draw_footer(const State& state, const Frame& frame, Screen& screen) {
     x = grid.put(x, frame.footer, key.label, {Role::kKey});
     x = grid.put(x, frame.footer, key.text);
     screen.hits.push_back(
-        {Hit::Kind::kKey, frame.footer, from, x, static_cast<std::size_t>(key.key->action), ""});
+        {Hit::Kind::kKey, frame.footer, from, x, static_cast<std::size_t>(key.key->action)});
     ++x;
   }
 }
 
 std::size_t visible_rows(const State& state) {
   if (state.size.columns < kLeastColumns || state.size.rows < kLeastRows) return 1;
-  return static_cast<std::size_t>(std::max(frame_of(state.view, state.size).count, 1));
+  return static_cast<std::size_t>(std::max(state.view->frame(state.size).count, 1));
 }
 
 Screen render(const Model& model, const State& state) {
@@ -521,35 +476,12 @@ Screen render(const Model& model, const State& state) {
   if (state.size.columns < kLeastColumns || state.size.rows < kLeastRows) {
     draw_one_line(model, state, screen);
   } else {
-    const Frame frame = frame_of(state.view, state.size);
+    const Frame frame = state.view->frame(state.size);
     draw_header(model, state, frame, screen);
-    if (model.history.empty()) {
+    if (model.history.empty())
       screen.grid.put(1, frame.first, "measuring …", {Role::kDim});
-    } else {
-      switch (state.view) {
-        case View::kProcesses:
-          draw_processes(model, state, frame, screen);
-          break;
-        case View::kConnections:
-          draw_connections(model, state, frame, screen);
-          break;
-        case View::kHosts:
-          draw_hosts(model, state, frame, screen);
-          break;
-        case View::kThisHost:
-          draw_this_host(model, state, frame, screen);
-          break;
-        case View::kEvents:
-          draw_events(model, state, frame, screen);
-          break;
-        case View::kProcess:
-          draw_process_details(model, state, screen);
-          break;
-        case View::kConnection:
-          draw_connection_details(model, state, screen);
-          break;
-      }
-    }
+    else
+      state.view->draw(model, state, frame, screen);
     draw_footer(state, frame, screen);
     draw_overlay(model, state, screen);
   }

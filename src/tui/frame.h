@@ -34,7 +34,11 @@ inline constexpr int kHostPaneRows = 8;
 inline constexpr int kLeastColumns = 20;
 inline constexpr int kLeastRows = 3;
 
-Frame frame_of(View view, Size size);
+// Of a view that is a list: with plots of the host above it, and panes below it, on wide screens.
+Frame list_frame(Size size, bool may_have_plots, bool may_have_pane);
+Frame details_frame(Size size);
+// The lines below the list and its panes, from the last one up. Returns the row after those.
+int place_last_lines(int rows, Frame& frame);
 // Of the pane below the list of processes: rows of events, and rows of connections above them.
 inline int pane_event_rows(const Frame& frame) {
   return frame.pane_rows / 3 > 4 ? frame.pane_rows / 3 : 4;
@@ -50,13 +54,6 @@ void draw_plot_line(const Model& model, const State& state, const Frame& frame, 
 void draw_status(const State& state, const Frame& frame, std::string_view left, Screen& screen);
 void draw_footer(const State& state, const Frame& frame, Screen& screen);
 void draw_overlay(const Model& model, const State& state, Screen& screen);
-
-// "?help", "Space freeze", "j/k next/prev": the keys are highlighted, a click is the first one's.
-struct FooterKey {
-  Action action;
-  std::string_view text;
-  std::optional<Action> other = {};  // "+/-"
-};
 
 // "184.2 Mb/s"; "—": nobody counts.
 std::string rate_with_unit(std::optional<double> bytes_per_second, Units units);
@@ -76,18 +73,13 @@ inline std::optional<double> tx_of(const Sample& sample) {
 }
 std::string_view unit_words(Units units);
 // "RX/s ▼": what the view's list is ordered by.
-std::string heading_of_sort(const State& state, View view);
+std::string heading_of_sort(const State& state, const View& view);
 // "of nginx 21408  filter: dport:443": which rows alone are shown; empty: all.
 std::string selection_text(const State& state);
-
-// The views' own parts.
-void draw_processes(const Model& model, const State& state, const Frame& frame, Screen& screen);
-void draw_connections(const Model& model, const State& state, const Frame& frame, Screen& screen);
-void draw_hosts(const Model& model, const State& state, const Frame& frame, Screen& screen);
-void draw_this_host(const Model& model, const State& state, const Frame& frame, Screen& screen);
-void draw_events(const Model& model, const State& state, const Frame& frame, Screen& screen);
-void draw_process_details(const Model& model, const State& state, Screen& screen);
-void draw_connection_details(const Model& model, const State& state, Screen& screen);
+// " · +3 opened since": connections that were opened after the moment that is shown; empty: none.
+std::string opened_since_text(const Model& model, const State& state);
+// The keys that group and fold, as the help has them.
+std::string fold_keys(const State& state);
 
 // "EST cwnd 42": what the DETAIL column says of an event.
 std::string describe(const Event& event);

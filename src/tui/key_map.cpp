@@ -10,19 +10,20 @@
 
 #include "base/text.h"
 #include "tui/grid.h"
+#include "tui/view.h"
 #include "view/ascii.h"
 
 namespace sockscope::tui {
 namespace {
 
 constexpr ActionSpec kActions[] = {
-    {Action::kQuit, "quit", "q", "end; so does Ctrl-C, always"},
-    {Action::kHelp, "help", "? h F1", "help for this view"},
-    {Action::kOptions, "options", "F2 ,", "options"},
+    {Action::kQuit, "quit", "q", "end; so does Ctrl-C, always", "quit"},
+    {Action::kHelp, "help", "? h F1", "help for this view", "help"},
+    {Action::kOptions, "options", "F2 ,", "options", "options"},
     {Action::kRedraw, "redraw", "Ctrl-L", "draw the screen anew"},
     {Action::kSuspend, "suspend", "Ctrl-Z", "suspend, until fg"},
-    {Action::kBack, "back", "Esc", "back; clear the filter; live again"},
-    {Action::kDetails, "details", "Enter", "details of the row"},
+    {Action::kBack, "back", "Esc", "back; clear the filter; live again", "back"},
+    {Action::kDetails, "details", "Enter", "details of the row", "details"},
     {Action::kUp, "up", "k Up Ctrl-P", "a row up; in details the connection before"},
     {Action::kDown, "down", "j Down Ctrl-N", "a row down; in details the next connection"},
     {Action::kPageUp, "page-up", "PgUp Ctrl-B", "a page up"},
@@ -32,41 +33,36 @@ constexpr ActionSpec kActions[] = {
     {Action::kFirst, "first", "g Home", "the first row"},
     {Action::kLast, "last", "G", "the last row"},
     {Action::kEnd, "end", "End", "live again; the newest event; the last row"},
-    {Action::kNextView, "next-view", "Tab", "next view; on a wide screen the other pane"},
+    {Action::kNextView, "next-view", "Tab", "next view; on a wide screen the other pane", "view"},
     {Action::kPreviousView, "previous-view", "Shift-Tab", "the view before; the other pane"},
-    {Action::kViewProcesses, "processes", "1", "view of processes"},
-    {Action::kViewConnections, "connections", "2", "view of connections; on a wide screen of one process"},
-    {Action::kViewHosts, "hosts", "3", "view of remote ends"},
-    {Action::kViewEvents, "events", "4", "view of events"},
-    {Action::kViewHost, "host", "5", "view of this host"},
-    {Action::kFilter, "filter", "/ \\ F4", "filter"},
-    {Action::kSort, "sort", "s", "pick the column to sort by"},
+    {Action::kFilter, "filter", "/ \\ F4", "filter", "filter"},
+    {Action::kSort, "sort", "s", "pick the column to sort by", "sort"},
     {Action::kPreviousSort, "previous-sort", "<", "sort by the column before"},
     {Action::kNextSort, "next-sort", ">", "sort by the next column"},
-    {Action::kReverse, "reverse", "S I", "turn the order around"},
-    {Action::kGroup, "group", "a", "next way of grouping"},
+    {Action::kReverse, "reverse", "S I", "turn the order around", "reverse"},
+    {Action::kGroup, "group", "a", "next way of grouping", "group"},
     {Action::kFold, "fold", "Left", "fold the group"},
     {Action::kUnfold, "unfold", "Right", "unfold the group"},
     {Action::kTurnFold, "turn-fold", "*", "fold or unfold the group"},
     {Action::kZoomIn, "zoom-in", "+ =", "plots of a shorter time; unfold where there are groups"},
     {Action::kZoomOut, "zoom-out", "-", "plots of a longer time; fold where there are groups"},
-    {Action::kIdle, "idle", "o", "idle rows"},
+    {Action::kIdle, "idle", "o", "idle rows", "idle"},
     {Action::kClosed, "closed", "O", "closed rows"},
-    {Action::kLoopback, "loopback", "l", "loopback"},
-    {Action::kNames, "names", "n", "names of remote ends"},
-    {Action::kPortNames, "port-names", "p", "names of ports"},
-    {Action::kUnits, "units", "B", "bits, bytes, IEC bytes"},
+    {Action::kLoopback, "loopback", "l", "loopback", "loopback"},
+    {Action::kNames, "names", "n", "names of remote ends", "names"},
+    {Action::kPortNames, "port-names", "p", "names of ports", "ports"},
+    {Action::kUnits, "units", "B", "bits, bytes, IEC bytes", "bits/bytes"},
     {Action::kEventTypes, "event-types", "e", "which events"},
     {Action::kFollow, "follow", "F", "stay with this row"},
-    {Action::kFreeze, "freeze", "Space Z", "freeze, and go on"},
+    {Action::kFreeze, "freeze", "Space Z", "freeze, and go on", "freeze"},
     {Action::kNextSample, "next-sample", "t", "next sample"},
     {Action::kPreviousSample, "previous-sample", "T", "the sample before"},
     {Action::kGoToTime, "go-to-time", "b", "go to a time"},
     {Action::kInterval, "interval", "d", "seconds between samples"},
-    {Action::kCopy, "copy", "c", "copy the row"},
-    {Action::kWrite, "write", "w", "write the view as JSON"},
+    {Action::kCopy, "copy", "c", "copy the row", "copy"},
+    {Action::kWrite, "write", "w", "write the view as JSON", "write JSON"},
     {Action::kReset, "reset", "x", "totals from now on"},
-    {Action::kSignal, "signal", "K F9", "signal menu"},
+    {Action::kSignal, "signal", "K F9", "signal menu", "signal"},
 };
 
 struct NamedKey {
@@ -115,11 +111,27 @@ std::string_view alias_of_control(char letter) {
 }  // namespace
 
 std::span<const ActionSpec> actions() {
-  return kActions;
+  static const std::vector<ActionSpec> all = [] {
+    std::vector<ActionSpec> specs;
+    for (const ActionSpec& spec : kActions) {
+      specs.push_back(spec);
+      if (spec.action != Action::kPreviousView) continue;
+      for (const View* view : kMainViews)
+        specs.push_back({action_of(*view), view->name, view->key, view->meaning});
+    }
+    return specs;
+  }();
+  return all;
+}
+
+const ActionSpec& spec_of(Action action) {
+  const auto all = actions();
+  return *std::find_if(all.begin(), all.end(),
+                       [&](const ActionSpec& spec) { return spec.action == action; });
 }
 
 std::optional<Action> find_action(std::string_view name) {
-  for (const ActionSpec& spec : kActions)
+  for (const ActionSpec& spec : actions())
     if (spec.name == name) return spec.action;
   return std::nullopt;
 }
@@ -159,7 +171,7 @@ std::string print_key(const Key& key, bool ascii) {
 }
 
 KeyMap::KeyMap() {
-  for (const ActionSpec& spec : kActions) {
+  for (const ActionSpec& spec : actions()) {
     std::string_view rest = spec.keys;
     while (!rest.empty()) {
       const std::size_t space = std::min(rest.find(' '), rest.size());

@@ -34,11 +34,6 @@ enum class Action : std::uint8_t {
   kEnd,
   kNextView,
   kPreviousView,
-  kViewProcesses,  // kView… in the order of View
-  kViewConnections,
-  kViewHosts,
-  kViewEvents,
-  kViewHost,
   kFilter,
   kSort,
   kPreviousSort,
@@ -67,6 +62,7 @@ enum class Action : std::uint8_t {
   kWrite,
   kReset,
   kSignal,
+  kFirstView,  // and one more for each further view with a key: action_of(view)
 };
 
 struct ActionSpec {
@@ -74,9 +70,11 @@ struct ActionSpec {
   std::string_view name;  // in configuration files
   std::string_view keys;  // by default, with spaces between
   std::string_view meaning;
+  std::string_view footer = {};  // what the last line says of it
 };
-// In the order of Action.
+// In the order of the help.
 std::span<const ActionSpec> actions();
+const ActionSpec& spec_of(Action action);
 std::optional<Action> find_action(std::string_view name);
 
 // "q", "Space", "Ctrl-L", "PgUp", "F2": names are those of print_key, case does not matter there.

@@ -18,9 +18,8 @@ TEST(KeyMap, EveryActionHasKeysOfItsOwnByDefault) {
   const KeyMap keys;
   EXPECT_FALSE(keys.conflict());
   std::set<std::string_view> names;
-  std::size_t place = 0;
   for (const ActionSpec& spec : actions()) {
-    EXPECT_EQ(static_cast<std::size_t>(spec.action), place++);
+    EXPECT_EQ(&spec_of(spec.action), &spec);
     EXPECT_TRUE(names.insert(spec.name).second) << spec.name;
     EXPECT_EQ(find_action(spec.name), spec.action);
     std::string_view rest = spec.keys;
@@ -91,7 +90,7 @@ class MappedKeys : public ::testing::Test {
     shown(model, state);
   }
   Model model = web_model();
-  State state = state_of(View::kProcesses, {80, 24});
+  State state = state_of(kProcessesView, {80, 24});
 };
 
 TEST_F(MappedKeys, DoWhatTheyStandFor) {

@@ -17,13 +17,13 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/signals.h"
-#include "snapshot/host_json.h"
 #include "tui/app.h"
 #include "tui/flow_cells.h"
 #include "tui/frame.h"
 #include "tui/process_signal.h"
 #include "tui/rows.h"
 #include "tui/screen.h"
+#include "tui/view.h"
 
 namespace sockscope::tui {
 namespace {
@@ -58,17 +58,9 @@ class Loop {
         options_(std::move(options)),
         detectors_(options_.thresholds) {
     state_ = std::move(options_.state);
+    model_ = std::move(options_.model);
     model_.host = options_.host.name;
     model_.version = version();
-    model_.kernel = options_.kernel;
-    model_.home_netns = options_.home_netns;
-    model_.keep_closed_ms = static_cast<std::uint64_t>(options_.keep_closed.count());
-    model_.unobserved = options_.unobserved;
-    model_.command_filter = options_.command_filter;
-    model_.user_name = options_.user_name;
-    model_.port_name = options_.port_name;
-    model_.source = options_.source;
-    model_.host_problem = options_.host_problem;
     model_.doors = monitor.doors();
     state_.size = driver_.size();
     handler_ = [this](const Event& event) {
@@ -106,7 +98,6 @@ class Loop {
   void do_effect(const Effect& effect);
   void suspend();
   void write_json(const std::string& path);
-  std::string view_as_json() const;
   int wait_ms(std::uint64_t now) const;
 
   Monitor& monitor_;
@@ -223,14 +214,15 @@ void Loop::read_internals() {
 }
 
 bool Loop::shows_host() const {
-  return state_.view == View::kThisHost || frame_of(state_.view, state_.size).plot_rows == kHostPaneRows;
+  return state_.view->shows_host ||
+         state_.view->frame(state_.size).plot_rows == kHostPaneRows;
 }
 
 // With the snapshot that was just taken; null: in between, because it is wanted now.
 void Loop::read_host(const Snapshot* snapshot) {
   reads_host_ = reads_host_ || shows_host();
   if (options_.host_monitor == nullptr || !reads_host_) return;
-  if (options_.probe && state_.view == View::kThisHost) options_.host_monitor->set_probe(true);
+  if (options_.probe && state_.view->shows_host) options_.host_monitor->set_probe(true);
   auto facts = options_.host_monitor->read();
   if (!facts) {
     model_.host_problem = facts.error().message();
@@ -239,7 +231,7 @@ void Loop::read_host(const Snapshot* snapshot) {
   // Only what was read at the same moments can be compared.
   std::optional<Reconciliation> bytes;
   if (snapshot != nullptr && host_read_with_sample_)
-    bytes = reconcile(*facts, *snapshot, options_.home_netns);
+    bytes = reconcile(*facts, *snapshot, model_.home_netns);
   host_read_with_sample_ = snapshot != nullptr;
   detectors_.take(*facts, alert_handler_);
   model_.host_readings.add(std::move(*facts), std::move(bytes), model_.history.newest().number);
@@ -297,62 +289,14 @@ void Loop::take_signals_that_came() {
   }
 }
 
-std::string Loop::view_as_json() const {
-  std::string out;
-  if (state_.view == View::kEvents) {
-    EventWriter writer(clock_offset_);
-    writer.start(options_.host, model_.now_wall_ns, monitor_.source(), model_.doors, out);
-    const auto& rows = state_.table().listing.rows;
-    for (std::size_t i = rows.size(); i-- > 0;)
-      if (const LoggedEvent* logged = model_.events.find(rows[i].key.a))
-        writer.event(logged->event, out);
-    writer.end(model_.now_wall_ns, rows.size(), model_.lost, out);
-    return out;
-  }
-  if (state_.view == View::kThisHost) {
-    const auto index = reading_index(model_, state_);
-    if (!index) return out;
-    return host_json(model_.host_readings.facts(*index), options_.host,
-                     model_.host_readings[*index].bytes, model_.host_problem);
-  }
-  // Whose details are shown may have been opened after the moment that is frozen.
-  const bool is_later = state_.view == View::kConnection &&
-                        state_.opened.find(state_.connection.a) != nullptr;
-  const Sample& sample = is_later ? model_.history.newest() : shown_sample(model_, state_);
-  Snapshot snapshot;
-  snapshot.mono_ns = sample.mono_ns;
-  snapshot.wall_ns = sample.wall_ns;
-  snapshot.interval_s = sample.interval_s;
-  snapshot.lost = sample.lost;
-  snapshot.source = monitor_.source();
-  snapshot.doors = model_.doors;
-  std::set<ProcessId> owners;
-  for (const std::uint32_t index : sample.flows) {
-    const Flow& flow = model_.history.flow(index);
-    const bool wanted = state_.view == View::kConnection ? RowKey::of(flow) == state_.connection
-                        : state_.view == View::kProcess
-                            ? RowKey::of(owner_of(flow)) == state_.process
-                            : state_.filter.matches(flow) && in_scope(state_, flow);
-    if (!wanted) continue;
-    snapshot.flows.push_back(flow);
-    owners.insert(owner_of(flow));
-  }
-  const bool all = snapshot.flows.size() == sample.flows.size();
-  for (const std::uint32_t index : sample.processes)
-    if (all || owners.contains(id_of(model_.history.process(index))))
-      snapshot.processes.push_back(model_.history.process(index));
-  join_unowned(snapshot.processes);
-  write_snapshot_json(snapshot, options_.host, true, [&](std::string_view piece) { out += piece; });
-  return out;
-}
-
 void Loop::write_json(const std::string& path) {
   const std::uint64_t now = mono_now_ns();
   if (model_.history.empty()) return;
   // Never over what is there, and not where a link of somebody else's points.
   const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
   if (!file) return say(state_, fmt::format("cannot write {}: {}", path, std::strerror(errno)), now);
-  if (!write_all(file.get(), view_as_json()))
+  const DocumentSource from{options_.host, monitor_.source(), clock_offset_};
+  if (!write_all(file.get(), state_.view->json(model_, state_, from)))
     return say(state_, fmt::format("cannot write {}: {}", path, std::strerror(errno)), now);
   say(state_, "written: " + path, now);
 }
@@ -422,8 +366,7 @@ Result<void> Loop::run() {
     if (files[2].revents != 0) {
       if (auto done = monitor_.consume(handler_); !done)
         return tl::make_unexpected(std::move(done).error());
-      const bool shows_events = state_.view == View::kEvents || state_.view == View::kConnection;
-      if (events_came_ && shows_events && !state_.is_frozen()) may_draw_ = true;
+      if (events_came_ && state_.view->shows_events && !state_.is_frozen()) may_draw_ = true;
       events_came_ = false;
     }
     if (files[3].revents != 0 && !driver_.flush()) break;

@@ -61,7 +61,6 @@ struct Model {
   std::uint64_t now_ns = 0;
   std::uint32_t home_netns = 0;
   std::uint64_t keep_closed_ms = 10'000;
-  std::string command_filter;  // options that select, as given; empty: none
   std::function<std::string(std::uint32_t)> user_name;
   // "https"; "" for a port without a name.
   std::function<std::string(std::uint16_t, Protocol)> port_name;

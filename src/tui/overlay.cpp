@@ -8,6 +8,7 @@
 #include "tui/frame.h"
 #include "tui/rows.h"
 #include "tui/table_layout.h"
+#include "tui/view.h"
 
 namespace sockscope::tui {
 namespace {
@@ -56,7 +57,7 @@ void draw_choices(std::string_view title, const std::vector<std::string>& lines,
     screen.grid.put(box.x, y, selected ? "▌" : " ", {}, box.x + box.width);
     screen.grid.put(box.x + 2, y, lines[top + i], {}, box.x + box.width);
     if (selected) screen.grid.select(y, box.x, box.x + box.width);
-    screen.hits.push_back({Hit::Kind::kOverlayRow, y, box.x, box.x + box.width, top + i, ""});
+    screen.hits.push_back({Hit::Kind::kOverlayRow, y, box.x, box.x + box.width, top + i});
   }
   if (box.height > 2)
     screen.grid.put(box.x, box.y + box.height - 1, hint, {Role::kDim}, box.x + box.width);
@@ -88,76 +89,30 @@ std::string_view event_kind_name(std::size_t kind) {
 
 }  // namespace
 
-std::vector<std::pair<std::string, std::string>> help_lines(const Model& model,
-                                                            const State& state) {
+HelpLines help_lines(const Model& model, const State& state) {
   using enum Action;
   const KeyMap& keys = state.keys;
-  const auto fold = keys.keys_of({kGroup, kZoomOut, kZoomIn, kTurnFold, kFold, kUnfold});
-  std::vector<std::pair<std::string, std::string>> lines;
-  switch (state.view) {
-    case View::kProcesses:
-      lines = {{"Processes: who moves how much. Closed connections count, loopback too.", ""},
-               {"+ † !", "new within 2 s, closed, retransmits worth a look"},
-               {"[exited]", "being closed; who had them was gone before sockscope looked"},
-               {"[kernel]", "sockets the kernel made for itself: tunnels, file servers"},
-               {"[unattributed]", "others whose process is not known"},
-               {"retr", "of TCP segments sent in the interval (ACKs too), those again"},
-               {"RX/s TX/s", "of the last interval; the order is that of 3 s averages"},
-               {fold, "group by container or unit, below parents; fold"}};
-      if (has_pane(state))
-        lines.insert(lines.begin() + 1,
-                     {keys.keys_of({kNextView, kViewConnections}),
-                      "to the selected one's connections; those on a whole screen"});
-      break;
-    case View::kConnections:
-      lines = {{"Connections: each socket with a peer, busiest first.", ""},
-               {"+ †", "new within 2 s or since a freeze, closed (--keep-closed)"},
-               {"RTTms", "smoothed round trip; yellow above 3 times its own least"},
-               {"RETR !", "segments sent again since it was opened; ! above 1 %"},
-               {fold, "group by process, remote end, container; fold"}};
-      break;
-    case View::kHosts:
-      lines = {{"Hosts: the remote ends, all their connections together.", ""},
-               {keys.key_of(kDetails), "the connections with this host"}};
-      break;
-    case View::kEvents:
-      lines = {{"Events: what happened, newest first; 10,000 are kept.", ""},
-               {keys.key_of(kEventTypes), "which types"},
-               {keys.keys_of({kFirst, kEnd}), "follow the newest again"}};
-      break;
-    case View::kThisHost:
-      lines = {{"Host: interfaces, system, disks, gateway and DNS server.", ""},
-               {"SUMS", "bytes on the interfaces against those of the processes"},
-               {"unexplained", "headers, forwarded, other namespaces, kernel"},
-               {"ERR DROP !", "since boot; ! grew since the sample before"},
-               {"Gateway DNS", "asked for echoes once this view was shown, unless --no-probe"}};
-      break;
-    case View::kProcess:
-      lines = {{"One process and all its connections.", ""}};
-      break;
-    case View::kConnection:
-      lines = {{"One connection: rates, round trips, loss, what happened to it.", ""},
-               {keys.keys_of({kDown, kUp}), "next and previous connection of the list"}};
-      break;
-  }
-  const bool has_flows =
-      has_pane(state) || state.view == View::kConnections || state.view == View::kProcess;
-  if (has_flows && state.size.columns >= kWide) {
+  HelpLines lines = state.view->help(state);
+  const View& list = has_pane(state) ? *state.view->pane : *state.view;
+  if (shows_tcp_internals(list, state.size)) {
     lines.push_back({"±var CWND MSS", "variation of RTT in ms; window in segments, bytes in one"});
     lines.push_back({"SENDQ CC", "bytes not acknowledged; congestion control; as of now"});
   }
+  std::string views;
+  for (const View* view : kMainViews)
+    if (const std::string key = keys.key_of(action_of(*view)); !key.empty()) views += key + ' ';
+  views += keys.key_of(kNextView);
+  if (views.ends_with(' ')) views.pop_back();
   const std::string others = keys.other_keys_of({kUp, kDown, kPageUp, kPageDown});
   const std::string halves = keys.keys_of({kHalfPageUp, kHalfPageDown});
-  const std::vector<std::pair<std::string, std::string>> common = {
+  const HelpLines common = {
       {"Moving", ""},
       {keys.keys_of({kUp, kDown, kPageUp, kPageDown}),
        (others.empty() ? "a row, a page" : "also " + others) +
            (halves.empty() ? "" : "; half a page " + halves)},
       {keys.keys_of({kFirst, kLast, kEnd}), "first and last row; live again or the newest"},
       {keys.keys_of({kDetails, kBack}), "details, back (also clears the filter)"},
-      {keys.keys_of(
-           {kViewProcesses, kViewConnections, kViewHosts, kViewEvents, kViewHost, kNextView}),
-       "views"},
+      {views, "views"},
       {"Choosing", ""},
       {keys.key_of(kFilter), "filter: nginx  dport:443  rx>1M  rtt>20  !ssh  a|b  /re/"},
       {keys.keys_of({kSort, kPreviousSort, kNextSort, kReverse}),
@@ -191,7 +146,6 @@ std::vector<std::pair<std::string, std::string>> help_lines(const Model& model,
     if (!door.refused.empty())
       lines.push_back({shorten_right(to_string(door.observation), 17),
                        fmt::format("{} refused: {}", door.name, door.refused)});
-  if (!model.command_filter.empty()) lines.push_back({"only", model.command_filter});
   return lines;
 }
 
@@ -203,12 +157,12 @@ void draw_overlay(const Model& model, const State& state, Screen& screen) {
       return draw_help(model, state, screen);
     case Overlay::kSortPicker: {
       std::vector<std::string> lines;
-      for (const std::string_view name : sort_choices(state)) {
-        std::string_view heading = name;
-        for (const ColumnSpec& column : columns_of(focused_view(state)))
-          if (column.name == name) heading = column.heading;
+      for (const ColumnId id : sort_choices(state)) {
+        std::string_view heading;
+        for (const ColumnSpec& column : focused_view(state).columns)
+          if (column.id == id) heading = column.heading();
         lines.push_back(pad_right(heading, 12) +
-                        (name == sort_of(state, focused_view(state)) ? " (now)" : ""));
+                        (id == sort_of(state, focused_view(state)) ? " (now)" : ""));
       }
       return draw_choices("Sort by", lines, "Enter picks, Esc closes", state, screen);
     }

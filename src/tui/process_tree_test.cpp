@@ -66,7 +66,7 @@ class Tree : public testing::Test {
   void press_key(KeyName name) { press({name}, model, state); }
 
   Model model = web_model(0);
-  State state = state_of(View::kProcesses, {80, 24});
+  State state = state_of(kProcessesView, {80, 24});
   const std::vector<std::string> all = {"sshd:0", "bash:1",  "make:2",          "wget:3",
                                         "curl:2", "redis:0", "[unattributed]:0"};
 };
@@ -114,11 +114,11 @@ TEST_F(Tree, a_parent_without_sockets_folds_on_enter_one_with_has_details) {
   rows();
   press_all("j", model, state);
   press_key(KeyName::kEnter);
-  EXPECT_EQ(state.view, View::kProcesses);
+  EXPECT_EQ(state.view, &kProcessesView);
   EXPECT_EQ(rows().size(), 4u);
   press_all("k", model, state);
   press_key(KeyName::kEnter);
-  EXPECT_EQ(state.view, View::kProcess);
+  EXPECT_EQ(state.view, &kProcessView);
 }
 
 TEST_F(Tree, filter_keeps_ancestors_of_what_matches) {

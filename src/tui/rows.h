@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the model to the rows of a view: filter, group, order, and where the cursor is in them.
+// The rows of the view on the screen, and the moment that they are of.
 #pragma once
 
 #include <cstddef>
@@ -32,6 +32,10 @@ std::optional<std::uint64_t> age_us(const Model& model, const State& state, cons
 
 // Whether it is of the process or remote end whose connections alone are shown.
 bool in_scope(const State& state, const Flow& flow);
+// Of one process all connections are shown, as below the list of processes.
+inline bool has_process_scope(const State& state) {
+  return state.scope.of.kind == RowKey::Kind::kProcess;
+}
 
 bool is_loopback(const Flow& flow);
 

@@ -96,7 +96,7 @@ TEST_F(Rows, selection_keeps_its_identity_over_a_thousand_orders) {
     std::shuffle(next.processes.begin(), next.processes.end(), random);
     model.history.add(next);
     model.now_ns = next.mono_ns;
-    state.table().held_until_ns = 0;
+    state.table().order.release();
     shown(model, state);
     ASSERT_EQ(state.table().selected, chosen) << i;
     ASSERT_EQ(state.table().listing.rows[state.table().position].key, chosen) << i;
@@ -159,13 +159,13 @@ TEST_F(Rows, escape_from_the_prompt_brings_the_filter_before_back) {
 
 TEST_F(Rows, sorting) {
   keys(">");
-  EXPECT_EQ(sort_of(state, View::kProcesses), "tx_rate");
+  EXPECT_EQ(sort_of(state, kProcessesView), ColumnId::kTxRate);
   keys("<<<");
-  EXPECT_EQ(sort_of(state, View::kProcesses), "conns");
+  EXPECT_EQ(sort_of(state, kProcessesView), ColumnId::kConns);
   keys("s");
   EXPECT_EQ(state.overlay, Overlay::kSortPicker);
   key(KeyName::kEnter);
-  EXPECT_EQ(sort_of(state, View::kProcesses), "pid");
+  EXPECT_EQ(sort_of(state, kProcessesView), ColumnId::kPid);
   EXPECT_EQ(names(model, state).front(), "curl");  // the largest number
   keys("S");
   EXPECT_EQ(names(model, state).front(), "sshd");
@@ -244,6 +244,22 @@ TEST_F(Rows, names_of_remote_ends_on_and_off) {
     EXPECT_EQ(shown(model, state).grid.text().find("api.pay"), std::string::npos) << view;
     EXPECT_NE(shown(model, state).grid.text().find(" 192.0.2.10"), std::string::npos) << view;
     keys("n");
+  }
+}
+
+TEST_F(Rows, remote_ends_do_not_hang_on_how_connections_are_grouped) {
+  Snapshot with_peer = web_host(++second);
+  for (Flow& flow : with_peer.flows)
+    if (flow.cookie == 8) flow.peer_of = 77;  // a remote end of a UDP socket
+  model.history.add(with_peer);
+  keys("2");
+  for (int groupings = 0; groupings < 4; ++groupings) {
+    keys("a3");
+    bool found = false;
+    for (const Sum& sum : state.table().listing.sums)
+      found = found || (sum.name == "192.0.2.123" && sum.flows == 1);
+    EXPECT_TRUE(found) << groupings;
+    keys("2");
   }
 }
 

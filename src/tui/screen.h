@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <string>
 #include <vector>
 
 #include "tui/grid.h"
@@ -19,8 +18,7 @@ struct Hit {
   int row = 0;
   int from = 0;
   int to = 0;  // exclusive
-  std::size_t number = 0;  // of the view, row or Action
-  std::string text;        // the column's name
+  std::size_t number = 0;  // of the view, row, Action or ColumnId
 };
 
 struct Screen {

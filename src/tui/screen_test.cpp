@@ -15,7 +15,7 @@ namespace {
 
 constexpr Size kSizes[] = {{20, 5}, {40, 10}, {60, 20}, {80, 24}, {120, 40}, {160, 50}, {250, 80}};
 
-std::string all_sizes(const Model& model, View view, void (*change)(const Model&, State&)) {
+std::string all_sizes(const Model& model, const View& view, void (*change)(const Model&, State&)) {
   ::setenv("TZ", "UTC", 1);
   std::string out;
   for (const Size size : kSizes) {
@@ -48,13 +48,13 @@ void compare(const std::string& name, const std::string& actual) {
   ASSERT_FALSE(std::getline(is, a)) << "one line too many: " << a;
 }
 
-TEST(Golden, processes) { compare("processes", all_sizes(web_model(), View::kProcesses, nullptr)); }
+TEST(Golden, processes) { compare("processes", all_sizes(web_model(), kProcessesView, nullptr)); }
 TEST(Golden, connections) {
-  compare("connections", all_sizes(web_model(), View::kConnections, nullptr));
+  compare("connections", all_sizes(web_model(), kConnectionsView, nullptr));
 }
-TEST(Golden, hosts) { compare("hosts", all_sizes(web_model(), View::kHosts, nullptr)); }
-TEST(Golden, events) { compare("events", all_sizes(web_model(), View::kEvents, nullptr)); }
-TEST(Golden, this_host) { compare("this_host", all_sizes(web_model(), View::kThisHost, nullptr)); }
+TEST(Golden, hosts) { compare("hosts", all_sizes(web_model(), kHostsView, nullptr)); }
+TEST(Golden, events) { compare("events", all_sizes(web_model(), kEventsView, nullptr)); }
+TEST(Golden, this_host) { compare("this_host", all_sizes(web_model(), kThisHostView, nullptr)); }
 
 Model awkward_host() {
   Model model = web_model(1);
@@ -80,13 +80,13 @@ Model awkward_host() {
   return model;
 }
 TEST(Golden, awkward_host) {
-  compare("awkward_host", all_sizes(awkward_host(), View::kThisHost, nullptr));
+  compare("awkward_host", all_sizes(awkward_host(), kThisHostView, nullptr));
 }
 TEST(Golden, host_not_known) {
   Model model = web_model();
   model.host_readings = HostHistory();
   model.host_problem = "cannot list interfaces";
-  compare("host_not_known", all_sizes(model, View::kThisHost, nullptr));
+  compare("host_not_known", all_sizes(model, kThisHostView, nullptr));
 }
 
 // A scan from outside that goes on, and a beacon that is over.
@@ -117,48 +117,48 @@ Model alerted() {
   return model;
 }
 TEST(Golden, alerts) {
-  compare("alerts", all_sizes(alerted(), View::kEvents, nullptr) +
-                        all_sizes(alerted(), View::kProcesses, nullptr));
+  compare("alerts", all_sizes(alerted(), kEventsView, nullptr) +
+                        all_sizes(alerted(), kProcessesView, nullptr));
 }
 
 TEST(Golden, process_details) {
-  compare("process_details", all_sizes(web_model(), View::kProcess, nullptr));
+  compare("process_details", all_sizes(web_model(), kProcessView, nullptr));
 }
 TEST(Golden, connection_details) {
-  compare("connection_details", all_sizes(web_model(), View::kConnection, nullptr));
+  compare("connection_details", all_sizes(web_model(), kConnectionView, nullptr));
 }
 TEST(Golden, help) {
-  compare("help", all_sizes(web_model(), View::kConnections,
+  compare("help", all_sizes(web_model(), kConnectionsView,
                             [](const Model& m, State& s) { press_all("?", m, s); }));
 }
 TEST(Golden, sort_picker) {
-  compare("sort_picker", all_sizes(web_model(), View::kProcesses,
+  compare("sort_picker", all_sizes(web_model(), kProcessesView,
                                    [](const Model& m, State& s) { press_all("s", m, s); }));
 }
 TEST(Golden, signal_menu) {
-  compare("signal_menu", all_sizes(web_model(), View::kProcesses,
+  compare("signal_menu", all_sizes(web_model(), kProcessesView,
                                    [](const Model& m, State& s) { press_all("K", m, s); }));
 }
 TEST(Golden, frozen_and_filtered) {
   Model model = web_model();
   model.now_wall_ns += 18 * kTestSecond;
-  compare("frozen", all_sizes(model, View::kConnections, [](const Model& m, State& s) {
+  compare("frozen", all_sizes(model, kConnectionsView, [](const Model& m, State& s) {
             press_all(" /dport:443", m, s);
             press({KeyName::kEnter}, m, s);
           }));
 }
 TEST(Golden, wrong_filter) {
-  compare("wrong_filter", all_sizes(web_model(), View::kConnections,
+  compare("wrong_filter", all_sizes(web_model(), kConnectionsView,
                                     [](const Model& m, State& s) { press_all("/dprt:443", m, s); }));
 }
 TEST(Golden, process_in_container) {
   compare("process_in_container",
-          all_sizes(web_model(), View::kProcess, [](const Model&, State& s) {
+          all_sizes(web_model(), kProcessView, [](const Model&, State& s) {
             s.process = RowKey::of(ProcessId{15530, 15'530'000});
           }));
 }
 TEST(Golden, grouped) {
-  compare("grouped", all_sizes(web_model(), View::kConnections, [](const Model& m, State& s) {
+  compare("grouped", all_sizes(web_model(), kConnectionsView, [](const Model& m, State& s) {
             press_all("a", m, s);
             s.message.clear();
           }));
@@ -178,13 +178,13 @@ TEST(Golden, tree) {
     process.info = std::make_shared<ProcessInfo>(info);
   }
   model.history.add(snapshot);
-  compare("tree", all_sizes(model, View::kProcesses, [](const Model& m, State& s) {
+  compare("tree", all_sizes(model, kProcessesView, [](const Model& m, State& s) {
             press_all("aa", m, s);
             s.message.clear();
           }));
 }
 TEST(Golden, ascii) {
-  compare("ascii", all_sizes(web_model(), View::kProcesses,
+  compare("ascii", all_sizes(web_model(), kProcessesView,
                              [](const Model&, State& s) {
                                s.settings.ascii = true;
                                s.keys.use_ascii();
@@ -221,16 +221,16 @@ Model awkward_model() {
 }
 
 TEST(Golden, awkward_processes) {
-  compare("awkward_processes", all_sizes(awkward_model(), View::kProcesses, nullptr));
+  compare("awkward_processes", all_sizes(awkward_model(), kProcessesView, nullptr));
 }
 TEST(Golden, awkward_connections) {
-  compare("awkward_connections", all_sizes(awkward_model(), View::kConnections, nullptr));
+  compare("awkward_connections", all_sizes(awkward_model(), kConnectionsView, nullptr));
 }
 TEST(Golden, awkward_events) {
-  compare("awkward_events", all_sizes(awkward_model(), View::kEvents, nullptr));
+  compare("awkward_events", all_sizes(awkward_model(), kEventsView, nullptr));
 }
 TEST(Golden, awkward_details) {
-  compare("awkward_details", all_sizes(awkward_model(), View::kConnection,
+  compare("awkward_details", all_sizes(awkward_model(), kConnectionView,
                                        [](const Model&, State& s) { s.connection.a = 1; }));
 }
 
@@ -256,15 +256,15 @@ Model model_with(std::size_t rows) {
 
 TEST(Golden, no_rows) {
   const Model model = model_with(0);
-  compare("no_rows", all_sizes(model, View::kProcesses, nullptr) +
-                         all_sizes(model, View::kConnections, nullptr) +
-                         all_sizes(model, View::kHosts, nullptr) +
-                         all_sizes(model, View::kEvents, nullptr));
+  compare("no_rows", all_sizes(model, kProcessesView, nullptr) +
+                         all_sizes(model, kConnectionsView, nullptr) +
+                         all_sizes(model, kHostsView, nullptr) +
+                         all_sizes(model, kEventsView, nullptr));
 }
 TEST(Golden, ten_thousand_rows) {
   const Model model = model_with(10'000);
-  compare("ten_thousand_rows", all_sizes(model, View::kProcesses, nullptr) +
-                                   all_sizes(model, View::kConnections, [](const Model& m, State& s) {
+  compare("ten_thousand_rows", all_sizes(model, kProcessesView, nullptr) +
+                                   all_sizes(model, kConnectionsView, [](const Model& m, State& s) {
                                      press_all("G", m, s);
                                    }));
 }
@@ -275,10 +275,10 @@ TEST(Screen, fits_every_size) {
   model.host_readings = HostHistory();
   const Model host = awkward_host();
   model.host_readings.add(host.host_readings[2].facts, host.host_readings[2].bytes, 1);
-  for (std::size_t view = 0; view < kViews; ++view) {
+  for (const View* view : kViews) {
     for (int columns = 1; columns < 170; columns += columns < 90 ? 1 : 13) {
       for (int rows = 1; rows < 60; rows += rows < 26 ? 1 : 7) {
-        State state = state_of(static_cast<View>(view), {columns, rows});
+        State state = state_of(*view, {columns, rows});
         const Screen screen = shown(model, state);
         ASSERT_EQ(screen.grid.size(), (Size{columns, rows}));
         const std::string text = screen.grid.text();
@@ -294,8 +294,8 @@ TEST(Screen, fits_every_size) {
 
 TEST(Screen, ascii_is_ascii) {
   const Model model = awkward_model();
-  for (std::size_t view = 0; view < kViews; ++view) {
-    State state = state_of(static_cast<View>(view), {160, 50});
+  for (const View* view : kViews) {
+    State state = state_of(*view, {160, 50});
     state.settings.ascii = true;
     for (const char c : shown(model, state).grid.text())
       ASSERT_LT(static_cast<unsigned char>(c), 0x80);
@@ -305,10 +305,10 @@ TEST(Screen, ascii_is_ascii) {
 TEST(Screen, columns_stay_where_they_are_whatever_is_shown) {
   const Model few = model_with(3);
   const Model many = model_with(10'000);
-  for (const View view : {View::kProcesses, View::kConnections, View::kHosts}) {
+  for (const View* view : {&kProcessesView, &kConnectionsView, &kHostsView}) {
     for (const Size size : kSizes) {
-      State a = state_of(view, size);
-      State b = state_of(view, size);
+      State a = state_of(*view, size);
+      State b = state_of(*view, size);
       std::vector<std::pair<int, int>> headings[2];
       for (const auto& [model, state, out] : {std::tuple(&few, &a, 0), std::tuple(&many, &b, 1)})
         for (const Hit& hit : shown(*model, *state).hits)
@@ -336,7 +336,7 @@ std::pair<std::string, char> header_share(double retransmits, std::optional<doub
     }
     model.history.add(b.snapshot());
   }
-  State state = state_of(View::kProcesses, size);
+  State state = state_of(kProcessesView, size);
   const Grid grid = shown(model, state).grid;
   const std::string text = grid.text();
   const auto at = text.find(size.columns >= 160 ? "Retrans " : "retr ");
@@ -353,7 +353,7 @@ std::pair<std::string, char> header_share(double retransmits, std::optional<doub
 }
 
 std::string loss_line(const Model& model, std::string_view keys = "") {
-  State state = state_of(View::kConnection, {120, 40});
+  State state = state_of(kConnectionView, {120, 40});
   press_all(keys, model, state);
   const std::string text = shown(model, state).grid.text();
   const auto at = text.find("Loss ");

@@ -23,21 +23,11 @@
 #include "tui/opened_since.h"
 #include "tui/other_ends.h"
 #include "tui/plot.h"
+#include "tui/views.h"
+#include "view/column_id.h"
 #include "view/filter.h"
 
 namespace sockscope::tui {
-
-enum class View : std::uint8_t {
-  kProcesses,
-  kConnections,
-  kHosts,
-  kEvents,
-  kThisHost,    // interfaces, system, disks, gateway and DNS
-  kProcess,     // one process
-  kConnection,  // one connection
-};
-inline constexpr std::size_t kViews = 7;
-inline constexpr std::size_t kMainViews = 5;
 
 // What a row is about: it stays the same while rows come, go and change places.
 struct RowKey {
@@ -78,7 +68,6 @@ struct Row {
 // A remote end, or a group of connections.
 struct Sum {
   RowKey key;
-  Address address;
   std::string name;
   std::string remote_name;  // of a remote end, as DNS said last; cleaned
   std::uint32_t pid = 0;
@@ -109,7 +98,34 @@ struct Listing {
   std::size_t idle_hidden = 0;
   std::size_t loopback_hidden = 0;
   std::size_t later = 0;  // the last so many rows: opened after the moment that is shown
-  std::uint64_t sample = 0;  // of this sample
+};
+
+// When the rows of a list change places. After the cursor moved they stay for a while, so that nobody
+// acts on a row that has just slipped away. Times are CLOCK_MONOTONIC.
+class RowOrder {
+ public:
+  // With the next frame, once, although the rows are held.
+  void renew() { is_stale_ = true; }
+  // With the next frame and from then on.
+  void release() {
+    is_stale_ = true;
+    held_until_ns_ = 0;
+  }
+  void hold(std::uint64_t now_ns) { held_until_ns_ = now_ns + kHold; }
+  // Whether the rows of the frame that is made now stay where they were.
+  bool keeps_places(std::uint64_t now_ns);
+  // 0: they are not held.
+  std::uint64_t held_seconds(std::uint64_t now_ns) const {
+    return now_ns < held_until_ns_ ? (held_until_ns_ - now_ns) / kSecond + 1 : 0;
+  }
+  bool was_held() const { return held_until_ns_ > ordered_ns_; }
+
+ private:
+  static constexpr std::uint64_t kSecond = 1'000'000'000;
+  static constexpr std::uint64_t kHold = 5 * kSecond;
+  std::uint64_t held_until_ns_ = 0;
+  std::uint64_t ordered_ns_ = 0;
+  bool is_stale_ = true;
 };
 
 struct Table {
@@ -117,13 +133,30 @@ struct Table {
   std::size_t position = 0;  // of the selected row
   bool touched = false;      // the cursor was moved; until then it is on the first row
   std::size_t top = 0;       // the first row on the screen
-  std::string sort;          // a column's name; empty: the view's own
+  ColumnId sort = ColumnId::kNone;  // kNone: the view's own
   bool reverse = false;
-  std::uint64_t held_until_ns = 0;
-  std::uint64_t ordered_ns = 0;
-  bool order_stale = true;
+  RowOrder order;
   std::set<RowKey> collapsed;
   Listing listing;
+
+  // The cursor goes to that row and stays with it.
+  void select(std::size_t row, std::uint64_t now_ns) {
+    position = row;
+    selected = listing.rows[row].key;
+    touched = true;
+    order.hold(now_ns);
+  }
+  // The list is another one from now on.
+  void start_over() {
+    touched = false;
+    top = 0;
+    order.renew();
+  }
+  void sort_by(ColumnId column, bool reversed) {
+    sort = column;
+    reverse = reversed;
+    order.release();
+  }
 };
 
 enum class Grouping : std::uint8_t { kNone, kProcess, kRemote, kContainer, kTree };
@@ -176,21 +209,26 @@ struct Volume {
   std::uint64_t tx = 0;
 };
 
+// The connections of one process or of one host only.
+struct Scope {
+  RowKey of;
+  std::string name;
+  const View* from = nullptr;  // where it was chosen
+  bool exists() const noexcept { return of.exists(); }
+};
+
 struct State {
   Size size;
-  View view = View::kProcesses;
-  std::vector<View> back;
-  std::array<Table, kViews> tables;
+  const View* view = &kProcessesView;
+  std::vector<const View*> back;
+  std::array<Table, kViews.size()> tables;  // of the views, in their order
   RowKey process;     // of the process details; of the pane below the list of processes
   bool in_pane = false;  // the cursor is in that pane, if there is room for it
   RowKey connection;  // of the connection details
-  // The connections of one process or of one host only.
-  RowKey scope;
-  std::string scope_name;
+  Scope scope;
 
   std::uint64_t frozen_sample = 0;  // number; 0: live
   std::uint64_t frozen_event = 0;   // the last one shown then
-  std::uint64_t frozen_ns = 0;
   OtherEnds other_ends;  // of the sample on the screen, where connections are shown; by arrange()
   OpenedSince opened;  // on while the sample is the one that was frozen, not one stepped to
 
@@ -199,7 +237,6 @@ struct State {
   FlowFilter::UserLookup lookup_user = nullptr;
   std::uint32_t hidden_events = 0;  // a bit per EventKind
   bool follow_events = true;
-  bool follow_row = false;
 
   Prompt prompt;
   Overlay overlay = Overlay::kNone;
@@ -214,30 +251,30 @@ struct State {
   std::map<ProcessId, Volume> process_base;
   std::map<std::uint64_t, Volume> flow_base;  // by cookie
 
-  Table& table() { return tables[static_cast<std::size_t>(view)]; }
-  const Table& table() const { return tables[static_cast<std::size_t>(view)]; }
+  Table& table_of(const View& of) { return tables[number_of(of)]; }
+  const Table& table_of(const View& of) const { return tables[number_of(of)]; }
+  Table& table() { return table_of(*view); }
+  const Table& table() const { return table_of(*view); }
   bool is_frozen() const noexcept { return frozen_sample != 0; }
+  // The rows of every list are put in order anew.
+  void release_order() {
+    for (Table& each : tables) each.order.release();
+  }
 };
 
-// Whether connections of the selected process stand below the list of processes. They are the list
-// of the process details.
+// Whether another view's list stands below that of the view on the screen: connections of the
+// selected process.
 bool has_pane(const State& state);
 // The view whose list the cursor is in.
-inline View focused_view(const State& state) {
-  return state.in_pane && has_pane(state) ? View::kProcess : state.view;
-}
-inline Table& focused_table(State& state) {
-  return state.tables[static_cast<std::size_t>(focused_view(state))];
-}
+const View& focused_view(const State& state);
+inline Table& focused_table(State& state) { return state.table_of(focused_view(state)); }
+// The views whose figures are on the screen: its own, and that of the pane.
+bool shows_other_ends(const State& state);
 
 // What the rows of the view on the screen are grouped by.
 Grouping grouping_of(const State& state);
 
-// What a view shows of its own accord.
-std::string_view default_sort(View view, Size size);
-inline std::string_view sort_of(const State& state, View view) {
-  const std::string& chosen = state.tables[static_cast<std::size_t>(view)].sort;
-  return chosen.empty() ? default_sort(view, state.size) : std::string_view(chosen);
-}
+// What the list of a view is ordered by; kNone: its rows have an order of their own.
+ColumnId sort_of(const State& state, const View& view);
 
 }  // namespace sockscope::tui

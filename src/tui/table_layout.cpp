@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "tui/view.h"
 
 namespace sockscope::tui {
 
@@ -13,7 +14,7 @@ std::vector<PlacedColumn> place_columns(std::span<const ColumnSpec> specs, int c
   std::vector<PlacedColumn> placed;
   int used = 1;
   for (const ColumnSpec& spec : specs) {
-    if (columns < spec.from || columns >= spec.to) continue;
+    if (!spec.is_shown(columns)) continue;
     placed.push_back({&spec, 0, spec.width});
     used += spec.width + 1;
   }
@@ -36,20 +37,20 @@ std::vector<PlacedColumn> place_columns(std::span<const ColumnSpec> specs, int c
   return placed;
 }
 
-void draw_heading(const std::vector<PlacedColumn>& columns, std::string_view sort, bool reverse,
+void draw_heading(const std::vector<PlacedColumn>& columns, ColumnId sort, bool reverse,
                   int y, bool clickable, Screen& screen) {
   if (y < 0) return;
   for (const PlacedColumn& column : columns) {
-    std::string text(column.spec->heading);
-    if (!sort.empty() && column.spec->name == sort) text += reverse ? "▲" : "▼";
+    std::string text(column.spec->heading());
+    if (sort != ColumnId::kNone && column.id() == sort) text += reverse ? "▲" : "▼";
     const int end = column.x + column.width;
-    if (column.spec->left)
+    if (column.spec->info().is_text())
       screen.grid.put(column.x, y, text, {Role::kTitle}, end);
     else
       screen.grid.put_right(end, y, text, {Role::kTitle});
-    if (clickable && column.spec->sortable)
+    if (clickable && column.spec->info().sortable)
       screen.hits.push_back(
-          {Hit::Kind::kHeading, y, column.x, end, 0, std::string(column.spec->name)});
+          {Hit::Kind::kHeading, y, column.x, end, static_cast<std::size_t>(column.id())});
   }
 }
 
@@ -61,7 +62,7 @@ void draw_cells(const std::vector<PlacedColumn>& columns, int y, Role role, cons
     const auto width = static_cast<std::size_t>(column.width);
     const int end = column.x + column.width;
     const std::string text = shorten_right(clean_text(cell.text), width);
-    if (column.spec->left)
+    if (column.spec->info().is_text())
       screen.grid.put(column.x, y, text, {cell.role}, end);
     else
       screen.grid.put_right(end, y, text, {cell.role});
@@ -141,44 +142,44 @@ void draw_rows(const Table& table, const std::vector<PlacedColumn>& columns, con
     if (selected && row.mark == ' ' && (place.has_focus || place.hit == Hit::Kind::kRow))
       grid.put(0, y, "▌");
     if (selected && place.has_focus) grid.select(y, 0, grid.size().columns);
-    screen.hits.push_back({place.hit, y, 0, grid.size().columns, at, ""});
+    screen.hits.push_back({place.hit, y, 0, grid.size().columns, at});
   }
 }
 
 }  // namespace
 
-void draw_list(const State& state, const Frame& frame, std::span<const ColumnSpec> specs,
-               const RowReader& read, Screen& screen) {
-  const auto columns = place_columns(specs, screen.grid.size().columns);
-  draw_heading(columns, sort_of(state, state.view), state.table().reverse, frame.heading, true,
-               screen);
-  const bool has_focus = focused_view(state) == state.view;
+void draw_list(const State& state, const Frame& frame, const RowReader& read, Screen& screen) {
+  const auto columns = place_columns(state.view->columns, screen.grid.size().columns);
+  const ColumnId sort = sort_of(state, *state.view);
+  draw_heading(columns, sort, state.table().reverse, frame.heading, sort != ColumnId::kNone, screen);
+  const bool has_focus = &focused_view(state) == state.view;
   draw_rows(state.table(), columns, {frame.first, frame.count, Hit::Kind::kRow, has_focus}, read,
             screen);
 }
 
-void draw_pane_list(const State& state, int y, std::span<const ColumnSpec> specs,
-                    const Frame& frame, const RowReader& read, Screen& screen) {
-  const Table& table = state.tables[static_cast<std::size_t>(View::kProcess)];
-  const auto columns = place_columns(specs, screen.grid.size().columns);
-  draw_heading(columns, sort_of(state, View::kProcess), table.reverse, y, false, screen);
-  const bool has_focus = focused_view(state) == View::kProcess;
+void draw_pane_list(const State& state, int y, const Frame& frame, const RowReader& read,
+                    Screen& screen) {
+  const View& pane = *state.view->pane;
+  const Table& table = state.table_of(pane);
+  const auto columns = place_columns(pane.columns, screen.grid.size().columns);
+  draw_heading(columns, sort_of(state, pane), table.reverse, y, false, screen);
+  const bool has_focus = &focused_view(state) == &pane;
   draw_rows(table, columns, {y + 1, pane_list_rows(frame), Hit::Kind::kPaneRow, has_focus}, read,
             screen);
 }
 
-std::string heading_of_sort(const State& state, View view) {
-  const Table& table = state.tables[static_cast<std::size_t>(view)];
-  const std::string_view sort = sort_of(state, view);
-  for (const ColumnSpec& column : columns_of(view)) {
-    if (column.name != sort) continue;
-    std::string heading(column.heading);
+std::string heading_of_sort(const State& state, const View& view) {
+  const Table& table = state.table_of(view);
+  const ColumnId sort = sort_of(state, view);
+  for (const ColumnSpec& column : view.columns) {
+    if (column.id != sort) continue;
+    std::string heading(column.heading());
     for (const std::string_view arrow : {"↓", "↑"})
       if (const auto at = heading.find(arrow); at != std::string::npos)
         heading.erase(at, arrow.size());
     return heading + (table.reverse ? " ▲" : " ▼");
   }
-  return std::string(sort);
+  return std::string(info_of(sort).name);
 }
 
 }  // namespace sockscope::tui

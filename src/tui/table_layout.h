@@ -6,32 +6,43 @@
 #include <functional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "tui/frame.h"
+#include "view/column_id.h"
 
 namespace sockscope::tui {
 
-struct ColumnSpec {
-  std::string_view name;  // as in view/columns.h where there is one like it
-  std::string_view heading;
-  int width = 0;
-  bool left = false;
-  int from = 0;         // shown on terminals of at least so many columns …
-  int to = INT32_MAX;   // … and less than that
-  int most = 0;         // grows up to this; 0: does not
-  bool sortable = true;
-};
+// Fewer columns have short headings.
+inline constexpr int kNarrow = 60;
 
 // Columns from which connections show TCP's internals and who is at the other end, and have their
 // events beside their details.
 inline constexpr int kWide = 160;
 
+struct ColumnSpec {
+  ColumnId id;
+  int width = 0;
+  int from = 0;         // shown on terminals of at least so many columns …
+  int to = INT32_MAX;   // … and less than that
+  int most = 0;         // grows up to this; 0: does not
+
+  const ColumnInfo& info() const noexcept { return info_of(id); }
+  std::string_view heading() const noexcept {
+    const ColumnInfo& column = info();
+    return to <= kNarrow && !column.short_heading.empty() ? column.short_heading
+           : !column.screen_heading.empty()               ? column.screen_heading
+                                                          : column.heading;
+  }
+  bool is_shown(int columns) const noexcept { return columns >= from && columns < to; }
+};
+
 struct PlacedColumn {
   const ColumnSpec* spec = nullptr;
   int x = 0;
   int width = 0;
+
+  ColumnId id() const noexcept { return spec->id; }
 };
 
 // Leaves the first column of the screen to marks.
@@ -45,7 +56,7 @@ struct CellText {
 // The text may be longer than the column: it is cut at the right.
 using CellReader = std::function<CellText(const PlacedColumn&)>;
 
-void draw_heading(const std::vector<PlacedColumn>& columns, std::string_view sort, bool reverse,
+void draw_heading(const std::vector<PlacedColumn>& columns, ColumnId sort, bool reverse,
                   int y, bool clickable, Screen& screen);
 void draw_cells(const std::vector<PlacedColumn>& columns, int y, Role role,
                 const CellReader& read, Screen& screen);
@@ -53,13 +64,9 @@ void draw_cells(const std::vector<PlacedColumn>& columns, int y, Role role,
 // The rows of the list that are on the screen, the selected one marked. Cells that would show the same
 // although they were shortened from different texts show where those differ.
 using RowReader = std::function<CellText(const Row&, const PlacedColumn&)>;
-void draw_list(const State& state, const Frame& frame, std::span<const ColumnSpec> specs,
-               const RowReader& read, Screen& screen);
-// The same in the pane below the list of processes.
-void draw_pane_list(const State& state, int y, std::span<const ColumnSpec> specs, const Frame& frame,
-                    const RowReader& read, Screen& screen);
-
-// The columns that the view's list can be ordered by, for the picker.
-std::span<const ColumnSpec> columns_of(View view);
+void draw_list(const State& state, const Frame& frame, const RowReader& read, Screen& screen);
+// The same of the view whose list is in the pane.
+void draw_pane_list(const State& state, int y, const Frame& frame, const RowReader& read,
+                    Screen& screen);
 
 }  // namespace sockscope::tui

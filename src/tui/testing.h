@@ -12,6 +12,7 @@
 #include "tui/rows.h"
 #include "tui/screen.h"
 #include "tui/state.h"
+#include "tui/view.h"
 #include "view/testing.h"
 
 namespace sockscope::tui {
@@ -282,14 +283,14 @@ inline Model web_model(std::uint64_t seconds = 12) {
   return model;
 }
 
-inline State state_of(View view, Size size) {
+inline State state_of(const View& view, Size size) {
   State state;
-  state.view = view;
+  state.view = &view;
   state.size = size;
   state.process = RowKey::of(ProcessId{21408, 21'408'000});
   state.connection = {RowKey::Kind::kFlow, false, 6, 0, 0};
-  if (view == View::kProcess) state.back = {View::kProcesses};
-  if (view == View::kConnection) state.back = {View::kConnections};
+  if (&view == &kProcessView) state.back = {&kProcessesView};
+  if (&view == &kConnectionView) state.back = {&kConnectionsView};
   return state;
 }
 

@@ -97,7 +97,7 @@ TEST_F(Time, goes_to_times_that_are_kept_and_says_what_is) {
 class WhileFrozen : public testing::Test, protected Session {
  protected:
   WhileFrozen() {
-    state.view = View::kConnections;
+    state.view = &kConnectionsView;
     keys(" ");
     frozen = rows();
   }
@@ -186,7 +186,7 @@ TEST_F(WhileFrozen, one_of_them_has_details) {
 
 TEST_F(WhileFrozen, its_process_has_it_too) {
   second_with({80});
-  state.view = View::kProcess;
+  state.view = &kProcessView;
   state.process = RowKey::of(ProcessId{30211, 30'211'000});
   shown(model, state);
   EXPECT_EQ(rows(), (Cookies{6, 80}));

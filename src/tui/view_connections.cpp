@@ -1,111 +1,163 @@
 // SPDX-License-Identifier: Apache-2.0
+// Connections: each socket with a peer.
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "base/text.h"
+#include "tui/arranger.h"
 #include "tui/flow_cells.h"
 #include "tui/rows.h"
+#include "tui/view.h"
 #include "tui/wide_panes.h"
 
 namespace sockscope::tui {
 namespace {
 
+using enum ColumnId;
+
 constexpr ColumnSpec kColumns[] = {
-    {"pid", "PID", 7, false, 90},
-    {"comm", "COMMAND", 8, true, 40, 60, 15},
-    {"comm", "COMMAND", 10, true, 60, kWide, 16},
-    {"comm", "COMMAND", 10, true, kWide, 180},
-    {"comm", "COMMAND", 10, true, 180, INT32_MAX, 16},
-    {"proto", "PROT", 4, true, 61},
-    {"lport", "LPORT", 5, false, 67, 114},
-    {"local", "LOCAL", 21, true, 114, kWide, 30},
-    {"local", "LOCAL", 21, true, kWide, 180},
-    {"local", "LOCAL", 21, true, 180, INT32_MAX, 30},
-    {"remote", "REMOTE", 10, true, 0, 40, 46},
-    {"remote", "REMOTE", 14, true, 40, 60, 30},
-    {"remote", "REMOTE", 24, true, 60, kWide, 46},
-    {"remote", "REMOTE", 24, true, kWide, INT32_MAX, 74},
-    {"state", "ST", 4, true, 60},
-    {"age", "AGE", 8, false, 97},
-    {"rate", "RX+TX", 8, false, 20, 40},
-    {"rx_rate", "↓RX/s", 7, false, 40},
-    {"tx_rate", "↑TX/s", 6, false, 40},
-    {"rx_bytes", "RX TOTAL", 9, false, 140, 160},
-    {"rx_bytes", "RX TOTAL", 9, false, 200},
-    {"tx_bytes", "TX TOTAL", 9, false, 140, 160},
-    {"tx_bytes", "TX TOTAL", 9, false, 200},
-    {"rtt", "RTTms", 6, false, 74},
-    {"min_rtt", "MINms", 6, false, 150, 160},
-    {"min_rtt", "MINms", 6, false, 200},
-    {"rtt_var", "±var", 5, false, kWide, INT32_MAX, 0, false},
-    {"retransmits", "RETR", 4, false, 80},
-    {"cwnd", "CWND", 5, false, kWide, INT32_MAX, 0, false},
-    {"mss", "MSS", 5, false, kWide, INT32_MAX, 0, false},
-    {"sendq", "SENDQ", 5, false, kWide, INT32_MAX, 0, false},
-    {"cc", "CC", 5, true, kWide, 180, 0, false},
-    {"cc", "CC", 5, true, 180, INT32_MAX, 10, false},
-    {"netns", "NETNS", 10, false, 160},
+    {kPid, 7, 90},
+    {kComm, 8, 40, 60, 15},
+    {kComm, 10, 60, kWide, 16},
+    {kComm, 10, kWide, 180},
+    {kComm, 10, 180, INT32_MAX, 16},
+    {kProto, 4, 61},
+    {kLport, 5, 67, 114},
+    {kLocal, 21, 114, kWide, 30},
+    {kLocal, 21, kWide, 180},
+    {kLocal, 21, 180, INT32_MAX, 30},
+    {kRemote, 10, 0, 40, 46},
+    {kRemote, 14, 40, 60, 30},
+    {kRemote, 24, 60, kWide, 46},
+    {kRemote, 24, kWide, INT32_MAX, 74},
+    {kState, 4, 60},
+    {kAge, 8, 97},
+    {kRate, 8, 20, 40},
+    {kRxRate, 7, 40},
+    {kTxRate, 6, 40},
+    {kRxBytes, 9, 140, 160},
+    {kRxBytes, 9, 200},
+    {kTxBytes, 9, 140, 160},
+    {kTxBytes, 9, 200},
+    {kRtt, 6, 74},
+    {kMinRtt, 6, 150, 160},
+    {kMinRtt, 6, 200},
+    {kRttVariation, 5, kWide},
+    {kRetransmits, 4, 80},
+    {kCwnd, 5, kWide},
+    {kMss, 5, kWide},
+    {kSendQueue, 5, kWide},
+    {kCongestionControl, 5, kWide, 180},
+    {kCongestionControl, 5, 180, INT32_MAX, 10},
+    {kNetns, 10, 160},
 };
 
-constexpr ColumnSpec kHostColumns[] = {
-    {"remote", "REMOTE", 10, true, 0, 40, 40},
-    {"remote", "REMOTE", 16, true, 40, 60, 40},
-    {"remote", "REMOTE", 24, true, 60, INT32_MAX, 50},
-    {"conns", "CONNS", 5, false, 60},
-    {"procs", "PROCS", 5, false, 66},
-    {"rate", "RX+TX", 8, false, 20, 40},
-    {"rx_rate", "↓RX/s", 8, false, 40},
-    {"tx_rate", "↑TX/s", 8, false, 40},
-    {"rtt", "RTT ms", 7, false, 60},
-    {"retransmits", "RETR", 5, false, 78},
-    {"rx_bytes", "RX TOTAL", 9, false, 100},
-    {"tx_bytes", "TX TOTAL", 9, false, 100},
-};
+constexpr Grouping kGroupings[] = {Grouping::kNone, Grouping::kProcess, Grouping::kRemote,
+                                   Grouping::kContainer};
 
-// Of a remote end.
-const std::string& shown_name(const State& state, const Sum& sum) {
-  return state.settings.names && !sum.remote_name.empty() ? sum.remote_name : sum.name;
+constexpr FooterKey kFooter[] = {{Action::kHelp},    {Action::kFilter},   {Action::kSort},
+                                 {Action::kDetails}, {Action::kNextView}, {Action::kFreeze},
+                                 {Action::kGroup},   {Action::kNames},    {Action::kLoopback}};
+
+std::string_view place_of(const Flow& flow) {
+  return flow.owner.process ? place_name(*flow.owner.process) : std::string_view();
+}
+
+RowKey group_key(const Flow& flow, Grouping grouping) {
+  RowKey key = grouping == Grouping::kProcess     ? RowKey::of(owner_of(flow))
+               : grouping == Grouping::kContainer ? RowKey::of_place(place_of(flow))
+                                                  : RowKey::of(flow.remote.addr);
+  key.is_group = true;
+  return key;
+}
+
+Sum group_of(const Flow& flow, Grouping grouping) {
+  if (grouping == Grouping::kProcess)
+    return {.name = std::string(name_of(owner_of(flow), flow.owner.name())), .pid = flow.owner.pid};
+  if (grouping == Grouping::kRemote) return {.name = to_string(flow.remote.addr)};
+  std::string name = clean_text(place_of(flow));
+  return {.name = name.empty() ? "[no unit]" : std::move(name)};
+}
+
+// Heads in order, below each its members in order, unless it is folded.
+void arrange_groups(Arranger& a, const std::vector<std::vector<Keyed>>& members) {
+  std::vector<Keyed> heads;
+  for (std::size_t i = 0; i < a.listing.sums.size(); ++i) {
+    Row row{a.listing.sums[i].key, static_cast<std::uint32_t>(i)};
+    row.is_parent = true;
+    row.idle = !moves(a.listing.sums[i].smoothed);
+    heads.push_back({sum_key(a.sort, a.listing.sums[i]), row});
+  }
+  for (const Row& head : a.sorted(heads)) {
+    a.listing.rows.push_back(head);
+    if (a.table.collapsed.contains(head.key)) continue;
+    const auto rows = a.sorted(members[head.index]);
+    a.listing.rows.insert(a.listing.rows.end(), rows.begin(), rows.end());
+  }
+}
+
+void arrange(Arranger& a) {
+  const Grouping grouping = a.state.settings.grouping;
+  const bool shows_idle = a.state.settings.idle || has_process_scope(a.state);
+  const auto smoothed = a.history.smoothed_flows(a.index);
+  std::vector<std::vector<Keyed>> rows(1);  // of each group; all where there are none
+  for (std::size_t i = 0; i < a.sample.flows.size(); ++i) {
+    const Flow& flow = a.history.flow(a.sample.flows[i]);
+    if (!in_scope(a.state, flow)) continue;
+    ++a.listing.candidates;
+    if (!a.state.filter.matches(flow) || !a.wanted(flow)) continue;
+    ++a.listing.matching;
+    if (!shows_idle && Arranger::is_idle(flow, smoothed[i])) {
+      ++a.listing.idle_hidden;
+      continue;
+    }
+    Row row = a.row_of(flow, a.sample.flows[i], smoothed[i]);
+    std::size_t group = 0;
+    if (grouping != Grouping::kNone) {
+      row.depth = 1;
+      group = a.sum_of(group_key(flow, grouping), [&] { return group_of(flow, grouping); });
+      rows.resize(a.listing.sums.size());
+      // The bytes of a UDP socket's remote end are the socket's too, so they count once: by the
+      // address.
+      if (flow.peer_of == 0 || grouping == Grouping::kRemote)
+        a.add_to(a.listing.sums[group], flow, smoothed[i]);
+    }
+    rows[group].push_back({a.key_of(flow, smoothed[i]), row});
+  }
+  if (grouping == Grouping::kNone)
+    a.listing.rows = a.sorted(rows[0]);
+  else
+    arrange_groups(a, rows);
+  a.add_later([&](const Flow& flow, const Smoothed& rate) {
+    if (!in_scope(a.state, flow) || !a.state.filter.matches(flow) || !a.wanted(flow)) return false;
+    // What stood there while it was open stays.
+    return shows_idle || flow.closed || !Arranger::is_idle(flow, rate);
+  });
 }
 
 // A head of a group: its name where the command is, sums where rates are.
-CellText group_cell(const Model& model, const State& state, const Row& row,
-                    const PlacedColumn& column) {
+CellText group_cell(const State& state, const Row& row, ColumnId id) {
   const Sum& sum = state.table().listing.sums[row.index];
   const bool by_remote = state.settings.grouping == Grouping::kRemote;
   const std::string fold = state.table().collapsed.contains(row.key) ? "▸" : "▾";
-  const std::string_view name = column.spec->name;
-  if (name == "comm") return {fold + (by_remote ? fmt::format("{} conns", sum.flows) : sum.name)};
-  if (name == "remote")
+  if (id == kComm) return {fold + (by_remote ? fmt::format("{} conns", sum.flows) : sum.name)};
+  if (id == kRemote)
     return {by_remote ? sum.name == "0.0.0.0" || sum.name == "::" ? "* (no peer)"
-                                                                        : shown_name(state, sum)
+                                                                  : remote_end_name(state, sum)
                       : fmt::format("{} connection{}", sum.flows, sum.flows == 1 ? "" : "s")};
-  return sum_cell(model, state, sum, column);
+  return sum_cell(state, sum, id);
 }
 
 void draw_detail(const Model& model, const State& state, const Frame& frame, Screen& screen) {
   const Table& table = state.table();
-  if (frame.detail < 0 || table.listing.rows.empty() ||
-      table.selected.kind != RowKey::Kind::kFlow)
+  if (frame.detail < 0 || table.listing.rows.empty() || table.selected.kind != RowKey::Kind::kFlow)
     return;
   const Flow* flow = find_shown_flow(model, state, table.selected.a);
   if (flow != nullptr) screen.grid.put(1, frame.detail, flow_line(model, state, *flow));
 }
 
-// Connections that were opened after the moment that is shown.
-std::size_t opened_since(const Model& model, const State& state) {
-  std::size_t count = 0;
-  const auto& log = model.events.all();
-  for (std::size_t i = log.size(); i-- > 0 && log[i].number > state.frozen_event;) {
-    const Event& event = log[i].event;
-    const bool opened = event.kind == EventKind::kConnect || event.kind == EventKind::kAccept;
-    if (opened && (state.settings.loopback || !is_loopback(event.flow)) &&
-        state.filter.matches(event.flow))
-      ++count;
-  }
-  return count;
-}
-
-std::string list_status(const Model& model, const State& state, std::string_view what) {
+std::string list_status(const Model& model, const State& state) {
   const Listing& listing = state.table().listing;
   std::string status;
   if (listing.later != 0) {
@@ -113,16 +165,13 @@ std::string list_status(const Model& model, const State& state, std::string_view
                          state.opened.is_full() ? " and more" : "");
     if (std::any_of(listing.rows.begin(), listing.rows.end(),
                     [](const Row& row) { return row.mark == 'x'; }))
-      status += fmt::format(" · † closed (kept {:g} s)",
-                            static_cast<double>(model.keep_closed_ms) / 1e3);
+      status +=
+          fmt::format(" · † closed (kept {:g} s)", static_cast<double>(model.keep_closed_ms) / 1e3);
     if (state.size.columns < 100) return status;
     status += " · ";
   }
-  status += fmt::format("{} of {} {}", listing.matching, listing.candidates, what);
-  if (state.is_frozen() && !state.opened.is_on()) {
-    if (const std::size_t opened = opened_since(model, state); opened != 0)
-      status += fmt::format(" · +{} opened since", opened);
-  }
+  status += fmt::format("{} of {} conns", listing.matching, listing.candidates);
+  if (state.is_frozen() && !state.opened.is_on()) status += opened_since_text(model, state);
   if (listing.loopback_hidden != 0 && listing.idle_hidden != 0)
     status += fmt::format(" · {} loopback ({}), {} idle ({}) hidden", listing.loopback_hidden,
                           state.keys.key_of(Action::kLoopback), listing.idle_hidden,
@@ -133,61 +182,67 @@ std::string list_status(const Model& model, const State& state, std::string_view
   else if (listing.idle_hidden != 0)
     status += fmt::format(" · {} idle hidden ({})", listing.idle_hidden,
                           state.keys.key_of(Action::kIdle));
-  if (const std::string held = held_text(model, state); !held.empty()) status += " · " + held;
-  return status;
+  return status + held_text(model, state);
 }
 
-}  // namespace
+// Where those of a process stand below its list, those of that process alone.
+bool open_scope(const Model& model, State& state) {
+  const Process* process =
+      has_pane(state) && state.process.exists() && !model.history.empty()
+          ? model.history.find_process(shown_sample(model, state), state.process.process())
+          : nullptr;
+  if (process == nullptr) return false;
+  std::string name = clean_text(name_of(*process));
+  if (process->pid != 0) name += fmt::format(" {}", process->pid);
+  state.scope = {state.process, std::move(name), state.view};
+  state.view = &kConnectionsView;
+  state.table().start_over();
+  return true;
+}
 
-std::span<const ColumnSpec> flow_columns() { return kColumns; }
-std::span<const ColumnSpec> host_columns() { return kHostColumns; }
-
-void draw_connections(const Model& model, const State& state, const Frame& frame, Screen& screen) {
+void draw(const Model& model, const State& state, const Frame& frame, Screen& screen) {
   if (frame.plot_rows > 1)
     draw_host_panes(model, state, frame, screen);
   else
     draw_plot_line(model, state, frame, screen);
-  draw_list(state, frame, kColumns,
-            [&](const Row& row, const PlacedColumn& column) {
-              if (row.key.is_group) return group_cell(model, state, row, column);
-              CellText cell = flow_cell(model, state, flow_of(model, state, row), column);
-              if (row.depth != 0 && column.spec->name == "comm") cell.text = "  " + cell.text;
-              return cell;
-            },
-            screen);
-  draw_status(state, frame, list_status(model, state, "conns"), screen);
+  draw_list(
+      state, frame,
+      [&](const Row& row, const PlacedColumn& column) {
+        if (row.key.is_group) return group_cell(state, row, column.id());
+        CellText cell = flow_cell(model, state, flow_of(model, state, row), column);
+        if (row.depth != 0 && column.id() == kComm) cell.text = "  " + cell.text;
+        return cell;
+      },
+      screen);
+  draw_status(state, frame, list_status(model, state), screen);
   draw_detail(model, state, frame, screen);
 }
 
-void draw_hosts(const Model& model, const State& state, const Frame& frame, Screen& screen) {
-  draw_plot_line(model, state, frame, screen);
-  const Listing& listing = state.table().listing;
-  draw_list(state, frame, kHostColumns,
-            [&](const Row& row, const PlacedColumn& column) -> CellText {
-              const Sum& sum = listing.sums[row.index];
-              if (column.spec->name == "remote") return {shown_name(state, sum)};
-              return sum_cell(model, state, sum, column);
-            },
-            screen);
-  std::string status = fmt::format("{} remote ends", listing.rows.size());
-  if (state.is_frozen()) {
-    if (const std::size_t opened = opened_since(model, state); opened != 0)
-      status += fmt::format(" · +{} opened since", opened);
-  }
-  if (listing.loopback_hidden != 0)
-    status += fmt::format(" · {} loopback connections hidden ({})", listing.loopback_hidden,
-                          state.keys.key_of(Action::kLoopback));
-  if (const std::string held = held_text(model, state); !held.empty()) status += " · " + held;
-  draw_status(state, frame, status, screen);
-  if (frame.detail < 0 || state.table().position >= listing.rows.size()) return;
-  const Sum& sum = listing.sums[listing.rows[state.table().position].index];
-  std::string users;
-  for (const ProcessId& id : sum.processes) {
-    const Process* process = model.history.find_process(shown_sample(model, state), id);
-    if (process != nullptr) users += fmt::format("  {} {}", process->name(), process->pid);
-  }
-  const std::string name = sum.remote_name.empty() ? "" : "  " + sum.remote_name;
-  screen.grid.put(1, frame.detail, fmt::format("{}{}{}", sum.name, name, users));
-}
+}  // namespace
+
+constinit const View kConnectionsView = {
+    .name = "connections",
+    .key = "2",
+    .meaning = "view of connections; on a wide screen of one process",
+    .tab = "2 Conns",
+    .narrow_tab = "2C",
+    .columns = kColumns,
+    .order = [](Size) { return kRxRate; },
+    .grouping = &Settings::grouping,
+    .groupings = kGroupings,
+    .shows_other_ends = true,
+    .footer = kFooter,
+    .help = [](const State& state) -> HelpLines {
+      return {{"Connections: each socket with a peer, busiest first.", ""},
+              {"+ †", "new within 2 s or since a freeze, closed (--keep-closed)"},
+              {"RTTms", "smoothed round trip; yellow above 3 times its own least"},
+              {"RETR !", "segments sent again since it was opened; ! above 1 %"},
+              {fold_keys(state), "group by process, remote end, container; fold"}};
+    },
+    .frame = [](Size size) { return list_frame(size, true, false); },
+    .arrange = arrange,
+    .draw = draw,
+    .open = open_scope,
+};
 
 }  // namespace sockscope::tui

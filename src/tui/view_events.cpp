@@ -1,61 +1,69 @@
 // SPDX-License-Identifier: Apache-2.0
+// Events: what happened.
 #include <fmt/format.h>
+#include <sockscope/alert.h>
 
 #include <algorithm>
-#include <cstring>
-
-#include <sockscope/alert.h>
 
 #include "base/text.h"
 #include "base/timestamp.h"
+#include "tui/arranger.h"
 #include "tui/flow_cells.h"
 #include "tui/rows.h"
+#include "tui/view.h"
 #include "tui/wide_panes.h"
 #include "view/flow_text.h"
 
 namespace sockscope::tui {
 namespace {
 
+using enum ColumnId;
+
 constexpr ColumnSpec kColumns[] = {
-    {"time", "TIME", 8, true, 0, 60, 0, false},
-    {"time", "TIME", 12, true, 60, INT32_MAX, 0, false},
-    {"event", "EVENT", 7, true, 0, INT32_MAX, 0, false},
-    {"pid", "PID", 7, false, 60, INT32_MAX, 0, false},
-    {"comm", "COMMAND", 10, true, 40, 120, 0, false},
-    {"comm", "COMMAND", 16, true, 120, INT32_MAX, 0, false},
-    {"unit", "UNIT / CONTAINER", 20, true, 160, INT32_MAX, 0, false},
-    {"remote", "REMOTE", 21, true, 66, 120, 0, false},
-    {"remote", "REMOTE", 46, true, 120, INT32_MAX, 0, false},
-    {"detail", "DETAIL", 2, true, 0, INT32_MAX, 1000, false},
+    {kTime, 8, 0, 60},
+    {kTime, 12, 60},
+    {kEvent, 7},
+    {kPid, 7, 60},
+    {kComm, 10, 40, 120},
+    {kComm, 16, 120},
+    {kUnit, 20, 160},
+    {kRemote, 21, 66, 120},
+    {kRemote, 46, 120},
+    {kDetail, 2, 0, INT32_MAX, 1000},
 };
 
 Role role_of(const Event& event) {
   switch (event.kind) {
     case EventKind::kAlert:
-      return event.alert->phase == AlertPhase::kEnded              ? Role::kText
+      return event.alert->phase == AlertPhase::kEnded            ? Role::kText
              : event.alert->severity == AlertSeverity::kCritical ? Role::kBroken
-                                                                   : Role::kLook;
+                                                                 : Role::kLook;
     case EventKind::kConnectFailed:
     case EventKind::kReset:
-    case EventKind::kGap: return Role::kBroken;
-    case EventKind::kRetransmit: return Role::kLook;
-    default: return Role::kText;
+    case EventKind::kGap:
+      return Role::kBroken;
+    case EventKind::kRetransmit:
+      return Role::kLook;
+    default:
+      return Role::kText;
   }
 }
 
 CellText event_cell(const Model& model, const State& state, const LoggedEvent& logged,
                     const PlacedColumn& column) {
   const Event& event = logged.event;
-  const std::string_view name = column.spec->name;
+  const ColumnId id = column.id();
   const bool gap = event.kind == EventKind::kGap;
-  if (name == "time") return {time_of_day(logged.wall_ns).substr(0, static_cast<std::size_t>(column.width))};
-  if (name == "event") return {std::string(short_event_name(event.kind)), role_of(event)};
-  if (name == "detail") {
+  if (id == kTime)
+    return {time_of_day(logged.wall_ns).substr(0, static_cast<std::size_t>(column.width))};
+  if (id == kEvent) return {std::string(short_event_name(event.kind)), role_of(event)};
+  if (id == kDetail) {
     // In little room the way that more went tells most.
     if (event.kind == EventKind::kClose && event.flow.has_counters && column.width < 24) {
       const Counters& c = event.flow.counters;
       const bool down = c.rx_bytes >= c.tx_bytes;
-      return {fmt::format("{}{} {}", format_bytes(std::max(c.rx_bytes, c.tx_bytes)), down ? "↓" : "↑",
+      return {fmt::format("{}{} {}", format_bytes(std::max(c.rx_bytes, c.tx_bytes)),
+                          down ? "↓" : "↑",
                           event.duration_us ? format_duration_us(*event.duration_us) : "—")};
     }
     if (event.kind == EventKind::kAlert && column.width < 40)  // who and where stand beside it
@@ -71,26 +79,114 @@ CellText event_cell(const Model& model, const State& state, const LoggedEvent& l
   if (gap) return {};
   if (event.kind == EventKind::kAlert) {
     const Alert& alert = *event.alert;
-    if (name == "remote" && alert.peer.port == 0)
+    if (id == kRemote && alert.peer.port == 0)
       return {alert.peer.addr.family == 0 ? "" : to_string(alert.peer.addr)};
-    if (name != "remote" && alert.owner.pid == 0) return {};
+    if (id != kRemote && alert.owner.pid == 0) return {};
   }
-  if (name == "pid") return {event.flow.owner.pid == 0 ? "?" : std::to_string(event.flow.owner.pid)};
-  if (name == "unit") return place_cell(event.flow.owner.process.get(), column);
-  if (name == "remote")
+  if (id == kPid) return {event.flow.owner.pid == 0 ? "?" : std::to_string(event.flow.owner.pid)};
+  if (id == kUnit) return place_cell(event.flow.owner.process.get(), column);
+  if (id == kRemote)
     return event_remote(model, state, event.flow, static_cast<std::size_t>(column.width));
   return flow_cell(model, state, event.flow, column);
 }
 
-}  // namespace
+constexpr FooterKey kFooter[] = {{Action::kHelp},
+                                 {Action::kFilter},
+                                 {Action::kEventTypes, "types"},
+                                 {Action::kDetails, "connection"},
+                                 {Action::kNextView},
+                                 {Action::kFreeze},
+                                 {Action::kWrite}};
 
-std::span<const ColumnSpec> event_columns() { return kColumns; }
+void arrange(Arranger& a) {
+  const State& state = a.state;
+  const auto& log = a.model.events.all();
+  const std::uint64_t last = state.is_frozen() ? state.frozen_event : a.model.events.last_number();
+  for (std::size_t i = log.size(); i-- > 0;) {
+    const LoggedEvent& logged = log[i];
+    if (logged.number > last) continue;
+    ++a.listing.candidates;
+    if ((state.hidden_events >> static_cast<unsigned>(logged.event.kind) & 1) != 0) continue;
+    if (logged.event.kind != EventKind::kGap) {
+      if (!state.filter.matches(logged.event.flow)) continue;
+      if (!state.settings.loopback && logged.event.kind != EventKind::kAlert &&
+          is_loopback(logged.event.flow)) {
+        ++a.listing.loopback_hidden;
+        continue;
+      }
+    }
+    ++a.listing.matching;
+    a.listing.rows.push_back({RowKey::of_event(logged.number), static_cast<std::uint32_t>(i)});
+  }
+}
+
+std::string json(const Model& model, const State& state, const DocumentSource& from) {
+  std::string out;
+  EventWriter writer(from.clock_offset_ns);
+  writer.start(from.host, model.now_wall_ns, from.source, model.doors, out);
+  const auto& rows = state.table().listing.rows;
+  for (std::size_t i = rows.size(); i-- > 0;)
+    if (const LoggedEvent* logged = model.events.find(rows[i].key.a))
+      writer.event(logged->event, out);
+  writer.end(model.now_wall_ns, rows.size(), model.lost, out);
+  return out;
+}
+
+void draw(const Model& model, const State& state, const Frame& frame, Screen& screen) {
+  const Listing& listing = state.table().listing;
+  if (!state.filter_text.empty() || frame.plot < 0) {
+    draw_plot_line(model, state, frame, screen);
+  } else if (state.prompt.kind == PromptKind::kNone) {
+    const std::string rate =
+        fmt::format("{:.0f} ev/s  lost {}", model.event_rate, model.lost.total());
+    const int columns = screen.grid.size().columns;
+    const int end = screen.grid.put_right(columns, frame.plot, rate,
+                                          {model.lost.total() != 0 ? Role::kBroken : Role::kText});
+    screen.grid.put(
+        1, frame.plot,
+        fmt::format("types: {} ({} picks)   {}", state.hidden_events == 0 ? "all" : "some",
+                    state.keys.key_of(Action::kEventTypes),
+                    state.is_frozen()     ? "frozen"
+                    : state.follow_events ? "following newest"
+                                          : "not following"),
+        {}, end);
+  }
+  draw_list(
+      state, frame,
+      [&](const Row& row, const PlacedColumn& column) -> CellText {
+        const LoggedEvent* logged = model.events.find(row.key.a);
+        return logged == nullptr ? CellText{} : event_cell(model, state, *logged, column);
+      },
+      screen);
+  std::string status =
+      fmt::format("{} stops following · {} resumes", state.keys.key_of(Action::kDown),
+                  state.keys.key_of(Action::kEnd));
+  if (listing.loopback_hidden != 0)
+    status += fmt::format(" · {} loopback hidden ({})", listing.loopback_hidden,
+                          state.keys.key_of(Action::kLoopback));
+  draw_status(state, frame, status, screen);
+  const int columns = screen.grid.size().columns;
+  if (constexpr std::string_view kBuffer = "buffer 10 000 events";
+      frame.status >= 0 && static_cast<int>(display_width(status) + kBuffer.size()) + 3 <= columns)
+    screen.grid.put_right(columns, frame.status, kBuffer);
+  if (frame.detail < 0 || listing.rows.empty()) return;
+  const LoggedEvent* logged = model.events.find(listing.rows[state.table().position].key.a);
+  if (logged != nullptr && logged->event.kind == EventKind::kAlert)
+    screen.grid.put(1, frame.detail, describe(logged->event));
+  else if (logged != nullptr && logged->event.kind != EventKind::kGap)
+    screen.grid.put(1, frame.detail, flow_line(model, state, logged->event.flow));
+}
+
+}  // namespace
 
 std::string_view short_event_name(EventKind kind) {
   switch (kind) {
-    case EventKind::kConnectFailed: return "failed";
-    case EventKind::kRetransmit: return "retrans";
-    default: return to_string(kind);
+    case EventKind::kConnectFailed:
+      return "failed";
+    case EventKind::kRetransmit:
+      return "retrans";
+    default:
+      return to_string(kind);
   }
 }
 
@@ -99,8 +195,10 @@ std::string describe(const Event& event) {
   switch (event.kind) {
     case EventKind::kConnect:  // what is polled has no latency
       return event.latency_us == 0 ? "ok" : "ok " + format_duration_us(event.latency_us);
-    case EventKind::kAccept: return fmt::format(":{}", event.flow.local.port);
-    case EventKind::kConnectFailed: return describe_failure(event);
+    case EventKind::kAccept:
+      return fmt::format(":{}", event.flow.local.port);
+    case EventKind::kConnectFailed:
+      return describe_failure(event);
     case EventKind::kUdpPeer:
     case EventKind::kClose:
       if (!event.flow.has_counters)
@@ -119,59 +217,43 @@ std::string describe(const Event& event) {
       return fmt::format("lost {}, resynced", event.lost.total());
     case EventKind::kData:
       return fmt::format("{} {}", event.sent ? "send" : "recv", event.bytes);
-    case EventKind::kRefused: return fmt::format(":{} no listener", event.flow.local.port);
-    case EventKind::kDns: return describe_dns(event);
+    case EventKind::kRefused:
+      return fmt::format(":{} no listener", event.flow.local.port);
+    case EventKind::kDns:
+      return describe_dns(event);
     case EventKind::kAlert:
       return (event.alert->phase == AlertPhase::kEnded ? "over: " : "") + message(*event.alert) +
              ": " + detail(*event.alert);
-    case EventKind::kOwner: return "uses it from now on";
+    case EventKind::kOwner:
+      return "uses it from now on";
     case EventKind::kProcess:  // top does not ask for them
-    case EventKind::kAttempt: return "";
+    case EventKind::kAttempt:
+      return "";
   }
   return "";
 }
 
-void draw_events(const Model& model, const State& state, const Frame& frame, Screen& screen) {
-  const Listing& listing = state.table().listing;
-  if (!state.filter_text.empty() || frame.plot < 0) {
-    draw_plot_line(model, state, frame, screen);
-  } else if (state.prompt.kind == PromptKind::kNone) {
-    const std::string rate =
-        fmt::format("{:.0f} ev/s  lost {}", model.event_rate, model.lost.total());
-    const int columns = screen.grid.size().columns;
-    const int end = screen.grid.put_right(
-        columns, frame.plot, rate, {model.lost.total() != 0 ? Role::kBroken : Role::kText});
-    screen.grid.put(1, frame.plot,
-                    fmt::format("types: {} ({} picks)   {}",
-                                state.hidden_events == 0 ? "all" : "some",
-                                state.keys.key_of(Action::kEventTypes),
-                                state.is_frozen()     ? "frozen"
-                                : state.follow_events ? "following newest"
-                                                      : "not following"),
-                    {}, end);
-  }
-  draw_list(state, frame, kColumns,
-            [&](const Row& row, const PlacedColumn& column) -> CellText {
-              const LoggedEvent* logged = model.events.find(row.key.a);
-              return logged == nullptr ? CellText{} : event_cell(model, state, *logged, column);
-            },
-            screen);
-  std::string status = fmt::format("{} stops following · {} resumes", state.keys.key_of(Action::kDown),
-                                   state.keys.key_of(Action::kEnd));
-  if (listing.loopback_hidden != 0)
-    status += fmt::format(" · {} loopback hidden ({})", listing.loopback_hidden,
-                          state.keys.key_of(Action::kLoopback));
-  draw_status(state, frame, status, screen);
-  const int columns = screen.grid.size().columns;
-  if (constexpr std::string_view kBuffer = "buffer 10 000 events";
-      frame.status >= 0 && static_cast<int>(display_width(status) + kBuffer.size()) + 3 <= columns)
-    screen.grid.put_right(columns, frame.status, kBuffer);
-  if (frame.detail < 0 || listing.rows.empty()) return;
-  const LoggedEvent* logged = model.events.find(listing.rows[state.table().position].key.a);
-  if (logged != nullptr && logged->event.kind == EventKind::kAlert)
-    screen.grid.put(1, frame.detail, describe(logged->event));
-  else if (logged != nullptr && logged->event.kind != EventKind::kGap)
-    screen.grid.put(1, frame.detail, flow_line(model, state, logged->event.flow));
-}
+constinit const View kEventsView = {
+    .name = "events",
+    .key = "4",
+    .meaning = "view of events",
+    .tab = "4 Events",
+    .narrow_tab = "4E",
+    .columns = kColumns,
+    .counted = "events",
+    .follows_newest = true,
+    .shows_events = true,
+    .footer = kFooter,
+    .help = [](const State& state) -> HelpLines {
+      using enum Action;
+      return {{"Events: what happened, newest first; 10,000 are kept.", ""},
+              {state.keys.key_of(Action::kEventTypes), "which types"},
+              {state.keys.keys_of({kFirst, kEnd}), "follow the newest again"}};
+    },
+    .frame = [](Size size) { return list_frame(size, false, false); },
+    .arrange = arrange,
+    .draw = draw,
+    .json = json,
+};
 
 }  // namespace sockscope::tui

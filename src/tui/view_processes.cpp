@@ -1,40 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
+// Processes: who moves how much.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/text.h"
 #include "base/timestamp.h"
+#include "tui/arranger.h"
 #include "tui/flow_cells.h"
+#include "tui/process_tree.h"
 #include "tui/rows.h"
+#include "tui/view.h"
 #include "tui/wide_panes.h"
 
 namespace sockscope::tui {
 namespace {
 
+using enum ColumnId;
+
 constexpr ColumnSpec kColumns[] = {
-    {"pid", "PID", 7, false, 60},
-    {"comm", "COMMAND", 9, true, 0, 40, 30},
-    {"comm", "COMMAND", 14, true, 40, 60, 30},
-    {"comm", "COMMAND", 15, true, 60, INT32_MAX, 28},
-    {"uid", "USER", 8, true, 90},
-    {"unit", "UNIT / CONTAINER", 16, true, 114, INT32_MAX, 26},
-    {"conns", "CONNS", 5, false, 60},
-    {"rate", "RX+TX", 8, false, 20, 40},
-    {"rate", "RX+TX/s", 8, false, 100},
-    {"rx_rate", "↓RX/s", 7, false, 40, 60},
-    {"tx_rate", "↑TX/s", 7, false, 40, 60},
-    {"rx_rate", "↓RX/s", 8, false, 60},
-    {"tx_rate", "↑TX/s", 8, false, 60},
-    {"rx_bytes", "RX TOTAL", 9, false, 134},
-    {"tx_bytes", "TX TOTAL", 9, false, 134},
-    {"rtt", "RTT", 6, false, 40, 60},
-    {"rtt", "RTT ms", 7, false, 60},
-    {"p95", "p95", 6, false, 142, INT32_MAX, 0, false},
-    {"retr_rate", "RETR/s", 6, false, 64},
-    {"retr_share", "RETR%", 6, false, 149, INT32_MAX, 0, false},
-    {"spark", "60 s (rx+tx)", 15, true, 80, INT32_MAX, 30, false},
+    {kPid, 7, 60},
+    {kComm, 9, 0, 40, 30},
+    {kComm, 14, 40, 60, 30},
+    {kComm, 15, 60, INT32_MAX, 28},
+    {kUid, 8, 90},
+    {kUnit, 16, 114, INT32_MAX, 26},
+    {kConns, 5, 60},
+    {kRate, 8, 20, 40},
+    {kRate, 8, 100},
+    {kRxRate, 7, 40, 60},
+    {kTxRate, 7, 40, 60},
+    {kRxRate, 8, 60},
+    {kTxRate, 8, 60},
+    {kRxBytes, 9, 134},
+    {kTxBytes, 9, 134},
+    {kMeanRtt, 6, 40, 60},
+    {kMeanRtt, 7, 60},
+    {kP95, 6, 142},
+    {kRetransmitRate, 6, 64},
+    {kRetransmitShare, 6, 149},
+    {kSpark, 15, 80, INT32_MAX, 30},
 };
 
 std::map<ProcessId, ProcessQuality> qualities(const Model& model, const State& state) {
@@ -72,8 +79,8 @@ std::map<ProcessId, ProcessQuality> qualities(const Model& model, const State& s
 CellText tree_cell(const Model& model, const State& state, const Row& row,
                    const ProcessQuality& quality, const PlacedColumn& column) {
   const Sum& sum = state.table().listing.sums[row.index];
-  const std::string_view name = column.spec->name;
-  if (name == "comm") {
+  const ColumnId id = column.id();
+  if (id == kComm) {
     // Deep down names matter more than how deep it is.
     const auto most = static_cast<std::size_t>(column.width) * 2 / 5;
     std::string text(std::min<std::size_t>(row.depth, most), ' ');
@@ -81,36 +88,35 @@ CellText tree_cell(const Model& model, const State& state, const Row& row,
     if (!row.is_parent) text += ' ';
     return {text + sum.name};
   }
-  if (name == "pid" && sum.process && sum.pid == 0) return {"?"};
+  if (id == kPid && sum.process && sum.pid == 0) return {"?"};
   if (!row.is_parent && sum.process)
     return process_cell(model, state, model.history.process(*sum.process), quality, column);
-  if (name == "uid" && sum.info && sum.info->uid) {
+  if (id == kUid && sum.info && sum.info->uid) {
     std::string user = model.user_name ? model.user_name(*sum.info->uid) : "";
     return {user.empty() ? std::to_string(*sum.info->uid) : std::move(user)};
   }
-  if (name == "unit" && sum.info) {
+  if (id == kUnit && sum.info) {
     const std::string_view place = place_name(*sum.info);
     return place.empty() ? CellText{"—", Role::kDim} : CellText{std::string(place)};
   }
-  if (name == "retr_rate") return {fmt::format("{:.1f}", sum.retransmit_rate)};
   // A plot of all below costs a look at each in every sample.
   constexpr std::size_t kMostPlotted = 32;
-  if (name == "spark" && sum.processes.size() <= kMostPlotted) {
+  if (id == kSpark && sum.processes.size() <= kMostPlotted) {
     const auto points = static_cast<std::size_t>(column.width) * 2;
-    const auto series = model.history.series(
-        shown_index(model, state), points, plot_step(state, points),
-        [&](const Sample& sample) -> std::optional<double> {
-          std::optional<double> total;
-          for (const ProcessId& id : sum.processes) {
-            const Process* each = model.history.find_process(sample, id);
-            if (each != nullptr && each->rx_rate && each->tx_rate)
-              total = total.value_or(0) + *each->rx_rate + *each->tx_rate;
-          }
-          return total;
-        });
+    const auto series =
+        model.history.series(shown_index(model, state), points, plot_step(state, points),
+                             [&](const Sample& sample) -> std::optional<double> {
+                               std::optional<double> total;
+                               for (const ProcessId& process : sum.processes) {
+                                 const Process* each = model.history.find_process(sample, process);
+                                 if (each != nullptr && each->rx_rate && each->tx_rate)
+                                   total = total.value_or(0) + *each->rx_rate + *each->tx_rate;
+                               }
+                               return total;
+                             });
     return {sparkline(series, state.settings.plot), Role::kRx};
   }
-  return sum_cell(model, state, sum, column);
+  return sum_cell(state, sum, id);
 }
 
 // The selected process, on the line below the list.
@@ -123,22 +129,21 @@ void draw_detail(const Model& model, const State& state, int y, Screen& screen) 
   const int columns = screen.grid.size().columns;
   if (table.listing.rows.empty()) return;
   if (process == nullptr) {
-    const bool is_node = grouping_of(state) != Grouping::kNone &&
-                         table.position < table.listing.rows.size();
+    const bool is_node =
+        grouping_of(state) != Grouping::kNone && table.position < table.listing.rows.size();
     if (!is_node) return;
     const Sum& sum = table.listing.sums[table.listing.rows[table.position].index];
     const std::string what = sum.info ? std::string(sum.info->cmdline()) : "";
-    screen.grid.put(1, y, sum.pid == 0
-                              ? fmt::format("{}  {} processes", sum.name, sum.processes.size())
-                              : fmt::format("{} {}  {}  no sockets of its own", sum.name, sum.pid,
-                                            clean_text(what)),
+    screen.grid.put(1, y,
+                    sum.pid == 0 ? fmt::format("{}  {} processes", sum.name, sum.processes.size())
+                                 : fmt::format("{} {}  {}  no sockets of its own", sum.name,
+                                               sum.pid, clean_text(what)),
                     {}, columns);
     return;
   }
   if (process->pid == 0) {
     const std::string_view why =
-        id_of(*process) == kExited
-            ? "being closed; their processes let go before sockscope looked"
+        id_of(*process) == kExited ? "being closed; their processes let go before sockscope looked"
         : id_of(*process) == kKernel
             ? "made by the kernel for itself: tunnels, file servers"
             : "no process was seen with them: on their way between processes, or of processes that "
@@ -154,38 +159,156 @@ void draw_detail(const Model& model, const State& state, int y, Screen& screen) 
   }
   int end = columns;
   if (!right.empty())
-    end = screen.grid.put_right(columns, y, shorten_right(right, static_cast<std::size_t>(columns) / 3),
-                                {Role::kDim}) - 2;
-  screen.grid.put(1, y, shorten_right(clean_text(left), static_cast<std::size_t>(std::max(end - 1, 1))));
+    end =
+        screen.grid.put_right(
+            columns, y, shorten_right(right, static_cast<std::size_t>(columns) / 3), {Role::kDim}) -
+        2;
+  screen.grid.put(1, y,
+                  shorten_right(clean_text(left), static_cast<std::size_t>(std::max(end - 1, 1))));
 }
 
-}  // namespace
+constexpr Grouping kGroupings[] = {Grouping::kNone, Grouping::kContainer, Grouping::kTree};
 
-std::span<const ColumnSpec> process_columns() { return kColumns; }
+constexpr FooterKey kFooter[] = {{Action::kHelp},    {Action::kFilter},   {Action::kSort},
+                                 {Action::kDetails}, {Action::kNextView}, {Action::kFreeze},
+                                 {Action::kUnits},   {Action::kSignal}};
 
-void draw_processes(const Model& model, const State& state, const Frame& frame, Screen& screen) {
+// What is new was not there then; null: nobody knows.
+const Sample* sample_before(const Arranger& a) {
+  if (a.sample.mono_ns - a.history[0].mono_ns <= Arranger::kNew) return nullptr;
+  for (std::size_t i = a.index; i-- > 0;)
+    if (a.sample.mono_ns - a.history[i].mono_ns >= Arranger::kNew) return &a.history[i];
+  return nullptr;
+}
+
+// The processes that have a connection the filter lets through.
+std::set<ProcessId> matching_processes(const Arranger& a) {
+  std::set<ProcessId> matching;
+  for (const std::uint32_t index : a.sample.flows)
+    if (a.state.filter.matches(a.history.flow(index)))
+      matching.insert(owner_of(a.history.flow(index)));
+  return matching;
+}
+
+// Parents before their children, children in order, as deep as the tree goes.
+void arrange_tree(Arranger& a, const std::vector<Keyed>& processes, ProcessTree tree) {
+  Listing& listing = a.listing;
+  listing.sums = std::move(tree.sums);
+  const auto* column = find_column<Process>(a.sort);
+  std::vector<std::vector<Keyed>> children(listing.sums.size());
+  std::vector<Keyed> roots;
+  for (std::size_t i = 0; i < listing.sums.size(); ++i) {
+    const Sum& sum = listing.sums[i];
+    Row row{sum.key, static_cast<std::uint32_t>(i)};
+    row.mark = i < processes.size() ? processes[i].row.mark : ' ';
+    row.idle = !moves(sum.smoothed);
+    SortKey key = sum_key(a.sort, sum);
+    // What sums do not have is the process's own.
+    if (std::holds_alternative<std::monostate>(key) && column != nullptr && sum.process)
+      key = sort_key(*column, a.history.process(*sum.process), a.cells);
+    const std::size_t parent = tree.parents[i];
+    (parent == ProcessTree::kNone ? roots : children[parent]).push_back({std::move(key), row});
+  }
+  struct Level {
+    std::vector<Row> rows;
+    std::size_t next = 0;
+  };
+  std::vector<Level> levels;
+  levels.push_back({a.sorted(roots)});
+  while (!levels.empty()) {
+    if (levels.back().next == levels.back().rows.size()) {
+      levels.pop_back();
+      continue;
+    }
+    Row row = levels.back().rows[levels.back().next++];
+    row.depth = static_cast<std::uint8_t>(std::min<std::size_t>(levels.size() - 1, 255));
+    row.is_parent = !children[row.index].empty();
+    listing.rows.push_back(row);
+    if (row.is_parent && !a.table.collapsed.contains(row.key))
+      levels.push_back({a.sorted(children[row.index])});
+  }
+}
+
+void arrange(Arranger& a) {
+  const Settings& settings = a.state.settings;
+  const auto smoothed = a.history.smoothed_processes(a.index);
+  const bool all = a.state.filter.matches_all();
+  const auto matching = all ? std::set<ProcessId>() : matching_processes(a);
+  const Sample* earlier = sample_before(a);
+  std::vector<Keyed> rows;
+  std::vector<Smoothed> rates;  // of the rows
+  for (std::size_t i = 0; i < a.sample.processes.size(); ++i) {
+    const Process& process = a.history.process(a.sample.processes[i]);
+    const ProcessId id = id_of(process);
+    ++a.listing.candidates;
+    if (!all && !matching.contains(id)) continue;
+    ++a.listing.matching;
+    Row row{RowKey::of(id), a.sample.processes[i]};
+    // At first nobody knows, and of some nobody ever does.
+    row.idle =
+        a.sample.interval_s && (process.rx_rate ? !moves(smoothed[i]) : process.open_flows == 0);
+    const bool over = process.open_flows == 0 && process.listeners == 0;
+    const bool moved = process.rx_rate.value_or(0) + process.tx_rate.value_or(0) > 0;
+    if (over && !moved && id.pid != 0) row.mark = 'x';
+    if (earlier != nullptr && !over && a.history.find_process(*earlier, id) == nullptr)
+      row.mark = '+';
+    if (row.mark == 'x' && !settings.closed) continue;
+    if (row.idle && row.mark != '+' && !settings.idle) {
+      ++a.listing.idle_hidden;
+      continue;
+    }
+    rows.push_back({a.key_of(process, smoothed[i]), row});
+    rates.push_back(smoothed[i]);
+  }
+  if (settings.process_grouping == Grouping::kNone) {
+    a.listing.rows = a.sorted(rows);
+    return;
+  }
+  std::vector<std::uint32_t> processes;
+  for (const Keyed& each : rows) processes.push_back(each.row.index);
+  arrange_tree(a, rows, grow_tree(a.model, a.state, processes, rates));
+}
+
+HelpLines help(const State& state) {
+  using enum Action;
+  HelpLines lines = {{"Processes: who moves how much. Closed connections count, loopback too.", ""},
+                     {"+ † !", "new within 2 s, closed, retransmits worth a look"},
+                     {"[exited]", "being closed; who had them was gone before sockscope looked"},
+                     {"[kernel]", "sockets the kernel made for itself: tunnels, file servers"},
+                     {"[unattributed]", "others whose process is not known"},
+                     {"retr", "of TCP segments sent in the interval (ACKs too), those again"},
+                     {"RX/s TX/s", "of the last interval; the order is that of 3 s averages"},
+                     {fold_keys(state), "group by container or unit, below parents; fold"}};
+  if (has_pane(state))
+    lines.insert(lines.begin() + 1, {state.keys.keys_of({kNextView, action_of(kConnectionsView)}),
+                                     "to the selected one's connections; those on a whole screen"});
+  return lines;
+}
+
+void draw(const Model& model, const State& state, const Frame& frame, Screen& screen) {
   const bool has_panes = frame.plot_rows > 1;
   if (has_panes)
     draw_host_panes(model, state, frame, screen);
   else
     draw_plot_line(model, state, frame, screen);
   const auto quality = screen.grid.size().columns >= 142 ? qualities(model, state)
-                                                          : std::map<ProcessId, ProcessQuality>();
+                                                         : std::map<ProcessId, ProcessQuality>();
   static const ProcessQuality kUnknown;
   const bool is_tree = grouping_of(state) != Grouping::kNone;
-  draw_list(state, frame, kColumns,
-            [&](const Row& row, const PlacedColumn& column) {
-              if (is_tree) {
-                const auto found = quality.find(row.key.process());
-                return tree_cell(model, state, row,
-                                 found == quality.end() ? kUnknown : found->second, column);
-              }
-              const Process& process = model.history.process(row.index);
-              const auto found = quality.find(id_of(process));
-              return process_cell(model, state, process,
-                                  found == quality.end() ? kUnknown : found->second, column);
-            },
-            screen);
+  draw_list(
+      state, frame,
+      [&](const Row& row, const PlacedColumn& column) {
+        if (is_tree) {
+          const auto found = quality.find(row.key.process());
+          return tree_cell(model, state, row, found == quality.end() ? kUnknown : found->second,
+                           column);
+        }
+        const Process& process = model.history.process(row.index);
+        const auto found = quality.find(id_of(process));
+        return process_cell(model, state, process,
+                            found == quality.end() ? kUnknown : found->second, column);
+      },
+      screen);
   const Listing& listing = state.table().listing;
   // Rows and host must be one; where they are not, people must not have to find out.
   double shown_rx = 0;
@@ -198,15 +321,13 @@ void draw_processes(const Model& model, const State& state, const Frame& frame, 
   }
   const Sample& sample = shown_sample(model, state);
   const auto differs = [](double part, double whole) { return whole - part > whole / 200 + 1; };
-  const std::size_t shown =
-      is_tree ? static_cast<std::size_t>(std::count_if(
-                    listing.sums.begin(), listing.sums.end(),
-                    [](const Sum& sum) { return sum.process.has_value(); }))
-              : listing.rows.size();
+  const std::size_t shown = is_tree ? static_cast<std::size_t>(std::count_if(
+                                          listing.sums.begin(), listing.sums.end(),
+                                          [](const Sum& sum) { return sum.process.has_value(); }))
+                                    : listing.rows.size();
   std::string status = fmt::format("{} of {} processes", shown, listing.candidates);
   if (differs(shown_rx, sample.rx_rate) || differs(shown_tx, sample.tx_rate))
-    status += fmt::format(" · ↓{} of {} ↑{} of {}",
-                          format_rate(shown_rx, state.settings.units),
+    status += fmt::format(" · ↓{} of {} ↑{} of {}", format_rate(shown_rx, state.settings.units),
                           format_rate(sample.rx_rate, state.settings.units),
                           format_rate(shown_tx, state.settings.units),
                           format_rate(sample.tx_rate, state.settings.units));
@@ -214,11 +335,33 @@ void draw_processes(const Model& model, const State& state, const Frame& frame, 
     status += " · sums with all below";
   if (listing.idle_hidden != 0)
     status += fmt::format(" · {} idle hidden ({}{})", listing.idle_hidden,
-                          state.keys.key_of(Action::kIdle), screen.grid.size().columns < 60 ? "" : " shows all");
-  if (const std::string held = held_text(model, state); !held.empty()) status += " · " + held;
-  draw_status(state, frame, status, screen);
+                          state.keys.key_of(Action::kIdle),
+                          screen.grid.size().columns < 60 ? "" : " shows all");
+  draw_status(state, frame, status + held_text(model, state), screen);
   if (frame.detail >= 0) draw_detail(model, state, frame.detail, screen);
   if (frame.pane >= 0) draw_process_panes(model, state, frame, screen);
 }
+
+}  // namespace
+
+constinit const View kProcessesView = {
+    .name = "processes",
+    .key = "1",
+    .meaning = "view of processes",
+    .tab = "1 Procs",
+    .narrow_tab = "1P",
+    .columns = kColumns,
+    // The total where it is a column.
+    .order = [](Size size) { return size.columns >= 100 ? kRate : kRxRate; },
+    .counted = "processes",
+    .grouping = &Settings::process_grouping,
+    .groupings = kGroupings,
+    .pane = &kProcessView,
+    .footer = kFooter,
+    .help = help,
+    .frame = [](Size size) { return list_frame(size, true, true); },
+    .arrange = arrange,
+    .draw = draw,
+};
 
 }  // namespace sockscope::tui

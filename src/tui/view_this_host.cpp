@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// This host: interfaces, system, disks, gateway and DNS.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -6,39 +7,48 @@
 
 #include "base/text.h"
 #include "snapshot/host_json.h"
+#include "tui/arranger.h"
 #include "tui/rows.h"
+#include "tui/view.h"
 #include "tui/wide_panes.h"
 #include "view/host_text.h"
 
 namespace sockscope::tui {
 namespace {
 
+using enum ColumnId;
+
 constexpr ColumnSpec kColumns[] = {
-    {"name", "INTERFACE", 9, true, 0, 40, 15},
-    {"name", "INTERFACE", 11, true, 40, INT32_MAX, 15},
-    {"state", "LINK", 4, true, 34},
-    {"speed", "SPEED", 5, false, 54},
-    {"rate", "RX+TX", 8, false, 20, 40},
-    {"rx_rate", "↓RX/s", 7, false, 40},
-    {"tx_rate", "↑TX/s", 7, false, 40},
-    {"use", "USE%", 4, false, 90},
-    {"rx_bytes", "RX TOTAL", 9, false, 120},
-    {"tx_bytes", "TX TOTAL", 9, false, 120},
-    {"errors", "ERR", 5, false, 60},
-    {"drops", "DROP", 5, false, 60},
-    {"spark", "60 s (rx+tx)", 12, true, 70, INT32_MAX, 30, false},
-    {"addresses", "ADDRESSES", 13, true, 80, INT32_MAX, 60, false},
+    {kInterface, 9, 0, 40, 15},
+    {kInterface, 11, 40, INT32_MAX, 15},
+    {kLink, 4, 34},
+    {kSpeed, 5, 54},
+    {kRate, 8, 20, 40},
+    {kRxRate, 7, 40},
+    {kTxRate, 7, 40},
+    {kUse, 4, 90},
+    {kRxBytes, 9, 120},
+    {kTxBytes, 9, 120},
+    {kErrors, 5, 60},
+    {kDrops, 5, 60},
+    {kSpark, 12, 70, INT32_MAX, 30},
+    {kAddresses, 13, 80, INT32_MAX, 60},
 };
 
 constexpr ColumnSpec kDiskColumns[] = {
-    {"mount", "MOUNTED ON", 12, true, 0, 40, 60, false},
-    {"mount", "MOUNTED ON", 20, true, 40, INT32_MAX, 60, false},
-    {"size", "SIZE", 9, false, 60, INT32_MAX, 0, false},
-    {"used", "USED", 9, false, 40, INT32_MAX, 0, false},
-    {"available", "AVAIL", 9, false, 50, INT32_MAX, 0, false},
-    {"usage", "USE%", 5, false, 0, INT32_MAX, 0, false},
-    {"device", "DEVICE", 16, true, 70, INT32_MAX, 40, false},
+    {kMount, 12, 0, 40, 60},
+    {kMount, 20, 40, INT32_MAX, 60},
+    {kSize, 9, 60},
+    {kUsed, 9, 40},
+    {kAvailable, 9, 50},
+    {kUsage, 5},
+    {kDevice, 16, 70, INT32_MAX, 40},
 };
+
+constexpr FooterKey kFooter[] = {{Action::kHelp},     {Action::kSort},
+                                 {Action::kNextView}, {Action::kFreeze},
+                                 {Action::kUnits},    {Action::kZoomIn, "plots", Action::kZoomOut},
+                                 {Action::kWrite}};
 
 constexpr double kNearlyFull = 90;  // percent
 
@@ -124,8 +134,7 @@ class Facts {
     put_sum(x, end, y + 1, "on interfaces", static_cast<double>(bytes.interface_rx_bytes),
             static_cast<double>(bytes.interface_tx_bytes), counted);
     put_sum(x, end, y + 2, "of processes", static_cast<double>(bytes.process_rx_bytes),
-            static_cast<double>(bytes.process_tx_bytes),
-            model_.command_filter.empty() ? "payload" : "payload of those selected");
+            static_cast<double>(bytes.process_tx_bytes), "payload");
     put_sum(x, end, y + 3, "unexplained", static_cast<double>(bytes.unexplained_rx_bytes),
             static_cast<double>(bytes.unexplained_tx_bytes),
             "headers, forwarded, other namespaces, kernel");
@@ -218,10 +227,40 @@ class Facts {
   Grid& grid_;
 };
 
+// What it is ordered by; none by name means in the kernel's order.
+CellValue interface_value(ColumnId column, const Interface& interface) {
+  const InterfaceCounters& counters = interface.counters;
+  const auto known = [](const auto& value) { return value ? CellValue(*value) : CellValue(); };
+  switch (column) {
+    case kLink:
+      return std::string(interface.is_up ? "up" : "down");
+    case kSpeed:
+      return known(interface.speed_bits);
+    case kRxRate:
+      return known(interface.rx_rate);
+    case kTxRate:
+      return known(interface.tx_rate);
+    case kRate:
+      if (!interface.rx_rate || !interface.tx_rate) return {};
+      return *interface.rx_rate + *interface.tx_rate;
+    case kUse:
+      return known(use_of(interface));
+    case kRxBytes:
+      return counters.rx_bytes;
+    case kTxBytes:
+      return counters.tx_bytes;
+    case kErrors:
+      return counters.rx_errors + counters.tx_errors;
+    case kDrops:
+      return counters.rx_drops + counters.tx_drops;
+    default:
+      return {};
+  }
+}
+
 CellText interface_cell(const Model& model, const State& state, std::size_t index,
                         const Interface& interface, const PlacedColumn& column) {
-  const std::string_view name = column.spec->name;
-  const Units units = state.settings.units;
+  const ColumnId id = column.id();
   const InterfaceCounters& counters = interface.counters;
   // What grew since the reading before deserves a look.
   const auto count = [&](std::uint64_t InterfaceCounters::*rx,
@@ -234,25 +273,28 @@ CellText interface_cell(const Model& model, const State& state, std::size_t inde
     if (text.size() > 4) text = format_rate(static_cast<double>(now), Units::kBytes);
     return CellText{text + (grew ? "!" : ""), grew ? Role::kLook : Role::kText};
   };
-  if (name == "name") return {interface.name};
-  if (name == "state") return {interface.is_up ? "up" : "down"};
-  if (name == "speed") return {speed_text(interface)};
-  if (name == "rx_rate") return {rate_text(interface.rx_rate, units)};
-  if (name == "tx_rate") return {rate_text(interface.tx_rate, units)};
-  if (name == "rate") {
-    if (!interface.rx_rate || !interface.tx_rate) return {kUnknown};
-    return {format_rate(*interface.rx_rate + *interface.tx_rate, units)};
+  switch (id) {
+    case kInterface:
+      return {interface.name};
+    case kSpeed:
+      return {speed_text(interface)};
+    case kErrors:
+      return count(&InterfaceCounters::rx_errors, &InterfaceCounters::tx_errors);
+    case kDrops:
+      return count(&InterfaceCounters::rx_drops, &InterfaceCounters::tx_drops);
+    case kAddresses:
+      return {joined_addresses(interface)};
+    case kUse: {
+      const auto use = use_of(interface);
+      if (!use) return {kUnknown};
+      return {fmt::format("{:.0f}", *use), *use >= kNearlyFull ? Role::kLook : Role::kText};
+    }
+    case kSpark:
+      break;
+    default:
+      return {value_text(info_of(id).kind, interface_value(id, interface),
+                         {.units = state.settings.units})};
   }
-  if (name == "use") {
-    const auto use = use_of(interface);
-    if (!use) return {kUnknown};
-    return {fmt::format("{:.0f}", *use), *use >= kNearlyFull ? Role::kLook : Role::kText};
-  }
-  if (name == "rx_bytes") return {format_bytes(counters.rx_bytes)};
-  if (name == "tx_bytes") return {format_bytes(counters.tx_bytes)};
-  if (name == "errors") return count(&InterfaceCounters::rx_errors, &InterfaceCounters::tx_errors);
-  if (name == "drops") return count(&InterfaceCounters::rx_drops, &InterfaceCounters::tx_drops);
-  if (name == "addresses") return {joined_addresses(interface)};
   const auto points = static_cast<std::size_t>(column.width) * 2;
   const auto series =
       model.host_readings.series(index, points, plot_step(state, points),
@@ -266,19 +308,19 @@ CellText interface_cell(const Model& model, const State& state, std::size_t inde
 }
 
 CellText disk_cell(const Disk& disk, const PlacedColumn& column) {
-  const std::string_view name = column.spec->name;
-  if (name == "mount") return {disk.mount_point};
-  if (name == "device") return {disk.device};
-  if (name == "size") return {format_bytes(disk.total_bytes)};
-  if (name == "used") return {format_bytes(disk.used_bytes)};
-  if (name == "available") return {format_bytes(disk.available_bytes)};
+  const ColumnId id = column.id();
+  if (id == kMount) return {disk.mount_point};
+  if (id == kDevice) return {disk.device};
+  if (id == kSize) return {format_bytes(disk.total_bytes)};
+  if (id == kUsed) return {format_bytes(disk.used_bytes)};
+  if (id == kAvailable) return {format_bytes(disk.available_bytes)};
   return {fmt::format("{:.0f}", disk.usage_pct),
           disk.usage_pct >= kNearlyFull ? Role::kLook : Role::kText};
 }
 
 void draw_disks(const HostReading& reading, const Frame& frame, Screen& screen) {
   const auto columns = place_columns(kDiskColumns, screen.grid.size().columns);
-  draw_heading(columns, "", false, frame.pane, false, screen);
+  draw_heading(columns, kNone, false, frame.pane, false, screen);
   const auto room = static_cast<std::size_t>(std::max(frame.pane_rows - 1, 0));
   // The fullest first, where not all fit.
   std::vector<const Disk*> disks;
@@ -292,20 +334,43 @@ void draw_disks(const HostReading& reading, const Frame& frame, Screen& screen) 
         [&](const PlacedColumn& column) { return disk_cell(*disks[i], column); }, screen);
 }
 
-}  // namespace
-
-std::span<const ColumnSpec> interface_columns() {
-  return kColumns;
+void arrange(Arranger& a) {
+  const auto reading = reading_index(a.model, a.state);
+  if (!reading) return;
+  const auto& all = a.model.host_readings[*reading].facts.interfaces;
+  a.listing.candidates = a.listing.matching = all.size();
+  std::vector<Keyed> rows;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    Row row{RowKey::of(all[i]), static_cast<std::uint32_t>(i)};
+    row.idle = !all[i].is_up;
+    rows.push_back({value_key(info_of(a.sort).kind, interface_value(a.sort, all[i]), {}), row});
+  }
+  a.listing.rows = a.sorted(rows);
 }
 
-std::optional<double> use_of(const Interface& interface) {
-  if (!interface.rx_rate || !interface.tx_rate || interface.speed_bits.value_or(0) == 0)
-    return std::nullopt;
-  return std::max(*interface.rx_rate, *interface.tx_rate) * 800 /
-         static_cast<double>(*interface.speed_bits);
+Frame frame_of(Size size) {
+  Frame frame;
+  const int rows = size.rows;
+  int y = 1;
+  if (rows >= 8) {
+    frame.plot = y;
+    frame.plot_rows = rows < 12 ? 1 : rows < 20 ? 2 : size.columns >= 120 ? 5 : 9;
+    y += frame.plot_rows;
+  }
+  if (rows >= 20) frame.upper_rule = y++;
+  if (rows >= 4) frame.heading = y++;
+  frame.first = y;
+  int end = place_last_lines(rows, frame);
+  if (rows >= 20) {
+    frame.pane_rows = rows < 24 ? 2 : std::min((rows - 24) / 3, 8) + 3;
+    end -= frame.pane_rows;
+    frame.pane = end;
+  }
+  frame.count = std::max(end - frame.first, 1);
+  return frame;
 }
 
-void draw_this_host(const Model& model, const State& state, const Frame& frame, Screen& screen) {
+void draw(const Model& model, const State& state, const Frame& frame, Screen& screen) {
   Grid& grid = screen.grid;
   const int columns = grid.size().columns;
   const auto index = reading_index(model, state);
@@ -332,7 +397,7 @@ void draw_this_host(const Model& model, const State& state, const Frame& frame, 
   }
   const auto& interfaces = reading.facts.interfaces;
   draw_list(
-      state, frame, kColumns,
+      state, frame,
       [&](const Row& row, const PlacedColumn& column) -> CellText {
         if (row.index >= interfaces.size()) return {};
         return interface_cell(model, state, *index, interfaces[row.index], column);
@@ -348,8 +413,7 @@ void draw_this_host(const Model& model, const State& state, const Frame& frame, 
     status += fmt::format(", read {}, written {} since boot",
                           format_bytes(reading.facts.disk_io->read_bytes),
                           format_bytes(reading.facts.disk_io->write_bytes));
-  if (const std::string held = held_text(model, state); !held.empty()) status += " · " + held;
-  draw_status(state, frame, status, screen);
+  draw_status(state, frame, status + held_text(model, state), screen);
   if (frame.detail < 0) return;
   const Interface* selected =
       find_interface(reading, static_cast<std::uint32_t>(state.table().selected.a));
@@ -362,54 +426,34 @@ void draw_this_host(const Model& model, const State& state, const Frame& frame, 
                        joined_addresses(*selected)));
 }
 
-// The busiest, in the pane beside the plots.
-void draw_interface_pane(const Model& model, const State& state, int x, int y, int rows,
-                         Screen& screen) {
-  const auto index = reading_index(model, state);
-  if (!index) return;
-  Grid& grid = screen.grid;
-  const Units units = state.settings.units;
-  std::vector<const Interface*> busiest;
-  for (const Interface& interface : model.host_readings[*index].facts.interfaces)
-    if (!interface.is_loopback || state.settings.loopback) busiest.push_back(&interface);
-  const auto rate = [](const Interface* interface) {
-    return interface->rx_rate.value_or(0) + interface->tx_rate.value_or(0);
-  };
-  std::stable_sort(busiest.begin(), busiest.end(), [&](const Interface* a, const Interface* b) {
-    return a->is_up != b->is_up ? a->is_up : rate(a) > rate(b);
-  });
-  // Since the reading before.
-  const auto drop_rate = [&](const Interface& now) -> std::string {
-    const Interface* before =
-        *index == 0 ? nullptr : find_interface(model.host_readings[*index - 1], now.index);
-    const double seconds = model.host_readings[*index].interval_s.value_or(0);
-    if (before == nullptr || seconds <= 0) return kUnknown;
-    const auto drops = [](const Interface& i) { return i.counters.rx_drops + i.counters.tx_drops; };
-    if (drops(now) < drops(*before)) return kUnknown;
-    const double dropped = static_cast<double>(drops(now) - drops(*before)) / seconds;
-    if (dropped == 0) return "0";
-    return (dropped < 10 ? fmt::format("{:.1f}", dropped) : format_rate(dropped, Units::kBytes)) +
-           '!';
-  };
-  const auto line = [&](std::string_view name, std::string_view link, std::string_view rx,
-                        std::string_view tx, std::string_view use, std::string_view drops,
-                        Role role) {
-    grid.put(x, y, shorten_right(clean_text(name), 15), {role});
-    grid.put_right(x + 22, y, link, {role});
-    grid.put_right(x + 31, y, rx, {role});
-    grid.put_right(x + 40, y, tx, {role});
-    grid.put_right(x + 46, y, use, {role});
-    grid.put_right(x + 55, y, drops, {drops.ends_with("!") ? Role::kLook : role});
-    ++y;
-  };
-  line("INTERFACE", "LINK", "↓RX/s", "↑TX/s", "USE%", "DROP/s", Role::kTitle);
-  for (std::size_t i = 0; i + 1 < static_cast<std::size_t>(rows) && i < busiest.size(); ++i) {
-    const Interface& each = *busiest[i];
-    const auto use = use_of(each);
-    line(each.name, each.is_up ? speed_text(each) : "down", rate_text(each.rx_rate, units),
-         rate_text(each.tx_rate, units), use ? fmt::format("{:.0f}", *use) : kUnknown,
-         drop_rate(each), Role::kText);
-  }
-}
+}  // namespace
+
+constinit const View kThisHostView = {
+    .name = "host",
+    .key = "5",
+    .meaning = "view of this host",
+    .tab = "5 Host",
+    .narrow_tab = "5Host",
+    .columns = kColumns,
+    .order = [](Size) { return kInterface; },
+    .shows_host = true,
+    .footer = kFooter,
+    .help = [](const State&) -> HelpLines {
+      return {{"Host: interfaces, system, disks, gateway and DNS server.", ""},
+              {"SUMS", "bytes on the interfaces against those of the processes"},
+              {"unexplained", "headers, forwarded, other namespaces, kernel"},
+              {"ERR DROP !", "since boot; ! grew since the sample before"},
+              {"Gateway DNS", "asked for echoes once this view was shown, unless --no-probe"}};
+    },
+    .frame = frame_of,
+    .arrange = arrange,
+    .draw = draw,
+    .json = [](const Model& model, const State& state, const DocumentSource& from) -> std::string {
+      const auto index = reading_index(model, state);
+      if (!index) return {};
+      return host_json(model.host_readings.facts(*index), from.host,
+                       model.host_readings[*index].bytes, model.host_problem);
+    },
+};
 
 }  // namespace sockscope::tui

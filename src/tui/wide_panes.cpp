@@ -11,6 +11,7 @@
 #include "base/timestamp.h"
 #include "tui/flow_cells.h"
 #include "tui/rows.h"
+#include "tui/view.h"
 #include "view/host_text.h"
 
 namespace sockscope::tui {
@@ -130,12 +131,62 @@ void draw_health(const Model& model, const State& state, int x, int y, Screen& s
   for (const Part& part : parts) x = grid.put(x, y + 1, part.text, {part.role}) + gap;
 }
 
+// The busiest, in the pane beside the plots.
+void draw_interface_pane(const Model& model, const State& state, int x, int y, int rows,
+                         Screen& screen) {
+  const auto index = reading_index(model, state);
+  if (!index) return;
+  Grid& grid = screen.grid;
+  const Units units = state.settings.units;
+  std::vector<const Interface*> busiest;
+  for (const Interface& interface : model.host_readings[*index].facts.interfaces)
+    if (!interface.is_loopback || state.settings.loopback) busiest.push_back(&interface);
+  const auto rate = [](const Interface* interface) {
+    return interface->rx_rate.value_or(0) + interface->tx_rate.value_or(0);
+  };
+  std::stable_sort(busiest.begin(), busiest.end(), [&](const Interface* a, const Interface* b) {
+    return a->is_up != b->is_up ? a->is_up : rate(a) > rate(b);
+  });
+  // Since the reading before.
+  const auto drop_rate = [&](const Interface& now) -> std::string {
+    const Interface* before =
+        *index == 0 ? nullptr : find_interface(model.host_readings[*index - 1], now.index);
+    const double seconds = model.host_readings[*index].interval_s.value_or(0);
+    if (before == nullptr || seconds <= 0) return kUnknown;
+    const auto drops = [](const Interface& i) { return i.counters.rx_drops + i.counters.tx_drops; };
+    if (drops(now) < drops(*before)) return kUnknown;
+    const double dropped = static_cast<double>(drops(now) - drops(*before)) / seconds;
+    if (dropped == 0) return "0";
+    return (dropped < 10 ? fmt::format("{:.1f}", dropped) : format_rate(dropped, Units::kBytes)) +
+           '!';
+  };
+  const auto line = [&](std::string_view name, std::string_view link, std::string_view rx,
+                        std::string_view tx, std::string_view use, std::string_view drops,
+                        Role role) {
+    grid.put(x, y, shorten_right(clean_text(name), 15), {role});
+    grid.put_right(x + 22, y, link, {role});
+    grid.put_right(x + 31, y, rx, {role});
+    grid.put_right(x + 40, y, tx, {role});
+    grid.put_right(x + 46, y, use, {role});
+    grid.put_right(x + 55, y, drops, {drops.ends_with("!") ? Role::kLook : role});
+    ++y;
+  };
+  line("INTERFACE", "LINK", "↓RX/s", "↑TX/s", "USE%", "DROP/s", Role::kTitle);
+  for (std::size_t i = 0; i + 1 < static_cast<std::size_t>(rows) && i < busiest.size(); ++i) {
+    const Interface& each = *busiest[i];
+    const auto use = use_of(each);
+    line(each.name, each.is_up ? speed_text(each) : "down", rate_text(each.rx_rate, units),
+         rate_text(each.tx_rate, units), use ? fmt::format("{:.0f}", *use) : kUnknown,
+         drop_rate(each), Role::kText);
+  }
+}
+
 }  // namespace
 
 std::string held_text(const Model& model, const State& state) {
   const Table& table = state.table();
-  if (model.now_ns >= table.held_until_ns || !table.touched) return "";
-  return fmt::format("order held {}s", (table.held_until_ns - model.now_ns) / 1'000'000'000 + 1);
+  const std::uint64_t seconds = table.touched ? table.order.held_seconds(model.now_ns) : 0;
+  return seconds == 0 ? "" : fmt::format(" · order held {}s", seconds);
 }
 
 std::uint64_t plot_step(const State& state, std::size_t points) {
@@ -154,8 +205,9 @@ void draw_mirror(const Series& rx, const Series& tx, const MirrorPlot& place, co
     const int y = place.y + row;
     const bool is_rx = row < place.rows;
     const std::string label = row == 0 || row == 2 * place.rows - 1 ? scale
-                              : row == place.rows - 1 || row == place.rows ? "0"
-                                                                           : "";
+                              : place.has_zero && (row == place.rows - 1 || row == place.rows)
+                                  ? "0"
+                                  : "";
     grid.put_right(place.x + 5, y, label, {Role::kDim});
     grid.put(place.x + 6, y, label == "0" ? "┼" : "┤", {Role::kDim});
     const auto& line = is_rx ? up[static_cast<std::size_t>(row)]
@@ -195,7 +247,7 @@ void draw_host_panes(const Model& model, const State& state, const Frame& frame,
       !selection.empty() && state.prompt.kind == PromptKind::kNone) {
     const Listing& listing = state.table().listing;
     const bool is_scope = state.scope.exists();
-    const std::string all = state.keys.key_of(Action::kViewConnections);
+    const std::string all = state.keys.key_of(action_of(kConnectionsView));
     grid.put(split + 2, first++,
              fmt::format("{}   {} of {}   ({} {}{})", selection, listing.matching,
                          listing.candidates, state.keys.key_of(Action::kBack),
@@ -207,6 +259,13 @@ void draw_host_panes(const Model& model, const State& state, const Frame& frame,
   draw_interface_pane(model, state, split + 2, first, health - first - 1, screen);
   draw_health(model, state, split + 2, health, screen);
   grid.rule(frame.plot + frame.plot_rows);
+}
+
+std::optional<double> use_of(const Interface& interface) {
+  if (!interface.rx_rate || !interface.tx_rate || interface.speed_bits.value_or(0) == 0)
+    return std::nullopt;
+  return std::max(*interface.rx_rate, *interface.tx_rate) * 800 /
+         static_cast<double>(*interface.speed_bits);
 }
 
 void draw_event_lines(const Model& model, const State& state, std::uint64_t cookie, int x, int y,
@@ -239,6 +298,7 @@ void draw_process_panes(const Model& model, const State& state, const Frame& fra
                         Screen& screen) {
   Grid& grid = screen.grid;
   const int columns = grid.size().columns;
+  const View& pane = *state.view->pane;
   int y = frame.pane;
   grid.rule(y++);
   const Process* process =
@@ -247,20 +307,20 @@ void draw_process_panes(const Model& model, const State& state, const Frame& fra
           : nullptr;
   const int middle = frame.pane + frame.pane_rows - pane_event_rows(frame);
   if (process != nullptr) {
-    const Table& table = state.tables[static_cast<std::size_t>(View::kProcess)];
+    const Table& table = state.table_of(pane);
     const std::string title = fmt::format("Connections of {} {} ({})", clean_text(name_of(*process)),
                                     process->pid, table.listing.rows.size());
-    const bool has_focus = focused_view(state) == View::kProcess;
+    const bool has_focus = &focused_view(state) == &pane;
     const int title_end = grid.put(1, y, title, {Role::kTitle});
     std::string hints;
     if (const std::string tab = state.keys.key_of(Action::kNextView); !tab.empty())
       hints = fmt::format("{} moves focus {}", tab, has_focus ? "back" : "here");
-    if (const std::string view = state.keys.key_of(Action::kViewConnections); !view.empty())
+    if (const std::string view = state.keys.key_of(action_of(kConnectionsView)); !view.empty())
       hints += fmt::format("{}{} opens full view", hints.empty() ? "" : ", ", view);
     if (!hints.empty()) grid.put(title_end, y, " — " + hints, {Role::kDim});
-    grid.put_right(columns, y++, "sort " + heading_of_sort(state, View::kProcess));
+    grid.put_right(columns, y++, "sort " + heading_of_sort(state, pane));
     draw_pane_list(
-        state, y, columns_of(View::kProcess), frame,
+        state, y, frame,
         [&](const Row& row, const PlacedColumn& column) {
           return flow_cell(model, state, flow_of(model, state, row), column);
         },

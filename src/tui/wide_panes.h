@@ -2,7 +2,6 @@
 // What wide screens show besides: plots of the host, connections of a process, the last events.
 #pragma once
 
-#include <span>
 #include <string>
 
 #include "tui/table_layout.h"
@@ -10,9 +9,6 @@
 namespace sockscope::tui {
 
 void draw_host_panes(const Model& model, const State& state, const Frame& frame, Screen& screen);
-// Interfaces, the busiest first, in so many rows, the heading one of them.
-void draw_interface_pane(const Model& model, const State& state, int x, int y, int rows,
-                         Screen& screen);
 void draw_process_panes(const Model& model, const State& state, const Frame& frame,
                         Screen& screen);
 
@@ -22,6 +18,7 @@ struct MirrorPlot {
   int end = 0;
   int y = 0;
   int rows = 3;
+  bool has_zero = true;  // in the scale
 };
 void draw_mirror(const Series& rx, const Series& tx, const MirrorPlot& place, const State& state,
                  Screen& screen);
@@ -33,14 +30,8 @@ void draw_event_lines(const Model& model, const State& state, std::uint64_t cook
 // The length of the intervals of a plot of so many points.
 std::uint64_t plot_step(const State& state, std::size_t points);
 
-// "order held 4s"; empty: it is not.
+// " · order held 4s"; empty: it is not.
 std::string held_text(const Model& model, const State& state);
-
-std::span<const ColumnSpec> process_columns();
-std::span<const ColumnSpec> flow_columns();
-std::span<const ColumnSpec> host_columns();
-std::span<const ColumnSpec> event_columns();
-std::span<const ColumnSpec> interface_columns();
 
 // Percent of the link's speed, of the direction that uses more; empty: not known.
 std::optional<double> use_of(const Interface& interface);

@@ -13,7 +13,7 @@ namespace {
 class WidePanes : public testing::Test, protected Session {
  protected:
   WidePanes() {
-    state = state_of(View::kProcesses, {160, 50});
+    state = state_of(kProcessesView, {160, 50});
     shown(model, state);
   }
   const Flow* flow_at_cursor() {
@@ -30,8 +30,8 @@ TEST_F(WidePanes, tab_moves_the_cursor_to_the_connections_and_back) {
   EXPECT_TRUE(says("Connections of " + process));
   EXPECT_TRUE(says("⇥ moves focus here"));
   key(KeyName::kTab);
-  EXPECT_EQ(state.view, View::kProcesses);
-  EXPECT_EQ(focused_view(state), View::kProcess);
+  EXPECT_EQ(state.view, &kProcessesView);
+  EXPECT_EQ(&focused_view(state), &kProcessView);
   EXPECT_TRUE(says("⇥ moves focus back"));
   keys("j");
   EXPECT_EQ(selected(), process);  // the list above stays
@@ -42,28 +42,28 @@ TEST_F(WidePanes, tab_moves_the_cursor_to_the_connections_and_back) {
   pass(3);  // new rates: the cursor stays with its connection
   EXPECT_EQ(flow_at_cursor()->cookie, cookie);
   key(KeyName::kEnter);
-  EXPECT_EQ(state.view, View::kConnection);
+  EXPECT_EQ(state.view, &kConnectionView);
   EXPECT_EQ(state.connection.a, cookie);
   keys("k");  // its neighbour in the pane
   EXPECT_NE(state.connection.a, cookie);
   key(KeyName::kEscape);
-  EXPECT_EQ(focused_view(state), View::kProcess);
+  EXPECT_EQ(&focused_view(state), &kProcessView);
   key(KeyName::kEscape);
-  EXPECT_EQ(focused_view(state), View::kProcesses);
+  EXPECT_EQ(&focused_view(state), &kProcessesView);
   key(KeyName::kBackTab);
-  EXPECT_EQ(focused_view(state), View::kProcess);
+  EXPECT_EQ(&focused_view(state), &kProcessView);
   keys("1");
-  EXPECT_EQ(focused_view(state), View::kProcesses);
+  EXPECT_EQ(&focused_view(state), &kProcessesView);
 }
 
 TEST_F(WidePanes, each_list_has_an_order_of_its_own) {
-  const std::string sort(sort_of(state, View::kProcesses));
+  const ColumnId sort = sort_of(state, kProcessesView);
   key(KeyName::kTab);
   keys("s");
   keys("j");
   key(KeyName::kEnter);
-  EXPECT_EQ(sort_of(state, View::kProcesses), sort);
-  EXPECT_NE(sort_of(state, View::kProcess), default_sort(View::kProcess, state.size));
+  EXPECT_EQ(sort_of(state, kProcessesView), sort);
+  EXPECT_NE(sort_of(state, kProcessView), kProcessView.order(state.size));
 }
 
 TEST_F(WidePanes, another_process_has_other_connections) {
@@ -86,7 +86,7 @@ TEST_F(WidePanes, a_click_moves_the_cursor_there) {
   });
   ASSERT_NE(hit, screen.hits.end());
   handle_key({KeyName::kClick, "", hit->from + 5, hit->row}, model, screen, model.now_ns, state);
-  EXPECT_EQ(focused_view(state), View::kProcess);
+  EXPECT_EQ(&focused_view(state), &kProcessView);
   EXPECT_EQ(focused_table(state).position, 1u);
 }
 
@@ -96,12 +96,12 @@ TEST_F(WidePanes, key_2_shows_the_connections_of_that_process_alone) {
   ASSERT_EQ(process, "postgres");  // its one connection is loopback's
   EXPECT_TRUE(says("⇥ moves focus here, 2 opens full view"));
   keys("2");
-  EXPECT_EQ(state.view, View::kConnections);
+  EXPECT_EQ(state.view, &kConnectionsView);
   EXPECT_TRUE(says("of postgres 1877   1 of 1   (Esc back, 2 all)"));
   ASSERT_EQ(state.table().listing.rows.size(), 1u);
   EXPECT_EQ(state.table().listing.rows[0].key.a, 5u);
   key(KeyName::kEscape);
-  EXPECT_EQ(state.view, View::kProcesses);
+  EXPECT_EQ(state.view, &kProcessesView);
   EXPECT_EQ(selected(), process);
   keys("22");
   EXPECT_FALSE(says("of postgres"));
@@ -111,9 +111,9 @@ TEST_F(WidePanes, key_2_shows_the_connections_of_that_process_alone) {
   keys("2");
   EXPECT_TRUE(says("of postgres"));
   key(KeyName::kEscape);
-  EXPECT_EQ(focused_view(state), View::kProcess);  // where it came from
+  EXPECT_EQ(&focused_view(state), &kProcessView);  // where it came from
   keys("21");
-  EXPECT_EQ(focused_view(state), View::kProcesses);
+  EXPECT_EQ(&focused_view(state), &kProcessesView);
   EXPECT_FALSE(state.scope.exists());
 }
 
@@ -130,7 +130,7 @@ TEST_F(WidePanes, the_last_lines_say_units_and_window) {
   EXPECT_TRUE(says("bytes/s SI (B) · window 30 s (+/-)"));
   keys("a");  // now these keys fold
   EXPECT_TRUE(says("bytes/s SI (B) · window 30 s\n"));
-  state.table().sort = "retransmits";
+  state.table().sort = ColumnId::kRetransmits;
   EXPECT_TRUE(says("sort retransmits · bytes/s SI (B)"));
   const std::vector<std::string> keys_for_units{"U"};
   ASSERT_TRUE(state.keys.set(Action::kUnits, keys_for_units));
@@ -161,9 +161,9 @@ TEST_F(WidePanes, without_room_for_them_tab_is_the_next_view) {
   key(KeyName::kTab);
   state.size = {100, 30};
   shown(model, state);
-  EXPECT_EQ(focused_view(state), View::kProcesses);
+  EXPECT_EQ(&focused_view(state), &kProcessesView);
   key(KeyName::kTab);
-  EXPECT_EQ(state.view, View::kConnections);
+  EXPECT_EQ(state.view, &kConnectionsView);
 }
 
 }  // namespace

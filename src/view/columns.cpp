@@ -16,7 +16,9 @@ namespace {
 
 // A process chooses its arguments: a megabyte of them must not become the width of every row.
 constexpr std::size_t kMostCells = 4096;
-std::string_view bounded(std::string_view text) { return text.substr(0, 4 * kMostCells); }
+std::string_view bounded(std::string_view text) {
+  return text.substr(0, 4 * kMostCells);
+}
 
 using Options = CellOptions;
 
@@ -30,32 +32,40 @@ CellValue known(std::string_view text) {
   return std::string(text);
 }
 
-template <class T>
-CellValue known(const std::optional<T>& value) {
+CellValue known(const std::optional<double>& value) {
   if (!value) return {};
   return *value;
 }
 
-CellValue user(const std::optional<std::uint32_t>& uid) {
-  if (!uid) return {};
-  return std::uint64_t{*uid};
+CellValue known(const std::optional<std::uint32_t>& value) {
+  if (!value) return {};
+  return std::uint64_t{*value};
 }
 
-CellValue connected(const Flow& f, CellValue value) {
-  return f.remote.addr.is_unspecified() ? CellValue() : value;
+// Of a member, or of a member's member.
+template <auto... path, class Row>
+CellValue known_of(const Row& row, const Options&) {
+  return known((row.*....*path));
 }
 
-CellValue counted(const Flow& f, std::uint64_t value) {
-  return f.has_counters ? CellValue(value) : CellValue();
+// 0 is a figure, too.
+template <auto member, class Row>
+CellValue count_of(const Row& row, const Options&) {
+  return std::uint64_t{row.*member};
 }
 
-CellValue segments(const Flow& f, std::uint64_t value) {
-  return f.has_segments ? counted(f, value) : CellValue();
+template <auto member>
+CellValue counted(const Flow& f, const Options&) {
+  return f.has_counters ? CellValue(std::uint64_t{f.counters.*member}) : CellValue();
 }
 
-// Of a Flow or a Process.
+template <auto member>
+CellValue segments(const Flow& f, const Options& o) {
+  return f.has_segments ? counted<member>(f, o) : CellValue();
+}
+
 template <class Row>
-CellValue both_rates(const Row& row) {
+CellValue both_rates(const Row& row, const Options&) {
   if (!row.rx_rate || !row.tx_rate) return {};
   return *row.rx_rate + *row.tx_rate;
 }
@@ -83,8 +93,12 @@ bool often_retransmits(const Process& p) {
 }
 
 // Of the process behind a row; "" and 0 are not known.
-const ProcessInfo* process_of(const Flow& f) { return f.owner.process.get(); }
-const ProcessInfo* process_of(const Process& p) { return p.info.get(); }
+const ProcessInfo* process_of(const Flow& f) {
+  return f.owner.process.get();
+}
+const ProcessInfo* process_of(const Process& p) {
+  return p.info.get();
+}
 
 template <class Row, std::string_view (ProcessInfo::*read)() const noexcept>
 CellValue process_text(const Row& row, const Options&) {
@@ -118,23 +132,22 @@ CellValue holders(const Flow& f, const Options&) {
 }
 
 using K = ValueKind;
+using enum ColumnId;
 
 // What a table can say of the process of each row. They need Options::describe.
 template <class Row>
 constexpr std::array<Column<Row>, 10> kDescribingColumns{{
-    {"exe", "EXE", 12, K::kText, "path of the executable", process_text<Row, &ProcessInfo::exe>},
-    {"cmdline", "COMMAND LINE", 12, K::kText, "its arguments",
-     process_text<Row, &ProcessInfo::cmdline>},
-    {"unit", "UNIT", 10, K::kText, "systemd's unit", process_text<Row, &ProcessInfo::unit>},
-    {"container", "CONTAINER", 10, K::kText, "name of the container, else its short id",
+    {kExe, 12, "path of the executable", process_text<Row, &ProcessInfo::exe>},
+    {kCmdline, 12, "its arguments", process_text<Row, &ProcessInfo::cmdline>},
+    {kUnit, 10, "systemd's unit", process_text<Row, &ProcessInfo::unit>},
+    {kContainer, 10, "name of the container, else its short id",
      process_text<Row, &ProcessInfo::container>},
-    {"pod", "POD", 8, K::kText, "uid of the Kubernetes pod", process_text<Row, &ProcessInfo::pod>},
-    {"cgroup", "CGROUP PATH", 10, K::kText, "path of the cgroup", cgroup_path<Row>},
-    {"ppid", "PPID", 7, K::kId, "parent process", process_member<Row, &ProcessInfo::parent_pid>},
-    {"parent", "PARENTS", 8, K::kText, "names of its parents, nearest first",
-     process_member<Row, &ProcessInfo::parents>},
-    {"session", "SESSION", 7, K::kId, "session", process_member<Row, &ProcessInfo::session>},
-    {"inner_pid", "INNER", 7, K::kId, "its pid in the pid namespace of its own",
+    {kPod, 8, "uid of the Kubernetes pod", process_text<Row, &ProcessInfo::pod>},
+    {kCgroup, 10, "path of the cgroup", cgroup_path<Row>},
+    {kPpid, 7, "parent process", process_member<Row, &ProcessInfo::parent_pid>},
+    {kParent, 8, "names of its parents, nearest first", process_member<Row, &ProcessInfo::parents>},
+    {kSession, 7, "session", process_member<Row, &ProcessInfo::session>},
+    {kInnerPid, 7, "its pid in the pid namespace of its own",
      process_member<Row, &ProcessInfo::inner_pid>},
 }};
 
@@ -151,111 +164,83 @@ constexpr std::string_view kNobody = "[unattributed]";
 constexpr std::string_view kTheKernel = "[kernel]";
 
 const std::array<Column<Flow>, 29> kOwnFlowColumns{{
-    {"pid", "PID", 7, K::kId, "process that uses the socket",
-     [](const Flow& f, const Options&) { return known(f.owner.pid); }},
-    {"opener_pid", "OPENER", 7, K::kId, "process that connected, accepted or created it",
-     [](const Flow& f, const Options&) { return known(f.owner.opener_pid); }},
-    {"comm", "COMMAND", 10, K::kText, "name of the process",
+    {kPid, 7, "process that uses the socket", known_of<&Flow::owner, &Owner::pid>},
+    {kOpenerPid, 7, "process that connected, accepted or created it",
+     known_of<&Flow::owner, &Owner::opener_pid>},
+    {kComm, 10, "name of the process",
      [](const Flow& f, const Options&) {
        return known(f.owner.kind == OwnerKind::kKernel ? kTheKernel : f.owner.name());
      },
      nullptr, kNobody},
-    {"uid", "USER", 8, K::kUser, "user the process runs as (CSV: number)",
-     [](const Flow& f, const Options&) { return user(f.owner.uid); }},
-    {"user", "USER", 8, K::kUser, "the same",
-     [](const Flow& f, const Options&) { return user(f.owner.uid); }},
-    {"proto", "PROT", 4, K::kText, "tcp, tcp6, udp or udp6; quic or quic6 (--udp-peers)",
+    {kUid, 8, "user the process runs as (CSV: number)", known_of<&Flow::owner, &Owner::uid>},
+    {kUser, 8, "the same", known_of<&Flow::owner, &Owner::uid>},
+    {kProto, 4, "tcp, tcp6, udp or udp6; quic or quic6 (--udp-peers)",
      [](const Flow& f, const Options&) { return known(protocol_name(f)); }},
-    {"local", "LOCAL", 15, K::kEndpoint, "local address and port",
+    {kLocal, 15, "local address and port",
      [](const Flow& f, const Options&) -> CellValue { return f.local; }},
-    {"lport", "LPORT", 5, K::kId, "local port",
-     [](const Flow& f, const Options&) { return known(f.local.port); }},
-    {"remote", "REMOTE", 15, K::kEndpoint, "remote address and port, * when not connected",
-     [](const Flow& f, const Options&) { return connected(f, f.remote); }},
-    {"remote_name", "NAME", 20, K::kText,
-     "what the remote end was asked for by in DNS (trace --dns, top)",
+    {kLport, 5, "local port", known_of<&Flow::local, &Endpoint::port>},
+    {kRemote, 15, "remote address and port, * when not connected",
+     [](const Flow& f, const Options&) {
+       return f.remote.addr.is_unspecified() ? CellValue() : f.remote;
+     }},
+    {kRemoteName, 20, "what the remote end was asked for by in DNS (trace --dns, top)",
      [](const Flow& f, const Options&) {
        return f.remote_name ? known(f.remote_name->name) : CellValue();
      }},
-    {"rport", "RPORT", 5, K::kId, "remote port",
-     [](const Flow& f, const Options&) { return connected(f, known(f.remote.port)); }},
-    {"direction", "DIR", 8, K::kText, "outbound, inbound or listen",
-     [](const Flow& f, const Options&) { return known(to_string(f.direction)); }},
-    {"state", "ST", 4, K::kText, "TCP state: EST SYN FIN TW CLSW CLS LIS, or its full name",
-     [](const Flow& f, const Options& o) { return state(f, o); }},
-    {"rx_rate", "RX/s", 7, K::kRate, "received per second (CSV: bytes)",
-     [](const Flow& f, const Options&) { return known(f.rx_rate); }},
-    {"tx_rate", "TX/s", 7, K::kRate, "sent per second (CSV: bytes)",
-     [](const Flow& f, const Options&) { return known(f.tx_rate); }},
-    {"rate", "RX+TX/s", 7, K::kRate, "both per second (CSV: bytes)",
-     [](const Flow& f, const Options&) { return both_rates(f); }},
-    {"rx_bytes", "RX", 8, K::kBytes, "bytes received",
-     [](const Flow& f, const Options&) { return counted(f, f.counters.rx_bytes); }},
-    {"tx_bytes", "TX", 8, K::kBytes, "bytes sent",
-     [](const Flow& f, const Options&) { return counted(f, f.counters.tx_bytes); }},
-    {"rx_segments", "RXSEG", 7, K::kCount, "segments or datagrams received",
-     [](const Flow& f, const Options&) { return segments(f, f.counters.rx_segments); }},
-    {"tx_segments", "TXSEG", 7, K::kCount, "segments or datagrams sent",
-     [](const Flow& f, const Options&) { return segments(f, f.counters.tx_segments); }},
-    {"retransmits", "RETR", 4, K::kCount, "segments sent again, ! above 1 %",
+    {kRport, 5, "remote port",
      [](const Flow& f, const Options&) {
-       return f.protocol == Protocol::kTcp ? segments(f, f.counters.retransmits) : CellValue();
+       return f.remote.addr.is_unspecified() ? CellValue() : known(f.remote.port);
+     }},
+    {kDirection, 8, "outbound, inbound or listen",
+     [](const Flow& f, const Options&) { return known(to_string(f.direction)); }},
+    {kState, 4, "TCP state: EST SYN FIN TW CLSW CLS LIS, or its full name", state},
+    {kRxRate, 7, "received per second (CSV: bytes)", known_of<&Flow::rx_rate>},
+    {kTxRate, 7, "sent per second (CSV: bytes)", known_of<&Flow::tx_rate>},
+    {kRate, 7, "both per second (CSV: bytes)", both_rates<Flow>},
+    {kRxBytes, 8, "bytes received", counted<&Counters::rx_bytes>},
+    {kTxBytes, 8, "bytes sent", counted<&Counters::tx_bytes>},
+    {kRxSegments, 7, "segments or datagrams received", segments<&Counters::rx_segments>},
+    {kTxSegments, 7, "segments or datagrams sent", segments<&Counters::tx_segments>},
+    {kRetransmits, 4, "segments sent again, ! above 1 %",
+     [](const Flow& f, const Options& o) {
+       return f.protocol == Protocol::kTcp ? segments<&Counters::retransmits>(f, o) : CellValue();
      },
      many_retransmits},
-    {"rtt", "RTTms", 6, K::kRtt, "smoothed round trip time in ms (CSV: us)",
-     [](const Flow& f, const Options&) { return known(f.counters.srtt_us); }},
-    {"min_rtt", "MINms", 6, K::kRtt, "least round trip time in ms (CSV: us)",
-     [](const Flow& f, const Options&) { return known(f.counters.min_rtt_us); }},
-    {"owner", "OWNER", 9, K::kText,
-     "how the process is known: exact, inherited, bootstrap, kernel, unknown",
+    {kRtt, 6, "smoothed round trip time in ms (CSV: us)",
+     known_of<&Flow::counters, &Counters::srtt_us>},
+    {kMinRtt, 6, "least round trip time in ms (CSV: us)",
+     known_of<&Flow::counters, &Counters::min_rtt_us>},
+    {kOwner, 9, "how the process is known: exact, inherited, bootstrap, kernel, unknown",
      [](const Flow& f, const Options&) { return known(to_string(f.owner.kind)); }},
-    {"netns", "NETNS", 10, K::kId, "inode number of the network namespace",
-     [](const Flow& f, const Options&) { return known(f.netns); }},
-    {"cgroup_id", "CGROUP", 7, K::kId, "number of the process's cgroup",
-     [](const Flow& f, const Options&) { return known(f.owner.cgroup_id); }},
-    {"cookie", "COOKIE", 8, K::kId, "the kernel's number for the socket",
-     [](const Flow& f, const Options&) { return known(f.cookie); }},
-    {"age", "AGE", 8, K::kDuration,
-     "time since it was opened, of closed ones how long it was open (CSV: us)",
-     [](const Flow& f, const Options& o) { return age(f, o); }},
-    {"holders", "HOLDERS", 12, K::kText, "every process that has it open (with --holders)", holders},
+    {kNetns, 10, "inode number of the network namespace", known_of<&Flow::netns>},
+    {kCgroupId, 7, "number of the process's cgroup", known_of<&Flow::owner, &Owner::cgroup_id>},
+    {kCookie, 8, "the kernel's number for the socket", known_of<&Flow::cookie>},
+    {kAge, 8, "time since it was opened, of closed ones how long it was open (CSV: us)", age},
+    {kHolders, 12, "every process that has it open (with --holders)", holders},
 }};
 const auto kFlowColumns = joined(kOwnFlowColumns, kDescribingColumns<Flow>);
 
 const std::array<Column<Process>, 17> kOwnProcessColumns{{
-    {"pid", "PID", 7, K::kId, "process",
-     [](const Process& p, const Options&) { return known(p.pid); }},
-    {"comm", "COMMAND", 15, K::kText, "name of the process",
+    {kPid, 7, "process", known_of<&Process::pid>},
+    {kComm, 15, "name of the process",
      [](const Process& p, const Options&) { return known(p.name()); }, nullptr, kNobody},
-    {"uid", "USER", 8, K::kUser, "user the process runs as (CSV: number)",
-     [](const Process& p, const Options&) { return user(p.uid); }},
-    {"user", "USER", 8, K::kUser, "the same",
-     [](const Process& p, const Options&) { return user(p.uid); }},
-    {"conns", "CONNS", 5, K::kCount, "open connections",
-     [](const Process& p, const Options&) -> CellValue { return std::uint64_t{p.open_flows}; }},
-    {"listeners", "LISTEN", 6, K::kCount, "listening sockets",
-     [](const Process& p, const Options&) -> CellValue { return std::uint64_t{p.listeners}; }},
-    {"closed_flows", "CLOSED", 6, K::kCount, "connections closed since sockscope started",
-     [](const Process& p, const Options&) -> CellValue { return p.closed_flows; }},
-    {"rx_rate", "RX/s", 8, K::kRate, "received per second (CSV: bytes)",
-     [](const Process& p, const Options&) { return known(p.rx_rate); }},
-    {"tx_rate", "TX/s", 8, K::kRate, "sent per second (CSV: bytes)",
-     [](const Process& p, const Options&) { return known(p.tx_rate); }},
-    {"rate", "RX+TX/s", 8, K::kRate, "both per second (CSV: bytes)",
-     [](const Process& p, const Options&) { return both_rates(p); }},
-    {"rx_bytes", "RX", 8, K::kBytes, "bytes received",
-     [](const Process& p, const Options&) -> CellValue { return p.rx_bytes; }},
-    {"tx_bytes", "TX", 8, K::kBytes, "bytes sent",
-     [](const Process& p, const Options&) -> CellValue { return p.tx_bytes; }},
-    {"rtt", "RTT ms", 7, K::kRtt, "mean smoothed round trip time in ms (CSV: us)",
-     [](const Process& p, const Options&) { return known(p.srtt_us); }},
-    {"retr_rate", "RETR/s", 6, K::kPerSecond, "segments sent again per second, ! above 1",
-     [](const Process& p, const Options&) { return known(p.retransmit_rate); }, often_retransmits},
-    {"retransmits", "RETR", 5, K::kCount, "segments sent again",
-     [](const Process& p, const Options&) -> CellValue { return p.retransmits; }},
-    {"cgroup_id", "CGROUP", 7, K::kId, "number of the process's cgroup",
-     [](const Process& p, const Options&) { return known(p.cgroup_id); }},
-    {"netns", "NETNS", 10, K::kId, "inode number of its network namespace",
+    {kUid, 8, "user the process runs as (CSV: number)", known_of<&Process::uid>},
+    {kUser, 8, "the same", known_of<&Process::uid>},
+    {kConns, 5, "open connections", count_of<&Process::open_flows>},
+    {kListeners, 6, "listening sockets", count_of<&Process::listeners>},
+    {kClosedFlows, 6, "connections closed since sockscope started",
+     count_of<&Process::closed_flows>},
+    {kRxRate, 8, "received per second (CSV: bytes)", known_of<&Process::rx_rate>},
+    {kTxRate, 8, "sent per second (CSV: bytes)", known_of<&Process::tx_rate>},
+    {kRate, 8, "both per second (CSV: bytes)", both_rates<Process>},
+    {kRxBytes, 8, "bytes received", count_of<&Process::rx_bytes>},
+    {kTxBytes, 8, "bytes sent", count_of<&Process::tx_bytes>},
+    {kMeanRtt, 7, "mean smoothed round trip time in ms (CSV: us)", known_of<&Process::srtt_us>},
+    {kRetransmitRate, 6, "segments sent again per second, ! above 1",
+     known_of<&Process::retransmit_rate>, often_retransmits},
+    {kRetransmits, 5, "segments sent again", count_of<&Process::retransmits>},
+    {kCgroupId, 7, "number of the process's cgroup", known_of<&Process::cgroup_id>},
+    {kNetns, 10, "inode number of its network namespace",
      process_member<Process, &ProcessInfo::netns>},
 }};
 const auto kProcessColumns = joined(kOwnProcessColumns, kDescribingColumns<Process>);
@@ -291,7 +276,7 @@ std::string user_text(const CellValue& value, const Options& options) {
 template <class Row>
 std::vector<std::string_view> column_names() {
   std::vector<std::string_view> names;
-  for (const auto& column : all_columns<Row>()) names.push_back(column.name);
+  for (const auto& column : all_columns<Row>()) names.push_back(column.info().name);
   return names;
 }
 
@@ -307,20 +292,14 @@ std::span<const Column<Process>> all_columns<Process>() {
   return kProcessColumns;
 }
 
-bool is_of_process(const Column<Flow>& column) {
-  for (const std::string_view name : {"pid", "comm", "uid", "user", "cgroup_id"})
-    if (column.name == name) return true;
-  return std::any_of(kDescribingColumns<Flow>.begin(), kDescribingColumns<Flow>.end(),
-                     [&](const auto& other) { return other.name == column.name; });
-}
-
 bool needs_description(std::string_view columns) {
   while (!columns.empty()) {
     const std::size_t comma = columns.find(',');
     const std::string_view name = columns.substr(0, comma);
-    if (name == "netns") return true;  // of a process
-    for (const auto& column : kDescribingColumns<Flow>)
-      if (column.name == name) return true;
+    const auto* column = find_column<Flow>(name);
+    // A socket's network namespace is known, that of a process is described.
+    if (column && (column->info().needs == Needs::kDescription || column->id == kNetns))
+      return true;
     columns.remove_prefix(comma == columns.npos ? columns.size() : comma + 1);
   }
   return false;
@@ -328,10 +307,23 @@ bool needs_description(std::string_view columns) {
 
 template <class Row>
 const Column<Row>* find_column(std::string_view name) {
-  const auto columns = all_columns<Row>();
-  const auto it = std::find_if(columns.begin(), columns.end(),
-                               [&](const auto& column) { return column.name == name; });
-  return it == columns.end() ? nullptr : &*it;
+  for (const auto& column : all_columns<Row>())
+    if (column.info().name == name) return &column;
+  return nullptr;
+}
+
+template <class Row>
+const Column<Row>* find_column(ColumnId id) {
+  for (const auto& column : all_columns<Row>())
+    if (column.id == id) return &column;
+  return nullptr;
+}
+
+template <class Row>
+ColumnList<Row> columns_of(std::span<const ColumnId> ids) {
+  ColumnList<Row> columns;
+  for (const ColumnId id : ids) columns.push_back(find_column<Row>(id));
+  return columns;
 }
 
 template <class Row>
@@ -360,22 +352,29 @@ template <class Row>
 std::string column_help() {
   std::string help;
   for (const auto& column : all_columns<Row>()) {
-    help += fmt::format("  {:<12} {}\n", column.name, column.help);
+    help += fmt::format("  {:<12} {}\n", column.info().name, column.help);
   }
   return help;
+}
+
+std::string value_text(ValueKind kind, const CellValue& value, const CellOptions& options) {
+  if (const auto* text = std::get_if<std::string>(&value))
+    return shorten_right(clean_text(bounded(*text)), kMostCells);
+  if (std::holds_alternative<std::monostate>(value)) return "—";
+  return kind == K::kUser ? user_text(value, options) : number_text(kind, value, options);
 }
 
 template <class Row>
 std::string cell_text(const Column<Row>& column, const Row& row, const CellOptions& options,
                       std::size_t width) {
   const CellValue value = column.value(row, options);
-  if (column.kind == K::kEndpoint) return endpoint_text(value, width);
+  const ValueKind kind = column.info().kind;
+  if (kind == K::kEndpoint) return endpoint_text(value, width);
   if (std::holds_alternative<std::monostate>(value)) return shorten_right(column.unknown, width);
-  if (const auto* text = std::get_if<std::string>(&value))
-    return shorten_right(clean_text(bounded(*text)), std::min(width, kMostCells));
-  if (column.kind == K::kUser) return shorten_right(user_text(value, options), width);
+  const std::string text = value_text(kind, value, options);
+  if (kind == K::kText || kind == K::kUser) return shorten_right(text, width);
   const bool alarming = column.alarming != nullptr && column.alarming(row);
-  return number_text(column.kind, value, options) + (alarming ? "!" : "");
+  return alarming ? text + '!' : text;
 }
 
 template <class Row>
@@ -391,11 +390,17 @@ std::string raw_text(const Column<Row>& column, const Row& row, const CellOption
   return {};
 }
 
-template <class Row>
-SortKey sort_key(const Column<Row>& column, const Row& row, const CellOptions& options) {
-  const CellValue value = column.value(row, options);
+bool comes_before(const SortKey& a, const SortKey& b, bool reversed) {
+  const bool a_unknown = std::holds_alternative<std::monostate>(a);
+  const bool b_unknown = std::holds_alternative<std::monostate>(b);
+  if (a_unknown != b_unknown) return b_unknown;
+  const bool descending = std::holds_alternative<double>(a) != reversed;
+  return descending ? b < a : a < b;
+}
+
+SortKey value_key(ValueKind kind, const CellValue& value, const CellOptions& options) {
   if (std::holds_alternative<std::monostate>(value)) return {};
-  if (column.kind == K::kUser && options.user_name) return user_text(value, options);
+  if (kind == K::kUser && options.user_name) return user_text(value, options);
   if (const auto* number = std::get_if<std::uint64_t>(&value)) return static_cast<double>(*number);
   if (const auto* real = std::get_if<double>(&value)) return *real;
   if (const auto* text = std::get_if<std::string>(&value)) return *text;
@@ -405,8 +410,15 @@ SortKey sort_key(const Column<Row>& column, const Row& row, const CellOptions& o
   return key + static_cast<char>(port >> 8) + static_cast<char>(port & 0xFF);
 }
 
+template <class Row>
+SortKey sort_key(const Column<Row>& column, const Row& row, const CellOptions& options) {
+  return value_key(column.info().kind, column.value(row, options), options);
+}
+
 #define INSTANTIATE(Row)                                                                           \
   template const Column<Row>* find_column<Row>(std::string_view);                                  \
+  template const Column<Row>* find_column<Row>(ColumnId);                                          \
+  template ColumnList<Row> columns_of<Row>(std::span<const ColumnId>);                             \
   template tl::expected<const Column<Row>*, std::string> parse_column<Row>(std::string_view);      \
   template tl::expected<ColumnList<Row>, std::string> parse_columns<Row>(std::string_view);        \
   template std::string column_help<Row>();                                                         \

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The columns of every table, as data: one entry gives a column's name for --columns and --sort,
-// its heading, its help and its values. Rows are Flow or Process.
+// The columns of rows, Flow or Process, as data: what one shows of a row, how wide, and its help.
 #pragma once
 
 #include <sockscope/types.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "view/column_id.h"
 
 namespace sockscope {
 
@@ -26,37 +27,20 @@ struct CellOptions {
   std::function<std::string(std::uint32_t)> user_name;  // empty, or gives "": the number is shown
 };
 
-// What a column's value is; decides how it is printed and aligned.
-enum class ValueKind : std::uint8_t {
-  kText,
-  kEndpoint,  // shortened in the middle of the address
-  kId,        // a number that names something
-  kUser,      // a user's number
-  kCount,
-  kBytes,
-  kRate,       // bytes per second, printed in the units chosen
-  kPerSecond,  // events per second
-  kRtt,        // microseconds, printed as milliseconds
-  kDuration,   // microseconds
-};
-
 // monostate: not known. Text may be hostile.
 using CellValue = std::variant<std::monostate, std::uint64_t, double, std::string, Endpoint>;
 
+// A column of rows of one kind.
 template <class Row>
 struct Column {
-  std::string_view name;
-  std::string_view header;
+  ColumnId id;
   std::size_t width;  // least; a longer heading or content makes it wider
-  ValueKind kind;
   std::string_view help;
   CellValue (*value)(const Row&, const CellOptions&);
   bool (*alarming)(const Row&) = nullptr;  // the cell deserves a look: "!" is appended
   std::string_view unknown = "—";          // what people read when there is no value
 
-  bool is_text() const noexcept {
-    return kind == ValueKind::kText || kind == ValueKind::kEndpoint || kind == ValueKind::kUser;
-  }
+  const ColumnInfo& info() const noexcept { return info_of(id); }
 };
 
 template <class Row>
@@ -65,16 +49,15 @@ using ColumnList = std::vector<const Column<Row>*>;
 // Whether one of "a,b,c" is known only with Options::describe.
 bool needs_description(std::string_view columns);
 
-// What it shows is of the process, not of the connection.
-bool is_of_process(const Column<Flow>& column);
-
 // All there are, in the order of the help.
 template <class Row>
 std::span<const Column<Row>> all_columns();
 
-// nullptr: there is none of that name.
+// nullptr: such rows have no column of that name, or of that kind.
 template <class Row>
 const Column<Row>* find_column(std::string_view name);
+template <class Row>
+const Column<Row>* find_column(ColumnId id);
 
 // As find_column; the error names the nearest column and lists all.
 template <class Row>
@@ -88,12 +71,24 @@ tl::expected<ColumnList<Row>, std::string> parse_columns(std::string_view list);
 template <class Row>
 std::string column_help();
 
-inline constexpr std::string_view kSnapshotFlowColumns =
-    "proto,state,local,remote,pid,comm,rx_bytes,tx_bytes,rtt,retransmits,age";
-inline constexpr std::string_view kTopFlowColumns =
-    "comm,pid,proto,lport,remote,state,rx_rate,tx_rate,rtt,retransmits";
-inline constexpr std::string_view kTopProcessColumns =
-    "pid,comm,conns,rx_rate,tx_rate,rtt,retr_rate";
+// Those of the names; rows of this kind must have them.
+template <class Row>
+ColumnList<Row> columns_of(std::span<const ColumnId> ids);
+
+inline constexpr auto kSnapshotFlowColumns = [] {
+  using enum ColumnId;
+  return std::to_array(
+      {kProto, kState, kLocal, kRemote, kPid, kComm, kRxBytes, kTxBytes, kRtt, kRetransmits, kAge});
+}();
+inline constexpr auto kTopFlowColumns = [] {
+  using enum ColumnId;
+  return std::to_array(
+      {kComm, kPid, kProto, kLport, kRemote, kState, kRxRate, kTxRate, kRtt, kRetransmits});
+}();
+inline constexpr auto kTopProcessColumns = [] {
+  using enum ColumnId;
+  return std::to_array({kPid, kComm, kConns, kRxRate, kTxRate, kMeanRtt, kRetransmitRate});
+}();
 
 // What people read: clean, "—" when not known, never longer than `width` cells where the kind can
 // be shortened.
@@ -107,8 +102,14 @@ std::string cell_text(const Column<Row>& column, const Row& row, const CellOptio
 template <class Row>
 std::string raw_text(const Column<Row>& column, const Row& row, const CellOptions& options);
 
+// A value without its row: no mark for one that deserves a look.
+std::string value_text(ValueKind kind, const CellValue& value, const CellOptions& options);
+
 // Orders rows; unknown values, as monostate, come last whatever the direction.
 using SortKey = std::variant<std::monostate, double, std::string>;
+// Numbers from large to small, texts from a to z; reversed the other way round. Equal ones: false.
+bool comes_before(const SortKey& a, const SortKey& b, bool reversed);
+SortKey value_key(ValueKind kind, const CellValue& value, const CellOptions& options);
 template <class Row>
 SortKey sort_key(const Column<Row>& column, const Row& row, const CellOptions& options);
 

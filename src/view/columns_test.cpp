@@ -194,29 +194,29 @@ TEST(ProcessColumns, Cells) {
 TEST(Columns, NamesAreDistinctAndHelpful) {
   std::set<std::string_view> names;
   for (const auto& column : all_columns<Flow>()) {
-    EXPECT_TRUE(names.insert(column.name).second) << column.name;
+    EXPECT_TRUE(names.insert(column.info().name).second) << column.info().name;
     EXPECT_FALSE(column.help.empty());
-    EXPECT_FALSE(column.header.empty());
+    EXPECT_FALSE(column.info().heading.empty());
   }
   names.clear();
   for (const auto& column : all_columns<Process>()) {
-    EXPECT_TRUE(names.insert(column.name).second) << column.name;
+    EXPECT_TRUE(names.insert(column.info().name).second) << column.info().name;
   }
 }
 
 TEST(Columns, DefaultSetsExist) {
-  EXPECT_EQ(parse_columns<Flow>(kSnapshotFlowColumns).value().size(), 11u);
-  EXPECT_EQ(parse_columns<Flow>(kTopFlowColumns).value().size(), 10u);
-  EXPECT_EQ(parse_columns<Process>(kTopProcessColumns).value().size(), 7u);
+  for (const auto& ids : {std::span<const ColumnId>(kSnapshotFlowColumns), std::span<const ColumnId>(kTopFlowColumns)})
+    for (const auto* column : columns_of<Flow>(ids)) EXPECT_NE(column, nullptr);
+  for (const auto* column : columns_of<Process>(kTopProcessColumns)) EXPECT_NE(column, nullptr);
 }
 
 TEST(Columns, ListIsParsedInOrder) {
   const auto columns = parse_columns<Flow>("comm,pid,comm");
   ASSERT_TRUE(columns.has_value());
   ASSERT_EQ(columns->size(), 3u);
-  EXPECT_EQ((*columns)[0]->name, "comm");
-  EXPECT_EQ((*columns)[1]->name, "pid");
-  EXPECT_EQ((*columns)[2]->name, "comm");
+  EXPECT_EQ((*columns)[0]->id, ColumnId::kComm);
+  EXPECT_EQ((*columns)[1]->id, ColumnId::kPid);
+  EXPECT_EQ((*columns)[2]->id, ColumnId::kComm);
 }
 
 template <class Row>
@@ -234,14 +234,15 @@ TEST(Columns, ErrorsSuggestAndList) {
   EXPECT_TRUE(error_of<Flow>("pid,").starts_with("unknown column ''"));
   EXPECT_TRUE(error_of<Process>("lport").starts_with("unknown column 'lport'"));
   EXPECT_TRUE(error_of<Flow>("\x1b").starts_with("unknown column '?'"));
-  EXPECT_EQ(parse_column<Flow>("rtt").value()->name, "rtt");
+  EXPECT_EQ(parse_column<Flow>("rtt").value()->id, ColumnId::kRtt);
+  EXPECT_EQ(parse_column<Process>("rtt").value()->id, ColumnId::kMeanRtt);
   EXPECT_EQ(find_column<Flow>("nope"), nullptr);
 }
 
 TEST(Columns, HelpNamesEach) {
   const std::string help = column_help<Process>();
   for (const auto& column : all_columns<Process>()) {
-    EXPECT_NE(help.find("  " + std::string(column.name) + " "), help.npos);
+    EXPECT_NE(help.find("  " + std::string(column.info().name) + " "), help.npos);
     EXPECT_NE(help.find(column.help), help.npos);
   }
 }

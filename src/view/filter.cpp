@@ -103,7 +103,7 @@ class FilterParser {
     if (!value) return error(value.error());
     value->op = op;
     value->lookup_user = lookup_user_;
-    needs_description_ |= is_of_process(key);
+    needs_description_ |= key_needs_description(key);
     return key_test(key, *value);
   }
 

@@ -15,6 +15,7 @@
 #include "model/address.h"
 #include "model/pattern.h"
 #include "view/ascii.h"
+#include "view/column_id.h"
 #include "view/flow_text.h"
 #include "view/suggest.h"
 
@@ -355,69 +356,77 @@ Parsed dst_test(const Value& value) {
 
 // Keys.
 
+// A key has its column's name, but for those that say `as`.
 struct Key {
-  std::string_view name;
+  ColumnId column;
   Reader read;                   // for numbers
   Parsed (*make)(const Value&);  // for the others
   bool takes_regex = false;
-  bool is_of_process = false;  // known with Options::describe only
+  std::string_view as = {};
+
+  std::string_view name() const { return as.empty() ? info_of(column).name : as; }
 };
 
-constexpr Key number_key(std::string_view name, Reader read) {
-  return {name, read, nullptr};
+constexpr Key number_key(ColumnId column, Reader read, std::string_view as = {}) {
+  return {column, read, nullptr, false, as};
 }
 
+using enum ColumnId;
+
 const std::array<Key, 31> kKeys{{
-    number_key("pid", [](const Flow& f) -> Readings { return {known(f.owner.pid)}; }),
-    {"comm", nullptr, comm_test, true},
-    {"name", nullptr, comm_test, true},
-    {"user", nullptr, user_test},
-    {"uid", nullptr, user_test},
-    number_key("netns", [](const Flow& f) -> Readings { return {known(f.netns)}; }),
-    {"exe", nullptr, process_test<exe_of>, true, true},
-    {"cmdline", nullptr, process_test<cmdline_of>, true, true},
-    {"unit", nullptr, process_test<unit_of>, true, true},
-    {"container", nullptr, process_test<container_of>, true, true},
-    {"pod", nullptr, process_test<pod_of>, true, true},
-    {"cgroup", nullptr, process_test<cgroup_of>, true, true},
-    {"parent", nullptr, process_test<parents_of>, true, true},
-    {"ppid",
-     [](const Flow& f) -> Readings { return of_process(f, &ProcessInfo::parent_pid); }, nullptr,
-     false, true},
-    {"session", [](const Flow& f) -> Readings { return of_process(f, &ProcessInfo::session); },
-     nullptr, false, true},
-    {"proto", nullptr, proto_test},
-    {"state", nullptr, state_test},
-    number_key("port",
-               [](const Flow& f) -> Readings {
-                 return {known(f.local.port), known(f.remote.port)};
-               }),
-    number_key("sport", [](const Flow& f) -> Readings { return {known(f.local.port)}; }),
-    number_key("dport", [](const Flow& f) -> Readings { return {known(f.remote.port)}; }),
-    {"src", nullptr, src_test},
-    {"dst", nullptr, dst_test},
-    {"remote_name", nullptr, remote_name_test, true},
-    {"dir", nullptr, dir_test},
-    {"owner", nullptr, owner_test},
-    number_key("rx", [](const Flow& f) -> Readings { return {f.rx_rate}; }),
-    number_key("tx", [](const Flow& f) -> Readings { return {f.tx_rate}; }),
+    number_key(kPid, [](const Flow& f) -> Readings { return {known(f.owner.pid)}; }),
+    {kComm, nullptr, comm_test, true},
+    {kComm, nullptr, comm_test, true, "name"},
+    {kUser, nullptr, user_test},
+    {kUid, nullptr, user_test},
+    number_key(kNetns, [](const Flow& f) -> Readings { return {known(f.netns)}; }),
+    {kExe, nullptr, process_test<exe_of>, true},
+    {kCmdline, nullptr, process_test<cmdline_of>, true},
+    {kUnit, nullptr, process_test<unit_of>, true},
+    {kContainer, nullptr, process_test<container_of>, true},
+    {kPod, nullptr, process_test<pod_of>, true},
+    {kCgroup, nullptr, process_test<cgroup_of>, true},
+    {kParent, nullptr, process_test<parents_of>, true},
+    number_key(kPpid,
+               [](const Flow& f) -> Readings { return of_process(f, &ProcessInfo::parent_pid); }),
+    number_key(kSession,
+               [](const Flow& f) -> Readings { return of_process(f, &ProcessInfo::session); }),
+    {kProto, nullptr, proto_test},
+    {kState, nullptr, state_test},
     number_key(
-        "rxbytes",
-        [](const Flow& f) -> Readings { return {static_cast<double>(f.counters.rx_bytes)}; }),
+        kNone,
+        [](const Flow& f) -> Readings { return {known(f.local.port), known(f.remote.port)}; },
+        "port"),
+    number_key(kLport, [](const Flow& f) -> Readings { return {known(f.local.port)}; }, "sport"),
+    number_key(kRport, [](const Flow& f) -> Readings { return {known(f.remote.port)}; }, "dport"),
+    {kLocal, nullptr, src_test, false, "src"},
+    {kRemote, nullptr, dst_test, false, "dst"},
+    {kRemoteName, nullptr, remote_name_test, true},
+    {kDirection, nullptr, dir_test, false, "dir"},
+    {kOwner, nullptr, owner_test},
+    number_key(kRxRate, [](const Flow& f) -> Readings { return {f.rx_rate}; }, "rx"),
+    number_key(kTxRate, [](const Flow& f) -> Readings { return {f.tx_rate}; }, "tx"),
     number_key(
-        "txbytes",
-        [](const Flow& f) -> Readings { return {static_cast<double>(f.counters.tx_bytes)}; }),
-    number_key("rtt", [](const Flow& f) -> Readings { return {known(f.counters.srtt_us / 1e3)}; }),
-    number_key("retr",
-               [](const Flow& f) -> Readings {
-                 if (f.protocol != Protocol::kTcp) return {};
-                 return {f.counters.retransmits};
-               }),
+        kRxBytes,
+        [](const Flow& f) -> Readings { return {static_cast<double>(f.counters.rx_bytes)}; },
+        "rxbytes"),
+    number_key(
+        kTxBytes,
+        [](const Flow& f) -> Readings { return {static_cast<double>(f.counters.tx_bytes)}; },
+        "txbytes"),
+    number_key(kRtt, [](const Flow& f) -> Readings { return {known(f.counters.srtt_us / 1e3)}; }),
+    number_key(
+        kRetransmits,
+        [](const Flow& f) -> Readings {
+          if (f.protocol != Protocol::kTcp) return {};
+          return {f.counters.retransmits};
+        },
+        "retr"),
 }};
 
 const Key* find_key(std::string_view name) {
   const auto it =
-      std::find_if(kKeys.begin(), kKeys.end(), [&](const Key& key) { return key.name == name; });
+      std::find_if(kKeys.begin(), kKeys.end(), [&](const Key& key) { return key.name() == name; });
   return it == kKeys.end() ? nullptr : &*it;
 }
 
@@ -438,26 +447,26 @@ bool is_filter_key(std::string_view key) {
   return find_key(ascii_lower(key)) != nullptr;
 }
 
-bool is_of_process(std::string_view key) {
+bool key_needs_description(std::string_view key) {
   const Key* const found = find_key(ascii_lower(key));
-  return found != nullptr && found->is_of_process;
+  return found != nullptr && info_of(found->column).needs == Needs::kDescription;
 }
 
 FilterTest key_test(std::string_view name, const FilterValue& value) {
   const Key& key = *find_key(ascii_lower(name));
   if (value.regex && !key.takes_regex) {
-    return error(fmt::format("{} takes no regular expression", key.name));
+    return error(fmt::format("{} takes no regular expression", key.name()));
   }
   if (key.read != nullptr) return number_test(key.read, value);
   if (value.op != Op::kColon && value.op != Op::kEqual) {
-    return error(fmt::format("{} is not a number", key.name));
+    return error(fmt::format("{} is not a number", key.name()));
   }
   return key.make(value);
 }
 
 std::string unknown_key(std::string_view name) {
   std::vector<std::string_view> names;
-  for (const Key& key : kKeys) names.push_back(key.name);
+  for (const Key& key : kKeys) names.push_back(key.name());
   std::string hint = did_you_mean(name, names);
   if (hint.empty()) hint = fmt::format("; keys are {}", comma_list(names));
   return fmt::format("unknown key '{}'{}", name, hint);

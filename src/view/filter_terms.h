@@ -30,7 +30,7 @@ FilterTest anywhere_test(const FilterValue& value);
 
 bool is_filter_key(std::string_view key);
 // What it asks for is known with Options::describe only.
-bool is_of_process(std::string_view key);
+bool key_needs_description(std::string_view key);
 
 // The key must be one.
 FilterTest key_test(std::string_view key, const FilterValue& value);

@@ -22,7 +22,7 @@ void shrink(std::vector<std::size_t>& widths, const ColumnList<Row>& columns, st
   while (line > width) {
     std::size_t widest = columns.size();
     for (std::size_t i = 0; i < columns.size(); ++i) {
-      const bool can_give = columns[i]->is_text() && widths[i] > columns[i]->width;
+      const bool can_give = columns[i]->info().is_text() && widths[i] > columns[i]->width;
       if (can_give && (widest == columns.size() || widths[i] > widths[widest])) widest = i;
     }
     if (widest == columns.size()) return;
@@ -52,12 +52,8 @@ std::vector<const Row*> arrange(std::span<const Row> rows, const Order<Row>& ord
     keyed.emplace_back(order.column ? sort_key(*order.column, row, options) : SortKey(), &row);
   }
   const auto before = [&](const auto& a, const auto& b) {
-    const bool a_unknown = std::holds_alternative<std::monostate>(a.first);
-    const bool b_unknown = std::holds_alternative<std::monostate>(b.first);
-    if (a_unknown != b_unknown) return b_unknown;
     if (a.first == b.first) return identity(*a.second) < identity(*b.second);
-    const bool descending = std::holds_alternative<double>(a.first) != order.reverse;
-    return descending ? b.first < a.first : a.first < b.first;
+    return comes_before(a.first, b.first, order.reverse);
   };
   if (order.column) std::stable_sort(keyed.begin(), keyed.end(), before);
   if (order.top != 0 && order.top < keyed.size()) keyed.resize(order.top);
@@ -74,7 +70,7 @@ std::vector<std::string> render_table(std::span<const Row* const> rows,
   if (columns.empty()) return {};
   std::vector<std::size_t> widths;
   for (const auto* column : columns) {
-    std::size_t widest = std::max(column->width, display_width(column->header));
+    std::size_t widest = std::max(column->width, display_width(column->info().heading));
     for (const Row* row : rows) {
       widest = std::max(widest, display_width(cell_text(*column, *row, options)));
     }
@@ -90,12 +86,12 @@ std::vector<std::string> render_table(std::span<const Row* const> rows,
     for (std::size_t i = 0; i < columns.size(); ++i) {
       if (i != 0) line += ' ';
       const std::string text = cell(*columns[i], widths[i]);
-      line += columns[i]->is_text() ? pad_right(text, widths[i]) : pad_left(text, widths[i]);
+      line += columns[i]->info().is_text() ? pad_right(text, widths[i]) : pad_left(text, widths[i]);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     lines.push_back(limited ? shorten_right(line, width) : line);
   };
-  add_line([](const Column<Row>& column, std::size_t) { return std::string(column.header); });
+  add_line([](const Column<Row>& column, std::size_t) { return std::string(column.info().heading); });
   for (const Row* row : rows) {
     add_line([&](const Column<Row>& column, std::size_t cells) {
       return cell_text(column, *row, options, cells);
@@ -117,7 +113,7 @@ std::vector<std::string> render_csv(std::span<const Row* const> rows,
     }
     lines.push_back(std::move(line));
   };
-  add_line([](const Column<Row>& column) { return std::string(column.name); });
+  add_line([](const Column<Row>& column) { return std::string(column.info().name); });
   for (const Row* row : rows) {
     add_line([&](const Column<Row>& column) { return raw_text(column, *row, options); });
   }

@@ -26,12 +26,16 @@ std::vector<std::uint64_t> cookies(const std::vector<Flow>& flows, std::string_v
   return out;
 }
 
-Lines table(const std::vector<Flow>& flows, std::string_view columns, std::size_t width = 0,
+Lines table(const std::vector<Flow>& flows, const ColumnList<Flow>& columns, std::size_t width = 0,
             bool wide = false) {
   CellOptions options;
   options.wide = wide;
   const auto rows = arrange<Flow>(flows, {}, options);
-  return render_table<Flow>(rows, parse_columns<Flow>(columns).value(), options, width);
+  return render_table<Flow>(rows, columns, options, width);
+}
+Lines table(const std::vector<Flow>& flows, std::string_view columns, std::size_t width = 0,
+            bool wide = false) {
+  return table(flows, parse_columns<Flow>(columns).value(), width, wide);
 }
 
 using Cookies = std::vector<std::uint64_t>;
@@ -128,7 +132,7 @@ TEST(RenderTable, ShortensTheWidestFirst) {
 
 TEST(RenderTable, CutsLinesThatCannotFit) {
   for (std::size_t width = 1; width < 80; ++width) {
-    for (const std::string& line : table({flow(7, "漢字漢字")}, kSnapshotFlowColumns, width)) {
+    for (const std::string& line : table({flow(7, "漢字漢字")}, columns_of<Flow>(kSnapshotFlowColumns), width)) {
       EXPECT_LE(display_width(line), width);
     }
   }

@@ -118,10 +118,10 @@ Options observe(const SnapshotArguments& arguments) {
 int run(const SnapshotArguments& arguments, const Options& observed) {
   if (!arguments.from.path.empty()) return snapshot_from(arguments);
   if (arguments.netwatch) return snapshot_netwatch(arguments, observed);
-  std::string columns(kSnapshotFlowColumns);
-  if (observed.resolve) columns += ",remote_name";
-  if (observed.holders) columns += ",holders";
-  auto choice = choose_table<Flow>(arguments, columns, "local");
+  std::vector<ColumnId> columns(kSnapshotFlowColumns.begin(), kSnapshotFlowColumns.end());
+  if (observed.resolve) columns.push_back(ColumnId::kRemoteName);
+  if (observed.holders) columns.push_back(ColumnId::kHolders);
+  auto choice = choose_table<Flow>(arguments, columns, ColumnId::kLocal);
   if (!choice) return kExitUsage;
   auto session = Session::open(arguments, observed, std::nullopt);
   if (!session) return session.error();

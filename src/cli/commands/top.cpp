@@ -199,12 +199,12 @@ Options observe(const TopArguments& arguments) {
 int run(const TopArguments& arguments, const Options& observed) {
   if (!wants_tables(arguments)) return top_screen(arguments, observed);
   // --columns and --sort are about processes; connections follow where they have such a column.
-  auto processes = choose_table<Process>(arguments, kTopProcessColumns, "rate");
+  auto processes = choose_table<Process>(arguments, kTopProcessColumns, ColumnId::kRate);
   if (!processes) return kExitUsage;
   TopArguments of_flows = arguments;
   of_flows.columns.clear();
   if (!find_column<Flow>(arguments.sort)) of_flows.sort.clear();
-  auto flows = choose_table<Flow>(of_flows, kTopFlowColumns, "rate");
+  auto flows = choose_table<Flow>(of_flows, kTopFlowColumns, ColumnId::kRate);
   if (!flows) return kExitUsage;
 
   auto session = Session::open(arguments, observed, "");

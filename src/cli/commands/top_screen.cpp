@@ -49,14 +49,13 @@ tui::State first_state(const TopArguments& arguments, FlowFilter filter,
                       : tui::PlotStyle::kBlock;
   if (!arguments.theme.empty()) settings.theme = arguments.theme;
   if (!arguments.sort.empty()) {
-    for (const tui::View view : {tui::View::kProcesses, tui::View::kConnections}) {
-      tui::Table& table = state.tables[static_cast<std::size_t>(view)];
-      const bool known = view == tui::View::kProcesses
-                             ? find_column<Process>(arguments.sort) != nullptr
-                             : find_column<Flow>(arguments.sort) != nullptr;
-      if (known) table.sort = arguments.sort;
+    const auto sort_by = [&](const tui::View& view, const auto* column) {
+      tui::Table& table = state.table_of(view);
+      if (column != nullptr) table.sort = column->id;
       table.reverse = arguments.reverse;
-    }
+    };
+    sort_by(tui::kProcessesView, find_column<Process>(arguments.sort));
+    sort_by(tui::kConnectionsView, find_column<Flow>(arguments.sort));
   }
   return state;
 }
@@ -101,18 +100,19 @@ int top_screen(const TopArguments& arguments, const Options& observed) {
   ::uname(&kernel);
   tui::LoopOptions loop;
   loop.host = this_host();
-  loop.kernel = kernel.release;
-  loop.home_netns = parse_netns("pid:self").value_or(0);
-  loop.keep_closed = observed.keep_closed;
-  loop.unobserved = count_unobserved(doors);
-  loop.source = monitor->source() == Source::kEbpf ? "eBPF" : to_string(monitor->source());
+  tui::Model& model = loop.model;
+  model.kernel = kernel.release;
+  model.home_netns = parse_netns("pid:self").value_or(0);
+  model.keep_closed_ms = static_cast<std::uint64_t>(observed.keep_closed.count());
+  model.unobserved = count_unobserved(doors);
+  model.source = monitor->source() == Source::kEbpf ? "eBPF" : to_string(monitor->source());
   if (host)
     loop.host_monitor = &*host;
   else
-    loop.host_problem = host.error().message();
+    model.host_problem = host.error().message();
   loop.probe = arguments.probe;
-  loop.user_name = user_name;
-  loop.port_name = port_name;
+  model.user_name = user_name;
+  model.port_name = port_name;
   loop.duration = arguments.duration;
   loop.thresholds = arguments.thresholds;
   loop.state = first_state(arguments, std::move(*filter), *driver);

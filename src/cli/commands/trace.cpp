@@ -96,7 +96,7 @@ class EventTable : public TextSink {
 
   void begin(const Beginning&) override {
     std::string line = fmt::format("{:<{}} {:<14} ", "TIME", time_text_width(time_), "EVENT");
-    for (const Column<Flow>* column : columns_) line += pad(*column, column->header) + ' ';
+    for (const Column<Flow>* column : columns_) line += pad(*column, column->info().heading) + ' ';
     output_.line(line + "DETAIL");
   }
   void event(const Event& event) override { output_.piece(line(event) + '\n'); }
@@ -118,17 +118,18 @@ class EventTable : public TextSink {
     const bool is_flow = event.kind != EventKind::kProcess;
     for (const Column<Flow>* column : columns_) {
       // A process has neither ends nor figures of a connection.
-      const bool is_shown = is_flow || is_of_process(*column);
+      const bool is_shown = is_flow || column->info().is_of_process();
       line += pad(*column, is_shown ? cell_text(*column, event.flow, cells_, limit) : "") + ' ';
     }
     return line + shorten_right(describe(event), cells_.wide ? kNoLimit : kLongestDetail);
   }
 
   static std::string pad(const Column<Flow>& column, std::string_view text) {
+    const ColumnInfo& info = column.info();
     const std::size_t width =
-        std::max({column.width, column.header.size(),
-                  column.kind == ValueKind::kEndpoint ? std::size_t{21} : std::size_t{0}});
-    return column.is_text() ? pad_right(text, width) : pad_left(text, width);
+        std::max({column.width, info.heading.size(),
+                  info.kind == ValueKind::kEndpoint ? std::size_t{21} : std::size_t{0}});
+    return info.is_text() ? pad_right(text, width) : pad_left(text, width);
   }
 
   std::string time_of(const Event& event) const {
@@ -164,10 +165,13 @@ class EventCsv : public TextSink {
   ColumnList<Flow> columns_;
 };
 
-constexpr std::string_view kTableColumns = "pid,comm,proto,local,remote";
-constexpr std::string_view kCsvColumns =
-    "proto,local,remote,direction,pid,opener_pid,comm,uid,owner,state,rx_bytes,tx_bytes,"
-    "retransmits,rtt,cookie,netns";
+constexpr ColumnId kTableColumns[] = {ColumnId::kPid, ColumnId::kComm, ColumnId::kProto,
+                                      ColumnId::kLocal, ColumnId::kRemote};
+constexpr auto kCsvColumns = [] {
+  using enum ColumnId;
+  return std::to_array({kProto, kLocal, kRemote, kDirection, kPid, kOpenerPid, kComm, kUid, kOwner,
+                        kState, kRxBytes, kTxBytes, kRetransmits, kRtt, kCookie, kNetns});
+}();
 
 bool is_wanted(const TraceArguments& arguments, const FlowFilter& filter, const Event& event) {
   if (event.kind == EventKind::kGap) return true;
@@ -238,14 +242,9 @@ Options observe(const TraceArguments& arguments) {
 
 int run(const TraceArguments& arguments, const Options& observed) {
   const bool is_csv = arguments.format == OutputFormat::kCsv;
-  auto columns =
-      parse_columns<Flow>(!arguments.columns.empty() ? std::string_view(arguments.columns)
-                          : is_csv                   ? kCsvColumns
-                                                     : kTableColumns);
-  if (!columns) {
-    report("cannot use --columns: " + columns.error(), "", "");
-    return kExitUsage;
-  }
+  auto columns = choose_columns<Flow>(
+      arguments, is_csv ? std::span<const ColumnId>(kCsvColumns) : kTableColumns);
+  if (!columns) return kExitUsage;
   auto session = Session::open(arguments, observed, "; no retransmit and reset events");
   if (!session) return session.error();
   if (arguments.alerts) return trace_alerts(arguments, *session);

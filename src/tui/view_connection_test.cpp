@@ -21,7 +21,7 @@ class Details : public testing::Test {
     model.history.add(snapshot);
   }
   Model model = web_model();
-  State state = state_of(View::kConnection, {120, 40});
+  State state = state_of(kConnectionView, {120, 40});
 };
 
 TEST_F(Details, name_the_port_of_the_end_that_serves) {

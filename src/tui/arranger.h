@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the views make their listings with.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "tui/flow_cells.h"
+#include "tui/model.h"
+#include "tui/state.h"
+#include "view/columns.h"
+
+namespace sockscope::tui {
+
+// What rows are ordered by, and what decides between equals.
+struct Keyed {
+  SortKey key;
+  Row row;
+};
+
+inline bool moves(const Smoothed& rate) {
+  return rate.rx + rate.tx >= 1;
+}
+
+bool is_rate(ColumnId column);
+SortKey rate_key(ColumnId column, const Smoothed& rate);
+SortKey sum_key(ColumnId column, const Sum& sum);
+
+// Of one list of the sample on the screen; `listing` is what a view fills.
+class Arranger {
+ public:
+  static constexpr std::uint64_t kNew = 2'000'000'000;  // so long a row is marked as new
+
+  // `keep`: rows stay where they are, new ones come last.
+  Arranger(const Model& model, const State& state, const View& view, bool keep);
+
+  // In order, those that are kept first.
+  std::vector<Row> sorted(const std::vector<Keyed>& rows) const;
+
+  // Of a connection or process.
+  template <class Each>
+  SortKey key_of(const Each& row, const Smoothed& rate) const {
+    if (is_rate(sort)) return rate_key(sort, rate);
+    if (sort == ColumnId::kRxBytes) return static_cast<double>(volume_of(state, row).rx);
+    if (sort == ColumnId::kTxBytes) return static_cast<double>(volume_of(state, row).tx);
+    const auto* column = find_column<Each>(sort);
+    return column != nullptr ? sort_key(*column, row, cells) : SortKey();
+  }
+
+  // Connections. Whether closed ones and loopback are shown; counts those that are hidden.
+  bool wanted(const Flow& flow);
+  // Listening sockets, and sockets without a peer that are silent.
+  static bool is_idle(const Flow& flow, const Smoothed& rate);
+  Row row_of(const Flow& flow, std::uint32_t index, const Smoothed& rate) const;
+  // Those opened after the moment that is shown come below all others, so that none of them moves.
+  template <class Wanted>
+  void add_later(Wanted wanted_later) {
+    const auto& flows = state.opened.flows();
+    for (std::size_t i = 0; i < flows.size(); ++i) {
+      const Flow& flow = flows[i];
+      if (!wanted_later(flow, Smoothed{flow.rx_rate.value_or(0), flow.tx_rate.value_or(0)}))
+        continue;
+      Row row{RowKey::of(flow), static_cast<std::uint32_t>(i)};
+      row.is_later = true;
+      row.mark = flow.closed ? 'x' : '+';
+      listing.rows.push_back(row);
+      ++listing.later;
+    }
+  }
+
+  // Groups and remote ends. The place of the sum of that key, made by `name` where there is none.
+  template <class Start>
+  std::size_t sum_of(const RowKey& key, Start start) {
+    const auto [place, is_new] = sum_places_.try_emplace(key, listing.sums.size());
+    if (is_new) {
+      Sum sum = start();
+      sum.key = key;
+      listing.sums.push_back(std::move(sum));
+    }
+    return place->second;
+  }
+  void add_to(Sum& sum, const Flow& flow, const Smoothed& rate) const;
+
+  const Model& model;
+  const State& state;
+  const Table& table;
+  const History& history;
+  const std::size_t index;
+  const Sample& sample;
+  const ColumnId sort;
+  CellOptions cells;
+  Listing listing;
+
+ private:
+  std::size_t old_place(const RowKey& key) const;
+
+  bool keep_;
+  std::unordered_map<std::uint64_t, std::vector<std::pair<RowKey, std::size_t>>> old_places_;
+  std::map<RowKey, std::size_t> sum_places_;
+};
+
+}  // namespace sockscope::tui

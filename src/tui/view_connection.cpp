@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+// One connection: rates, round trips, loss, what happened to it.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "base/timestamp.h"
+#include "tui/details.h"
+#include "tui/flow_cells.h"
+#include "tui/view.h"
+#include "view/flow_text.h"
+#include "view/host_text.h"
+
+namespace sockscope::tui {
+namespace {
+
+constexpr int kLeftPane = 82;
+
+constexpr FooterKey kFooter[] = {
+    {Action::kBack},  {Action::kDown, "next/prev connection", Action::kUp},
+    {Action::kCopy},  {Action::kFreeze},
+    {Action::kWrite}, {Action::kHelp}};
+
+std::string how_known(OwnerKind kind) {
+  switch (kind) {
+    case OwnerKind::kExact:
+      return "seen using it";
+    case OwnerKind::kInherited:
+      return "as its listener's";
+    case OwnerKind::kBootstrap:
+      return "found holding it";
+    case OwnerKind::kKernel:
+      return "made by the kernel for itself";
+    case OwnerKind::kUnknown:
+      break;
+  }
+  return "not known";
+}
+
+// Whether this end is the one whose port says what is spoken.
+bool serves(const Flow& flow) {
+  if (flow.direction != Direction::kUnknown) return flow.direction != Direction::kOutbound;
+  return flow.remote.addr.is_unspecified() || flow.local.port < flow.remote.port;
+}
+
+// " (https)"; empty: the port has no name.
+std::string service_of(const Model& model, const Endpoint& end, const Flow& flow) {
+  const std::string name = model.port_name ? model.port_name(end.port, flow.protocol) : "";
+  return name.empty() ? name : fmt::format(" ({})", clean_text(name));
+}
+
+std::string known_number(const std::optional<std::uint32_t>& value) {
+  return value ? std::to_string(*value) : "—";
+}
+
+// "97%" of the time that the connection was busy.
+std::string share_of(const std::optional<std::uint64_t>& part,
+                     const std::optional<std::uint64_t>& whole) {
+  if (!part || !whole) return "—";
+  if (*whole == 0) return "0%";
+  return fmt::format("{:.0f}%", 100.0 * static_cast<double>(*part) / static_cast<double>(*whole));
+}
+
+// Of its life, or where it is not known how long that is, how long in all.
+std::string busy_text(const TcpInternals& tcp, const std::optional<std::uint64_t>& life_us) {
+  if (!tcp.busy_us) return kUnknown;
+  // The kernel counts in ticks, a little more than there was time at times.
+  if (life_us && *life_us != 0) return share_of(std::min(*tcp.busy_us, *life_us), life_us);
+  return format_duration_us(*tcp.busy_us);
+}
+
+// "3 s", "2m10s": how long before the moment on the screen its last segment was sent again. Of what
+// is no event that we had, as exactly as samples were taken; empty: it was before all of them.
+std::string last_retransmit(const Model& model, const State& state, const Flow& flow) {
+  const std::size_t index = shown_index(model, state);
+  const std::uint64_t now = model.history[index].wall_ns;
+  std::uint64_t last = 0;
+  const auto& log = model.events.all();
+  for (std::size_t i = log.size(); i-- > 0 && last == 0;) {
+    if (state.is_frozen() && log[i].number > state.frozen_event) continue;
+    const Event& event = log[i].event;
+    if (event.kind == EventKind::kRetransmit && event.flow.cookie == flow.cookie)
+      last = log[i].wall_ns;
+  }
+  for (std::size_t i = index; i > 0 && model.history[i].wall_ns > last; --i) {
+    const Flow* after = model.history.find_flow(model.history[i], flow.cookie);
+    const Flow* before = model.history.find_flow(model.history[i - 1], flow.cookie);
+    if (after == nullptr || before == nullptr) break;
+    if (after->counters.retransmits == before->counters.retransmits) continue;
+    if (model.history[i - 1].wall_ns >= last) last = model.history[i].wall_ns;
+    break;
+  }
+  if (last == 0) return "";
+  const std::uint64_t seconds = now > last ? (now - last) / 1'000'000'000 : 0;
+  return seconds < 60 ? fmt::format("{} s", seconds) : format_duration_us(seconds * 1'000'000);
+}
+
+void put_tcp(const Model& model, const State& state, const Flow& flow, int last, int& y, int right,
+             Screen& screen) {
+  const Counters& c = flow.counters;
+  Grid& grid = screen.grid;
+  if (flow.protocol != Protocol::kTcp) {
+    if (!flow.has_counters) return;
+    put_fact(y++, "UDP", fmt::format("{} datagrams in, {} out", c.rx_segments, c.tx_segments), grid,
+             right);
+    return;
+  }
+  const TcpInternals* tcp = internals_of(model, state, flow);
+  if (tcp != nullptr && y < last)
+    put_fact(y++, "TCP",
+             fmt::format("cwnd {}  ssthresh {}  mss {}  pmtu {}  cc {}  {} {}",
+                         tcp->congestion_window, known_number(tcp->slow_start_threshold), tcp->mss,
+                         tcp->path_mtu, clean_text(tcp->congestion_control.data()),
+                         tcp->receive_window ? "rcvwnd" : "rcvspace",
+                         format_bytes(tcp->receive_window.value_or(tcp->receive_space))),
+             grid, right);
+  if (!flow.has_counters) return;
+  if (y >= last) return;
+  const double share = c.tx_segments == 0 ? 0 : c.retransmits / static_cast<double>(c.tx_segments);
+  grid.put(1, y, "Loss", {Role::kTitle});
+  int x = grid.put(10, y, fmt::format("retrans {} ({:.2f}% of sent)", c.retransmits, share * 100),
+                   {share_role(share)});
+  std::vector<std::string> more;
+  if (c.retransmits != 0) {
+    const std::string ago = last_retransmit(model, state, flow);
+    more.push_back(ago.empty() ? "last —" : fmt::format("last {} ago", ago));
+  }
+  if (tcp != nullptr) {
+    more.push_back("RTO " + format_duration_us(tcp->retransmit_timeout_us));
+    more.push_back(fmt::format("lost {}", tcp->lost));
+    more.push_back("reorder " + known_number(tcp->reorderings_seen));
+    more.push_back("dsack " + known_number(tcp->duplicate_acks));
+  }
+  // What the line has no room for gets one more where that takes none from the events.
+  const bool may_wrap = grid.size().rows >= 30;
+  for (const std::string& text : more) {
+    const int width = static_cast<int>(display_width(text));
+    if (x + 2 + width > right) {
+      if (!may_wrap || y + 1 >= last) continue;
+      ++y;
+      x = 8;
+    }
+    x = grid.put(x + 2, y, text, {}, right);
+  }
+  ++y;
+  if (tcp != nullptr && y < last)
+    put_fact(y++, "Limit",
+             fmt::format("busy {}  rwnd-limited {}  sndbuf-limited {}  notsent {}  unacked {}",
+                         busy_text(*tcp, age_us(model, state, flow)),
+                         share_of(tcp->receiver_limited_us, tcp->busy_us),
+                         share_of(tcp->buffer_limited_us, tcp->busy_us),
+                         tcp->unsent_bytes ? format_bytes(*tcp->unsent_bytes) : "—", tcp->unacked),
+             grid, right);
+}
+
+void draw(const Model& model, const State& state, const Frame& frame, Screen& screen) {
+  Grid& grid = screen.grid;
+  const Size size = grid.size();
+  const std::uint64_t cookie = state.connection.a;
+  const Flow* flow = find_shown_flow(model, state, cookie);
+  int y = 1;
+  const int last = frame.lower_rule >= 0 ? frame.lower_rule
+                   : frame.footer >= 0   ? frame.footer
+                                         : size.rows;
+  if (flow == nullptr) {
+    grid.put(1, y++, "This connection is over. Its last events:", {Role::kDim});
+    draw_event_lines(model, state, cookie, 3, y, last, size.columns, screen);
+    return;
+  }
+  const bool full = size.rows >= 20;
+  // Wide screens have the events at the right, beside all else.
+  const bool wide = full && size.columns >= kWide;
+  const int right = wide ? kLeftPane : size.columns;
+  const auto rule = [&](int at) { grid.rule(at, right); };
+  const int cells = std::clamp(right - 34, 4, 120);
+  const Rates rates = shown_rates(
+      model, state, cells, [&](const Sample& s) { return model.history.find_flow(s, cookie); });
+  const Series rtt =
+      shown_series(model, state, cells, [&](const Sample& s) -> std::optional<double> {
+        const Flow* found = model.history.find_flow(s, cookie);
+        if (found == nullptr || found->counters.srtt_us == 0) return std::nullopt;
+        return found->counters.srtt_us;
+      });
+  const Counters& c = flow->counters;
+
+  if (full) grid.rule(y++);
+  if (wide) {
+    for (int row = y; row < last; ++row) grid.put(right, row, "│", {Role::kDim});
+    grid.put(right + 2, y, "Events (newest first)", {Role::kTitle});
+    draw_event_lines(model, state, cookie, right + 2, y + 1, last, size.columns, screen);
+  }
+  put_fact(y++, "Process",
+           process_line(model, flow->owner.name(), owner_of(*flow), flow->owner.uid,
+                        flow->owner.process.get()) +
+               "  netns " +
+               (flow->netns == model.home_netns ? "host" : std::to_string(flow->netns)),
+           grid, right);
+  if (full) {
+    put_fact(y++, "Command", command_of(flow->owner.process.get()), grid, right);
+  }
+  const bool is_served_here = serves(*flow);
+  const std::string local =
+      to_string(flow->local) + (is_served_here ? service_of(model, flow->local, *flow) : "");
+  const std::string remote =
+      flow->remote.addr.is_unspecified()
+          ? "*"
+          : remote_text(model, state, *flow) +
+                (is_served_here ? "" : service_of(model, flow->remote, *flow));
+  if (static_cast<int>(local.size() + remote.size()) + 24 <= right) {
+    put_fact(y, "Local", local, grid);
+    const int x = std::max(34, 12 + static_cast<int>(local.size()));
+    grid.put(x, y, "Remote", {Role::kTitle});
+    grid.put(x + 8, y++, remote);
+  } else {
+    put_fact(y++, "Local", local, grid);
+    put_fact(y++, "Remote", remote, grid);
+  }
+  if (const RemoteName* known = flow->remote_name.get()) {
+    put_fact(y++, "Name",
+             clean_text(known->name) + "  " +
+                 describe_name_source(*known, moment_of(model, state, *flow)),
+             grid, right);
+  }
+  std::string how(flow->protocol == Protocol::kTcp ? to_string(shown_state(*flow)) : "UDP");
+  if (const auto age = age_us(model, state, *flow)) how += ' ' + format_duration_us(*age);
+  put_fact(y, "State", how, grid);
+  if (size.columns >= 60) {
+    grid.put(34, y, "Owner", {Role::kTitle});
+    grid.put(42, y, how_known(flow->owner.kind));
+  }
+  ++y;
+  if (full) rule(y++);
+  if (flow->has_counters) {
+    const Figures now{flow->rx_rate, flow->tx_rate, c.rx_bytes, c.tx_bytes, c.rx_segments,
+                      c.tx_segments};
+    put_rates(rates, now, y, state, screen);
+  } else {
+    grid.put(1, y, "↓ RX", {Role::kRx});
+    grid.put(6, y, fmt::format("         —   {} does not count it", model.source), {}, right);
+    grid.put(1, y + 1, "↑ TX", {Role::kTx});
+    grid.put(6, y + 1, "         —");
+  }
+  y += 2;
+  if (full) {
+    const int plot_rows = std::clamp((size.rows - 24) / 8 + 1, 1, 8);
+    put_plots(rates, 0, y, plot_rows, state, screen);
+    const int x = cells + 9;
+    if (c.srtt_us != 0) {
+      std::uint32_t worst = c.srtt_us;
+      for (const auto& value : rtt)
+        worst = std::max(worst, static_cast<std::uint32_t>(value.value_or(0)));
+      grid.put(x, y, fmt::format("RTT ms now {:>6}", format_ms(c.srtt_us)));
+      std::string range = fmt::format(
+          "min {} max {}", c.min_rtt_us == 0 ? "—" : format_ms(c.min_rtt_us), format_ms(worst));
+      if (const TcpInternals* tcp = internals_of(model, state, *flow))
+        range += " ±" + format_ms(tcp->rtt_variance_us);
+      grid.put(x, y + 1, range);
+      const auto plot_cells = static_cast<std::size_t>(std::max(right - x - 1, 0));
+      const std::size_t points = std::min(plot_cells * 2, rtt.size());
+      grid.put(x, y + 2, sparkline(std::span(rtt).last(points), state.settings.plot));
+    }
+    y += 2 * plot_rows + 1;
+    rule(y++);
+  }
+  put_tcp(model, state, *flow, last, y, right, screen);
+  if (full) rule(y++);
+  if (wide) return grid.rule(frame.lower_rule);
+  if (y < last) grid.put(1, y++, "Events (newest first)", {Role::kTitle});
+  draw_event_lines(model, state, cookie, 3, y, last, size.columns, screen);
+  if (frame.lower_rule >= 0) grid.rule(frame.lower_rule);
+}
+
+// It may have been opened after the moment that is frozen.
+std::string json(const Model& model, const State& state, const DocumentSource& from) {
+  const bool is_later = state.opened.find(state.connection.a) != nullptr;
+  return write_flows(model, from, is_later ? model.history.newest() : shown_sample(model, state),
+                     [&](const Flow& flow) { return RowKey::of(flow) == state.connection; });
+}
+
+}  // namespace
+
+constinit const View kConnectionView = {
+    .shows_other_ends = true,
+    .shows_events = true,
+    .subject = &State::connection,
+    .footer = kFooter,
+    .help = [](const State& state) -> HelpLines {
+      return {{"One connection: rates, round trips, loss, what happened to it.", ""},
+              {state.keys.keys_of({Action::kDown, Action::kUp}),
+               "next and previous connection of the list"}};
+    },
+    .crumbs = [](const Model& model, const State& state) -> std::string {
+      const Flow* flow =
+          model.history.empty() ? nullptr : find_shown_flow(model, state, state.connection.a);
+      if (flow == nullptr) return "▸ Conns ▸ gone";
+      return fmt::format("▸ Conns ▸ {} {} {} :{}→{}", flow->owner.name(), flow->owner.pid,
+                         to_string(flow->protocol), flow->local.port, to_string(flow->remote));
+    },
+    .frame = details_frame,
+    .draw = draw,
+    .json = json,
+};
+
+}  // namespace sockscope::tui

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// The remote ends, all their connections together.
+#include <fmt/format.h>
+
+#include "tui/arranger.h"
+#include "tui/flow_cells.h"
+#include "tui/rows.h"
+#include "tui/view.h"
+#include "tui/wide_panes.h"
+
+namespace sockscope::tui {
+namespace {
+
+using enum ColumnId;
+
+constexpr ColumnSpec kColumns[] = {
+    {kRemote, 10, 0, 40, 40},
+    {kRemote, 16, 40, 60, 40},
+    {kRemote, 24, 60, INT32_MAX, 50},
+    {kConns, 5, 60},
+    {kProcs, 5, 66},
+    {kRate, 8, 20, 40},
+    {kRxRate, 8, 40},
+    {kTxRate, 8, 40},
+    {kMeanRtt, 7, 60},
+    {kRetransmits, 5, 78},
+    {kRxBytes, 9, 100},
+    {kTxBytes, 9, 100},
+};
+
+constexpr FooterKey kFooter[] = {
+    {Action::kHelp},     {Action::kFilter}, {Action::kSort},    {Action::kDetails, "connections"},
+    {Action::kNextView}, {Action::kFreeze}, {Action::kLoopback}};
+
+void arrange(Arranger& a) {
+  const auto smoothed = a.history.smoothed_flows(a.index);
+  for (std::size_t i = 0; i < a.sample.flows.size(); ++i) {
+    const Flow& flow = a.history.flow(a.sample.flows[i]);
+    if (flow.remote.addr.is_unspecified()) continue;
+    ++a.listing.candidates;
+    if (!a.state.filter.matches(flow) || !a.wanted(flow)) continue;
+    ++a.listing.matching;
+    const std::size_t sum = a.sum_of(RowKey::of(flow.remote.addr),
+                                     [&] { return Sum{.name = to_string(flow.remote.addr)}; });
+    a.add_to(a.listing.sums[sum], flow, smoothed[i]);
+  }
+  std::vector<Keyed> rows;
+  for (std::size_t i = 0; i < a.listing.sums.size(); ++i) {
+    const Sum& sum = a.listing.sums[i];
+    Row row{sum.key, static_cast<std::uint32_t>(i)};
+    row.idle = !moves(sum.smoothed);
+    if (sum.flows == 0) row.mark = 'x';
+    rows.push_back({sum_key(a.sort, sum), row});
+  }
+  a.listing.rows = a.sorted(rows);
+}
+
+void draw(const Model& model, const State& state, const Frame& frame, Screen& screen) {
+  draw_plot_line(model, state, frame, screen);
+  const Listing& listing = state.table().listing;
+  draw_list(
+      state, frame,
+      [&](const Row& row, const PlacedColumn& column) -> CellText {
+        const Sum& sum = listing.sums[row.index];
+        if (column.id() == kRemote) return {remote_end_name(state, sum)};
+        return sum_cell(state, sum, column.id());
+      },
+      screen);
+  std::string status = fmt::format("{} remote ends", listing.rows.size());
+  if (state.is_frozen()) status += opened_since_text(model, state);
+  if (listing.loopback_hidden != 0)
+    status += fmt::format(" · {} loopback connections hidden ({})", listing.loopback_hidden,
+                          state.keys.key_of(Action::kLoopback));
+  draw_status(state, frame, status + held_text(model, state), screen);
+  if (frame.detail < 0 || state.table().position >= listing.rows.size()) return;
+  const Sum& sum = listing.sums[listing.rows[state.table().position].index];
+  std::string users;
+  for (const ProcessId& id : sum.processes) {
+    const Process* process = model.history.find_process(shown_sample(model, state), id);
+    if (process != nullptr) users += fmt::format("  {} {}", process->name(), process->pid);
+  }
+  const std::string name = sum.remote_name.empty() ? "" : "  " + sum.remote_name;
+  screen.grid.put(1, frame.detail, fmt::format("{}{}{}", sum.name, name, users));
+}
+
+}  // namespace
+
+constinit const View kHostsView = {
+    .name = "hosts",
+    .key = "3",
+    .meaning = "view of remote ends",
+    .tab = "3 Hosts",
+    .narrow_tab = "3H",
+    .columns = kColumns,
+    .order = [](Size) { return kRxRate; },
+    .footer = kFooter,
+    .help = [](const State& state) -> HelpLines {
+      return {{"Hosts: the remote ends, all their connections together.", ""},
+              {state.keys.key_of(Action::kDetails), "the connections with this host"}};
+    },
+    .frame = [](Size size) { return list_frame(size, false, false); },
+    .arrange = arrange,
+    .draw = draw,
+};
+
+}  // namespace sockscope::tui

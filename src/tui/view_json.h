@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is on the screen as a document.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "snapshot/json.h"
+#include "tui/model.h"
+#include "tui/state.h"
+
+namespace sockscope::tui {
+
+struct DocumentSource {
+  const HostId& host;
+  Source source;
+  std::int64_t clock_offset_ns;
+};
+
+// A snapshot: of the sample those flows, and the processes that have them.
+std::string write_flows(const Model& model, const DocumentSource& from, const Sample& sample,
+                        const std::function<bool(const Flow&)>& wanted);
+// Of the sample on the screen what the filter lets through.
+std::string write_filtered(const Model& model, const State& state, const DocumentSource& from);
+
+}  // namespace sockscope::tui

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// The views of top, in the order of their tabs and keys; after those, the ones that are opened from
+// a row. Each is one value in a file of its own, view_NAME.cpp.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <span>
+
+namespace sockscope::tui {
+
+struct View;
+
+extern const View kProcessesView;
+extern const View kConnectionsView;
+extern const View kHostsView;
+extern const View kEventsView;
+extern const View kThisHostView;
+extern const View kProcessView;
+extern const View kConnectionView;
+
+inline constexpr std::array kViews = {&kProcessesView, &kConnectionsView, &kHostsView,
+                                      &kEventsView,    &kThisHostView,    &kProcessView,
+                                      &kConnectionView};
+
+// Those with a tab and a key.
+inline constexpr auto kMainViews = std::span(kViews).first<5>();
+
+// Its place among them.
+constexpr std::size_t number_of(const View& view) {
+  std::size_t number = 0;
+  while (kViews[number] != &view) ++number;
+  return number;
+}
+
+}  // namespace sockscope::tui

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every column of every table, on the screen of top too, and what is the same of it wherever it is shown.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <string_view>
+
+namespace sockscope {
+
+enum class ColumnId : std::uint8_t {
+  kNone,
+  // Of connections and processes, in tables and on the screen.
+  kPid, kOpenerPid, kComm, kUid, kUser, kProto, kLocal, kLport, kRemote, kRemoteName, kRport,
+  kDirection, kState, kConns, kListeners, kClosedFlows, kRxRate, kTxRate, kRate, kRxBytes, kTxBytes,
+  kRxSegments, kTxSegments, kRetransmits, kRetransmitRate, kRtt, kMeanRtt, kMinRtt, kOwner, kNetns,
+  kCgroupId, kCookie, kAge, kHolders, kExe, kCmdline, kUnit, kContainer, kPod, kCgroup, kPpid,
+  kParent, kSession, kInnerPid,
+  // On the screen only.
+  kRttVariation, kCwnd, kMss, kSendQueue, kCongestionControl, kProcs, kP95, kRetransmitShare, kSpark,
+  kTime, kEvent, kDetail,
+  kInterface, kLink, kSpeed, kUse, kErrors, kDrops, kAddresses,
+  kMount, kSize, kUsed, kAvailable, kUsage, kDevice,
+};
+
+// What a column's value is; decides how it is printed and aligned.
+enum class ValueKind : std::uint8_t {
+  kText,
+  kEndpoint,  // shortened in the middle of the address
+  kId,        // a number that names something
+  kUser,      // a user's number
+  kCount,
+  kBytes,
+  kRate,       // bytes per second, printed in the units chosen
+  kPerSecond,  // events per second
+  kRtt,        // microseconds, printed as milliseconds
+  kDuration,   // microseconds
+};
+
+// Beyond the sockets themselves.
+enum class Needs : std::uint8_t {
+  kNothing,
+  kProcess,       // whose it is
+  kDescription,   // Options::describe
+  kTcpInternals,  // Monitor::tcp_internals()
+};
+
+struct ColumnInfo {
+  ColumnId id;
+  std::string_view name;  // for --columns, --sort, filters and configuration; empty: screen only
+  std::string_view heading;
+  ValueKind kind;
+  Needs needs = Needs::kNothing;
+  std::string_view screen_heading = {};  // where top's screen has another one
+  std::string_view short_heading = {};   // where it has less than 60 columns
+  bool sortable = true;
+
+  bool is_text() const noexcept {
+    return kind == ValueKind::kText || kind == ValueKind::kEndpoint || kind == ValueKind::kUser;
+  }
+  bool is_of_process() const noexcept {
+    return needs == Needs::kProcess || needs == Needs::kDescription;
+  }
+};
+
+namespace column_table {
+
+using enum ColumnId;
+using enum Needs;
+using K = ValueKind;
+
+inline constexpr ColumnInfo kColumns[] = {
+    {ColumnId::kNone, "", "", K::kText},
+    {kPid, "pid", "PID", K::kId, kProcess},
+    {kOpenerPid, "opener_pid", "OPENER", K::kId},
+    {kComm, "comm", "COMMAND", K::kText, kProcess},
+    {kUid, "uid", "USER", K::kUser, kProcess},
+    {kUser, "user", "USER", K::kUser, kProcess},
+    {kProto, "proto", "PROT", K::kText},
+    {kLocal, "local", "LOCAL", K::kEndpoint},
+    {kLport, "lport", "LPORT", K::kId},
+    {kRemote, "remote", "REMOTE", K::kEndpoint},
+    {kRemoteName, "remote_name", "NAME", K::kText},
+    {kRport, "rport", "RPORT", K::kId},
+    {kDirection, "direction", "DIR", K::kText},
+    {kState, "state", "ST", K::kText},
+    {kConns, "conns", "CONNS", K::kCount},
+    {kListeners, "listeners", "LISTEN", K::kCount},
+    {kClosedFlows, "closed_flows", "CLOSED", K::kCount},
+    {kRxRate, "rx_rate", "RX/s", K::kRate, kNothing, "↓RX/s"},
+    {kTxRate, "tx_rate", "TX/s", K::kRate, kNothing, "↑TX/s"},
+    {kRate, "rate", "RX+TX/s", K::kRate, kNothing, "", "RX+TX"},
+    {kRxBytes, "rx_bytes", "RX", K::kBytes, kNothing, "RX TOTAL"},
+    {kTxBytes, "tx_bytes", "TX", K::kBytes, kNothing, "TX TOTAL"},
+    {kRxSegments, "rx_segments", "RXSEG", K::kCount},
+    {kTxSegments, "tx_segments", "TXSEG", K::kCount},
+    {kRetransmits, "retransmits", "RETR", K::kCount},
+    {kRetransmitRate, "retr_rate", "RETR/s", K::kPerSecond},
+    {kRtt, "rtt", "RTTms", K::kRtt},
+    {kMeanRtt, "rtt", "RTT ms", K::kRtt, kNothing, "", "RTT"},  // of several connections
+    {kMinRtt, "min_rtt", "MINms", K::kRtt},
+    {kOwner, "owner", "OWNER", K::kText},
+    {kNetns, "netns", "NETNS", K::kId},
+    {kCgroupId, "cgroup_id", "CGROUP", K::kId, kProcess},
+    {kCookie, "cookie", "COOKIE", K::kId},
+    {kAge, "age", "AGE", K::kDuration},
+    {kHolders, "holders", "HOLDERS", K::kText},
+    {kExe, "exe", "EXE", K::kText, kDescription},
+    {kCmdline, "cmdline", "COMMAND LINE", K::kText, kDescription},
+    {kUnit, "unit", "UNIT", K::kText, kDescription, "UNIT / CONTAINER"},
+    {kContainer, "container", "CONTAINER", K::kText, kDescription},
+    {kPod, "pod", "POD", K::kText, kDescription},
+    {kCgroup, "cgroup", "CGROUP PATH", K::kText, kDescription},
+    {kPpid, "ppid", "PPID", K::kId, kDescription},
+    {kParent, "parent", "PARENTS", K::kText, kDescription},
+    {kSession, "session", "SESSION", K::kId, kDescription},
+    {kInnerPid, "inner_pid", "INNER", K::kId, kDescription},
+    {kRttVariation, "", "±var", K::kRtt, kTcpInternals, "", "", false},
+    {kCwnd, "", "CWND", K::kCount, kTcpInternals, "", "", false},
+    {kMss, "", "MSS", K::kCount, kTcpInternals, "", "", false},
+    {kSendQueue, "", "SENDQ", K::kBytes, kTcpInternals, "", "", false},
+    {kCongestionControl, "", "CC", K::kText, kTcpInternals, "", "", false},
+    {kProcs, "", "PROCS", K::kCount},
+    {kP95, "", "p95", K::kRtt, kNothing, "", "", false},
+    {kRetransmitShare, "", "RETR%", K::kPerSecond, kNothing, "", "", false},
+    {kSpark, "", "60 s (rx+tx)", K::kText, kNothing, "", "", false},
+    {kTime, "", "TIME", K::kText},
+    {kEvent, "", "EVENT", K::kText},
+    {kDetail, "", "DETAIL", K::kText},
+    {kInterface, "", "INTERFACE", K::kText},
+    {kLink, "", "LINK", K::kText},
+    {kSpeed, "", "SPEED", K::kCount},
+    {kUse, "", "USE%", K::kCount},
+    {kErrors, "", "ERR", K::kCount},
+    {kDrops, "", "DROP", K::kCount},
+    {kAddresses, "", "ADDRESSES", K::kText, kNothing, "", "", false},
+    {kMount, "", "MOUNTED ON", K::kText},
+    {kSize, "", "SIZE", K::kBytes},
+    {kUsed, "", "USED", K::kBytes},
+    {kAvailable, "", "AVAIL", K::kBytes},
+    {kUsage, "", "USE%", K::kCount},
+    {kDevice, "", "DEVICE", K::kText},
+};
+
+constexpr bool is_in_order() {
+  for (std::size_t i = 0; i < std::size(kColumns); ++i)
+    if (kColumns[i].id != static_cast<ColumnId>(i)) return false;
+  return std::size(kColumns) == static_cast<std::size_t>(kDevice) + 1;
+}
+static_assert(is_in_order(), "the table has an entry for each ColumnId, in that order");
+
+}  // namespace column_table
+
+constexpr const ColumnInfo& info_of(ColumnId id) {
+  return column_table::kColumns[static_cast<std::size_t>(id)];
+}
+
+}  // namespace sockscope
