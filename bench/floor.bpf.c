@@ -19,6 +19,12 @@ int tp_btf__sock_send_length(void *ctx) { return 0; }
 SEC("?tp_btf/sock_recv_length")
 int tp_btf__sock_recv_length(void *ctx) { return 0; }
 
+SEC("?cgroup_skb/egress")
+int cgroup_skb__egress(struct __sk_buff *skb) { return 1; }
+
+SEC("?cgroup_skb/ingress")
+int cgroup_skb__ingress(struct __sk_buff *skb) { return 1; }
+
 SEC("?cgroup/sock_create")
 int cgroup__sock_create(struct bpf_sock *ctx) { return 1; }
 

@@ -55,7 +55,10 @@ def tool_commands(program):
     return {
         "nothing": None,
         "top": [program, "top", "-o", "ndjson"],
+        "top --no-dns": [program, "top", "-o", "ndjson", "--no-dns"],
+        "top --exact-owner": [program, "top", "-o", "ndjson", "--exact-owner"],
         "trace": [program, "trace", "--json"],
+        "trace --exact-owner": [program, "trace", "--json", "--exact-owner"],
         "tcplife": [*WITH_TRACEFS, "/usr/sbin/tcplife"],
         "tcpstates": [*WITH_TRACEFS, "/usr/sbin/tcpstates"],
     }

@@ -39,36 +39,36 @@ int fexit__inet_csk_accept(__u64 *ctx) {
 
 SEC("?fexit/tcp_sendmsg")
 int BPF_PROG(fexit__tcp_sendmsg, struct sock *sk, void *message, unsigned long size, int result) {
-  return on_io(sk, result, 0, WIRE_SENT);
+  return on_tcp_io(sk, result, 0, WIRE_SENT);
 }
 
 SEC("?fexit/tcp_sendpage")
 int BPF_PROG(fexit__tcp_sendpage, struct sock *sk, void *page, int offset, unsigned long size,
              int flags, int result) {
-  return on_io(sk, result, 0, WIRE_SENT);
+  return on_tcp_io(sk, result, 0, WIRE_SENT);
 }
 
 /* An IPv6 socket's datagram to an IPv4 address passes through both: it counts in the first. */
 SEC("?fexit/udp_sendmsg")
 int BPF_PROG(fexit__udp_sendmsg, struct sock *sk, void *message, unsigned long size, int result) {
-  return sk->__sk_common.skc_family == AF_INET ? on_io(sk, result, 0, WIRE_SENT) : 0;
+  return sk->__sk_common.skc_family == AF_INET ? on_udp_io(sk, result, 0, WIRE_SENT) : 0;
 }
 
 SEC("?fexit/udpv6_sendmsg")
 int BPF_PROG(fexit__udpv6_sendmsg, struct sock *sk, void *message, unsigned long size,
              int result) {
-  return sk->__sk_common.skc_family == AF_INET6 ? on_io(sk, result, 0, WIRE_SENT) : 0;
+  return sk->__sk_common.skc_family == AF_INET6 ? on_udp_io(sk, result, 0, WIRE_SENT) : 0;
 }
 
 SEC("?fexit/udp_sendpage")
 int BPF_PROG(fexit__udp_sendpage, struct sock *sk, void *page, int offset, unsigned long size,
              int flags, int result) {
-  return on_io(sk, result, 0, WIRE_SENT);
+  return on_udp_io(sk, result, 0, WIRE_SENT);
 }
 
 /* recvmsg(sk, message, size, flags[, length of the address]); before 5.19
  * recvmsg(sk, message, size, noblock, flags, length of the address). */
-static __always_inline int on_recvmsg(const __u64 *ctx, __u8 args) {
+static __always_inline int on_recvmsg(const __u64 *ctx, __u8 args, bool is_tcp) {
   __u64 result, flags;
   if (args == 6) {
     result = ctx[6];
@@ -83,17 +83,19 @@ static __always_inline int on_recvmsg(const __u64 *ctx, __u8 args) {
     flags = ctx[3];
     KEEP_APART(4);
   }
-  return on_io((struct sock *)ctx[0], (int)result, (int)flags, WIRE_RECEIVED);
+  struct sock *sk = (struct sock *)ctx[0];
+  return is_tcp ? on_tcp_io(sk, (int)result, (int)flags, WIRE_RECEIVED)
+                : on_udp_io(sk, (int)result, (int)flags, WIRE_RECEIVED);
 }
 
 SEC("?fexit/tcp_recvmsg")
-int fexit__tcp_recvmsg(__u64 *ctx) { return on_recvmsg(ctx, config.tcp_recvmsg_args); }
+int fexit__tcp_recvmsg(__u64 *ctx) { return on_recvmsg(ctx, config.tcp_recvmsg_args, true); }
 
 SEC("?fexit/udp_recvmsg")
-int fexit__udp_recvmsg(__u64 *ctx) { return on_recvmsg(ctx, config.udp_recvmsg_args); }
+int fexit__udp_recvmsg(__u64 *ctx) { return on_recvmsg(ctx, config.udp_recvmsg_args, false); }
 
 SEC("?fexit/udpv6_recvmsg")
-int fexit__udpv6_recvmsg(__u64 *ctx) { return on_recvmsg(ctx, config.udpv6_recvmsg_args); }
+int fexit__udpv6_recvmsg(__u64 *ctx) { return on_recvmsg(ctx, config.udpv6_recvmsg_args, false); }
 
 SEC("?fexit/tcp_retransmit_skb")
 int BPF_PROG(fexit__tcp_retransmit_skb, struct sock *sk, struct sk_buff *skb, int segments,

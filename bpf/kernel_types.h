@@ -44,6 +44,7 @@ enum {
 
 enum { AF_INET = 2, AF_INET6 = 10 };
 enum { IPPROTO_TCP = 6, IPPROTO_UDP = 17, IPPROTO_MPTCP = 262 };
+enum { IPPROTO_HOPOPTS = 0, IPPROTO_ROUTING = 43, IPPROTO_DSTOPTS = 60 };
 enum { MSG_PEEK = 0x2, MSG_ERRQUEUE = 0x2000 };
 enum { SHUTDOWN_MASK = 3 };
 enum { BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB = 5 };
@@ -71,6 +72,9 @@ enum { SOCK_DONE_BIT = 1 }; /* enum sock_flags: a FIN was received */
 typedef struct {
   __s64 counter;
 } atomic64_t;
+typedef struct {
+  int counter;
+} atomic_t;
 
 struct ns_common {
   unsigned int inum;
@@ -123,6 +127,15 @@ struct sock {
   __u8 sk_kern_sock : 1;
   int sk_err;
   int sk_err_soft;
+  atomic_t sk_drops;
+};
+/* Since 6.18 UDP's are elsewhere, two of them. */
+struct numa_drop_counters {
+  atomic_t drops0;
+  atomic_t drops1;
+};
+struct sock___numa {
+  struct numa_drop_counters *sk_drop_counters;
 };
 
 struct inet_sock {
@@ -190,9 +203,6 @@ struct cgroup {
 struct css_set {
   struct cgroup *dfl_cgrp;
 };
-typedef struct {
-  int counter;
-} atomic_t;
 struct upid {
   int nr;
 };

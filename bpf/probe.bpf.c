@@ -57,7 +57,10 @@ static __always_inline bool leave(__u64 function, struct call *call) {
 
 static __always_inline int leave_io(__u64 function, int result, __u32 sent) {
   struct call call;
-  return leave(function, &call) ? on_io(call.sk, result, call.flags, sent) : 0;
+  if (!leave(function, &call))
+    return 0;
+  return transport_of(call.sk) == IPPROTO_TCP ? on_tcp_io(call.sk, result, call.flags, sent)
+                                              : on_udp_io(call.sk, result, call.flags, sent);
 }
 
 static __always_inline int receive_flags(struct pt_regs *ctx, __u8 args) {
@@ -85,7 +88,7 @@ static __always_inline int receive_flags(struct pt_regs *ctx, __u8 args) {
     if (config.observe & WIRE_OBSERVE_DATA)                                        \
       enter(number, sk, flags);                                                    \
     else                                                                           \
-      on_io(sk, 1, flags, sent);                                                   \
+      on_tcp_io(sk, 1, flags, sent);                                                   \
     return 0;                                                                      \
   }
 

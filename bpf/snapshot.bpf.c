@@ -78,6 +78,7 @@ int iter__udp(struct bpf_iter__udp *ctx) {
   note_kernels_own(&record.flow, sk);
   record.flow.state = 0;
   fill_udp_totals(&record, state);
+  take_off_late_drops(&record, state, sk);
   if (record.flow.uid == WIRE_UID_UNKNOWN)
     record.flow.uid = ctx->uid;
   bpf_seq_write(ctx->meta->seq, &record, sizeof(record));

@@ -10,7 +10,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
 endif()
 
 set(bpf_objects)
-foreach(name maps tracepoint function probe cgroup dns udp snapshot snapshot_hash snapshot_files process)
+foreach(name maps tracepoint function probe cgroup packets snapshot snapshot_hash snapshot_files process)
   set(object ${CMAKE_BINARY_DIR}/bpf/${name}.bpf.o)
   add_custom_command(OUTPUT ${object}
     COMMAND ${CLANG} -g -O2 -Wall -Wextra -Wno-unused-parameter -target bpf -mcpu=v3

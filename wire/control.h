@@ -19,6 +19,10 @@
 #define WIRE_STATES_BY_PROTOCOL 1u /* TCP's in a hash by the socket's address, UDP's in storage */
 #define WIRE_STATES_IN_HASH 2u
 
+/* wire_config.udp_in_packets */
+#define WIRE_UDP_SENT 1u
+#define WIRE_UDP_RECEIVED 2u
+
 struct wire_port_range {
   uint16_t first;
   uint16_t last; /* inclusive */
@@ -46,7 +50,9 @@ struct wire_config {
   uint8_t forget_at_close;    /* 1: nothing tells when the kernel destroys a TCP socket */
   uint8_t udp_peers;          /* 1: remote ends of unconnected UDP sockets are counted */
   uint8_t mptcp_owners;       /* 1: owners of MPTCP sockets are kept, in the hash */
-  uint8_t pad0[3];
+  uint8_t udp_in_packets;     /* WIRE_UDP_: what UDP's bytes are counted in packets */
+  uint8_t dns;                /* 1: packets of port 53 are told */
+  uint8_t pad0;
 };
 WIRE_ASSERT(sizeof(struct wire_config) == 308);
 WIRE_ASSERT(__builtin_offsetof(struct wire_config, accept_args) == 301);
@@ -60,9 +66,12 @@ struct wire_control {
   uint32_t short_pass; /* 1: iter/tcp writes wire_counters for established connections */
   uint32_t pass_pid;   /* thread group that reads iter/task_file now, which the kernel sets; 0: none */
   uint64_t peers_made; /* entries put into the map of UDP peers */
+  uint64_t earlier_pass_ns; /* when the pass over open files before this one began */
+  uint32_t file_pass;  /* its number; 0: the first, which only finds owners of sockets without */
+  uint32_t pad0;
 };
 WIRE_ASSERT(WIRE_TYPE_END <= 32);
-WIRE_ASSERT(sizeof(struct wire_control) == 296);
+WIRE_ASSERT(sizeof(struct wire_control) == 312);
 WIRE_ASSERT(__builtin_offsetof(struct wire_control, foreign_netns) == 276);
 
 #endif

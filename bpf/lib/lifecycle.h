@@ -204,6 +204,8 @@ static __always_inline __u16 establish(const struct sock *sk, struct socket_stat
       state->opener_pid = state->pid;
       state->owner = state->pid ? WIRE_OWNER_INHERITED : WIRE_OWNER_UNKNOWN;
       state->owner_changes = 0;
+      state->owner_changed_ns = 0;
+      state->held_pass = 0;
     }
     state->since_ns = now_ns;
     if (!state->netns) /* else known since the SYN, or from the listener */

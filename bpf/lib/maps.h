@@ -37,7 +37,11 @@ struct socket_state {
   __u8 direction; /* WIRE_DIRECTION_ */
   __u8 has_peers; /* UDP, with config.udp_peers */
   __u8 told_datagrams;
-  __u8 pad0[2];
+  __u16 held_pass;      /* the last over open files that saw the owner with it */
+  __u32 drops;          /* UDP counted in packets: what the kernel dropped, as of the last one */
+  __u32 last_size;      /* and that one */
+  __u32 last_datagrams;
+  __u32 pad0;
   char comm[16];
 };
 

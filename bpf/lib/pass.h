@@ -6,6 +6,7 @@
 #include "bpf/lib/emit.h"
 #include "bpf/lib/lifecycle.h"
 #include "bpf/lib/owner.h"
+#include "bpf/lib/udp_drops.h"
 
 static __always_inline void fill_socket(struct wire_flow_totals *record, struct sock_common *common,
                                         struct socket_state *state, __u64 identity,
@@ -52,6 +53,7 @@ static __always_inline void write_foreign(struct seq_file *seq, struct sock *sk,
   } else {
     record.flow.state = 0;
     fill_udp_totals(&record, state);
+    take_off_late_drops(&record, state, sk);
   }
   if (is_of_another(state, known_cookie(sk)))
     return;
@@ -88,7 +90,43 @@ static __always_inline void note_mptcp_holder(struct task_struct *task, struct s
   put_state(first, &state);
 }
 
-/* A process has the socket open. One that an owner is known of keeps him. */
+/* What passes over open files say of an owner that is known. An accept that was not seen is settled at
+ * once: whoever has the connection open serves it, the listener's own process before others. An owner
+ * who was seen to use it loses it to another when a whole pass did not find it with him. */
+static __always_inline void note_held(struct socket_state *state, struct task_struct *task,
+                                      struct sock *sk, __u16 protocol) {
+  struct wire_control *shared = get_control();
+  __u16 pass = shared ? (__u16)shared->file_pass : 0;
+  if (!pass)
+    return;
+  bool is_settled = state->owner != WIRE_OWNER_INHERITED;
+  if ((__u32)task->tgid == state->pid) {
+    state->held_pass = pass;
+    if (is_settled)
+      return;
+    state->owner = WIRE_OWNER_BOOTSTRAP;
+  } else {
+    if (state->held_pass == pass)
+      return;
+    if (is_settled) {
+      __u64 since = state->owner_changed_ns ? state->owner_changed_ns : state->since_ns;
+      if ((__u16)(pass - state->held_pass) < 2 || since >= shared->earlier_pass_ns)
+        return;
+    } else if (BPF_CORE_READ(task, group_leader, start_time) <= state->since_ns) {
+      state->opener_pid = (__u32)task->tgid; /* else: forked to serve it */
+    }
+    set_holder(state, task);
+    state->held_pass = pass;
+    state->owner_changed_ns = bpf_ktime_get_ns();
+    __sync_fetch_and_add(&owner_changes, 1);
+  }
+  if (protocol == IPPROTO_TCP && state->direction != WIRE_DIRECTION_LISTEN) {
+    __u8 tcp_state = READ(sk, __sk_common.skc_state);
+    emit_flow(WIRE_OWNER, sk, state, 0, 0, tcp_state, tcp_state, bpf_ktime_get_ns());
+  }
+}
+
+/* A process has the socket open. One that has no owner gets it. */
 static __always_inline void note_holder(struct task_struct *task, struct sock *sk) {
   if (READ(sk, sk_protocol) == IPPROTO_MPTCP && is_internet(READ(sk, __sk_common.skc_family))) {
     note_mptcp_holder(task, sk);
@@ -98,8 +136,12 @@ static __always_inline void note_holder(struct task_struct *task, struct sock *s
   if (!protocol)
     return;
   struct socket_state *state = GET_OR_MAKE_STATE(sk, protocol);
-  if (!state || state->pid)
+  if (!state)
     return;
+  if (state->pid) {
+    note_held(state, task, sk, protocol);
+    return;
+  }
   set_holder(state, task);
   note_netns(state, read_netns(&sk->__sk_common));
   if (protocol == IPPROTO_TCP && READ(sk, __sk_common.skc_state) == TCP_LISTEN) {

@@ -7,6 +7,7 @@
 
 #include "bpf/lib/emit.h"
 #include "bpf/lib/owner.h"
+#include "bpf/lib/udp_drops.h"
 
 static __always_inline bool in_ranges(const volatile struct wire_port_range *ranges, __u32 count,
                                       __u16 port) {
@@ -128,16 +129,22 @@ static __always_inline int on_udp(struct sock *sk, int result, __u32 sent) {
   return 0;
 }
 
-/* result < 0: the call failed. Zero is an end of stream for TCP and an empty datagram for UDP. */
-static __always_inline int on_io(struct sock *sk, int result, int flags, __u32 sent) {
-  if (result < 0 || (!sent && (flags & (MSG_PEEK | MSG_ERRQUEUE))))
+static __always_inline bool only_looks(int flags, __u32 sent) {
+  return !sent && (flags & (MSG_PEEK | MSG_ERRQUEUE));
+}
+
+/* result < 0: the call failed; 0: the stream ended. */
+static __always_inline int on_tcp_io(struct sock *sk, int result, int flags, __u32 sent) {
+  if (result <= 0 || only_looks(flags, sent) || transport_of(sk) != IPPROTO_TCP)
     return 0;
-  __u16 protocol = transport_of(sk);
-  if (protocol == IPPROTO_TCP)
-    return result > 0 ? on_tcp(sk, result, sent) : 0;
-  if (protocol == IPPROTO_UDP)
-    return on_udp(sk, result, sent);
-  return 0;
+  return on_tcp(sk, result, sent);
+}
+
+/* 0: an empty datagram. */
+static __always_inline int on_udp_io(struct sock *sk, int result, int flags, __u32 sent) {
+  if (result < 0 || only_looks(flags, sent) || transport_of(sk) != IPPROTO_UDP)
+    return 0;
+  return on_udp(sk, result, sent);
 }
 
 /* The process that accepts, or asks for the peer's name, is running. What can be read, what has the
@@ -193,6 +200,7 @@ static __always_inline int on_release(struct sock *sk, __u16 protocol) {
     record->flow.state = 0;
     fill_owner(&record->flow, state);
     fill_udp_totals(record, state);
+    take_off_late_drops(record, state, sk);
     submit(record);
   }
   drop_state(sk, IPPROTO_UDP);

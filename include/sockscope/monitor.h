@@ -57,7 +57,12 @@ struct Options {
 
   // Events. Without any of these the monitor still serves snapshots, at the least cost: nothing
   // runs in the kernel until snapshot() asks, owners are those found at open(), UDP has no bytes.
-  bool connections = true;  // connect, accept, connect_failed, close, owner; exact owners, UDP bytes
+  bool connections = true;  // connect, accept, connect_failed, close, owner; UDP bytes
+  // Who uses a TCP connection is seen at each send and receive: at once, also of a socket that passes
+  // from process to process. It costs those 5 to 10 % where nothing but tracepoints can be had. Without it
+  // the process is that which connects or accepts, is found with the socket open at a snapshot or before
+  // an accept is told (settle_owner), or closes it last. `data` implies it.
+  bool exact_owners = false;
   bool quality = true;      // retransmit, reset
   bool attempts = false;
   bool states = false;
@@ -113,7 +118,7 @@ struct Options {
   std::chrono::milliseconds batch{20};
   // How long an accept is held back, and the events behind it, because its owner is only inherited
   // from the listening socket: the process that serves it, perhaps a child of the one that accepts,
-  // shows itself by touching it. 0: not.
+  // shows itself by closing it, by touching it (exact_owners), or by having it open. 0: not.
   std::chrono::milliseconds settle_owner{100};
 };
 

@@ -18,6 +18,7 @@ enum class Observation : std::uint8_t {
   kSocketCookies,
   kTcpEnd,
   kTcpLifecycle,
+  kTcpUse,  // which process sends and receives
   kUdpSent,
   kUdpReceived,
   kUdpBirth,

@@ -146,6 +146,12 @@ void add_resolve(CLI::App& app, Arguments& arguments) {
                "look up the names of remote ends in reverse (PTR) where nobody asked for one");
 }
 
+void add_exact_owner(CLI::App& app, Arguments& arguments) {
+  in_group(app, "Where from");
+  app.add_flag("--exact-owner", arguments.options.exact_owners,
+               "see at each send and receive which process uses a TCP connection; costs each of them");
+}
+
 void add_udp_peers(CLI::App& app, Arguments& arguments) {
   Options& options = arguments.options;
   in_group(app, "Where from");

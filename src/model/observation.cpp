@@ -12,6 +12,7 @@ const char* to_string(Observation observation) noexcept {
     case Observation::kSocketCookies: return "socket cookies";
     case Observation::kTcpEnd: return "end of tcp sockets";
     case Observation::kTcpLifecycle: return "tcp lifecycle";
+    case Observation::kTcpUse: return "process that uses a tcp connection";
     case Observation::kUdpSent: return "udp sent bytes, sending process";
     case Observation::kUdpReceived: return "udp received bytes, receiving process";
     case Observation::kUdpBirth: return "udp birth";

@@ -80,6 +80,13 @@ class EbpfObserver : public Observer {
     return {};
   }
 
+  Result<void> read_owners(std::uint64_t earlier_ns) override {
+    wire_control& control = programs_.control();
+    control.earlier_pass_ns = earlier_ns;
+    __atomic_store_n(&control.file_pass, control.file_pass + 1, __ATOMIC_RELEASE);
+    return programs_.read(Observation::kOlderOwners, [](auto) {});
+  }
+
   Result<void> read_sockets(Tracker& to, bool only_figures) override {
     __atomic_store_n(&programs_.control().short_pass, only_figures ? 1 : 0, __ATOMIC_RELEASE);
     Flow flow;
@@ -251,6 +258,7 @@ ObserverResult open_ebpf_observer(const Options& options, const FlowMatcher& mat
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   Programs::Wanted wanted;
   wanted.connections = wants_connections(options);
+  wanted.exact_owners = wanted.connections && (options.exact_owners || options.data);
   wanted.quality = options.quality;
   wanted.doors = options.doors;
   wanted.processes = follows_processes(options);

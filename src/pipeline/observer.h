@@ -43,6 +43,10 @@ class Observer {
   // Events that came since the call before: Tracker::take() and its like.
   virtual Result<void> deliver(Tracker& to) = 0;
 
+  // Who has which sockets open: what changed since a call before comes with the next deliver().
+  // earlier_ns: when that call began; 0: there was none.
+  virtual Result<void> read_owners(std::uint64_t /*earlier_ns*/) { return {}; }
+
   // A pass: begin, read, often with a second read, end; deliver() is called in between.
   virtual void begin_pass(std::uint64_t /*now_ns*/) {}
   // Every socket there is, to Tracker::show(). only_figures: of those that events announced

@@ -15,6 +15,7 @@ namespace {
 constexpr std::uint64_t kSecond = 1'000'000'000;
 // Of a CPU, passes that nobody asked for take one part of so many at the most.
 constexpr std::uint64_t kShareOfTime = 20;
+constexpr std::uint64_t kShareOfOwners = 40;
 
 std::uint64_t nanoseconds(std::chrono::milliseconds time) {
   return static_cast<std::uint64_t>(time.count()) * 1'000'000;
@@ -236,12 +237,23 @@ bool Tracker::was_passed_over() const {
          (traits_.polls && table_.misses_some());
 }
 
+// Owners that changed unseen, and those that accepts wait for.
+Result<void> Tracker::read_owners() {
+  const std::uint64_t began = host_.now_ns();
+  if (!traits_.follows_owners || began < owners_not_before_ns_) return {};
+  auto done = observer_->read_owners(std::exchange(owners_read_ns_, began));
+  const std::uint64_t now = host_.now_ns();
+  owners_not_before_ns_ = now + std::max(kSecond / 20, kShareOfOwners * (now - began));
+  return done;
+}
+
 Result<void> Tracker::pass(bool at_once) {
   const std::uint64_t began = host_.now_ns();
   const std::uint64_t cpu_before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
   if (auto done = deliver(); !done) return done;
   if (processes_ && ((resync_wanted_ && traits_.process_events != 0) || processes_->needs_scan()))
     if (auto done = scan_processes(); !done) return done;
+  if (auto done = read_owners(); !done) return done;
   const bool only_figures = owners_known_;
   const std::uint64_t read_began = host_.now_ns();
   table_.begin_sync(read_began);
@@ -333,6 +345,8 @@ Result<void> Tracker::work(const Handler& handler, bool is_last) {
   }
   if (peers_due_ && (is_last || now >= peers_not_before_ns_))
     if (auto done = read_peers(); !done) return done;
+  if (settler_.is_due(now, nanoseconds(options_.batch)))
+    if (auto done = read_owners(); !done) return done;
   if (now >= expire_at_ns_) expire(now);
   if (is_last) {
     note_loss(false);

@@ -99,6 +99,7 @@ class Tracker {
   Result<void> work(const Handler& handler, bool is_last);
   Result<void> deliver();
   Result<void> pass(bool at_once);
+  Result<void> read_owners();
   bool was_passed_over() const;
   bool wants_pass() const noexcept { return traits_.polls || resync_wanted_; }
   Result<void> read_peers();
@@ -150,6 +151,8 @@ class Tracker {
       strangers_;  // cookies whose figures were shown though nobody announced them
   std::uint64_t last_event_ns_ = 0;
   std::uint64_t next_pass_ns_ = 0;
+  std::uint64_t owners_read_ns_ = 0;  // when that began last
+  std::uint64_t owners_not_before_ns_ = 0;
   std::uint64_t expire_at_ns_ = 0;
 };
 

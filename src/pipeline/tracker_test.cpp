@@ -24,6 +24,8 @@ struct World {
   std::vector<Flow> sockets;
   std::vector<Flow> only_figures;  // of sockets that a short read shows
   std::function<void()> while_reading = [] {};
+  std::function<void()> while_reading_owners = [] {};
+  std::vector<std::uint64_t> owner_reads;
   std::vector<ProcessInfo> processes;
   std::vector<UdpPeer> peers;
   std::uint64_t peers_kept = 0;
@@ -47,6 +49,11 @@ class FakeObserver : public Observer {
       happen(to);
       to.count_records(1);
     }
+    return {};
+  }
+  Result<void> read_owners(std::uint64_t earlier_ns) override {
+    world_.owner_reads.push_back(earlier_ns);
+    world_.while_reading_owners();
     return {};
   }
   Result<void> read_sockets(Tracker& to, bool only_figures) override {
@@ -392,6 +399,39 @@ TEST_F(TrackerTest, AnAcceptWhoseOwnerIsConfirmedIsToldOnceAndLate) {
   consume();
   ASSERT_EQ(kinds(), Kinds{EventKind::kAccept});
   EXPECT_EQ(out[0].flow.owner.kind, OwnerKind::kExact);
+}
+
+TEST_F(TrackerTest, WhoServesIsLookedForBeforeAnAcceptIsTold) {
+  open();
+  const Flow accepted = owned_by(flow_of(1, Direction::kInbound), 10, OwnerKind::kInherited);
+  world.while_reading_owners = [&] {
+    happens(EventKind::kOwner, owned_by(accepted, 11, OwnerKind::kBootstrap));
+  };
+  happens(EventKind::kAccept, accepted);
+  consume();
+  EXPECT_TRUE(world.owner_reads.empty());
+  passes((static_cast<std::uint64_t>(options.settle_owner.count()) - 2 * 20) * kMs);
+  EXPECT_EQ(consume(), 0u);
+  EXPECT_EQ(world.owner_reads.size(), 1u);
+  EXPECT_EQ(consume(), 2u);
+  EXPECT_EQ(out[0].kind, EventKind::kAccept);
+  EXPECT_EQ(out[0].flow.owner.pid, 11u);
+  passes(kSecond);
+  consume();
+  EXPECT_EQ(world.owner_reads.size(), 1u);
+}
+
+TEST_F(TrackerTest, PassesOverOpenFilesTakeTheirShareOfTimeAndNoMore) {
+  open();
+  world.while_reading_owners = [&] { passes(100 * kMs); };
+  snapshot();
+  const std::uint64_t first = world.now_ns - 100 * kMs;
+  passes(2 * kSecond);
+  snapshot();
+  EXPECT_EQ(world.owner_reads, std::vector<std::uint64_t>{0});
+  passes(2 * kSecond);
+  snapshot();
+  EXPECT_EQ(world.owner_reads, (std::vector<std::uint64_t>{0, first}));
 }
 
 TEST_F(TrackerTest, AGapKeepsItsPlaceBehindAnAcceptThatWaits) {

@@ -58,6 +58,11 @@ class OwnerSettler {
     }
   }
 
+  // Whether an accept is about to be handed over as it is, within this time.
+  bool is_due(std::uint64_t now_ns, std::uint64_t within_ns) const noexcept {
+    return !empty() && queue_[front_].waits &&
+           queue_[front_].event.mono_ns + patience_ns_ <= now_ns + 2 * within_ns;
+  }
   bool empty() const noexcept { return front_ == queue_.size(); }
 
  private:

@@ -18,7 +18,7 @@ class CloseActs : public testing::TestWithParam<std::uint8_t> {
  protected:
   // Other jobs on this host may leave any number of connections in TIME_WAIT.
   static Options roomy() {
-    Options options;
+    Options options = exact_owners();
     options.max_closed = 1'000'000;
     return options;
   }

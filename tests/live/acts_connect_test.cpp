@@ -18,7 +18,7 @@ namespace sockscope::live {
 namespace {
 
 Options everything_but_data() {
-  Options options;
+  Options options = exact_owners();
   options.attempts = true;
   options.states = true;
   return options;

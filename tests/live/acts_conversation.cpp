@@ -36,7 +36,7 @@ Conversation converse(Collector& collector, std::uint8_t family) {
 
   // Nobody has touched the accepted socket, and after settle_owner that is what is reported.
   const Event accept = collector.wait_for(EventKind::kAccept, talk.server_socket.cookie);
-  expect_event(accept, talk.expected_server(TcpState::kEstablished, untouched_owner(collector.monitor())));
+  expect_event(accept, talk.expected_server(TcpState::kEstablished, untouched_owner(collector.monitor(), accept)));
   EXPECT_LE(accept.mono_ns - accept.flow.opened_ns, read_twice_ns());
   return talk;
 }

@@ -214,8 +214,9 @@ TEST_P(TcpActs, IoUringConnectAndAccept) {
 
   expect_event(collector_.wait_for(EventKind::kConnect, talk.client_socket.cookie),
                talk.expected_client(TcpState::kEstablished));
-  expect_event(collector_.wait_for(EventKind::kAccept, talk.server_socket.cookie),
-               talk.expected_server(TcpState::kEstablished, untouched_owner(collector_.monitor())));
+  const Event accept = collector_.wait_for(EventKind::kAccept, talk.server_socket.cookie);
+  expect_event(accept, talk.expected_server(TcpState::kEstablished,
+                                            untouched_owner(collector_.monitor(), accept)));
   finish(collector_, talk, 0, 0);
 }
 
@@ -294,8 +295,9 @@ TEST(TcpMapped, IsShownAsIpv4) {
 
   expect_event(collector.wait_for(EventKind::kConnect, talk.client_socket.cookie),
                talk.expected_client(TcpState::kEstablished));
-  expect_event(collector.wait_for(EventKind::kAccept, talk.server_socket.cookie),
-               talk.expected_server(TcpState::kEstablished, untouched_owner(collector.monitor())));
+  const Event accept = collector.wait_for(EventKind::kAccept, talk.server_socket.cookie);
+  expect_event(accept, talk.expected_server(TcpState::kEstablished,
+                                            untouched_owner(collector.monitor(), accept)));
   const auto listener = collector.flow_of(listening.cookie);
   ASSERT_TRUE(listener);
   expect_flow(*listener, {.socket = listening,

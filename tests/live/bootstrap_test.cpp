@@ -65,9 +65,12 @@ class Keeper {
   const Sockets sockets;
 };
 
+// By its ends: before 5.12 an older socket is known by a number of sockscope's own until its cookie is.
 const Flow* find(const Snapshot& snapshot, const Socket& socket) {
   for (const Flow& flow : snapshot.flows)
-    if (flow.cookie == socket.cookie) return &flow;
+    if (flow.netns == socket.netns && flow.protocol == socket.protocol &&
+        flow.local == socket.local && flow.remote == socket.remote)
+      return &flow;
   return nullptr;
 }
 
@@ -182,8 +185,9 @@ TEST_P(Bootstrap, AcceptFromAnOlderListener) {
   talk.server = accept_from(listener.get());
   talk.client_socket = describe(talk.client.get());
   talk.server_socket = describe_accepted(talk.server.get(), talk.client_socket);
-  expect_event(collector.wait_for(EventKind::kAccept, talk.server_socket.cookie),
-               talk.expected_server(TcpState::kEstablished, untouched_owner(collector.monitor())));
+  const Event accept = collector.wait_for(EventKind::kAccept, talk.server_socket.cookie);
+  expect_event(accept, talk.expected_server(TcpState::kEstablished,
+                                            untouched_owner(collector.monitor(), accept)));
   send_bytes(talk.client.get(), 4);
   ASSERT_TRUE(read_exactly(talk.server.get(), 4));
   finish(collector, talk, 4, 0);
@@ -197,7 +201,7 @@ TEST_P(Bootstrap, OlderUdpSocket) {
   send_bytes(sender.get(), 1'000);
   ASSERT_TRUE(read_exactly(receiver.get(), 1'000));
   Collector collector;
-  SOCKSCOPE_SKIP_WHEN(blind_to_use(collector.monitor()));
+  SOCKSCOPE_SKIP_WHEN(blind_to_udp(collector.monitor()));
   send_bytes(sender.get(), 50);
   ASSERT_TRUE(read_exactly(receiver.get(), 50));
   const Snapshot snapshot = collector.snapshot();

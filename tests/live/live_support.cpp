@@ -545,6 +545,11 @@ const Door* door_of(const Monitor& monitor, Observation observation) {
 }
 
 std::string blind_to_use(const Monitor& monitor) {
+  if (door_of(monitor, Observation::kTcpUse)) return {};
+  return std::string("no door for: ") + to_string(Observation::kTcpUse);
+}
+
+std::string blind_to_udp(const Monitor& monitor) {
   for (const Observation observation : {Observation::kUdpSent, Observation::kUdpReceived})
     if (!door_of(monitor, observation))
       return std::string("no door for: ") + to_string(observation);
@@ -565,8 +570,16 @@ std::string blind_to_quiet_owner(const Monitor& monitor) {
   return blind_to_accepts(monitor).empty() ? std::string() : blind_to_use(monitor);
 }
 
-OwnerKind untouched_owner(const Monitor& monitor) {
-  return blind_to_accepts(monitor).empty() ? OwnerKind::kExact : OwnerKind::kInherited;
+OwnerKind untouched_owner(const Monitor& monitor, const Event& accept) {
+  if (blind_to_accepts(monitor).empty()) return OwnerKind::kExact;
+  const OwnerKind seen = accept.flow.owner.kind;
+  return seen == OwnerKind::kBootstrap ? seen : OwnerKind::kInherited;
+}
+
+Options exact_owners() {
+  Options options;
+  options.exact_owners = true;
+  return options;
 }
 
 std::string family_name(const testing::TestParamInfo<std::uint8_t>& info) {

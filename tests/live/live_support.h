@@ -152,11 +152,15 @@ void enter_new_netns();
 
 // ---- monitor
 
+// Owners of TCP at each send and receive, as `--exact-owner` asks for.
+Options exact_owners();
+
 class Collector {
  public:
-  explicit Collector(const Options& options = {});
+  explicit Collector(const Options& options = exact_owners());
 
   Monitor& monitor() { return monitor_; }
+  const Monitor& monitor() const { return monitor_; }
   std::uint64_t opened_ns() const { return opened_ns_; }
 
   // The first event, old or new, that fits; throws when none came in time.
@@ -189,14 +193,16 @@ class Collector {
 // The door in use for an observation; nullptr when there is none.
 const Door* door_of(const Monitor& monitor, Observation observation);
 
-// Why the monitor does not see which process sends and receives, nor UDP's bytes; or that it sees
+// Why the monitor does not see which process sends and receives with TCP; or UDP's bytes; or that it sees
 // an accept only when it asks for the peer's address. Empty: it does.
 std::string blind_to_use(const Monitor& monitor);
+std::string blind_to_udp(const Monitor& monitor);
 std::string blind_to_accepts(const Monitor& monitor);
 // Why it sees neither.
 std::string blind_to_quiet_owner(const Monitor& monitor);
-// The owner of an accepted connection that nobody has touched, accepted without its address.
-OwnerKind untouched_owner(const Monitor& monitor);
+// How the owner of a connection is known that nobody has touched and that was accepted without its
+// address: from the listener, or, once a pass found it with him, from that.
+OwnerKind untouched_owner(const Monitor& monitor, const Event& accept);
 
 // Skips the running test where what it is about cannot be seen; says why.
 #define SOCKSCOPE_SKIP_WHEN(blind) \

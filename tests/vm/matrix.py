@@ -31,7 +31,9 @@ SOME = ("Doors.*:*AcceptorActs*/v4:*ConnectActs.Refused/v4:*ConnectActs.StatesOf
         "*OwnerActs.ProcessThatLivesForAMoment/v6:"
         "*TcpActs.SendBothWays/v4:*TcpActs.Sendfile/v6:*TcpActs.IoUringSendAndReceive/v4:"
         "*UdpActs.Connected/*:*UdpActs.Unconnected/v6:*UdpActs.SendmmsgAndRecvmmsg/v4:"
-        "*UdpActs.PeekIsNotCounted/v6:*ProcessActs*/ChangeUser:"
+        "*UdpActs.PeekIsNotCounted/v6:*UdpActs.DatagramsWithoutRoomWereNotReceived/v4:"
+        "*PassActs.WorkerThatAcceptedQuietly/v6:*PassActs.PassedToAnotherProcess/v4:"
+        "*ProcessActs*/ChangeUser:"
         "*Bootstrap.OlderSocketsAreFoundAndTheirEndIsSeen/v4")
 # Name in the table, SOCKSCOPE_DOORS, seconds after which something hangs.
 SETS = (("best", "", 1200), ("fexit", "fexit", 400), ("tp_btf", "tp_btf,cgroup", 400),

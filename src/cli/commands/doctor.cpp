@@ -73,6 +73,7 @@ Options observe(const Arguments& arguments) {
   options.dns = true;
   options.refusals = true;
   options.udp_peers = true;
+  options.exact_owners = true;
   return options;
 }
 

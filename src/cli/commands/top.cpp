@@ -155,6 +155,7 @@ void declare(CLI::App& app, TopArguments& arguments) {
   add_order(app, arguments);
   app.add_flag("--plain", arguments.plain, "tables one after the other, also on a terminal");
   add_source(app, arguments);
+  add_exact_owner(app, arguments);
   add_udp_peers(app, arguments);
   add_no_dns(app, arguments);
   add_resolve(app, arguments);

@@ -184,6 +184,7 @@ void declare(CLI::App& app, TraceArguments& arguments) {
   add_selection(app, arguments);
   add_output(app, arguments, OutputFormat::kNdjson);
   add_source(app, arguments);
+  add_exact_owner(app, arguments);
   add_udp_peers(app, arguments);
   Options& options = arguments.options;
   in_group(app, "Which events");

@@ -217,6 +217,8 @@ Programs::Impl::Impl(const Wanted& wanted, DoorChoice allowed)
                 return true;
               case Need::kConnections:
                 return wanted.connections;
+              case Need::kExactOwners:
+                return wanted.exact_owners;
               case Need::kQuality:
                 return wanted.quality;
               case Need::kProcesses:
@@ -357,6 +359,14 @@ void Programs::Impl::fill_config(const Wanted& wanted) {
                                                          : WIRE_STATES_IN_STORAGE;
   config.has_cookies = choice.has_cookies() ? 1 : 0;
   config.udp_peers = choice.way_of(Observation::kUdpPeers) ? 1 : 0;
+  config.dns = choice.way_of(Observation::kDnsMessages) ? 1 : 0;
+  const auto is_in_packets = [this](Observation observation) {
+    const Way* way = choice.way_of(observation);
+    return way && way->kind == DoorKind::kCgroup;
+  };
+  config.udp_in_packets = static_cast<std::uint8_t>(
+      (is_in_packets(Observation::kUdpSent) ? WIRE_UDP_SENT : 0u) |
+      (is_in_packets(Observation::kUdpReceived) ? WIRE_UDP_RECEIVED : 0u));
   config.forget_at_close = choice.way_of(Observation::kTcpEnd) ? 0 : 1;
   // Where nothing tells of their end only for as long as one pass takes.
   config.mptcp_owners = states_in != StateIn::kStorage || !wanted.connections;
@@ -490,6 +500,10 @@ Result<Programs> Programs::load(const Wanted& wanted) {
   if (auto done = impl->open(); !done) return tl::make_unexpected(std::move(done).error());
   if (auto done = impl->read_types(); !done) return tl::make_unexpected(std::move(done).error());
   impl->refuse_by_privilege();
+  if (wanted.config.observe & WIRE_OBSERVE_DATA)
+    choice.refuse_where([](const Way& way) {
+      return way.sees_no_calls ? Refusal{RefusalReason::kSeesNoCalls} : Refusal{};
+    });
   impl->refuse_by_types();
   impl->ask_helpers();
   for (;;) {

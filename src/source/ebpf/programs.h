@@ -26,6 +26,7 @@ class Programs {
  public:
   struct Wanted {
     bool connections = true;
+    bool exact_owners = false;  // TCP's senders and receivers
     bool quality = true;
     bool processes = false;      // their events
     bool process_table = false;  // Observation::kProcessList
@@ -52,7 +53,8 @@ class Programs {
   //   kUdpSockets      of config.home_netns
   //   kForeignSockets  both, of all other network namespaces
   //   kOlderOwners     no records: gives an owner to sockets that have none, from the processes'
-  //   files kProcessList kHolders         every open file of a process that is a socket
+  //                    files; in later passes (control().file_pass) also another to those that need one
+  //   kProcessList kHolders         every open file of a process that is a socket
   Result<void> read(Observation pass,
                     const std::function<void(std::span<const std::byte>)>& handle) const;
 

@@ -34,6 +34,8 @@ std::string to_string(const Refusal& refusal) {
              text_of(refusal.error) + ")";
     case RefusalReason::kLacksNetAdmin:
       return "this user lacks CAP_NET_ADMIN (" + text_of(refusal.error) + ")";
+    case RefusalReason::kSeesNoCalls:
+      return "sees packets, and each send and receive is wanted";
     case RefusalReason::kVerifier:
       return text_of(refusal.error) + ": " + refusal.detail;
     case RefusalReason::kNotSupported:
@@ -67,6 +69,7 @@ std::string advice_for(DoorKind kind, const Refusal& refusal) {
     case RefusalReason::kNone:
     case RefusalReason::kNotAmongDoors:
     case RefusalReason::kNoFunction:
+    case RefusalReason::kSeesNoCalls:
     case RefusalReason::kVerifier:
     case RefusalReason::kOther:
       break;

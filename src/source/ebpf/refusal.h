@@ -20,6 +20,7 @@ enum class RefusalReason : std::uint8_t {
   kBarred,         // refused before the verifier looked at it, to whoever may load anything else
   kLacksNetAdmin,  // the same, for want of CAP_NET_ADMIN
   kNotSupported,   // attaching: this architecture has no such trampolines
+  kSeesNoCalls,    // each send and receive was asked for
   kVerifier,       // error, and the verifier's objection as detail
   kOther,          // error
 };

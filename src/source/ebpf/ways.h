@@ -21,6 +21,7 @@ enum class Need : std::uint8_t {
   kTcpInHash,
   kAllInHash,
   kConnections,
+  kExactOwners,
   kQuality,
   kProcesses,
   kProcessTable,
@@ -48,6 +49,7 @@ struct Way {
   std::vector<ProgramRef> programs;
   StateIn state = StateIn::kAny;
   std::string_view limits = {};  // what is not exact about it; empty: nothing
+  bool sees_no_calls = false;    // of no use where each send and receive is an event
 };
 
 // One thing to observe, and the ways to it, best first.

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Doors: every packet that a socket of this host sends or gets. One pair of programs for all that looks
+ * at packets, because what costs is that there is one: UDP's bytes (config.udp_in_packets), what
+ * unconnected UDP sockets exchange with each remote end (config.udp_peers), and copies of those from or
+ * to port 53 (config.dns). Of TCP nothing but the ports is looked at, and those only for DNS. */
+#include "bpf/kernel_types.h"
+
+#include <bpf/bpf_tracing.h>
+
+#define POINTERS_ARE_PLAIN
+#define COOKIE(socket) 0
+#include "bpf/lib/emit.h"
+#include "bpf/lib/packet.h"
+#include "bpf/lib/state.h"
+#include "bpf/lib/udp_drops.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define ALLOW 1
+
+#define QUIC_LONG_HEADER 0x80
+#define QUIC_LEAST 1200       /* of a datagram with an Initial packet that asks for an answer */
+#define QUIC_TRIES 4          /* so many of a socket's datagrams are told */
+
+/* ---- DNS */
+
+static __always_inline void fill_socket(struct __sk_buff *skb, struct bpf_sock *socket,
+                                        struct wire_flow *record) {
+  struct socket_state *state = NULL;
+  __u32 netns = 0;
+  if (socket) {
+    state = find_state(socket, (__u16)socket->protocol);
+    netns = netns_of((const struct sock_common *)address_of(socket), state);
+  }
+  fill_owner(record, state);
+  record->header.netns = netns;
+  record->cookie =
+      is_identity_in_state() && state ? state->identity : bpf_get_socket_cookie(skb);
+}
+
+/* `room`: how many bytes the record has for the message, a power of two. */
+static __always_inline void tell_dns(struct __sk_buff *skb, struct bpf_sock *socket,
+                                     const struct packet *packet, __u32 room, __u32 payload_size,
+                                     bool sent) {
+  struct wire_dns *record = reserve(WIRE_DNS, sizeof(*record) + room);
+  if (!record)
+    return;
+  __u32 captured = payload_size < room ? payload_size : room;
+  /* 1 to `room`, so that every verifier believes it; the compiler must not take it out. */
+  captured -= 1;
+  if (room == WIRE_DNS_LITTLE)
+    asm volatile("%0 &= 511" : "+r"(captured));
+  else
+    asm volatile("%0 &= 4095" : "+r"(captured));
+  captured += 1;
+  fill_socket(skb, socket, &record->flow);
+  record->flow.header.type = WIRE_DNS;
+  record->flow.header.size = (__u16)(sizeof(*record) + captured);
+  record->flow.header.mono_ns = bpf_ktime_get_ns();
+  record->flow.family = packet->family;
+  record->flow.protocol = packet->protocol;
+  record->flow.state = 0;
+  record->flow.interface = interface_number(skb->ifindex);
+  record->flow.extra = sent ? WIRE_SENT : WIRE_RECEIVED;
+  record->flow.local_port = sent ? packet->source : packet->destination;
+  record->flow.remote_port = sent ? packet->destination : packet->source;
+  __u8 *from = sent ? record->flow.local_addr : record->flow.remote_addr;
+  __u8 *to = sent ? record->flow.remote_addr : record->flow.local_addr;
+  __builtin_memset(record->flow.local_addr, 0, 32);
+  long failed;
+  if (packet->family == AF_INET) {
+    failed = bpf_skb_load_bytes(skb, IPV4_ADDRESSES, from, 4);
+    failed |= bpf_skb_load_bytes(skb, IPV4_ADDRESSES + 4, to, 4);
+  } else {
+    failed = bpf_skb_load_bytes(skb, IPV6_ADDRESSES, from, 16);
+    failed |= bpf_skb_load_bytes(skb, IPV6_ADDRESSES + 16, to, 16);
+  }
+  record->payload_size = payload_size;
+  record->captured = captured;
+  record->sequence = packet->sequence;
+  record->pad0 = 0;
+  failed |= bpf_skb_load_bytes(skb, packet->payload_at, record + 1, captured);
+  if (failed)
+    bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
+  else
+    submit(record);
+}
+
+/* ---- UDP's remote ends */
+
+/* Fills the remote end. */
+static __always_inline void set_remote(struct __sk_buff *skb, const struct packet *packet, bool sent,
+                                       struct wire_udp_peer_key *key) {
+  key->family = packet->family;
+  key->remote_port = bpf_htons(sent ? packet->destination : packet->source);
+  if (packet->family == AF_INET) {
+    bpf_skb_load_bytes(skb, IPV4_ADDRESSES + (sent ? 4 : 0), key->remote_addr, 4);
+    return;
+  }
+  bpf_skb_load_bytes(skb, IPV6_ADDRESSES + (sent ? 16 : 0), key->remote_addr, 16);
+  if ((key->remote_addr[0] == 0xfe && key->remote_addr[1] >> 6 == 2) || /* fe80::/10, ff02::/16 */
+      (key->remote_addr[0] == 0xff && (key->remote_addr[1] & 15) == 2))
+    key->interface = skb->ifindex;
+}
+
+/* What the socket itself sends tells what it speaks; anybody may send it anything. */
+static __always_inline void tell_quic(struct __sk_buff *skb, struct bpf_sock *socket, __u64 cookie,
+                                      __u32 payload_at, __u32 size) {
+  __u8 first;
+  if (size < QUIC_LEAST || bpf_skb_load_bytes(skb, payload_at, &first, 1) ||
+      !(first & QUIC_LONG_HEADER))
+    return;
+  struct socket_state *state = find_state(socket, IPPROTO_UDP);
+  if (!state || state->told_datagrams >= QUIC_TRIES)
+    return;
+  state->told_datagrams++;
+  struct wire_datagram *record = reserve(WIRE_DATAGRAM, sizeof(*record));
+  if (!record)
+    return;
+  record->header.type = WIRE_DATAGRAM;
+  record->header.size = sizeof(*record);
+  record->header.netns = state->netns;
+  record->header.mono_ns = bpf_ktime_get_ns();
+  record->cookie = cookie;
+  record->payload_size = size;
+  record->pad0 = 0;
+  if (bpf_skb_load_bytes(skb, payload_at, record->start, sizeof(record->start)))
+    bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
+  else
+    submit(record);
+}
+
+/* The first datagram to or from this end; NULL: the socket is closed. */
+static __always_inline struct wire_udp_peer *make_peer(const struct wire_udp_peer_key *key,
+                                                  struct bpf_sock *socket) {
+  if (bpf_map_lookup_elem(&closed_udp, &key->cookie))
+    return NULL;
+  struct socket_state *state = find_state(socket, IPPROTO_UDP);
+  if (state)
+    state->has_peers = 1;
+  struct wire_udp_peer fresh = {.since_ns = bpf_ktime_get_ns()};
+  if (!bpf_map_update_elem(&udp_peers, key, &fresh, BPF_NOEXIST)) {
+    struct wire_control *shared = get_control();
+    if (shared)
+      __sync_fetch_and_add(&shared->peers_made, 1);
+  }
+  return bpf_map_lookup_elem(&udp_peers, key);
+}
+
+static __always_inline void count_peer(struct __sk_buff *skb, struct bpf_sock *socket,
+                                       const struct packet *packet, __u32 size, __u32 datagrams,
+                                       bool sent) {
+  struct wire_udp_peer_key key = {};
+  set_remote(skb, packet, sent, &key);
+  key.cookie = bpf_get_socket_cookie(skb);
+  if (is_identity_in_state()) {
+    struct socket_state *state = find_state(socket, IPPROTO_UDP);
+    if (state)
+      key.cookie = state->identity;
+  }
+  if (sent)
+    tell_quic(skb, socket, key.cookie, packet->payload_at, skb->gso_size ? skb->gso_size : size);
+  if (socket->dst_port)
+    return;
+  struct wire_udp_peer *peer = bpf_map_lookup_elem(&udp_peers, &key);
+  if (!peer)
+    peer = make_peer(&key, socket);
+  if (!peer)
+    return;
+  if (sent) {
+    __sync_fetch_and_add(&peer->tx_bytes, size);
+    __sync_fetch_and_add(&peer->tx_datagrams, datagrams);
+  } else {
+    __sync_fetch_and_add(&peer->rx_bytes, size);
+    __sync_fetch_and_add(&peer->rx_datagrams, datagrams);
+  }
+}
+
+/* ---- UDP's bytes */
+
+static __always_inline void count_udp(struct bpf_sock *socket, __u32 size, __u32 datagrams,
+                                      bool sent) {
+  struct socket_state *state = find_state(socket, IPPROTO_UDP);
+  if (!state)
+    state = MAKE_STATE(socket, IPPROTO_UDP);
+  if (!state)
+    return;
+  if (sent) {
+    __sync_fetch_and_add(&state->tx_bytes, (__u64)size);
+    __sync_fetch_and_add(&state->tx_datagrams, (__u64)datagrams);
+    return;
+  }
+  take_off_drops(state, read_drops((const struct sock *)address_of(socket)));
+  state->last_size = size;
+  state->last_datagrams = datagrams;
+  __sync_fetch_and_add(&state->rx_bytes, (__u64)size);
+  __sync_fetch_and_add(&state->rx_datagrams, (__u64)datagrams);
+}
+
+static __always_inline int on_packet(struct __sk_buff *skb, bool sent) {
+  struct packet packet;
+  if (!read_packet(skb, &packet) || skb->len < packet.payload_at)
+    return ALLOW;
+  __u32 size = skb->len - packet.payload_at;
+  struct bpf_sock *socket = skb->sk;
+  if (socket)
+    socket = bpf_sk_fullsock(socket);
+  /* A raw socket may send UDP too. */
+  if (packet.protocol == IPPROTO_UDP && socket && socket->protocol == IPPROTO_UDP) {
+    __u32 datagrams = 1;
+    __u32 segment = skb->gso_size;
+    if (segment && size > segment)
+      datagrams = (size + segment - 1) / segment;
+    if (config.udp_in_packets & (sent ? WIRE_UDP_SENT : WIRE_UDP_RECEIVED))
+      count_udp(socket, size, datagrams, sent);
+    if (config.udp_peers)
+      count_peer(skb, socket, &packet, size, datagrams, sent);
+  }
+  if (config.dns && size != 0 &&
+      (packet.source == WIRE_DNS_PORT || packet.destination == WIRE_DNS_PORT)) {
+    if (size <= WIRE_DNS_LITTLE)
+      tell_dns(skb, socket, &packet, WIRE_DNS_LITTLE, size, sent);
+    else
+      tell_dns(skb, socket, &packet, WIRE_DNS_MOST, size, sent);
+  }
+  return ALLOW;
+}
+
+SEC("?cgroup_skb/egress")
+int cgroup_skb__egress(struct __sk_buff *skb) { return on_packet(skb, true); }
+
+SEC("?cgroup_skb/ingress")
+int cgroup_skb__ingress(struct __sk_buff *skb) { return on_packet(skb, false); }
