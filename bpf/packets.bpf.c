@@ -178,10 +178,12 @@ static __always_inline void count_peer(struct __sk_buff *skb, struct bpf_sock *s
 
 /* ---- UDP's bytes */
 
-static __always_inline void count_udp(struct bpf_sock *socket, __u32 size, __u32 datagrams,
-                                      bool sent) {
+static __always_inline void count_udp(struct __sk_buff *skb, struct bpf_sock *socket, __u32 size,
+                                      __u32 datagrams, bool sent) {
   struct socket_state *state = find_state(socket, IPPROTO_UDP);
-  if (!state)
+  if (!state && is_state_in_hash(IPPROTO_UDP)) /* older verifiers let nobody reckon with the socket */
+    state = make_state_in_hash((void *)address_of(socket), bpf_get_socket_cookie(skb));
+  else if (!state)
     state = MAKE_STATE(socket, IPPROTO_UDP);
   if (!state)
     return;
@@ -212,7 +214,7 @@ static __always_inline int on_packet(struct __sk_buff *skb, bool sent) {
     if (segment && size > segment)
       datagrams = (size + segment - 1) / segment;
     if (config.udp_in_packets & (sent ? WIRE_UDP_SENT : WIRE_UDP_RECEIVED))
-      count_udp(socket, size, datagrams, sent);
+      count_udp(skb, socket, size, datagrams, sent);
     if (config.udp_peers)
       count_peer(skb, socket, &packet, size, datagrams, sent);
   }
