@@ -167,16 +167,21 @@ WIRE_ASSERT(__builtin_offsetof(struct wire_process, comm) == 80);
 
 #define WIRE_FILENAME 128u
 #define WIRE_ARGUMENTS 256u
+#define WIRE_PATH 512u
 
 struct wire_exec {
   struct wire_process process;
   uint32_t arguments_size; /* of all arguments; `arguments` may hold less */
-  uint32_t pad0;
-  char filename[WIRE_FILENAME]; /* what runs: of a script its interpreter; cut to fit */
+  uint16_t path_size;      /* bytes of `path` */
+  uint8_t path_whole;      /* 0: it has no room, or cannot be read */
+  uint8_t path_deleted;    /* 1: no folder has the file (any more) */
+  char filename[WIRE_FILENAME]; /* as it was given to exec; cut to fit */
   char arguments[WIRE_ARGUMENTS]; /* a NUL behind each */
+  char path[WIRE_PATH]; /* of the executable: names from its own up to the root's folder, a NUL behind each */
 };
-WIRE_ASSERT(sizeof(struct wire_exec) == 488);
+WIRE_ASSERT(sizeof(struct wire_exec) == 1000);
 WIRE_ASSERT(__builtin_offsetof(struct wire_exec, arguments) == 232);
+WIRE_ASSERT(__builtin_offsetof(struct wire_exec, path) == 488);
 
 struct wire_process_change {
   struct wire_process process; /* after it */

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sockscope {
 
@@ -74,8 +75,11 @@ inline constexpr ProcessEventMask kAllProcessEvents =
 
 // What a process runs: shared by those forked from it.
 struct Program {
-  std::string exe;      // path of the executable; after start, as it was given to exec
-  std::string cmdline;  // arguments with a space between; a long one of a process gone may be cut
+  std::string exe;        // path of the executable, as /proc/PID/exe has it
+  std::string cmdline;    // arguments with a space between
+  std::string exe_given;  // what exec was given, where it was seen: a link, a script, "./x"
+  std::vector<std::string> arguments;
+  bool arguments_truncated = false;  // more than is here: the process had ended before they were read
   bool operator==(const Program&) const = default;
 };
 

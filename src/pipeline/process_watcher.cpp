@@ -142,6 +142,8 @@ bool ProcessWatcher::take(std::span<const std::byte> record, const Handler& hand
   constexpr std::uint64_t kRootCgroup = 1;
   if (event.kind == ProcessEventKind::kExec && wanted_.describe && seen.cgroup_id <= kRootCgroup)
     seen.cgroup = reader_.read_cgroup(event.pid);
+  if (seen.program && wanted_.describe)
+    seen.program = reader_.read_rest(event.pid, event.start_ns, std::move(seen.program));
   apply(event, &seen, handler);
   return true;
 }

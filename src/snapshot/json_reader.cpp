@@ -161,7 +161,11 @@ class Reader {
     field("process_netns", info->netns);
     field("inner_pid", info->inner_pid);
     field("exe", program->exe);
+    if (object_->HasMember("exe_given")) field("exe_given", program->exe_given);
     field("cmdline", program->cmdline);
+    if (object_->HasMember("arguments")) field("arguments", program->arguments);
+    if (object_->HasMember("arguments_truncated"))
+      field("arguments_truncated", program->arguments_truncated);
     field("cgroup", group->path);
     field("unit", group->unit);
     named("container_runtime", group->runtime, static_cast<int>(ContainerRuntime::kUnknown));
@@ -272,6 +276,10 @@ class Reader {
   template <class T>
   void take(const char* name, const Json& json, std::optional<T>& value) {
     take(name, json, value.emplace());
+  }
+  void take(const char* name, const Json& json, std::vector<std::string>& values) {
+    if (!json.IsArray()) return fail(name, "is no array");
+    for (const Json& item : json.GetArray()) take(name, item, values.emplace_back());
   }
   void take(const char* name, const Json& json, bool& value) {
     json.IsBool() ? void(value = json.GetBool()) : fail(name, "is not true or false");

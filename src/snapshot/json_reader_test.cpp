@@ -74,7 +74,10 @@ Snapshot sample() {
   tcp.remote_name = name;
   auto program = std::make_shared<Program>();
   program->exe = "/usr/bin/curl";
-  program->cmdline = "curl -s \x1b http://www.example.com";
+  program->exe_given = "./curl";
+  program->cmdline = "curl -s \x1b http://www.example.com ";
+  program->arguments = {"curl", "-s", "\x1b", "http://www.example.com", ""};
+  program->arguments_truncated = true;
   auto group = std::make_shared<ControlGroup>();
   group->path = "/system.slice/docker-0123.scope";
   group->unit = "docker-0123.scope";

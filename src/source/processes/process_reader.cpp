@@ -2,6 +2,7 @@
 #include "source/processes/process_reader.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <climits>
 #include <cstring>
 
+#include "base/fd.h"
 #include "base/file.h"
 #include "decode/control_group.h"
 #include "decode/proc_pid.h"
@@ -75,9 +77,48 @@ std::optional<ProcessInfo> ProcessReader::read(std::uint32_t pid) {
 }
 
 std::shared_ptr<const Program> ProcessReader::read_program(std::uint32_t pid) const {
-  Program program{link_of(pid, "exe"), join_arguments(text_of(pid, "cmdline"))};
+  Program program;
+  program.exe = link_of(pid, "exe");
+  program.arguments = read_arguments(pid);
+  program.cmdline = join_arguments(program.arguments);
   if (program == Program{}) return nullptr;
   return std::make_shared<const Program>(std::move(program));
+}
+
+std::shared_ptr<const Program> ProcessReader::read_rest(std::uint32_t pid, std::uint64_t start_ns,
+                                                        std::shared_ptr<const Program> told) const {
+  if (!told->exe.empty() && !told->arguments.empty() && !told->arguments_truncated) return told;
+  const auto now = read_program(pid);
+  const bool is_same = now && now->cmdline.starts_with(told->cmdline) &&
+                       read_start_ns(pid) / tick_ns_ == start_ns / tick_ns_;
+  if (!is_same) return told;
+  Program whole = *now;
+  whole.exe_given = told->exe_given;
+  if (!told->exe.empty()) whole.exe = told->exe;
+  return std::make_shared<const Program>(std::move(whole));
+}
+
+// A title that was written over the arguments has NULs behind it, which look like empty last ones.
+std::vector<std::string> ProcessReader::read_arguments(std::uint32_t pid) const {
+  std::vector<std::string> arguments = split_arguments(text_of(pid, "cmdline"));
+  if (arguments.size() < 2 || !arguments.back().empty() ||
+      arguments.size() == count_arguments(pid))
+    return arguments;
+  while (arguments.size() > 1 && arguments.back().empty()) arguments.pop_back();
+  return arguments;
+}
+
+// As exec was given them; 0: not to be read.
+std::uint32_t ProcessReader::count_arguments(std::uint32_t pid) const {
+  const auto stat = parse_proc_stat(text_of(pid, "stat"));
+  const Fd memory(::open((root_ + "/proc/" + std::to_string(pid) + "/mem").c_str(),
+                         O_RDONLY | O_CLOEXEC));
+  std::uint32_t count = 0;
+  if (!stat || !memory ||
+      ::pread(memory.get(), &count, sizeof count, static_cast<off_t>(stat->start_stack)) !=
+          sizeof count)
+    return 0;
+  return count;
 }
 
 std::shared_ptr<const ControlGroup> ProcessReader::read_cgroup(std::uint32_t pid) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include <sockscope/process.h>
 
@@ -26,6 +27,9 @@ class ProcessReader {
 
   // One file each, for what is missing of a process known otherwise.
   std::shared_ptr<const Program> read_program(std::uint32_t pid) const;
+  // `told` with what it lacks, while the process still runs it.
+  std::shared_ptr<const Program> read_rest(std::uint32_t pid, std::uint64_t start_ns,
+                                           std::shared_ptr<const Program> told) const;
   std::shared_ptr<const ControlGroup> read_cgroup(std::uint32_t pid);
   // CLOCK_BOOTTIME, to a hundredth of a second; 0: gone.
   std::uint64_t read_start_ns(std::uint32_t pid) const;
@@ -40,6 +44,8 @@ class ProcessReader {
  private:
   std::string text_of(std::uint32_t pid, const char* file) const;
   std::string link_of(std::uint32_t pid, const char* file) const;
+  std::vector<std::string> read_arguments(std::uint32_t pid) const;
+  std::uint32_t count_arguments(std::uint32_t pid) const;
   std::shared_ptr<const ControlGroup> group_of(const std::string& path);
   void name_container(ControlGroup& group) const;
   void index_cgroups(const std::string& directory, const std::string& path, int depth);

@@ -70,6 +70,43 @@ TEST_F(ProcessReaderTest, EveryField) {
   EXPECT_EQ(info->unit(), "x.service");
 }
 
+// What setproctitle(3) leaves of shorter arguments looks like empty last ones: the stack knows better.
+TEST_F(ProcessReaderTest, ATitleIsOneArgument) {
+  using List = std::vector<std::string>;
+  put_process(42, "/");
+  constexpr std::uint32_t kStack = 4096;
+  put("/proc/42/stat", "42 (a) S 7 1 9 0 -1 0 0 0 0 0 0 0 0 0 20 0 4 0 12345 0 0 0 0 0 " +
+                           std::to_string(kStack) + " 0");
+  const auto put_count = [this](char count) {
+    put("/proc/42/mem", std::string(kStack, 'x') + count + std::string(3, '\0'));
+  };
+  const ProcessReader reader(root_);
+  put("/proc/42/cmdline", std::string("nginx: master\0\0\0\0", 17));
+  put_count(3);
+  EXPECT_EQ(reader.read_program(42)->arguments, List{"nginx: master"});
+  put_count(4);
+  EXPECT_EQ(reader.read_program(42)->arguments, (List{"nginx: master", "", "", ""}));
+  std::filesystem::remove(root_ + "/proc/42/mem");
+  EXPECT_EQ(reader.read_program(42)->arguments, List{"nginx: master"});
+  EXPECT_EQ(reader.read_program(42)->cmdline, "nginx: master");
+}
+
+TEST_F(ProcessReaderTest, TheRestOfAProgramIsReadWhileItIsTheSame) {
+  put_process(42, "/");
+  const ProcessReader reader(root_);
+  const std::uint64_t start_ns = reader.read_start_ns(42) + 7;  // to the nanosecond
+  const auto told = std::make_shared<const Program>(
+      Program{"", "prog", "./prog", {"prog"}, true});
+  const auto whole = reader.read_rest(42, start_ns, told);
+  EXPECT_EQ(*whole, (Program{"/usr/bin/prog", "prog -x", "./prog", {"prog", "-x"}, false}));
+  EXPECT_EQ(reader.read_rest(42, start_ns, whole), whole);
+  EXPECT_EQ(reader.read_rest(42, start_ns + 1'000'000'000, told), told);
+  EXPECT_EQ(reader.read_rest(43, start_ns, told), told);
+  const auto other = std::make_shared<const Program>(
+      Program{"", "else", "./else", {"else"}, true});
+  EXPECT_EQ(reader.read_rest(42, start_ns, other), other);
+}
+
 TEST_F(ProcessReaderTest, OneThatIsGone) {
   ProcessReader reader(root_);
   EXPECT_FALSE(reader.read(42));
