@@ -127,7 +127,8 @@ bool decode_process_event(std::span<const std::byte> bytes, ProcessEvent& event,
   }
   if (kind == ProcessEventKind::kExit) {
     event.exit_status = process.exit_status;
-    event.exit_signal = process.exit_signal;
+    // -1: nobody gets one.
+    event.exit_signal = process.exit_signal == 0xffffffff ? 0 : process.exit_signal;
   }
   if (kind == ProcessEventKind::kUid || kind == ProcessEventKind::kGid) {
     event.real_id = record.change.value;
