@@ -149,6 +149,7 @@ void write_process_info(Writer& writer, const ProcessInfo& info) {
   const ControlGroup& group = info.cgroup ? *info.cgroup : none;
   fields.foreign_text("cgroup", group.path);
   fields.foreign_text("unit", group.unit);
+  fields.foreign_text("container_unit", group.container_unit);
   fields.text_or_null("container_runtime", to_string(group.runtime));
   fields.foreign_text("container_id", group.container_id);
   fields.foreign_text("container", group.container_name);

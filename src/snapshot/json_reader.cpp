@@ -168,6 +168,7 @@ class Reader {
       field("arguments_truncated", program->arguments_truncated);
     field("cgroup", group->path);
     field("unit", group->unit);
+    if (object_->HasMember("container_unit")) field("container_unit", group->container_unit);
     named("container_runtime", group->runtime, static_cast<int>(ContainerRuntime::kUnknown));
     field("container_id", group->container_id);
     field("container", group->container_name);

@@ -81,6 +81,7 @@ Snapshot sample() {
   auto group = std::make_shared<ControlGroup>();
   group->path = "/system.slice/docker-0123.scope";
   group->unit = "docker-0123.scope";
+  group->container_unit = "nginx.service";
   group->runtime = ContainerRuntime::kDocker;
   group->container_id = "0123";
   group->pod_uid = "8d2c";

@@ -151,11 +151,17 @@ std::shared_ptr<const ControlGroup> ProcessReader::group_of(const std::string& p
 void ProcessReader::name_container(ControlGroup& group) const {
   const std::string& id = group.container_id;
   if (group.runtime == ContainerRuntime::kNone || id.empty()) return;
-  if (group.runtime == ContainerRuntime::kLxc) {
+  const auto text = [this](const std::string& path) { return read_text((root_ + path).c_str()); };
+  if (group.runtime == ContainerRuntime::kNspawn &&
+      is_virtual_machine(text("/run/systemd/machines/" + id))) {
+    group.runtime = ContainerRuntime::kNone;
+    group.container_id.clear();
+    return;
+  }
+  if (group.runtime == ContainerRuntime::kLxc || group.runtime == ContainerRuntime::kNspawn) {
     group.container_name = id;
     return;
   }
-  const auto text = [this](const std::string& path) { return read_text((root_ + path).c_str()); };
   struct Place {
     ContainerRuntime runtime;
     std::string path;
@@ -163,12 +169,14 @@ void ProcessReader::name_container(ControlGroup& group) const {
   };
   const auto oci = [](std::string_view json, std::string_view) { return oci_container_name(json); };
   const std::string task = "/run/containerd/io.containerd.runtime.v2.task/";
+  const std::string k3s_task = "/run/k3s/containerd/io.containerd.runtime.v2.task/";
   const std::string storage = "/containers/storage/overlay-containers/";
   const Place places[] = {
       {ContainerRuntime::kDocker, "/var/lib/docker/containers/" + id + "/config.v2.json",
        [](std::string_view json, std::string_view) { return docker_container_name(json); }},
       {ContainerRuntime::kPodman, "/var/lib" + storage + "containers.json", podman_container_name},
       {ContainerRuntime::kContainerd, task + "k8s.io/" + id + "/config.json", oci},
+      {ContainerRuntime::kContainerd, k3s_task + "k8s.io/" + id + "/config.json", oci},
       {ContainerRuntime::kContainerd, task + "default/" + id + "/config.json", oci},
       {ContainerRuntime::kCrio, "/run" + storage + id + "/userdata/config.json", oci},
   };

@@ -147,6 +147,13 @@ TEST_F(ProcessReaderTest, NamesOfContainersFromTheRuntimesFiles) {
   EXPECT_EQ(group_of("/x/crio-" + kId + ".scope").container_name, "n/p/c");
 
   EXPECT_EQ(group_of("/lxc/box").container_name, "box");
+
+  // systemd-machined knows which of its machines are none.
+  put("/run/systemd/machines/web", "NAME=web\nCLASS=container\nSCOPE=machine-web.scope\n");
+  put("/run/systemd/machines/guest", "NAME=guest\nCLASS=vm\nSCOPE=machine-guest.scope\n");
+  EXPECT_EQ(group_of("/machine.slice/machine-web.scope/payload").container_name, "web");
+  EXPECT_EQ(group_of("/machine.slice/machine-guest.scope").runtime, ContainerRuntime::kNone);
+  EXPECT_EQ(group_of("/machine.slice/machine-guest.scope").container_id, "");
 }
 
 // Bare ids below a pod: the one runtime that has a file for it is the one.
