@@ -386,6 +386,7 @@ Result<void> PolledEngine::poll(const Handler* handler, bool at_once) {
   pending_.clear();
   dns_sockets_.clear();
   owners_.begin(poll_began_ns_);
+  if (processes_) processes_->begin_drain(poll_began_ns_);
   table_.begin_sync(poll_began_ns_);
   if (auto done = read_tables(); !done) return done;
   // What is missing may only have been passed over while others came and went.

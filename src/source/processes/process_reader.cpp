@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,7 +22,6 @@ namespace {
 
 // More than any host has at a time; old ones are forgotten all at once.
 constexpr std::size_t kMostGroups = 20'000;
-constexpr int kDeepestGroup = 32;
 constexpr std::uint64_t kSecond = 1'000'000'000;
 
 struct DirectoryDeleter {
@@ -42,8 +40,7 @@ std::array<char, 16> to_comm(std::string_view name) {
 ProcessReader::ProcessReader(std::string root)
     : root_(std::move(root)),
       tick_ns_(kSecond / static_cast<std::uint64_t>(std::max(1L, ::sysconf(_SC_CLK_TCK)))),
-      cgroup_mount_(find_cgroup2_mount(read_text((root_ + "/proc/self/mounts").c_str()))
-                        .value_or("/sys/fs/cgroup")) {}
+      cgroups_(root_, "/proc") {}
 
 std::string ProcessReader::text_of(std::uint32_t pid, const char* file) const {
   return read_text((root_ + "/proc/" + std::to_string(pid) + '/' + file).c_str());
@@ -72,7 +69,7 @@ std::optional<ProcessInfo> ProcessReader::read(std::uint32_t pid) {
   }
   info.netns = parse_namespace_link(link_of(pid, "ns/net"));
   info.program = read_program(pid);
-  info.cgroup = read_cgroup(pid);
+  info.cgroup = read_cgroup(pid, info.cgroup_id);
   return info;
 }
 
@@ -121,8 +118,12 @@ std::uint32_t ProcessReader::count_arguments(std::uint32_t pid) const {
   return count;
 }
 
-std::shared_ptr<const ControlGroup> ProcessReader::read_cgroup(std::uint32_t pid) {
-  const std::string path = parse_proc_cgroup(text_of(pid, "cgroup"));
+std::shared_ptr<const ControlGroup> ProcessReader::read_cgroup(std::uint32_t pid,
+                                                               std::uint64_t& number) {
+  number = 0;
+  const std::string text = text_of(pid, "cgroup");
+  if (const auto second = find_cgroup2_path(text)) number = cgroups_.number_of(*second);
+  const std::string path = parse_proc_cgroup(text);
   return path.empty() ? nullptr : group_of(path);
 }
 
@@ -196,27 +197,15 @@ std::shared_ptr<const ControlGroup> ProcessReader::find_cgroup(std::uint64_t id)
   if (id == 0) return nullptr;
   if (!paths_.contains(id)) {
     if (paths_.size() >= kMostGroups) paths_.clear();
-    index_cgroups(root_ + cgroup_mount_, "", 0);
+    cgroups_.for_each([this](std::uint64_t number, const std::string& path) {
+      paths_.try_emplace(number, path);
+      return paths_.size() < kMostGroups;
+    });
     // One that is not there is looked for once: the cgroup of a process gone may be gone as well.
     paths_.try_emplace(id);
   }
   const std::string& path = paths_[id];
   return path.empty() ? nullptr : group_of(path);
-}
-
-void ProcessReader::index_cgroups(const std::string& directory, const std::string& path,
-                                  int depth) {
-  struct stat status {};
-  if (depth > kDeepestGroup || paths_.size() >= kMostGroups ||
-      ::stat(directory.c_str(), &status) != 0)
-    return;
-  paths_.try_emplace(status.st_ino, path.empty() ? "/" : path);
-  const Directory entries(::opendir(directory.c_str()));
-  if (!entries) return;
-  while (const dirent* entry = ::readdir(entries.get())) {
-    if (entry->d_type != DT_DIR || entry->d_name[0] == '.') continue;
-    index_cgroups(directory + '/' + entry->d_name, path + '/' + entry->d_name, depth + 1);
-  }
 }
 
 void ProcessReader::for_each_pid(const std::function<void(std::uint32_t)>& handle) const {

@@ -11,6 +11,8 @@
 
 #include <sockscope/process.h>
 
+#include "source/processes/cgroup_tree.h"
+
 namespace sockscope {
 
 // What files say of processes: /proc, the cgroup file system, and the files of container runtimes.
@@ -30,7 +32,8 @@ class ProcessReader {
   // `told` with what it lacks, while the process still runs it.
   std::shared_ptr<const Program> read_rest(std::uint32_t pid, std::uint64_t start_ns,
                                            std::shared_ptr<const Program> told) const;
-  std::shared_ptr<const ControlGroup> read_cgroup(std::uint32_t pid);
+  // number: of the cgroup (v2); 0: not to be had.
+  std::shared_ptr<const ControlGroup> read_cgroup(std::uint32_t pid, std::uint64_t& number);
   // CLOCK_BOOTTIME, to a hundredth of a second; 0: gone.
   std::uint64_t read_start_ns(std::uint32_t pid) const;
   std::uint32_t read_threads(std::uint32_t pid) const;  // 0: gone
@@ -48,11 +51,10 @@ class ProcessReader {
   std::uint32_t count_arguments(std::uint32_t pid) const;
   std::shared_ptr<const ControlGroup> group_of(const std::string& path);
   void name_container(ControlGroup& group) const;
-  void index_cgroups(const std::string& directory, const std::string& path, int depth);
 
   std::string root_;
   std::uint64_t tick_ns_;
-  std::string cgroup_mount_;
+  CgroupTree cgroups_;
   std::unordered_map<std::string, std::shared_ptr<const ControlGroup>> groups_;  // by path
   std::unordered_map<std::uint64_t, std::string> paths_;  // by number; empty: there is none
 };

@@ -43,7 +43,8 @@ class ProcessReaderTest : public testing::Test {
   }
   ControlGroup group_of(const std::string& cgroup) {
     put_process(++pid_, cgroup);
-    const auto group = ProcessReader(root_).read_cgroup(static_cast<std::uint32_t>(pid_));
+    std::uint64_t number = 0;
+    const auto group = ProcessReader(root_).read_cgroup(static_cast<std::uint32_t>(pid_), number);
     return group ? *group : ControlGroup();
   }
 
@@ -112,7 +113,9 @@ TEST_F(ProcessReaderTest, OneThatIsGone) {
   EXPECT_FALSE(reader.read(42));
   EXPECT_EQ(reader.read_start_ns(42), 0u);
   EXPECT_EQ(reader.read_program(42), nullptr);
-  EXPECT_EQ(reader.read_cgroup(42), nullptr);
+  std::uint64_t number = 1;
+  EXPECT_EQ(reader.read_cgroup(42, number), nullptr);
+  EXPECT_EQ(number, 0u);
 }
 
 TEST_F(ProcessReaderTest, AllNumbers) {
@@ -176,6 +179,11 @@ TEST_F(ProcessReaderTest, ACgroupByItsNumber) {
   EXPECT_EQ(reader.find_cgroup(1), nullptr);
   EXPECT_EQ(reader.find_cgroup(0), nullptr);
   EXPECT_EQ(reader.find_cgroup(status.st_ino)->path, "/system.slice/nginx.service");
+  put_process(42, "/system.slice/nginx.service");
+  std::uint64_t number = 0;
+  EXPECT_EQ(reader.read_cgroup(42, number)->unit, "nginx.service");
+  EXPECT_EQ(number, status.st_ino);
+  EXPECT_EQ(reader.read(42)->cgroup_id, status.st_ino);
 }
 
 }  // namespace
