@@ -89,6 +89,7 @@ struct in6_addr {
 };
 
 struct sock_common {
+  unsigned char skc_ipv6only : 1;
   union {
     struct {
       __be32 skc_daddr;

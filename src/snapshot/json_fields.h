@@ -189,6 +189,10 @@ void write_identity(Writer& writer, const Flow& flow, std::uint64_t now_ns) {
     fields.null("remote_port");
   }
   if (flow.remote_name) write_remote_name(writer, *flow.remote_name, now_ns);
+  if (flow.ipv6_only) {
+    fields.name("ipv6_only");
+    writer.Bool(*flow.ipv6_only);
+  }
   fields.text_or_null("direction", to_string(flow.direction));
   fields.number_or_null("pid", flow.owner.pid);
   fields.number_or_null("opener_pid", flow.owner.opener_pid);

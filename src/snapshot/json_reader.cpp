@@ -105,6 +105,7 @@ class Reader {
     flow.local.addr.family = flow.remote.addr.family = static_cast<std::uint8_t>(family);
     endpoint("local_addr", "local_port", flow.local);
     endpoint("remote_addr", "remote_port", flow.remote);
+    if (object_->HasMember("ipv6_only")) field("ipv6_only", flow.ipv6_only);
     named("direction", flow.direction, 3);
     field("pid", flow.owner.pid);
     field("opener_pid", flow.owner.opener_pid);

@@ -66,6 +66,14 @@ CellValue state(const Flow& f, const Options& o) {
   return known(o.wide ? to_string(shown) : short_name(shown));
 }
 
+// What a socket that has no remote end yet takes; "": not known, or it has one.
+std::string_view stack(const Flow& f) {
+  if (f.ipv6_only) return *f.ipv6_only || !f.local.addr.is_unspecified() ? "IPv6" : "dual";
+  const bool is_open = f.direction == Direction::kListen ||
+                       (f.protocol == Protocol::kUdp && f.remote.addr.is_unspecified());
+  return is_open && f.local.addr.family == 4 ? "IPv4" : "";
+}
+
 // Microseconds.
 CellValue age(const Flow& f, const Options& o) {
   const std::uint64_t end = f.closed ? f.closed_ns : o.now_ns;
@@ -150,7 +158,7 @@ constexpr std::array<Column<Row>, N + M> joined(const std::array<Column<Row>, N>
 constexpr std::string_view kNobody = "[unattributed]";
 constexpr std::string_view kTheKernel = "[kernel]";
 
-const std::array<Column<Flow>, 29> kOwnFlowColumns{{
+const std::array<Column<Flow>, 30> kOwnFlowColumns{{
     {"pid", "PID", 7, K::kId, "process that uses the socket",
      [](const Flow& f, const Options&) { return known(f.owner.pid); }},
     {"opener_pid", "OPENER", 7, K::kId, "process that connected, accepted or created it",
@@ -181,6 +189,9 @@ const std::array<Column<Flow>, 29> kOwnFlowColumns{{
      [](const Flow& f, const Options&) { return connected(f, known(f.remote.port)); }},
     {"direction", "DIR", 8, K::kText, "outbound, inbound or listen",
      [](const Flow& f, const Options&) { return known(to_string(f.direction)); }},
+    {"stack", "STACK", 6, K::kText,
+     "of listening and unconnected sockets: IPv4, IPv6 or dual, one for both",
+     [](const Flow& f, const Options&) { return known(stack(f)); }},
     {"state", "ST", 4, K::kText, "TCP state: EST SYN FIN TW CLSW CLS LIS, or its full name",
      [](const Flow& f, const Options& o) { return state(f, o); }},
     {"rx_rate", "RX/s", 7, K::kRate, "received per second (CSV: bytes)",

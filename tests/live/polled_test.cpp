@@ -152,6 +152,37 @@ TEST_P(Polled, FilesThatAreNotTheFirstThreads) {
   child.wait();
 }
 
+TEST_P(Polled, ListenersThatTakeIpv4TooAreToldFromThoseThatDoNot) {
+  const Endpoint any{{.family = 6}, 0};
+  const auto listener = [&](int only) {
+    Fd socket = open_socket(6, SOCK_STREAM);
+    set_option(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, only);
+    bind_to(socket.get(), any);
+    ::listen(socket.get(), 8);
+    return socket;
+  };
+  const Fd dual = listener(0);
+  const Fd only = listener(1);
+  for (const Source source : {GetParam(), Source::kEbpf}) {
+    SCOPED_TRACE(to_string(source));
+    const Snapshot all = snapshot_with(source);
+    const Flow* of_dual = find(all, describe(dual.get()));
+    const Flow* of_only = find(all, describe(only.get()));
+    ASSERT_TRUE(of_dual != nullptr && of_only != nullptr);
+    if (source == Source::kProcfs) {  // its tables do not say
+      EXPECT_EQ(of_dual->ipv6_only, std::nullopt);
+      continue;
+    }
+    EXPECT_EQ(of_dual->ipv6_only, false);
+    EXPECT_EQ(of_only->ipv6_only, true);
+    Options options = polled(source);
+    options.filter.family = 4;
+    const Snapshot of_ipv4 = Collector(options).snapshot();
+    EXPECT_NE(find(of_ipv4, describe(dual.get())), nullptr);
+    EXPECT_EQ(find(of_ipv4, describe(only.get())), nullptr);
+  }
+}
+
 TEST_P(Polled, ShowsWhatEbpfShows) {
   Pair four(4), six(6), mapped(4, true), half_closed(4), ended(4);
   for (Pair* pair : {&four, &six, &mapped, &half_closed, &ended}) pair->exchange();

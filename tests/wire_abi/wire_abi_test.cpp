@@ -70,7 +70,7 @@ TEST(WireAbi, FlowTotals) {
       MEMBER(wire_flow_totals, rx_bytes),    MEMBER(wire_flow_totals, tx_segments),
       MEMBER(wire_flow_totals, rx_segments), MEMBER(wire_flow_totals, retransmits),
       MEMBER(wire_flow_totals, srtt_us),     MEMBER(wire_flow_totals, min_rtt_us),
-      MEMBER(wire_flow_totals, pad0)};
+      MEMBER(wire_flow_totals, ipv6_only),   MEMBER(wire_flow_totals, pad0)};
   EXPECT_EQ(offsets_in_object("wire_flow_totals", size), host);
   EXPECT_EQ(size, sizeof(wire_flow_totals));
 }
