@@ -11,6 +11,7 @@
 #include <climits>
 #include <cstring>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "decode/control_group.h"
@@ -58,7 +59,7 @@ std::optional<ProcessInfo> ProcessReader::read(std::uint32_t pid) {
   if (!stat || stat->pid != pid) return std::nullopt;
   ProcessInfo info;
   info.pid = pid;
-  info.start_ns = stat->start_ticks * tick_ns_;
+  info.start_ns = host_boottime_ns(stat->start_ticks * tick_ns_);
   info.parent_pid = stat->parent_pid;
   info.session = stat->session;
   info.comm = to_comm(stat->comm);
@@ -129,7 +130,7 @@ std::shared_ptr<const ControlGroup> ProcessReader::read_cgroup(std::uint32_t pid
 
 std::uint64_t ProcessReader::read_start_ns(std::uint32_t pid) const {
   const auto stat = parse_proc_stat(text_of(pid, "stat"));
-  return stat ? stat->start_ticks * tick_ns_ : 0;
+  return stat ? host_boottime_ns(stat->start_ticks * tick_ns_) : 0;
 }
 
 std::uint32_t ProcessReader::read_threads(std::uint32_t pid) const {

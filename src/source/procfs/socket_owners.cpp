@@ -137,7 +137,7 @@ SocketOwners::Process* SocketOwners::learn(std::uint32_t pid) {
   process.poll = poll_;
   process.owner = {.pid = pid,
                    .opener_pid = 0,
-                   .start_ns = stat->start_ticks * tick_ns_,
+                   .start_ns = host_boottime_ns(stat->start_ticks * tick_ns_),
                    .cgroup_id = cgroup_of(pid),
                    .uid = find_real_uid(read_text((directory + "status").c_str())),
                    .kind = OwnerKind::kBootstrap,
