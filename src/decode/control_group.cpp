@@ -153,6 +153,7 @@ std::optional<Container> container_of(std::string_view component, std::string_vi
                                       int depth) {
   using enum ContainerRuntime;
   std::string_view id = component;
+  if (id.starts_with("lxc.monitor.") || id.starts_with("lxc.pivot")) return std::nullopt;
   if (remove_prefix(id, "lxc.payload.") || before == "lxc" || before == "lxc.payload")
     return Container{kLxc, std::string(id)};
   if (auto machine = machine_of(component)) return machine;

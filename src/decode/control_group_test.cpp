@@ -120,6 +120,8 @@ TEST(ClassifyControlGroup, Runtimes) {
       {"/system.slice/default/redis", R::kNone, "", "", ""},
       {"/lxc/100/ns/system.slice/ssh.service", R::kLxc, "100", "", "", "ssh.service"},
       {"/lxc.monitor/100", R::kNone, "", "", ""},
+      {"/lxc/lxc.payload.web", R::kLxc, "web", "", ""},
+      {"/lxc/lxc.monitor.web", R::kNone, "", "", ""},
       {"/user.slice/user-1000.slice/user@1000.service/app.slice/x.service", R::kNone, "",
        "x.service", ""},
   };
