@@ -43,11 +43,11 @@ ProcessReader::ProcessReader(std::string root)
       tick_ns_(kSecond / static_cast<std::uint64_t>(std::max(1L, ::sysconf(_SC_CLK_TCK)))),
       cgroups_(root_, "/proc") {}
 
-std::string ProcessReader::text_of(std::uint32_t pid, const char* file) const {
+std::string ProcessReader::text_of(std::uint32_t pid, const std::string& file) const {
   return read_text((root_ + "/proc/" + std::to_string(pid) + '/' + file).c_str());
 }
 
-std::string ProcessReader::link_of(std::uint32_t pid, const char* file) const {
+std::string ProcessReader::link_of(std::uint32_t pid, const std::string& file) const {
   char target[PATH_MAX];
   const std::string path = root_ + "/proc/" + std::to_string(pid) + '/' + file;
   const ssize_t size = ::readlink(path.c_str(), target, sizeof target);
@@ -69,18 +69,37 @@ std::optional<ProcessInfo> ProcessReader::read(std::uint32_t pid) {
     info.inner_pid = status->inner_pid;
   }
   info.netns = parse_namespace_link(link_of(pid, "ns/net"));
+  if (info.netns == 0)
+    info.netns = parse_namespace_link(link_of(pid, living_thread_of(pid) + "ns/net"));
   info.program = read_program(pid);
   info.cgroup = read_cgroup(pid, info.cgroup_id);
   return info;
 }
 
 std::shared_ptr<const Program> ProcessReader::read_program(std::uint32_t pid) const {
+  std::string thread;
   Program program;
   program.exe = link_of(pid, "exe");
-  program.arguments = read_arguments(pid);
+  if (program.exe.empty()) {
+    thread = living_thread_of(pid);
+    program.exe = link_of(pid, thread + "exe");
+  }
+  program.arguments = read_arguments(pid, thread);
   program.cmdline = join_arguments(program.arguments);
   if (program == Program{}) return nullptr;
   return std::make_shared<const Program>(std::move(program));
+}
+
+// "task/TID/" of another thread than the first, which has nothing left to read when it ended before the
+// others. "": there is none that has.
+std::string ProcessReader::living_thread_of(std::uint32_t pid) const {
+  const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
+  const Directory entries(::opendir((root_ + tasks).c_str()));
+  while (const dirent* entry = entries ? ::readdir(entries.get()) : nullptr) {
+    const std::string thread = std::string("task/") + entry->d_name + '/';
+    if (entry->d_name[0] != '.' && !link_of(pid, thread + "exe").empty()) return thread;
+  }
+  return {};
 }
 
 std::shared_ptr<const Program> ProcessReader::read_rest(std::uint32_t pid, std::uint64_t start_ns,
@@ -97,20 +116,21 @@ std::shared_ptr<const Program> ProcessReader::read_rest(std::uint32_t pid, std::
 }
 
 // A title that was written over the arguments has NULs behind it, which look like empty last ones.
-std::vector<std::string> ProcessReader::read_arguments(std::uint32_t pid) const {
-  std::vector<std::string> arguments = split_arguments(text_of(pid, "cmdline"));
+std::vector<std::string> ProcessReader::read_arguments(std::uint32_t pid,
+                                                       const std::string& thread) const {
+  std::vector<std::string> arguments = split_arguments(text_of(pid, thread + "cmdline"));
   if (arguments.size() < 2 || !arguments.back().empty() ||
-      arguments.size() == count_arguments(pid))
+      arguments.size() == count_arguments(pid, thread))
     return arguments;
   while (arguments.size() > 1 && arguments.back().empty()) arguments.pop_back();
   return arguments;
 }
 
 // As exec was given them; 0: not to be read.
-std::uint32_t ProcessReader::count_arguments(std::uint32_t pid) const {
-  const auto stat = parse_proc_stat(text_of(pid, "stat"));
-  const Fd memory(::open((root_ + "/proc/" + std::to_string(pid) + "/mem").c_str(),
-                         O_RDONLY | O_CLOEXEC));
+std::uint32_t ProcessReader::count_arguments(std::uint32_t pid, const std::string& thread) const {
+  const auto stat = parse_proc_stat(text_of(pid, thread + "stat"));
+  const std::string path = root_ + "/proc/" + std::to_string(pid) + '/' + thread + "mem";
+  const Fd memory(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::uint32_t count = 0;
   if (!stat || !memory ||
       ::pread(memory.get(), &count, sizeof count, static_cast<off_t>(stat->start_stack)) !=

@@ -45,10 +45,11 @@ class ProcessReader {
   void for_each_pid(const std::function<void(std::uint32_t pid)>& handle) const;
 
  private:
-  std::string text_of(std::uint32_t pid, const char* file) const;
-  std::string link_of(std::uint32_t pid, const char* file) const;
-  std::vector<std::string> read_arguments(std::uint32_t pid) const;
-  std::uint32_t count_arguments(std::uint32_t pid) const;
+  std::string text_of(std::uint32_t pid, const std::string& file) const;
+  std::string link_of(std::uint32_t pid, const std::string& file) const;
+  std::string living_thread_of(std::uint32_t pid) const;
+  std::vector<std::string> read_arguments(std::uint32_t pid, const std::string& thread) const;
+  std::uint32_t count_arguments(std::uint32_t pid, const std::string& thread) const;
   std::shared_ptr<const ControlGroup> group_of(const std::string& path);
   void name_container(ControlGroup& group) const;
 

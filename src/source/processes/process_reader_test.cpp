@@ -108,6 +108,22 @@ TEST_F(ProcessReaderTest, TheRestOfAProgramIsReadWhileItIsTheSame) {
   EXPECT_EQ(reader.read_rest(42, start_ns, other), other);
 }
 
+TEST_F(ProcessReaderTest, TheFirstThreadHasEnded) {
+  put_process(42, "/");
+  for (const char* file : {"/exe", "/ns/net"}) std::filesystem::remove(root_ + "/proc/42" + file);
+  put("/proc/42/cmdline", "");
+  std::filesystem::create_directories(root_ + "/proc/42/task/42");
+  put("/proc/42/task/43/cmdline", std::string("prog\0-y\0", 8));
+  std::filesystem::create_symlink("/usr/bin/prog", root_ + "/proc/42/task/43/exe");
+  std::filesystem::create_directories(root_ + "/proc/42/task/43/ns");
+  std::filesystem::create_symlink("net:[4026531999]", root_ + "/proc/42/task/43/ns/net");
+  const auto info = ProcessReader(root_).read(42);
+  ASSERT_TRUE(info);
+  EXPECT_EQ(info->exe(), "/usr/bin/prog");
+  EXPECT_EQ(info->cmdline(), "prog -y");
+  EXPECT_EQ(info->netns, 4026531999u);
+}
+
 TEST_F(ProcessReaderTest, OneThatIsGone) {
   ProcessReader reader(root_);
   EXPECT_FALSE(reader.read(42));
