@@ -15,7 +15,7 @@ enum { SIGQUIT = 3, SIGILL = 4, SIGTRAP = 5, SIGABRT = 6, SIGBUS = 7, SIGFPE = 8
        SIGXCPU = 24, SIGXFSZ = 25, SIGSYS = 31 };
 enum { PROC_EVENT_UID = 4, PROC_EVENT_GID = 0x40 };
 enum { PTRACE_ATTACH = 16 };
-enum { PATH_STEPS = 64 };
+enum { PATH_STEPS = 40 };
 #define SIGNALS_THAT_DUMP                                                                  \
   ((1u << SIGQUIT) | (1u << SIGILL) | (1u << SIGTRAP) | (1u << SIGABRT) | (1u << SIGBUS) | \
    (1u << SIGFPE) | (1u << SIGSEGV) | (1u << SIGXCPU) | (1u << SIGXFSZ) | (1u << SIGSYS))
@@ -113,7 +113,9 @@ static __always_inline void fill_path(struct wire_exec *record, const struct fil
     }
     if (size >= WIRE_PATH / 2)
       break;
-    long got = bpf_probe_read_kernel_str(record->path + (size & (WIRE_PATH / 2 - 1)), WIRE_PATH / 2,
+    __u64 at = size;
+    asm volatile("" : "+r"(at)); /* the mask stays, for verifiers that forget the comparison */
+    long got = bpf_probe_read_kernel_str(record->path + (at & (WIRE_PATH / 2 - 1)), WIRE_PATH / 2,
                                          BPF_CORE_READ(entry, d_name.name));
     if (got <= 1)
       break;
