@@ -49,9 +49,8 @@ class ProcConnector {
 
   // Asks for events of these kinds and waits for the kernel's word that it will send them: what
   // happens after the return is seen. Kernels from 6.6 on leave out what is not wanted themselves
-  // (filters_in_kernel()), for older ones, and for the moments until the kernel does, receive() does.
-  // May be called again with another mask.
-  // Errors: kNotPermitted, kOtherNamespace, kIo.
+  // (filters_in_kernel()), for older ones, and for the moments until the kernel does, receive()
+  // does. May be called again with another mask. Errors: kNotPermitted, kOtherNamespace, kIo.
   Result<void> subscribe(ProcessEventMask wanted = kAllProcessEvents);
 
   // The kernel stops sending to this socket; what is in its buffer can still be received. Errors:

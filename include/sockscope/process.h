@@ -81,7 +81,7 @@ struct Program {
   std::string cmdline;    // arguments with a space between
   std::string exe_given;  // what exec was given, where it was seen: a link, a script, "./x"
   std::vector<std::string> arguments;
-  bool arguments_truncated = false;  // more than is here: the process had ended before they were read
+  bool arguments_truncated = false;  // there were more: the process ended before they were read
   bool operator==(const Program&) const = default;
 };
 

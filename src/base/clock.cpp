@@ -19,8 +19,8 @@ bool take_number(std::string_view& text, std::int64_t& value) {
   return true;
 }
 
-// The file tells of the namespace that children are born into: a process that asked for a new one lives in
-// the old one until it execs.
+// The file tells of the namespace that children are born into: a process that asked for a new one
+// lives in the old one until it execs.
 TimeOffsets read_time_offsets() {
   struct stat own {};
   struct stat childrens {};

@@ -15,8 +15,9 @@ inline std::uint64_t clock_ns(clockid_t clock) noexcept {
          static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-// How far this process's clocks are ahead of the host's: in a time namespace of its own they are. What the
-// kernel's records and messages say is the host's time, what clock_gettime(2) and /proc say is not.
+// How far this process's clocks are ahead of the host's: in a time namespace of its own they are.
+// What the kernel's records and messages say is the host's time, what clock_gettime(2) and /proc
+// say is not.
 struct TimeOffsets {
   std::int64_t monotonic_ns = 0;
   std::int64_t boottime_ns = 0;

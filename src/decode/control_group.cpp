@@ -46,8 +46,8 @@ struct Prefix {
   std::string_view text;
   ContainerRuntime runtime;
 };
-// "PREFIX-ID.scope" with systemd's cgroup driver, "PREFIX-ID" without, "SLICE:PREFIX:ID" where the one who
-// named it had systemd's driver and the one who made it had not.
+// "PREFIX-ID.scope" with systemd's cgroup driver, "PREFIX-ID" without, "SLICE:PREFIX:ID" where the
+// one who named it had systemd's driver and the one who made it had not.
 constexpr std::array kPrefixes{
     Prefix{"docker", ContainerRuntime::kDocker},
     Prefix{"libpod", ContainerRuntime::kPodman},
@@ -99,8 +99,8 @@ std::optional<Container> container_of_prefix(std::string_view name, std::string_
       return Container{ContainerRuntime::kBuildkit, std::string(id)};
     return std::nullopt;
   }
-  const bool is_named = std::find(kNamedPrefixes.begin(), kNamedPrefixes.end(), name) !=
-                        kNamedPrefixes.end();
+  const bool is_named =
+      std::find(kNamedPrefixes.begin(), kNamedPrefixes.end(), name) != kNamedPrefixes.end();
   if (is_named && is_scope && !id.empty())
     return Container{ContainerRuntime::kUnknown, std::string(id)};
   return std::nullopt;
@@ -123,8 +123,8 @@ std::string unescaped(std::string_view text) {
   return plain.find('/') == std::string::npos ? plain : std::string();
 }
 
-// A machine of systemd-nspawn, which runs as a unit of the host or registers a scope; NixOS has a template
-// of its own. Scopes of libvirt begin with the driver: virtual machines are no containers.
+// A machine of systemd-nspawn, which runs as a unit of the host or registers a scope; NixOS has a
+// template of its own. Scopes of libvirt begin with the driver: virtual machines are no containers.
 std::optional<Container> machine_of(std::string_view component) {
   std::string_view name = component;
   if ((remove_prefix(name, "systemd-nspawn@") || remove_prefix(name, "container@")) &&
@@ -135,20 +135,19 @@ std::optional<Container> machine_of(std::string_view component) {
   std::string plain = unescaped(name);
   if (plain.empty()) return std::nullopt;
   for (const std::string_view driver : {"qemu-", "xen-", "bhyve-", "ch-"})
-    if (plain.starts_with(driver) && plain.size() > driver.size() &&
-        plain[driver.size()] >= '0' && plain[driver.size()] <= '9')
+    if (plain.starts_with(driver) && plain.size() > driver.size() && plain[driver.size()] >= '0' &&
+        plain[driver.size()] <= '9')
       return std::nullopt;
   if (plain.starts_with("lxc-")) {  // libvirt's: "lxc-PID-NAME"
     const std::size_t dash = plain.find('-', 4);
-    if (dash != std::string::npos && dash > 4 &&
-        plain.find_first_not_of("0123456789", 4) == dash)
+    if (dash != std::string::npos && dash > 4 && plain.find_first_not_of("0123456789", 4) == dash)
       return Container{ContainerRuntime::kLxc, plain.substr(dash + 1)};
   }
   return Container{ContainerRuntime::kNspawn, std::move(plain)};
 }
 
-// The container that a component of a path stands for. `before`: the component before it; depth: how many
-// there are.
+// The container that a component of a path stands for. `before`: the component before it; depth:
+// how many there are.
 std::optional<Container> container_of(std::string_view component, std::string_view before,
                                       int depth) {
   using enum ContainerRuntime;

@@ -10,9 +10,10 @@
 
 namespace sockscope {
 
-// systemd's unit, the container and the Kubernetes pod, by the names that systemd, Docker, BuildKit,
-// Podman, containerd, CRI-O, LXC and systemd-nspawn give. The innermost container counts; the unit is the
-// outermost systemd's. A runtime's own processes (conmon, LXC's monitor, nspawn's supervisor) are in none.
+// systemd's unit, the container and the Kubernetes pod, by the names that systemd, Docker,
+// BuildKit, Podman, containerd, CRI-O, LXC and systemd-nspawn give. The innermost container counts;
+// the unit is the outermost systemd's. A runtime's own processes (conmon, LXC's monitor, nspawn's
+// supervisor) are in none.
 ControlGroup classify_control_group(std::string_view path);
 
 // Whether what systemd-machined wrote of a machine says that it is no container.

@@ -19,7 +19,8 @@ struct ProcStat {
   std::uint32_t session = 0;
   std::uint32_t threads = 0;
   std::uint64_t start_ticks = 0;  // since boot, in units of 1 / sysconf(_SC_CLK_TCK)
-  // Where the stack was when the program began: the number of its arguments stands there. 0: not told.
+  // Where the stack was when the program began: the number of its arguments stands there. 0: not
+  // told.
   std::uint64_t start_stack = 0;
 };
 std::optional<ProcStat> parse_proc_stat(std::string_view text);
@@ -33,7 +34,8 @@ struct ProcStatus {
 };
 std::optional<ProcStatus> parse_proc_status(std::string_view text);
 
-// /proc/PID/cmdline: arguments end with NUL, of the last one it may be missing. None: a kernel thread.
+// /proc/PID/cmdline: arguments end with NUL, of the last one it may be missing. None: a kernel
+// thread.
 std::vector<std::string> split_arguments(std::string_view bytes);
 
 // With a space between.

@@ -23,9 +23,10 @@ TEST(FindCgroup2Mount, IsAbsentElsewhere) {
 }
 
 TEST(FindCgroup2Root, IsWhatTheMountShows) {
-  EXPECT_EQ(find_cgroup2_root("40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw\n"
-                              "41 31 0:38 /../.. /sys/fs/cgroup/unified rw shared:9 - cgroup2 c rw\n"),
-            "/../..");
+  EXPECT_EQ(
+      find_cgroup2_root("40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw\n"
+                        "41 31 0:38 /../.. /sys/fs/cgroup/unified rw shared:9 - cgroup2 c rw\n"),
+      "/../..");
   EXPECT_EQ(find_cgroup2_root("41 31 0:38 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"), "/");
   EXPECT_EQ(find_cgroup2_root("1 2 0:3 / / rw - ext4 x rw\n\n - cgroup2"), "");
 }

@@ -291,8 +291,8 @@ void ProcessTable::place(std::uint32_t pid, std::uint64_t start_ns,
   const std::uint32_t slot = find_slot(pid, start_ns);
   if (slot == kNone) return;
   const ProcessInfo& before = *at(slot).info;
-  const bool is_there = before.cgroup_id == cgroup_id && before.cgroup && cgroup &&
-                        *before.cgroup == *cgroup;
+  const bool is_there =
+      before.cgroup_id == cgroup_id && before.cgroup && cgroup && *before.cgroup == *cgroup;
   if (is_there) return;
   ProcessInfo& info = change(slot);
   info.cgroup = std::move(cgroup);

@@ -229,7 +229,8 @@ const std::array<Column<Flow>, 30> kOwnFlowColumns{{
     {"age", "AGE", 8, K::kDuration,
      "time since it was opened, of closed ones how long it was open (CSV: us)",
      [](const Flow& f, const Options& o) { return age(f, o); }},
-    {"holders", "HOLDERS", 12, K::kText, "every process that has it open (with --holders)", holders},
+    {"holders", "HOLDERS", 12, K::kText, "every process that has it open (with --holders)",
+     holders},
 }};
 const auto kFlowColumns = joined(kOwnFlowColumns, kDescribingColumns<Flow>);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Processes that are moved to another cgroup, as session managers and runtimes do, with no exec afterwards.
+// Processes that are moved to another cgroup, as session managers and runtimes do, with no exec
+// afterwards.
 #include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -74,9 +75,9 @@ INSTANTIATE_TEST_SUITE_P(Source, Moved,
                          [](const auto& source) {
                            return std::string(to_string(source.param)) == "sock_diag"
                                       ? "PolledSockDiag"
-                                      : std::string(to_string(source.param)) == "procfs"
-                                            ? "PolledProcfs"
-                                            : "Ebpf";
+                                  : std::string(to_string(source.param)) == "procfs"
+                                      ? "PolledProcfs"
+                                      : "Ebpf";
                          });
 
 const Flow* find_of(const Snapshot& snapshot, const Endpoint& local, pid_t pid) {

@@ -132,7 +132,10 @@ TEST_P(Polled, FilesThatAreNotTheFirstThreads) {
       test.await();
       test.put('x');
     }).detach();
-    std::thread([&test] { (void)test; for (;;) ::pause(); }).detach();
+    std::thread([&test] {
+      (void)test;
+      for (;;) ::pause();
+    }).detach();
     static const Fd own = listen_on(loopback(6));
     test.put(local_of(own.get()));
     ::syscall(SYS_exit, 0);  // this thread alone

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What processes run and with which arguments, also of those that are gone before anybody can look. The
-// truth about its path is what the program itself reads of /proc/self/exe.
+// What processes run and with which arguments, also of those that are gone before anybody can look.
+// The truth about its path is what the program itself reads of /proc/self/exe.
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -46,13 +46,14 @@ Options watching() {
 }
 
 std::string why_not(const Collector& collector) {
-  const Door* door = door_of(const_cast<Collector&>(collector).monitor(), Observation::kProcessExec);
+  const Door* door =
+      door_of(const_cast<Collector&>(collector).monitor(), Observation::kProcessExec);
   return door != nullptr && door->name.starts_with("netlink") ? "execs are told by the connector"
                                                               : "";
 }
 
 struct Outcome {
-  std::string said;  // the first line it wrote
+  std::string said;                     // the first line it wrote
   std::shared_ptr<const Program> seen;  // as told when it had ended
 };
 
@@ -89,7 +90,9 @@ struct Way {
   std::function<void(const Folder&)> execute;
 };
 
-void PrintTo(const Way& way, std::ostream* out) { *out << way.name; }
+void PrintTo(const Way& way, std::ostream* out) {
+  *out << way.name;
+}
 
 class ProgramPath : public testing::TestWithParam<Way> {};
 
@@ -114,68 +117,71 @@ void exec_descriptor(int fd) {
 
 INSTANTIATE_TEST_SUITE_P(
     Way, ProgramPath,
-    testing::Values(
-        Way{"Plain", kReadlink, [](const Folder&) { ::execl(kReadlink, "x", kSelf, nullptr); }},
-        Way{"Relative", "./inner/../copy",
-            [](const Folder& folder) {
-              folder.copy_readlink("copy");
-              folder.copy_readlink("inner/other");
-              if (::chdir(folder.path().c_str()) == 0)
-                ::execl("./inner/../copy", "x", kSelf, nullptr);
-            }},
-        Way{"Link", "",
-            [](const Folder& folder) {
-              const std::string link = folder.path() + "/link";
-              std::filesystem::create_symlink(folder.copy_readlink("copy"), link);
-              ::execl(link.c_str(), "x", kSelf, nullptr);
-            }},
-        Way{"Script", "./script",
-            [](const Folder& folder) {
-              if (::chdir(folder.path().c_str()) != 0) return;
-              std::ofstream("script") << "#!" << kReadlink << ' ' << kSelf << '\n';
-              ::chmod("script", 0700);
-              ::execl("./script", "x", nullptr);
-            }},
-        Way{"Memory", "",
-            [](const Folder&) {
-              const int fd = ::memfd_create("a tool", MFD_CLOEXEC);
-              std::ifstream from(kReadlink, std::ios::binary);
-              const std::string bytes{std::istreambuf_iterator<char>(from), {}};
-              if (::write(fd, bytes.data(), bytes.size()) > 0) exec_descriptor(fd);
-            }},
-        Way{"Deleted", "",
-            [](const Folder& folder) {
-              const std::string copy = folder.copy_readlink("copy");
-              const int fd = ::open(copy.c_str(), O_RDONLY | O_CLOEXEC);
-              ::unlink(copy.c_str());
-              exec_descriptor(fd);
-            }},
-        Way{"Mount", "",
-            [](const Folder& folder) {
-              const std::string copy = folder.copy_readlink("mounted/below/copy");
-              const std::string on = folder.path() + "/on";
-              std::filesystem::create_directory(on);
-              if (::unshare(CLONE_NEWNS) == 0 &&
-                  ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-                  ::mount((folder.path() + "/mounted").c_str(), on.c_str(), nullptr, MS_BIND,
-                          nullptr) == 0)
-                ::execl((on + "/below/copy").c_str(), "x", kSelf, nullptr);
-            }}),
+    testing::Values(Way{"Plain", kReadlink,
+                        [](const Folder&) { ::execl(kReadlink, "x", kSelf, nullptr); }},
+                    Way{"Relative", "./inner/../copy",
+                        [](const Folder& folder) {
+                          folder.copy_readlink("copy");
+                          folder.copy_readlink("inner/other");
+                          if (::chdir(folder.path().c_str()) == 0)
+                            ::execl("./inner/../copy", "x", kSelf, nullptr);
+                        }},
+                    Way{"Link", "",
+                        [](const Folder& folder) {
+                          const std::string link = folder.path() + "/link";
+                          std::filesystem::create_symlink(folder.copy_readlink("copy"), link);
+                          ::execl(link.c_str(), "x", kSelf, nullptr);
+                        }},
+                    Way{"Script", "./script",
+                        [](const Folder& folder) {
+                          if (::chdir(folder.path().c_str()) != 0) return;
+                          std::ofstream("script") << "#!" << kReadlink << ' ' << kSelf << '\n';
+                          ::chmod("script", 0700);
+                          ::execl("./script", "x", nullptr);
+                        }},
+                    Way{"Memory", "",
+                        [](const Folder&) {
+                          const int fd = ::memfd_create("a tool", MFD_CLOEXEC);
+                          std::ifstream from(kReadlink, std::ios::binary);
+                          const std::string bytes{std::istreambuf_iterator<char>(from), {}};
+                          if (::write(fd, bytes.data(), bytes.size()) > 0) exec_descriptor(fd);
+                        }},
+                    Way{"Deleted", "",
+                        [](const Folder& folder) {
+                          const std::string copy = folder.copy_readlink("copy");
+                          const int fd = ::open(copy.c_str(), O_RDONLY | O_CLOEXEC);
+                          ::unlink(copy.c_str());
+                          exec_descriptor(fd);
+                        }},
+                    Way{"Mount", "",
+                        [](const Folder& folder) {
+                          const std::string copy = folder.copy_readlink("mounted/below/copy");
+                          const std::string on = folder.path() + "/on";
+                          std::filesystem::create_directory(on);
+                          if (::unshare(CLONE_NEWNS) == 0 &&
+                              ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                              ::mount((folder.path() + "/mounted").c_str(), on.c_str(), nullptr,
+                                      MS_BIND, nullptr) == 0)
+                            ::execl((on + "/below/copy").c_str(), "x", kSelf, nullptr);
+                        }}),
     [](const testing::TestParamInfo<Way>& way) { return way.param.name; });
 
 TEST(Programs, ArgumentsAreAListWithEmptyOnes) {
   Collector collector(watching());
   if (const std::string why = why_not(collector); !why.empty()) GTEST_SKIP() << why;
-  const Outcome done = run(collector, [] { ::execl("/bin/true", "true", "a b", "", "c", "", nullptr); });
+  const Outcome done =
+      run(collector, [] { ::execl("/bin/true", "true", "a b", "", "c", "", nullptr); });
   ASSERT_TRUE(done.seen);
   EXPECT_EQ(done.seen->arguments, (std::vector<std::string>{"true", "a b", "", "c", ""}));
   EXPECT_FALSE(done.seen->arguments_truncated);
 }
 
-// More than a record holds, of the path and of the arguments: read from /proc, where that is there in time.
+// More than a record holds, of the path and of the arguments: read from /proc, where that is there
+// in time.
 TEST(Programs, WhatARecordHasNoRoomForIsReadWhileTheProcessIsThere) {
   const Folder folder;
-  const std::string deep = folder.copy_readlink(std::string(200, 'a') + '/' + std::string(200, 'b'));
+  const std::string deep =
+      folder.copy_readlink(std::string(200, 'a') + '/' + std::string(200, 'b'));
   const std::string cat = deep + "/cat";
   std::filesystem::remove(deep);
   std::filesystem::create_directories(deep);

@@ -116,10 +116,10 @@ TEST(WireAbi, Process) {
 TEST(WireAbi, Exec) {
   unsigned size = 0;
   const std::map<std::string, unsigned> host = {
-      MEMBER(wire_exec, process), MEMBER(wire_exec, arguments_size),
-      MEMBER(wire_exec, path_size), MEMBER(wire_exec, path_whole),
+      MEMBER(wire_exec, process),      MEMBER(wire_exec, arguments_size),
+      MEMBER(wire_exec, path_size),    MEMBER(wire_exec, path_whole),
       MEMBER(wire_exec, path_deleted), MEMBER(wire_exec, filename),
-      MEMBER(wire_exec, arguments), MEMBER(wire_exec, path)};
+      MEMBER(wire_exec, arguments),    MEMBER(wire_exec, path)};
   EXPECT_EQ(offsets_in_object("wire_exec", size), host);
   EXPECT_EQ(size, sizeof(wire_exec));
 }

@@ -156,7 +156,8 @@ ProcConnector::Impl::Answer ProcConnector::Impl::await_answer(int& error) {
   }
 }
 
-// Asks until the answer is not lost among events. `error`: what the request met, or the answer says.
+// Asks until the answer is not lost among events. `error`: what the request met, or the answer
+// says.
 ProcConnector::Impl::Answer ProcConnector::Impl::ask(std::optional<std::uint32_t> events,
                                                      int& error) {
   auto answer = Answer::kLost;
@@ -248,9 +249,9 @@ Result<void> ProcConnector::subscribe(ProcessEventMask wanted) {
         Error(ErrorKind::kInvalidArgument, {}, "subscribe to no process events at all"));
   if (auto done = unsubscribe(); !done) return done;
   impl.expected.clear();
-  // A filter that does not want everything leaves out the kernel's answer too, and kernels before 6.6 pass
-  // over a request that has one: whether this one knows filters shows by its answer to one that wants
-  // everything.
+  // A filter that does not want everything leaves out the kernel's answer too, and kernels
+  // before 6.6 pass over a request that has one: whether this one knows filters shows by its answer
+  // to one that wants everything.
   const std::uint32_t numbers = proc_event_numbers(wanted);
   const bool is_filtered = numbers != kEveryNumber;
   int error = 0;

@@ -37,7 +37,8 @@ CgroupTree::CgroupTree(const std::string& root, const std::string& proc) {
   if (!mount) return;
   top_ = root + *mount;
   if (!find_cgroup2_root(read_text((self + "mountinfo").c_str())).starts_with("/..")) return;
-  // Its name is known to those outside only: it is where this process is, but for the rest of its path.
+  // Its name is known to those outside only: it is where this process is, but for the rest of its
+  // path.
   const std::string inside =
       find_cgroup2_path(read_text((self + "cgroup").c_str())).value_or("/..");
   std::string own = folder_of(std::to_string(::getpid()));

@@ -7,8 +7,9 @@
 
 namespace sockscope {
 
-// The cgroups (v2) there are, by the paths that /proc/PID/cgroup has here: in a cgroup namespace those are
-// below, and beside, the cgroup that the namespace was made in, while a mount from outside it shows all.
+// The cgroups (v2) there are, by the paths that /proc/PID/cgroup has here: in a cgroup namespace
+// those are below, and beside, the cgroup that the namespace was made in, while a mount from
+// outside it shows all.
 class CgroupTree {
  public:
   // root: before all paths, for tests.
@@ -25,7 +26,7 @@ class CgroupTree {
   bool visit(const std::string& path, int depth, const Handle& handle) const;
   std::string folder_of(const std::string& pid) const;
 
-  std::string top_;      // the mount's folder; "": there is none
+  std::string top_;       // the mount's folder; "": there is none
   std::string own_root_;  // of the namespace, below it; "": the same
 };
 

@@ -90,8 +90,8 @@ std::shared_ptr<const Program> ProcessReader::read_program(std::uint32_t pid) co
   return std::make_shared<const Program>(std::move(program));
 }
 
-// "task/TID/" of another thread than the first, which has nothing left to read when it ended before the
-// others. "": there is none that has.
+// "task/TID/" of another thread than the first, which has nothing left to read when it ended before
+// the others. "": there is none that has.
 std::string ProcessReader::living_thread_of(std::uint32_t pid) const {
   const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
   const Directory entries(::opendir((root_ + tasks).c_str()));

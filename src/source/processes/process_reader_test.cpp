@@ -71,7 +71,8 @@ TEST_F(ProcessReaderTest, EveryField) {
   EXPECT_EQ(info->unit(), "x.service");
 }
 
-// What setproctitle(3) leaves of shorter arguments looks like empty last ones: the stack knows better.
+// What setproctitle(3) leaves of shorter arguments looks like empty last ones: the stack knows
+// better.
 TEST_F(ProcessReaderTest, ATitleIsOneArgument) {
   using List = std::vector<std::string>;
   put_process(42, "/");
@@ -96,15 +97,13 @@ TEST_F(ProcessReaderTest, TheRestOfAProgramIsReadWhileItIsTheSame) {
   put_process(42, "/");
   const ProcessReader reader(root_);
   const std::uint64_t start_ns = reader.read_start_ns(42) + 7;  // to the nanosecond
-  const auto told = std::make_shared<const Program>(
-      Program{"", "prog", "./prog", {"prog"}, true});
+  const auto told = std::make_shared<const Program>(Program{"", "prog", "./prog", {"prog"}, true});
   const auto whole = reader.read_rest(42, start_ns, told);
   EXPECT_EQ(*whole, (Program{"/usr/bin/prog", "prog -x", "./prog", {"prog", "-x"}, false}));
   EXPECT_EQ(reader.read_rest(42, start_ns, whole), whole);
   EXPECT_EQ(reader.read_rest(42, start_ns + 1'000'000'000, told), told);
   EXPECT_EQ(reader.read_rest(43, start_ns, told), told);
-  const auto other = std::make_shared<const Program>(
-      Program{"", "else", "./else", {"else"}, true});
+  const auto other = std::make_shared<const Program>(Program{"", "else", "./else", {"else"}, true});
   EXPECT_EQ(reader.read_rest(42, start_ns, other), other);
 }
 

@@ -195,7 +195,8 @@ bool SocketOwners::look_into(std::uint32_t pid, std::uint32_t tid) {
   return found;
 }
 
-// Those whose files are not the first thread's, which may have ended: of threads that share theirs one.
+// Those whose files are not the first thread's, which may have ended: of threads that share theirs
+// one.
 bool SocketOwners::look_into_threads(std::uint32_t pid) {
   std::vector<std::uint32_t> seen{pid};
   bool found = false;

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sockscope/types.h>
+
 #include <cstdint>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
-#include <sockscope/types.h>
-
 #include "source/processes/cgroup_tree.h"
 
 namespace sockscope {
 
-// Which process holds a socket, from the links in /proc/PID/fd, and in those of threads that have open files
-// of their own. What was found is remembered from
-// poll to poll, so that a host on which no socket comes costs no walk. Of several holders it is the
-// one with the least pid, but a process that is known to hold sockets is asked first.
+// Which process holds a socket, from the links in /proc/PID/fd, and in those of threads that have
+// open files of their own. What was found is remembered from poll to poll, so that a host on which
+// no socket comes costs no walk. Of several holders it is the one with the least pid, but a process
+// that is known to hold sockets is asked first.
 class SocketOwners {
  public:
   explicit SocketOwners(std::string proc = "/proc");
@@ -43,7 +43,7 @@ class SocketOwners {
   struct Holder {
     std::uint32_t pid = 0;  // 0: not found
     std::uint32_t poll = 0;
-    std::uint32_t tid = 0;   // the thread whose files have it
+    std::uint32_t tid = 0;  // the thread whose files have it
     std::uint32_t fd = 0;
     std::uint8_t searches = 0;
     std::uint8_t checks = 0;
