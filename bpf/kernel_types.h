@@ -93,6 +93,7 @@ struct in6_addr {
 };
 
 struct sock_common {
+  unsigned char skc_ipv6only : 1;
   union {
     struct {
       __be32 skc_daddr;
@@ -220,12 +221,36 @@ struct signal_struct {
 struct nsproxy {
   struct net *net_ns;
 };
+struct qstr {
+  const unsigned char *name;
+};
+struct hlist_bl_node {
+  struct hlist_bl_node **pprev;
+};
+struct dentry {
+  struct hlist_bl_node d_hash;
+  struct dentry *d_parent;
+  struct qstr d_name;
+};
+struct vfsmount {
+  struct dentry *mnt_root;
+};
+struct mount {
+  struct mount *mnt_parent;
+  struct dentry *mnt_mountpoint;
+  struct vfsmount mnt;
+};
+struct path {
+  struct vfsmount *mnt;
+  struct dentry *dentry;
+};
 struct mm_struct {
   unsigned long arg_start;
   unsigned long arg_end;
+  struct file *exe_file;
 };
 struct linux_binprm {
-  const char *interp;
+  const char *filename;
 };
 struct sigaction {
   void *sa_handler;
@@ -261,6 +286,7 @@ struct inode {
   unsigned short i_mode;
 };
 struct file {
+  struct path f_path;
   struct inode *f_inode;
   void *private_data;
 };

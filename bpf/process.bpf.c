@@ -15,6 +15,7 @@ enum { SIGQUIT = 3, SIGILL = 4, SIGTRAP = 5, SIGABRT = 6, SIGBUS = 7, SIGFPE = 8
        SIGXCPU = 24, SIGXFSZ = 25, SIGSYS = 31 };
 enum { PROC_EVENT_UID = 4, PROC_EVENT_GID = 0x40 };
 enum { PTRACE_ATTACH = 16 };
+enum { PATH_STEPS = 40 };
 #define SIGNALS_THAT_DUMP                                                                  \
   ((1u << SIGQUIT) | (1u << SIGILL) | (1u << SIGTRAP) | (1u << SIGABRT) | (1u << SIGBUS) | \
    (1u << SIGFPE) | (1u << SIGSEGV) | (1u << SIGXCPU) | (1u << SIGXFSZ) | (1u << SIGSYS))
@@ -85,6 +86,49 @@ int BPF_PROG(tp_btf__sched_process_fork, struct task_struct *parent, struct task
   return 0;
 }
 
+/* The path that /proc/PID/exe has, up to the root of the mount namespace. A file that no folder ever
+ * had (memfd_create) is a root of its own, but not its mount's. */
+static __always_inline void fill_path(struct wire_exec *record, const struct file *file) {
+  const struct dentry *entry = BPF_CORE_READ(file, f_path.dentry);
+  const struct mount *mount = NULL;
+  mount = (const void *)((const char *)BPF_CORE_READ(file, f_path.mnt) -
+                         bpf_core_field_offset(mount->mnt));
+  __u32 size = 0;
+  record->path_whole = 0;
+  if (BPF_CORE_READ(entry, d_parent) == entry)
+    record->path_deleted = BPF_CORE_READ(mount, mnt.mnt_root) != entry;
+  else
+    record->path_deleted = BPF_CORE_READ(entry, d_hash.pprev) == NULL;
+  for (int step = 0; step < PATH_STEPS; ++step) {
+    const struct dentry *folder = BPF_CORE_READ(entry, d_parent);
+    if (entry == BPF_CORE_READ(mount, mnt.mnt_root)) {
+      const struct mount *below = BPF_CORE_READ(mount, mnt_parent);
+      if (below == mount) {
+        record->path_whole = 1;
+        break;
+      }
+      entry = BPF_CORE_READ(mount, mnt_mountpoint);
+      mount = below;
+      continue;
+    }
+    if (size >= WIRE_PATH / 2)
+      break;
+    __u64 at = size;
+    asm volatile("" : "+r"(at)); /* the mask stays, for verifiers that forget the comparison */
+    long got = bpf_probe_read_kernel_str(record->path + (at & (WIRE_PATH / 2 - 1)), WIRE_PATH / 2,
+                                         BPF_CORE_READ(entry, d_name.name));
+    if (got <= 1)
+      break;
+    size += (__u32)got;
+    if (folder == entry) {
+      record->path_whole = 1;
+      break;
+    }
+    entry = folder;
+  }
+  record->path_size = (__u16)size;
+}
+
 SEC("?tp_btf/sched_process_exec")
 int BPF_PROG(tp_btf__sched_process_exec, struct task_struct *task, int old_pid,
              struct linux_binprm *binprm) {
@@ -92,11 +136,10 @@ int BPF_PROG(tp_btf__sched_process_exec, struct task_struct *task, int old_pid,
   if (!record)
     return 0;
   fill_process(&record->process, WIRE_EXEC, sizeof(*record), task);
-  record->pad0 = 0;
   __builtin_memset(record->filename, 0, sizeof(record->filename));
   __builtin_memset(record->arguments, 0, sizeof(record->arguments));
   bpf_probe_read_kernel_str(record->filename, sizeof(record->filename),
-                            BPF_CORE_READ(binprm, interp));
+                            BPF_CORE_READ(binprm, filename));
   unsigned long start = BPF_CORE_READ(task, mm, arg_start);
   unsigned long end = BPF_CORE_READ(task, mm, arg_end);
   __u64 size = end > start ? end - start : 0;
@@ -108,6 +151,7 @@ int BPF_PROG(tp_btf__sched_process_exec, struct task_struct *task, int old_pid,
   size &= WIRE_ARGUMENTS - 1;
   if (bpf_probe_read_user(record->arguments, (__u32)size, (const void *)start) != 0)
     record->arguments_size = 0;
+  fill_path(record, BPF_CORE_READ(task, mm, exe_file));
   submit(record);
   return 0;
 }

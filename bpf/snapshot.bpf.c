@@ -58,6 +58,7 @@ int iter__tcp(struct bpf_iter__tcp *ctx) {
   } else {
     fill_no_totals(&record);
   }
+  note_ipv6_only(&record, common);
   if (record.flow.uid == WIRE_UID_UNKNOWN && record.flow.state != TCP_TIME_WAIT)
     record.flow.uid = ctx->uid;
   bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
@@ -79,6 +80,7 @@ int iter__udp(struct bpf_iter__udp *ctx) {
   record.flow.state = 0;
   fill_udp_totals(&record, state);
   take_off_late_drops(&record, state, sk);
+  note_ipv6_only(&record, &sk->__sk_common);
   if (record.flow.uid == WIRE_UID_UNKNOWN)
     record.flow.uid = ctx->uid;
   bpf_seq_write(ctx->meta->seq, &record, sizeof(record));

@@ -63,6 +63,10 @@
 #define WIRE_OWNER_BOOTSTRAP 3u /* found holding the socket when sockscope started */
 #define WIRE_OWNER_KERNEL 4u    /* the kernel made the socket for itself; pid is 0 */
 
+/* wire_flow_totals.ipv6_only */
+#define WIRE_IPV6_OPEN 1u /* IPv4 too, mapped into IPv6 */
+#define WIRE_IPV6_ONLY 2u
+
 #define WIRE_TCP_STATE_LAST 12u /* highest TCP state number of the kernel */
 #define WIRE_UID_UNKNOWN 0xffffffffu
 
@@ -111,9 +115,11 @@ struct wire_flow_totals {
   uint32_t retransmits; /* segments */
   uint32_t srtt_us;     /* 0: not measured */
   uint32_t min_rtt_us;  /* 0: not measured */
-  uint32_t pad0;
+  uint8_t ipv6_only; /* WIRE_SOCKET, of an IPv6 socket that listens or is not connected; else 0 */
+  uint8_t pad0[3];
 };
 WIRE_ASSERT(sizeof(struct wire_flow_totals) == 176);
+WIRE_ASSERT(__builtin_offsetof(struct wire_flow_totals, ipv6_only) == 172);
 WIRE_ASSERT(__builtin_offsetof(struct wire_flow_totals, min_rtt_us) == 168);
 
 struct wire_retransmit {
@@ -167,16 +173,21 @@ WIRE_ASSERT(__builtin_offsetof(struct wire_process, comm) == 80);
 
 #define WIRE_FILENAME 128u
 #define WIRE_ARGUMENTS 256u
+#define WIRE_PATH 512u
 
 struct wire_exec {
   struct wire_process process;
   uint32_t arguments_size; /* of all arguments; `arguments` may hold less */
-  uint32_t pad0;
-  char filename[WIRE_FILENAME]; /* what runs: of a script its interpreter; cut to fit */
+  uint16_t path_size;      /* bytes of `path` */
+  uint8_t path_whole;      /* 0: it has no room, or cannot be read */
+  uint8_t path_deleted;    /* 1: no folder has the file (any more) */
+  char filename[WIRE_FILENAME]; /* as it was given to exec; cut to fit */
   char arguments[WIRE_ARGUMENTS]; /* a NUL behind each */
+  char path[WIRE_PATH]; /* of the executable: names from its own up to the root's folder, a NUL behind each */
 };
-WIRE_ASSERT(sizeof(struct wire_exec) == 488);
+WIRE_ASSERT(sizeof(struct wire_exec) == 1000);
 WIRE_ASSERT(__builtin_offsetof(struct wire_exec, arguments) == 232);
+WIRE_ASSERT(__builtin_offsetof(struct wire_exec, path) == 488);
 
 struct wire_process_change {
   struct wire_process process; /* after it */

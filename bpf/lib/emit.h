@@ -157,7 +157,7 @@ static __always_inline __u64 tcp_sent(__u64 counted, __u64 passed, __u8 directio
 static __always_inline void fill_tcp_totals(struct wire_flow_totals *record,
                                             const struct tcp_sock *tcp) {
   FILL_TCP_COUNTERS(record, tcp, record->flow.direction);
-  record->pad0 = 0;
+  record->ipv6_only = record->pad0[0] = record->pad0[1] = record->pad0[2] = 0;
 }
 
 static __always_inline void fill_no_totals(struct wire_flow_totals *record) {
@@ -168,7 +168,7 @@ static __always_inline void fill_no_totals(struct wire_flow_totals *record) {
   record->retransmits = 0;
   record->srtt_us = 0;
   record->min_rtt_us = 0;
-  record->pad0 = 0;
+  record->ipv6_only = record->pad0[0] = record->pad0[1] = record->pad0[2] = 0;
 }
 
 static __always_inline void fill_udp_totals(struct wire_flow_totals *record,

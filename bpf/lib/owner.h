@@ -72,6 +72,7 @@ static __always_inline void note_file_pass(void) {
 static __always_inline bool note_use(struct socket_state *state) {
   __u32 pid = current_pid();
   if (pid == state->pid) {
+    state->cgroup_id = bpf_get_current_cgroup_id(); /* it may have been moved since */
     /* Found with it by a pass over open files; what is older than us stays what it was found to be. */
     bool was_found = state->owner == WIRE_OWNER_BOOTSTRAP && state->since_ns;
     if (state->owner != WIRE_OWNER_INHERITED && !was_found)

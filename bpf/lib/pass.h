@@ -24,6 +24,16 @@ static __always_inline void fill_socket(struct wire_flow_totals *record, struct 
   }
 }
 
+/* After the totals. */
+static __always_inline void note_ipv6_only(struct wire_flow_totals *record,
+                                           const struct sock_common *common) {
+  bool is_open = record->flow.protocol == IPPROTO_TCP ? record->flow.state == TCP_LISTEN
+                                                      : record->flow.remote_port == 0;
+  if (record->flow.family == AF_INET6 && is_open)
+    record->ipv6_only = BPF_CORE_READ_BITFIELD_PROBED(common, skc_ipv6only) ? WIRE_IPV6_ONLY
+                                                                            : WIRE_IPV6_OPEN;
+}
+
 /* A socket the kernel made for itself: a tunnel's, a file server's. One that no process was seen with,
  * and not the part of a connection that a process has by another protocol. */
 static __always_inline void note_kernels_own(struct wire_flow *flow, const struct sock *sk) {
@@ -57,6 +67,7 @@ static __always_inline void write_foreign(struct seq_file *seq, struct sock *sk,
   }
   if (is_of_another(state, known_cookie(sk)))
     return;
+  note_ipv6_only(&record, &sk->__sk_common);
   bpf_seq_write(seq, &record, sizeof(record));
 }
 

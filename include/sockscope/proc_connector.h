@@ -22,7 +22,9 @@ namespace sockscope {
 struct ProcConnectorLoss {
   std::uint64_t buffer_full = 0;   // times the kernel said that the receive buffer had been full
   std::uint64_t overruns = 0;      // NLMSG_OVERRUN messages
-  std::uint64_t missing = 0;       // events missing in the numbers each CPU counts up; exact
+  // Events missing in the numbers each CPU counts up; exact, but behind: a gap shows when the next
+  // event of the same CPU comes, and what was lost at the end not before.
+  std::uint64_t missing = 0;
   std::uint64_t malformed = 0;     // datagrams cut short, messages that are none
 
   bool operator==(const ProcConnectorLoss&) const = default;
@@ -47,8 +49,8 @@ class ProcConnector {
 
   // Asks for events of these kinds and waits for the kernel's word that it will send them: what
   // happens after the return is seen. Kernels from 6.6 on leave out what is not wanted themselves
-  // (filters_in_kernel()), for older ones receive() does. May be called again with another mask.
-  // Errors: kNotPermitted, kOtherNamespace, kIo.
+  // (filters_in_kernel()), for older ones, and for the moments until the kernel does, receive()
+  // does. May be called again with another mask. Errors: kNotPermitted, kOtherNamespace, kIo.
   Result<void> subscribe(ProcessEventMask wanted = kAllProcessEvents);
 
   // The kernel stops sending to this socket; what is in its buffer can still be received. Errors:

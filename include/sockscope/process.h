@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sockscope {
 
@@ -41,7 +42,7 @@ struct ProcessEvent {
   std::uint32_t real_id = 0;       // kUid, kGid
   std::uint32_t effective_id = 0;  // kUid, kGid
   std::uint32_t exit_status = 0;   // kExit: as waitpid(2) tells it
-  std::uint32_t exit_signal = 0;   // kExit: the signal its parent gets
+  std::uint32_t exit_signal = 0;   // kExit: the signal its parent gets; 0: none, as of a thread
   std::uint64_t start_ns = 0;      // CLOCK_BOOTTIME start of the process; 0: the source does not tell
   std::array<char, 16> comm{};     // kComm: hostile bytes possible
 
@@ -71,22 +72,38 @@ constexpr ProcessEventMask mask_of(ProcessEventKind kind) noexcept {
 }
 inline constexpr ProcessEventMask kAllProcessEvents =
     mask_of(ProcessEventKind::kExit) * 2 - 1;  // those without a name too
+// Instead of kExit: exits with a status that is not 0.
+inline constexpr ProcessEventMask kNonzeroExits = kAllProcessEvents + 1;
 
 // What a process runs: shared by those forked from it.
 struct Program {
-  std::string exe;      // path of the executable; after start, as it was given to exec
-  std::string cmdline;  // arguments with a space between; a long one of a process gone may be cut
+  std::string exe;        // path of the executable, as /proc/PID/exe has it
+  std::string cmdline;    // arguments with a space between
+  std::string exe_given;  // what exec was given, where it was seen: a link, a script, "./x"
+  std::vector<std::string> arguments;
+  bool arguments_truncated = false;  // there were more: the process ended before they were read
   bool operator==(const Program&) const = default;
 };
 
-enum class ContainerRuntime : std::uint8_t { kNone, kDocker, kPodman, kContainerd, kCrio, kLxc, kUnknown };
+enum class ContainerRuntime : std::uint8_t {
+  kNone,
+  kDocker,
+  kPodman,
+  kContainerd,
+  kCrio,
+  kLxc,
+  kNspawn,
+  kBuildkit,
+  kUnknown,
+};
 
 // Where a process belongs: its cgroup and what that stands for. Empty: not known, or none.
 struct ControlGroup {
   std::string path;  // "/system.slice/nginx.service"
-  std::string unit;  // systemd's: "nginx.service"
+  std::string unit;  // of the host's systemd: "nginx.service"
+  std::string container_unit;  // of a systemd that runs in the container
   ContainerRuntime runtime = ContainerRuntime::kNone;
-  std::string container_id;    // of LXC its name
+  std::string container_id;    // of LXC and systemd-nspawn its name
   std::string container_name;  // where the runtime's files can be read
   std::string pod_uid;         // Kubernetes
   bool operator==(const ControlGroup&) const = default;

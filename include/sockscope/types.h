@@ -125,6 +125,9 @@ struct Flow {
   std::uint32_t interface = 0;
   Endpoint local;
   Endpoint remote;  // unspecified address: not connected
+  // Of an IPv6 socket that listens or is not connected: whether it leaves IPv4 out (IPV6_V6ONLY).
+  // Empty: none of those, or not known (procfs).
+  std::optional<bool> ipv6_only;
   Owner owner;
   Counters counters;
   std::uint64_t opened_ns = 0;  // established, created or (failed connects) begun

@@ -50,7 +50,8 @@ void add_selection(CLI::App& app, Arguments& arguments) {
              parse_ports);
   add_parsed(app, "-D,--dport", filter.remote_ports, "LIST", "with one of these remote ports",
              parse_ports);
-  add_choice(app, "-4", filter.family, std::uint8_t{4}, "IPv4 only", "-6");
+  add_choice(app, "-4", filter.family, std::uint8_t{4}, "IPv4 only, dual-stack listeners too",
+             "-6");
   add_choice(app, "-6", filter.family, std::uint8_t{6}, "IPv6 only", "-4");
   add_choice(app, "--tcp", filter.protocol, std::optional(Protocol::kTcp), "TCP only", "--udp");
   add_choice(app, "--udp", filter.protocol, std::optional(Protocol::kUdp), "UDP only", "--tcp");

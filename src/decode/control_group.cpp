@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <optional>
+#include <utility>
 
 namespace sockscope {
 namespace {
@@ -32,26 +34,44 @@ bool remove_suffix(std::string_view& text, std::string_view suffix) {
   return true;
 }
 
+// Build steps of BuildKit: lower letters and digits.
+bool is_build_id(std::string_view text) {
+  constexpr std::size_t kBuildIdLength = 25;
+  return text.size() == kBuildIdLength && std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z');
+         });
+}
+
 struct Prefix {
   std::string_view text;
   ContainerRuntime runtime;
 };
-// With systemd's cgroup driver "PREFIX-ID.scope", some without it too.
+// "PREFIX-ID.scope" with systemd's cgroup driver, "PREFIX-ID" without, "SLICE:PREFIX:ID" where the
+// one who named it had systemd's driver and the one who made it had not.
 constexpr std::array kPrefixes{
-    Prefix{"docker-", ContainerRuntime::kDocker},
-    Prefix{"libpod-", ContainerRuntime::kPodman},
-    Prefix{"cri-containerd-", ContainerRuntime::kContainerd},
-    Prefix{"nerdctl-", ContainerRuntime::kContainerd},
-    Prefix{"containerd-", ContainerRuntime::kContainerd},
-    Prefix{"crio-", ContainerRuntime::kCrio},
+    Prefix{"docker", ContainerRuntime::kDocker},
+    Prefix{"libpod", ContainerRuntime::kPodman},
+    Prefix{"libpod-payload", ContainerRuntime::kPodman},
+    Prefix{"cri-containerd", ContainerRuntime::kContainerd},
+    Prefix{"nerdctl", ContainerRuntime::kContainerd},
+    Prefix{"containerd", ContainerRuntime::kContainerd},
+    Prefix{"crio", ContainerRuntime::kCrio},
 };
-constexpr std::string_view kLxcPayload = "lxc.payload.";
+// Used by hand or by builders, their containers have names of any kind.
+constexpr std::array<std::string_view, 4> kNamedPrefixes{"runc", "crun", "youki", "buildah"};
+
+struct Container {
+  ContainerRuntime runtime = ContainerRuntime::kNone;
+  std::string id;
+};
 
 // "pod1b2c…" or "kubepods-burstable-pod1b2c_….slice": systemd's names have no dash to spare.
 std::string pod_of(std::string_view component) {
+  if (const std::size_t at = component.find(".slice:"); at != std::string_view::npos)
+    component = component.substr(0, at + std::string_view(".slice").size());
   if (remove_suffix(component, ".slice")) {
     const std::size_t at = component.rfind("-pod");
-    if (!component.starts_with("kubepods") || at == std::string_view::npos) return {};
+    if (component.find("kubepods") >= at) return {};
     component.remove_prefix(at + 1);
   }
   if (!remove_prefix(component, "pod")) return {};
@@ -70,34 +90,99 @@ bool is_unit(std::string_view component) {
   return false;
 }
 
-// The container that a component of a path stands for. `before`: the component before it.
-std::optional<Prefix> container_of(std::string_view component, std::string_view before,
-                                   std::string_view& id) {
-  id = component;
-  if (remove_prefix(id, kLxcPayload)) return Prefix{"", ContainerRuntime::kLxc};
-  id = component;
-  if (before == "lxc" && !id.empty()) return Prefix{"", ContainerRuntime::kLxc};
-  remove_suffix(id, ".scope");
+std::optional<Container> container_of_prefix(std::string_view name, std::string_view id,
+                                             bool is_scope) {
   for (const Prefix& prefix : kPrefixes) {
-    std::string_view rest = id;
-    if (!remove_prefix(rest, prefix.text) || !is_container_id(rest)) continue;
-    id = rest;
-    return prefix;
+    if (name != prefix.text) continue;
+    if (is_container_id(id)) return Container{prefix.runtime, std::string(id)};
+    if (name == "docker" && is_build_id(id))
+      return Container{ContainerRuntime::kBuildkit, std::string(id)};
+    return std::nullopt;
   }
-  if (!is_container_id(id)) return std::nullopt;
-  if (before == "docker") return Prefix{"", ContainerRuntime::kDocker};
-  if (before == "libpod_parent") return Prefix{"", ContainerRuntime::kPodman};
-  // containerd's own namespaces of containers.
-  if (before == "default" || before == "k8s.io" || before == "moby" || before == "buildkit")
-    return Prefix{"", ContainerRuntime::kContainerd};
-  // Without systemd's driver a pod's containers are bare ids, whatever runs them.
-  return Prefix{"", ContainerRuntime::kUnknown};
+  const bool is_named =
+      std::find(kNamedPrefixes.begin(), kNamedPrefixes.end(), name) != kNamedPrefixes.end();
+  if (is_named && is_scope && !id.empty())
+    return Container{ContainerRuntime::kUnknown, std::string(id)};
+  return std::nullopt;
 }
 
-// A runtime's own watcher beside a container.
-bool is_helper(std::string_view component) {
-  return component.starts_with("libpod-conmon-") || component.starts_with("crio-conmon-") ||
-         component.starts_with("lxc.monitor.");
+// Of systemd's names: "\x2d" is a dash. "": it would be no name of a file.
+std::string unescaped(std::string_view text) {
+  std::string plain;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned code = 0;
+    const char* const digits = text.data() + i + 2;
+    if (text.substr(i).size() >= 4 && text.substr(i, 2) == "\\x" &&
+        std::from_chars(digits, digits + 2, code, 16).ptr == digits + 2) {
+      plain += static_cast<char>(code);
+      i += 3;
+    } else {
+      plain += text[i];
+    }
+  }
+  return plain.find('/') == std::string::npos ? plain : std::string();
+}
+
+// A machine of systemd-nspawn, which runs as a unit of the host or registers a scope; NixOS has a
+// template of its own. Scopes of libvirt begin with the driver: virtual machines are no containers.
+std::optional<Container> machine_of(std::string_view component) {
+  std::string_view name = component;
+  if ((remove_prefix(name, "systemd-nspawn@") || remove_prefix(name, "container@")) &&
+      remove_suffix(name, ".service") && !unescaped(name).empty())
+    return Container{ContainerRuntime::kNspawn, unescaped(name)};
+  name = component;
+  if (!remove_prefix(name, "machine-") || !remove_suffix(name, ".scope")) return std::nullopt;
+  std::string plain = unescaped(name);
+  if (plain.empty()) return std::nullopt;
+  for (const std::string_view driver : {"qemu-", "xen-", "bhyve-", "ch-"})
+    if (plain.starts_with(driver) && plain.size() > driver.size() && plain[driver.size()] >= '0' &&
+        plain[driver.size()] <= '9')
+      return std::nullopt;
+  if (plain.starts_with("lxc-")) {  // libvirt's: "lxc-PID-NAME"
+    const std::size_t dash = plain.find('-', 4);
+    if (dash != std::string::npos && dash > 4 && plain.find_first_not_of("0123456789", 4) == dash)
+      return Container{ContainerRuntime::kLxc, plain.substr(dash + 1)};
+  }
+  return Container{ContainerRuntime::kNspawn, std::move(plain)};
+}
+
+// The container that a component of a path stands for. `before`: the component before it; depth:
+// how many there are.
+std::optional<Container> container_of(std::string_view component, std::string_view before,
+                                      int depth) {
+  using enum ContainerRuntime;
+  std::string_view id = component;
+  if (id.starts_with("lxc.monitor.") || id.starts_with("lxc.pivot")) return std::nullopt;
+  if (remove_prefix(id, "lxc.payload.") || before == "lxc" || before == "lxc.payload")
+    return Container{kLxc, std::string(id)};
+  if (auto machine = machine_of(component)) return machine;
+  const bool is_scope = remove_suffix(id, ".scope");
+  // "SLICE:PREFIX:ID"
+  const std::size_t colon = id.find(':');
+  const std::size_t second = colon == std::string_view::npos ? colon : id.find(':', colon + 1);
+  if (second != std::string_view::npos) {
+    const std::string_view name = id.substr(colon + 1, second - colon - 1);
+    id = id.substr(second + 1);
+    if (auto found = container_of_prefix(name, id, true)) return found;
+  }
+  for (std::size_t dash = id.find('-'); dash != std::string_view::npos;
+       dash = id.find('-', dash + 1)) {
+    // Without systemd's driver Buildah's are "buildah-buildahNUMBER".
+    const bool is_builders = id.starts_with("buildah-buildah");
+    if (auto found =
+            container_of_prefix(id.substr(0, dash), id.substr(dash + 1), is_scope || is_builders))
+      return found;
+  }
+  if (before == "buildkit") return Container{kBuildkit, std::string(id)};
+  // containerd's own namespaces of containers: the names of `ctr` are whatever its user likes.
+  const bool is_containerds = before == "default" || before == "k8s.io" || before == "moby";
+  if (is_containerds && depth == 2) return Container{kContainerd, std::string(id)};
+  if (!is_container_id(id)) return std::nullopt;
+  if (before == "docker") return Container{kDocker, std::string(id)};
+  if (before == "libpod_parent") return Container{kPodman, std::string(id)};
+  if (is_containerds) return Container{kContainerd, std::string(id)};
+  // Without systemd's driver a pod's containers are bare ids, whatever runs them.
+  return Container{kUnknown, std::string(id)};
 }
 
 std::string text_of(const rapidjson::Value& object, const char* key) {
@@ -118,25 +203,37 @@ bool parse(std::string_view json, rapidjson::Document& document) {
 ControlGroup classify_control_group(std::string_view path) {
   ControlGroup group;
   group.path = path;
+  Container inside;
+  Container outside;  // what `inside` is in
   std::string_view before;
-  while (!path.empty()) {
+  for (int depth = 1; !path.empty();) {
     const std::size_t slash = path.find('/');
     const std::string_view component = path.substr(0, slash);
     path.remove_prefix(slash == std::string_view::npos ? path.size() : slash + 1);
     if (component.empty()) continue;
-    if (is_unit(component)) group.unit = component;
+    const bool was_inside = inside.runtime != ContainerRuntime::kNone;
     if (std::string pod = pod_of(component); !pod.empty()) group.pod_uid = std::move(pod);
-    std::string_view id;
-    if (is_helper(component)) {
-      group.runtime = ContainerRuntime::kNone;
-      group.container_id.clear();
-    } else if (const auto found = container_of(component, before, id)) {
-      group.runtime = found->runtime;
-      group.container_id = id;
+    if (auto found = container_of(component, before, depth)) {
+      outside = std::exchange(inside, *std::move(found));
+      group.container_unit.clear();
+      if (!was_inside && is_unit(component)) group.unit = component;
+    } else if (component == "supervisor" && inside.runtime == ContainerRuntime::kNspawn &&
+               machine_of(before)) {
+      inside = outside;  // where systemd-nspawn itself is
+    } else if (is_unit(component)) {
+      (was_inside ? group.container_unit : group.unit) = component;
     }
     before = component;
+    ++depth;
   }
+  group.runtime = inside.runtime;
+  group.container_id = std::move(inside.id);
   return group;
+}
+
+bool is_virtual_machine(std::string_view registration) {
+  return registration.starts_with("CLASS=vm\n") ||
+         registration.find("\nCLASS=vm\n") != std::string_view::npos;
 }
 
 std::string docker_container_name(std::string_view json) {

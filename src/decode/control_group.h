@@ -10,10 +10,14 @@
 
 namespace sockscope {
 
-// systemd's unit, the container and the Kubernetes pod, by the names that systemd, Docker, Podman,
-// containerd, CRI-O and LXC give. The innermost container counts. The runtime's own helper
-// processes (conmon, LXC's monitor) are in none.
+// systemd's unit, the container and the Kubernetes pod, by the names that systemd, Docker,
+// BuildKit, Podman, containerd, CRI-O, LXC and systemd-nspawn give. The innermost container counts;
+// the unit is the outermost systemd's. A runtime's own processes (conmon, LXC's monitor, nspawn's
+// supervisor) are in none.
 ControlGroup classify_control_group(std::string_view path);
+
+// Whether what systemd-machined wrote of a machine says that it is no container.
+bool is_virtual_machine(std::string_view registration);
 
 // The container's name in Docker's config.v2.json; "" when there is none.
 std::string docker_container_name(std::string_view json);

@@ -15,6 +15,7 @@ struct Case {
   std::string id;
   std::string unit;
   std::string pod;
+  std::string container_unit = {};
 };
 
 // As the runtimes write them, with systemd's cgroup driver and without.
@@ -29,7 +30,8 @@ TEST(ClassifyControlGroup, Runtimes) {
       {"", R::kNone, "", "", ""},
       {"/docker/" + kId, R::kDocker, kId, "", ""},
       {"/system.slice/docker-" + kId + ".scope", R::kDocker, kId, "docker-" + kId + ".scope", ""},
-      {"/system.slice/docker-" + kId + ".scope/init.scope", R::kDocker, kId, "init.scope", ""},
+      {"/system.slice/docker-" + kId + ".scope/init.scope", R::kDocker, kId,
+       "docker-" + kId + ".scope", "", "init.scope"},
       {"/machine.slice/libpod-" + kId + ".scope/container", R::kPodman, kId,
        "libpod-" + kId + ".scope", ""},
       {"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" + kId + ".scope",
@@ -50,7 +52,7 @@ TEST(ClassifyControlGroup, Runtimes) {
        ""},
       {"/default/" + kId, R::kContainerd, kId, "", ""},
       {"/lxc/web", R::kLxc, "web", "", ""},
-      {"/lxc.payload.web/system.slice/nginx.service", R::kLxc, "web", "nginx.service", ""},
+      {"/lxc.payload.web/system.slice/nginx.service", R::kLxc, "web", "", "", "nginx.service"},
       {"/lxc.monitor.web", R::kNone, "", "", ""},
       {"/docker/" + kId + "/docker/" + kOther, R::kDocker, kOther, "", ""},
       {"/system.slice/system-getty.slice/getty@tty1.service", R::kNone, "", "getty@tty1.service",
@@ -61,6 +63,67 @@ TEST(ClassifyControlGroup, Runtimes) {
       {"/x/docker-" + kId.substr(1) + ".scope", R::kNone, "", "docker-" + kId.substr(1) + ".scope",
        ""},
       {"/kubepods/podnonsense/x", R::kNone, "", "", ""},
+      // kubelet names for systemd's driver, runc is told to use none.
+      {"/system.slice/containerd.service/kubepods-burstable-pod" + pod_in_slice +
+           ".slice:cri-containerd:" + kId,
+       R::kContainerd, kId, "containerd.service", pod},
+      {"/kubepods-besteffort-pod" + pod_in_slice + ".slice:cri-containerd:" + kId, R::kContainerd,
+       kId, "", pod},
+      {"/system.slice:docker:" + kId, R::kDocker, kId, "", ""},
+      {"/machine.slice:libpod:" + kId, R::kPodman, kId, "", ""},
+      {"/a:b:c", R::kNone, "", "", ""},
+      // kind: a node is a container itself.
+      {"/system.slice/docker-" + kOther +
+           ".scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice/"
+           "kubelet-kubepods-burstable-pod" + pod_in_slice + ".slice/cri-containerd-" + kId + ".scope",
+       R::kContainerd, kId, "docker-" + kOther + ".scope", pod},
+      {"/docker/" + kOther + "/kubelet/kubepods/besteffort/pod" + pod + "/" + kId, R::kUnknown, kId,
+       "", pod},
+      {"/docker/" + kOther + "/kubelet.slice/kubelet.service", R::kDocker, kOther, "", "",
+       "kubelet.service"},
+      {"/kubelet-kubepods-pod" + pod_in_slice + ".slice/crio-" + kId + ".scope/container", R::kCrio,
+       kId, "crio-" + kId + ".scope", pod},
+      {"/docker/" + kOther + "/x.slice/crio-conmon-" + kId + ".scope", R::kDocker, kOther, "", "",
+       "crio-conmon-" + kId + ".scope"},
+      {"/machine.slice/systemd-nspawn@web.service", R::kNspawn, "web",
+       "systemd-nspawn@web.service", ""},
+      {"/machine.slice/systemd-nspawn@web\\x2d1.service/payload/system.slice/nginx.service",
+       R::kNspawn, "web-1", "systemd-nspawn@web\\x2d1.service", "", "nginx.service"},
+      {"/machine.slice/systemd-nspawn@web.service/supervisor", R::kNone, "",
+       "systemd-nspawn@web.service", ""},
+      {"/machine.slice/machine-web.scope/payload/init.scope", R::kNspawn, "web",
+       "machine-web.scope", "", "init.scope"},
+      {"/machine.slice/machine-web.scope/supervisor", R::kNone, "", "machine-web.scope", ""},
+      {"/machine.slice/container@db.service/payload/system.slice/x.service", R::kNspawn, "db",
+       "container@db.service", "", "x.service"},
+      {"/machine.slice/machine-qemu\\x2d3\\x2dguest.scope/libvirt/vcpu0", R::kNone, "",
+       "machine-qemu\\x2d3\\x2dguest.scope", ""},
+      {"/machine.slice/machine-lxc\\x2d4711\\x2dbox.scope", R::kLxc, "box",
+       "machine-lxc\\x2d4711\\x2dbox.scope", ""},
+      {"/system.slice/app.service/libpod-payload-" + kId, R::kPodman, kId, "app.service", ""},
+      {"/system.slice/app.service/runtime", R::kNone, "", "app.service", ""},
+      {"/libpod_parent/conmon", R::kNone, "", "", ""},
+      {"/machine.slice/machine-libpod_pod_" + kOther + ".slice/libpod-" + kId + ".scope/container",
+       R::kPodman, kId, "libpod-" + kId + ".scope", ""},
+      {"/machine.slice/machine-..\\x2f..\\x2fetc.scope", R::kNone, "",
+       "machine-..\\x2f..\\x2fetc.scope", ""},
+      {"/buildah-buildah659038556", R::kUnknown, "buildah659038556", "", ""},
+      {"/user.slice/user-1.slice/user@1.service/buildah-buildah65-1629.scope", R::kUnknown,
+       "buildah65-1629", "buildah-buildah65-1629.scope", ""},
+      {"/system.slice/runc-test.scope", R::kUnknown, "test", "runc-test.scope", ""},
+      {"/system.slice/runc-test.service", R::kNone, "", "runc-test.service", ""},
+      {"/docker/buildkit/k8s6qfy2pu8ktmk3ltsu1hjl5", R::kBuildkit, "k8s6qfy2pu8ktmk3ltsu1hjl5", "",
+       ""},
+      {"/system.slice/docker-k8s6qfy2pu8ktmk3ltsu1hjl5.scope", R::kBuildkit,
+       "k8s6qfy2pu8ktmk3ltsu1hjl5", "docker-k8s6qfy2pu8ktmk3ltsu1hjl5.scope", ""},
+      {"/default/redis", R::kContainerd, "redis", "", ""},
+      {"/system.slice/default/redis", R::kNone, "", "", ""},
+      {"/lxc/100/ns/system.slice/ssh.service", R::kLxc, "100", "", "", "ssh.service"},
+      {"/lxc.monitor/100", R::kNone, "", "", ""},
+      {"/lxc/lxc.payload.web", R::kLxc, "web", "", ""},
+      {"/lxc/lxc.monitor.web", R::kNone, "", "", ""},
+      {"/user.slice/user-1000.slice/user@1000.service/app.slice/x.service", R::kNone, "",
+       "x.service", ""},
   };
   for (const Case& wanted : cases) {
     const ControlGroup group = classify_control_group(wanted.path);
@@ -69,6 +132,7 @@ TEST(ClassifyControlGroup, Runtimes) {
     EXPECT_EQ(group.container_id, wanted.id) << wanted.path;
     EXPECT_EQ(group.unit, wanted.unit) << wanted.path;
     EXPECT_EQ(group.pod_uid, wanted.pod) << wanted.path;
+    EXPECT_EQ(group.container_unit, wanted.container_unit) << wanted.path;
   }
 }
 

@@ -60,6 +60,7 @@ bool decode_socket_message(std::span<const std::byte> bytes, Protocol protocol,
   Flow& flow = socket.flow;
   std::span<const std::byte> info;
   std::uint64_t cgroup_id = 0;
+  std::optional<bool> ipv6_only;
   bytes = bytes.subspan(std::min(netlink_aligned(sizeof head), bytes.size()));
   while (const auto attribute = take_attribute(bytes)) {
     const auto value = attribute->data;
@@ -69,6 +70,9 @@ bool decode_socket_message(std::span<const std::byte> bytes, Protocol protocol,
         break;
       case INET_DIAG_CGROUP_ID:
         read_struct(value, cgroup_id);
+        break;
+      case INET_DIAG_SKV6ONLY:  // of listening and unconnected ones
+        if (!value.empty()) ipv6_only = value[0] != std::byte{0};
         break;
       case INET_DIAG_PROTOCOL:
         if (value.empty() || (value[0] != std::byte{6} && value[0] != std::byte{17})) return false;
@@ -88,6 +92,7 @@ bool decode_socket_message(std::span<const std::byte> bytes, Protocol protocol,
   flow.local.port = ntohs(head.id.idiag_sport);
   flow.remote.port = ntohs(head.id.idiag_dport);
   flow.interface = head.id.idiag_if;
+  if (flow.local.addr.family == 6) flow.ipv6_only = ipv6_only;
   flow.owner.cgroup_id = cgroup_id;
   socket.inode = head.idiag_inode;
   if (socket.inode != 0) flow.owner.uid = head.idiag_uid;  // else the kernel has forgotten it

@@ -118,6 +118,21 @@ TEST(DecodeDiag, ASocketHasEveryField) {
   EXPECT_EQ(flow.counters.min_rtt_us, 21'400u);
 }
 
+TEST(DecodeDiag, WhetherAnIpv6SocketTakesIpv4) {
+  inet_diag_msg listener = sample_socket();
+  listener.idiag_family = 10;
+  listener.idiag_state = 10;
+  const auto ipv6_only = [&](std::optional<std::uint8_t> told) {
+    Bytes body;
+    append(body, listener);
+    if (told) attribute(body, INET_DIAG_SKV6ONLY, *told);
+    return decoded(message(SOCK_DIAG_BY_FAMILY, body)).flow.ipv6_only;
+  };
+  EXPECT_EQ(ipv6_only(1), true);
+  EXPECT_EQ(ipv6_only(0), false);
+  EXPECT_EQ(ipv6_only(std::nullopt), std::nullopt);
+}
+
 TEST(DecodeDiag, TcpInfoOfAnyLength) {
   const tcp_info info = sample_info();
   for (std::size_t size = 0; size <= sizeof info; ++size) {

@@ -98,6 +98,9 @@ class Reader {
   std::span<const std::byte> bytes_;
 };
 
+// The end of a thread is no signal to anybody: -1 in the kernel.
+constexpr std::uint32_t kNoSignal = 0xffffffff;
+
 // Netlink's errors are negative, the connector's are not.
 int positive(std::int32_t error) noexcept {
   return error == INT32_MIN ? INT32_MAX : std::abs(error);
@@ -138,6 +141,7 @@ bool decode_event_data(const Reader& in, ProcessEvent& event) noexcept {
     case ProcessEventKind::kExit:
       event.exit_status = in.u32(kDetail + 8);
       event.exit_signal = in.u32(kDetail + 12);
+      if (event.exit_signal == kNoSignal) event.exit_signal = 0;
       event.parent_tid = in.u32(kDetail + 16);
       event.parent_pid = in.u32(kDetail + 20);
       break;
@@ -214,7 +218,8 @@ bool take_proc_message(std::span<const std::byte>& bytes, ProcMessage& message) 
 
 std::uint32_t proc_event_numbers(ProcessEventMask mask) noexcept {
   if ((mask & mask_of(ProcessEventKind::kUnknown)) != 0) return 0xffffffffu;
-  std::uint32_t numbers = 0;
+  constexpr std::uint32_t kNonzeroExit = 0x20000000;  // PROC_EVENT_NONZERO_EXIT of Linux 6.6
+  std::uint32_t numbers = (mask & kNonzeroExits) != 0 ? kNonzeroExit : 0;
   for (const Kind& kind : kKinds)
     if ((mask & mask_of(kind.kind)) != 0) numbers |= kind.number;
   return numbers;

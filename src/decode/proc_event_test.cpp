@@ -158,6 +158,13 @@ TEST(ProcEvent, Coredump) {
   EXPECT_EQ(only_event(raw), expected);
 }
 
+// The kernel says -1.
+TEST(ProcEvent, NobodyGetsASignalOfAThreadsEnd) {
+  proc_event raw = raw_event(0x80000000);
+  raw.event_data.exit.exit_signal = 0xffffffff;
+  EXPECT_EQ(only_event(raw).exit_signal, 0u);
+}
+
 TEST(ProcEvent, Exit) {
   proc_event raw = raw_event(0x80000000);
   raw.event_data.exit.process_pid = 1001;
@@ -279,6 +286,8 @@ TEST(ProcEventNumbers, AreTheKernels) {
   EXPECT_EQ(proc_event_numbers(kAllProcessEvents & ~mask_of(ProcessEventKind::kUnknown)),
             0x1u | 0x2 | 0x4 | 0x40 | 0x80 | 0x100 | 0x200 | 0x40000000 | 0x80000000);
   EXPECT_EQ(proc_event_numbers(kAllProcessEvents), 0xffffffffu);
+  EXPECT_EQ(proc_event_numbers(kNonzeroExits), 0x20000000u);
+  EXPECT_EQ(proc_event_numbers(kNonzeroExits | mask_of(ProcessEventKind::kUid)), 0x20000004u);
 }
 
 }  // namespace

@@ -58,6 +58,7 @@ std::optional<ProcStat> parse_proc_stat(std::string_view text) {
       !take_number(rest, stat.threads) || !skip_fields(rest, 1) ||
       !take_number(rest, stat.start_ticks))
     return std::nullopt;
+  if (!skip_fields(rest, 5) || !take_number(rest, stat.start_stack)) stat.start_stack = 0;
   return stat;
 }
 
@@ -88,11 +89,22 @@ std::optional<ProcStatus> parse_proc_status(std::string_view text) {
   return status;
 }
 
-std::string join_arguments(std::string_view bytes) {
-  while (!bytes.empty() && bytes.back() == '\0') bytes.remove_suffix(1);
-  std::string text(bytes);
-  for (char& c : text)
-    if (c == '\0') c = ' ';
+std::vector<std::string> split_arguments(std::string_view bytes) {
+  std::vector<std::string> arguments;
+  while (!bytes.empty()) {
+    const std::size_t end = std::min(bytes.find('\0'), bytes.size());
+    arguments.emplace_back(bytes.substr(0, end));
+    bytes.remove_prefix(std::min(end + 1, bytes.size()));
+  }
+  return arguments;
+}
+
+std::string join_arguments(const std::vector<std::string>& arguments) {
+  std::string text;
+  for (const std::string& argument : arguments) {
+    if (&argument != &arguments.front()) text += ' ';
+    text += argument;
+  }
   return text;
 }
 

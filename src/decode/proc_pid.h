@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sockscope {
 
@@ -18,6 +19,9 @@ struct ProcStat {
   std::uint32_t session = 0;
   std::uint32_t threads = 0;
   std::uint64_t start_ticks = 0;  // since boot, in units of 1 / sysconf(_SC_CLK_TCK)
+  // Where the stack was when the program began: the number of its arguments stands there. 0: not
+  // told.
+  std::uint64_t start_stack = 0;
 };
 std::optional<ProcStat> parse_proc_stat(std::string_view text);
 
@@ -30,8 +34,12 @@ struct ProcStatus {
 };
 std::optional<ProcStatus> parse_proc_status(std::string_view text);
 
-// /proc/PID/cmdline: arguments end with NUL. Empty for kernel threads.
-std::string join_arguments(std::string_view bytes);
+// /proc/PID/cmdline: arguments end with NUL, of the last one it may be missing. None: a kernel
+// thread.
+std::vector<std::string> split_arguments(std::string_view bytes);
+
+// With a space between.
+std::string join_arguments(const std::vector<std::string>& arguments);
 
 // /proc/PID/cgroup: the path that tells most. Version 2's, unless that is the root and one of
 // version 1 is not. "" when there is none.

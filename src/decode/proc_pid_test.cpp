@@ -59,10 +59,19 @@ TEST(ParseProcStatus, RefusesWhatIsNone) {
   EXPECT_FALSE(parse_proc_status("Uid:\tx\ty\n"));
 }
 
-TEST(JoinArguments, SpacesForNuls) {
-  EXPECT_EQ(join_arguments("curl\0-s\0http://x/\0"sv), "curl -s http://x/");
-  EXPECT_EQ(join_arguments("nginx: master\0\0\0\0"sv), "nginx: master");
-  EXPECT_EQ(join_arguments(""), "");
+TEST(Arguments, EachEndsWithNul) {
+  using List = std::vector<std::string>;
+  EXPECT_EQ(split_arguments("curl\0-s\0http://x/\0"sv), (List{"curl", "-s", "http://x/"}));
+  EXPECT_EQ(split_arguments("a\0\0b c\0\0"sv), (List{"a", "", "b c", ""}));
+  EXPECT_EQ(split_arguments("a title"), List{"a title"});
+  EXPECT_EQ(split_arguments("\0"sv), List{""});
+  EXPECT_EQ(split_arguments(""), List{});
+}
+
+TEST(Arguments, JoinedHaveASpaceBetween) {
+  EXPECT_EQ(join_arguments({"curl", "-s", "http://x/"}), "curl -s http://x/");
+  EXPECT_EQ(join_arguments({"true", "One", "", "Two", ""}), "true One  Two ");
+  EXPECT_EQ(join_arguments({}), "");
 }
 
 TEST(ParseNamespaceLink, TheNumber) {

@@ -71,12 +71,29 @@ void fill(const wire_process& record, ProcessInfo& info) {
   std::memcpy(info.comm.data(), record.comm, sizeof record.comm);
 }
 
+// As the kernel writes it where it has a path's text.
+std::string path_of(const wire_exec& record) {
+  if (record.path_whole == 0) return {};
+  std::string_view names(record.path, std::min<std::size_t>(record.path_size, sizeof record.path));
+  std::string path;
+  while (!names.empty()) {
+    const std::string_view name = names.substr(0, names.find('\0'));
+    names.remove_prefix(std::min(name.size() + 1, names.size()));
+    path.insert(0, name).insert(0, 1, '/');
+  }
+  return path + (record.path_deleted != 0 ? " (deleted)" : "");
+}
+
 std::shared_ptr<const Program> program_of(const wire_exec& record) {
   const std::size_t size =
       std::min<std::size_t>(record.arguments_size, sizeof record.arguments - 1);
-  return std::make_shared<const Program>(
-      Program{{record.filename, ::strnlen(record.filename, sizeof record.filename)},
-              join_arguments({record.arguments, size})});
+  Program program;
+  program.exe = path_of(record);
+  program.exe_given = {record.filename, ::strnlen(record.filename, sizeof record.filename)};
+  program.arguments = split_arguments({record.arguments, size});
+  program.arguments_truncated = size < record.arguments_size;
+  program.cmdline = join_arguments(program.arguments);
+  return std::make_shared<const Program>(std::move(program));
 }
 
 }  // namespace
@@ -110,7 +127,8 @@ bool decode_process_event(std::span<const std::byte> bytes, ProcessEvent& event,
   }
   if (kind == ProcessEventKind::kExit) {
     event.exit_status = process.exit_status;
-    event.exit_signal = process.exit_signal;
+    // -1: nobody gets one.
+    event.exit_signal = process.exit_signal == 0xffffffff ? 0 : process.exit_signal;
   }
   if (kind == ProcessEventKind::kUid || kind == ProcessEventKind::kGid) {
     event.real_id = record.change.value;

@@ -43,6 +43,32 @@ std::optional<std::string> find_cgroup2_mount(std::string_view mounts) {
   return std::nullopt;
 }
 
+std::string find_cgroup2_root(std::string_view mountinfo) {
+  while (!mountinfo.empty()) {
+    std::string_view line = take_until(mountinfo, '\n');
+    const std::size_t end = line.find(" - cgroup2 ");  // of the fields that may be any number
+    if (end == std::string_view::npos) continue;
+    for (int before = 0; before < 3; ++before) take_until(line, ' ');
+    return unescape(take_until(line, ' '));
+  }
+  return {};
+}
+
+std::string relative_cgroup(std::string_view path, std::string_view root) {
+  std::size_t common = 0;
+  for (std::size_t i = 0;; ++i) {
+    const bool path_ends = i == path.size();
+    const bool root_ends = i == root.size();
+    if ((path_ends || path[i] == '/') && (root_ends || root[i] == '/')) common = i;
+    if (path_ends || root_ends || path[i] != root[i]) break;
+  }
+  std::string text;
+  for (const char c : root.substr(common))
+    if (c == '/') text += "/..";
+  text += path.substr(common);
+  return text.empty() ? "/" : text;
+}
+
 std::optional<unsigned long long> find_effective_capabilities(std::string_view status) {
   constexpr std::string_view kKey = "CapEff:";
   while (!status.empty()) {

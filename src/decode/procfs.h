@@ -13,6 +13,14 @@ namespace sockscope {
 // Where cgroup2 is mounted, from the text of /proc/self/mounts.
 std::optional<std::string> find_cgroup2_mount(std::string_view mounts);
 
+// What of the cgroups that mount shows, from the text of /proc/self/mountinfo: "/" for all that
+// this cgroup namespace has, "/.." for one level above it. "": there is no such mount.
+std::string find_cgroup2_root(std::string_view mountinfo);
+
+// The path of a cgroup as a cgroup namespace has it whose root is the other: "/../x" beside it.
+// Both from the same place, "" for that itself.
+std::string relative_cgroup(std::string_view path, std::string_view root);
+
 // The effective capabilities (a bit each), from the text of /proc/self/status.
 std::optional<unsigned long long> find_effective_capabilities(std::string_view status);
 

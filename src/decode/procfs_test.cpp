@@ -22,6 +22,26 @@ TEST(FindCgroup2Mount, IsAbsentElsewhere) {
   EXPECT_FALSE(find_cgroup2_mount("cgroup2 /x tmpfs rw 0 0\n\n \n\\"));
 }
 
+TEST(FindCgroup2Root, IsWhatTheMountShows) {
+  EXPECT_EQ(
+      find_cgroup2_root("40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw\n"
+                        "41 31 0:38 /../.. /sys/fs/cgroup/unified rw shared:9 - cgroup2 c rw\n"),
+      "/../..");
+  EXPECT_EQ(find_cgroup2_root("41 31 0:38 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"), "/");
+  EXPECT_EQ(find_cgroup2_root("1 2 0:3 / / rw - ext4 x rw\n\n - cgroup2"), "");
+}
+
+TEST(RelativeCgroup, IsAsTheKernelSaysIt) {
+  EXPECT_EQ(relative_cgroup("/a/b/c", ""), "/a/b/c");
+  EXPECT_EQ(relative_cgroup("", ""), "/");
+  EXPECT_EQ(relative_cgroup("/a/b/c", "/a/b"), "/c");
+  EXPECT_EQ(relative_cgroup("/a/b", "/a/b"), "/");
+  EXPECT_EQ(relative_cgroup("/a/bc", "/a/b"), "/../bc");
+  EXPECT_EQ(relative_cgroup("/a", "/a/b"), "/..");
+  EXPECT_EQ(relative_cgroup("/x/y", "/a/b"), "/../../x/y");
+  EXPECT_EQ(relative_cgroup("", "/a/b"), "/../..");
+}
+
 TEST(FindEffectiveCapabilities, ReadsTheMask) {
   EXPECT_EQ(find_effective_capabilities("Name:\tx\nCapPrm:\t00000000000000ff\n"
                                         "CapEff:\t000001fffeffffff\nCapBnd:\t0\n"),

@@ -39,6 +39,7 @@ bool decode_flow(const wire_flow& record, Flow& flow) noexcept {
   flow.closed = false;
   flow.has_counters = true;
   flow.interface = record.interface;
+  flow.ipv6_only.reset();
   decode_addresses(record, flow);
 
   flow.owner.pid = record.pid;
@@ -250,6 +251,8 @@ std::size_t decode_socket(std::span<const std::byte> bytes, Flow& flow, bool& is
   if (!decode_flow(record.flow, flow)) return 0;
   decode_counters(record, flow.counters);
   flow.has_counters = flow.state != TcpState::kTimeWait && flow.state != TcpState::kNewSynRecv;
+  if (record.ipv6_only != 0 && flow.local.addr.family == 6)
+    flow.ipv6_only = record.ipv6_only == WIRE_IPV6_ONLY;
   return sizeof record;
 }
 

@@ -205,6 +205,22 @@ TEST(DecodeEvent, RefusesWhatIsNoRecord) {
   EXPECT_FALSE(decode_event(bytes_of(local), event));
 }
 
+TEST(DecodeSnapshot, WhetherAnIpv6SocketTakesIpv4) {
+  wire_flow_totals record = sample(WIRE_SOCKET);
+  record.flow.family = 10;
+  record.flow.state = 10;
+  Flow flow;
+  bool is_short = false;
+  const auto ipv6_only = [&](std::uint8_t told) {
+    record.ipv6_only = told;
+    EXPECT_EQ(decode_socket(bytes_of(record), flow, is_short), sizeof record);
+    return flow.ipv6_only;
+  };
+  EXPECT_EQ(ipv6_only(WIRE_IPV6_ONLY), true);
+  EXPECT_EQ(ipv6_only(WIRE_IPV6_OPEN), false);
+  EXPECT_EQ(ipv6_only(0), std::nullopt);
+}
+
 TEST(DecodeSocket, ReadsOneRecordOfMany) {
   const wire_flow_totals two[2] = {sample(WIRE_SOCKET), sample(WIRE_SOCKET)};
   const std::span<const std::byte> bytes{reinterpret_cast<const std::byte*>(two), sizeof two};

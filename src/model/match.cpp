@@ -32,6 +32,12 @@ bool is_in(const Filter& filter, const ProcessInfo* process) {
          (group.path.starts_with(above) && group.path[above.size()] == '/');
 }
 
+bool is_of_family(const Flow& flow, std::uint8_t family) {
+  if (flow.local.addr.family == family) return true;
+  // An IPv6 socket that takes IPv4 as well.
+  return family == 4 && flow.ipv6_only == false && flow.local.addr.is_unspecified();
+}
+
 }  // namespace
 
 Result<FlowMatcher> FlowMatcher::compile(const Filter& filter) {
@@ -65,7 +71,7 @@ bool FlowMatcher::operator()(const Flow& flow) const {
   if (f.uid && flow.owner.uid != f.uid) return false;
   if (needs_process(f) && !is_in(f, flow.owner.process.get())) return false;
   if (f.netns && flow.netns != *f.netns) return false;
-  if (f.family != 0 && flow.local.addr.family != f.family) return false;
+  if (f.family != 0 && !is_of_family(flow, f.family)) return false;
   if (f.protocol && flow.protocol != *f.protocol) return false;
   if (!f.local_ports.empty() && !contains(f.local_ports, flow.local.port)) return false;
   if (!f.remote_ports.empty() && !contains(f.remote_ports, flow.remote.port)) return false;

@@ -51,6 +51,20 @@ TEST(FlowMatcher, EachConditionDecides) {
   EXPECT_FALSE(matches({.protocol = Protocol::kUdp}));
 }
 
+TEST(FlowMatcher, AnIpv6SocketThatTakesIpv4IsOfBoth) {
+  Flow flow = sample();
+  flow.local.addr = {.family = 6};
+  const auto of_ipv4 = [&] { return (*FlowMatcher::compile({.family = 4}))(flow); };
+  EXPECT_FALSE(of_ipv4());
+  flow.ipv6_only = true;
+  EXPECT_FALSE(of_ipv4());
+  flow.ipv6_only = false;
+  EXPECT_TRUE(of_ipv4());
+  EXPECT_TRUE((*FlowMatcher::compile({.family = 6}))(flow));
+  flow.local.addr.bytes[15] = 1;  // [::1] has no IPv4 to answer to
+  EXPECT_FALSE(of_ipv4());
+}
+
 TEST(FlowMatcher, AllConditionsMustHold) {
   EXPECT_TRUE(matches({.pids = {7}, .comm = "curl", .remote_ports = {{443, 443}}}));
   EXPECT_FALSE(matches({.pids = {7}, .comm = "curl", .remote_ports = {{80, 80}}}));

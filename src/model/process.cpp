@@ -21,8 +21,9 @@ std::string_view ProcessInfo::container() const noexcept {
   if (!cgroup) return "";
   if (!cgroup->container_name.empty()) return cgroup->container_name;
   const std::string_view id = cgroup->container_id;
+  constexpr std::size_t kLong = 64;  // anything else is a name
   constexpr std::size_t kShort = 12;
-  return cgroup->runtime == ContainerRuntime::kLxc ? id : id.substr(0, kShort);
+  return id.size() == kLong ? id.substr(0, kShort) : id;
 }
 
 std::string_view to_string(ContainerRuntime runtime) noexcept {
@@ -32,6 +33,8 @@ std::string_view to_string(ContainerRuntime runtime) noexcept {
     case ContainerRuntime::kContainerd: return "containerd";
     case ContainerRuntime::kCrio: return "cri-o";
     case ContainerRuntime::kLxc: return "lxc";
+    case ContainerRuntime::kNspawn: return "systemd-nspawn";
+    case ContainerRuntime::kBuildkit: return "buildkit";
     case ContainerRuntime::kUnknown: return "unknown";
     case ContainerRuntime::kNone: break;
   }

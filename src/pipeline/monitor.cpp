@@ -157,7 +157,7 @@ const std::vector<Door>& Monitor::doors() const noexcept {
 
 std::int64_t mono_to_wall_ns() noexcept {
   return static_cast<std::int64_t>(clock_ns(CLOCK_REALTIME)) -
-         static_cast<std::int64_t>(clock_ns(CLOCK_MONOTONIC));
+         static_cast<std::int64_t>(mono_now_ns());
 }
 
 }  // namespace sockscope

@@ -62,6 +62,7 @@ void ProcessWatcher::complete_all() {
 
 void ProcessWatcher::begin_drain(std::uint64_t mono_ns) {
   drain_began_ns_ = mono_ns;
+  placed_.clear();
   received_ = false;
 }
 
@@ -100,7 +101,9 @@ void ProcessWatcher::take(const ProcessEvent& event, ProcessInfo& seen, const Ha
   // belongs to is asked while it runs.
   constexpr std::uint64_t kRootCgroup = 1;
   if (event.kind == ProcessEventKind::kExec && wanted_.describe && seen.cgroup_id <= kRootCgroup)
-    seen.cgroup = reader_.read_cgroup(event.pid);
+    seen.cgroup = reader_.read_cgroup(event.pid, seen.cgroup_id);
+  if (seen.program && wanted_.describe)
+    seen.program = reader_.read_rest(event.pid, event.start_ns, std::move(seen.program));
   apply(event, &seen, handler);
 }
 
@@ -146,28 +149,40 @@ std::shared_ptr<const ProcessInfo> ProcessWatcher::complete(std::uint32_t pid,
     info = table_.get(pid, start_ns);
     if (!info) return nullptr;
   }
-  if (info->program && info->cgroup) return info;
-  ProcessInfo more;
+  const bool is_placed = info->exited || placed_.contains(pid);
+  if (info->program && info->cgroup && is_placed) return info;
+  ProcessInfo now;
   if (!info->exited) {
-    if (!info->program) more.program = reader_.read_program(pid);
-    if (!info->cgroup) more.cgroup = reader_.read_cgroup(pid);
+    if (!info->program) now.program = reader_.read_program(pid);
+    if (!is_placed) now.cgroup = reader_.read_cgroup(pid, now.cgroup_id);
     // It may have gone meanwhile, and another have its number.
     const std::uint64_t now_ns = reader_.read_start_ns(pid);
-    if (now_ns / 10'000'000 != info->start_ns / 10'000'000) more = {};
+    if (now_ns / 10'000'000 != info->start_ns / 10'000'000) now = {};
   }
-  if (!info->cgroup && !more.cgroup)
-    more.cgroup = reader_.find_cgroup(info->cgroup_id != 0 ? info->cgroup_id : cgroup_id);
-  if (!more.program && !more.cgroup) return info;
+  if (now.cgroup) {
+    placed_.insert(pid);
+  } else if (!is_placed && cgroup_id != 0 && cgroup_id != info->cgroup_id) {
+    now.cgroup_id = cgroup_id;  // where it did what it did last
+    now.cgroup = reader_.find_cgroup(cgroup_id);
+  } else {
+    now.cgroup_id = info->cgroup_id;
+    now.cgroup = info->cgroup ? info->cgroup : reader_.find_cgroup(info->cgroup_id);
+  }
+  if (now.cgroup_id == 0) now.cgroup_id = info->cgroup_id;
   info = nullptr;  // else it would be copied to be changed
-  table_.complete(pid, start_ns, more);
+  table_.complete(pid, start_ns, now);
+  table_.place(pid, start_ns, now.cgroup, now.cgroup_id);
   return table_.get(pid, start_ns);
 }
 
 void ProcessWatcher::describe(Owner& owner) {
   if (owner.pid == 0) return;
   if (wanted_.describe) {
-    owner.process = complete(owner.pid, owner.start_ns, owner.cgroup_id);
+    // A number that was copied from the listener is of nobody who can be named by it.
+    const bool is_own = owner.kind == OwnerKind::kExact;
+    owner.process = complete(owner.pid, owner.start_ns, is_own ? owner.cgroup_id : 0);
     if (!owner.process) return;
+    if (owner.process->cgroup_id != 0) owner.cgroup_id = owner.process->cgroup_id;
     owner.comm = owner.process->comm;
     if (owner.process->uid) owner.uid = owner.process->uid;
   } else if (const ProcessInfo* info = table_.find(owner.pid, owner.start_ns)) {
@@ -180,12 +195,12 @@ void ProcessWatcher::describe(Process& process) {
   Owner owner;
   owner.pid = process.pid;
   owner.start_ns = process.start_ns;
-  owner.cgroup_id = process.cgroup_id;
   owner.comm = process.comm;
   owner.uid = process.uid;
   describe(owner);
   process.comm = owner.comm;
   process.uid = owner.uid;
+  if (owner.cgroup_id != 0) process.cgroup_id = owner.cgroup_id;
   process.info = std::move(owner.process);
 }
 

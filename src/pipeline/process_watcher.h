@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -103,6 +104,8 @@ class ProcessWatcher {
   bool received_ = false;  // in this drain
   std::uint64_t drain_began_ns_ = 0;
   std::uint64_t lost_at_scan_ = 0;
+  // Whose cgroup was read in this drain: it may be moved at any time, and nothing tells.
+  std::unordered_set<std::uint32_t> placed_;
   // Leaders that ended before their threads, with the connector as the source.
   std::unordered_map<std::uint32_t, ProcessEvent> ending_;
 };

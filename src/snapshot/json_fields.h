@@ -38,12 +38,14 @@ class Fields {
   }
   // From outside: any bytes.
   void foreign_text(std::string_view key, std::string_view value) {
-    if (value.empty()) {
-      null(key);
-    } else if (is_plain(value)) {
-      text(key, value);
+    if (value.empty()) return null(key);
+    name(key);
+    foreign_value(value);
+  }
+  void foreign_value(std::string_view value) {
+    if (is_plain(value)) {
+      writer_.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
     } else {
-      name(key);
       const std::string json = json_quoted(value);
       writer_.RawValue(json.data(), json.size(), rapidjson::kStringType);
     }
@@ -114,6 +116,21 @@ void write_doors(Writer& writer, const std::vector<Door>& doors) {
   writer.EndArray();
 }
 
+template <class Writer>
+void write_arguments(Writer& writer, const Program* program) {
+  Fields fields(writer);
+  if (program == nullptr || program->arguments.empty()) {
+    fields.null("arguments");
+  } else {
+    fields.name("arguments");
+    writer.StartArray();
+    for (const std::string& argument : program->arguments) fields.foreign_value(argument);
+    writer.EndArray();
+  }
+  fields.name("arguments_truncated");
+  writer.Bool(program != nullptr && program->arguments_truncated);
+}
+
 // Only where it was asked for: null pointers are left out.
 template <class Writer>
 void write_process_info(Writer& writer, const ProcessInfo& info) {
@@ -125,11 +142,14 @@ void write_process_info(Writer& writer, const ProcessInfo& info) {
   fields.number_or_null("process_netns", info.netns);
   fields.number_or_null("inner_pid", info.inner_pid);
   fields.foreign_text("exe", info.exe());
+  fields.foreign_text("exe_given", info.program ? info.program->exe_given : "");
   fields.foreign_text("cmdline", info.cmdline());
+  write_arguments(writer, info.program.get());
   const ControlGroup none;
   const ControlGroup& group = info.cgroup ? *info.cgroup : none;
   fields.foreign_text("cgroup", group.path);
   fields.foreign_text("unit", group.unit);
+  fields.foreign_text("container_unit", group.container_unit);
   fields.text_or_null("container_runtime", to_string(group.runtime));
   fields.foreign_text("container_id", group.container_id);
   fields.foreign_text("container", group.container_name);
@@ -169,6 +189,10 @@ void write_identity(Writer& writer, const Flow& flow, std::uint64_t now_ns) {
     fields.null("remote_port");
   }
   if (flow.remote_name) write_remote_name(writer, *flow.remote_name, now_ns);
+  if (flow.ipv6_only) {
+    fields.name("ipv6_only");
+    writer.Bool(*flow.ipv6_only);
+  }
   fields.text_or_null("direction", to_string(flow.direction));
   fields.number_or_null("pid", flow.owner.pid);
   fields.number_or_null("opener_pid", flow.owner.opener_pid);

@@ -105,6 +105,7 @@ class Reader {
     flow.local.addr.family = flow.remote.addr.family = static_cast<std::uint8_t>(family);
     endpoint("local_addr", "local_port", flow.local);
     endpoint("remote_addr", "remote_port", flow.remote);
+    if (object_->HasMember("ipv6_only")) field("ipv6_only", flow.ipv6_only);
     named("direction", flow.direction, 3);
     field("pid", flow.owner.pid);
     field("opener_pid", flow.owner.opener_pid);
@@ -161,9 +162,14 @@ class Reader {
     field("process_netns", info->netns);
     field("inner_pid", info->inner_pid);
     field("exe", program->exe);
+    if (object_->HasMember("exe_given")) field("exe_given", program->exe_given);
     field("cmdline", program->cmdline);
+    if (object_->HasMember("arguments")) field("arguments", program->arguments);
+    if (object_->HasMember("arguments_truncated"))
+      field("arguments_truncated", program->arguments_truncated);
     field("cgroup", group->path);
     field("unit", group->unit);
+    if (object_->HasMember("container_unit")) field("container_unit", group->container_unit);
     named("container_runtime", group->runtime, static_cast<int>(ContainerRuntime::kUnknown));
     field("container_id", group->container_id);
     field("container", group->container_name);
@@ -272,6 +278,10 @@ class Reader {
   template <class T>
   void take(const char* name, const Json& json, std::optional<T>& value) {
     take(name, json, value.emplace());
+  }
+  void take(const char* name, const Json& json, std::vector<std::string>& values) {
+    if (!json.IsArray()) return fail(name, "is no array");
+    for (const Json& item : json.GetArray()) take(name, item, values.emplace_back());
   }
   void take(const char* name, const Json& json, bool& value) {
     json.IsBool() ? void(value = json.GetBool()) : fail(name, "is not true or false");

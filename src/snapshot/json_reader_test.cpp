@@ -57,6 +57,10 @@ Snapshot sample() {
   Flow partly = tcp;
   partly.has_segments = false;
   partly.state = TcpState::kNewSynRecv;
+  Flow listener = bare;
+  listener.direction = Direction::kListen;
+  listener.local = {{.family = 6}, 80};
+  listener.ipv6_only = false;
   Flow peer = bare;
   peer.cookie = (std::uint64_t{1} << 52) + 1;
   peer.peer_of = 77;
@@ -74,10 +78,14 @@ Snapshot sample() {
   tcp.remote_name = name;
   auto program = std::make_shared<Program>();
   program->exe = "/usr/bin/curl";
-  program->cmdline = "curl -s \x1b http://www.example.com";
+  program->exe_given = "./curl";
+  program->cmdline = "curl -s \x1b http://www.example.com ";
+  program->arguments = {"curl", "-s", "\x1b", "http://www.example.com", ""};
+  program->arguments_truncated = true;
   auto group = std::make_shared<ControlGroup>();
   group->path = "/system.slice/docker-0123.scope";
   group->unit = "docker-0123.scope";
+  group->container_unit = "nginx.service";
   group->runtime = ContainerRuntime::kDocker;
   group->container_id = "0123";
   group->pod_uid = "8d2c";
@@ -113,7 +121,7 @@ Snapshot sample() {
   tunnel.figures = {{"queries_per_minute", 60}, {"names", 31}, {"name_bytes", 200}};
   snapshot.alerts =
       std::make_shared<const std::vector<Alert>>(std::vector<Alert>{scan, tunnel});
-  snapshot.flows = {tcp, closed, bare, partly, peer};
+  snapshot.flows = {tcp, closed, bare, partly, peer, listener};
   Process process;
   process.pid = 12;
   process.open_flows = 2;

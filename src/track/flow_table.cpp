@@ -41,6 +41,7 @@ std::uint32_t FlowTable::add(const Flow& flow, std::uint64_t now_ns) {
 
 void FlowTable::set_ends(Entry& entry, const Flow& flow) noexcept {
   entry.interface = flow.interface;
+  entry.ipv6_only = flow.ipv6_only;
   entry.local = flow.local;
   entry.remote = flow.remote;
 }
@@ -330,6 +331,7 @@ void FlowTable::fill(const Entry& entry, Flow& flow) const {
   flow.state = entry.state;
   flow.closed = entry.closed;
   flow.interface = entry.interface;
+  flow.ipv6_only = entry.ipv6_only;
   flow.local = entry.local;
   flow.remote = entry.remote;
   flow.owner.pid = process.pid;

@@ -83,6 +83,7 @@ class FlowTable {
     std::uint32_t interval_retransmits = 0;
     std::uint32_t netns = 0;
     std::uint32_t interface = 0;
+    std::optional<bool> ipv6_only;
     Endpoint local;
     Endpoint remote;
     std::uint32_t process = 0;  // slot in processes_

@@ -286,6 +286,19 @@ void ProcessTable::complete(std::uint32_t pid, std::uint64_t start_ns, const Pro
   if (slot != kNone) fill_unknown(change(slot), more);
 }
 
+void ProcessTable::place(std::uint32_t pid, std::uint64_t start_ns,
+                         std::shared_ptr<const ControlGroup> cgroup, std::uint64_t cgroup_id) {
+  const std::uint32_t slot = find_slot(pid, start_ns);
+  if (slot == kNone) return;
+  const ProcessInfo& before = *at(slot).info;
+  const bool is_there =
+      before.cgroup_id == cgroup_id && before.cgroup && cgroup && *before.cgroup == *cgroup;
+  if (is_there) return;
+  ProcessInfo& info = change(slot);
+  info.cgroup = std::move(cgroup);
+  info.cgroup_id = cgroup_id;
+}
+
 void ProcessTable::expire(std::uint64_t mono_ns) {
   const std::uint64_t before =
       mono_ns > limits_.keep_exited_ns ? mono_ns - limits_.keep_exited_ns : 0;

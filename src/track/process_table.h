@@ -48,6 +48,10 @@ class ProcessTable {
   // Adds what is not known yet of one that is in the table.
   void complete(std::uint32_t pid, std::uint64_t start_ns, const ProcessInfo& more);
 
+  // It is in that cgroup now. null: nothing is known of the one with that number.
+  void place(std::uint32_t pid, std::uint64_t start_ns, std::shared_ptr<const ControlGroup> cgroup,
+             std::uint64_t cgroup_id);
+
   // Drops exited ones that are too old or too many.
   void expire(std::uint64_t mono_ns);
 

@@ -258,6 +258,29 @@ TEST_F(ProcessTableTest, CompleteAddsOnlyWhatIsNotKnown) {
   EXPECT_EQ(table_.find(10)->exe(), "/bin/curl");
 }
 
+TEST_F(ProcessTableTest, ItMovesToAnotherCgroup) {
+  scan({process(10, "x")});
+  const auto group = [](const char* path) {
+    return std::make_shared<const ControlGroup>(ControlGroup{.path = path});
+  };
+  const std::uint64_t start_ns = table_.find(10)->start_ns;
+  table_.place(10, start_ns, group("/a"), 7);
+  EXPECT_EQ(table_.find(10)->cgroup->path, "/a");
+  EXPECT_EQ(table_.find(10)->cgroup_id, 7u);
+  const auto held = table_.get(10);
+  table_.place(10, start_ns, group("/b"), 8);
+  EXPECT_EQ(held->cgroup->path, "/a");
+  EXPECT_EQ(held->cgroup_id, 7u);
+  EXPECT_EQ(table_.find(10)->cgroup->path, "/b");
+  // Nothing new copies nothing.
+  const auto placed = table_.get(10);
+  table_.place(10, start_ns, group("/b"), 8);
+  EXPECT_EQ(table_.get(10), placed);
+  table_.place(10, start_ns, nullptr, 9);
+  EXPECT_EQ(table_.find(10)->cgroup, nullptr);
+  EXPECT_EQ(table_.find(10)->cgroup_id, 9u);
+}
+
 // An exit whose process nobody told of is still an exit.
 TEST_F(ProcessTableTest, AnUnknownProcessThatExits) {
   table_.apply(exit_of(10, 9, 5, 3));

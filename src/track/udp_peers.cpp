@@ -60,6 +60,7 @@ bool UdpPeers::fill(const UdpPeer& peer, const ReadSocket& socket, Flow& flow) c
   flow = {};
   const bool is_known = socket(peer.socket, flow);
   flow.peer_of = peer.socket;
+  flow.ipv6_only.reset();
   flow.protocol = Protocol::kUdp;
   flow.app = app_of(peer.socket);
   flow.remote = peer.remote;

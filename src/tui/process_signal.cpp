@@ -10,6 +10,7 @@
 #include <charconv>
 #include <csignal>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/file.h"
 
@@ -48,7 +49,8 @@ std::optional<T> number(std::string_view text) {
 bool started_then(std::string_view stat, std::uint64_t start_ns) {
   const auto ticks = start_ticks(stat);
   const auto a_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
-  return ticks && *ticks == start_ns / (kSecond / a_second);
+  const std::uint64_t tick_ns = kSecond / a_second;
+  return ticks && host_boottime_ns(*ticks * tick_ns) / tick_ns == start_ns / tick_ns;
 }
 
 tl::unexpected<Error> refused(int error, ProcessId process, const char* detail) {

@@ -13,7 +13,7 @@ enum class ColumnId : std::uint8_t {
   kNone,
   // Of connections and processes, in tables and on the screen.
   kPid, kOpenerPid, kComm, kUid, kUser, kProto, kLocal, kLport, kRemote, kRemoteName, kRport,
-  kDirection, kState, kConns, kListeners, kClosedFlows, kRxRate, kTxRate, kRate, kRxBytes, kTxBytes,
+  kDirection, kStack, kState, kConns, kListeners, kClosedFlows, kRxRate, kTxRate, kRate, kRxBytes, kTxBytes,
   kRxSegments, kTxSegments, kRetransmits, kRetransmitRate, kRtt, kMeanRtt, kMinRtt, kOwner, kNetns,
   kCgroupId, kCookie, kAge, kHolders, kExe, kCmdline, kUnit, kContainer, kPod, kCgroup, kPpid,
   kParent, kSession, kInnerPid,
@@ -84,6 +84,7 @@ inline constexpr ColumnInfo kColumns[] = {
     {kRemoteName, "remote_name", "NAME", K::kText},
     {kRport, "rport", "RPORT", K::kId},
     {kDirection, "direction", "DIR", K::kText},
+    {kStack, "stack", "STACK", K::kText},
     {kState, "state", "ST", K::kText},
     {kConns, "conns", "CONNS", K::kCount},
     {kListeners, "listeners", "LISTEN", K::kCount},

@@ -76,6 +76,14 @@ CellValue state(const Flow& f, const Options& o) {
   return known(o.wide ? to_string(shown) : short_name(shown));
 }
 
+// What a socket that has no remote end yet takes; "": not known, or it has one.
+std::string_view stack(const Flow& f) {
+  if (f.ipv6_only) return *f.ipv6_only || !f.local.addr.is_unspecified() ? "IPv6" : "dual";
+  const bool is_open = f.direction == Direction::kListen ||
+                       (f.protocol == Protocol::kUdp && f.remote.addr.is_unspecified());
+  return is_open && f.local.addr.family == 4 ? "IPv4" : "";
+}
+
 // Microseconds.
 CellValue age(const Flow& f, const Options& o) {
   const std::uint64_t end = f.closed ? f.closed_ns : o.now_ns;
@@ -163,7 +171,7 @@ constexpr std::array<Column<Row>, N + M> joined(const std::array<Column<Row>, N>
 constexpr std::string_view kNobody = "[unattributed]";
 constexpr std::string_view kTheKernel = "[kernel]";
 
-const std::array<Column<Flow>, 29> kOwnFlowColumns{{
+const std::array<Column<Flow>, 30> kOwnFlowColumns{{
     {kPid, 7, "process that uses the socket", known_of<&Flow::owner, &Owner::pid>},
     {kOpenerPid, 7, "process that connected, accepted or created it",
      known_of<&Flow::owner, &Owner::opener_pid>},
@@ -193,6 +201,8 @@ const std::array<Column<Flow>, 29> kOwnFlowColumns{{
      }},
     {kDirection, 8, "outbound, inbound or listen",
      [](const Flow& f, const Options&) { return known(to_string(f.direction)); }},
+    {kStack, 6, "of listening and unconnected sockets: IPv4, IPv6 or dual, one for both",
+     [](const Flow& f, const Options&) { return known(stack(f)); }},
     {kState, 4, "TCP state: EST SYN FIN TW CLSW CLS LIS, or its full name", state},
     {kRxRate, 7, "received per second (CSV: bytes)", known_of<&Flow::rx_rate>},
     {kTxRate, 7, "sent per second (CSV: bytes)", known_of<&Flow::tx_rate>},

@@ -94,6 +94,23 @@ TEST(FlowColumns, WhatIsNotKnownIsADash) {
   EXPECT_EQ(raw("remote", flow), "");
 }
 
+TEST(FlowColumns, WhatAListenerTakes) {
+  Flow flow;
+  EXPECT_EQ(cell("stack", curl_flow()), "—");
+  flow.direction = Direction::kListen;
+  flow.local.addr.family = 4;
+  EXPECT_EQ(cell("stack", flow), "IPv4");
+  flow.local.addr.family = 6;
+  EXPECT_EQ(cell("stack", flow), "—");  // a source that cannot tell
+  flow.ipv6_only = false;
+  EXPECT_EQ(cell("stack", flow), "dual");
+  flow.ipv6_only = true;
+  EXPECT_EQ(cell("stack", flow), "IPv6");
+  flow.ipv6_only = false;
+  flow.local.addr.bytes[15] = 1;
+  EXPECT_EQ(cell("stack", flow), "IPv6");
+}
+
 TEST(FlowColumns, CountersTheKernelDoesNotKeepAreADash) {
   Flow flow;
   flow.has_counters = false;

@@ -28,6 +28,8 @@ FLOW_FIELDS = {
     "tx_rate": (NUMBER, True), "rx_rate": (NUMBER, True), "opened": (TEXT, True),
     "age_us": (NUMBER, True), "closed": (TRUTH, False),
 }
+# Of some rows only.
+SOME_FLOW_FIELDS = {"ipv6_only": (TRUTH, False)}
 COUNTERS = ("tx_bytes", "rx_bytes", "tx_segments", "rx_segments", "retransmits")
 WITHOUT_COUNTERS = ("TIME_WAIT", "SYN_RECV", "NEW_SYN_RECV")
 PROCESS_FIELDS = {
@@ -119,7 +121,8 @@ class Schema(unittest.TestCase):
     def test_fields_of_each_row(self):
         self.assertTrue(self.document["flows"])
         for flow in self.document["flows"]:
-            self.check_row(flow, FLOW_FIELDS)
+            some = {name: kind for name, kind in SOME_FLOW_FIELDS.items() if name in flow}
+            self.check_row(flow, FLOW_FIELDS | some)
             counters = [flow[counter] for counter in COUNTERS]
             if flow["proto"] == "udp":  # counted by hooks, and a snapshot attaches none
                 self.assertEqual(counters, [None] * len(COUNTERS), flow)

@@ -71,6 +71,12 @@ def table_trace(*arguments, **options):
     return process, heading
 
 
+def start_ticks(pid):
+    """Since the host's boot, in hundredths of a second."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        return int(file.read().rpartition(") ")[2].split()[19])
+
+
 class Stream(unittest.TestCase):
     """What one trace of everything says about one connection of each kind."""
 
@@ -157,6 +163,30 @@ class Stream(unittest.TestCase):
                          ("udp", None, None))
         self.assertEqual((close["tx_bytes"], close["rx_bytes"]), (10, 10))
         self.assertEqual((close["tx_segments"], close["rx_segments"]), (1, 1))
+
+
+class OtherNamespaces(unittest.TestCase):
+    # The clocks of a time namespace go ahead of the host's, or behind.
+    TIME = ("unshare", "--time", "--monotonic", "8640000", "--boottime", "8640000", "--fork")
+
+    def test_of_time(self):
+        for source in ("ebpf", "sock_diag"):
+            with self.subTest(source=source), Server() as server, \
+                 Trace("--source", source, "--describe", "-d", "2", *traffic(server.port),
+                       prefix=self.TIME) as trace:
+                before = time.time()
+                with socket.create_connection(("127.0.0.1", server.port)), \
+                     server.listener.accept()[0]:
+                    after = time.time()
+                    trace = trace.ended()
+                connected = trace.of("connect") + trace.of("accept")
+                self.assertTrue(connected)
+                for event in connected:
+                    self.assertGreater(event["ts_ns"] / 1e9, before - 1, event)
+                    self.assertLess(event["ts_ns"] / 1e9, after + 1, event)
+                    if event["pid"] == os.getpid():
+                        self.assertEqual(event["exe"], os.readlink("/proc/self/exe"))
+                        self.assertEqual(event["start_ns"] // 10**7, start_ticks(os.getpid()))
 
 
 class Ending(unittest.TestCase):

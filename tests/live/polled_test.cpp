@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Polled sources: the same sockets as eBPF shows, field by field, and events by difference.
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -34,6 +37,13 @@ Snapshot snapshot_with(Source source) {
   options.connections = false;
   options.quality = false;
   return Collector(options).snapshot();
+}
+
+bool is_zombie(std::uint32_t pid) {
+  std::string stat;
+  std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/stat"), stat);
+  const std::size_t end = stat.rfind(") ");
+  return end != std::string::npos && stat[end + 2] == 'Z';
 }
 
 const Flow* find(const Snapshot& snapshot, const Socket& socket) {
@@ -105,6 +115,75 @@ void expect_same(const Flow& polled, const Flow& ebpf, bool with_counters) {
   EXPECT_EQ(polled.counters.retransmits, ebpf.counters.retransmits);
   EXPECT_EQ(polled.counters.srtt_us, ebpf.counters.srtt_us);
   EXPECT_EQ(polled.counters.min_rtt_us, ebpf.counters.min_rtt_us);
+}
+
+// A thread may leave the files of its process; a first thread may end before the others.
+TEST_P(Polled, FilesThatAreNotTheFirstThreads) {
+  struct Told {
+    Endpoint unshared, left;
+  };
+  Child child([](Channel& test) {
+    static Told told;
+    std::thread([&test] {
+      if (::unshare(CLONE_FILES) != 0) throw std::runtime_error("unshare");
+      const Fd listener = listen_on(loopback(4));
+      told.unshared = local_of(listener.get());
+      test.put(told.unshared);
+      test.await();
+      test.put('x');
+    }).detach();
+    std::thread([&test] {
+      (void)test;
+      for (;;) ::pause();
+    }).detach();
+    static const Fd own = listen_on(loopback(6));
+    test.put(local_of(own.get()));
+    ::syscall(SYS_exit, 0);  // this thread alone
+  });
+  std::array<Endpoint, 2> ends{child.channel().get<Endpoint>(), child.channel().get<Endpoint>()};
+  const auto pid = static_cast<std::uint32_t>(child.pid());
+  while (std::ifstream("/proc/" + std::to_string(pid) + "/stat") && !is_zombie(pid))
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  const Snapshot snapshot = snapshot_with(GetParam());
+  for (const Endpoint& end : ends) {
+    const auto flow = std::find_if(snapshot.flows.begin(), snapshot.flows.end(),
+                                   [&](const Flow& each) { return each.local == end; });
+    ASSERT_NE(flow, snapshot.flows.end()) << to_string(end);
+    EXPECT_EQ(flow->owner.pid, pid) << to_string(end);
+  }
+  child.kill();
+  child.wait();
+}
+
+TEST_P(Polled, ListenersThatTakeIpv4TooAreToldFromThoseThatDoNot) {
+  const Endpoint any{{.family = 6}, 0};
+  const auto listener = [&](int only) {
+    Fd socket = open_socket(6, SOCK_STREAM);
+    set_option(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, only);
+    bind_to(socket.get(), any);
+    ::listen(socket.get(), 8);
+    return socket;
+  };
+  const Fd dual = listener(0);
+  const Fd only = listener(1);
+  for (const Source source : {GetParam(), Source::kEbpf}) {
+    SCOPED_TRACE(to_string(source));
+    const Snapshot all = snapshot_with(source);
+    const Flow* of_dual = find(all, describe(dual.get()));
+    const Flow* of_only = find(all, describe(only.get()));
+    ASSERT_TRUE(of_dual != nullptr && of_only != nullptr);
+    if (source == Source::kProcfs) {  // its tables do not say
+      EXPECT_EQ(of_dual->ipv6_only, std::nullopt);
+      continue;
+    }
+    EXPECT_EQ(of_dual->ipv6_only, false);
+    EXPECT_EQ(of_only->ipv6_only, true);
+    Options options = polled(source);
+    options.filter.family = 4;
+    const Snapshot of_ipv4 = Collector(options).snapshot();
+    EXPECT_NE(find(of_ipv4, describe(dual.get())), nullptr);
+    EXPECT_EQ(find(of_ipv4, describe(only.get())), nullptr);
+  }
 }
 
 TEST_P(Polled, ShowsWhatEbpfShows) {

@@ -4,10 +4,12 @@
 #include <sched.h>
 #include <sockscope/proc_connector.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <cstdio>
 #include <map>
 #include <thread>
 
@@ -100,6 +102,7 @@ TEST_F(ProcConnectorTest, TellsOfThreads) {
     if (event.tid != tid) continue;
     EXPECT_TRUE(event.is_thread());
     EXPECT_EQ(event.pid, pid);
+    EXPECT_EQ(event.exit_signal, 0u);
     of_thread.push_back(event.kind);
   }
   EXPECT_EQ(of_thread, (std::vector{ProcessEventKind::kFork, ProcessEventKind::kExit}));
@@ -120,6 +123,47 @@ TEST_F(ProcConnectorTest, AFilterLeavesOutWhatIsNotWanted) {
   receive_until_exit_of(other);
   for (const ProcessEvent& event : events_) EXPECT_EQ(event.kind, ProcessEventKind::kExit);
   EXPECT_EQ(connector_->loss().missing, 0u);
+}
+
+// What is not wanted does not even wake the reader, from Linux 6.6 on.
+TEST_F(ProcConnectorTest, TheKernelFilters) {
+  utsname system{};
+  ::uname(&system);
+  int major = 0;
+  int minor = 0;
+  ASSERT_EQ(std::sscanf(system.release, "%d.%d", &major, &minor), 2);
+  const bool can_filter = major > 6 || (major == 6 && minor >= 6);
+  open();
+  EXPECT_FALSE(connector_->filters_in_kernel());
+  subscribe(mask_of(ProcessEventKind::kCoredump));
+  EXPECT_EQ(connector_->filters_in_kernel(), can_filter);
+  ASSERT_TRUE(connector_->drain(buffer_, keep_));  // what came before the filter
+  for (int i = 0; i < 20; ++i) mark();
+  pollfd file{.fd = connector_->fd(), .events = POLLIN, .revents = 0};
+  EXPECT_EQ(::poll(&file, 1, 0), can_filter ? 0 : 1);
+  ASSERT_TRUE(connector_->drain(buffer_, keep_));
+  for (const ProcessEvent& event : events_) EXPECT_EQ(event.kind, ProcessEventKind::kCoredump);
+
+  // Nothing is left out, nothing is filtered.
+  subscribe();
+  EXPECT_FALSE(connector_->filters_in_kernel());
+  receive_until_exit_of(mark());
+  EXPECT_EQ(connector_->loss(), ProcConnectorLoss{});
+}
+
+TEST_F(ProcConnectorTest, NonzeroExitsOnly) {
+  open();
+  subscribe(kNonzeroExits);
+  mark();
+  Child failing([](Channel&) { ::_exit(3); });
+  const auto pid = static_cast<std::uint32_t>(failing.pid());
+  failing.wait();
+  receive_until_exit_of(pid);
+  EXPECT_EQ(events_.back().exit_code(), 3u);
+  for (const ProcessEvent& event : events_) {
+    EXPECT_EQ(event.kind, ProcessEventKind::kExit);
+    EXPECT_NE(event.exit_status, 0u);
+  }
 }
 
 TEST_F(ProcConnectorTest, NothingToSubscribeToIsAnError) {

@@ -70,7 +70,7 @@ TEST(WireAbi, FlowTotals) {
       MEMBER(wire_flow_totals, rx_bytes),    MEMBER(wire_flow_totals, tx_segments),
       MEMBER(wire_flow_totals, rx_segments), MEMBER(wire_flow_totals, retransmits),
       MEMBER(wire_flow_totals, srtt_us),     MEMBER(wire_flow_totals, min_rtt_us),
-      MEMBER(wire_flow_totals, pad0)};
+      MEMBER(wire_flow_totals, ipv6_only),   MEMBER(wire_flow_totals, pad0)};
   EXPECT_EQ(offsets_in_object("wire_flow_totals", size), host);
   EXPECT_EQ(size, sizeof(wire_flow_totals));
 }
@@ -116,8 +116,10 @@ TEST(WireAbi, Process) {
 TEST(WireAbi, Exec) {
   unsigned size = 0;
   const std::map<std::string, unsigned> host = {
-      MEMBER(wire_exec, process), MEMBER(wire_exec, arguments_size), MEMBER(wire_exec, pad0),
-      MEMBER(wire_exec, filename), MEMBER(wire_exec, arguments)};
+      MEMBER(wire_exec, process),      MEMBER(wire_exec, arguments_size),
+      MEMBER(wire_exec, path_size),    MEMBER(wire_exec, path_whole),
+      MEMBER(wire_exec, path_deleted), MEMBER(wire_exec, filename),
+      MEMBER(wire_exec, arguments),    MEMBER(wire_exec, path)};
   EXPECT_EQ(offsets_in_object("wire_exec", size), host);
   EXPECT_EQ(size, sizeof(wire_exec));
 }

@@ -26,6 +26,7 @@ namespace {
 
 // In a storm of events the kernel's answer may find no room.
 constexpr int kMostRequests = 5;
+constexpr std::uint32_t kEveryNumber = 0xffffffff;
 
 // struct proc_input of Linux 6.6, which older headers lack.
 struct FilteredRequest {
@@ -66,9 +67,15 @@ struct ProcConnector::Impl {
   std::vector<std::optional<std::uint32_t>> expected;
 
   bool counts_gaps() const noexcept { return wanted == kAllProcessEvents; }
+  bool wants(const ProcessEvent& event) const noexcept {
+    if ((wanted & mask_of(event.kind)) != 0) return true;
+    return (wanted & kNonzeroExits) != 0 && event.kind == ProcessEventKind::kExit &&
+           event.exit_status != 0;
+  }
   int send(std::uint32_t operation, std::optional<std::uint32_t> events);
   enum class Answer { kGiven, kNone, kLost };
   Answer await_answer(int& error);
+  Answer ask(std::optional<std::uint32_t> events, int& error);
   ssize_t read(std::span<std::byte> buffer, std::span<const std::byte>& datagram);
   std::size_t take(std::span<const std::byte> datagram, const Handler& handler);
   void note_sequence(const ProcMessage& message);
@@ -149,6 +156,19 @@ ProcConnector::Impl::Answer ProcConnector::Impl::await_answer(int& error) {
   }
 }
 
+// Asks until the answer is not lost among events. `error`: what the request met, or the answer
+// says.
+ProcConnector::Impl::Answer ProcConnector::Impl::ask(std::optional<std::uint32_t> events,
+                                                     int& error) {
+  auto answer = Answer::kLost;
+  for (int tries = 0; answer == Answer::kLost && tries < kMostRequests; ++tries) {
+    if (error = send(PROC_CN_MCAST_LISTEN, events); error != 0) return Answer::kGiven;
+    answer = await_answer(error);
+  }
+  if (answer == Answer::kLost) error = ENOBUFS;
+  return answer;
+}
+
 void ProcConnector::Impl::note_sequence(const ProcMessage& message) {
   constexpr std::uint32_t kMostCpus = 1u << 16;
   const std::uint32_t cpu = message.event.cpu;
@@ -171,7 +191,7 @@ std::size_t ProcConnector::Impl::take(std::span<const std::byte> datagram,
     const bool is_event = message.kind == ProcMessage::Kind::kEvent;
     if (is_event || message.kind == ProcMessage::Kind::kAck) note_sequence(message);
     if (!is_event) continue;
-    if ((wanted & mask_of(message.event.kind)) == 0) continue;
+    if (!wants(message.event)) continue;
     handler(message.event);
     ++count;
   }
@@ -223,34 +243,28 @@ Result<ProcConnector> ProcConnector::open(const Options& options) {
 Result<void> ProcConnector::subscribe(ProcessEventMask wanted) {
   Impl& impl = *impl_;
   const std::string doing = "subscribe to process events";
-  if ((wanted & kAllProcessEvents) == 0)
+  wanted &= kAllProcessEvents | kNonzeroExits;
+  if (wanted == 0)
     return tl::make_unexpected(
         Error(ErrorKind::kInvalidArgument, {}, "subscribe to no process events at all"));
   if (auto done = unsubscribe(); !done) return done;
   impl.expected.clear();
-  wanted &= kAllProcessEvents;
-  const bool filtered = wanted != kAllProcessEvents;
-  // Kernels before 6.6 pass a request with a filter over in silence.
-  for (const bool with_filter : {true, false}) {
-    if (with_filter && !filtered) continue;
-    std::optional<std::uint32_t> numbers;
-    if (with_filter) numbers = proc_event_numbers(wanted);
-    auto answer = Impl::Answer::kLost;
-    int error = 0;
-    for (int tries = 0; answer == Impl::Answer::kLost && tries < kMostRequests; ++tries) {
-      if (error = impl.send(PROC_CN_MCAST_LISTEN, numbers); error != 0)
-        return tl::make_unexpected(refused(error, doing));
-      answer = impl.await_answer(error);
-    }
-    if (error != 0) return tl::make_unexpected(refused(error, doing));
-    if (answer == Impl::Answer::kLost)
-      return tl::make_unexpected(refused(ENOBUFS, doing));
-    if (answer == Impl::Answer::kNone) continue;
-    impl.wanted = wanted;
-    impl.in_kernel = with_filter;
-    return {};
-  }
-  return tl::make_unexpected(other_namespace(0, doing));
+  // A filter that does not want everything leaves out the kernel's answer too, and kernels
+  // before 6.6 pass over a request that has one: whether this one knows filters shows by its answer
+  // to one that wants everything.
+  const std::uint32_t numbers = proc_event_numbers(wanted);
+  const bool is_filtered = numbers != kEveryNumber;
+  int error = 0;
+  auto answer = Impl::Answer::kNone;
+  if (is_filtered) answer = impl.ask(kEveryNumber, error);
+  const bool in_kernel = answer == Impl::Answer::kGiven;
+  if (answer == Impl::Answer::kNone) answer = impl.ask(std::nullopt, error);
+  if (error == 0 && in_kernel) error = impl.send(PROC_CN_MCAST_LISTEN, numbers);
+  if (error != 0) return tl::make_unexpected(refused(error, doing));
+  if (answer == Impl::Answer::kNone) return tl::make_unexpected(other_namespace(0, doing));
+  impl.wanted = wanted;
+  impl.in_kernel = in_kernel;
+  return {};
 }
 
 Result<void> ProcConnector::unsubscribe() {

@@ -2,7 +2,7 @@
 #include "source/processes/process_reader.h"
 
 #include <dirent.h>
-#include <sys/stat.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +11,8 @@
 #include <climits>
 #include <cstring>
 
+#include "base/clock.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "decode/control_group.h"
 #include "decode/proc_pid.h"
@@ -21,7 +23,6 @@ namespace {
 
 // More than any host has at a time; old ones are forgotten all at once.
 constexpr std::size_t kMostGroups = 20'000;
-constexpr int kDeepestGroup = 32;
 constexpr std::uint64_t kSecond = 1'000'000'000;
 
 struct DirectoryDeleter {
@@ -40,14 +41,13 @@ std::array<char, 16> to_comm(std::string_view name) {
 ProcessReader::ProcessReader(std::string root)
     : root_(std::move(root)),
       tick_ns_(kSecond / static_cast<std::uint64_t>(std::max(1L, ::sysconf(_SC_CLK_TCK)))),
-      cgroup_mount_(find_cgroup2_mount(read_text((root_ + "/proc/self/mounts").c_str()))
-                        .value_or("/sys/fs/cgroup")) {}
+      cgroups_(root_, "/proc") {}
 
-std::string ProcessReader::text_of(std::uint32_t pid, const char* file) const {
+std::string ProcessReader::text_of(std::uint32_t pid, const std::string& file) const {
   return read_text((root_ + "/proc/" + std::to_string(pid) + '/' + file).c_str());
 }
 
-std::string ProcessReader::link_of(std::uint32_t pid, const char* file) const {
+std::string ProcessReader::link_of(std::uint32_t pid, const std::string& file) const {
   char target[PATH_MAX];
   const std::string path = root_ + "/proc/" + std::to_string(pid) + '/' + file;
   const ssize_t size = ::readlink(path.c_str(), target, sizeof target);
@@ -59,7 +59,7 @@ std::optional<ProcessInfo> ProcessReader::read(std::uint32_t pid) {
   if (!stat || stat->pid != pid) return std::nullopt;
   ProcessInfo info;
   info.pid = pid;
-  info.start_ns = stat->start_ticks * tick_ns_;
+  info.start_ns = host_boottime_ns(stat->start_ticks * tick_ns_);
   info.parent_pid = stat->parent_pid;
   info.session = stat->session;
   info.comm = to_comm(stat->comm);
@@ -69,25 +69,88 @@ std::optional<ProcessInfo> ProcessReader::read(std::uint32_t pid) {
     info.inner_pid = status->inner_pid;
   }
   info.netns = parse_namespace_link(link_of(pid, "ns/net"));
+  if (info.netns == 0)
+    info.netns = parse_namespace_link(link_of(pid, living_thread_of(pid) + "ns/net"));
   info.program = read_program(pid);
-  info.cgroup = read_cgroup(pid);
+  info.cgroup = read_cgroup(pid, info.cgroup_id);
   return info;
 }
 
 std::shared_ptr<const Program> ProcessReader::read_program(std::uint32_t pid) const {
-  Program program{link_of(pid, "exe"), join_arguments(text_of(pid, "cmdline"))};
+  std::string thread;
+  Program program;
+  program.exe = link_of(pid, "exe");
+  if (program.exe.empty()) {
+    thread = living_thread_of(pid);
+    program.exe = link_of(pid, thread + "exe");
+  }
+  program.arguments = read_arguments(pid, thread);
+  program.cmdline = join_arguments(program.arguments);
   if (program == Program{}) return nullptr;
   return std::make_shared<const Program>(std::move(program));
 }
 
-std::shared_ptr<const ControlGroup> ProcessReader::read_cgroup(std::uint32_t pid) {
-  const std::string path = parse_proc_cgroup(text_of(pid, "cgroup"));
+// "task/TID/" of another thread than the first, which has nothing left to read when it ended before
+// the others. "": there is none that has.
+std::string ProcessReader::living_thread_of(std::uint32_t pid) const {
+  const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
+  const Directory entries(::opendir((root_ + tasks).c_str()));
+  while (const dirent* entry = entries ? ::readdir(entries.get()) : nullptr) {
+    const std::string thread = std::string("task/") + entry->d_name + '/';
+    if (entry->d_name[0] != '.' && !link_of(pid, thread + "exe").empty()) return thread;
+  }
+  return {};
+}
+
+std::shared_ptr<const Program> ProcessReader::read_rest(std::uint32_t pid, std::uint64_t start_ns,
+                                                        std::shared_ptr<const Program> told) const {
+  if (!told->exe.empty() && !told->arguments.empty() && !told->arguments_truncated) return told;
+  const auto now = read_program(pid);
+  const bool is_same = now && now->cmdline.starts_with(told->cmdline) &&
+                       read_start_ns(pid) / tick_ns_ == start_ns / tick_ns_;
+  if (!is_same) return told;
+  Program whole = *now;
+  whole.exe_given = told->exe_given;
+  if (!told->exe.empty()) whole.exe = told->exe;
+  return std::make_shared<const Program>(std::move(whole));
+}
+
+// A title that was written over the arguments has NULs behind it, which look like empty last ones.
+std::vector<std::string> ProcessReader::read_arguments(std::uint32_t pid,
+                                                       const std::string& thread) const {
+  std::vector<std::string> arguments = split_arguments(text_of(pid, thread + "cmdline"));
+  if (arguments.size() < 2 || !arguments.back().empty() ||
+      arguments.size() == count_arguments(pid, thread))
+    return arguments;
+  while (arguments.size() > 1 && arguments.back().empty()) arguments.pop_back();
+  return arguments;
+}
+
+// As exec was given them; 0: not to be read.
+std::uint32_t ProcessReader::count_arguments(std::uint32_t pid, const std::string& thread) const {
+  const auto stat = parse_proc_stat(text_of(pid, thread + "stat"));
+  const std::string path = root_ + "/proc/" + std::to_string(pid) + '/' + thread + "mem";
+  const Fd memory(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::uint32_t count = 0;
+  if (!stat || !memory ||
+      ::pread(memory.get(), &count, sizeof count, static_cast<off_t>(stat->start_stack)) !=
+          sizeof count)
+    return 0;
+  return count;
+}
+
+std::shared_ptr<const ControlGroup> ProcessReader::read_cgroup(std::uint32_t pid,
+                                                               std::uint64_t& number) {
+  number = 0;
+  const std::string text = text_of(pid, "cgroup");
+  if (const auto second = find_cgroup2_path(text)) number = cgroups_.number_of(*second);
+  const std::string path = parse_proc_cgroup(text);
   return path.empty() ? nullptr : group_of(path);
 }
 
 std::uint64_t ProcessReader::read_start_ns(std::uint32_t pid) const {
   const auto stat = parse_proc_stat(text_of(pid, "stat"));
-  return stat ? stat->start_ticks * tick_ns_ : 0;
+  return stat ? host_boottime_ns(stat->start_ticks * tick_ns_) : 0;
 }
 
 std::uint32_t ProcessReader::read_threads(std::uint32_t pid) const {
@@ -110,11 +173,17 @@ std::shared_ptr<const ControlGroup> ProcessReader::group_of(const std::string& p
 void ProcessReader::name_container(ControlGroup& group) const {
   const std::string& id = group.container_id;
   if (group.runtime == ContainerRuntime::kNone || id.empty()) return;
-  if (group.runtime == ContainerRuntime::kLxc) {
+  const auto text = [this](const std::string& path) { return read_text((root_ + path).c_str()); };
+  if (group.runtime == ContainerRuntime::kNspawn &&
+      is_virtual_machine(text("/run/systemd/machines/" + id))) {
+    group.runtime = ContainerRuntime::kNone;
+    group.container_id.clear();
+    return;
+  }
+  if (group.runtime == ContainerRuntime::kLxc || group.runtime == ContainerRuntime::kNspawn) {
     group.container_name = id;
     return;
   }
-  const auto text = [this](const std::string& path) { return read_text((root_ + path).c_str()); };
   struct Place {
     ContainerRuntime runtime;
     std::string path;
@@ -122,12 +191,14 @@ void ProcessReader::name_container(ControlGroup& group) const {
   };
   const auto oci = [](std::string_view json, std::string_view) { return oci_container_name(json); };
   const std::string task = "/run/containerd/io.containerd.runtime.v2.task/";
+  const std::string k3s_task = "/run/k3s/containerd/io.containerd.runtime.v2.task/";
   const std::string storage = "/containers/storage/overlay-containers/";
   const Place places[] = {
       {ContainerRuntime::kDocker, "/var/lib/docker/containers/" + id + "/config.v2.json",
        [](std::string_view json, std::string_view) { return docker_container_name(json); }},
       {ContainerRuntime::kPodman, "/var/lib" + storage + "containers.json", podman_container_name},
       {ContainerRuntime::kContainerd, task + "k8s.io/" + id + "/config.json", oci},
+      {ContainerRuntime::kContainerd, k3s_task + "k8s.io/" + id + "/config.json", oci},
       {ContainerRuntime::kContainerd, task + "default/" + id + "/config.json", oci},
       {ContainerRuntime::kCrio, "/run" + storage + id + "/userdata/config.json", oci},
   };
@@ -147,27 +218,15 @@ std::shared_ptr<const ControlGroup> ProcessReader::find_cgroup(std::uint64_t id)
   if (id == 0) return nullptr;
   if (!paths_.contains(id)) {
     if (paths_.size() >= kMostGroups) paths_.clear();
-    index_cgroups(root_ + cgroup_mount_, "", 0);
+    cgroups_.for_each([this](std::uint64_t number, const std::string& path) {
+      paths_.try_emplace(number, path);
+      return paths_.size() < kMostGroups;
+    });
     // One that is not there is looked for once: the cgroup of a process gone may be gone as well.
     paths_.try_emplace(id);
   }
   const std::string& path = paths_[id];
   return path.empty() ? nullptr : group_of(path);
-}
-
-void ProcessReader::index_cgroups(const std::string& directory, const std::string& path,
-                                  int depth) {
-  struct stat status {};
-  if (depth > kDeepestGroup || paths_.size() >= kMostGroups ||
-      ::stat(directory.c_str(), &status) != 0)
-    return;
-  paths_.try_emplace(status.st_ino, path.empty() ? "/" : path);
-  const Directory entries(::opendir(directory.c_str()));
-  if (!entries) return;
-  while (const dirent* entry = ::readdir(entries.get())) {
-    if (entry->d_type != DT_DIR || entry->d_name[0] == '.') continue;
-    index_cgroups(directory + '/' + entry->d_name, path + '/' + entry->d_name, depth + 1);
-  }
 }
 
 void ProcessReader::for_each_pid(const std::function<void(std::uint32_t)>& handle) const {

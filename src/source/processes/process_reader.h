@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sockscope/process.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
-#include <sockscope/process.h>
+#include "source/processes/cgroup_tree.h"
 
 namespace sockscope {
 
@@ -26,7 +29,11 @@ class ProcessReader {
 
   // One file each, for what is missing of a process known otherwise.
   std::shared_ptr<const Program> read_program(std::uint32_t pid) const;
-  std::shared_ptr<const ControlGroup> read_cgroup(std::uint32_t pid);
+  // `told` with what it lacks, while the process still runs it.
+  std::shared_ptr<const Program> read_rest(std::uint32_t pid, std::uint64_t start_ns,
+                                           std::shared_ptr<const Program> told) const;
+  // number: of the cgroup (v2); 0: not to be had.
+  std::shared_ptr<const ControlGroup> read_cgroup(std::uint32_t pid, std::uint64_t& number);
   // CLOCK_BOOTTIME, to a hundredth of a second; 0: gone.
   std::uint64_t read_start_ns(std::uint32_t pid) const;
   std::uint32_t read_threads(std::uint32_t pid) const;  // 0: gone
@@ -38,15 +45,17 @@ class ProcessReader {
   void for_each_pid(const std::function<void(std::uint32_t pid)>& handle) const;
 
  private:
-  std::string text_of(std::uint32_t pid, const char* file) const;
-  std::string link_of(std::uint32_t pid, const char* file) const;
+  std::string text_of(std::uint32_t pid, const std::string& file) const;
+  std::string link_of(std::uint32_t pid, const std::string& file) const;
+  std::string living_thread_of(std::uint32_t pid) const;
+  std::vector<std::string> read_arguments(std::uint32_t pid, const std::string& thread) const;
+  std::uint32_t count_arguments(std::uint32_t pid, const std::string& thread) const;
   std::shared_ptr<const ControlGroup> group_of(const std::string& path);
   void name_container(ControlGroup& group) const;
-  void index_cgroups(const std::string& directory, const std::string& path, int depth);
 
   std::string root_;
   std::uint64_t tick_ns_;
-  std::string cgroup_mount_;
+  CgroupTree cgroups_;
   std::unordered_map<std::string, std::shared_ptr<const ControlGroup>> groups_;  // by path
   std::unordered_map<std::uint64_t, std::string> paths_;  // by number; empty: there is none
 };

@@ -43,7 +43,8 @@ class ProcessReaderTest : public testing::Test {
   }
   ControlGroup group_of(const std::string& cgroup) {
     put_process(++pid_, cgroup);
-    const auto group = ProcessReader(root_).read_cgroup(static_cast<std::uint32_t>(pid_));
+    std::uint64_t number = 0;
+    const auto group = ProcessReader(root_).read_cgroup(static_cast<std::uint32_t>(pid_), number);
     return group ? *group : ControlGroup();
   }
 
@@ -70,12 +71,66 @@ TEST_F(ProcessReaderTest, EveryField) {
   EXPECT_EQ(info->unit(), "x.service");
 }
 
+// What setproctitle(3) leaves of shorter arguments looks like empty last ones: the stack knows
+// better.
+TEST_F(ProcessReaderTest, ATitleIsOneArgument) {
+  using List = std::vector<std::string>;
+  put_process(42, "/");
+  constexpr std::uint32_t kStack = 4096;
+  put("/proc/42/stat", "42 (a) S 7 1 9 0 -1 0 0 0 0 0 0 0 0 0 20 0 4 0 12345 0 0 0 0 0 " +
+                           std::to_string(kStack) + " 0");
+  const auto put_count = [this](char count) {
+    put("/proc/42/mem", std::string(kStack, 'x') + count + std::string(3, '\0'));
+  };
+  const ProcessReader reader(root_);
+  put("/proc/42/cmdline", std::string("nginx: master\0\0\0\0", 17));
+  put_count(3);
+  EXPECT_EQ(reader.read_program(42)->arguments, List{"nginx: master"});
+  put_count(4);
+  EXPECT_EQ(reader.read_program(42)->arguments, (List{"nginx: master", "", "", ""}));
+  std::filesystem::remove(root_ + "/proc/42/mem");
+  EXPECT_EQ(reader.read_program(42)->arguments, List{"nginx: master"});
+  EXPECT_EQ(reader.read_program(42)->cmdline, "nginx: master");
+}
+
+TEST_F(ProcessReaderTest, TheRestOfAProgramIsReadWhileItIsTheSame) {
+  put_process(42, "/");
+  const ProcessReader reader(root_);
+  const std::uint64_t start_ns = reader.read_start_ns(42) + 7;  // to the nanosecond
+  const auto told = std::make_shared<const Program>(Program{"", "prog", "./prog", {"prog"}, true});
+  const auto whole = reader.read_rest(42, start_ns, told);
+  EXPECT_EQ(*whole, (Program{"/usr/bin/prog", "prog -x", "./prog", {"prog", "-x"}, false}));
+  EXPECT_EQ(reader.read_rest(42, start_ns, whole), whole);
+  EXPECT_EQ(reader.read_rest(42, start_ns + 1'000'000'000, told), told);
+  EXPECT_EQ(reader.read_rest(43, start_ns, told), told);
+  const auto other = std::make_shared<const Program>(Program{"", "else", "./else", {"else"}, true});
+  EXPECT_EQ(reader.read_rest(42, start_ns, other), other);
+}
+
+TEST_F(ProcessReaderTest, TheFirstThreadHasEnded) {
+  put_process(42, "/");
+  for (const char* file : {"/exe", "/ns/net"}) std::filesystem::remove(root_ + "/proc/42" + file);
+  put("/proc/42/cmdline", "");
+  std::filesystem::create_directories(root_ + "/proc/42/task/42");
+  put("/proc/42/task/43/cmdline", std::string("prog\0-y\0", 8));
+  std::filesystem::create_symlink("/usr/bin/prog", root_ + "/proc/42/task/43/exe");
+  std::filesystem::create_directories(root_ + "/proc/42/task/43/ns");
+  std::filesystem::create_symlink("net:[4026531999]", root_ + "/proc/42/task/43/ns/net");
+  const auto info = ProcessReader(root_).read(42);
+  ASSERT_TRUE(info);
+  EXPECT_EQ(info->exe(), "/usr/bin/prog");
+  EXPECT_EQ(info->cmdline(), "prog -y");
+  EXPECT_EQ(info->netns, 4026531999u);
+}
+
 TEST_F(ProcessReaderTest, OneThatIsGone) {
   ProcessReader reader(root_);
   EXPECT_FALSE(reader.read(42));
   EXPECT_EQ(reader.read_start_ns(42), 0u);
   EXPECT_EQ(reader.read_program(42), nullptr);
-  EXPECT_EQ(reader.read_cgroup(42), nullptr);
+  std::uint64_t number = 1;
+  EXPECT_EQ(reader.read_cgroup(42, number), nullptr);
+  EXPECT_EQ(number, 0u);
 }
 
 TEST_F(ProcessReaderTest, AllNumbers) {
@@ -110,6 +165,13 @@ TEST_F(ProcessReaderTest, NamesOfContainersFromTheRuntimesFiles) {
   EXPECT_EQ(group_of("/x/crio-" + kId + ".scope").container_name, "n/p/c");
 
   EXPECT_EQ(group_of("/lxc/box").container_name, "box");
+
+  // systemd-machined knows which of its machines are none.
+  put("/run/systemd/machines/web", "NAME=web\nCLASS=container\nSCOPE=machine-web.scope\n");
+  put("/run/systemd/machines/guest", "NAME=guest\nCLASS=vm\nSCOPE=machine-guest.scope\n");
+  EXPECT_EQ(group_of("/machine.slice/machine-web.scope/payload").container_name, "web");
+  EXPECT_EQ(group_of("/machine.slice/machine-guest.scope").runtime, ContainerRuntime::kNone);
+  EXPECT_EQ(group_of("/machine.slice/machine-guest.scope").container_id, "");
 }
 
 // Bare ids below a pod: the one runtime that has a file for it is the one.
@@ -132,6 +194,11 @@ TEST_F(ProcessReaderTest, ACgroupByItsNumber) {
   EXPECT_EQ(reader.find_cgroup(1), nullptr);
   EXPECT_EQ(reader.find_cgroup(0), nullptr);
   EXPECT_EQ(reader.find_cgroup(status.st_ino)->path, "/system.slice/nginx.service");
+  put_process(42, "/system.slice/nginx.service");
+  std::uint64_t number = 0;
+  EXPECT_EQ(reader.read_cgroup(42, number)->unit, "nginx.service");
+  EXPECT_EQ(number, status.st_ino);
+  EXPECT_EQ(reader.read(42)->cgroup_id, status.st_ino);
 }
 
 }  // namespace

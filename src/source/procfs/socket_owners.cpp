@@ -4,7 +4,8 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <sys/stat.h>
+#include <linux/kcmp.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,6 +30,8 @@ constexpr std::uint8_t kSearches = 3;
 // So many seconds a socket is looked after.
 constexpr std::uint8_t kChecks = 5;
 constexpr std::uint64_t kShareOfTime = 10;
+// Compared with each other, of one process.
+constexpr std::size_t kMostTables = 8;
 
 struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
@@ -41,20 +44,32 @@ std::uint32_t number_of(const char* name) {
   return std::from_chars(name, end, number).ptr == end ? number : 0;
 }
 
-std::vector<std::uint32_t> all_pids(const std::string& proc) {
-  std::vector<std::uint32_t> pids;
-  const Directory directory(::opendir(proc.c_str()));
+// Processes, or threads of one.
+std::vector<std::uint32_t> all_in(const std::string& path) {
+  std::vector<std::uint32_t> numbers;
+  const Directory directory(::opendir(path.c_str()));
   while (const dirent* entry = directory ? ::readdir(directory.get()) : nullptr)
-    if (const std::uint32_t pid = number_of(entry->d_name)) pids.push_back(pid);
-  std::sort(pids.begin(), pids.end());
-  return pids;
+    if (const std::uint32_t number = number_of(entry->d_name)) numbers.push_back(number);
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
+// False also where the kernel does not tell.
+bool share_files(std::uint32_t tid, std::uint32_t other) {
+  return ::syscall(SYS_kcmp, tid, other, KCMP_FILES, 0, 0) == 0;
+}
+
+std::string files_of(const std::string& proc, std::uint32_t pid, std::uint32_t tid) {
+  const std::string process = proc + '/' + std::to_string(pid);
+  return tid == pid ? process + "/fd" : process + "/task/" + std::to_string(tid) + "/fd";
 }
 
 }  // namespace
 
 SocketOwners::SocketOwners(std::string proc)
     : proc_(std::move(proc)),
-      cgroup_mount_(find_cgroup2_mount(read_text((proc_ + "/self/mounts").c_str())).value_or("")),
+      is_live_(proc_ == "/proc"),
+      cgroups_("", proc_),
       tick_ns_(kSecond / static_cast<std::uint64_t>(std::max(::sysconf(_SC_CLK_TCK), 1l))) {}
 
 bool SocketOwners::exhausted(const Holder& holder) const noexcept {
@@ -71,7 +86,7 @@ void SocketOwners::begin(std::uint64_t now_ns) {
 
 bool SocketOwners::still_holds(std::uint64_t inode, const Holder& holder) const {
   const std::string path =
-      proc_ + '/' + std::to_string(holder.pid) + "/fd/" + std::to_string(holder.fd);
+      files_of(proc_, holder.pid, holder.tid) + '/' + std::to_string(holder.fd);
   std::array<char, 64> link;
   const ssize_t length = ::readlink(path.c_str(), link.data(), link.size());
   return length > 0 && parse_socket_link({link.data(), static_cast<std::size_t>(length)}) == inode;
@@ -84,7 +99,10 @@ void SocketOwners::verify() {
     auto& [pid, process] = *each;
     const auto stat = parse_stat(read_text((proc_ + '/' + std::to_string(pid) + "/stat").c_str()));
     const bool lives = stat && stat->start_ticks == process.start_ticks;
-    if (lives) process.owner.comm = stat->comm;
+    if (lives) {
+      process.owner.comm = stat->comm;
+      process.owner.cgroup_id = cgroup_of(pid);
+    }
     each = lives ? std::next(each) : processes_.erase(each);
   }
   for (auto& [inode, holder] : holders_) {
@@ -93,7 +111,7 @@ void SocketOwners::verify() {
     if (!is_gone && holder.checks >= kChecks) continue;
     ++holder.checks;
     if (is_gone || !still_holds(inode, holder))
-      holder = {.pid = 0, .poll = holder.poll, .fd = 0, .searches = 0, .checks = 0};
+      holder = {.pid = 0, .poll = holder.poll, .tid = 0, .fd = 0, .searches = 0, .checks = 0};
   }
 }
 
@@ -119,16 +137,19 @@ SocketOwners::Process* SocketOwners::learn(std::uint32_t pid) {
   process.poll = poll_;
   process.owner = {.pid = pid,
                    .opener_pid = 0,
-                   .start_ns = stat->start_ticks * tick_ns_,
-                   .cgroup_id = 0,
+                   .start_ns = host_boottime_ns(stat->start_ticks * tick_ns_),
+                   .cgroup_id = cgroup_of(pid),
                    .uid = find_real_uid(read_text((directory + "status").c_str())),
                    .kind = OwnerKind::kBootstrap,
                    .comm = stat->comm};
-  struct stat status {};
-  if (const auto path = find_cgroup2_path(read_text((directory + "cgroup").c_str()));
-      path && !cgroup_mount_.empty() && ::stat((cgroup_mount_ + *path).c_str(), &status) == 0)
-    process.owner.cgroup_id = status.st_ino;
   return &process;
+}
+
+// 0: not known.
+std::uint64_t SocketOwners::cgroup_of(std::uint32_t pid) const {
+  const auto path =
+      find_cgroup2_path(read_text((proc_ + '/' + std::to_string(pid) + "/cgroup").c_str()));
+  return path ? cgroups_.number_of(*path) : 0;
 }
 
 Door SocketOwners::refused_door() const {
@@ -141,9 +162,8 @@ Door SocketOwners::refused_door() const {
           "this user may not look into them (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH)"};
 }
 
-bool SocketOwners::look_into(std::uint32_t pid) {
-  const std::string path = proc_ + '/' + std::to_string(pid) + "/fd";
-  const Directory directory(::opendir(path.c_str()));
+bool SocketOwners::look_into(std::uint32_t pid, std::uint32_t tid) {
+  const Directory directory(::opendir(files_of(proc_, pid, tid).c_str()));
   if (!directory) {
     was_refused_ |= errno == EACCES || errno == EPERM;
     return false;
@@ -163,10 +183,32 @@ bool SocketOwners::look_into(std::uint32_t pid) {
     const auto wanted = inode == 0 ? wanted_.end() : wanted_.find(inode);
     if (wanted == wanted_.end()) continue;
     if (!process && !(process = learn(pid))) return found;
-    *wanted->second = {
-        .pid = pid, .poll = poll_, .fd = number_of(entry->d_name), .searches = 0, .checks = 0};
+    *wanted->second = {.pid = pid,
+                       .poll = poll_,
+                       .tid = tid,
+                       .fd = number_of(entry->d_name),
+                       .searches = 0,
+                       .checks = 0};
     wanted_.erase(wanted);
     found = true;
+  }
+  return found;
+}
+
+// Those whose files are not the first thread's, which may have ended: of threads that share theirs
+// one.
+bool SocketOwners::look_into_threads(std::uint32_t pid) {
+  std::vector<std::uint32_t> seen{pid};
+  bool found = false;
+  for (const std::uint32_t tid : all_in(proc_ + '/' + std::to_string(pid) + "/task")) {
+    if (wanted_.empty()) break;
+    const bool is_seen =
+        tid == pid || std::any_of(seen.begin(), seen.end(), [&](std::uint32_t other) {
+          return is_live_ && share_files(tid, other);
+        });
+    if (is_seen) continue;
+    found |= look_into(pid, tid);
+    if (seen.size() < kMostTables) seen.push_back(tid);
   }
   return found;
 }
@@ -180,12 +222,15 @@ bool SocketOwners::find_unknown(std::uint64_t now_ns, bool at_once) {
   for (const auto& [pid, process] : processes_) holders.push_back(pid);
   std::sort(holders.begin(), holders.end());
   for (const std::uint32_t pid : holders)
-    if (!wanted_.empty()) found |= look_into(pid);
+    if (!wanted_.empty()) found |= look_into(pid, pid);
   if (!wanted_.empty()) {
-    for (const std::uint32_t pid : all_pids(proc_)) {
+    const std::vector<std::uint32_t> all = all_in(proc_);
+    for (const std::uint32_t pid : all) {
       if (wanted_.empty()) break;
-      if (!std::binary_search(holders.begin(), holders.end(), pid)) found |= look_into(pid);
+      if (!std::binary_search(holders.begin(), holders.end(), pid)) found |= look_into(pid, pid);
     }
+    for (const std::uint32_t pid : all)
+      if (!wanted_.empty()) found |= look_into_threads(pid);
   }
   for (auto& [inode, holder] : wanted_) ++holder->searches;
   wanted_.clear();

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sockscope/types.h>
+
 #include <cstdint>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
-#include <sockscope/types.h>
+#include "source/processes/cgroup_tree.h"
 
 namespace sockscope {
 
-// Which process holds a socket, from the links in /proc/PID/fd. What was found is remembered from
-// poll to poll, so that a host on which no socket comes costs no walk. Of several holders it is the
-// one with the least pid, but a process that is known to hold sockets is asked first.
+// Which process holds a socket, from the links in /proc/PID/fd, and in those of threads that have
+// open files of their own. What was found is remembered from poll to poll, so that a host on which
+// no socket comes costs no walk. Of several holders it is the one with the least pid, but a process
+// that is known to hold sockets is asked first.
 class SocketOwners {
  public:
   explicit SocketOwners(std::string proc = "/proc");
@@ -40,7 +43,8 @@ class SocketOwners {
   struct Holder {
     std::uint32_t pid = 0;  // 0: not found
     std::uint32_t poll = 0;
-    std::uint32_t fd = 0;    // of that process
+    std::uint32_t tid = 0;  // the thread whose files have it
+    std::uint32_t fd = 0;
     std::uint8_t searches = 0;
     std::uint8_t checks = 0;
   };
@@ -50,14 +54,17 @@ class SocketOwners {
     std::uint32_t poll = 0;  // last one that asked for something it holds
   };
 
-  bool look_into(std::uint32_t pid);
+  bool look_into(std::uint32_t pid, std::uint32_t tid);
+  bool look_into_threads(std::uint32_t pid);
   Process* learn(std::uint32_t pid);
+  std::uint64_t cgroup_of(std::uint32_t pid) const;
   void verify();
   bool still_holds(std::uint64_t inode, const Holder& holder) const;
   bool exhausted(const Holder& holder) const noexcept;
 
   std::string proc_;
-  std::string cgroup_mount_;
+  bool is_live_;  // the kernel can be asked about the numbers in it
+  CgroupTree cgroups_;
   std::uint64_t tick_ns_;
   std::unordered_map<std::uint64_t, Holder> holders_;
   std::unordered_map<std::uint32_t, Process> processes_;

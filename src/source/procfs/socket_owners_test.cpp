@@ -137,6 +137,23 @@ TEST_F(SocketOwnersTest, OfSeveralHoldersTheOneWithTheLeastPid) {
   EXPECT_EQ(poll({1000}), (Pids{300}));
 }
 
+TEST_F(SocketOwnersTest, AThreadWithFilesOfItsOwn) {
+  proc.add_thread_socket(300, 300, 3, 1000);
+  proc.add_thread_socket(300, 301, 7, 5000);
+  EXPECT_EQ(poll({1000, 5000}), (Pids{300, 300}));
+  EXPECT_EQ(poll({1000, 5000}), (Pids{300, 300}));
+  // It closes it, and another process has it.
+  proc.remove_thread(300, 301);
+  proc.add_socket(400, 6, 5000);
+  EXPECT_EQ(poll({1000, 5000}), (Pids{300, 400}));
+}
+
+TEST_F(SocketOwnersTest, TheFirstThreadHasEnded) {
+  proc.add_process(500, "server", 7'000);
+  proc.add_thread_socket(500, 502, 4, 6000);
+  EXPECT_EQ(poll({6000}), (Pids{500}));
+}
+
 TEST_F(SocketOwnersTest, ABrokenTreeHasNoOwners) {
   proc.write("600/stat", "600 (cut");
   proc.write("600/fd/x", "");

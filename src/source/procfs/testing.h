@@ -48,6 +48,15 @@ class ProcTree {
   void add_socket(std::uint32_t pid, int fd, std::uint64_t inode) const {
     add_fd(pid, fd, "socket:[" + std::to_string(inode) + "]");
   }
+  void add_thread_socket(std::uint32_t pid, std::uint32_t tid, int fd, std::uint64_t inode) const {
+    const auto files = root_ / std::to_string(pid) / "task" / std::to_string(tid) / "fd";
+    std::filesystem::create_directories(files);
+    std::filesystem::create_symlink("socket:[" + std::to_string(inode) + "]",
+                                    files / std::to_string(fd));
+  }
+  void remove_thread(std::uint32_t pid, std::uint32_t tid) const {
+    std::filesystem::remove_all(root_ / std::to_string(pid) / "task" / std::to_string(tid));
+  }
   void remove_fd(std::uint32_t pid, int fd) const { std::filesystem::remove(fd_path(pid, fd)); }
   void remove_process(std::uint32_t pid) const {
     std::filesystem::remove_all(root_ / std::to_string(pid));
