@@ -65,8 +65,10 @@ class Keeper {
   const Sockets sockets;
 };
 
-// By its ends: before 5.12 an older socket is known by a number of sockscope's own until its cookie is.
+// Before 5.12 an older socket has a number of sockscope's own until its cookie is known: by its ends then.
 const Flow* find(const Snapshot& snapshot, const Socket& socket) {
+  for (const Flow& flow : snapshot.flows)
+    if (flow.cookie == socket.cookie) return &flow;
   for (const Flow& flow : snapshot.flows)
     if (flow.netns == socket.netns && flow.protocol == socket.protocol &&
         flow.local == socket.local && flow.remote == socket.remote)
