@@ -276,6 +276,7 @@ struct task_struct {
   struct css_set *cgroups;
   __u64 start_time;
   __u64 start_boottime;
+  __u64 timer_slack_ns;
   char comm[16];
 };
 

@@ -282,7 +282,6 @@ static __always_inline int write_holder(struct bpf_iter__task_file *ctx, struct 
   struct task_struct *task = ctx->task;
   if (!task || !sk || !transport_of(sk))
     return 0;
-  note_file_pass();
   struct task_struct *leader = task->group_leader;
   struct wire_holder record;
   record.header.type = WIRE_HOLDER;

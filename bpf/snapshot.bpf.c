@@ -107,9 +107,7 @@ SEC("?iter/task_file")
 int iter__task_file(struct bpf_iter__task_file *ctx) {
   struct task_struct *task = ctx->task;
   struct sock *sk = sock_of(ctx->file);
-  if (task && sk) {
-    note_file_pass();
+  if (task && sk)
     note_holder(task, sk);
-  }
   return 0;
 }

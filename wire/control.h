@@ -19,6 +19,10 @@
 #define WIRE_STATES_BY_PROTOCOL 1u /* TCP's in a hash by the socket's address, UDP's in storage */
 #define WIRE_STATES_IN_HASH 2u
 
+/* The timer slack of a thread while it reads iter/task_file. Nobody else has it, by chance or by custom,
+ * and it is there for the programs of every sockscope to see. */
+#define WIRE_PASS_TIMER_SLACK_NS 51713ul
+
 /* wire_config.udp_in_packets */
 #define WIRE_UDP_SENT 1u
 #define WIRE_UDP_RECEIVED 2u
@@ -64,7 +68,7 @@ struct wire_control {
   uint32_t reader_waiting; /* set by the reader before it sleeps; the first record clears it and wakes */
   uint32_t foreign_netns;  /* 1: some socket was seen outside home_netns */
   uint32_t short_pass; /* 1: iter/tcp writes wire_counters for established connections */
-  uint32_t pass_pid;   /* thread group that reads iter/task_file now, which the kernel sets; 0: none */
+  uint32_t pad1;
   uint64_t peers_made; /* entries put into the map of UDP peers */
   uint64_t earlier_pass_ns; /* when the pass over open files before this one began */
   uint32_t file_pass;  /* its number; 0: the first, which only finds owners of sockets without */

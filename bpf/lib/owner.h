@@ -59,13 +59,15 @@ static __always_inline void set_opener(struct socket_state *state) {
   state->owner = WIRE_OWNER_EXACT;
 }
 
-/* Reading iter/task_file holds each file for a moment, and may close it in its owner's stead: note_use()
- * must know the reader. User space takes it back after the pass. */
-static __always_inline void note_file_pass(void) {
-  struct wire_control *shared = get_control();
-  __u32 pid = current_pid();
-  if (shared && shared->pass_pid != pid)
-    shared->pass_pid = pid;
+/* Reading iter/task_file holds each file for a moment, and may close it in its owner's stead: who reads
+ * uses nothing, another sockscope neither. */
+static __always_inline bool is_reading_files(void) {
+#ifndef POINTERS_ARE_PLAIN
+  if (config.has_cookies)
+    return bpf_get_current_task_btf()->timer_slack_ns == WIRE_PASS_TIMER_SLACK_NS;
+#endif
+  struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+  return BPF_CORE_READ(task, timer_slack_ns) == WIRE_PASS_TIMER_SLACK_NS;
 }
 
 /* The running process uses this socket. Returns true when that changed what is known of the owner. */
@@ -80,11 +82,8 @@ static __always_inline bool note_use(struct socket_state *state) {
     state->owner = WIRE_OWNER_EXACT;
     return true;
   }
-  struct wire_control *shared = get_control();
-  if (pid == 0 || (shared && pid == shared->pass_pid))
-    return false;
   struct task_struct *leader = current_leader();
-  if (is_kernel_thread(leader))
+  if (pid == 0 || is_kernel_thread(leader) || is_reading_files())
     return false;
   __u64 now = bpf_ktime_get_ns();
   if (state->owner_changes >= OWNER_CHANGES_AT_ONCE &&

@@ -172,7 +172,6 @@ static __always_inline void write_mptcp_parts(struct seq_file *seq, struct sock 
 /* A process has this socket open: one of another network namespace is shown, once for each file. */
 static __always_inline void write_held(struct seq_file *seq, struct task_struct *task,
                                        struct sock *sk) {
-  note_file_pass();
   if (!is_internet(READ(sk, __sk_common.skc_family)) ||
       read_netns(&sk->__sk_common) == config.home_netns)
     return;

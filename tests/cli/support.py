@@ -195,7 +195,10 @@ class Trace:
 
     def ended(self):
         _, stderr = self.process.communicate(timeout=PATIENCE)
-        lines = [json.loads(line) for line in self.text().decode("utf-8").splitlines()]
+        text = self.text().decode("utf-8")
+        if _options.check_schema:
+            check_schema("trace", text)
+        lines = [json.loads(line) for line in text.splitlines()]
         return Ended(self.process.returncode, lines[0], lines[1:], stderr.decode())
 
 

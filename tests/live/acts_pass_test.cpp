@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whose connection it is where nothing runs at a send or receive: found with the process that has it open.
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
+#include <set>
 #include <thread>
+#include <vector>
 
 #include "acts_conversation.h"
 
@@ -134,6 +137,37 @@ TEST_P(PassActs, SharedItStaysWithWhoOpenedIt) {
   EXPECT_LE(collector_.count(EventKind::kOwner, cookie_of(server.get())), 1u);
   child.channel().signal();
   EXPECT_EQ(child.wait(), 0);
+}
+
+// A pass holds each file for a moment, and may be the last to let it go. Who looks is not who closes,
+// another sockscope neither.
+TEST_P(PassActs, WhoOnlyLooksClosesNothing) {
+  Child other([&](Channel& test) {
+    Options options;
+    options.connections = options.quality = false;
+    options.holders = true;
+    Collector looking(options);
+    test.signal();
+    for (;;) looking.snapshot();  // until it is killed
+  });
+  other.channel().await();
+  const Fd listener = listen_on(loopback(GetParam()));
+  std::vector<std::uint64_t> cookies;
+  for (int i = 0; i < 3'000; ++i) {
+    const Fd client = connect_to(local_of(listener.get()));
+    const Fd server = accept_from(listener.get(), true);
+    cookies.push_back(cookie_of(client.get()));
+    cookies.push_back(cookie_of(server.get()));
+  }
+  ::kill(other.pid(), SIGKILL);
+  other.wait();
+  collector_.wait_for(EventKind::kClose, cookies.back());
+  std::set<std::uint64_t> ours(cookies.begin(), cookies.end());
+  for (const Event& event : collector_.events()) {
+    if (event.kind != EventKind::kClose || ours.erase(event.flow.cookie) == 0) continue;
+    EXPECT_EQ(event.flow.owner.pid, own_identity().pid) << event.flow.owner.name();
+  }
+  EXPECT_TRUE(ours.empty()) << ours.size();
 }
 
 TEST_P(PassActs, UdpOfAParentThatClosedIt) {

@@ -182,8 +182,9 @@ TEST(WireAbi, Control) {
   const std::map<std::string, unsigned> host = {
       MEMBER(wire_control, lost_ring), MEMBER(wire_control, lost_storage), MEMBER(wire_control, missed_returns),
       MEMBER(wire_control, reader_waiting), MEMBER(wire_control, foreign_netns),
-      MEMBER(wire_control, short_pass), MEMBER(wire_control, pass_pid),
-      MEMBER(wire_control, peers_made)};
+      MEMBER(wire_control, short_pass), MEMBER(wire_control, pad1),
+      MEMBER(wire_control, peers_made), MEMBER(wire_control, earlier_pass_ns),
+      MEMBER(wire_control, file_pass), MEMBER(wire_control, pad0)};
   EXPECT_EQ(offsets_in_object("wire_control", size), host);
   EXPECT_EQ(size, sizeof(wire_control));
 }
@@ -201,6 +202,7 @@ TEST(WireAbi, Config) {
       MEMBER(wire_config, udp_recvmsg_args),  MEMBER(wire_config, udpv6_recvmsg_args),
       MEMBER(wire_config, accept_args),       MEMBER(wire_config, forget_at_close),
       MEMBER(wire_config, udp_peers),         MEMBER(wire_config, mptcp_owners),
+      MEMBER(wire_config, udp_in_packets),    MEMBER(wire_config, dns),
       MEMBER(wire_config, pad0)};
   EXPECT_EQ(offsets_in_object("wire_config", size), host);
   EXPECT_EQ(size, sizeof(wire_config));

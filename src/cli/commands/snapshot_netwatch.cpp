@@ -54,10 +54,6 @@ int snapshot_netwatch(const SnapshotArguments& arguments, const Options& observe
   }
   auto session = Session::open(arguments, observed, std::nullopt);
   if (!session) return session.error();
-  // What was measured needs a start.
-  if (auto first = host->read(); !first) return report(first.error());
-  if (auto first = session->snapshot(); !first) return report(first.error());
-
   Detectors detectors(arguments.thresholds);
   netwatch::DnsFigures dns;
   const auto look = [&](const Event& event) {
@@ -65,6 +61,10 @@ int snapshot_netwatch(const SnapshotArguments& arguments, const Options& observe
     detectors.take(event, nullptr);
     dns.take(event);
   };
+  // What was measured needs a start.
+  if (auto first = host->read(); !first) return report(first.error());
+  if (auto first = session->snapshot(look); !first) return report(first.error());
+
   Sinks sinks(std::make_unique<TextSink>(session->output));
   std::uint64_t printed = 0;
   const auto step = [&](Wake wake) -> Result<bool> {

@@ -88,7 +88,7 @@ int run(const StoryArguments& arguments, const Options& observed) {
     book.apply(event, write);
   };
   sinks.tell(&Sink::begin, {session->host, monitor.source(), session->doors()});
-  auto before = session->snapshot();
+  auto before = session->snapshot(take);
   if (!before) return report(before.error());
   for (const Flow& flow : before->flows) book.add(flow);
   if (!sinks.flush()) return sinks.exit_code();

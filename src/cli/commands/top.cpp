@@ -217,13 +217,13 @@ int run(const TopArguments& arguments, const Options& observed) {
     return std::make_unique<TopTables>(output, session->host, arguments.idle, std::move(*processes),
                                        std::move(*flows));
   });
-  // Rates need a start.
-  if (auto first = session->snapshot(); !first) return report(first.error());
-
   Detectors detectors(arguments.thresholds);
   const auto look = [&](const Event& event) {
     if (session->filter.matches(event.flow)) detectors.take(event, nullptr);
   };
+  // Rates need a start.
+  if (auto first = session->snapshot(look); !first) return report(first.error());
+
   std::uint64_t printed = 0;
   const auto step = [&](Wake wake) -> Result<bool> {
     if (wake == Wake::kFiles)

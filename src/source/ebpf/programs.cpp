@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -130,6 +131,19 @@ Link attach(bpf_program* program, DoorKind kind, int cgroup, int map) {
   options.link_info_len = sizeof info;
   return Link(bpf_program__attach_iter(program, &options));
 }
+
+// While it lives, programs know that this thread uses no socket although it holds some. Threads of the
+// real-time classes have no timer slack, and cannot say so.
+class FilePass {
+ public:
+  FilePass() { ::prctl(PR_SET_TIMERSLACK, WIRE_PASS_TIMER_SLACK_NS); }
+  ~FilePass() { ::prctl(PR_SET_TIMERSLACK, before_); }
+  FilePass(const FilePass&) = delete;
+  FilePass& operator=(const FilePass&) = delete;
+
+ private:
+  const unsigned long before_ = static_cast<unsigned long>(::prctl(PR_GET_TIMERSLACK));
+};
 
 Result<void> read_iterator(const bpf_link* link,
                            const std::function<void(std::span<const std::byte>)>& handle) {
@@ -553,10 +567,9 @@ Result<void> Programs::read(Observation pass,
                             const std::function<void(std::span<const std::byte>)>& handle) const {
   // Those of other network namespaces may be kept in two places.
   Result<void> done;
+  const FilePass marked;
   for (const Link& link : impl_->links_of(pass))
     if (done) done = read_iterator(link.get(), handle);
-  // A program over open files says that a pass of ours is under way, and nothing says when it ends.
-  __atomic_store_n(&control().pass_pid, 0, __ATOMIC_SEQ_CST);
   return done;
 }
 
