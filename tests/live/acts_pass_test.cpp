@@ -48,6 +48,9 @@ TEST_P(PassActs, NothingRunsAtEachCall) {
 
 // The accept waits for the child that was forked to serve, although that one does nothing.
 TEST_P(PassActs, ForkedServerThatWaits) {
+  Options options;
+  options.settle_owner = std::chrono::seconds(1);  // a fork may take its time
+  Collector collector(options);
   const Fd listener = listen_on(loopback(GetParam()));
   const Identity parent = own_identity();
   const Fd client = connect_to(local_of(listener.get()));
@@ -60,8 +63,8 @@ TEST_P(PassActs, ForkedServerThatWaits) {
   });
   server.reset();
   const auto served = child.channel().get<Identity>();
-  const Event accept = collector_.wait_for(EventKind::kAccept, cookie);
-  if (blind_to_accepts(collector_.monitor()).empty()) {
+  const Event accept = collector.wait_for(EventKind::kAccept, cookie);
+  if (blind_to_accepts(collector.monitor()).empty()) {
     // Who accepts was seen at once.
     EXPECT_EQ(accept.flow.owner.pid, parent.pid);
   } else {
