@@ -270,14 +270,14 @@ void run(int rounds) {
   auto tracker = Tracker::open({}, *FlowMatcher::compile({}), std::move(observer), {},
                                {.now_ns = [&] { return now; }, .is_running = is_running});
   if (!tracker) std::abort();
-  const Monitor::Handler count = [&](const Event&) { ++told; };
+  const Monitor::Handler tell = [&](const Event&) { ++told; };
   print("tracker, events handed over",
         measure(kWarmUp, rounds,
                 [&](RingReader& ring, std::uint64_t now_ns) {
                   from.ring = &ring;
                   now = now_ns;
                   const std::uint64_t before = (*tracker)->cost().events;
-                  if (!(*tracker)->consume(count)) std::abort();
+                  if (!(*tracker)->consume(tell)) std::abort();
                   return static_cast<std::size_t>((*tracker)->cost().events - before);
                 }),
         "");
