@@ -120,7 +120,7 @@ static __always_inline struct socket_state *open_state(const struct sock *sk, __
   if (is_state_in_hash(IPPROTO_TCP))
     fresh->identity = number_of(sk, COOKIE((void *)sk));
   else
-    state = MAKE_STATE((void *)sk, IPPROTO_TCP);
+    state = make_in_storage((void *)sk);
   if (!state)
     return NULL;
   set_opener(state);
@@ -133,11 +133,26 @@ static __always_inline struct socket_state *open_state(const struct sock *sk, __
   return state;
 }
 
+/* Made where there is none: the connection is older than us, or its birth was missed. `fresh`: as above. */
+static __always_inline struct socket_state *find_or_make(const struct sock *sk,
+                                                         struct socket_state *fresh) {
+  struct socket_state *state = FIND_OWN_STATE(sk, IPPROTO_TCP);
+  if (state)
+    return state;
+#ifndef STORAGE_IS_OUT_OF_REACH
+  if (!is_state_in_hash(IPPROTO_TCP))
+    return make_in_storage((void *)sk);
+#endif
+  fresh->identity = number_of(sk, COOKIE((void *)sk));
+  put_state(sk, fresh);
+  return find_in_hash(key_of(sk));
+}
+
 /* What storage does by itself: a new connection gets a copy of its listener's. The kernel copies the
  * whole listener first and renews each member after it has told of the new one's first state: until
  * then the empty list in it still is the listener's own. Where that state is not told, or the list is
  * not what we think, the port decides at establishment. */
-static __always_inline void inherit_state(const struct sock *sk) {
+static __always_inline void inherit_state(const struct sock *sk, struct socket_state *fresh) {
   const struct tcp_sock *tcp = TCP_SOCK(sk);
   if (!tcp)
     return;
@@ -147,9 +162,9 @@ static __always_inline void inherit_state(const struct sock *sk) {
   struct socket_state *found = find_in_hash(listener);
   if (!found || found->direction != WIRE_DIRECTION_LISTEN)
     return;
-  struct socket_state copy = *found;
-  copy.identity = 0;
-  put_state(sk, &copy);
+  *fresh = *found;
+  fresh->identity = 0;
+  put_state(sk, fresh);
 }
 
 /* Listening sockets by their port, for connections that were not seen to be born. Of those that
@@ -175,8 +190,11 @@ static __always_inline void forget_listener(const struct sock *sk) {
   bpf_map_delete_elem(&listeners, &key);
 }
 
-static __always_inline struct socket_state *make_accepted_state(const struct sock *sk) {
-  struct socket_state *state = make_state_in_hash(sk, COOKIE((void *)sk));
+static __always_inline struct socket_state *make_accepted_state(const struct sock *sk,
+                                                                struct socket_state *fresh) {
+  fresh->identity = number_of(sk, COOKIE((void *)sk));
+  put_state(sk, fresh);
+  struct socket_state *state = find_in_hash(key_of(sk));
   if (!state)
     return NULL;
   state->netns = read_netns(&sk->__sk_common);
@@ -219,8 +237,9 @@ static __always_inline __u16 establish(const struct sock *sk, struct socket_stat
 static __always_inline int on_state(const struct sock *sk, int old_state, int new_state) {
   if (READ(sk, sk_protocol) != IPPROTO_TCP)
     return 0;
+  struct socket_state fresh = {};
   if (new_state == TCP_SYN_RECV && old_state == TCP_LISTEN && is_state_in_hash(IPPROTO_TCP))
-    inherit_state(sk);
+    inherit_state(sk, &fresh);
   /* Half of all changes are of no interest. */
   if (!(config.observe & WIRE_OBSERVE_STATES) &&
       (new_state == TCP_SYN_RECV || new_state == TCP_FIN_WAIT2 || new_state == TCP_CLOSE_WAIT ||
@@ -228,7 +247,6 @@ static __always_inline int on_state(const struct sock *sk, int old_state, int ne
     return 0;
 
   struct socket_state *state = NULL;
-  struct socket_state fresh = {};
   __u64 now_ns = bpf_ktime_get_ns();
   __u16 type = 0;
   __u32 value = 0;
@@ -247,9 +265,9 @@ static __always_inline int on_state(const struct sock *sk, int old_state, int ne
       if (state && !state->identity)
         state->identity = number_of(sk, COOKIE((void *)sk));
       else if (!state || state->direction != WIRE_DIRECTION_OUTBOUND) /* else: both ends connected */
-        state = make_accepted_state(sk);
+        state = make_accepted_state(sk, &fresh);
     } else {
-      state = GET_OR_MAKE_STATE((void *)sk, IPPROTO_TCP);
+      state = find_or_make(sk, &fresh);
     }
     type = establish(sk, state, old_state, now_ns, &value);
   } else if (new_state == TCP_CLOSE) {
@@ -263,14 +281,17 @@ static __always_inline int on_state(const struct sock *sk, int old_state, int ne
       emit_end(WIRE_CONNECT_FAILED, sk, state, failure_of(sk),
                state ? elapsed_us(state->since_ns, now_ns) : 0, (__u8)old_state, now_ns);
     } else if (old_state != TCP_SYN_RECV) {
-      if (state && is_closed_by_current(sk, old_state))
-        note_use(state);
+      if (is_closed_by_current(sk, old_state)) {
+        state = find_or_make(sk, &fresh);
+        if (state)
+          note_use(state);
+      }
       emit_end(WIRE_CLOSE, sk, state, 0, 0, (__u8)old_state, now_ns);
     }
   } else if (new_state == TCP_FIN_WAIT1 || new_state == TCP_LAST_ACK) {
     /* Only close(2) and shutdown(2) lead there, unless the lock says that no process is at work. */
     if (READ(sk, sk_lock.owned)) {
-      state = FIND_OWN_STATE(sk, IPPROTO_TCP);
+      state = find_or_make(sk, &fresh);
       __u32 owner_before = state ? state->pid : 0;
       if (state && note_use(state) && state->pid != owner_before)
         type = WIRE_OWNER; /* else the close record tells it */

@@ -39,9 +39,8 @@ struct socket_state {
   __u8 told_datagrams;
   __u16 held_pass;      /* the last over open files that saw the owner with it */
   __u32 drops;          /* UDP counted in packets: what the kernel dropped, as of the last one */
-  __u32 last_size;      /* and that one */
-  __u32 last_datagrams;
-  __u32 pad0;
+  __u32 last_size : 20; /* and that one */
+  __u32 last_datagrams : 12;
   char comm[16];
 };
 

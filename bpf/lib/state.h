@@ -118,19 +118,22 @@ static __always_inline struct socket_state *make_state_in_hash(const void *socke
 }
 
 /* A creation race leaves its loser with NULL: the winner's is taken then. */
+static __always_inline struct socket_state *make_in_storage(void *socket) {
+  struct socket_state *state = NULL;
+#ifndef STORAGE_IS_OUT_OF_REACH
+  state = bpf_sk_storage_get(&sockets, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (!state)
+    state = bpf_sk_storage_get(&sockets, socket, 0, 0);
+#endif
+  if (!state)
+    count_lost_storage();
+  return state;
+}
+
 static __always_inline struct socket_state *make_state(const void *socket, __u16 protocol,
                                                        __u64 cookie) {
-#ifndef STORAGE_IS_OUT_OF_REACH
-  if (!is_state_in_hash(protocol)) {
-    struct socket_state *state =
-        bpf_sk_storage_get(&sockets, (void *)socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
-    if (!state)
-      state = bpf_sk_storage_get(&sockets, (void *)socket, 0, 0);
-    if (!state)
-      count_lost_storage();
-    return state;
-  }
-#endif
+  if (!is_state_in_hash(protocol))
+    return make_in_storage((void *)socket);
   return make_state_in_hash(socket, cookie);
 }
 

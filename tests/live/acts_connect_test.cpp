@@ -124,8 +124,11 @@ TEST_P(ConnectActs, TimedOutAfterSeveralSyns) {
   set_option(fd.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, 1500);
   ASSERT_EQ(try_connect(fd.get(), attempt.socket.remote), ETIMEDOUT);
   const Event& failed = collector_.wait_for(EventKind::kConnectFailed, attempt.socket.cookie);
-  EXPECT_EQ(failed.flow.counters.retransmits, 1u);
-  EXPECT_EQ(failed.flow.counters.tx_segments, 2u);
+  // One, or on a busy host, where timers are late, two; each was told.
+  const std::uint32_t again = failed.flow.counters.retransmits;
+  EXPECT_TRUE(again == 1 || again == 2) << again;
+  EXPECT_EQ(failed.flow.counters.tx_segments, 1 + again);
+  EXPECT_EQ(collector_.count(EventKind::kRetransmit, attempt.socket.cookie), again);
   EXPECT_EQ(failed.flow.counters.tx_bytes, 0u);
 }
 
