@@ -82,37 +82,38 @@ static __always_inline struct socket_state *state_at_use(struct sock *sk, __u16 
   return state;
 }
 
-/* The running process uses this socket. Returns true when that changed what is known of the owner. */
+/* The running process uses this socket. Returns true when that changed what is known of the owner. Who
+ * inherited it from the listener, or was found with it, is now who he is now: he may have dropped his user
+ * or run another program since. */
 static __always_inline bool note_use(struct socket_state *state) {
   __u32 pid = current_pid();
+  struct task_struct *leader = current_leader();
   if (pid == state->pid) {
     state->cgroup_id = bpf_get_current_cgroup_id(); /* it may have been moved since */
-    /* Found with it by a pass over open files; what is older than us stays what it was found to be. */
+    /* What is older than us stays what it was found to be. */
     bool was_found = state->owner == WIRE_OWNER_BOOTSTRAP && state->since_ns;
     if (state->owner != WIRE_OWNER_INHERITED && !was_found)
       return false;
-    state->owner = WIRE_OWNER_EXACT;
-    return true;
-  }
-  struct task_struct *leader = current_leader();
-  if (pid == 0 || is_kernel_thread(leader) || is_reading_files())
-    return false;
-  __u64 now = bpf_ktime_get_ns();
-  if (state->owner_changes >= OWNER_CHANGES_AT_ONCE &&
-      now - state->owner_changed_ns < OWNER_CHANGE_INTERVAL_NS)
-    return false;
-  if (state->owner_changes < OWNER_CHANGES_AT_ONCE)
-    state->owner_changes++;
-  state->owner_changed_ns = now;
+  } else {
+    if (pid == 0 || is_kernel_thread(leader) || is_reading_files())
+      return false;
+    __u64 now = bpf_ktime_get_ns();
+    if (state->owner_changes >= OWNER_CHANGES_AT_ONCE &&
+        now - state->owner_changed_ns < OWNER_CHANGE_INTERVAL_NS)
+      return false;
+    if (state->owner_changes < OWNER_CHANGES_AT_ONCE)
+      state->owner_changes++;
+    state->owner_changed_ns = now;
 
-  /* A process older than the connection accepted it itself (a worker of a preforking server); a
-   * younger one was forked to serve it by the process that accepted. */
-  bool unconfirmed = state->owner == WIRE_OWNER_INHERITED || state->owner == WIRE_OWNER_UNKNOWN;
-  if (unconfirmed && BPF_CORE_READ(leader, start_time) <= state->since_ns)
-    state->opener_pid = pid;
+    /* A process older than the connection accepted it itself (a worker of a preforking server); a
+     * younger one was forked to serve it by the process that accepted. */
+    bool unconfirmed = state->owner == WIRE_OWNER_INHERITED || state->owner == WIRE_OWNER_UNKNOWN;
+    if (unconfirmed && BPF_CORE_READ(leader, start_time) <= state->since_ns)
+      state->opener_pid = pid;
+    __sync_fetch_and_add(&owner_changes, 1);
+  }
   set_process(state, pid, leader);
   state->owner = WIRE_OWNER_EXACT;
-  __sync_fetch_and_add(&owner_changes, 1);
   return true;
 }
 

@@ -115,7 +115,7 @@ static __always_inline void note_held(struct socket_state *state, struct task_st
     state->held_pass = pass;
     if (is_settled)
       return;
-    state->owner = WIRE_OWNER_BOOTSTRAP;
+    set_holder(state, task); /* who it is now: it may have dropped its user since */
   } else {
     if (state->held_pass == pass)
       return;

@@ -337,6 +337,9 @@ Result<void> Tracker::work(const Handler& handler, bool is_last) {
   const std::uint64_t events_before = costs_.events;
   if (resolver_) resolver_->work(host_.now_ns());
   note_loss(is_last);
+  // Before what waits is told, however late we are.
+  if (settler_.is_due(host_.now_ns(), nanoseconds(options_.batch)))
+    if (auto done = read_owners(); !done) return done;
   if (auto done = deliver(); !done) return done;
   const std::uint64_t now = host_.now_ns();
   if (wants_pass() && (now >= next_pass_ns_ || (is_last && traits_.polls))) {
@@ -345,8 +348,6 @@ Result<void> Tracker::work(const Handler& handler, bool is_last) {
   }
   if (peers_due_ && (is_last || now >= peers_not_before_ns_))
     if (auto done = read_peers(); !done) return done;
-  if (settler_.is_due(now, nanoseconds(options_.batch)))
-    if (auto done = read_owners(); !done) return done;
   if (now >= expire_at_ns_) expire(now);
   if (is_last) {
     note_loss(false);
