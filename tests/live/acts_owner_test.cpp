@@ -363,6 +363,34 @@ TEST_P(OwnerActs, OtherUser) {
                outbound(announced.socket, owned_by(announced.identity), TcpState::kEstablished));
 }
 
+// A daemon binds as root, then drops its user and takes another name: who serves is who it is by then.
+TEST_P(OwnerActs, OtherUserThanWhenItListened) {
+  Child daemon([&](Channel& test) {
+    const Fd listener = listen_on(loopback(GetParam()));
+    if (::setresgid(65534, 65534, 65534) != 0 || ::setresuid(65534, 65534, 65534) != 0)
+      throw std::runtime_error("setresuid");
+    name_process("unprivileged");
+    test.put(local_of(listener.get()));
+    const Fd server = accept_from(listener.get(), true);
+    test.put(cookie_of(server.get()));
+    test.await();
+  });
+  const auto pid = static_cast<std::uint32_t>(daemon.pid());
+  const auto to = daemon.channel().get<Endpoint>();
+  const Fd client = connect_to(to);
+  const auto cookie = daemon.channel().get<std::uint64_t>();
+  for (const EventKind kind : {EventKind::kAccept, EventKind::kClose}) {
+    if (kind == EventKind::kClose) {
+      daemon.channel().signal();
+      EXPECT_EQ(daemon.wait(), 0);
+    }
+    const Event event = collector_.wait_for(kind, cookie);
+    EXPECT_EQ(event.flow.owner.uid, 65534u) << to_string(kind);
+    EXPECT_EQ(event.flow.owner.name(), "unprivileged") << to_string(kind);
+    EXPECT_EQ(event.flow.owner.pid, pid) << to_string(kind);
+  }
+}
+
 // Gone before anybody could look into /proc.
 TEST_P(OwnerActs, ProcessThatLivesForAMoment) {
   const Fd listener = listen_on(loopback(GetParam()));
