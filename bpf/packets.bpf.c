@@ -178,13 +178,25 @@ static __always_inline void count_peer(struct __sk_buff *skb, struct bpf_sock *s
 
 /* ---- UDP's bytes */
 
+/* Older than us, and not found at start. */
+static __always_inline struct socket_state *make_udp_state(struct __sk_buff *skb,
+                                                           struct bpf_sock *socket) {
+  /* Older verifiers let nobody reckon with the socket itself. */
+  struct sock *plain = (struct sock *)address_of(socket);
+  struct socket_state fresh = {};
+  struct socket_state *state =
+      is_state_in_hash(IPPROTO_UDP) ? make_in_hash(plain, bpf_get_socket_cookie(skb), &fresh)
+                                    : make_in_storage(socket);
+  if (state)
+    note_netns(state, read_netns(&plain->__sk_common));
+  return state;
+}
+
 static __always_inline void count_udp(struct __sk_buff *skb, struct bpf_sock *socket, __u32 size,
                                       __u32 datagrams, bool sent) {
   struct socket_state *state = find_state(socket, IPPROTO_UDP);
-  if (!state && is_state_in_hash(IPPROTO_UDP)) /* older verifiers let nobody reckon with the socket */
-    state = make_state_in_hash((void *)address_of(socket), bpf_get_socket_cookie(skb));
-  else if (!state)
-    state = MAKE_STATE(socket, IPPROTO_UDP);
+  if (!state)
+    state = make_udp_state(skb, socket);
   if (!state)
     return;
   if (sent) {

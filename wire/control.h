@@ -68,14 +68,13 @@ struct wire_control {
   uint32_t reader_waiting; /* set by the reader before it sleeps; the first record clears it and wakes */
   uint32_t foreign_netns;  /* 1: some socket was seen outside home_netns */
   uint32_t short_pass; /* 1: iter/tcp writes wire_counters for established connections */
-  uint32_t pad1;
+  uint32_t file_pass;  /* number of the pass over open files; 0: the first, which only finds owners of
+                          sockets without */
   uint64_t peers_made; /* entries put into the map of UDP peers */
   uint64_t earlier_pass_ns; /* when the pass over open files before this one began */
-  uint32_t file_pass;  /* its number; 0: the first, which only finds owners of sockets without */
-  uint32_t pad0;
 };
 WIRE_ASSERT(WIRE_TYPE_END <= 32);
-WIRE_ASSERT(sizeof(struct wire_control) == 312);
+WIRE_ASSERT(sizeof(struct wire_control) == 304);
 WIRE_ASSERT(__builtin_offsetof(struct wire_control, foreign_netns) == 276);
 
 #endif

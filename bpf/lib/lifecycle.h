@@ -139,13 +139,8 @@ static __always_inline struct socket_state *find_or_make(const struct sock *sk,
   struct socket_state *state = FIND_OWN_STATE(sk, IPPROTO_TCP);
   if (state)
     return state;
-#ifndef STORAGE_IS_OUT_OF_REACH
-  if (!is_state_in_hash(IPPROTO_TCP))
-    return make_in_storage((void *)sk);
-#endif
-  fresh->identity = number_of(sk, COOKIE((void *)sk));
-  put_state(sk, fresh);
-  return find_in_hash(key_of(sk));
+  return is_state_in_hash(IPPROTO_TCP) ? make_in_hash(sk, COOKIE((void *)sk), fresh)
+                                       : make_in_storage((void *)sk);
 }
 
 /* What storage does by itself: a new connection gets a copy of its listener's. The kernel copies the
@@ -192,9 +187,7 @@ static __always_inline void forget_listener(const struct sock *sk) {
 
 static __always_inline struct socket_state *make_accepted_state(const struct sock *sk,
                                                                 struct socket_state *fresh) {
-  fresh->identity = number_of(sk, COOKIE((void *)sk));
-  put_state(sk, fresh);
-  struct socket_state *state = find_in_hash(key_of(sk));
+  struct socket_state *state = make_in_hash(sk, COOKIE((void *)sk), fresh);
   if (!state)
     return NULL;
   state->netns = read_netns(&sk->__sk_common);
@@ -226,8 +219,6 @@ static __always_inline __u16 establish(const struct sock *sk, struct socket_stat
       state->held_pass = 0;
     }
     state->since_ns = now_ns;
-    if (!state->netns) /* else known since the SYN, or from the listener */
-      note_netns(state, read_netns(&sk->__sk_common));
   }
   if (!outbound)
     return WIRE_ACCEPT;
@@ -306,8 +297,11 @@ states:
       state = FIND_OWN_STATE(sk, IPPROTO_TCP);
     emit_flow(WIRE_STATE, sk, state, 0, 0, (__u8)old_state, (__u8)new_state, now_ns);
   }
-  if (state)
+  if (state) {
     state->told_state = (__u8)new_state;
+    if (!state->netns) /* else known since the SYN, or from the listener */
+      note_netns(state, read_netns(&sk->__sk_common));
+  }
   if (new_state == TCP_CLOSE && config.forget_at_close)
     drop_state(sk, IPPROTO_TCP);
   return 0;

@@ -70,18 +70,6 @@ static __always_inline bool is_reading_files(void) {
   return BPF_CORE_READ(task, timer_slack_ns) == WIRE_PASS_TIMER_SLACK_NS;
 }
 
-/* Made where there is none: the socket is older than us and was not found at start, or its birth was
- * missed. note_use() makes the running process its owner then, not its opener. */
-static __always_inline struct socket_state *state_at_use(struct sock *sk, __u16 protocol) {
-  struct socket_state *state = FIND_OWN_STATE(sk, protocol);
-  if (state)
-    return state;
-  state = MAKE_STATE(sk, protocol);
-  if (state && !state->pid)
-    note_netns(state, read_netns(&sk->__sk_common));
-  return state;
-}
-
 /* The running process uses this socket. Returns true when that changed what is known of the owner. Who
  * inherited it from the listener, or was found with it, is now who he is now: he may have dropped his user
  * or run another program since. */

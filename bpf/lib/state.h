@@ -111,9 +111,11 @@ static __always_inline void put_state(const void *socket, const struct socket_st
     count_lost_storage();
 }
 
-static __always_inline struct socket_state *make_state_in_hash(const void *socket, __u64 cookie) {
-  struct socket_state fresh = {.identity = number_of(socket, cookie)};
-  put_state(socket, &fresh);
+/* `fresh`: what goes there, zeroed; a program has little room for such. */
+static __always_inline struct socket_state *make_in_hash(const void *socket, __u64 cookie,
+                                                         struct socket_state *fresh) {
+  fresh->identity = number_of(socket, cookie);
+  put_state(socket, fresh);
   return find_in_hash(key_of(socket));
 }
 
@@ -134,7 +136,8 @@ static __always_inline struct socket_state *make_state(const void *socket, __u16
                                                        __u64 cookie) {
   if (!is_state_in_hash(protocol))
     return make_in_storage((void *)socket);
-  return make_state_in_hash(socket, cookie);
+  struct socket_state fresh = {};
+  return make_in_hash(socket, cookie, &fresh);
 }
 
 #define MAKE_STATE(socket, protocol) \

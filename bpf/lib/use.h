@@ -72,6 +72,18 @@ static __always_inline void emit_record(__u16 type, struct sock *sk, __u64 ident
   submit(record);
 }
 
+/* Made where there is none: the socket is older than us and was not found at start, or its birth was
+ * missed. note_use() makes the running process its owner then, not its opener. */
+static __always_inline struct socket_state *state_at_use(struct sock *sk, __u16 protocol) {
+  struct socket_state *state = FIND_OWN_STATE(sk, protocol);
+  if (state)
+    return state;
+  state = MAKE_STATE(sk, protocol);
+  if (state && !state->pid)
+    note_netns(state, read_netns(&sk->__sk_common));
+  return state;
+}
+
 static __always_inline int on_tcp(struct sock *sk, int result, __u32 sent) {
   __u64 cookie = (__u64)READ(sk, __sk_common.skc_cookie.counter);
   __u32 pid = current_pid();

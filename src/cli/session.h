@@ -33,7 +33,8 @@ class Session {
 
   // The monitor's, complete with what was asked for by name.
   std::vector<Door> doors() const;
-  Result<Snapshot> snapshot(const Monitor::Handler& handler = nullptr);
+  // Events that are waiting go to `handler`; null: nobody wants them.
+  Result<Snapshot> snapshot(const Monitor::Handler& handler);
 
   // 0, or 3 when --strict and something could not be observed.
   int exit_code() const;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <functional>
 #include <sstream>
 #include <thread>
 
@@ -86,15 +87,20 @@ const Flow* find_of(const Snapshot& snapshot, const Endpoint& local, pid_t pid) 
   return nullptr;
 }
 
+// Tells its end of the connection.
+std::function<void(Channel&)> connects_and_waits(int listener) {
+  return [listener](Channel& test) {
+    const Fd client = connect_to(local_of(listener));
+    test.put(local_of(client.get()));
+    test.await();
+  };
+}
+
 TEST_P(Moved, PathAndNumberFollow) {
   const Group first("first");
   const Group second("second");
   const Fd listener = listen_on(loopback(4));
-  Child child([&](Channel& test) {
-    const Fd client = connect_to(local_of(listener.get()));
-    test.put(local_of(client.get()));
-    test.await();
-  });
+  Child child(connects_and_waits(listener.get()));
   const auto local = child.channel().get<Endpoint>();
   Collector collector(describing());
   for (const Group* group : {&first, &second, &first}) {
@@ -115,11 +121,7 @@ TEST_P(Moved, PathAndNumberFollow) {
 TEST_P(Moved, TheFilterFollows) {
   const Group group("filter");
   const Fd listener = listen_on(loopback(4));
-  Child child([&](Channel& test) {
-    const Fd client = connect_to(local_of(listener.get()));
-    test.put(local_of(client.get()));
-    test.await();
-  });
+  Child child(connects_and_waits(listener.get()));
   const auto local = child.channel().get<Endpoint>();
   Options options = describing();
   options.filter.cgroup = group.path();

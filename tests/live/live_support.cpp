@@ -576,6 +576,14 @@ OwnerKind untouched_owner(const Monitor& monitor, const Event& accept) {
   return seen == OwnerKind::kBootstrap ? seen : OwnerKind::kInherited;
 }
 
+Options watching_processes() {
+  Options options;
+  options.processes = true;
+  options.describe = true;
+  options.settle_owner = std::chrono::milliseconds(0);
+  return options;
+}
+
 Options exact_owners() {
   Options options;
   options.exact_owners = true;

@@ -152,6 +152,8 @@ void enter_new_netns();
 
 // ---- monitor
 
+// Processes and their events, whose owners are told as they are, at once.
+Options watching_processes();
 // Owners of TCP at each send and receive, as `--exact-owner` asks for.
 Options exact_owners();
 

@@ -22,14 +22,6 @@
 namespace sockscope::live {
 namespace {
 
-Options watching() {
-  Options options;
-  options.processes = true;
-  options.describe = true;
-  options.settle_owner = std::chrono::milliseconds(0);
-  return options;
-}
-
 // Programs read the kernel's fast clock, which goes its own way for a moment whenever the exact one is
 // adjusted: 1.6 ms ahead once, in an emulated guest.
 constexpr std::uint64_t kFastClock = 10'000'000;
@@ -42,7 +34,7 @@ INSTANTIATE_TEST_SUITE_P(Act, ProcessActs, testing::ValuesIn(process_acts()),
 
 // The same list as for the connector: the two streams agree.
 TEST_P(ProcessActs, IsSeenWhole) {
-  Collector collector(watching());
+  Collector collector(watching_processes());
   const std::uint64_t before = mono_ns();
   const auto expected = GetParam().carry_out();
   const std::uint64_t after = mono_ns();
@@ -83,7 +75,7 @@ TEST_P(ProcessActs, IsSeenWhole) {
 // ---- what is known of a process
 
 TEST(ProcessOwners, AProcessThatLivesAMomentIsKnownWhole) {
-  Collector collector(watching());
+  Collector collector(watching_processes());
   const std::uint64_t began = mono_ns();
   Child child([](Channel& test) {
     test.await();
@@ -142,7 +134,7 @@ TEST(ProcessOwners, ProcessesFromBeforeTheStartAreKnown) {
 
 TEST(ProcessOwners, NameAndUserFollowSetuidAndExec) {
   const Fd listener = listen_on(loopback(4));
-  Collector collector(watching());
+  Collector collector(watching_processes());
   Child child([&](Channel& test) {
     Fd client = connect_to(local_of(listener.get()));
     test.put(cookie_of(client.get()));
@@ -222,7 +214,7 @@ TEST(ProcessOwners, DescriptionsFollowExec) {
 }
 
 TEST(ProcessOwners, InANamespaceOfItsOwnBothPidsAreTold) {
-  Collector collector(watching());
+  Collector collector(watching_processes());
   struct Told {
     std::uint64_t cookie;
     std::uint32_t netns;
@@ -271,7 +263,7 @@ pid_t fork_with_pid(pid_t pid) {
 }
 
 TEST(ProcessOwners, AReusedPidIsTwoProcessesWithTheirOwnBytes) {
-  Collector collector(watching());
+  Collector collector(watching_processes());
   const Fd listener = listen_on(loopback(4));
   pid_t pid = 0;
   const auto send_as = [&](const char* name, std::size_t size) {
@@ -357,7 +349,7 @@ TEST(Holders, ForkedAndPassedOnOnesAreAllListed) {
 // Both CPUs fork as fast as they can: nothing is lost, and nobody has to hurry.
 TEST(ProcessStorm, TheKernelProgramsLoseNothing) {
   constexpr int kForks = 30'000;  // on each of two
-  Options options = watching();
+  Options options = watching_processes();
   options.describe = false;
   options.connections = false;
   options.quality = false;

@@ -37,17 +37,8 @@ class Folder {
   std::string path_;
 };
 
-Options watching() {
-  Options options;
-  options.processes = true;
-  options.describe = true;
-  options.settle_owner = std::chrono::milliseconds(0);
-  return options;
-}
-
-std::string why_not(const Collector& collector) {
-  const Door* door =
-      door_of(const_cast<Collector&>(collector).monitor(), Observation::kProcessExec);
+std::string blind_to_execs(const Monitor& monitor) {
+  const Door* door = door_of(monitor, Observation::kProcessExec);
   return door != nullptr && door->name.starts_with("netlink") ? "execs are told by the connector"
                                                               : "";
 }
@@ -98,8 +89,8 @@ class ProgramPath : public testing::TestWithParam<Way> {};
 
 TEST_P(ProgramPath, IsWhatTheProcessItselfReads) {
   const Folder folder;
-  Collector collector(watching());
-  if (const std::string why = why_not(collector); !why.empty()) GTEST_SKIP() << why;
+  Collector collector(watching_processes());
+  SOCKSCOPE_SKIP_WHEN(blind_to_execs(collector.monitor()));
   const Outcome done = run(collector, [&] { GetParam().execute(folder); });
   ASSERT_TRUE(done.seen);
   EXPECT_FALSE(done.said.empty());
@@ -167,8 +158,8 @@ INSTANTIATE_TEST_SUITE_P(
     [](const testing::TestParamInfo<Way>& way) { return way.param.name; });
 
 TEST(Programs, ArgumentsAreAListWithEmptyOnes) {
-  Collector collector(watching());
-  if (const std::string why = why_not(collector); !why.empty()) GTEST_SKIP() << why;
+  Collector collector(watching_processes());
+  SOCKSCOPE_SKIP_WHEN(blind_to_execs(collector.monitor()));
   const Outcome done =
       run(collector, [] { ::execl("/bin/true", "true", "a b", "", "c", "", nullptr); });
   ASSERT_TRUE(done.seen);
@@ -186,7 +177,7 @@ TEST(Programs, WhatARecordHasNoRoomForIsReadWhileTheProcessIsThere) {
   std::filesystem::remove(deep);
   std::filesystem::create_directories(deep);
   std::filesystem::copy_file("/bin/cat", cat);
-  Collector collector(watching());
+  Collector collector(watching_processes());
   int ends[2];
   ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
   Fd from(ends[0]);
@@ -213,8 +204,8 @@ TEST(Programs, WhatARecordHasNoRoomForIsReadWhileTheProcessIsThere) {
 }
 
 TEST(Programs, ArgumentsThatCannotBeReadWholeAreMarked) {
-  Collector collector(watching());
-  if (const std::string why = why_not(collector); !why.empty()) GTEST_SKIP() << why;
+  Collector collector(watching_processes());
+  SOCKSCOPE_SKIP_WHEN(blind_to_execs(collector.monitor()));
   const std::string big(100'000, 'z');
   // Nothing is collected before it has ended.
   const Outcome done = run(collector, [&] { ::execl("/bin/true", "true", big.c_str(), nullptr); });

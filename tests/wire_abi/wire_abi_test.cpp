@@ -182,9 +182,8 @@ TEST(WireAbi, Control) {
   const std::map<std::string, unsigned> host = {
       MEMBER(wire_control, lost_ring), MEMBER(wire_control, lost_storage), MEMBER(wire_control, missed_returns),
       MEMBER(wire_control, reader_waiting), MEMBER(wire_control, foreign_netns),
-      MEMBER(wire_control, short_pass), MEMBER(wire_control, pad1),
-      MEMBER(wire_control, peers_made), MEMBER(wire_control, earlier_pass_ns),
-      MEMBER(wire_control, file_pass), MEMBER(wire_control, pad0)};
+      MEMBER(wire_control, short_pass), MEMBER(wire_control, file_pass),
+      MEMBER(wire_control, peers_made), MEMBER(wire_control, earlier_pass_ns)};
   EXPECT_EQ(offsets_in_object("wire_control", size), host);
   EXPECT_EQ(size, sizeof(wire_control));
 }

@@ -125,7 +125,7 @@ int run(const SnapshotArguments& arguments, const Options& observed) {
   if (!choice) return kExitUsage;
   auto session = Session::open(arguments, observed, std::nullopt);
   if (!session) return session.error();
-  auto snapshot = session->snapshot();
+  auto snapshot = session->snapshot(nullptr);
   if (!snapshot) return report(snapshot.error());
 
   session->monitor.wait_for_names(*snapshot, kPatienceForNames);

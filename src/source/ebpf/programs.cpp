@@ -4,7 +4,6 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@
 #include "base/file.h"
 #include "base/kernel_namespace.h"
 #include "decode/procfs.h"
+#include "source/ebpf/iterator.h"
 #include "source/ebpf/kernel_types.h"
 #include "source/ebpf/libbpf_log.h"
 #include "source/ebpf/missed_runs.h"
@@ -130,38 +130,6 @@ Link attach(bpf_program* program, DoorKind kind, int cgroup, int map) {
   options.link_info = &info;
   options.link_info_len = sizeof info;
   return Link(bpf_program__attach_iter(program, &options));
-}
-
-// While it lives, programs know that this thread uses no socket although it holds some. Threads of the
-// real-time classes have no timer slack, and cannot say so.
-class FilePass {
- public:
-  FilePass() { ::prctl(PR_SET_TIMERSLACK, WIRE_PASS_TIMER_SLACK_NS); }
-  ~FilePass() { ::prctl(PR_SET_TIMERSLACK, before_); }
-  FilePass(const FilePass&) = delete;
-  FilePass& operator=(const FilePass&) = delete;
-
- private:
-  const unsigned long before_ = static_cast<unsigned long>(::prctl(PR_GET_TIMERSLACK));
-};
-
-Result<void> read_iterator(const bpf_link* link,
-                           const std::function<void(std::span<const std::byte>)>& handle) {
-  const Fd iterator(bpf_iter_create(bpf_link__fd(link)));
-  if (!iterator)
-    return tl::make_unexpected(
-        Error::from_errno(ErrorKind::kIo, errno, "start a pass over the sockets"));
-  // The kernel collects whole records in a buffer of 32 KiB and hands out what fits into ours.
-  alignas(8) std::array<std::byte, 64 << 10> buffer;
-  for (;;) {
-    const ssize_t count = ::read(iterator.get(), buffer.data(), buffer.size());
-    if (count > 0)
-      handle({buffer.data(), static_cast<std::size_t>(count)});
-    else if (count == 0)
-      return {};
-    else if (errno != EAGAIN && errno != EINTR)  // EAGAIN: a long stretch without records
-      return tl::make_unexpected(Error::from_errno(ErrorKind::kIo, errno, "read the sockets"));
-  }
 }
 
 // Whether the kernel refused it without a word of its verifier.
@@ -339,9 +307,10 @@ bool Programs::Impl::ask_chosen(const Wanted& wanted) {
       const DoorKind kind = choice.way_of(i)->kind;
       const bpf_program* program = find(reference);
       if (!taken.insert(bpf_program__name(program)).second) continue;
-      const bool has_target = !is_of_cgroups(kind) && kind != DoorKind::kProbe;
-      const int error =
-          probe_program(program, has_target ? targets[target_name(program, kind)].id : 0);
+      // kprobes are not bound to a type.
+      const std::uint32_t target =
+          kind == DoorKind::kProbe ? 0 : targets[target_name(program, kind)].id;
+      const int error = probe_program(program, target);
       if (error == 0) continue;
       if (kind == DoorKind::kIterator) return true;  // nothing is open, and loading says why
       choice.refuse(i, reference.program, refusal_of(kind, error, {}));
@@ -567,7 +536,6 @@ Result<void> Programs::read(Observation pass,
                             const std::function<void(std::span<const std::byte>)>& handle) const {
   // Those of other network namespaces may be kept in two places.
   Result<void> done;
-  const FilePass marked;
   for (const Link& link : impl_->links_of(pass))
     if (done) done = read_iterator(link.get(), handle);
   return done;

@@ -35,7 +35,7 @@ std::string to_string(const Refusal& refusal) {
     case RefusalReason::kLacksNetAdmin:
       return "this user lacks CAP_NET_ADMIN (" + text_of(refusal.error) + ")";
     case RefusalReason::kSeesNoCalls:
-      return "sees packets, and each send and receive is wanted";
+      return "it counts packets, and cannot tell each send and receive, which was asked for";
     case RefusalReason::kVerifier:
       return text_of(refusal.error) + ": " + refusal.detail;
     case RefusalReason::kNotSupported:

@@ -10,15 +10,17 @@ using enum StateIn;
 constexpr std::string_view kNotBetweenReturns =
     "calls beyond the number of return probes are counted as missed";
 constexpr std::string_view kOnlyWithAddress =
-    "an accept that does not ask for the peer's address shows at the first use";
+    "a process that accepts without asking for the peer's address is known once it is found with the "
+    "connection open, or closes it";
 constexpr std::string_view kEachPacket =
     "costs each packet of this host some 0.1 us; multicast that is looped back counts twice as "
     "sent";
 constexpr std::string_view kSentPackets =
-    "counts packets, which costs each of this host some 0.05 us; who sends is seen at passes";
+    "counts packets, which costs each of this host some 0.05 us; taken for the sender is the process "
+    "that has the socket open";
 constexpr std::string_view kReceivedPackets =
-    "counts packets as they come, read or not, but for those that the kernel drops; who receives is "
-    "seen at passes";
+    "counts packets as they arrive, read by the process or not, without those that the kernel drops; "
+    "taken for the receiver is the process that has the socket open";
 constexpr std::string_view kNotOnTop =
     "missed where an interrupt comes on top of a probe: counted since Linux 6.7";
 constexpr std::string_view kWithFailures = "attempts that fail count too";

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/ebpf/iterator.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "base/fd.h"
+#include "wire/control.h"
+
+namespace sockscope {
+namespace {
+
+// While it lives, programs know that this thread uses no socket although it holds some. Threads of the
+// real-time classes have no timer slack, and cannot say so.
+class FilePass {
+ public:
+  FilePass() { ::prctl(PR_SET_TIMERSLACK, WIRE_PASS_TIMER_SLACK_NS); }
+  ~FilePass() { ::prctl(PR_SET_TIMERSLACK, before_); }
+  FilePass(const FilePass&) = delete;
+  FilePass& operator=(const FilePass&) = delete;
+
+ private:
+  const unsigned long before_ = static_cast<unsigned long>(::prctl(PR_GET_TIMERSLACK));
+};
+
+}  // namespace
+
+Result<void> read_iterator(const bpf_link* link,
+                           const std::function<void(std::span<const std::byte>)>& handle) {
+  const Fd iterator(bpf_iter_create(bpf_link__fd(link)));
+  if (!iterator)
+    return tl::make_unexpected(
+        Error::from_errno(ErrorKind::kIo, errno, "start a pass over the sockets"));
+  const FilePass marked;
+  // The kernel collects whole records in a buffer of 32 KiB and hands out what fits into ours.
+  alignas(8) std::array<std::byte, 64 << 10> buffer;
+  for (;;) {
+    const ssize_t count = ::read(iterator.get(), buffer.data(), buffer.size());
+    if (count > 0)
+      handle({buffer.data(), static_cast<std::size_t>(count)});
+    else if (count == 0)
+      return {};
+    else if (errno != EAGAIN && errno != EINTR)  // EAGAIN: a long stretch without records
+      return tl::make_unexpected(Error::from_errno(ErrorKind::kIo, errno, "read the sockets"));
+  }
+}
+
+}  // namespace sockscope
