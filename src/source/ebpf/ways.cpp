@@ -55,8 +55,8 @@ ProgramRef with_parameters(int least, ProgramRef reference) {
 
 // UDP's own functions come first: they cost TCP nothing. Programs that see packets and the tracepoints of
 // send and receive cost it some 5 % each; the former are there for names from DNS as a rule. Those of a
-// whole socket's life cost next to nothing
-// either way. kprobes come last: they keep the sockets' states in a hash.
+// whole socket's life cost next to nothing either way. kprobes come last: they keep the sockets' states in
+// a hash.
 const std::vector<Plan>& plans() {
   static const std::vector<Plan> all = {
       {Observation::kTcpSockets, Need::kAlways, true, {{kIterator, {P(iter__tcp)}}}},
