@@ -200,8 +200,9 @@ struct Loss {
   // processes known to be lost.
   std::uint64_t netlink_full = 0;
   std::uint64_t udp_peers = 0;  // remote ends of UDP sockets forgotten: more than max_udp_peers
-  // Times the kernel did not run one of our programs, because an interrupt came on top of the same
-  // one. Known since Linux 5.12, for kprobes since 6.7; looked at once a second.
+  // Times the kernel did not run one of our programs: because an interrupt came on top of the same
+  // one (known since Linux 5.12, for kprobes since 6.7; looked at once a second), or for reasons of its
+  // own (known of ends of connections: by the second snapshot after, or within two minutes).
   std::uint64_t missed_runs = 0;
 
   std::uint64_t total() const noexcept {

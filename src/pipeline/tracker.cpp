@@ -16,6 +16,7 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 // Of a CPU, passes that nobody asked for take one part of so many at the most.
 constexpr std::uint64_t kShareOfTime = 20;
 constexpr std::uint64_t kShareOfOwners = 40;
+constexpr std::uint64_t kCheckInterval = 60 * kSecond;
 
 std::uint64_t nanoseconds(std::chrono::milliseconds time) {
   return static_cast<std::uint64_t>(time.count()) * 1'000'000;
@@ -61,6 +62,7 @@ Result<void> Tracker::start() {
   if (auto done = observer_->start(*this); !done) return done;
   if (traits_.polls)
     if (auto done = pass(true); !done) return done;
+  next_check_ns_ = host_.now_ns() + kCheckInterval;
   rest(false);
   return {};
 }
@@ -187,6 +189,7 @@ void Tracker::take_dns_packet(Event& packet, const DnsPayload& payload) {
 }
 
 FlowTable::Change Tracker::show(Flow& socket) {
+  if (checks_ && !table_.contains(socket.cookie)) return {};
   zones_.name(socket);
   return table_.sync(socket);
 }
@@ -213,6 +216,7 @@ void Tracker::note_loss(bool exactly) {
     resync_wanted_ = true;
     owners_known_ = false;
   }
+  lost_.missed_runs += table_.untold_ends();  // the pass that found them is what heals it
   if (!handler_ || lost_ == reported_) return;
   Event gap;
   gap.kind = EventKind::kGap;
@@ -256,9 +260,7 @@ Result<void> Tracker::pass(bool at_once) {
   if (auto done = read_owners(); !done) return done;
   const bool only_figures = owners_known_;
   const std::uint64_t read_began = host_.now_ns();
-  table_.begin_sync(read_began);
-  strangers_.clear();
-  observer_->begin_pass(read_began);
+  begin_sync(read_began);
   if (auto done = observer_->read_sockets(*this, only_figures); !done) return done;
   if (auto done = deliver(); !done) return done;
   if (auto done = read_peers(); !done) return done;
@@ -266,21 +268,54 @@ Result<void> Tracker::pass(bool at_once) {
     if (auto done = observer_->read_sockets(*this, false); !done) return done;
     if (auto done = deliver(); !done) return done;
   }
+  end_sync(only_figures);
+  if (auto done = observer_->end_pass(*this, at_once); !done) return done;
+
+  costs_.snapshot_ns = host_.now_ns() - began;
+  resync_wanted_ = false;
+  owners_known_ = traits_.follows_owners;
+  plan_next(cpu_before);
+  note_loss(false);
+  return {};
+}
+
+// There are kernels that do not run our programs on top of every task, and count nothing then. For whom
+// only events are wanted, ends that nobody told are found by looking, seldom. It adds nothing to the
+// table.
+Result<void> Tracker::check() {
+  const std::uint64_t cpu_before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+  begin_sync(host_.now_ns());
+  checks_ = true;
+  auto done = observer_->read_sockets(*this, true);
+  checks_ = false;
+  if (!done) return done;
+  if (done = deliver(); !done) return done;
+  end_sync(true);
+  if (done = observer_->end_pass(*this, false); !done) return done;
+  plan_next(cpu_before);
+  note_loss(false);
+  return {};
+}
+
+void Tracker::begin_sync(std::uint64_t now_ns) {
+  table_.begin_sync(now_ns, !traits_.polls && !resync_wanted_);
+  strangers_.clear();
+  observer_->begin_pass(now_ns);
+}
+
+void Tracker::end_sync(bool only_figures) {
   FlowTable::Hides hides;
   if (only_figures) hides = [this](const Flow& flow) { return observer_->may_hide(flow); };
   table_.end_sync([this](const Flow& flow) { observer_->gone(flow); }, hides);
-  if (auto done = observer_->end_pass(*this, at_once); !done) return done;
+}
 
+// Looking must not become a load of its own, while a loss goes on or of very many sockets.
+void Tracker::plan_next(std::uint64_t cpu_before) {
   const std::uint64_t now = host_.now_ns();
-  costs_.snapshot_ns = now - began;
-  resync_wanted_ = false;
-  owners_known_ = traits_.follows_owners;
-  // Healing must not become a load of its own while the loss goes on.
+  const std::uint64_t rest = kShareOfTime * (clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_before);
   const std::uint64_t interval = traits_.polls ? nanoseconds(options_.poll_interval) : kSecond;
-  next_pass_ns_ =
-      now + std::max(interval, kShareOfTime * (clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_before));
-  note_loss(false);
-  return {};
+  next_pass_ns_ = now + std::max(interval, rest);
+  next_check_ns_ = now + std::max(kCheckInterval, rest);
 }
 
 void Tracker::take_peer(UdpPeer& peer, std::uint64_t now_ns) {
@@ -324,9 +359,8 @@ void Tracker::rest(bool busy) {
   const bool wakes = observer_->rest(waker_, busy || !settler_.empty());
   std::uint64_t after = wakes ? ~std::uint64_t{0} : batch;
   if (peers_due_) after = std::min(after, std::max(batch, kSecond / 10));
-  if (wants_pass())
-    after = std::min(
-        after, std::max(traits_.polls ? 1 : batch, next_pass_ns_ > now ? next_pass_ns_ - now : 0));
+  const std::uint64_t next = wants_pass() ? next_pass_ns_ : next_check_ns_;
+  after = std::min(after, std::max(traits_.polls ? 1 : batch, next > now ? next - now : 0));
   waker_.wake_after(~after == 0 ? 0 : after);
 }
 
@@ -345,6 +379,8 @@ Result<void> Tracker::work(const Handler& handler, bool is_last) {
   if (wants_pass() && (now >= next_pass_ns_ || (is_last && traits_.polls))) {
     if (resync_wanted_) ++costs_.resyncs;
     if (auto done = pass(false); !done) return done;
+  } else if (now >= next_check_ns_) {
+    if (auto done = check(); !done) return done;
   }
   if (peers_due_ && (is_last || now >= peers_not_before_ns_))
     if (auto done = read_peers(); !done) return done;

@@ -82,7 +82,7 @@ class Tracker {
   // Sockets of a pass.
   FlowTable::Change show(Flow& socket);
   void show_figures(const Flow& socket) {
-    if (!table_.sync_counters(socket)) strangers_.push_back(socket.cookie);
+    if (!table_.sync_counters(socket) && !checks_) strangers_.push_back(socket.cookie);
   }
   const FlowTable& table() const noexcept { return table_; }
   DnsWatcher* dns() noexcept { return dns_ ? &*dns_ : nullptr; }  // null: not wanted
@@ -102,6 +102,10 @@ class Tracker {
   Result<void> read_owners();
   bool was_passed_over() const;
   bool wants_pass() const noexcept { return traits_.polls || resync_wanted_; }
+  Result<void> check();
+  void begin_sync(std::uint64_t now_ns);
+  void end_sync(bool only_figures);
+  void plan_next(std::uint64_t cpu_before);
   Result<void> read_peers();
   void take_peer(UdpPeer& peer, std::uint64_t now_ns);
   bool read_flow(std::uint64_t cookie, Flow& flow) const { return table_.read(cookie, flow); }
@@ -151,6 +155,8 @@ class Tracker {
       strangers_;  // cookies whose figures were shown though nobody announced them
   std::uint64_t last_event_ns_ = 0;
   std::uint64_t next_pass_ns_ = 0;
+  std::uint64_t next_check_ns_ = 0;
+  bool checks_ = false;  // check() is under way
   std::uint64_t owners_read_ns_ = 0;  // when that began last
   std::uint64_t owners_not_before_ns_ = 0;
   std::uint64_t expire_at_ns_ = 0;

@@ -253,6 +253,42 @@ TEST_F(TrackerTest, ALossThatOnlyASnapshotWithoutHandlerSawIsToldLater) {
   EXPECT_EQ(out[0].lost.ring_full, 3u);
 }
 
+// The kernel ran no program when 1 ended, and counted nothing.
+TEST_F(TrackerTest, WhoOnlyFollowsEventsLooksForUntoldEndsNowAndThen) {
+  open();
+  for (const std::uint64_t cookie : {1, 2, 3}) connects(cookie, 10);
+  passes(59 * kSecond);
+  consume();
+  EXPECT_EQ(world.calls, Calls{});
+  world.only_figures = {owned_by(flow_of(2), 10), owned_by(flow_of(4), 11)};
+  passes(kSecond);
+  EXPECT_EQ(consume(), 0u);
+  EXPECT_EQ(world.calls, Calls{"figures"});
+  EXPECT_EQ(tracker->table().open_flows(), 1u);  // 4 is older than us: nothing of it was wanted
+  closes(3, 10);  // it was under way
+  passes(60 * kSecond);
+  consume();
+  ASSERT_EQ(kinds(), (Kinds{EventKind::kClose, EventKind::kGap}));
+  EXPECT_EQ(out[1].lost, Loss{.missed_runs = 1});
+  EXPECT_EQ(tracker->loss().missed_runs, 1u);
+  passes(60 * kSecond);
+  EXPECT_EQ(consume(), 0u);
+  EXPECT_EQ(tracker->cost().resyncs, 0u);
+  EXPECT_EQ(world.calls, (Calls{"figures", "figures", "figures"}));
+}
+
+TEST_F(TrackerTest, EndsThatAKnownLossExplainsAreNotCountedTwice) {
+  open();
+  connects(1, 10);
+  consume();
+  world.loss.ring_full = 1;
+  for (int i = 0; i < 3; ++i) {
+    passes(kSecond);
+    snapshot();
+  }
+  EXPECT_EQ(tracker->loss(), Loss{.ring_full = 1});
+}
+
 // Nobody wakes us for the gap that a record leaves which cannot be read.
 TEST_F(TrackerTest, LooksAgainAfterRecordsThatItCouldNotRead) {
   open();
@@ -287,7 +323,7 @@ TEST_F(TrackerTest, AfterLossTheTableIsReadAnew) {
   EXPECT_EQ(flow.owner.pid, 11u);
   ASSERT_EQ(world.gone.size(), 1u);
   EXPECT_EQ(world.gone[0].cookie, 1u);
-  passes(100 * kSecond);
+  passes(50 * kSecond);
   consume();  // all is well again
   EXPECT_EQ(world.calls, Calls{"whole"});
 }

@@ -2,6 +2,7 @@
 #include "track/flow_table.h"
 
 #include <algorithm>
+#include <span>
 
 namespace sockscope {
 namespace {
@@ -48,6 +49,7 @@ void FlowTable::set_ends(Entry& entry, const Flow& flow) noexcept {
 
 void FlowTable::remove(std::uint32_t slot) {
   Entry& entry = at(slot);
+  count_untold(entry);
   if (entry.remnant)
     --remnants_;
   else if (entry.closed)
@@ -129,11 +131,23 @@ void FlowTable::close(std::uint32_t slot, std::uint64_t now_ns) {
   if (closed_ > limits_.max_closed && !still_shown(at(oldest_closed_))) remove(oldest_closed_);
 }
 
+// A pass found that it ended. Where that was a moment ago its kClose may still come: it has time until
+// the next pass. Listeners and half open connections end without one.
+void FlowTable::expect_end(std::uint32_t slot) {
+  Entry& entry = at(slot);
+  if (!counts_untold_ || entry.protocol != Protocol::kTcp || entry.direction == Direction::kListen ||
+      entry.state == TcpState::kNone || entry.state == TcpState::kClose ||
+      entry.state == TcpState::kSynRecv)
+    return;
+  entry.untold = true;
+  untold_.push_back(slot);
+}
+
 void FlowTable::revive(std::uint32_t slot) {
   Entry& entry = at(slot);
   unlink_closed(slot);
   --processes_[entry.process].sums.closed_flows;
-  entry.closed = entry.missed = false;
+  entry.closed = entry.missed = entry.untold = false;
   entry.closed_ns = 0;
 }
 
@@ -174,7 +188,7 @@ bool FlowTable::apply(const Event& event) {
       if (slot == kNone) slot = add(flow, event.mono_ns);
       set_owner(at(slot), flow, event.mono_ns);
       if (at(slot).closed) {  // a pass missed it before: these are its true figures
-        at(slot).missed = false;
+        at(slot).missed = at(slot).untold = false;
         count(at(slot), flow.counters);
         at(slot).has_counters = flow.has_counters;
       } else {
@@ -187,6 +201,7 @@ bool FlowTable::apply(const Event& event) {
       break;
 
     case EventKind::kConnectFailed:
+      if (slot != kNone) at(slot).untold = false;
       if (slot != kNone && !at(slot).closed) {
         at(slot).state = TcpState::kClose;
         if (flow.has_counters) count(at(slot), flow.counters);
@@ -221,7 +236,9 @@ bool FlowTable::apply(const Event& event) {
   return true;
 }
 
-void FlowTable::begin_sync(std::uint64_t now_ns) {
+void FlowTable::begin_sync(std::uint64_t now_ns, bool counts_untold) {
+  counts_untold_ = counts_untold;
+  untold_before_ = untold_.size();
   ++pass_;
   in_pass_ = true;
   pass_began_ns_ = now_ns;
@@ -267,6 +284,7 @@ FlowTable::Change FlowTable::sync(const Flow& socket) {
     return sync(socket);
   }
   if (socket.state == TcpState::kTimeWait) {  // its close event was lost; the kernel's figures too
+    expect_end(slot);
     entry.state = socket.state;
     close(slot, pass_began_ns_);
     return {.is_closed = true, .before = before};
@@ -300,6 +318,11 @@ bool FlowTable::misses_some() const noexcept {
 
 void FlowTable::end_sync(const std::function<void(const Flow&)>& gone, const Hides& hides) {
   in_pass_ = false;
+  for (const std::uint32_t slot : std::span(untold_).first(untold_before_)) {
+    if (!counts_untold_) at(slot).untold = false;
+    count_untold(at(slot));
+  }
+  untold_.erase(untold_.begin(), untold_.begin() + static_cast<std::ptrdiff_t>(untold_before_));
   Flow flow;
   for (std::uint32_t slot = 0; slot < chunks_.size() * kChunk; ++slot) {
     Entry& entry = at(slot);
@@ -310,6 +333,7 @@ void FlowTable::end_sync(const std::function<void(const Flow&)>& gone, const Hid
       if (hides && hides(flow)) continue;
       entry.missed = true;
       if (gone) gone(flow);
+      expect_end(slot);
       close(slot, pass_began_ns_);
     }
   }

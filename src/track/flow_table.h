@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include <sockscope/types.h>
@@ -36,7 +37,9 @@ class FlowTable {
   // begin and before end must have been applied. Open flows from before the pass that were not
   // shown are closed: their close was lost. A later pass that shows one opens it again: iterators of
   // kernels before 6.17 can pass a socket over while others come and go.
-  void begin_sync(std::uint64_t now_ns);
+  // counts_untold: nothing is known to be lost, so a connection whose end the pass finds, and whose
+  // kClose does not come before the next pass ends, is a loss that untold_ends() counts.
+  void begin_sync(std::uint64_t now_ns, bool counts_untold = false);
   struct Change {
     bool is_new = false;
     bool is_closed = false;              // now: it is in TIME_WAIT
@@ -67,6 +70,7 @@ class FlowTable {
   bool read(std::uint64_t cookie, Flow& flow) const;
   std::size_t open_flows() const noexcept { return index_.size() - closed_ - remnants_; }
   std::size_t closed_flows() const noexcept { return closed_; }
+  std::uint64_t untold_ends() const noexcept { return untold_ends_; }
 
  private:
   static constexpr std::uint32_t kNone = CookieIndex::kNone;
@@ -99,6 +103,7 @@ class FlowTable {
     bool closed = false;
     bool remnant = false;  // in TIME_WAIT when first seen: kept while shown, not in the closed list
     bool missed = false;   // closed because a pass did not show it
+    bool untold = false;   // closed by a pass, and no kClose told it so far
     bool in_use = false;
     bool has_uid = false;
     bool has_counters = true;
@@ -126,6 +131,10 @@ class FlowTable {
   void count(Entry& entry, const Counters& counters);
   void reopen(std::uint32_t slot, const Flow& flow, std::uint64_t now_ns);
   void close(std::uint32_t slot, std::uint64_t now_ns);
+  void expect_end(std::uint32_t slot);
+  void count_untold(Entry& entry) noexcept {
+    if (std::exchange(entry.untold, false)) ++untold_ends_;
+  }
   void revive(std::uint32_t slot);
   void unlink_closed(std::uint32_t slot);
   void fill(const Entry& entry, Flow& flow) const;
@@ -139,8 +148,12 @@ class FlowTable {
   std::uint32_t newest_closed_ = kNone;
   std::size_t closed_ = 0;
   std::size_t remnants_ = 0;
+  std::vector<std::uint32_t> untold_;  // slots of entries that are, or were, older passes' first
+  std::size_t untold_before_ = 0;      // those of older passes
+  std::uint64_t untold_ends_ = 0;
   std::uint32_t pass_ = 0;
   bool in_pass_ = false;
+  bool counts_untold_ = false;
   std::uint64_t pass_began_ns_ = 0;
   std::uint64_t interval_began_ns_ = 0;
 };

@@ -477,5 +477,52 @@ TEST_F(FlowTableTest, WhatAPassHidesStaysOpenUntilItsCloseIsTold) {
   EXPECT_EQ(table.open_flows(), 0u);
 }
 
+TEST_F(FlowTableTest, EndsThatNobodyToldAreCountedByTheNextPass) {
+  Event listener = event(EventKind::kAccept, 4, kSecond);
+  listener.flow.direction = Direction::kListen;
+  for (const std::uint64_t cookie : {1, 2, 3, 5, 6, 7})
+    table.apply(event(EventKind::kConnect, cookie, kSecond));
+  table.apply(listener);
+  const auto pass = [this](std::uint64_t at_ns, std::initializer_list<Flow> sockets) {
+    table.begin_sync(at_ns, true);
+    for (const Flow& socket : sockets) table.sync(socket);
+    table.end_sync();
+  };
+  // 1 is gone, 2 too but its close is under way, 3 is in TIME_WAIT, 5 too but its close is under way,
+  // 6 was passed over.
+  pass(2 * kSecond, {shown(3, 0, kSecond, TcpState::kTimeWait),
+                     shown(5, 0, kSecond, TcpState::kTimeWait), shown(7, 0, kSecond)});
+  EXPECT_EQ(table.open_flows(), 1u);
+  EXPECT_EQ(table.untold_ends(), 0u);
+  table.apply(closed(2, 2 * kSecond, 5, 6));
+  table.apply(closed(5, 2 * kSecond, 5, 6));
+  pass(3 * kSecond, {shown(6, 0, kSecond), shown(7, 0, kSecond)});
+  EXPECT_EQ(table.untold_ends(), 2u);
+  pass(4 * kSecond, {shown(6, 0, kSecond), shown(7, 0, kSecond)});
+  EXPECT_EQ(table.untold_ends(), 2u);
+}
+
+TEST_F(FlowTableTest, AnUntoldEndIsCountedWhenItsFlowIsForgotten) {
+  table.apply(event(EventKind::kConnect, 1, kSecond));
+  table.begin_sync(2 * kSecond, true);
+  table.end_sync();
+  table.expire(1000 * kSecond, kAlive);
+  EXPECT_EQ(table.closed_flows(), 0u);
+  EXPECT_EQ(table.untold_ends(), 1u);
+}
+
+TEST_F(FlowTableTest, EndsThatALossExplainsAreNotCounted) {
+  for (const std::uint64_t cookie : {1, 2})
+    table.apply(event(EventKind::kConnect, cookie, kSecond));
+  table.begin_sync(2 * kSecond, true);
+  table.sync(shown(2, 0, kSecond));
+  table.end_sync();
+  table.begin_sync(3 * kSecond, false);  // there was a loss since
+  table.end_sync();
+  table.begin_sync(4 * kSecond, true);
+  table.end_sync();
+  EXPECT_EQ(table.untold_ends(), 0u);
+}
+
 }  // namespace
 }  // namespace sockscope
