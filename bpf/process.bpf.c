@@ -93,7 +93,9 @@ static __always_inline void fill_path(struct wire_exec *record, const struct fil
   const struct mount *mount = NULL;
   mount = (const void *)((const char *)BPF_CORE_READ(file, f_path.mnt) -
                          bpf_core_field_offset(mount->mnt));
-  __u32 size = 0;
+  /* In memory a verifier does not follow what it is: it would try each length there may be. */
+  volatile __u16 *size = &record->path_size;
+  *size = 0;
   record->path_whole = 0;
   if (BPF_CORE_READ(entry, d_parent) == entry)
     record->path_deleted = BPF_CORE_READ(mount, mnt.mnt_root) != entry;
@@ -111,22 +113,21 @@ static __always_inline void fill_path(struct wire_exec *record, const struct fil
       mount = below;
       continue;
     }
-    if (size >= WIRE_PATH / 2)
+    __u64 at = *size;
+    if (at >= WIRE_PATH / 2)
       break;
-    __u64 at = size;
     asm volatile("" : "+r"(at)); /* the mask stays, for verifiers that forget the comparison */
     long got = bpf_probe_read_kernel_str(record->path + (at & (WIRE_PATH / 2 - 1)), WIRE_PATH / 2,
                                          BPF_CORE_READ(entry, d_name.name));
     if (got <= 1)
       break;
-    size += (__u32)got;
+    *size += (__u16)got;
     if (folder == entry) {
       record->path_whole = 1;
       break;
     }
     entry = folder;
   }
-  record->path_size = (__u16)size;
 }
 
 SEC("?tp_btf/sched_process_exec")

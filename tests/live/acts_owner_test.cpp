@@ -520,9 +520,9 @@ TEST_P(OwnerActs, InheritedFromTheVeryListener) {
   std::vector<Fd> clients;
   std::map<std::uint64_t, std::uint32_t> inherited;  // pid by cookie
   constexpr std::uint32_t kConnections = 12;
-  for (std::uint32_t i = 0; i < kConnections; ++i) {
-    clients.push_back(connect_to(to));
-    const Event& accept = collector_.wait_for_accept_from(describe(clients.back().get()));
+  for (std::uint32_t i = 0; i < kConnections; ++i) clients.push_back(connect_to(to));
+  for (const Fd& client : clients) {  // each accept is held back for a second
+    const Event& accept = collector_.wait_for_accept_from(describe(client.get()));
     EXPECT_EQ(accept.flow.owner.kind, by_port ? OwnerKind::kUnknown : OwnerKind::kInherited);
     inherited[accept.flow.cookie] = accept.flow.owner.pid;
   }
