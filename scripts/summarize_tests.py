@@ -17,6 +17,9 @@ class Tests:
         self.seconds = []  # (time, name)
 
     def add(self, name, block):
+        if re.search(r"^\[=+\] \d+ tests? from .* ran", block, flags=re.M):
+            self.add_googletest(block)
+            return
         took = re.search(r"^Test time = +([\d.]+) sec", block, flags=re.M)
         self.seconds.append((float(took.group(1)) if took else 0, name))
         inner = re.search(r"^Ran (\d+) tests? in .*\n+(OK|FAILED)(?: \((.*)\))?", block, flags=re.M)
@@ -32,12 +35,30 @@ class Tests:
             self.reasons += re.findall(r"^(\S+ .*\.\.\. skipped .*)$", block, flags=re.M)
         elif "Test Passed." in block:
             self.passed += 1
-        elif "[  SKIPPED ]" in block:
-            self.skipped += 1
-            reason = re.search(r"^.*: Skipped\n(.*)$", block, flags=re.M)
-            self.reasons.append(f"{name}: {reason.group(1) if reason else 'no reason given'}")
         else:
             self.failed += 1
+
+    def add_googletest(self, block):
+        """A program with as many tests as were asked for."""
+        def count(word):
+            found = re.search(rf"^\[ +{word} +\] (\d+) tests?", block, flags=re.M)
+            return int(found.group(1)) if found else 0
+
+        self.passed += count("PASSED")
+        self.skipped += count("SKIPPED")
+        ended_well = "Test Passed." in block or count("SKIPPED")
+        self.failed += count("FAILED") or (0 if ended_well else 1)
+        for said in re.split(r"^\[ RUN +\] ", block, flags=re.M)[1:]:
+            end = re.search(r"^\[ +(OK|FAILED|SKIPPED) +\] ([^ ,]+).*\((\d+) ms\)$", said, flags=re.M)
+            if end:
+                self.seconds.append((int(end.group(3)) / 1000, end.group(2)))
+            if end and end.group(1) == "SKIPPED":
+                reason = re.search(r"^.*: Skipped\n(.*)$", said, flags=re.M)
+                self.reasons.append(
+                    f"{end.group(2)}: {reason.group(1) if reason else 'no reason given'}")
+
+    def ran(self):
+        return self.passed + self.failed + self.skipped
 
 
 def main():
@@ -48,9 +69,10 @@ def main():
         log = path.with_suffix(".log")
         text = log.read_text(errors="replace") if log.exists() else ""
         blocks = re.split(r"^\d+/\d+ Testing: (.+)$", text, flags=re.M)
+        before = tests.ran()
         for name, block in zip(blocks[1::2], blocks[2::2]):
             tests.add(name, block)
-        lanes.append((path.stem, int(path.read_text()), len(blocks) // 2))
+        lanes.append((path.stem, int(path.read_text()), tests.ran() - before))
 
     for reason in tests.reasons:
         print(f"skipped: {reason}")
