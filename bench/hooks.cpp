@@ -2,8 +2,8 @@
 // What the hooks alone cost the traffic: of each object named, such as programs that do nothing on
 // the same hooks, ours, and ours of yesterday. With "@tcp" behind its name it keeps TCP's states in
 // the hash and UDP's in storage, with "@hash" all in the hash, else all in storage. UDP is counted in
-// packets, with "@peers" by remote end too; with "@calls" at each send and receive instead, and who uses
-// a TCP connection is noted there. All in one process, a few milliseconds of each in turn, so that
+// packets, with "@peers" by remote end too; with "@calls" at each send and receive instead, and with
+// "@exact" who uses a TCP connection is noted there too. All in one process, a few milliseconds of each in turn, so that
 // a noisy host disturbs all alike; nobody reads the ring, its contents are let go.
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -31,9 +31,7 @@ namespace {
 constexpr std::array kPrograms = {"tp_btf__inet_sock_set_state", "cgroup__sock_create",
                                   "cgroup__sock_release", "cgroup__getpeername4"};
 // Those of them that the object has.
-constexpr std::array kCallPrograms = {
-    "tp_btf__sock_send_length",      "tp_btf__sock_recv_length",      "tp_btf__sock_send_length__tcp",
-    "tp_btf__sock_recv_length__tcp", "tp_btf__sock_send_length__udp", "tp_btf__sock_recv_length__udp"};
+constexpr std::array kCallPrograms = {"tp_btf__sock_send_length", "tp_btf__sock_recv_length"};
 constexpr std::array kPacketPrograms = {"cgroup_skb__egress", "cgroup_skb__ingress"};
 constexpr const char* kCopyProgram = "tp_btf__inet_sock_set_state__copy";  // empty programs have none
 constexpr const char* kEndProgram = "tp_btf__tcp_destroy_sock";
@@ -48,7 +46,8 @@ struct LinkDeleter {
 };
 
 // Sets what our programs take from their constants; other objects have no such settings.
-void configure(bpf_object* object, std::uint8_t states_in, bool with_peers, bool in_packets) {
+void configure(bpf_object* object, std::uint8_t states_in, bool with_peers, bool in_calls,
+               bool exact_owners) {
   const btf* types = bpf_object__btf(object);
   const int section = types ? btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC) : -1;
   bpf_map* constants = nullptr;
@@ -69,7 +68,8 @@ void configure(bpf_object* object, std::uint8_t states_in, bool with_peers, bool
     config.has_cookies = 1;
     config.states_in = states_in;
     config.udp_peers = with_peers ? 1 : 0;
-    config.udp_in_packets = in_packets ? WIRE_UDP_SENT | WIRE_UDP_RECEIVED : 0;
+    (in_calls ? config.udp_in_calls : config.udp_in_packets) = WIRE_UDP_SENT | WIRE_UDP_RECEIVED;
+    config.tcp_in_calls = exact_owners ? 1 : 0;
     std::memcpy(&bytes[variables[i].offset], &config, sizeof config);
   }
   require(bpf_map__set_initial_value(constants, bytes.data(), size) == 0, "set the constants");
@@ -86,7 +86,8 @@ class Hooks {
       return true;
     };
     const bool with_peers = asks_for("@peers");
-    const bool by_calls = asks_for("@calls");
+    const bool exact_owners = asks_for("@exact");
+    const bool by_calls = asks_for("@calls") || exact_owners;
     const bool by_protocol = asks_for("@tcp");
     const bool in_hash = asks_for("@hash") || by_protocol;
     if (in_hash) programs_.push_back(kEndProgram);
@@ -105,7 +106,7 @@ class Hooks {
               static_cast<std::uint8_t>(by_protocol ? WIRE_STATES_BY_PROTOCOL
                                         : in_hash   ? WIRE_STATES_IN_HASH
                                                     : WIRE_STATES_IN_STORAGE),
-              with_peers, !by_calls);
+              with_peers, by_calls, exact_owners);
     if (with_peers)
       for (const char* name : {"udp_peers", "closed_udp"})
         bpf_map__set_max_entries(bpf_object__find_map_by_name(object_.get(), name), 1 << 14);

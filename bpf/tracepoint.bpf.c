@@ -56,23 +56,13 @@ int BPF_PROG(tp_btf__tcp_receive_reset, struct sock *sk) { return on_reset(sk, W
 
 /* These two run for every socket there is, Unix ones too. */
 SEC("?tp_btf/sock_send_length")
-int BPF_PROG(tp_btf__sock_send_length__tcp, struct sock *sk, int result, int flags) {
-  return on_tcp_io(sk, result, flags, WIRE_SENT);
-}
-
-SEC("?tp_btf/sock_send_length")
-int BPF_PROG(tp_btf__sock_send_length__udp, struct sock *sk, int result, int flags) {
-  return on_udp_io(sk, result, flags, WIRE_SENT);
+int BPF_PROG(tp_btf__sock_send_length, struct sock *sk, int result, int flags) {
+  return on_io(sk, result, flags, WIRE_SENT);
 }
 
 SEC("?tp_btf/sock_recv_length")
-int BPF_PROG(tp_btf__sock_recv_length__tcp, struct sock *sk, int result, int flags) {
-  return on_tcp_io(sk, result, flags, WIRE_RECEIVED);
-}
-
-SEC("?tp_btf/sock_recv_length")
-int BPF_PROG(tp_btf__sock_recv_length__udp, struct sock *sk, int result, int flags) {
-  return on_udp_io(sk, result, flags, WIRE_RECEIVED);
+int BPF_PROG(tp_btf__sock_recv_length, struct sock *sk, int result, int flags) {
+  return on_io(sk, result, flags, WIRE_RECEIVED);
 }
 
 SEC("?tp_btf/tcp_destroy_sock")

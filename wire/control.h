@@ -23,7 +23,7 @@
  * and it is there for the programs of every sockscope to see. */
 #define WIRE_PASS_TIMER_SLACK_NS 51713ul
 
-/* wire_config.udp_in_packets */
+/* wire_config.udp_in_packets, udp_in_calls */
 #define WIRE_UDP_SENT 1u
 #define WIRE_UDP_RECEIVED 2u
 
@@ -56,9 +56,11 @@ struct wire_config {
   uint8_t mptcp_owners;       /* 1: owners of MPTCP sockets are kept, in the hash */
   uint8_t udp_in_packets;     /* WIRE_UDP_: what UDP's bytes are counted in packets */
   uint8_t dns;                /* 1: packets of port 53 are told */
-  uint8_t pad0;
+  uint8_t udp_in_calls;       /* WIRE_UDP_: what the programs of every protocol's calls count of UDP */
+  uint8_t tcp_in_calls;       /* 1: they note who uses a TCP connection */
+  uint8_t pad0[3];
 };
-WIRE_ASSERT(sizeof(struct wire_config) == 308);
+WIRE_ASSERT(sizeof(struct wire_config) == 312);
 WIRE_ASSERT(__builtin_offsetof(struct wire_config, accept_args) == 301);
 
 struct wire_control {

@@ -112,7 +112,9 @@ static __always_inline int on_udp(struct sock *sk, int result, __u32 sent) {
   struct socket_state *state = state_at_use(sk, IPPROTO_UDP);
   if (!state)
     return 0;
-  note_use(state);
+  /* Into which control group the process was moved since is seen at the close, and by passes. */
+  if (state->owner != WIRE_OWNER_EXACT || state->pid != current_pid())
+    note_use(state);
   if (sent) {
     /* One call with UDP_SEGMENT set on the socket leaves as several datagrams. */
     __u16 segment = BPF_CORE_READ((struct udp_sock *)sk, gso_size);
@@ -146,6 +148,18 @@ static __always_inline int on_udp_io(struct sock *sk, int result, int flags, __u
   if (result < 0 || only_looks(flags, sent) || transport_of(sk) != IPPROTO_UDP)
     return 0;
   return on_udp(sk, result, sent);
+}
+
+/* Of any socket. */
+static __always_inline int on_io(struct sock *sk, int result, int flags, __u32 sent) {
+  if (result < 0 || only_looks(flags, sent))
+    return 0;
+  __u16 protocol = transport_of(sk);
+  if (protocol == IPPROTO_UDP && (config.udp_in_calls & (sent ? WIRE_UDP_SENT : WIRE_UDP_RECEIVED)))
+    return on_udp(sk, result, sent);
+  if (protocol == IPPROTO_TCP && config.tcp_in_calls && result > 0)
+    return on_tcp(sk, result, sent);
+  return 0;
 }
 
 /* The process that accepts, or asks for the peer's name, is running. What can be read, what has the

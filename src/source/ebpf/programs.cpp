@@ -343,13 +343,17 @@ void Programs::Impl::fill_config(const Wanted& wanted) {
   config.has_cookies = choice.has_cookies() ? 1 : 0;
   config.udp_peers = choice.way_of(Observation::kUdpPeers) ? 1 : 0;
   config.dns = choice.way_of(Observation::kDnsMessages) ? 1 : 0;
-  const auto is_in_packets = [this](Observation observation) {
+  const auto is_by = [this](DoorKind kind, Observation observation) {
     const Way* way = choice.way_of(observation);
-    return way && way->kind == DoorKind::kCgroup;
+    return way && way->kind == kind;
   };
-  config.udp_in_packets = static_cast<std::uint8_t>(
-      (is_in_packets(Observation::kUdpSent) ? WIRE_UDP_SENT : 0u) |
-      (is_in_packets(Observation::kUdpReceived) ? WIRE_UDP_RECEIVED : 0u));
+  const auto udp_by = [&](DoorKind kind) {
+    return static_cast<std::uint8_t>((is_by(kind, Observation::kUdpSent) ? WIRE_UDP_SENT : 0u) |
+                                     (is_by(kind, Observation::kUdpReceived) ? WIRE_UDP_RECEIVED : 0u));
+  };
+  config.udp_in_packets = udp_by(DoorKind::kCgroup);
+  config.udp_in_calls = udp_by(DoorKind::kTracepoint);
+  config.tcp_in_calls = is_by(DoorKind::kTracepoint, Observation::kTcpUse) ? 1 : 0;
   config.forget_at_close = choice.way_of(Observation::kTcpEnd) ? 0 : 1;
   // Where nothing tells of their end only for as long as one pass takes.
   config.mptcp_owners = states_in != StateIn::kStorage || !wanted.connections;
@@ -458,6 +462,7 @@ void Programs::Impl::describe_doors() {
     if (!choice.is_wanted(i)) continue;
     const Observation observation = plans()[i].observation;
     choice.for_each_refusal(i, [&](const Way& way, const Refusal& refusal) {
+      if (refusal.reason == RefusalReason::kNoPackets) return;  // it is open, and was not preferred
       doors.push_back(
           {observation, name_of(way), to_string(refusal), {}, advice_for(way.kind, refusal)});
     });
@@ -487,6 +492,7 @@ Result<Programs> Programs::load(const Wanted& wanted) {
     choice.refuse_where([](const Way& way) {
       return way.sees_no_calls ? Refusal{RefusalReason::kSeesNoCalls} : Refusal{};
     });
+  choice.weigh_packets();
   impl->refuse_by_types();
   impl->ask_helpers();
   for (;;) {

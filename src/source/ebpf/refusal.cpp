@@ -36,6 +36,8 @@ std::string to_string(const Refusal& refusal) {
       return "this user lacks CAP_NET_ADMIN (" + text_of(refusal.error) + ")";
     case RefusalReason::kSeesNoCalls:
       return "it counts packets, and cannot tell each send and receive, which was asked for";
+    case RefusalReason::kNoPackets:
+      return "nothing else looks at packets";
     case RefusalReason::kVerifier:
       return text_of(refusal.error) + ": " + refusal.detail;
     case RefusalReason::kNotSupported:
@@ -70,6 +72,7 @@ std::string advice_for(DoorKind kind, const Refusal& refusal) {
     case RefusalReason::kNotAmongDoors:
     case RefusalReason::kNoFunction:
     case RefusalReason::kSeesNoCalls:
+    case RefusalReason::kNoPackets:
     case RefusalReason::kVerifier:
     case RefusalReason::kOther:
       break;

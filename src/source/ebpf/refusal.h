@@ -21,6 +21,7 @@ enum class RefusalReason : std::uint8_t {
   kLacksNetAdmin,  // the same, for want of CAP_NET_ADMIN
   kNotSupported,   // attaching: this architecture has no such trampolines
   kSeesNoCalls,    // each send and receive was asked for
+  kNoPackets,      // nothing else looks at packets: another way is better, if there is one
   kVerifier,       // error, and the verifier's objection as detail
   kOther,          // error
 };

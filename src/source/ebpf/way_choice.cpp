@@ -87,6 +87,15 @@ void WayChoice::refuse_where(const std::function<Refusal(const Way&)>& reason) {
         refused = reason(plans()[i].ways[way]);
 }
 
+void WayChoice::weigh_packets() {
+  if (is_wanted(position_of(Observation::kDnsMessages)) ||
+      is_wanted(position_of(Observation::kUdpPeers)))
+    return;
+  refuse_where([](const Way& way) {
+    return way.beside_packets ? Refusal{RefusalReason::kNoPackets} : Refusal{};
+  });
+}
+
 const Way* WayChoice::way_of(std::size_t plan) const noexcept {
   const std::size_t chosen = states_[plan].chosen;
   return chosen == kNone ? nullptr : &plans()[plan].ways[chosen];

@@ -37,6 +37,8 @@ class WayChoice {
   void refuse(std::size_t plan, bpf_program* ProgramSet::*program, const Refusal& refusal);
   // Asks of each way that is not refused yet.
   void refuse_where(const std::function<Refusal(const Way&)>& reason);
+  // Where nothing wanted looks at packets anyhow, ways that do come after others.
+  void weigh_packets();
 
   bool is_wanted(std::size_t plan) const noexcept { return states_[plan].is_wanted; }
   // Null: none.

@@ -96,6 +96,22 @@ TEST(WayChoice, HashOnlyForWhatNothingElseSees) {
   EXPECT_EQ(choice.lost_essential()->observation, Observation::kTcpLifecycle);
 }
 
+TEST(WayChoice, UdpIsCountedInPacketsWhereSomebodyLooksAtThemAnyhow) {
+  for (const bool names : {true, false}) {
+    WayChoice choice([=](Need need) { return need == Need::kConnections || (names && need == Need::kDns); },
+                     DoorChoice::parse("cgroup,tp_btf").value());
+    choice.weigh_packets();
+    choice.choose();
+    for (const Observation observation : {Observation::kUdpSent, Observation::kUdpReceived})
+      EXPECT_EQ(choice.way_of(observation)->kind, names ? DoorKind::kCgroup : DoorKind::kTracepoint);
+    choice.refuse_where([](const Way& way) {
+      return way.kind == DoorKind::kTracepoint ? Refusal{RefusalReason::kNoTracepoint} : Refusal{};
+    });
+    choice.choose();
+    EXPECT_EQ(choice.way_of(Observation::kUdpReceived)->kind, DoorKind::kCgroup);
+  }
+}
+
 TEST(DoorChoice, HooksAndIteratorsAreChosenApart) {
   const DoorChoice all;
   EXPECT_TRUE(all.allows(DoorKind::kProbe));

@@ -54,9 +54,9 @@ ProgramRef with_parameters(int least, ProgramRef reference) {
 }  // namespace
 
 // UDP's own functions come first: they cost TCP nothing. Programs that see packets and the tracepoints of
-// send and receive cost it some 5 % each; the former are there for names from DNS as a rule. Those of a
-// whole socket's life cost next to nothing either way. kprobes come last: they keep the sockets' states in
-// a hash.
+// send and receive cost it some 5 % each, and UDP more by packets than by calls: so packets come first
+// where they are looked at anyhow, for DNS or remote ends. Those of a whole socket's life cost next to
+// nothing either way. kprobes come last: they keep the sockets' states in a hash.
 const std::vector<Plan>& plans() {
   static const std::vector<Plan> all = {
       {Observation::kTcpSockets, Need::kAlways, true, {{kIterator, {P(iter__tcp)}}}},
@@ -96,7 +96,7 @@ const std::vector<Plan>& plans() {
       {Observation::kTcpUse,
        Need::kExactOwners,
        false,
-       {{kTracepoint, {P(tp_btf__sock_recv_length__tcp), P(tp_btf__sock_send_length__tcp)}},
+       {{kTracepoint, {P(tp_btf__sock_recv_length), P(tp_btf__sock_send_length)}},
         {kFunction,
          {P(fexit__tcp_recvmsg), P(fexit__tcp_sendmsg), if_exists(P(fexit__tcp_sendpage))}},
         {kProbe,
@@ -111,8 +111,9 @@ const std::vector<Plan>& plans() {
        {{kFunction,
          {P(fexit__udp_sendmsg), if_exists(P(fexit__udpv6_sendmsg)),
           if_exists(P(fexit__udp_sendpage))}},
+        {kCgroup, {P(cgroup_skb__egress)}, kAny, kSentPackets, true, true},
+        {kTracepoint, {P(tp_btf__sock_send_length)}},
         {kCgroup, {P(cgroup_skb__egress)}, kAny, kSentPackets, true},
-        {kTracepoint, {P(tp_btf__sock_send_length__udp)}},
         {kProbe,
          {P(kprobe__udp_sendmsg), P(kretprobe__udp_sendmsg), if_exists(P(kprobe__udpv6_sendmsg)),
           if_exists(P(kretprobe__udpv6_sendmsg)), if_exists(P(kprobe__udp_sendpage)),
@@ -123,8 +124,9 @@ const std::vector<Plan>& plans() {
        Need::kConnections,
        false,
        {{kFunction, {P(fexit__udp_recvmsg), if_exists(P(fexit__udpv6_recvmsg))}},
+        {kCgroup, {P(cgroup_skb__ingress)}, kAny, kReceivedPackets, true, true},
+        {kTracepoint, {P(tp_btf__sock_recv_length)}},
         {kCgroup, {P(cgroup_skb__ingress)}, kAny, kReceivedPackets, true},
-        {kTracepoint, {P(tp_btf__sock_recv_length__udp)}},
         {kProbe,
          {P(kprobe__udp_recvmsg), P(kretprobe__udp_recvmsg), if_exists(P(kprobe__udpv6_recvmsg)),
           if_exists(P(kretprobe__udpv6_recvmsg))},

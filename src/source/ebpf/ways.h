@@ -50,6 +50,7 @@ struct Way {
   StateIn state = StateIn::kAny;
   std::string_view limits = {};  // what is not exact about it; empty: nothing
   bool sees_no_calls = false;    // of no use where each send and receive is an event
+  bool beside_packets = false;   // best only where packets are looked at anyhow
 };
 
 // One thing to observe, and the ways to it, best first.
