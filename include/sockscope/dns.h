@@ -49,6 +49,8 @@ struct DnsAnswer {
 struct DnsMessage {
   std::uint16_t id = 0;
   bool is_answer = false;
+  // A query once more, five seconds after this host sent it: no answer came to the same socket.
+  bool is_unanswered = false;
   bool truncated = false;                 // an answer that says: ask again over TCP
   std::uint16_t rcode = 0;                // answers; with EDNS's upper bits
   std::uint16_t type = 0;                 // of the question, as the name

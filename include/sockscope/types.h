@@ -259,7 +259,7 @@ enum class EventKind : std::uint8_t {
   kProcess,        // something happened to a process: `process` says what
   kRefused,        // a SYN to this host met no listener: `attempts` says how many
   kUdpPeer,        // an unconnected UDP socket closed: one for each remote end it had, counters final
-  kDns,            // a DNS query or answer passed a socket of this host: `dns` says which
+  kDns,            // a DNS query or answer passed a socket of this host, or none came: `dns` says which
   kAlert,          // never told by a Monitor: for whoever runs Detectors and keeps one log of all
   kGap,            // something was lost before this point
 };

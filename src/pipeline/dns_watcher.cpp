@@ -33,6 +33,17 @@ void DnsWatcher::message(Event& packet, std::span<const std::byte> bytes, std::s
   tell(packet);
 }
 
+void DnsWatcher::advance(std::uint64_t now_ns, const std::function<void(const Event&)>& tell) {
+  queries_.advance(now_ns, [&](const Event& query) {
+    Event event = query;
+    const auto message = std::make_shared<DnsMessage>(*query.dns);
+    message->is_unanswered = true;
+    event.dns = message;
+    event.mono_ns += DnsQueries::kPatienceNs;
+    tell(event);
+  });
+}
+
 void DnsWatcher::take(Event& packet, const DnsPayload& payload,
                       const std::function<void(const Event&)>& tell) {
   if (packet.flow.protocol == Protocol::kUdp) {

@@ -27,6 +27,11 @@ class DnsWatcher {
   void take(Event& packet, const DnsPayload& payload,
             const std::function<void(const Event&)>& tell);
 
+  // Tells the queries of this host that no answer came to by now. To be called before what happened then
+  // is taken, so that all are told in the order of time.
+  void advance(std::uint64_t now_ns, const std::function<void(const Event&)>& tell);
+  std::uint64_t next_ns() const noexcept { return queries_.next_ns(); }  // it has something to tell
+
   void name(Flow& flow) { flow.remote_name = names_.find(flow); }
   std::size_t streams() const noexcept { return streams_.size(); }
 

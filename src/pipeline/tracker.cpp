@@ -138,6 +138,7 @@ void Tracker::look_up_names(Snapshot& snapshot) {
 
 // What is known beside what was observed, as of the time of the event.
 void Tracker::complete(Event& event) {
+  advance_dns(event.mono_ns);
   if (processes_) {
     processes_->advance(event.mono_ns, tell_process_);
     processes_->describe(event.flow.owner);
@@ -183,9 +184,7 @@ void Tracker::tell_process(const ProcessEvent& happened) {
 void Tracker::take_dns_packet(Event& packet, const DnsPayload& payload) {
   if (!dns_) return;
   complete(packet);
-  dns_->take(packet, payload, [this](const Event& message) {
-    if (handler_ && options_.dns) add(message);
-  });
+  dns_->take(packet, payload, std::bind_front(&Tracker::tell_dns, this));
 }
 
 FlowTable::Change Tracker::show(Flow& socket) {
@@ -199,6 +198,7 @@ Result<void> Tracker::deliver() {
   if (processes_) processes_->begin_drain(now);
   if (auto done = observer_->deliver(*this); !done) return done;
   if (processes_) processes_->end_drain(tell_process_);
+  advance_dns(now);
   if (handler_) settler_.release(now, [this](const Event& ready) { hand_over(ready); });
   return {};
 }
@@ -359,6 +359,8 @@ void Tracker::rest(bool busy) {
   const bool wakes = observer_->rest(waker_, busy || !settler_.empty());
   std::uint64_t after = wakes ? ~std::uint64_t{0} : batch;
   if (peers_due_) after = std::min(after, std::max(batch, kSecond / 10));
+  if (dns_ && options_.dns && dns_->next_ns() != ~std::uint64_t{0})
+    after = std::min(after, std::max(batch, dns_->next_ns() > now ? dns_->next_ns() - now : 0));
   const std::uint64_t next = wants_pass() ? next_pass_ns_ : next_check_ns_;
   after = std::min(after, std::max(traits_.polls ? 1 : batch, next > now ? next - now : 0));
   waker_.wake_after(~after == 0 ? 0 : after);

@@ -110,6 +110,12 @@ class Tracker {
   void take_peer(UdpPeer& peer, std::uint64_t now_ns);
   bool read_flow(std::uint64_t cookie, Flow& flow) const { return table_.read(cookie, flow); }
   void tell_process(const ProcessEvent& happened);
+  void tell_dns(const Event& message) {
+    if (handler_ && options_.dns) add(message);
+  }
+  void advance_dns(std::uint64_t now_ns) {
+    if (dns_) dns_->advance(now_ns, std::bind_front(&Tracker::tell_dns, this));
+  }
   void complete(Event& event);
   void name(Flow& flow);
   void look_up_names(Snapshot& snapshot);

@@ -21,6 +21,10 @@ void DnsFigures::take(const Event& event) {
   if (event.kind != EventKind::kDns || event.flow.remote.port != dns::kPort) return;
   const DnsMessage& dns = *event.dns;
   if (dns.is_answer == event.sent) return;
+  if (dns.is_unanswered) {
+    ++unanswered_;
+    return;
+  }
   if (!dns.is_answer) {
     ++queries_;
     std::string name = dns.name;
@@ -42,6 +46,7 @@ DnsAnalytics DnsFigures::figures() const {
   DnsAnalytics made{.total_queries = queries_,
                     .total_responses = answers_,
                     .nxdomain_count = unknown_names_,
+                    .unanswered_count = unanswered_,
                     .latency_buckets = {latencies_.begin(), latencies_.end()},
                     .top_domains = {}};
   for (const auto& [name, count] : names_) made.top_domains.push_back({clean_text(name), count});

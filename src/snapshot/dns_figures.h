@@ -30,6 +30,7 @@ class DnsFigures {
   std::uint64_t queries_ = 0;
   std::uint64_t answers_ = 0;
   std::uint64_t unknown_names_ = 0;
+  std::uint64_t unanswered_ = 0;
   std::array<std::uint64_t, 8> latencies_{};
   std::unordered_map<std::string, std::uint64_t> names_;
 };

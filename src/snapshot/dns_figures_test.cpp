@@ -43,6 +43,7 @@ TEST(DnsFigures, CountWhatThisHostAskedAndGot) {
             (DnsAnalytics{.total_queries = 3,
                           .total_responses = 8,
                           .nxdomain_count = 1,
+                          .unanswered_count = 0,
                           .latency_buckets = {1, 2, 1, 0, 0, 0, 1, 2},
                           .top_domains = {{"a.example", 2}, {"b.example", 1}}}));
 }

@@ -61,7 +61,8 @@ template <class Writer>
 void write_dns(Writer& writer, const Event& event) {
   const DnsMessage& dns = *event.dns;
   Fields fields(writer);
-  fields.text("dns", dns.is_answer ? "answer" : "query");
+  fields.text("dns", dns.is_answer ? "answer" : dns.is_unanswered ? "unanswered" : "query");
+  fields.text_or_null("error", dns.is_unanswered ? "timeout" : "");
   fields.text("passed", event.sent ? "sent" : "received");
   fields.number("id", dns.id);
   fields.foreign_text("name", dns.name);

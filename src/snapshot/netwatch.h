@@ -116,6 +116,7 @@ struct DnsAnalytics {
   std::uint64_t total_queries = 0;
   std::uint64_t total_responses = 0;
   std::uint64_t nxdomain_count = 0;
+  std::optional<std::uint64_t> unanswered_count;  // queries; ours alone: NetWatch has none
   std::vector<std::uint64_t> latency_buckets;
   std::vector<NameCount> top_domains;
   bool operator==(const DnsAnalytics&) const = default;

@@ -117,6 +117,7 @@ void walk(V& v, T& t) {
   v("total_queries", t.total_queries);
   v("total_responses", t.total_responses);
   v("nxdomain_count", t.nxdomain_count);
+  v("unanswered_count", t.unanswered_count);
   v("latency_buckets", t.latency_buckets);
   v("top_domains", t.top_domains);
 }

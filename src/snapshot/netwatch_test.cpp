@@ -47,7 +47,7 @@ Snapshot full() {
   snapshot.connections = {{"TCP", "[::1]:1", "[::1]:2", "ESTABLISHED", 12, "caf\u00e9", 38.25},
                           {"UDP", "0.0.0.0:53", "*:*", "UNCONN", {}, {}, {}}};
   snapshot.alerts = {{"warning", "bandwidth", "m", "d", "2025-11-21T00:00:00Z"}};
-  snapshot.dns_analytics = DnsAnalytics{5, 4, 1, {1, 2, 3, 4, 5, 6, 7, 8}, {{"example.org", 3}}};
+  snapshot.dns_analytics = DnsAnalytics{5, 4, 1, 2, {1, 2, 3, 4, 5, 6, 7, 8}, {{"example.org", 3}}};
   return snapshot;
 }
 

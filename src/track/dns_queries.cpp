@@ -20,28 +20,37 @@ std::size_t DnsQueries::Hash::operator()(const Key& key) const noexcept {
   return std::hash<std::string>{}(key.name) ^ number * 0x9e3779b97f4a7c15u;
 }
 
+void DnsQueries::forget(Queries::value_type& query) {
+  by_age_.erase(query.second.by_age);
+  queries_.erase(query.first);
+}
+
+void DnsQueries::advance(std::uint64_t now_ns, const std::function<void(const Event&)>& unanswered) {
+  while (next_ns() < now_ns) {
+    Queries::value_type& query = *by_age_.front();
+    const auto sent = std::move(query.second.sent);
+    forget(query);
+    if (sent) unanswered(*sent);
+  }
+}
+
 std::optional<std::uint64_t> DnsQueries::note(const Event& event) {
   const DnsMessage& dns = *event.dns;
-  if (event.mono_ns - began_ns_ > kPatienceNs || young_.size() >= kMost / 2) {
-    old_ = std::exchange(young_, {});
-    began_ns_ = event.mono_ns;
-  }
   Key key{event.flow.cookie, event.flow.local, dns.id, dns.type, dns_lower(dns.name)};
-  if (!dns.is_answer) {
-    const auto again = old_.find(key);
-    const bool counts = again != old_.end() && event.mono_ns - again->second <= kPatienceNs;
-    young_.emplace(std::move(key), counts ? again->second : event.mono_ns);
-    return std::nullopt;
-  }
-  for (Generation* generation : {&young_, &old_}) {
-    const auto query = generation->find(key);
-    if (query == generation->end()) continue;
-    const std::uint64_t since = event.mono_ns - std::min(query->second, event.mono_ns);
-    young_.erase(key);
-    old_.erase(key);
+  if (dns.is_answer) {
+    const auto query = queries_.find(key);
+    if (query == queries_.end()) return std::nullopt;
+    const std::uint64_t since = event.mono_ns - std::min(query->second.asked_ns, event.mono_ns);
+    forget(*query);
     if (since > kPatienceNs) return std::nullopt;
     return since;
   }
+  const auto [query, is_new] = queries_.try_emplace(std::move(key));
+  if (!is_new) return std::nullopt;
+  query->second.asked_ns = event.mono_ns;
+  if (event.sent) query->second.sent = std::make_unique<const Event>(event);
+  query->second.by_age = by_age_.insert(by_age_.end(), &*query);
+  if (queries_.size() > kMost) forget(*by_age_.front());
   return std::nullopt;
 }
 

@@ -97,6 +97,7 @@ std::shared_ptr<const RemoteName> RemoteNames::find(const Flow& flow) {
       own->source = NameSource::kProcess;
       return own;
     }
+    if (flow.remote.addr.is_loopback()) continue;  // everybody's own, under any name
     if (!of_namespace && known->netns == flow.netns) of_namespace = &*known;
     if (!of_host && flow.remote.addr.is_global()) of_host = &*known;
   }

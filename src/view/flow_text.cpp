@@ -128,6 +128,7 @@ std::string describe_dns(const Event& event) {
   const DnsMessage& dns = *event.dns;
   std::string text =
       dns.name.empty() ? "no question" : dns::type_name(dns.type) + ' ' + clean_text(dns.name);
+  if (dns.is_unanswered) text += " no answer";
   if (!dns.is_answer) return text;
   if (dns.rcode != dns::kNoError) text += ' ' + dns::rcode_name(dns.rcode);
   if (dns.truncated) text += " truncated";

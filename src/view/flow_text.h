@@ -44,7 +44,7 @@ std::string describe_window(const Event& event);
 
 // Of a kDns event, cleaned: "A www.example.net" for a query; for an answer its code, what it says
 // first and how long it took: "A www.example.net → 192.0.2.7 +3 12 ms", "A nosuch.example
-// NXDOMAIN 1.2 ms".
+// NXDOMAIN 1.2 ms"; "A mute.example no answer".
 std::string describe_dns(const Event& event);
 
 }  // namespace sockscope

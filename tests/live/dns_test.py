@@ -85,6 +85,31 @@ class Dns(Served):
         self.assertEqual([r["rcode"] for r in mine], [None, "NXDOMAIN"])
         self.assertEqual(mine[1]["answers"], [])
 
+    def test_a_query_without_an_answer(self):
+        """Told five seconds after it left, though who asked is long gone; nothing else happens meanwhile."""
+        silent = ("import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM);"
+                  f"s.bind(('{WEB}', 53)); print('ready', flush=True); s.recv(512); s.recv(512)")
+        server = self.space.start(sys.executable, "-c", silent, stdout=subprocess.PIPE, encoding="utf-8")
+        server.stdout.readline()
+        with self.trace("-c", "dig") as trace:
+            for name in ("first.example", "second.example"):
+                self.space.run("dig", f"@{WEB}", "+tries=1", "+time=1", name)
+            self.space.run("dig", f"@{SERVER}", "www.example.com")
+            support.wait_for(lambda: len([r for r in trace.so_far() if r["event"] == "dns" and
+                                          r["dns"] == "unanswered"]) == 2, "both")
+            records = trace.stop().of("dns")
+        server.wait(support.PATIENCE)
+        told = [r for r in records if r["dns"] == "unanswered"]
+        self.assertEqual([r["name"] for r in told], ["first.example", "second.example"])
+        for record in told:
+            query = next(r for r in records if r["dns"] == "query" and r["name"] == record["name"])
+            self.assertAlmostEqual((record["ts_ns"] - query["ts_ns"]) / 1e9, 5, places=3)
+            self.assertEqual(record["error"], "timeout")
+            same = ("cookie", "pid", "comm", "id", "type", "passed", "local_port", "remote_addr", "udp_size")
+            self.assertEqual([record[f] for f in same], [query[f] for f in same])
+        self.assertEqual({r["error"] for r in records if r["dns"] != "unanswered"}, {None})
+        self.assertEqual([r["ts_ns"] for r in records], sorted(r["ts_ns"] for r in records))
+
     def test_a_truncated_answer_is_asked_for_again_over_tcp(self):
         words, mine, servers = self.dig("+noedns", "many.example", "A")
         addresses = set(re.findall(r"\bA\s+(10\.9\.0\.\d+)", words))
@@ -176,7 +201,7 @@ class Dns(Served):
         figures = json.loads(text)["dns_analytics"]
         figures["latencies"] = sum(figures.pop("latency_buckets"))
         self.assertEqual(figures, {"latencies": 3, "total_queries": 3, "total_responses": 3, "nxdomain_count": 1,
-                                   "top_domains": [["www.example.com", 2], ["nosuch.example", 1]]})
+                                   "unanswered_count": 0, "top_domains": [["www.example.com", 2], ["nosuch.example", 1]]})
 
     def test_lines_for_people(self):
         with subprocess.Popen([support.program(), "trace", "--dns", "-c", "dig", *self.space.only(), "--columns",

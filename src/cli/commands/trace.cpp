@@ -34,17 +34,23 @@ std::string describe_loss(const Loss& lost) {
   return text;
 }
 
+// " www.example.net"; with a mark where the process did not ask for it: " www.example.net (host)".
+std::string describe_name(const Flow& flow) {
+  if (!flow.remote_name) return {};
+  const std::string name = ' ' + clean_text(flow.remote_name->name);
+  const NameSource source = flow.remote_name->source;
+  return source == NameSource::kProcess ? name : fmt::format("{} ({})", name, to_string(source));
+}
+
 std::string describe(const Event& event) {
   if (event.kind == EventKind::kProcess) return describe_process(event);
   const Counters& counters = event.flow.counters;
-  const std::string remote_name =
-      event.flow.remote_name ? ' ' + clean_text(event.flow.remote_name->name) : "";
   switch (event.kind) {
     case EventKind::kConnect:
       return (event.latency_us == 0 ? "ok" : "ok " + format_duration_us(event.latency_us)) +
-             remote_name;
+             describe_name(event.flow);
     case EventKind::kConnectFailed:
-      return describe_failure(event) + remote_name;
+      return describe_failure(event) + describe_name(event.flow);
     case EventKind::kUdpPeer:
     case EventKind::kClose: {
       const bool is_counted = event.flow.has_counters;

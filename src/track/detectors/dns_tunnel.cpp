@@ -40,7 +40,7 @@ bool is_of_address(std::string_view labels) {
 }  // namespace
 
 void DnsTunnel::take(const Event& event, const Bench& bench) {
-  if (event.dns->is_answer) return;
+  if (event.dns->is_answer || event.dns->is_unanswered) return;
   constexpr std::size_t kLongestName = 1024;
   // Resolvers mix cases on purpose (0x20), and each time anew: one name is asked in many ways.
   std::string name = event.dns->name.substr(0, kLongestName);
