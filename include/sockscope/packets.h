@@ -29,6 +29,8 @@ struct Packet {
   std::uint64_t wall_ns = 0;         // Unix, the kernel's
   std::uint32_t wire_size = 0;       // bytes it had; `bytes` may be fewer
   std::span<const std::byte> bytes;  // from the link header on
+  // Of the caller's network namespace; 0: that of PacketOptions, or the link header does not tell it.
+  std::uint32_t interface_index = 0;
   // The sockets of this host at its ends; both on loopback. Null: none, or not known.
   const Flow* sender = nullptr;
   const Flow* receiver = nullptr;

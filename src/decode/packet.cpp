@@ -207,7 +207,6 @@ bool decode_link(LinkType link, Bytes bytes, PacketView& view) noexcept {
     case LinkType::kLinuxSll2:
       if (!bytes.has(20)) return false;
       type = bytes.word(0);
-      view.interface_index = bytes.long_word(4);
       view.is_outgoing = bytes.byte(10) == kPacketOutgoing;
       bytes.skip(20);
       return decode_ether(type, bytes, view);
@@ -244,11 +243,17 @@ bool is_known(LinkType link) noexcept {
   return false;
 }
 
+std::uint32_t interface_of(LinkType link, std::span<const std::byte> bytes) noexcept {
+  const Bytes header(bytes, bytes.size());
+  return link == LinkType::kLinuxSll2 && header.has(8) ? header.long_word(4) : 0;
+}
+
 std::optional<PacketView> decode_packet(LinkType link, std::span<const std::byte> bytes,
                                         std::size_t wire_size) noexcept {
   PacketView view;
   if (!decode_link(link, Bytes(bytes, std::max(wire_size, bytes.size())), view))
     return std::nullopt;
+  view.interface_index = interface_of(link, bytes);
   return view;
 }
 

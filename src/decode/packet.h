@@ -56,6 +56,9 @@ struct PacketView {
   std::uint32_t payload_size = 0;
 };
 
+// The interface that the packet passed, as its link header tells it; 0: it does not.
+std::uint32_t interface_of(LinkType link, std::span<const std::byte> bytes) noexcept;
+
 // wire_size: bytes the packet had, of which `bytes` may be the first only. Empty: no whole IP
 // header, or another protocol than IP.
 std::optional<PacketView> decode_packet(LinkType link, std::span<const std::byte> bytes,

@@ -115,11 +115,13 @@ Result<std::size_t> PacketCapture::read(const Handler& handler) {
     ++impl_->received;
     const auto view = decode_packet(link, captured.bytes, captured.wire_size);
     const auto ends = view ? impl_->ends_of(*view) : std::nullopt;
-    const std::uint32_t index =
-        view && view->interface_index != 0 ? view->interface_index : impl_->interface_index;
-    impl_->owners.offer(
-        {.wall_ns = captured.wall_ns, .wire_size = captured.wire_size, .bytes = captured.bytes},
-        ends, index == kLoopbackIndex, now, take);
+    const std::uint32_t told = interface_of(link, captured.bytes);
+    const std::uint32_t index = told != 0 ? told : impl_->interface_index;
+    impl_->owners.offer({.wall_ns = captured.wall_ns,
+                         .wire_size = captured.wire_size,
+                         .bytes = captured.bytes,
+                         .interface_index = told},
+                        ends, index == kLoopbackIndex, now, take);
   }
   impl_->owners.release(now, take);
   return count;

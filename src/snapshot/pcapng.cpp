@@ -93,8 +93,7 @@ std::string number(std::uint64_t value) {
 
 }  // namespace
 
-void append_pcapng_head(const PcapngInterface& interface, std::string_view application,
-                        std::string& out) {
+void PcapngWriter::append_head(std::string_view application, std::string& out) {
   {
     const Block section(kSectionBlock, out);
     put32(kByteOrder, out);
@@ -104,20 +103,35 @@ void append_pcapng_head(const PcapngInterface& interface, std::string_view appli
     put_option(kApplication, application, out);
     put_option(kEnd, "", out);
   }
+  append_interface(interface_.name, out);
+}
+
+void PcapngWriter::append_interface(std::string_view name, std::string& out) {
+  ++interfaces_;
   const Block block(kInterfaceBlock, out);
-  put16(interface.link_type, out);
+  put16(interface_.link_type, out);
   put16(0, out);
-  put32(interface.snap_length, out);
-  put_option(kName, interface.name, out);
+  put32(interface_.snap_length, out);
+  put_option(kName, name, out);
   put_option(kResolution, "\x09", out);  // nanoseconds
-  if (!interface.filter.empty())
-    put_option(kFilter, std::string(1, '\0') + std::string(interface.filter), out);
+  if (!interface_.filter.empty()) put_option(kFilter, '\0' + interface_.filter, out);
   put_option(kEnd, "", out);
 }
 
-void append_pcapng_packet(const Packet& packet, std::string& out) {
+std::uint32_t PcapngWriter::number_of(std::uint32_t index, std::string& out) {
+  if (index == 0) return 0;
+  const auto [known, is_new] = numbers_.try_emplace(index, interfaces_);
+  if (is_new) {
+    const std::string name = name_of_(index);
+    append_interface(name.empty() ? fmt::format("if{}", index) : name, out);
+  }
+  return known->second;
+}
+
+void PcapngWriter::append_packet(const Packet& packet, std::string& out) {
+  const std::uint32_t interface = number_of(packet.interface_index, out);
   const Block block(kPacketBlock, out);
-  put32(0, out);  // the interface
+  put32(interface, out);
   put_time(packet.wall_ns, out);
   put32(packet.bytes.size(), out);
   put32(packet.wire_size, out);
@@ -134,9 +148,9 @@ void append_pcapng_packet(const Packet& packet, std::string& out) {
   put_option(kEnd, "", out);
 }
 
-void append_pcapng_statistics(const PacketCounts& counts, std::uint64_t written,
-                              std::uint64_t begin_wall_ns, std::uint64_t end_wall_ns,
-                              std::string& out) {
+void PcapngWriter::append_statistics(const PacketCounts& counts, std::uint64_t written,
+                                     std::uint64_t begin_wall_ns, std::uint64_t end_wall_ns,
+                                     std::string& out) {
   const Block block(kStatisticsBlock, out);
   put32(0, out);
   put_time(end_wall_ns, out);

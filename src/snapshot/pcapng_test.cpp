@@ -59,10 +59,15 @@ Flow flow_of(std::uint64_t cookie, std::uint32_t pid, const char* comm) {
   return flow;
 }
 
+PcapngWriter writer() {
+  return {{.link_type = 276, .snap_length = 96, .name = "any", .filter = "udp"}, [](std::uint32_t index) {
+            return std::string(index == 1 ? "lo" : index == 7 ? "eth0" : "");
+          }};
+}
+
 TEST(Pcapng, Head) {
   std::string out;
-  append_pcapng_head({.link_type = 276, .snap_length = 96, .name = "any", .filter = "udp"},
-                     "sockscope 1", out);
+  writer().append_head("sockscope 1", out);
   const auto blocks = blocks_of(out);
   ASSERT_EQ(blocks.size(), 2u);
   EXPECT_EQ(blocks[0].substr(0, 4), "\x0a\x0d\x0d\x0a");
@@ -75,7 +80,27 @@ TEST(Pcapng, Head) {
             (std::vector<std::string>{"2=any", "9=\x09", std::string("11=\0udp", 7)}));
 }
 
+// One interface block each, before its first packet; packets that tell none are of the first block.
+TEST(Pcapng, PacketsAreOfTheirInterfaces) {
+  PcapngWriter any = writer();
+  std::string out;
+  any.append_head("sockscope 1", out);
+  for (const std::uint32_t index : {7u, 0u, 1u, 7u, 9u, 1u}) {
+    Packet packet;
+    packet.interface_index = index;
+    any.append_packet(packet, out);
+  }
+  const auto blocks = blocks_of(out);
+  std::vector<std::string> seen;
+  for (std::size_t i = 1; i < blocks.size(); ++i)
+    seen.push_back(number_at(blocks[i], 0) == 1 ? options_of(blocks[i], 16)[0]
+                                                : std::to_string(number_at(blocks[i], 8)));
+  EXPECT_EQ(seen, (std::vector<std::string>{"2=any", "2=eth0", "1", "0", "2=lo", "2", "1", "2=if9", "3",
+                                            "2"}));
+}
+
 TEST(Pcapng, PacketWithItsProcesses) {
+  PcapngWriter file = writer();
   const Flow client = flow_of(11, 42, "cu\nrl");
   const Flow server = flow_of(12, 43, "nginx");
   const std::array<std::byte, 5> bytes = {std::byte{'h'}, std::byte{'e'}, std::byte{'l'},
@@ -83,13 +108,13 @@ TEST(Pcapng, PacketWithItsProcesses) {
   Packet packet{
       .wall_ns = 0x1122334455667788, .wire_size = 1500, .bytes = bytes, .sender = &client};
   std::string out;
-  append_pcapng_packet(packet, out);
+  file.append_packet(packet, out);
   packet.receiver = &server;
-  append_pcapng_packet(packet, out);
+  file.append_packet(packet, out);
   packet.sender = nullptr;
-  append_pcapng_packet(packet, out);
+  file.append_packet(packet, out);
   packet.receiver = nullptr;
-  append_pcapng_packet(packet, out);
+  file.append_packet(packet, out);
   const auto blocks = blocks_of(out);
   ASSERT_EQ(blocks.size(), 4u);
   for (const std::string& block : blocks) {
@@ -112,7 +137,7 @@ TEST(Pcapng, PacketWithItsProcesses) {
 
 TEST(Pcapng, Statistics) {
   std::string out;
-  append_pcapng_statistics({.received = 300, .dropped = 2, .unattributed = 1}, 7, 0x100000002,
+  writer().append_statistics({.received = 300, .dropped = 2, .unattributed = 1}, 7, 0x100000002,
                            0x300000004, out);
   const auto blocks = blocks_of(out);
   ASSERT_EQ(blocks.size(), 1u);

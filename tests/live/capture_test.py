@@ -73,6 +73,7 @@ class BesideTcpdump(unittest.TestCase):
                 server.wait(timeout=support.PATIENCE)
             spaces.in_(spaces.here, "ping", "-q", "-c", "2", "-i", "0.2", "-s", "3000", THERE)
             spaces.in_(spaces.here, "ping", "-q", "-c", "1", "fd97::2")
+            spaces.in_(spaces.here, "ping", "-q", "-c", "1", "127.0.0.1")
             time.sleep(0.5)
         finally:
             said = []
@@ -81,6 +82,11 @@ class BesideTcpdump(unittest.TestCase):
                 said.append(process.communicate(timeout=support.PATIENCE)[1])
         self.assertIn(" 0 dropped", said[0])
         self.assertIn("\n0 packets dropped by kernel", said[1])
+        names = command("tshark", "-r", mine, "-T", "fields", "-e", "frame.interface_name",
+                        "-e", "ip.dst", "-E", "occurrence=f")
+        self.assertEqual({tuple(line.split("\t")) for line in names.splitlines()
+                          if line.endswith((THERE, "127.0.0.1"))},
+                         {("wire", THERE)} | ({("lo", "127.0.0.1")} if interface == "any" else set()))
         plain = os.path.join(folder, "mine.pcap")
         command("editcap", "-F", "pcap", mine, plain)
         return packets(plain), packets(other)

@@ -243,9 +243,9 @@ class PolledDns(Served):
                       r["name_ttl_s"]) for r in connects],
                     [(WEB, "www.example.com", "host", f"{SERVER}:53", 77)])
                 messages = ended.of("dns")
-                for record in messages:  # the server lives, and its end is told as its own
+                for record in messages:  # the server lives; its connection may be too short for a poll
                     if record["local_port"] == 53:
-                        self.assertEqual(record["comm"], "dnsmasq")
+                        self.assertIn(record["comm"], ("dnsmasq", None) if record["proto"] == "tcp" else ("dnsmasq",))
                 ends = [(r["dns"], r["passed"]) for r in messages if r["name"] == "nosuch.example"]
                 self.assertEqual(ends, [("query", "sent"), ("query", "received"),
                                         ("answer", "sent"), ("answer", "received")])

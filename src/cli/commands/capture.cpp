@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <net/if.h>
 #include <sockscope/packets.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -48,14 +49,19 @@ bool is_regular(int file) {
   return ::fstat(file, &status) == 0 && S_ISREG(status.st_mode);
 }
 
+std::string name_of_interface(std::uint32_t index) {
+  char name[IF_NAMESIZE];
+  return ::if_indextoname(index, name) ? name : "";
+}
+
 // The file stays one that can be read: what was not written whole is cut off again.
 class PacketFile : public TextSink {
  public:
-  PacketFile(Output& output, bool may_cut)
-      : TextSink(output), may_cut_(may_cut && is_regular(output.fd())) {}
+  PacketFile(Output& output, bool may_cut, PcapngWriter& writer)
+      : TextSink(output), may_cut_(may_cut && is_regular(output.fd())), writer_(writer) {}
 
   void packet(const Packet& packet) {
-    append_pcapng_packet(packet, output_.text());
+    writer_.append_packet(packet, output_.text());
     ++written_;
     ends_.push_back(whole_size_ + static_cast<off_t>(output_.text().size()));
     if (output_.text().size() >= kMuch) flush();
@@ -82,6 +88,7 @@ class PacketFile : public TextSink {
 
  private:
   bool may_cut_;
+  PcapngWriter& writer_;
   std::uint64_t written_ = 0;
   off_t whole_size_ = 0;
   std::vector<off_t> ends_;  // of the packets that are yet to be written
@@ -96,8 +103,13 @@ class CaptureCommand {
         capture_(capture),
         matcher_(std::move(matcher)),
         output_(output),
+        writer_({.link_type = capture.link_type(),
+                 .snap_length = arguments.packets.snap_length,
+                 .name = arguments.packets.interface,
+                 .filter = arguments.packets.packet_filter},
+                name_of_interface),
         is_chosen_(!matcher_.matches_all() || !session.filter.matches_all()) {
-    auto file = std::make_unique<PacketFile>(output, arguments.file != "-");
+    auto file = std::make_unique<PacketFile>(output, arguments.file != "-", writer_);
     file_ = file.get();
     sinks_.add(std::move(file));
   }
@@ -119,6 +131,7 @@ class CaptureCommand {
   PacketCapture& capture_;
   FlowMatcher matcher_;
   Output& output_;
+  PcapngWriter writer_;
   PacketFile* file_;
   Sinks sinks_;
   bool is_chosen_;
@@ -172,11 +185,7 @@ int CaptureCommand::print_end() {
 
 int CaptureCommand::run() {
   const PacketOptions& options = arguments_.packets;
-  append_pcapng_head({.link_type = capture_.link_type(),
-                      .snap_length = options.snap_length,
-                      .name = options.interface,
-                      .filter = options.packet_filter},
-                     fmt::format("sockscope {}", version()), output_.text());
+  writer_.append_head(fmt::format("sockscope {}", version()), output_.text());
   if (!sinks_.flush()) return sinks_.exit_code();
   if (auto done = ask_for_sockets(); !done) return report(done.error());
   begin_wall_ns_ = wall_now_ns();
@@ -198,8 +207,8 @@ int CaptureCommand::run() {
     ::usleep(static_cast<useconds_t>(std::chrono::microseconds(kLookAgain).count()));
   }
   if (auto done = look(true); !done) return report(done.error());
-  append_pcapng_statistics(capture_.counts(), file_->written(), begin_wall_ns_, end_wall_ns_,
-                           output_.text());
+  writer_.append_statistics(capture_.counts(), file_->written(), begin_wall_ns_, end_wall_ns_,
+                            output_.text());
   sinks_.flush();
   return print_end();
 }
