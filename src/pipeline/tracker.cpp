@@ -9,6 +9,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/kernel_namespace.h"
+
 namespace sockscope {
 namespace {
 
@@ -26,6 +28,11 @@ bool is_running(std::uint32_t pid) {
   return ::kill(static_cast<pid_t>(pid), 0) == 0 || errno != ESRCH;
 }
 
+TrackerHost completed(TrackerHost host) {
+  if (!host.is_running) host.is_running = is_running;
+  return host;
+}
+
 }  // namespace
 
 Tracker::Tracker(const Options& options, const FlowMatcher& matcher,
@@ -34,12 +41,12 @@ Tracker::Tracker(const Options& options, const FlowMatcher& matcher,
       matcher_(matcher),
       observer_(std::move(observer)),
       traits_(observer_->traits()),
-      host_(std::move(host)),
+      host_(completed(std::move(host))),
       doors_(std::move(doors)),
-      table_({nanoseconds(options.keep_closed), options.max_closed}),
+      table_({nanoseconds(options.keep_closed), options.max_closed},
+             is_in_first_pid_namespace() ? host_.is_running : nullptr),
       settler_(nanoseconds(options.settle_owner)),
       zones_(home_netns()) {
-  if (!host_.is_running) host_.is_running = is_running;
   if (options.dns || options.names) dns_.emplace();
   if (traits_.has_udp_peers) udp_peers_.emplace(options.max_closed);
 }

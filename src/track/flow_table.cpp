@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 
 namespace sockscope {
 namespace {
@@ -55,16 +56,18 @@ void FlowTable::remove(std::uint32_t slot) {
   else if (entry.closed)
     unlink_closed(slot);
   --processes_[entry.process].references;
+  if (entry.former != 0) --processes_[entry.former].references;
   index_.erase(entry.cookie);
   entry.in_use = false;
   free_.push_back(slot);
 }
 
-// The flow's bytes go with it to the new owner.
+// Where the owner before was only a guess (the listener's, or none), all that was moved is the new
+// one's.
 void FlowTable::set_owner(Entry& entry, const Flow& flow, std::uint64_t now_ns) {
   const Owner& owner = flow.owner;
   if (owner.kind == OwnerKind::kUnknown && entry.owner != OwnerKind::kUnknown) return;
-  entry.owner = owner.kind;
+  const OwnerKind before = std::exchange(entry.owner, owner.kind);
   entry.opener_pid = owner.opener_pid;
   if (owner.uid) {
     entry.uid = *owner.uid;
@@ -77,32 +80,63 @@ void FlowTable::set_owner(Entry& entry, const Flow& flow, std::uint64_t now_ns) 
       return;
     }
   }
-  const std::uint32_t slot = processes_.slot_of(owner, now_ns);
+  const bool has_moved = entry.counters.tx_bytes != 0 || entry.counters.rx_bytes != 0;
+  const bool was_guessed = before == OwnerKind::kUnknown || before == OwnerKind::kInherited;
+  hand_over(entry, processes_.slot_of(owner, now_ns),
+            entry.process == 0 || was_guessed || !has_moved);
+}
+
+// A process keeps what it moved as long as the flow is known; what moves from now on is the next one's.
+void FlowTable::hand_over(Entry& entry, std::uint32_t slot, bool is_correction) {
   ProcessTotals::Entry& from = processes_[entry.process];
   ProcessTotals::Entry& to = processes_[slot];
-  from.sums.tx_bytes -= entry.counters.tx_bytes;
-  from.sums.rx_bytes -= entry.counters.rx_bytes;
-  from.sums.retransmits -= entry.counters.retransmits;
-  to.sums.tx_bytes += entry.counters.tx_bytes;
-  to.sums.rx_bytes += entry.counters.rx_bytes;
-  to.sums.retransmits += entry.counters.retransmits;
+  ++to.references;
   if (entry.closed) {
     --from.sums.closed_flows;
     ++to.sums.closed_flows;
   }
-  --from.references;
-  ++to.references;
+  if (is_correction) {
+    from.sums.tx_bytes -= std::exchange(entry.credited_tx, 0);
+    from.sums.rx_bytes -= std::exchange(entry.credited_rx, 0);
+    from.sums.retransmits -= std::exchange(entry.credited_retransmits, 0);
+    --from.references;
+  } else {
+    if (entry.former != 0) --processes_[entry.former].references;
+    entry.former = entry.process;  // with its reference
+  }
   entry.process = slot;
+  credit(entry);
+}
+
+void FlowTable::credit(Entry& entry) {
+  const Counters& now = entry.counters;
+  Process& sums = processes_[entry.process].sums;
+  sums.tx_bytes += now.tx_bytes - std::exchange(entry.credited_tx, now.tx_bytes);
+  sums.rx_bytes += now.rx_bytes - std::exchange(entry.credited_rx, now.rx_bytes);
+  sums.retransmits +=
+      std::uint64_t{now.retransmits} - std::exchange(entry.credited_retransmits, now.retransmits);
+  entry.held_since = 0;
+}
+
+// Asked once a pass for all its flows.
+bool FlowTable::is_owner_gone(const Entry& entry) {
+  if (!is_running_ || entry.process == 0 || entry.closed) return false;
+  ProcessTotals::Entry& process = processes_[entry.process];
+  if (std::exchange(process.asked_pass, pass_) != pass_) process.runs = is_running_(process.sums.pid);
+  return !process.runs;
 }
 
 void FlowTable::count(Entry& entry, const Counters& counters) {
   processes_[entry.process].had_counted = true;
-  Process& sums = processes_[entry.process].sums;
-  sums.tx_bytes += counters.tx_bytes - entry.counters.tx_bytes;
-  sums.rx_bytes += counters.rx_bytes - entry.counters.rx_bytes;
-  sums.retransmits += std::uint64_t{counters.retransmits} - entry.counters.retransmits;
-  entry.counters = counters;
   entry.has_counters = true;
+  const bool has_grown =
+      counters.tx_bytes != entry.counters.tx_bytes || counters.rx_bytes != entry.counters.rx_bytes;
+  entry.counters = counters;
+  if (in_pass_ && (has_grown || entry.held_since != 0) && is_owner_gone(entry)) {
+    if (entry.held_since == 0) entry.held_since = pass_;
+    if (pass_ - entry.held_since < kPassesHeld) return;
+  }
+  credit(entry);
 }
 
 // The same socket again, after a disconnect: a new flow, while the old one stays in the sums.
@@ -113,6 +147,7 @@ void FlowTable::reopen(std::uint32_t slot, const Flow& flow, std::uint64_t now_n
 
 void FlowTable::close(std::uint32_t slot, std::uint64_t now_ns) {
   Entry& entry = at(slot);
+  credit(entry);
   ProcessTotals::Entry& process = processes_[entry.process];
   process.closed_tx += grown(entry.counters.tx_bytes, entry.interval_tx);
   process.closed_rx += grown(entry.counters.rx_bytes, entry.interval_rx);
@@ -420,6 +455,7 @@ void FlowTable::take(std::uint64_t now_ns, const Wanted& wanted, Snapshot& snaps
       fill(entry, flow);
       if (wanted && !wanted(flow)) continue;
       sum.wanted = true;
+      if (entry.former != 0) sums[entry.former].wanted = true;
       if (!first && (entry.has_counters || entry.remnant)) {
         flow.tx_rate = rate(tx);
         flow.rx_rate = rate(rx);

@@ -28,7 +28,12 @@ class FlowTable {
     std::size_t max_closed = 10'000;
   };
 
-  explicit FlowTable(Limits limits) : limits_(limits) {}
+  // is_running: of the process with this number; null: that cannot be told. What a flow moves once its
+  // owner is gone is nobody's until another is known to have it, for kPassesHeld passes at most.
+  using IsRunning = std::function<bool(std::uint32_t pid)>;
+  explicit FlowTable(Limits limits, IsRunning is_running = nullptr)
+      : limits_(limits), is_running_(std::move(is_running)) {}
+  static constexpr std::uint32_t kPassesHeld = 3;
 
   // False for a kOwner event that names the process which is the owner already.
   bool apply(const Event& event);
@@ -81,6 +86,11 @@ class FlowTable {
     std::uint64_t opened_ns = 0;
     std::uint64_t closed_ns = 0;
     Counters counters;
+    // Of these, what is in the sums of processes.
+    std::uint64_t credited_tx = 0;
+    std::uint64_t credited_rx = 0;
+    std::uint32_t credited_retransmits = 0;
+    std::uint32_t held_since = 0;  // the pass since when some is not; 0: all is
     std::uint64_t interval_tx = 0;  // counters when the running rate interval began
     std::uint64_t interval_rx = 0;
     std::uint64_t interval_segments = 0;
@@ -91,6 +101,7 @@ class FlowTable {
     Endpoint local;
     Endpoint remote;
     std::uint32_t process = 0;  // slot in processes_
+    std::uint32_t former = 0;   // the one that had it before, and keeps what it moved; 0: none
     std::uint32_t opener_pid = 0;
     std::uint32_t uid = 0;
     std::uint32_t pass = 0;     // last pass that showed it
@@ -128,7 +139,10 @@ class FlowTable {
   void remove(std::uint32_t slot);
   static void set_ends(Entry& entry, const Flow& flow) noexcept;
   void set_owner(Entry& entry, const Flow& flow, std::uint64_t now_ns);
+  void hand_over(Entry& entry, std::uint32_t slot, bool is_correction);
   void count(Entry& entry, const Counters& counters);
+  void credit(Entry& entry);
+  bool is_owner_gone(const Entry& entry);
   void reopen(std::uint32_t slot, const Flow& flow, std::uint64_t now_ns);
   void close(std::uint32_t slot, std::uint64_t now_ns);
   void expect_end(std::uint32_t slot);
@@ -140,6 +154,7 @@ class FlowTable {
   void fill(const Entry& entry, Flow& flow) const;
 
   Limits limits_;
+  IsRunning is_running_;
   CookieIndex index_;
   std::vector<std::unique_ptr<Entry[]>> chunks_;
   std::vector<std::uint32_t> free_;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 
 namespace sockscope {
 namespace {
@@ -140,14 +141,92 @@ TEST_F(FlowTableTest, ClosedFlowsAreKeptForAWhile) {
   EXPECT_EQ(table.closed_flows(), 0u);
 }
 
-TEST_F(FlowTableTest, BytesMoveToTheProcessThatTookTheConnectionOver) {
+TEST_F(FlowTableTest, AProcessKeepsWhatItMovedWhenAnotherTakesTheConnectionOver) {
   pass(kSecond, {shown(1, 500, 100)});
   EXPECT_FALSE(table.apply(event(EventKind::kOwner, 1, 2 * kSecond, owner(7))));
   EXPECT_TRUE(table.apply(event(EventKind::kOwner, 1, 2 * kSecond, owner(8, "worker"))));
-  const Snapshot snapshot = take(3 * kSecond);
-  EXPECT_EQ(process(snapshot, 8).tx_bytes, 500u);
+  pass(3 * kSecond, {shown(1, 700, 100, TcpState::kEstablished, owner(8, "worker"))});
+  Snapshot snapshot = take(3 * kSecond);
+  EXPECT_EQ(process(snapshot, 7).tx_bytes, 500u);
+  EXPECT_EQ(process(snapshot, 7).open_flows, 0u);
+  EXPECT_EQ(process(snapshot, 8).tx_bytes, 200u);
+  EXPECT_EQ(process(snapshot, 8).open_flows, 1u);
   EXPECT_EQ(snapshot.flows[0].owner.pid, 8u);
-  EXPECT_EQ(snapshot.processes.size(), 1u) << "the process before has nothing left";
+  EXPECT_EQ(snapshot.flows[0].counters.tx_bytes, 700u);
+
+  // Back and forth, and closed by a third one, who moved the rest.
+  table.apply(event(EventKind::kOwner, 1, 4 * kSecond, owner(7)));
+  pass(5 * kSecond, {shown(1, 800, 100)});
+  table.apply(closed(1, 6 * kSecond, 850, 0, owner(9, "closer")));
+  snapshot = take(7 * kSecond);
+  EXPECT_EQ(process(snapshot, 7).tx_bytes, 600u);
+  EXPECT_EQ(process(snapshot, 9).tx_bytes, 50u);
+  EXPECT_EQ(process(snapshot, 9).closed_flows, 1u);
+  table.expire(1000 * kSecond, kDead);
+  EXPECT_TRUE(take(1001 * kSecond).processes.empty());
+}
+
+// It forked, passed the connection on and ended; only a pass over open files finds the child.
+TEST_F(FlowTableTest, WhatMovesWhenTheOwnerIsGoneIsTheNextOnes) {
+  std::set<std::uint32_t> running = {7, 8};
+  int asked = 0;
+  table = FlowTable({10 * kSecond, 10}, [&](std::uint32_t pid) { return ++asked, running.contains(pid); });
+  std::uint64_t now = 0;
+  const auto look = [&](std::initializer_list<Flow> sockets) {
+    table.begin_sync(now += kSecond);
+    for (const Flow& socket : sockets) table.sync(socket);
+    table.end_sync();
+    Snapshot snapshot;
+    table.take(now, nullptr, snapshot);
+    return snapshot;
+  };
+  look({shown(1, 500, 100), shown(2, 100, 100)});
+  asked = 0;
+  look({shown(1, 600, 100), shown(2, 200, 100)});
+  EXPECT_EQ(asked, 1) << "for both flows";
+  running.erase(7);
+  EXPECT_EQ(process(look({shown(1, 1000, 100)}), 7).tx_bytes, 800u);
+  const Snapshot snapshot = look({shown(1, 1500, 100, TcpState::kEstablished, owner(8, "child"))});
+  EXPECT_EQ(process(snapshot, 7).tx_bytes, 800u);
+  EXPECT_EQ(process(snapshot, 8).tx_bytes, 900u);
+
+  // Nobody is found: it may be that we cannot see them.
+  running.erase(8);
+  const Flow orphan = shown(1, 1600, 100, TcpState::kEstablished, owner(8, "child"));
+  EXPECT_EQ(process(look({orphan}), 8).tx_bytes, 900u);
+  EXPECT_EQ(process(look({orphan}), 8).tx_bytes, 900u);
+  EXPECT_EQ(process(look({orphan}), 8).tx_bytes, 900u);
+  EXPECT_EQ(process(look({orphan}), 8).tx_bytes, 1000u);
+  // The kernel sends what it left behind.
+  look({shown(1, 1650, 100, TcpState::kFinWait1, owner(8, "child"))});
+  table.apply(closed(1, now, 1700, 0, owner(8, "child")));
+  Snapshot last;
+  table.take(now, nullptr, last);
+  EXPECT_EQ(process(last, 8).tx_bytes, 1100u);
+}
+
+TEST_F(FlowTableTest, WhoWasOnlyGuessedOrMovedNothingKeepsNothing) {
+  table.apply(event(EventKind::kAccept, 1, kSecond, owner(7, "server", OwnerKind::kInherited)));
+  table.apply(event(EventKind::kAccept, 2, kSecond, owner(7, "server")));
+  table.apply(event(EventKind::kOwner, 2, kSecond, owner(8, "worker")));
+  pass(2 * kSecond,
+       {shown(1, 500, 100, TcpState::kEstablished, owner(7, "server", OwnerKind::kInherited)),
+        shown(2, 50, 100, TcpState::kEstablished, owner(8, "worker"))});
+  table.apply(event(EventKind::kOwner, 1, 3 * kSecond, owner(8, "worker")));
+  const Snapshot snapshot = take(4 * kSecond);
+  ASSERT_EQ(snapshot.processes.size(), 1u);
+  EXPECT_EQ(process(snapshot, 8).tx_bytes, 550u);
+}
+
+TEST_F(FlowTableTest, AFilterForAFlowShowsWhoHadItBefore) {
+  pass(kSecond, {shown(1, 500, 100), shown(2, 500, 100, TcpState::kEstablished, owner(5))});
+  table.apply(event(EventKind::kOwner, 1, 2 * kSecond, owner(8, "worker")));
+  Snapshot snapshot;
+  table.take(3 * kSecond, [](const Flow& flow) { return flow.cookie == 1; }, snapshot);
+  std::vector<std::uint32_t> pids;
+  for (const Process& process : snapshot.processes) pids.push_back(process.pid);
+  std::sort(pids.begin(), pids.end());
+  EXPECT_EQ(pids, (std::vector<std::uint32_t>{7, 8}));
 }
 
 TEST_F(FlowTableTest, AReusedPidIsAnotherProcess) {

@@ -18,6 +18,8 @@ class ProcessTotals {
     Process sums;                    // rates and open_flows, listeners, srtt are filled by take()
     std::uint32_t references = 0;    // flows in the flow table that point here
     std::uint64_t last_used_ns = 0;
+    std::uint32_t asked_pass = 0;    // when it was last asked whether it runs
+    bool runs = true;
     // What flows that closed in the running interval moved in it.
     std::uint64_t closed_tx = 0;
     std::uint64_t closed_rx = 0;

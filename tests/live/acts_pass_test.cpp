@@ -125,6 +125,45 @@ TEST_P(PassActs, PassedToAnotherProcess) {
   EXPECT_EQ(receiver.wait(), 0);
 }
 
+TEST_P(PassActs, EachProcessHasWhatItMoved) {
+  const auto sent_by = [this](std::uint32_t pid) {
+    const Snapshot taken = collector_.snapshot();
+    for (const Process& process : taken.processes)
+      if (process.pid == pid) return process.tx_bytes;
+    return std::uint64_t{0};
+  };
+  const Fd listener = listen_on(loopback(GetParam()));
+  Child receiver([&](Channel& test) {
+    const Fd fd = test.get_fd();
+    test.signal();
+    test.await();
+    send_bytes(fd.get(), 500);
+    test.signal();
+    test.await();
+  });
+  Fd client = connect_to(local_of(listener.get()));
+  const Fd server = accept_from(listener.get());
+  const std::uint64_t cookie = cookie_of(client.get());
+  const auto heir = static_cast<std::uint32_t>(receiver.pid());
+  const std::uint32_t me = own_identity().pid;
+  const std::uint64_t before = sent_by(me);
+  send_bytes(client.get(), 1000);
+  EXPECT_EQ(sent_by(me) - before, 1000u);
+  receiver.channel().put_fd(client.get());
+  receiver.channel().await();
+  client.reset();
+  snapshot_until(cookie, [heir](const Flow& found) { return found.owner.pid == heir; });
+  receiver.channel().signal();
+  receiver.channel().await();
+  EXPECT_EQ(sent_by(heir), 500u);
+  EXPECT_EQ(sent_by(me) - before, 1000u);
+  receiver.channel().signal();
+  EXPECT_EQ(receiver.wait(), 0);
+  collector_.wait_for(EventKind::kClose, cookie);
+  EXPECT_EQ(sent_by(heir), 500u);
+  EXPECT_EQ(sent_by(me) - before, 1000u);
+}
+
 TEST_P(PassActs, SharedItStaysWithWhoOpenedIt) {
   const Fd listener = listen_on(loopback(GetParam()));
   const Fd client = connect_to(local_of(listener.get()));

@@ -389,7 +389,7 @@ TEST_P(Polled, NothingGrowsFromPollToPoll) {
       ::getrusage(RUSAGE_SELF, &usage);
       return usage.ru_maxrss;
     };
-    const long before = resident();
+    [[maybe_unused]] const long before = resident();
     for (int i = 0; i < 100; ++i) collector.snapshot();
     EXPECT_EQ(open_files(), files);
 #ifndef __SANITIZE_ADDRESS__  // which keeps what was freed
