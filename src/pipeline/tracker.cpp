@@ -191,7 +191,7 @@ void Tracker::tell_process(const ProcessEvent& happened) {
 void Tracker::take_dns_packet(Event& packet, const DnsPayload& payload) {
   if (!dns_) return;
   complete(packet);
-  dns_->take(packet, payload, std::bind_front(&Tracker::tell_dns, this));
+  dns_->take(packet, payload, [this](const Event& message) { tell_dns(message); });
 }
 
 FlowTable::Change Tracker::show(Flow& socket) {

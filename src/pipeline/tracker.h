@@ -114,7 +114,8 @@ class Tracker {
     if (handler_ && options_.dns) add(message);
   }
   void advance_dns(std::uint64_t now_ns) {
-    if (dns_) dns_->advance(now_ns, std::bind_front(&Tracker::tell_dns, this));
+    if (dns_ && dns_->next_ns() < now_ns)
+      dns_->advance(now_ns, [this](const Event& message) { tell_dns(message); });
   }
   void complete(Event& event);
   void name(Flow& flow);
