@@ -31,15 +31,20 @@ struct Packet {
   std::span<const std::byte> bytes;  // from the link header on
   // Of the caller's network namespace; 0: that of PacketOptions, or the link header does not tell it.
   std::uint32_t interface_index = 0;
-  // The sockets of this host at its ends; both on loopback. Null: none, or not known.
+  // The sockets of this host at its ends; both on loopback. Null: none, or not known. With cookie 0: one
+  // of several that a single process has at this address.
   const Flow* sender = nullptr;
   const Flow* receiver = nullptr;
+  // Those of several processes that share the address (SO_REUSEPORT, multicast): which of them it was the
+  // packet does not tell, and the pointer above is null. Else empty.
+  std::span<const Flow* const> senders;
+  std::span<const Flow* const> receivers;
 };
 
 struct PacketCounts {
   std::uint64_t received = 0;
   std::uint64_t dropped = 0;       // by the kernel: there was no room; by libpcap's statistics
-  std::uint64_t unattributed = 0;  // of those handed over, without sender and receiver
+  std::uint64_t unattributed = 0;  // of those handed over, without any of these
 };
 
 class PacketCapture {

@@ -30,6 +30,11 @@ struct PacketCapture::Impl {
       : pcap(std::move(opened)), interface_index(index), owners(home_netns(), {}) {}
 
   std::optional<PacketEnds> ends_of(const PacketView& view);
+  void note_handed_over(const Packet& packet) {
+    if (packet.sender == nullptr && packet.receiver == nullptr && packet.senders.empty() &&
+        packet.receivers.empty())
+      ++unattributed;
+  }
 
   Pcap pcap;
   std::uint32_t interface_index;  // 0: any
@@ -100,11 +105,12 @@ bool PacketCapture::is_holding() const noexcept {
 Result<std::size_t> PacketCapture::read(const Handler& handler) {
   std::size_t count = 0;
   const PacketOwners::Handler take = [&](const Packet& packet) {
-    if (packet.sender == nullptr && packet.receiver == nullptr) ++impl_->unattributed;
+    impl_->note_handed_over(packet);
     ++count;
     handler(packet);
   };
   const std::uint64_t now = mono_now_ns();
+  const std::uint64_t booted_wall_ns = clock_ns(CLOCK_REALTIME) - now;
   const auto link = static_cast<LinkType>(link_type());
   CapturedPacket captured;
   // Not without end, that the caller hears of other things too.
@@ -114,7 +120,8 @@ Result<std::size_t> PacketCapture::read(const Handler& handler) {
     if (!*got) break;
     ++impl_->received;
     const auto view = decode_packet(link, captured.bytes, captured.wire_size);
-    const auto ends = view ? impl_->ends_of(*view) : std::nullopt;
+    auto ends = view ? impl_->ends_of(*view) : std::nullopt;
+    if (ends && captured.wall_ns > booted_wall_ns) ends->at_ns = captured.wall_ns - booted_wall_ns;
     const std::uint32_t told = interface_of(link, captured.bytes);
     const std::uint32_t index = told != 0 ? told : impl_->interface_index;
     impl_->owners.offer({.wall_ns = captured.wall_ns,
@@ -131,7 +138,7 @@ Result<std::size_t> PacketCapture::finish(const Handler& handler) {
   auto count = read(handler);
   if (!count) return count;
   impl_->owners.finish([&](const Packet& packet) {
-    if (packet.sender == nullptr && packet.receiver == nullptr) ++impl_->unattributed;
+    impl_->note_handed_over(packet);
     ++*count;
     handler(packet);
   });

@@ -2,6 +2,10 @@
 #include "snapshot/pcapng.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <set>
+#include <span>
 
 #include "base/text.h"
 
@@ -85,6 +89,13 @@ void put_comment(const Flow& flow, std::string_view direction, std::string& out)
   put_option(kComment, text, out);
 }
 
+// One of several processes, in the order of their numbers.
+void put_comment(std::span<const Flow* const> flows, std::string_view direction, std::string& out) {
+  std::set<std::uint32_t> pids;
+  for (const Flow* flow : flows) pids.insert(flow->owner.pid);
+  put_option(kComment, fmt::format("{} owner=shared pids={}", direction, fmt::join(pids, ",")), out);
+}
+
 std::string number(std::uint64_t value) {
   std::string bytes;
   put(value, 8, bytes);
@@ -138,11 +149,14 @@ void PcapngWriter::append_packet(const Packet& packet, std::string& out) {
   out.append(reinterpret_cast<const char*>(packet.bytes.data()), packet.bytes.size());
   pad(packet.bytes.size(), out);
   if (packet.sender != nullptr) put_comment(*packet.sender, "tx", out);
+  if (!packet.senders.empty()) put_comment(packet.senders, "tx", out);
   if (packet.receiver != nullptr) put_comment(*packet.receiver, "rx", out);
-  // On loopback it is both.
-  if ((packet.sender == nullptr) != (packet.receiver == nullptr)) {
+  if (!packet.receivers.empty()) put_comment(packet.receivers, "rx", out);
+  const bool is_sent = packet.sender != nullptr || !packet.senders.empty();
+  const bool is_received = packet.receiver != nullptr || !packet.receivers.empty();
+  if (is_sent != is_received) {  // on loopback it is both
     std::string flags;
-    put32(packet.sender != nullptr ? kOutbound : kInbound, flags);
+    put32(is_sent ? kOutbound : kInbound, flags);
     put_option(kFlags, flags, out);
   }
   put_option(kEnd, "", out);

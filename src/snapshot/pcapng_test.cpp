@@ -135,6 +135,18 @@ TEST(Pcapng, PacketWithItsProcesses) {
   EXPECT_TRUE(options_of(blocks[3], 36).empty());
 }
 
+TEST(Pcapng, PacketOfOneOfSeveralProcesses) {
+  const std::array<Flow, 3> workers = {flow_of(11, 43, "nginx"), flow_of(12, 42, "nginx"),
+                                       flow_of(13, 43, "nginx")};
+  const std::array<const Flow*, 3> those = {&workers[0], &workers[1], &workers[2]};
+  Packet packet;
+  packet.receivers = those;
+  std::string out;
+  writer().append_packet(packet, out);
+  EXPECT_EQ(options_of(blocks_of(out)[0], 28),
+            (std::vector<std::string>{"1=rx owner=shared pids=42,43", std::string("2=\1\0\0\0", 6)}));
+}
+
 TEST(Pcapng, Statistics) {
   std::string out;
   writer().append_statistics({.received = 300, .dropped = 2, .unattributed = 1}, 7, 0x100000002,

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "track/packet_owners.h"
 
+#include <algorithm>
 #include <functional>
+#include <iterator>
 #include <string_view>
 #include <unordered_set>
+#include <utility>
 
 #include "model/address.h"
 
@@ -32,14 +35,20 @@ PacketOwners::Key PacketOwners::key_of(const Flow& flow) {
 
 void PacketOwners::remember(const Flow& flow, std::uint64_t now_ns) {
   if (flow.netns != netns_ || flow.local.port == 0) return;
-  const auto [slot, is_new] = flows_.try_emplace(key_of(flow), flow);
-  Flow& known = slot->second;
-  // Sockets that share a port without being connected: the first stays.
-  if (!is_new && flow.closed && known.cookie != flow.cookie) return;
-  if (!is_new && known.closed) --closed_;
-  known = flow;
-  if (known.closed) {
-    known.closed_ns = now_ns;
+  std::vector<Flow>& known = flows_[key_of(flow)];
+  auto same = std::find_if(known.begin(), known.end(),
+                           [&](const Flow& other) { return other.cookie == flow.cookie; });
+  // A connection between the same ends follows the one before.
+  if (same == known.end() && !known.empty() && flow.protocol == Protocol::kTcp &&
+      flow.direction != Direction::kListen) {
+    if (flow.closed) return;
+    same = known.begin();
+  }
+  if (same == known.end()) same = known.emplace(known.end());
+  if (same->closed) --closed_;
+  *same = flow;
+  if (flow.closed) {
+    same->closed_ns = now_ns;
     ++closed_;
   }
   if (closed_ > limits_.closed) forget_closed(now_ns);
@@ -48,10 +57,12 @@ void PacketOwners::remember(const Flow& flow, std::uint64_t now_ns) {
 // Those that are old, or when there are too many, all.
 void PacketOwners::forget_closed(std::uint64_t now_ns) {
   const bool is_full = closed_ > limits_.closed;
-  closed_ -= std::erase_if(flows_, [&](const auto& entry) {
-    const Flow& flow = entry.second;
-    return flow.closed && (is_full || flow.closed_ns + limits_.keep_closed_ns < now_ns);
-  });
+  for (auto entry = flows_.begin(); entry != flows_.end();) {
+    closed_ -= std::erase_if(entry->second, [&](const Flow& flow) {
+      return flow.closed && (is_full || flow.closed_ns + limits_.keep_closed_ns < now_ns);
+    });
+    entry = entry->second.empty() ? flows_.erase(entry) : std::next(entry);
+  }
 }
 
 void PacketOwners::note(const Event& event) {
@@ -82,49 +93,86 @@ void PacketOwners::note(const Event& event) {
 }
 
 void PacketOwners::note(const Snapshot& snapshot) {
-  std::unordered_set<Key, Hash> open;
+  std::unordered_set<std::uint64_t> open;
   for (const Flow& flow : snapshot.flows) {
     if (flow.closed || flow.peer_of != 0) continue;
     // What an event told, a pass does not take back: it may have been read before.
-    open.insert(key_of(flow));
+    open.insert(flow.cookie);
     remember(flow, snapshot.mono_ns);
   }
-  for (auto& [key, flow] : flows_) {
-    if (flow.closed || open.contains(key) || flow.state == TcpState::kSynSent) continue;
-    flow.closed = true;
-    flow.closed_ns = snapshot.mono_ns;
-    ++closed_;
+  for (auto& [key, flows] : flows_) {
+    for (Flow& flow : flows) {
+      if (flow.closed || open.contains(flow.cookie) || flow.state == TcpState::kSynSent) continue;
+      flow.closed = true;
+      flow.closed_ns = snapshot.mono_ns;
+      ++closed_;
+    }
   }
   forget_closed(snapshot.mono_ns);
   snapshot_ns_ = snapshot.mono_ns;
 }
 
-const Flow* PacketOwners::find(Protocol protocol, const Endpoint& local, const Endpoint& remote,
-                               bool listeners_too) const {
+// What a socket of UDP had not got when it was closed it never gets; a connection goes on for a while.
+bool PacketOwners::look_up(const Key& key, std::uint64_t at_ns, Found& found) const {
+  constexpr std::uint64_t kClocksDiffer = 1'000'000;
+  const auto known = flows_.find(key);
+  if (known == flows_.end()) return false;
+  for (const Flow& flow : known->second) {
+    const bool is_over = flow.closed && key.protocol == Protocol::kUdp && at_ns != 0 &&
+                         at_ns > flow.closed_ns + kClocksDiffer;
+    if (!is_over) found.candidates.push_back(&flow);
+  }
+  if (found.candidates.empty()) return false;
+  // Of those that are closed the last one counts, and only where none is open.
+  const auto last = *std::max_element(
+      found.candidates.begin(), found.candidates.end(), [](const Flow* left, const Flow* right) {
+        return std::pair(!left->closed, left->closed_ns) < std::pair(!right->closed, right->closed_ns);
+      });
+  std::erase_if(found.candidates,
+                [last](const Flow* flow) { return flow->closed && flow != last; });
+  const Flow& first = *found.candidates.front();
+  if (found.candidates.size() == 1) {
+    found.flow = &first;
+  } else if (std::all_of(found.candidates.begin(), found.candidates.end(), [&](const Flow* flow) {
+               return flow->owner.pid != 0 && flow->owner.pid == first.owner.pid &&
+                      flow->owner.start_ns == first.owner.start_ns;
+             })) {
+    found.shared = first;
+    found.shared.cookie = 0;
+    found.flow = &found.shared;
+  }
+  if (found.flow != nullptr) found.candidates.clear();
+  return true;
+}
+
+void PacketOwners::find(Protocol protocol, const Endpoint& local, const Endpoint& remote,
+                        std::uint64_t at_ns, bool listeners_too, Found& found) const {
+  found.flow = nullptr;
+  found.candidates.clear();
   Key key{.local = local, .remote = remote, .protocol = protocol};
-  const auto look = [&]() -> const Flow* {
-    const auto found = flows_.find(key);
-    return found == flows_.end() ? nullptr : &found->second;
-  };
-  if (const Flow* flow = look()) return flow;
-  if (protocol == Protocol::kTcp && !listeners_too) return nullptr;
+  if (look_up(key, at_ns, found)) return;
+  if (protocol == Protocol::kTcp && !listeners_too) return;
   key.remote = {};
-  if (const Flow* flow = look()) return flow;
+  if (look_up(key, at_ns, found)) return;
   key.local.addr = {};
   key.local.addr.family = local.addr.family;
-  if (const Flow* flow = look()) return flow;
+  if (look_up(key, at_ns, found)) return;
   key.local.addr.family = 6;  // an IPv6 socket takes IPv4 too
-  return look();
+  look_up(key, at_ns, found);
 }
 
 // False: something of it may yet be told.
 bool PacketOwners::decide(Packet& packet, const PacketEnds& ends, bool stays_here,
-                          bool is_last_call) const {
-  packet.sender = find(ends.protocol, ends.source, ends.destination, is_last_call);
-  packet.receiver = find(ends.protocol, ends.destination, ends.source, is_last_call);
+                          bool is_last_call) {
+  find(ends.protocol, ends.source, ends.destination, ends.at_ns, is_last_call, sender_);
+  find(ends.protocol, ends.destination, ends.source, ends.at_ns, is_last_call, receiver_);
+  packet.sender = sender_.flow;
+  packet.receiver = receiver_.flow;
+  packet.senders = sender_.candidates;
+  packet.receivers = receiver_.candidates;
   if (is_last_call) return true;
-  if (stays_here) return packet.sender != nullptr && packet.receiver != nullptr;
-  return packet.sender != nullptr || packet.receiver != nullptr;
+  if (stays_here) return sender_.any() && receiver_.any();
+  return sender_.any() || receiver_.any();
 }
 
 void PacketOwners::offer(const Packet& packet, const std::optional<PacketEnds>& ends,

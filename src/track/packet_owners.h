@@ -22,6 +22,7 @@ struct PacketEnds {
   Protocol protocol = Protocol::kTcp;
   Endpoint source;
   Endpoint destination;
+  std::uint64_t at_ns = 0;  // CLOCK_MONOTONIC, when the kernel had it; 0: not known
 };
 
 class PacketOwners {
@@ -76,20 +77,32 @@ class PacketOwners {
     std::uint64_t since_ns = 0;
   };
 
+  // Sockets at one end of a packet: one, or several that share its address.
+  struct Found {
+    const Flow* flow = nullptr;
+    std::vector<const Flow*> candidates;
+    Flow shared;  // what they have in common, when all are one process's
+
+    bool any() const noexcept { return flow != nullptr || !candidates.empty(); }
+  };
+
   static Key key_of(const Flow& flow);
   void remember(const Flow& flow, std::uint64_t now_ns);
   void forget_closed(std::uint64_t now_ns);
-  const Flow* find(Protocol protocol, const Endpoint& local, const Endpoint& remote,
-                   bool listeners_too) const;
-  bool decide(Packet& packet, const PacketEnds& ends, bool stays_here, bool is_last_call) const;
+  bool look_up(const Key& key, std::uint64_t at_ns, Found& found) const;
+  void find(Protocol protocol, const Endpoint& local, const Endpoint& remote, std::uint64_t at_ns,
+            bool listeners_too, Found& found) const;
+  bool decide(Packet& packet, const PacketEnds& ends, bool stays_here, bool is_last_call);
 
   std::uint32_t netns_;
   Limits limits_;
-  std::unordered_map<Key, Flow, Hash> flows_;
+  std::unordered_map<Key, std::vector<Flow>, Hash> flows_;  // several share an address
   std::size_t closed_ = 0;
   std::deque<Held> held_;
   std::size_t held_bytes_ = 0;
   std::uint64_t snapshot_ns_ = 0;
+  Found sender_;  // of the packet that is handed over
+  Found receiver_;
 };
 
 }  // namespace sockscope

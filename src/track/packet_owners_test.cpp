@@ -44,11 +44,12 @@ class PacketOwnersTest : public testing::Test {
  protected:
   // The first of its bytes tells which packet it is.
   void offer(char name, Protocol protocol, const Endpoint& from, const Endpoint& to,
-             std::uint64_t now, bool stays_here = false, std::size_t size = 1) {
+             std::uint64_t now, bool stays_here = false, std::size_t size = 1,
+             std::uint64_t at_ns = 0) {
     std::vector<std::byte> bytes(size, static_cast<std::byte>(name));
     Packet packet;
     packet.bytes = bytes;
-    owners.offer(packet, PacketEnds{protocol, from, to}, stays_here, now, keep());
+    owners.offer(packet, PacketEnds{protocol, from, to, at_ns}, stays_here, now, keep());
     std::fill(bytes.begin(), bytes.end(), std::byte{'?'});  // valid while it is offered only
   }
   void snapshot(std::vector<Flow> flows, std::uint64_t now) {
@@ -57,12 +58,19 @@ class PacketOwnersTest : public testing::Test {
     taken.flows = std::move(flows);
     owners.note(taken);
   }
-  // "a1-" sent by flow 1, received by none known
+  // "a1-" sent by flow 1, received by none known; "a-(23)" by one of 2 and 3
   PacketOwners::Handler keep() {
     return [this](const Packet& packet) {
       const auto name = [](const Flow* of) { return of ? std::to_string(of->cookie) : "-"; };
+      const auto end_of = [&](const Flow* of, std::span<const Flow* const> several) {
+        if (several.empty()) return name(of);
+        EXPECT_EQ(of, nullptr);
+        std::string text = "(";
+        for (const Flow* flow : several) text += name(flow);
+        return text + ")";
+      };
       out += (out.empty() ? "" : " ") + std::string(1, static_cast<char>(packet.bytes[0])) +
-             name(packet.sender) + name(packet.receiver);
+             end_of(packet.sender, packet.senders) + end_of(packet.receiver, packet.receivers);
     };
   }
 
@@ -131,6 +139,54 @@ TEST_F(PacketOwnersTest, UnconnectedUdp) {
   EXPECT_EQ(out, "a-1 b-2 c3-");
   owners.finish(keep());
   EXPECT_EQ(out, "a-1 b-2 c3- d--");
+}
+
+// Workers that share a port: which of them got it is not to be seen in the packet.
+TEST_F(PacketOwnersTest, OfSeveralThatFitNoneIsTaken) {
+  const auto worker = [](std::uint64_t cookie, std::uint32_t pid) {
+    Flow made = flow(cookie, Protocol::kUdp, end(0, 53), end(0, 0));
+    made.owner.pid = pid;
+    return made;
+  };
+  snapshot({worker(1, 10), worker(2, 11), worker(3, 12)}, 1);
+  offer('a', Protocol::kUdp, client, end(2, 53), 2);
+  offer('b', Protocol::kUdp, end(2, 53), client, 2);
+  owners.note(event(EventKind::kClose, worker(1, 10), 1'000'000'000));
+  offer('c', Protocol::kUdp, client, end(2, 53), 1'000'000'001);
+  owners.note(event(EventKind::kClose, worker(3, 12), 1'000'000'001));
+  offer('d', Protocol::kUdp, client, end(2, 53), 1'000'000'002);
+  EXPECT_EQ(out, "a-(123) b(123)- c-(23) d-2");
+}
+
+TEST_F(PacketOwnersTest, OfSeveralThatAreOneProcessesItIsThatProcess) {
+  Flow one = flow(1, Protocol::kUdp, end(0, 53), end(0, 0));
+  one.owner.pid = 10;
+  Flow other = one;
+  other.cookie = 2;
+  snapshot({one, other}, 1);
+  std::uint32_t pid = 0;
+  const PacketEnds ends{Protocol::kUdp, client, end(2, 53)};
+  owners.offer(Packet{}, ends, false, 2, [&](const Packet& packet) {
+    ASSERT_NE(packet.receiver, nullptr);
+    EXPECT_EQ(packet.receiver->cookie, 0u) << "which socket is not known";
+    EXPECT_TRUE(packet.receivers.empty());
+    pid = packet.receiver->owner.pid;
+  });
+  EXPECT_EQ(pid, 10u);
+}
+
+TEST_F(PacketOwnersTest, WhatComesAfterTheCloseIsNobodys) {
+  const Flow socket = flow(1, Protocol::kUdp, end(0, 53), end(0, 0));
+  snapshot({socket}, 1);
+  owners.note(event(EventKind::kClose, socket, 10'000'000));
+  offer('a', Protocol::kUdp, client, end(2, 53), 10'000'001, false, 1, 9'000'000);
+  offer('b', Protocol::kUdp, client, end(2, 53), 10'000'001, false, 1, 12'000'000);
+  owners.finish(keep());
+  EXPECT_EQ(out, "a-1 b--");
+  const Flow next = flow(2, Protocol::kUdp, end(0, 53), end(0, 0));
+  snapshot({next}, 10'000'300);
+  offer('c', Protocol::kUdp, client, end(2, 53), 13'000'000, false, 1, 12'500'000);
+  EXPECT_EQ(out, "a-1 b-- c-2");
 }
 
 TEST_F(PacketOwnersTest, AskedForASnapshotOnlyWhenItCanHelp) {

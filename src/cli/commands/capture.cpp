@@ -120,6 +120,9 @@ class CaptureCommand {
   bool wanted(const Flow* flow) const {
     return flow != nullptr && matcher_(*flow) && session_.filter.matches(*flow);
   }
+  bool wanted(std::span<const Flow* const> flows) const {
+    return std::any_of(flows.begin(), flows.end(), [this](const Flow* flow) { return wanted(flow); });
+  }
   bool is_full() const { return arguments_.is_enough(file_->written()); }
   void write(const Packet& packet);
   Result<bool> look(bool is_last);
@@ -144,9 +147,11 @@ class CaptureCommand {
 void CaptureCommand::write(const Packet& packet) {
   // The kernel's ring was filled before the sockets could be told, and after the end.
   if (packet.wall_ns < begin_wall_ns_ || packet.wall_ns > end_wall_ns_) return;
-  const bool is_known = packet.sender != nullptr || packet.receiver != nullptr;
+  const bool is_known = packet.sender != nullptr || packet.receiver != nullptr ||
+                        !packet.senders.empty() || !packet.receivers.empty();
   if (!is_known) ++unattributed_;
-  const bool is_wanted = is_known ? wanted(packet.sender) || wanted(packet.receiver)
+  const bool is_wanted = is_known ? wanted(packet.sender) || wanted(packet.receiver) ||
+                                        wanted(packet.senders) || wanted(packet.receivers)
                                   : arguments_.all_packets && !is_chosen_;
   if (is_wanted && !is_full()) file_->packet(packet);
 }
@@ -286,8 +291,8 @@ const Command kCapture = make_command<CaptureArguments, declare, observe, run>({
         "  sudo sockscope capture -w all.pcapng --all --snaplen 96 --count 1000\n",
     .notes = "\nThe comment of a packet: 'tx pid=42 comm=curl flow=4711 owner=exact'; on loopback "
              "there are\n"
-             "two, of the sender (tx) and of the receiver (rx). flow is the cookie that trace "
-             "--json and\n"
+             "two, of the sender (tx) and of the receiver (rx). 'rx owner=shared pids=12,13': one of\n"
+             "these processes, which share the port. flow is the cookie that trace --json and\n"
              "snapshot --json have too. Seen are the packets of the network namespace the command "
              "runs in:\n"
              "nsenter -t PID -n sockscope capture … shows a container's.\n",
