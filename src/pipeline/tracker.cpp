@@ -385,9 +385,11 @@ Result<void> Tracker::work(const Handler& handler, bool is_last) {
     if (auto done = read_owners(); !done) return done;
   if (auto done = deliver(); !done) return done;
   const std::uint64_t now = host_.now_ns();
-  if (wants_pass() && (now >= next_pass_ns_ || (is_last && traits_.polls))) {
-    if (resync_wanted_) ++costs_.resyncs;
-    if (auto done = pass(false); !done) return done;
+  if (wants_pass()) {
+    if (now >= next_pass_ns_ || (is_last && traits_.polls)) {
+      if (resync_wanted_) ++costs_.resyncs;
+      if (auto done = pass(false); !done) return done;
+    }
   } else if (now >= next_check_ns_) {
     if (auto done = check(); !done) return done;
   }

@@ -277,6 +277,16 @@ TEST_F(TrackerTest, WhoOnlyFollowsEventsLooksForUntoldEndsNowAndThen) {
   EXPECT_EQ(world.calls, (Calls{"figures", "figures", "figures"}));
 }
 
+// A check shows only what is known: of what is new it would rob the next pass.
+TEST_F(TrackerTest, WhoPollsSeldomIsNotCheckedInBetween) {
+  world.traits = {.polls = true};
+  options.poll_interval = std::chrono::hours(1);
+  open();
+  passes(120 * kSecond);
+  consume();
+  EXPECT_EQ(world.calls, Calls{});
+}
+
 TEST_F(TrackerTest, EndsThatAKnownLossExplainsAreNotCountedTwice) {
   open();
   connects(1, 10);
