@@ -96,26 +96,33 @@ void FlowTable::hand_over(Entry& entry, std::uint32_t slot, bool is_correction) 
     ++to.sums.closed_flows;
   }
   if (is_correction) {
-    from.sums.tx_bytes -= std::exchange(entry.credited_tx, 0);
-    from.sums.rx_bytes -= std::exchange(entry.credited_rx, 0);
-    from.sums.retransmits -= std::exchange(entry.credited_retransmits, 0);
+    credit_held(entry);
+    const Held all{entry.counters.tx_bytes, entry.counters.rx_bytes, entry.counters.retransmits};
+    from.sums.tx_bytes -= all.tx_bytes;
+    from.sums.rx_bytes -= all.rx_bytes;
+    from.sums.retransmits -= all.retransmits;
+    add(all, to.sums);
     --from.references;
-  } else {
-    if (entry.former != 0) --processes_[entry.former].references;
-    entry.former = entry.process;  // with its reference
+    entry.process = slot;
+    return;
   }
-  entry.process = slot;
-  credit(entry);
+  if (entry.former != 0) --processes_[entry.former].references;
+  entry.former = std::exchange(entry.process, slot);  // with its reference
+  credit_held(entry);
 }
 
-void FlowTable::credit(Entry& entry) {
-  const Counters& now = entry.counters;
-  Process& sums = processes_[entry.process].sums;
-  sums.tx_bytes += now.tx_bytes - std::exchange(entry.credited_tx, now.tx_bytes);
-  sums.rx_bytes += now.rx_bytes - std::exchange(entry.credited_rx, now.rx_bytes);
-  sums.retransmits +=
-      std::uint64_t{now.retransmits} - std::exchange(entry.credited_retransmits, now.retransmits);
-  entry.held_since = 0;
+void FlowTable::add(const Held& moved, Process& to) noexcept {
+  to.tx_bytes += moved.tx_bytes;
+  to.rx_bytes += moved.rx_bytes;
+  to.retransmits += moved.retransmits;
+}
+
+void FlowTable::credit_held(const Entry& entry) {
+  if (held_.empty()) return;
+  const auto held = held_.find(entry.cookie);
+  if (held == held_.end()) return;
+  add(held->second, processes_[entry.process].sums);
+  held_.erase(held);
 }
 
 // Asked once a pass for all its flows.
@@ -128,15 +135,19 @@ bool FlowTable::is_owner_gone(const Entry& entry) {
 
 void FlowTable::count(Entry& entry, const Counters& counters) {
   processes_[entry.process].had_counted = true;
-  entry.has_counters = true;
-  const bool has_grown =
-      counters.tx_bytes != entry.counters.tx_bytes || counters.rx_bytes != entry.counters.rx_bytes;
+  const Held moved{counters.tx_bytes - entry.counters.tx_bytes,
+                   counters.rx_bytes - entry.counters.rx_bytes,
+                   std::uint64_t{counters.retransmits} - entry.counters.retransmits};
   entry.counters = counters;
-  if (in_pass_ && (has_grown || entry.held_since != 0) && is_owner_gone(entry)) {
-    if (entry.held_since == 0) entry.held_since = pass_;
-    if (pass_ - entry.held_since < kPassesHeld) return;
+  entry.has_counters = true;
+  if (in_pass_ && (moved.tx_bytes != 0 || moved.rx_bytes != 0) && is_owner_gone(entry)) {
+    Held& held = held_.try_emplace(entry.cookie, Held{.since = pass_}).first->second;
+    held.tx_bytes += moved.tx_bytes;
+    held.rx_bytes += moved.rx_bytes;
+    held.retransmits += moved.retransmits;
+  } else {
+    add(moved, processes_[entry.process].sums);
   }
-  credit(entry);
 }
 
 // The same socket again, after a disconnect: a new flow, while the old one stays in the sums.
@@ -147,7 +158,7 @@ void FlowTable::reopen(std::uint32_t slot, const Flow& flow, std::uint64_t now_n
 
 void FlowTable::close(std::uint32_t slot, std::uint64_t now_ns) {
   Entry& entry = at(slot);
-  credit(entry);
+  credit_held(entry);
   ProcessTotals::Entry& process = processes_[entry.process];
   process.closed_tx += grown(entry.counters.tx_bytes, entry.interval_tx);
   process.closed_rx += grown(entry.counters.rx_bytes, entry.interval_rx);
@@ -358,6 +369,10 @@ void FlowTable::end_sync(const std::function<void(const Flow&)>& gone, const Hid
     count_untold(at(slot));
   }
   untold_.erase(untold_.begin(), untold_.begin() + static_cast<std::ptrdiff_t>(untold_before_));
+  for (auto held = held_.begin(); held != held_.end();) {
+    const auto [cookie, moved] = *held++;
+    if (pass_ - moved.since >= kPassesHeld) credit_held(at(find(cookie)));
+  }
   Flow flow;
   for (std::uint32_t slot = 0; slot < chunks_.size() * kChunk; ++slot) {
     Entry& entry = at(slot);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -86,11 +87,6 @@ class FlowTable {
     std::uint64_t opened_ns = 0;
     std::uint64_t closed_ns = 0;
     Counters counters;
-    // Of these, what is in the sums of processes.
-    std::uint64_t credited_tx = 0;
-    std::uint64_t credited_rx = 0;
-    std::uint32_t credited_retransmits = 0;
-    std::uint32_t held_since = 0;  // the pass since when some is not; 0: all is
     std::uint64_t interval_tx = 0;  // counters when the running rate interval began
     std::uint64_t interval_rx = 0;
     std::uint64_t interval_segments = 0;
@@ -120,6 +116,14 @@ class FlowTable {
     bool has_counters = true;
   };
 
+  // What a flow moved that is in no process's sums yet.
+  struct Held {
+    std::uint64_t tx_bytes = 0;
+    std::uint64_t rx_bytes = 0;
+    std::uint64_t retransmits = 0;
+    std::uint32_t since = 0;  // pass
+  };
+
   // The kernel keeps a closed connection in TIME_WAIT for a while: so do we. A pass under way may
   // yet show it.
   bool still_shown(const Entry& entry) const noexcept {
@@ -141,7 +145,8 @@ class FlowTable {
   void set_owner(Entry& entry, const Flow& flow, std::uint64_t now_ns);
   void hand_over(Entry& entry, std::uint32_t slot, bool is_correction);
   void count(Entry& entry, const Counters& counters);
-  void credit(Entry& entry);
+  static void add(const Held& moved, Process& to) noexcept;
+  void credit_held(const Entry& entry);
   bool is_owner_gone(const Entry& entry);
   void reopen(std::uint32_t slot, const Flow& flow, std::uint64_t now_ns);
   void close(std::uint32_t slot, std::uint64_t now_ns);
@@ -159,6 +164,7 @@ class FlowTable {
   std::vector<std::unique_ptr<Entry[]>> chunks_;
   std::vector<std::uint32_t> free_;
   ProcessTotals processes_;
+  std::unordered_map<std::uint64_t, Held> held_;  // by cookie: since their owners are gone
   std::uint32_t oldest_closed_ = kNone;
   std::uint32_t newest_closed_ = kNone;
   std::size_t closed_ = 0;
