@@ -39,12 +39,16 @@ struct Packet {
   // packet does not tell, and the pointer above is null. Else empty.
   std::span<const Flow* const> senders;
   std::span<const Flow* const> receivers;
+
+  // Whether this host is known to have sent it, or to get it.
+  bool is_sent() const noexcept { return sender != nullptr || !senders.empty(); }
+  bool is_received() const noexcept { return receiver != nullptr || !receivers.empty(); }
 };
 
 struct PacketCounts {
   std::uint64_t received = 0;
   std::uint64_t dropped = 0;       // by the kernel: there was no room; by libpcap's statistics
-  std::uint64_t unattributed = 0;  // of those handed over, without any of these
+  std::uint64_t unattributed = 0;  // of those handed over, neither sent nor received
 };
 
 class PacketCapture {

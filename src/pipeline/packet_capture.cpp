@@ -31,9 +31,7 @@ struct PacketCapture::Impl {
 
   std::optional<PacketEnds> ends_of(const PacketView& view);
   void note_handed_over(const Packet& packet) {
-    if (packet.sender == nullptr && packet.receiver == nullptr && packet.senders.empty() &&
-        packet.receivers.empty())
-      ++unattributed;
+    if (!packet.is_sent() && !packet.is_received()) ++unattributed;
   }
 
   Pcap pcap;

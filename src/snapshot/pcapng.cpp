@@ -152,11 +152,9 @@ void PcapngWriter::append_packet(const Packet& packet, std::string& out) {
   if (!packet.senders.empty()) put_comment(packet.senders, "tx", out);
   if (packet.receiver != nullptr) put_comment(*packet.receiver, "rx", out);
   if (!packet.receivers.empty()) put_comment(packet.receivers, "rx", out);
-  const bool is_sent = packet.sender != nullptr || !packet.senders.empty();
-  const bool is_received = packet.receiver != nullptr || !packet.receivers.empty();
-  if (is_sent != is_received) {  // on loopback it is both
+  if (packet.is_sent() != packet.is_received()) {  // on loopback it is both
     std::string flags;
-    put32(is_sent ? kOutbound : kInbound, flags);
+    put32(packet.is_sent() ? kOutbound : kInbound, flags);
     put_option(kFlags, flags, out);
   }
   put_option(kEnd, "", out);

@@ -6,7 +6,6 @@
 #include <iterator>
 #include <string_view>
 #include <unordered_set>
-#include <utility>
 
 #include "model/address.h"
 
@@ -113,23 +112,25 @@ void PacketOwners::note(const Snapshot& snapshot) {
 }
 
 // What a socket of UDP had not got when it was closed it never gets; a connection goes on for a while.
+// Of those that are closed the last one counts, and only where none is open.
 bool PacketOwners::look_up(const Key& key, std::uint64_t at_ns, Found& found) const {
   constexpr std::uint64_t kClocksDiffer = 1'000'000;
   const auto known = flows_.find(key);
   if (known == flows_.end()) return false;
+  const Flow* last = nullptr;
   for (const Flow& flow : known->second) {
-    const bool is_over = flow.closed && key.protocol == Protocol::kUdp && at_ns != 0 &&
+    if (!flow.closed) {
+      found.candidates.push_back(&flow);
+      continue;
+    }
+    const bool is_over = key.protocol == Protocol::kUdp && at_ns != 0 &&
                          at_ns > flow.closed_ns + kClocksDiffer;
-    if (!is_over) found.candidates.push_back(&flow);
+    if (!is_over && (last == nullptr || flow.closed_ns > last->closed_ns)) last = &flow;
   }
-  if (found.candidates.empty()) return false;
-  // Of those that are closed the last one counts, and only where none is open.
-  const auto last = *std::max_element(
-      found.candidates.begin(), found.candidates.end(), [](const Flow* left, const Flow* right) {
-        return std::pair(!left->closed, left->closed_ns) < std::pair(!right->closed, right->closed_ns);
-      });
-  std::erase_if(found.candidates,
-                [last](const Flow* flow) { return flow->closed && flow != last; });
+  if (found.candidates.empty()) {
+    found.flow = last;
+    return last != nullptr;
+  }
   const Flow& first = *found.candidates.front();
   if (found.candidates.size() == 1) {
     found.flow = &first;

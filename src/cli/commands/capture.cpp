@@ -147,8 +147,7 @@ class CaptureCommand {
 void CaptureCommand::write(const Packet& packet) {
   // The kernel's ring was filled before the sockets could be told, and after the end.
   if (packet.wall_ns < begin_wall_ns_ || packet.wall_ns > end_wall_ns_) return;
-  const bool is_known = packet.sender != nullptr || packet.receiver != nullptr ||
-                        !packet.senders.empty() || !packet.receivers.empty();
+  const bool is_known = packet.is_sent() || packet.is_received();
   if (!is_known) ++unattributed_;
   const bool is_wanted = is_known ? wanted(packet.sender) || wanted(packet.receiver) ||
                                         wanted(packet.senders) || wanted(packet.receivers)
