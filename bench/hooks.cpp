@@ -3,8 +3,8 @@
 // the same hooks, ours, and ours of yesterday. With "@tcp" behind its name it keeps TCP's states in
 // the hash and UDP's in storage, with "@hash" all in the hash, else all in storage. UDP is counted in
 // packets, with "@peers" by remote end too; with "@calls" at each send and receive instead, and with
-// "@exact" who uses a TCP connection is noted there too. All in one process, a few milliseconds of each in turn, so that
-// a noisy host disturbs all alike; nobody reads the ring, its contents are let go.
+// "@exact" who uses a TCP connection is noted there too. All in one process, a few milliseconds of
+// each in turn, so that a noisy host disturbs all alike; nobody reads the ring, its contents are let go.
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>

@@ -31,9 +31,10 @@ python3 "$here/host.py" --build "$build"
 echo
 echo "## The hooks alone"
 echo
-"$build/bench/bench_hooks" "$build/bench/floor.bpf.o" "$build/bench/floor.bpf.o@calls" \
-  "$build/bpf/sockscope.bpf.o@tcp" "$build/bpf/sockscope.bpf.o@tcp@calls" \
-  "$build/bpf/sockscope.bpf.o@tcp@peers" "$build/bpf/sockscope.bpf.o@hash"
+"$build/bench/bench_hooks" "$build/bench/floor.bpf.o@tcp" "$build/bench/floor.bpf.o@tcp@calls" \
+  "$build/bpf/sockscope.bpf.o@tcp@calls" "$build/bpf/sockscope.bpf.o@tcp" \
+  "$build/bpf/sockscope.bpf.o@tcp@exact" "$build/bpf/sockscope.bpf.o@tcp@peers" \
+  "$build/bpf/sockscope.bpf.o@hash"
 echo
 echo "## Processes"
 echo
