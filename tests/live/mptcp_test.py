@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """MPTCP: what TCP has of it are sockets of the kernel's own, and a process has them all the same."""
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -44,14 +45,16 @@ class Mptcp(unittest.TestCase):
         listener, client = map(int, program.stdout.readline().split())
         return program, listener, client
 
-    def flows(self):
+    def flows(self, program):
+        """Of its network namespace: another one may have the same ports."""
+        space = os.stat(f"/proc/{program.pid}/ns/net").st_ino
         shown = json.loads(subprocess.run([support.program(), "snapshot", "--json"], check=True,
                                           stdout=subprocess.PIPE).stdout)
         return {(flow["local_port"], flow["remote_port"]): flow for flow in shown["flows"]
-                if flow["proto"] == "tcp"}
+                if flow["proto"] == "tcp" and flow["netns"] == space}
 
     def check(self, program, listener, client):
-        flows = self.flows()
+        flows = self.flows(program)
         for ends in ((listener, None), (listener, client), (client, listener)):
             flow = flows[ends]
             self.assertEqual((ends, flow["pid"], flow["owner"]), (ends, program.pid, "bootstrap"))
