@@ -37,7 +37,6 @@ TEST_P(ProcessActs, IsSeenWhole) {
   Collector collector(watching_processes());
   const std::uint64_t before = mono_ns();
   auto expected = GetParam().carry_out();
-  const std::uint64_t after = mono_ns();
   collector.wait_for(
       [&](const Event& event) {
         return event.kind == EventKind::kProcess &&
@@ -45,6 +44,7 @@ TEST_P(ProcessActs, IsSeenWhole) {
                event.process.pid == expected.back().pid;
       },
       "the end of the act");
+  const std::uint64_t after = mono_ns();
   std::vector<ProcessEvent> all;
   for (const Event& event : collector.events()) {
     if (event.kind != EventKind::kProcess) continue;
