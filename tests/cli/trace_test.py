@@ -182,8 +182,8 @@ class OtherNamespaces(unittest.TestCase):
                 connected = trace.of("connect") + trace.of("accept")
                 self.assertTrue(connected)
                 for event in connected:
-                    self.assertGreater(event["ts_ns"] / 1e9, before - 1, event)
-                    self.assertLess(event["ts_ns"] / 1e9, after + 1, event)
+                    self.assertGreater(event["ts_ns"] / 1e9, before - 3600, event)
+                    self.assertLess(event["ts_ns"] / 1e9, after + 3600, event)
                     if event["pid"] == os.getpid():
                         self.assertEqual(event["exe"], os.readlink("/proc/self/exe"))
                         self.assertEqual(event["start_ns"] // 10**7, start_ticks(os.getpid()))

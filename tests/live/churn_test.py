@@ -22,7 +22,7 @@ SHOWN = 5  # examples of each kind of mistake
 
 SETTLE_NS = 100_000_000  # so long an accept waits for whom it is served by: Options::settle_owner
 
-End = collections.namedtuple("End", "side pid opener_pid tx rx local_port remote_port used_ns")
+End = collections.namedtuple("End", "side pid opener_pid tx rx local_port remote_port closed_ns")
 Run = collections.namedtuple("Run", "truth ports trace")
 
 _scratch = None
@@ -137,9 +137,9 @@ def check_event(event, end, is_announced, mistakes):
         mistakes.add(f"{kind} of a {end.side}", brief(event))
         return
     where = f"{kind} of {end.side}: "
-    # Served so late, because the machine has no time for the server, it is told as of the process that
-    # listens or accepted.
-    is_late = kind == "accept" and end.used_ns - event["ts_ns"] > SETTLE_NS
+    # Who serves shows itself by closing it. So late, because the machine has no time for it, the accept is
+    # told as of the process that listens or accepted.
+    is_late = kind == "accept" and end.closed_ns - event["ts_ns"] > SETTLE_NS
     if not is_late:
         mistakes.expect(where + "pid", event["pid"], end.pid, event)
         mistakes.expect(where + "comm", event["comm"], f"churn-{end.side}", event)

@@ -9,10 +9,9 @@
 // Prints the server ports, one line, when the listeners are there, and waits for a line on standard
 // input before it connects. A line of truth:
 //
-//   cookie end pid opener_pid tx rx local_port remote_port used_ns
+//   cookie end pid opener_pid tx rx local_port remote_port closed_ns
 //
-// used_ns: when the process that serves had read from it for the first time, CLOCK_REALTIME; 0: a
-// client.
+// closed_ns: when the process that serves had closed it, CLOCK_REALTIME; 0: a client.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -110,7 +109,7 @@ struct SocketTruth {
   std::size_t rx = 0;
   std::uint32_t local_port = 0;
   std::uint32_t remote_port = 0;
-  std::uint64_t used_ns = 0;
+  std::uint64_t closed_ns = 0;
 };
 
 std::uint64_t real_ns() {
@@ -134,7 +133,7 @@ class TruthLog {
                                      static_cast<unsigned long long>(truth.cookie), truth.end,
                                      static_cast<int>(::getpid()), static_cast<int>(truth.opener),
                                      truth.tx, truth.rx, truth.local_port, truth.remote_port,
-                                     static_cast<unsigned long long>(truth.used_ns));
+                                     static_cast<unsigned long long>(truth.closed_ns));
     text_.append(line.data(), static_cast<std::size_t>(length));
     if (text_.size() > 30'000) flush();
   }
@@ -250,7 +249,6 @@ void serve(const Context& context, int fd, pid_t opener, std::uint32_t local_por
   SocketTruth truth{
       .cookie = cookie_of(fd), .end = "server", .opener = opener, .local_port = local_port};
   receive_all(fd, bytes.data(), sizeof header);
-  truth.used_ns = real_ns();
   std::memcpy(&header, bytes.data(), sizeof header);
   receive_all(fd, bytes.data(), header.request - sizeof header);
   send_all(fd, bytes.data(), header.response);
@@ -258,6 +256,7 @@ void serve(const Context& context, int fd, pid_t opener, std::uint32_t local_por
   // A socket open in two processes is closed by the last of them: the truth needs an order.
   while (others_closed && others_closed->load() <= number) ::sched_yield();
   check(::close(fd), "close");
+  truth.closed_ns = real_ns();
   truth.rx = header.request;
   truth.tx = header.response;
   truth.remote_port = header.client_port;
