@@ -129,6 +129,7 @@ struct sock {
   int sk_err;
   int sk_err_soft;
   atomic_t sk_drops;
+  struct socket *sk_socket;
 };
 /* Since 6.18 UDP's are elsewhere, two of them. */
 struct numa_drop_counters {
@@ -156,6 +157,12 @@ struct minmax {
 struct list_head {
   struct list_head *next;
 };
+struct request_sock {
+  __u32 secid;
+};
+struct tcp_request_sock {
+  __u64 snt_synack;
+};
 struct tcp_sock {
   struct inet_connection_sock inet_conn;
   struct list_head tsq_node;
@@ -174,6 +181,7 @@ struct tcp_sock {
   __u32 segs_in;
   __u32 segs_out;
   bool is_mptcp;
+  struct request_sock *fastopen_rsk;
 };
 struct mptcp_sock {
   struct sock *first;

@@ -109,7 +109,15 @@ static __always_inline __u32 failure_of(const struct sock *sk) {
  * not enough: one that only looks at it (ss, an iterator) works off the packets that came meanwhile. */
 static __always_inline bool is_closed_by_current(const struct sock *sk, int old_state) {
   return READ(sk, sk_lock.owned) && READ(sk, sk_shutdown) == SHUTDOWN_MASK &&
-         (old_state == TCP_ESTABLISHED || old_state == TCP_CLOSE_WAIT);
+         (old_state == TCP_ESTABLISHED || old_state == TCP_CLOSE_WAIT || old_state == TCP_SYN_RECV);
+}
+
+/* Before its handshake is over, TCP fast open gave the connection to its server. */
+static __always_inline bool is_given_early(const struct sock *sk) {
+  const struct socket_state *state = FIND_OWN_STATE(sk, IPPROTO_TCP);
+  const struct tcp_sock *tcp = TCP_SOCK(sk);
+  return tcp && !(state && state->direction == WIRE_DIRECTION_OUTBOUND) &&
+         (READ(sk, sk_socket) || READ(tcp, bytes_received) || fast_open_since(sk));
 }
 
 /* connect(2) and listen(2): the process that calls them is running. `fresh`: room for a state that
@@ -201,24 +209,31 @@ static __always_inline struct socket_state *make_accepted_state(const struct soc
   return state;
 }
 
+/* The state of a connection that leaves SYN_RECV. */
+static __always_inline struct socket_state *grown_state(const struct sock *sk,
+                                                        struct socket_state *fresh) {
+  if (!is_state_in_hash(IPPROTO_TCP))
+    return find_or_make(sk, fresh);
+  struct socket_state *state = FIND_OWN_STATE(sk, IPPROTO_TCP);
+  if (state && !state->identity)
+    state->identity = number_of(sk, COOKIE((void *)sk));
+  else if (!state ||
+           (state->direction != WIRE_DIRECTION_OUTBOUND && state->told_state != TCP_SYN_RECV))
+    state = make_accepted_state(sk, fresh); /* else: both ends connected, or it was used before */
+  return state;
+}
+
 /* Softirq: the current task means nothing. Returns the record to send. */
 static __always_inline __u16 establish(const struct sock *sk, struct socket_state *state,
                                        int old_state, __u64 now_ns, __u32 *latency_us) {
   bool outbound =
       old_state == TCP_SYN_SENT || (state && state->direction == WIRE_DIRECTION_OUTBOUND);
-  if (state) {
-    if (outbound) {
-      *latency_us = elapsed_us(state->since_ns, now_ns);
-      state->direction = WIRE_DIRECTION_OUTBOUND;
-    } else { /* a copy of the listener's state, made when the child was born */
-      state->direction = WIRE_DIRECTION_INBOUND;
-      state->opener_pid = state->pid;
-      state->owner = state->pid ? WIRE_OWNER_INHERITED : WIRE_OWNER_UNKNOWN;
-      state->owner_changes = 0;
-      state->owner_changed_ns = 0;
-      state->held_pass = 0;
-    }
+  if (state && outbound) {
+    *latency_us = elapsed_us(state->since_ns, now_ns);
+    state->direction = WIRE_DIRECTION_OUTBOUND;
     state->since_ns = now_ns;
+  } else if (state) {
+    begin_inbound(state, now_ns);
   }
   if (!outbound)
     return WIRE_ACCEPT;
@@ -251,16 +266,19 @@ static __always_inline int on_state(const struct sock *sk, int old_state, int ne
     if (state)
       note_listener(READ(sk, __sk_common.skc_num), state);
   } else if (new_state == TCP_ESTABLISHED) {
-    if (is_state_in_hash(IPPROTO_TCP) && old_state == TCP_SYN_RECV) {
-      state = FIND_OWN_STATE(sk, IPPROTO_TCP);
-      if (state && !state->identity)
-        state->identity = number_of(sk, COOKIE((void *)sk));
-      else if (!state || state->direction != WIRE_DIRECTION_OUTBOUND) /* else: both ends connected */
-        state = make_accepted_state(sk, &fresh);
-    } else {
-      state = find_or_make(sk, &fresh);
-    }
+    state = old_state == TCP_SYN_RECV ? grown_state(sk, &fresh) : find_or_make(sk, &fresh);
     type = establish(sk, state, old_state, now_ns, &value);
+  } else if (old_state == TCP_SYN_RECV && is_given_early(sk)) {
+    state = grown_state(sk, &fresh);
+    if (state) {
+      begin_inbound(state, fast_open_since(sk));
+      if (new_state == TCP_FIN_WAIT1 ? READ(sk, sk_lock.owned) != 0
+                                     : is_closed_by_current(sk, old_state))
+        note_use(state);
+    }
+    emit_flow(WIRE_ACCEPT, sk, state, 0, 0, (__u8)old_state, (__u8)old_state, now_ns);
+    if (new_state == TCP_CLOSE)
+      emit_end(WIRE_CLOSE, sk, state, 0, 0, (__u8)old_state, now_ns);
   } else if (new_state == TCP_CLOSE) {
     if (old_state == TCP_LISTEN && is_state_in_hash(IPPROTO_TCP))
       forget_listener(sk);

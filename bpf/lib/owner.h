@@ -70,6 +70,27 @@ static __always_inline bool is_reading_files(void) {
   return BPF_CORE_READ(task, timer_slack_ns) == WIRE_PASS_TIMER_SLACK_NS;
 }
 
+/* When the kernel answered the SYN of a connection that TCP fast open gave to its server before the
+ * handshake is over. 0: it is none, or it is no longer known. */
+static __always_inline __u64 fast_open_since(const struct sock *sk) {
+  const struct request_sock *request = BPF_CORE_READ((const struct tcp_sock *)sk, fastopen_rsk);
+  return request ? BPF_CORE_READ((const struct tcp_request_sock *)request, snt_synack) * 1000 : 0;
+}
+
+/* A connection's state is a copy of its listener's, made when it was born, until it is established or, by
+ * TCP fast open, used before. `since_ns`: 0: not known. */
+static __always_inline void begin_inbound(struct socket_state *state, __u64 since_ns) {
+  if (state->direction == WIRE_DIRECTION_INBOUND)
+    return;
+  state->direction = WIRE_DIRECTION_INBOUND;
+  state->opener_pid = state->pid;
+  state->owner = state->pid ? WIRE_OWNER_INHERITED : WIRE_OWNER_UNKNOWN;
+  state->owner_changes = 0;
+  state->owner_changed_ns = 0;
+  state->held_pass = 0;
+  state->since_ns = since_ns;
+}
+
 /* The running process uses this socket. Returns true when that changed what is known of the owner. Who
  * inherited it from the listener, or was found with it, is now who he is now: he may have dropped his user
  * or run another program since. */

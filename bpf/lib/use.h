@@ -84,6 +84,15 @@ static __always_inline struct socket_state *state_at_use(struct sock *sk, __u16 
   return state;
 }
 
+/* A process has a connection before its handshake is over: TCP fast open gave it. `cookie`: the kernel's,
+ * 0 where it cannot be asked. */
+static __always_inline void begin_early(struct sock *sk, struct socket_state *state, __u64 cookie) {
+  begin_inbound(state, fast_open_since(sk));
+  state->told_state = TCP_SYN_RECV;
+  if (is_state_in_hash(IPPROTO_TCP) && !state->identity)
+    state->identity = number_of(sk, cookie);
+}
+
 static __always_inline int on_tcp(struct sock *sk, int result, __u32 sent) {
   __u64 cookie = (__u64)READ(sk, __sk_common.skc_cookie.counter);
   __u32 pid = current_pid();
@@ -96,7 +105,9 @@ static __always_inline int on_tcp(struct sock *sk, int result, __u32 sent) {
   struct socket_state *state = state_at_use(sk, IPPROTO_TCP);
   if (!state)
     return 0;
-  if (note_use(state) && state->direction != WIRE_DIRECTION_LISTEN) {
+  if (state->direction == WIRE_DIRECTION_LISTEN)
+    begin_early(sk, state, COOKIE(sk));
+  if (note_use(state)) {
     emit_record(WIRE_OWNER, sk, IDENTITY(sk, state), IPPROTO_TCP, state, 0, 0);
   } else if (noted && state->pid == pid) {
     noted->cookie = cookie;
@@ -166,9 +177,11 @@ static __always_inline int on_io(struct sock *sk, int result, int flags, __u32 s
  * state, and what COOKIE wants are three different pointers in some programs. */
 static __always_inline int on_accept(struct sock *sk, void *socket, void *context) {
   struct socket_state *state = find_state(socket, IPPROTO_TCP);
-  if (!state || state->direction == WIRE_DIRECTION_LISTEN ||
-      is_of_another(state, (__u64)READ(sk, __sk_common.skc_cookie.counter)) ||
-      !note_use(state))
+  if (!state || is_of_another(state, (__u64)READ(sk, __sk_common.skc_cookie.counter)))
+    return 0;
+  if (state->direction == WIRE_DIRECTION_LISTEN)
+    begin_early(sk, state, COOKIE(context));
+  if (!note_use(state))
     return 0;
   emit_record(WIRE_OWNER, sk, IDENTITY(context, state), IPPROTO_TCP, state, 0, 0);
   return 0;

@@ -24,7 +24,7 @@ ALL = ("Doors.*:TcpMapped.*:UdpMapped.*:*/v4:*UdpActs*/v6:*ConnectActs*/v6:*Acce
 SOME = ("Doors.*:*AcceptorActs*/v4:*ConnectActs.Refused/v4:*ConnectActs.StatesOfBothEnds/v6:"
         "*ConnectActs.LostSegmentIsRetransmitted/v4:*InterruptActs*:"
         "*CloseActs.HalfClose/v6:*CloseActs.LingerZero/v4:"
-        "*CloseActs.Sigkill/v6:*PreforkActs.AcceptWithAddress/v4:*PreforkActs.AcceptWithoutAddress/v6:"
+        "*CloseActs.Sigkill/v6:*FastOpenActs*/v4:*PreforkActs.AcceptWithAddress/v4:*PreforkActs.AcceptWithoutAddress/v6:"
         "*ForkingServerActs.AcceptWithoutAddress/v4:*PassedSocketActs.UsedByTheReceiver/v6:"
         "*OwnerActs.InheritedFromTheVeryListener/v4:*OwnerActs.OtherNetworkNamespace/v4:"
         "*Bootstrap.OlderSocketsOfAnotherNamespace/v4:"
