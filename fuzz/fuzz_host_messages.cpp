@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "decode/conntrack.h"
 #include "decode/icmp_echo.h"
 #include "decode/iflist2.h"
 #include "decode/rtnetlink.h"
@@ -19,10 +20,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     decode_link(message->payload);
     decode_address(message->payload);
     decode_route(message->payload);
+    decode_conntrack(message->payload);
   }
   decode_link(bytes);
   decode_address(bytes);
   decode_route(bytes);
+  decode_conntrack(bytes);
   decode_echo_reply(4, true, bytes);
   decode_echo_reply(4, false, bytes);
   decode_echo_reply(6, false, bytes);

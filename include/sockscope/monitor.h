@@ -87,6 +87,10 @@ struct Options {
   // there by then; cached and bounded; never loopback, link-local or multicast addresses. These queries
   // are traffic of this very process, and seen as that.
   bool resolve = false;
+  // Flows tell which ends their packets have where netfilter translates addresses (Flow::translation), of
+  // this network namespace, by what the kernel tells of the connections it tracks. It makes a message of
+  // each of them for us then, also of those it forwards. Needs CAP_NET_ADMIN, for open() only.
+  bool translations = false;
   // Flows for each remote end of unconnected UDP sockets (Flow::peer_of), and which UDP speaks QUIC
   // (Flow::app). eBPF only: the protocol of every packet is then looked at in the kernel, and every
   // datagram of such a socket counted a second time. Needs `connections`.

@@ -54,6 +54,7 @@ enum class Observation : std::uint8_t {
   kProtectedOwners,   // refused: a security module hides what some processes have open
   // of any source
   kReverseNames,  // of remote ends, looked up
+  kTranslations,  // of addresses, by netfilter
   kSource,
   kSockets,  // read from a capture
 };

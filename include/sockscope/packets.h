@@ -53,7 +53,8 @@ struct PacketCounts {
 
 class PacketCapture {
  public:
-  // Opens the interface by libpcap. Needs CAP_NET_RAW, for this call only. Errors: kNotPermitted,
+  // Opens the interface by libpcap. Needs CAP_NET_RAW, for this call only; and CAP_NET_ADMIN to know which
+  // connections netfilter translates, without which their packets are nobody's. Errors: kNotPermitted,
   // kInvalidArgument (no such interface, a filter that is none), kUnsupportedPlatform (no libpcap,
   // or a link of a kind that is not understood), kIo.
   static Result<PacketCapture> open(const PacketOptions& options = {});

@@ -100,6 +100,14 @@ struct Counters {
   std::uint32_t min_rtt_us = 0;   // 0: not measured
 };
 
+// The ends that packets of a flow have where they leave or enter the host, when netfilter translates
+// addresses on the way: a service's address, a published port, masquerading.
+struct Translation {
+  Endpoint local;
+  Endpoint remote;
+  bool operator==(const Translation&) const = default;
+};
+
 struct Flow {
   // The kernel's socket cookie; 0 for sockets that have none; of a remote end of an unconnected UDP
   // socket a number of our own, above 2^52.
@@ -137,6 +145,8 @@ struct Flow {
   std::optional<double> rx_rate;
   // With Options::names: what the remote end was called in DNS; null: no answer was seen that says.
   std::shared_ptr<const RemoteName> remote_name;
+  // With Options::translations: other ends in its packets; null: the same as here, or not known.
+  std::shared_ptr<const Translation> translation;
   // With Options::holders, in snapshots: every process that has it open, by pid; null: not asked.
   std::shared_ptr<const std::vector<SocketHolder>> holders;
 };
@@ -204,10 +214,12 @@ struct Loss {
   // one (known since Linux 5.12, for kprobes since 6.7; looked at once a second), or for reasons of its
   // own (known of ends of connections: by the second snapshot after, or within two minutes).
   std::uint64_t missed_runs = 0;
+  // Times that there was no room for news of translated connections (Options::translations).
+  std::uint64_t translations = 0;
 
   std::uint64_t total() const noexcept {
     return ring_full + storage_failed + malformed + missed_returns + netlink_full + udp_peers +
-           missed_runs;
+           missed_runs + translations;
   }
   bool operator==(const Loss&) const = default;
 };

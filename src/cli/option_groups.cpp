@@ -153,6 +153,12 @@ void add_exact_owner(CLI::App& app, Arguments& arguments) {
                "see at each send and receive which process uses a TCP connection; costs each of them");
 }
 
+void add_nat(CLI::App& app, Arguments& arguments) {
+  in_group(app, "Where from");
+  app.add_flag("--nat", arguments.options.translations,
+               "the ends that packets have where netfilter translates addresses, as column 'nat'");
+}
+
 void add_udp_peers(CLI::App& app, Arguments& arguments) {
   Options& options = arguments.options;
   in_group(app, "Where from");

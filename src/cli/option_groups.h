@@ -82,6 +82,7 @@ void add_source(CLI::App& app, Arguments& arguments);
 void add_no_dns(CLI::App& app, Arguments& arguments);
 void add_resolve(CLI::App& app, Arguments& arguments);
 void add_exact_owner(CLI::App& app, Arguments& arguments);
+void add_nat(CLI::App& app, Arguments& arguments);
 void add_udp_peers(CLI::App& app, Arguments& arguments);
 void add_order(CLI::App& app, Arguments& arguments);
 void add_interval(CLI::App& app, Arguments& arguments, const std::string& help);

@@ -103,7 +103,9 @@ Options asked_options(const Arguments& arguments) {
   Options options = arguments.options;
   const auto filter = FlowFilter::parse(arguments.filter, user_id);
   options.describe |= (filter && filter->needs_description()) ||
-                      needs_description(arguments.columns) || needs_description(arguments.sort);
+                      is_needed(Needs::kDescription, arguments.columns) ||
+                      is_needed(Needs::kDescription, arguments.sort);
+  options.translations |= is_needed(Needs::kTranslations, arguments.columns);
   return options;
 }
 

@@ -29,6 +29,7 @@ const std::vector<Wish>& wishes() {
       {&Options::dns, {Observation::kDnsMessages}, true},
       {&Options::holders, {Observation::kHolders}, true},
       {&Options::refusals, {Observation::kRefusedAttempts}, true},
+      {&Options::translations, {Observation::kTranslations}, true},
       {&Options::exact_owners, {Observation::kTcpUse}, false, Where::kHooks},
       {&Options::data,
        {Observation::kTcpUse, Observation::kUdpSent, Observation::kUdpReceived},

@@ -37,6 +37,7 @@ const char* to_string(Observation observation) noexcept {
     case Observation::kUdpPeers: return "remote ends of udp sockets";
     case Observation::kHolders: return "holders of sockets";
     case Observation::kReverseNames: return "reverse lookups";
+    case Observation::kTranslations: return "translated addresses";
     case Observation::kUdpBytes: return "udp bytes";
     case Observation::kTcpFigures: return "tcp bytes, segments, round trip times";
     case Observation::kFinalFigures: return "final figures of closed sockets";

@@ -8,6 +8,8 @@
 
 #include "base/clock.h"
 #include "decode/packet.h"
+#include "pipeline/translation_watcher.h"
+#include "pipeline/waker.h"
 #include "pipeline/zone_names.h"
 #include "source/pcap/pcap.h"
 #include "track/packet_owners.h"
@@ -26,8 +28,11 @@ using Datagram = std::tuple<AddressBytes, AddressBytes, std::uint8_t, std::uint3
 }  // namespace
 
 struct PacketCapture::Impl {
-  Impl(Pcap opened, std::uint32_t index)
-      : pcap(std::move(opened)), interface_index(index), owners(home_netns(), {}) {}
+  Impl(Pcap opened, std::uint32_t index, std::optional<TranslationWatcher> watcher)
+      : pcap(std::move(opened)),
+        interface_index(index),
+        translations(std::move(watcher)),
+        owners(home_netns(), {}, translations ? &translations->translations() : nullptr) {}
 
   std::optional<PacketEnds> ends_of(const PacketView& view);
   void note_handed_over(const Packet& packet) {
@@ -36,7 +41,9 @@ struct PacketCapture::Impl {
 
   Pcap pcap;
   std::uint32_t interface_index;  // 0: any
+  std::optional<TranslationWatcher> translations;  // empty: nothing is translated
   PacketOwners owners;
+  Waker waker;
   std::map<Datagram, std::pair<std::uint16_t, std::uint16_t>> ports;  // of first fragments
   std::uint64_t received = 0;
   std::uint64_t unattributed = 0;
@@ -73,7 +80,14 @@ Result<PacketCapture> PacketCapture::open(const PacketOptions& options) {
                          std::to_string(pcap->link_type()) + ", which is not understood")
             .with_hint("capture without -i, on all interfaces"));
   const std::uint32_t index = ::if_nametoindex(options.interface.c_str());
-  return PacketCapture(std::make_unique<Impl>(std::move(*pcap), index));
+  // Refused, it is as where nothing is translated.
+  std::optional<TranslationWatcher> translations;
+  if (auto opened = TranslationWatcher::open()) translations.emplace(std::move(*opened));
+  auto impl = std::make_unique<Impl>(std::move(*pcap), index, std::move(translations));
+  if (auto done = impl->waker.open(); !done) return tl::make_unexpected(std::move(done).error());
+  for (const int file : {impl->pcap.fd(), impl->translations ? impl->translations->fd() : -1})
+    if (auto done = impl->waker.add(file); !done) return tl::make_unexpected(std::move(done).error());
+  return PacketCapture(std::move(impl));
 }
 
 PacketCapture::PacketCapture(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
@@ -82,7 +96,7 @@ PacketCapture& PacketCapture::operator=(PacketCapture&&) noexcept = default;
 PacketCapture::~PacketCapture() = default;
 
 int PacketCapture::fd() const noexcept {
-  return impl_->pcap.fd();
+  return impl_->waker.fd();
 }
 std::uint16_t PacketCapture::link_type() const noexcept {
   return impl_->pcap.link_type();
@@ -107,6 +121,8 @@ Result<std::size_t> PacketCapture::read(const Handler& handler) {
     ++count;
     handler(packet);
   };
+  if (impl_->translations)
+    if (auto done = impl_->translations->update(); !done) return tl::make_unexpected(done.error());
   const std::uint64_t now = mono_now_ns();
   const std::uint64_t booted_wall_ns = clock_ns(CLOCK_REALTIME) - now;
   const auto link = static_cast<LinkType>(link_type());

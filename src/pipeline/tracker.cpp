@@ -63,6 +63,7 @@ Result<std::unique_ptr<Tracker>> Tracker::open(const Options& options, const Flo
 Result<void> Tracker::start() {
   if (auto done = waker_.open(); !done) return done;
   if (auto done = open_resolver(); !done) return done;
+  if (auto done = open_translations(); !done) return done;
   for (Door& door : observer_->doors()) add_door(std::move(door));
   if (auto done = waker_.add(observer_->fd()); !done) return done;
   if (auto done = watch_processes(); !done) return done;
@@ -85,6 +86,22 @@ Result<void> Tracker::open_resolver() {
   resolver_.emplace(std::move(*opened));
   add_door({Observation::kReverseNames, resolver_->door(), {}});
   return waker_.add(resolver_->fd());
+}
+
+// As above.
+Result<void> Tracker::open_translations() {
+  if (!options_.translations) return {};
+  auto opened = TranslationWatcher::open();
+  if (!opened) {
+    if (opened.error().kind() == ErrorKind::kKernelLacksFeature)  // nothing is missed
+      add_door({Observation::kTranslations, Conntrack::kDoor, {}, opened.error().detail()});
+    else
+      add_refused(Observation::kTranslations, Conntrack::kDoor, opened.error());
+    return {};
+  }
+  translations_.emplace(std::move(*opened));
+  add_door({Observation::kTranslations, Conntrack::kDoor, {}, Conntrack::kLimits});
+  return waker_.add(translations_->fd());
 }
 
 Result<void> Tracker::watch_processes() {
@@ -151,6 +168,7 @@ void Tracker::complete(Event& event) {
     processes_->describe(event.flow.owner);
   }
   zones_.name(event.flow);
+  if (translations_) translations_->translate(event.flow);
   if (event.kind != EventKind::kDns) name(event.flow);
 }
 
@@ -202,6 +220,9 @@ FlowTable::Change Tracker::show(Flow& socket) {
 
 Result<void> Tracker::deliver() {
   const std::uint64_t now = host_.now_ns();
+  // A connection is tracked from its first packet on: before anything is told of it.
+  if (translations_)
+    if (auto done = translations_->update(); !done) return done;
   if (processes_) processes_->begin_drain(now);
   if (auto done = observer_->deliver(*this); !done) return done;
   if (processes_) processes_->end_drain(tell_process_);
@@ -215,6 +236,7 @@ void Tracker::note_loss(bool exactly) {
   lost_ = observer_->loss(exactly);
   if (processes_) lost_.netlink_full += processes_->lost();
   lost_.udp_peers = peers_lost_;
+  if (translations_) lost_.translations = translations_->lost();
   // What the kernel could not remember no pass can tell either.
   if (const std::uint64_t records =
           lost_.ring_full + lost_.malformed + lost_.netlink_full + lost_.missed_runs;
@@ -234,7 +256,8 @@ void Tracker::note_loss(bool exactly) {
               .missed_returns = lost_.missed_returns - reported_.missed_returns,
               .netlink_full = lost_.netlink_full - reported_.netlink_full,
               .udp_peers = lost_.udp_peers - reported_.udp_peers,
-              .missed_runs = lost_.missed_runs - reported_.missed_runs};
+              .missed_runs = lost_.missed_runs - reported_.missed_runs,
+              .translations = lost_.translations - reported_.translations};
   reported_ = lost_;
   add(gap);
 }
@@ -435,6 +458,7 @@ Result<void> Tracker::snapshot(const Handler* handler, Snapshot& snapshot) {
   std::move(peers.begin(), peers.end(), std::back_inserter(snapshot.flows));
   for (Flow& flow : snapshot.flows) {
     name(flow);
+    if (translations_) translations_->translate(flow);
     if (processes_) processes_->describe(flow.owner);
   }
   for (Process& process : snapshot.processes)

@@ -18,6 +18,7 @@
 #include "pipeline/observer.h"
 #include "pipeline/process_watcher.h"
 #include "pipeline/reverse_resolver.h"
+#include "pipeline/translation_watcher.h"
 #include "pipeline/waker.h"
 #include "pipeline/zone_names.h"
 #include "track/flow_table.h"
@@ -94,6 +95,7 @@ class Tracker {
           std::vector<Door> doors, TrackerHost host);
   Result<void> start();
   Result<void> open_resolver();
+  Result<void> open_translations();
   Result<void> watch_processes();
   Result<void> scan_processes();
   Result<void> work(const Handler& handler, bool is_last);
@@ -145,6 +147,7 @@ class Tracker {
   Event process_event_;
   std::optional<DnsWatcher> dns_;  // when names or messages are wanted
   std::optional<ReverseResolver> resolver_;
+  std::optional<TranslationWatcher> translations_;
   std::optional<UdpPeers> udp_peers_;
   bool peers_due_ = false;  // a socket closed that may have had some
   std::uint64_t peers_not_before_ns_ = 0;

@@ -88,6 +88,7 @@ void write_lost(Writer& writer, const Loss& lost) {
   fields.number("malformed", lost.malformed);
   fields.number("missed_returns", lost.missed_returns);
   fields.number("missed_runs", lost.missed_runs);
+  fields.number("translations", lost.translations);
   fields.number("netlink_full", lost.netlink_full);
   fields.number("udp_peers", lost.udp_peers);
   writer.EndObject();
@@ -187,6 +188,12 @@ void write_identity(Writer& writer, const Flow& flow, std::uint64_t now_ns) {
   } else {
     fields.null("remote_addr");
     fields.null("remote_port");
+  }
+  if (flow.translation) {
+    fields.text("nat_local_addr", to_string(flow.translation->local.addr));
+    fields.number("nat_local_port", flow.translation->local.port);
+    fields.text("nat_remote_addr", to_string(flow.translation->remote.addr));
+    fields.number("nat_remote_port", flow.translation->remote.port);
   }
   if (flow.remote_name) write_remote_name(writer, *flow.remote_name, now_ns);
   if (flow.ipv6_only) {

@@ -67,6 +67,7 @@ class Reader {
       if (object_->HasMember("missed_returns"))
         field("missed_returns", snapshot.lost.missed_returns);
       if (object_->HasMember("missed_runs")) field("missed_runs", snapshot.lost.missed_runs);
+      if (object_->HasMember("translations")) field("translations", snapshot.lost.translations);
       if (object_->HasMember("netlink_full")) field("netlink_full", snapshot.lost.netlink_full);
       if (object_->HasMember("udp_peers")) field("udp_peers", snapshot.lost.udp_peers);
     });
@@ -105,6 +106,12 @@ class Reader {
     flow.local.addr.family = flow.remote.addr.family = static_cast<std::uint8_t>(family);
     endpoint("local_addr", "local_port", flow.local);
     endpoint("remote_addr", "remote_port", flow.remote);
+    if (object_->HasMember("nat_local_addr")) {
+      Translation translated;
+      endpoint("nat_local_addr", "nat_local_port", translated.local);
+      endpoint("nat_remote_addr", "nat_remote_port", translated.remote);
+      flow.translation = std::make_shared<const Translation>(translated);
+    }
     if (object_->HasMember("ipv6_only")) field("ipv6_only", flow.ipv6_only);
     named("direction", flow.direction, 3);
     field("pid", flow.owner.pid);

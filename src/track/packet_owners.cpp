@@ -4,26 +4,12 @@
 #include <algorithm>
 #include <functional>
 #include <iterator>
-#include <string_view>
+#include <tuple>
 #include <unordered_set>
 
 #include "model/address.h"
 
 namespace sockscope {
-namespace {
-
-std::size_t mix(std::size_t hash, const Endpoint& endpoint) noexcept {
-  const std::string_view bytes(reinterpret_cast<const char*>(endpoint.addr.bytes.data()),
-                               endpoint.addr.bytes.size());
-  return (hash * 31 + std::hash<std::string_view>{}(bytes)) * 31 + endpoint.port;
-}
-
-}  // namespace
-
-std::size_t PacketOwners::Hash::operator()(const Key& key) const noexcept {
-  return mix(mix(static_cast<std::size_t>(key.protocol), key.local), key.remote);
-}
-
 PacketOwners::Key PacketOwners::key_of(const Flow& flow) {
   Key key{.local = flow.local, .remote = flow.remote, .protocol = flow.protocol};
   key.local.addr = without_zone(key.local.addr);
@@ -152,6 +138,11 @@ void PacketOwners::find(Protocol protocol, const Endpoint& local, const Endpoint
   found.candidates.clear();
   Key key{.local = local, .remote = remote, .protocol = protocol};
   if (look_up(key, at_ns, found)) return;
+  if (translations_ != nullptr)
+    if (const auto own = translations_->socket_of(protocol, local, remote)) {
+      std::tie(key.local, key.remote) = *own;
+      if (look_up(key, at_ns, found)) return;
+    }
   if (protocol == Protocol::kTcp && !listeners_too) return;
   key.remote = {};
   if (look_up(key, at_ns, found)) return;

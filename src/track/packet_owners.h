@@ -16,6 +16,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "model/connection_ends.h"
+#include "track/translations.h"
+
 namespace sockscope {
 
 struct PacketEnds {
@@ -36,8 +39,10 @@ class PacketOwners {
   };
   using Handler = std::function<void(const Packet&)>;
 
-  // netns: only its flows are considered; addresses mean something else in another.
-  PacketOwners(std::uint32_t netns, Limits limits) : netns_(netns), limits_(limits) {}
+  // netns: only its flows are considered; addresses mean something else in another. translations: how to
+  // get from a packet's ends to a socket's; null: they are the same. Must outlive this.
+  PacketOwners(std::uint32_t netns, Limits limits, const Translations* translations = nullptr)
+      : netns_(netns), limits_(limits), translations_(translations) {}
 
   void note(const Event& event);
   // All sockets: flows that are not among them are closed.
@@ -59,15 +64,7 @@ class PacketOwners {
   std::size_t known_flows() const noexcept { return flows_.size(); }
 
  private:
-  struct Key {
-    Endpoint local;
-    Endpoint remote;  // family 0: not connected
-    Protocol protocol = Protocol::kTcp;
-    bool operator==(const Key&) const = default;
-  };
-  struct Hash {
-    std::size_t operator()(const Key& key) const noexcept;
-  };
+  using Key = ConnectionEnds;
   struct Held {
     Packet packet;
     std::vector<std::byte> bytes;
@@ -96,7 +93,8 @@ class PacketOwners {
 
   std::uint32_t netns_;
   Limits limits_;
-  std::unordered_map<Key, std::vector<Flow>, Hash> flows_;  // several share an address
+  const Translations* translations_;
+  std::unordered_map<Key, std::vector<Flow>, ConnectionEndsHash> flows_;  // several share an address
   std::size_t closed_ = 0;
   std::deque<Held> held_;
   std::size_t held_bytes_ = 0;

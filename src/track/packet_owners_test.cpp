@@ -89,6 +89,47 @@ TEST_F(PacketOwnersTest, KnownFlowsAtOnce) {
   EXPECT_FALSE(owners.is_holding());
 }
 
+class TranslatedPackets : public PacketOwnersTest {
+ protected:
+  TranslatedPackets() {
+    owners = PacketOwners(kHere, {.hold_ns = kHold, .held_bytes = 1000, .keep_closed_ns = 1000, .closed = 10},
+                          &translations);
+  }
+  void translate(Protocol protocol, const Endpoint& real) {
+    translations.note({protocol, {client, service}, {real, client}});
+  }
+  Translations translations;
+  const Endpoint service = end(96, 443);
+};
+
+TEST_F(TranslatedPackets, OfAServiceAddressAreTheClients) {
+  owners.note(event(EventKind::kConnect, flow(1, Protocol::kTcp, client, service), 1));
+  offer('a', Protocol::kTcp, client, server, 2);
+  EXPECT_EQ(out, "");  // nobody has said yet what this is
+  translate(Protocol::kTcp, server);
+  owners.release(3, keep());
+  offer('b', Protocol::kTcp, server, client, 4);
+  offer('c', Protocol::kTcp, service, client, 5);  // seen before it is translated back
+  EXPECT_EQ(out, "a1- b-1 c-1");
+}
+
+TEST_F(TranslatedPackets, ToAPublishedPortAreTheServers) {
+  translate(Protocol::kTcp, server);
+  owners.note(event(EventKind::kAccept, flow(2, Protocol::kTcp, server, client), 1));
+  offer('a', Protocol::kTcp, client, service, 2);
+  offer('b', Protocol::kTcp, service, client, 3);
+  EXPECT_EQ(out, "a-2 b2-");
+}
+
+TEST_F(TranslatedPackets, OfUnconnectedSocketsAreFoundByTheirOwnPort) {
+  translate(Protocol::kUdp, server);
+  // One is bound to the published port itself: it gets nothing of it.
+  snapshot({flow(1, Protocol::kUdp, end(0, 80), end(0, 0)), flow(2, Protocol::kUdp, end(0, 443), end(0, 0))}, 1);
+  offer('a', Protocol::kUdp, client, service, 2);
+  offer('b', Protocol::kUdp, service, client, 3);
+  EXPECT_EQ(out, "a-1 b1-");
+}
+
 TEST_F(PacketOwnersTest, ASynWaitsForItsConnectionAndOthersBehindIt) {
   owners.note(event(EventKind::kConnect, flow(1, Protocol::kTcp, client, server), 1));
   offer('a', Protocol::kTcp, end(1, 50'001), server, 2);

@@ -24,6 +24,10 @@ bool same(const std::shared_ptr<const RemoteName>& a, const std::shared_ptr<cons
   return a == b || (a && b && a->name == b->name && a->learnt_ns == b->learnt_ns);
 }
 
+bool same(const std::shared_ptr<const Translation>& a, const std::shared_ptr<const Translation>& b) {
+  return a == b || (a && b && *a == *b);
+}
+
 // Whether b shows nothing that a does not.
 bool same(const Flow& a, const Flow& b) {
   return a.state == b.state && a.closed == b.closed && same(a.counters, b.counters) &&
@@ -32,7 +36,8 @@ bool same(const Flow& a, const Flow& b) {
          a.owner.comm == b.owner.comm && a.direction == b.direction &&
          a.has_counters == b.has_counters && a.local == b.local && a.remote == b.remote &&
          a.interface == b.interface && a.opened_ns == b.opened_ns && a.closed_ns == b.closed_ns &&
-         same(a.owner.process, b.owner.process) && same(a.remote_name, b.remote_name);
+         same(a.owner.process, b.owner.process) && same(a.remote_name, b.remote_name) &&
+         same(a.translation, b.translation);
 }
 bool same(const Process& a, const Process& b) {
   return a.open_flows == b.open_flows && a.listeners == b.listeners &&

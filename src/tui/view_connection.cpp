@@ -216,6 +216,8 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
     put_fact(y++, "Local", local, grid);
     put_fact(y++, "Remote", remote, grid);
   }
+  if (const std::string translated = translation_text(*flow); !translated.empty())
+    put_fact(y++, "NAT", translated, grid, right);
   if (const RemoteName* known = flow->remote_name.get()) {
     put_fact(y++, "Name",
              clean_text(known->name) + "  " +

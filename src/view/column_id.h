@@ -12,7 +12,7 @@ namespace sockscope {
 enum class ColumnId : std::uint8_t {
   kNone,
   // Of connections and processes, in tables and on the screen.
-  kPid, kOpenerPid, kComm, kUid, kUser, kProto, kLocal, kLport, kRemote, kRemoteName, kRport,
+  kPid, kOpenerPid, kComm, kUid, kUser, kProto, kLocal, kLport, kRemote, kNat, kRemoteName, kRport,
   kDirection, kStack, kState, kConns, kListeners, kClosedFlows, kRxRate, kTxRate, kRate, kRxBytes, kTxBytes,
   kRxSegments, kTxSegments, kRetransmits, kRetransmitRate, kRtt, kMeanRtt, kMinRtt, kOwner, kNetns,
   kCgroupId, kCookie, kAge, kHolders, kExe, kCmdline, kUnit, kContainer, kPod, kCgroup, kPpid,
@@ -44,6 +44,7 @@ enum class Needs : std::uint8_t {
   kProcess,       // whose it is
   kDescription,   // Options::describe
   kTcpInternals,  // Monitor::tcp_internals()
+  kTranslations,  // Options::translations
 };
 
 struct ColumnInfo {
@@ -81,6 +82,7 @@ inline constexpr ColumnInfo kColumns[] = {
     {kLocal, "local", "LOCAL", K::kEndpoint},
     {kLport, "lport", "LPORT", K::kId},
     {kRemote, "remote", "REMOTE", K::kEndpoint},
+    {kNat, "nat", "NAT", K::kText, kTranslations},
     {kRemoteName, "remote_name", "NAME", K::kText},
     {kRport, "rport", "RPORT", K::kId},
     {kDirection, "direction", "DIR", K::kText},

@@ -171,7 +171,7 @@ constexpr std::array<Column<Row>, N + M> joined(const std::array<Column<Row>, N>
 constexpr std::string_view kNobody = "[unattributed]";
 constexpr std::string_view kTheKernel = "[kernel]";
 
-const std::array<Column<Flow>, 30> kOwnFlowColumns{{
+const std::array<Column<Flow>, 31> kOwnFlowColumns{{
     {kPid, 7, "process that uses the socket", known_of<&Flow::owner, &Owner::pid>},
     {kOpenerPid, 7, "process that connected, accepted or created it",
      known_of<&Flow::owner, &Owner::opener_pid>},
@@ -191,6 +191,8 @@ const std::array<Column<Flow>, 30> kOwnFlowColumns{{
      [](const Flow& f, const Options&) {
        return f.remote.addr.is_unspecified() ? CellValue() : f.remote;
      }},
+    {kNat, 20, "the other ends that its packets have: LOCAL→REMOTE, what is not translated left out",
+     [](const Flow& f, const Options&) { return known(std::string_view(translation_text(f))); }},
     {kRemoteName, 20, "what the remote end was asked for by in DNS (trace --dns, top)",
      [](const Flow& f, const Options&) {
        return f.remote_name ? known(f.remote_name->name) : CellValue();
@@ -302,13 +304,14 @@ std::span<const Column<Process>> all_columns<Process>() {
   return kProcessColumns;
 }
 
-bool needs_description(std::string_view columns) {
+bool is_needed(Needs what, std::string_view columns) {
   while (!columns.empty()) {
     const std::size_t comma = columns.find(',');
     const std::string_view name = columns.substr(0, comma);
     const auto* column = find_column<Flow>(name);
     // A socket's network namespace is known, that of a process is described.
-    if (column && (column->info().needs == Needs::kDescription || column->id == kNetns))
+    if (column && (column->info().needs == what ||
+                   (what == Needs::kDescription && column->id == kNetns)))
       return true;
     columns.remove_prefix(comma == columns.npos ? columns.size() : comma + 1);
   }

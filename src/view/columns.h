@@ -46,8 +46,8 @@ struct Column {
 template <class Row>
 using ColumnList = std::vector<const Column<Row>*>;
 
-// Whether one of "a,b,c" is known only with Options::describe.
-bool needs_description(std::string_view columns);
+// Whether one of "a,b,c" needs it.
+bool is_needed(Needs what, std::string_view columns);
 
 // All there are, in the order of the help.
 template <class Row>

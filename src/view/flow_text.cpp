@@ -45,6 +45,14 @@ std::string_view short_name(TcpState state) noexcept {
   return "";
 }
 
+std::string translation_text(const Flow& flow) {
+  if (!flow.translation) return {};
+  const auto other = [](const Endpoint& own, const Endpoint& translated) {
+    return translated == own ? std::string() : to_string(translated);
+  };
+  return other(flow.local, flow.translation->local) + "→" + other(flow.remote, flow.translation->remote);
+}
+
 TcpState shown_state(const Flow& flow) noexcept {
   return flow.closed && flow.state != TcpState::kTimeWait ? TcpState::kClose : flow.state;
 }

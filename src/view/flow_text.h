@@ -17,6 +17,10 @@ std::string_view protocol_name(const Flow& flow) noexcept;
 // every state in which both ends are still closing.
 std::string_view short_name(TcpState state) noexcept;
 
+// The ends that its packets have, where they are others than the socket's: "→10.97.0.2:6443" (remote),
+// "192.0.2.1:80→" (local), "192.0.2.1:40112→10.97.0.2:6443"; "": none.
+std::string translation_text(const Flow& flow);
+
 // The state to show: a closed flow's is kClose, unless the kernel still keeps it in TIME_WAIT.
 TcpState shown_state(const Flow& flow) noexcept;
 

@@ -39,7 +39,7 @@ class Doctor(unittest.TestCase):
         document = json.loads(self.doctor("--json").stdout)
         doors = {entry["observation"]: entry["door"] for entry in document["observations"]}
         trace = subprocess.run([support.program(), "trace", "--json", "--processes", "--dns",
-                                "--attempts", "--udp-peers", "--exact-owner", "-d", "0.1"],
+                                "--attempts", "--udp-peers", "--exact-owner", "--nat", "-d", "0.1"],
                                capture_output=True, text=True, check=True, timeout=60)
         header = json.loads(trace.stdout.splitlines()[0])
         used = {door["observation"]: door["door"] for door in header["doors"]
@@ -104,6 +104,7 @@ ASKED = {
     "--holders": {"holders of sockets"},
     "--attempts": {"attempts that meet no listener"},
     "--exact-owner": {"process that uses a tcp connection"},
+    "--nat": {"translated addresses"},
     "--data": {"each send and receive", "process that uses a tcp connection", "udp sent bytes, sending process",
                "udp received bytes, receiving process"},
     "--processes": {"process fork", "process exec", "process exit", "process name", "core dump",
@@ -115,7 +116,7 @@ class AskedByName(unittest.TestCase):
     COMMANDS = (("trace", "-d", "0.1", "-p", "1", "--udp-peers", "--dns", "--attempts", "--data",
                  "--processes"),
                 ("top", "--once", "-i", "0.1", "--udp-peers", "--exact-owner"),
-                ("snapshot", "--holders"))
+                ("snapshot", "--holders", "--nat"))
 
     def test_what_is_not_observed_is_said(self):
         for command in self.COMMANDS:

@@ -103,7 +103,8 @@ class Schema(unittest.TestCase):
         self.assertRegex(self.document["ts"], RFC3339)
         self.assertIsNone(self.document["interval_s"])
         self.assertEqual(set(self.document["lost"]), {"ring_full", "storage_failed", "malformed",
-                                                     "missed_returns", "missed_runs", "netlink_full", "udp_peers"})
+                                                     "missed_returns", "missed_runs", "netlink_full",
+                                                     "translations", "udp_peers"})
         self.assertEqual((self.document["source"], self.document["polled"]), ("ebpf", False))
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             self.assertEqual(self.document["boot_id"], file.read().strip())

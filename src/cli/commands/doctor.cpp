@@ -74,6 +74,7 @@ Options observe(const Arguments& arguments) {
   options.refusals = true;
   options.udp_peers = true;
   options.exact_owners = true;
+  options.translations = true;
   return options;
 }
 

@@ -76,6 +76,7 @@ void declare(CLI::App& app, SnapshotArguments& arguments) {
              "what ss, lsof or nettop printed; a copy of /proc: proc:DIR", parse_source);
   add_no_dns(app, arguments);
   add_resolve(app, arguments);
+  add_nat(app, arguments);
   add_thresholds(app, arguments);
   add_watch(app, arguments, "netwatch: one per interval");
   add_time_limits(app, arguments, "snapshots");
@@ -89,12 +90,15 @@ void declare(CLI::App& app, SnapshotArguments& arguments) {
     if (!arguments.from.path.empty())
       refuse(
           app,
-          {"--envelope", "--watch", "--interval", "--root", "--no-probe", "--no-dns", "--resolve"},
+          {"--envelope", "--watch", "--interval", "--root", "--no-probe", "--no-dns", "--resolve",
+           "--nat"},
           "excludes --from");
     if (!arguments.netwatch) return;
     if (app.count("--resolve") != 0)
       throw CLI::ValidationError(
           "--format netwatch has no names of remote ends: it excludes --resolve");
+    if (app.count("--nat") != 0)
+      throw CLI::ValidationError("--format netwatch has no translated ends: it excludes --nat");
     if (!arguments.is_json() && app.count("--output") != 0)
       throw CLI::ValidationError("--format netwatch is JSON: --output excludes it");
     if (!arguments.watch) refuse(app, {"--duration", "--count", "--threshold"}, "needs --watch");
@@ -120,6 +124,7 @@ int run(const SnapshotArguments& arguments, const Options& observed) {
   if (arguments.netwatch) return snapshot_netwatch(arguments, observed);
   std::vector<ColumnId> columns(kSnapshotFlowColumns.begin(), kSnapshotFlowColumns.end());
   if (observed.resolve) columns.push_back(ColumnId::kRemoteName);
+  if (observed.translations) columns.push_back(ColumnId::kNat);
   if (observed.holders) columns.push_back(ColumnId::kHolders);
   auto choice = choose_table<Flow>(arguments, columns, ColumnId::kLocal);
   if (!choice) return kExitUsage;

@@ -156,6 +156,7 @@ void declare(CLI::App& app, TopArguments& arguments) {
   app.add_flag("--plain", arguments.plain, "tables one after the other, also on a terminal");
   add_source(app, arguments);
   add_exact_owner(app, arguments);
+  add_nat(app, arguments);
   add_udp_peers(app, arguments);
   add_no_dns(app, arguments);
   add_resolve(app, arguments);

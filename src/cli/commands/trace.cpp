@@ -27,6 +27,7 @@ std::string describe_loss(const Loss& lost) {
       {lost.malformed, "malformed"},       {lost.missed_returns, "missed_returns"},
       {lost.netlink_full, "netlink_full"}, {lost.udp_peers, "udp_peers"},
       {lost.missed_runs, "missed_runs"},
+      {lost.translations, "translations"},
   };
   std::string text = "lost ";
   for (const auto& [count, cause] : causes)
@@ -191,6 +192,7 @@ void declare(CLI::App& app, TraceArguments& arguments) {
   add_output(app, arguments, OutputFormat::kNdjson);
   add_source(app, arguments);
   add_exact_owner(app, arguments);
+  add_nat(app, arguments);
   add_udp_peers(app, arguments);
   Options& options = arguments.options;
   in_group(app, "Which events");
@@ -228,7 +230,7 @@ void declare(CLI::App& app, TraceArguments& arguments) {
     if (!arguments.alerts) return refuse(app, {"--threshold", "--no-dns"}, "needs --alerts");
     refuse(app,
            {"--fails", "--processes", "--attempts", "--states", "--data", "--dns", "--columns",
-            "--resolve", "--udp-peers"},
+            "--resolve", "--udp-peers", "--nat"},
            "excludes --alerts");
     if (arguments.format == OutputFormat::kCsv)
       throw CLI::ValidationError("--alerts has no CSV: use --json");

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+
+#include "source/conntrack/conntrack.h"
+#include "track/translations.h"
+
+namespace sockscope {
+
+// Keeps what netfilter translates, of the caller's network namespace, as of the last update().
+class TranslationWatcher {
+ public:
+  // Errors: those of Conntrack::open.
+  static Result<TranslationWatcher> open();
+
+  int fd() const noexcept { return conntrack_.fd(); }  // readable when update() has something to do
+  Result<void> update();                               // errors: kIo
+  const Translations& translations() const noexcept { return translations_; }
+  // Gives the flow its translation, and takes away what stands there of another.
+  void translate(Flow& flow) const {
+    flow.translation = flow.netns == netns_
+                           ? translations_.of_socket(flow.protocol, flow.local, flow.remote)
+                           : nullptr;
+  }
+  // How often there was no room for what is translated, with the kernel or here.
+  std::uint64_t lost() const noexcept { return conntrack_.overruns() + translations_.lost(); }
+
+ private:
+  TranslationWatcher(Conntrack conntrack, Translations translations, std::uint32_t netns)
+      : conntrack_(std::move(conntrack)), translations_(std::move(translations)), netns_(netns) {}
+
+  Conntrack conntrack_;
+  Translations translations_;
+  std::uint32_t netns_;
+};
+
+}  // namespace sockscope

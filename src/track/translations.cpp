@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "track/translations.h"
+
+#include "model/address.h"
+
+namespace sockscope {
+namespace {
+
+// The ends of whoever sends in this direction.
+ConnectionEnds ends_of(Protocol protocol, const ConntrackTuple& tuple) {
+  return {tuple.source, tuple.destination, protocol};
+}
+
+// What packets have of who sends in the direction that `other` answers.
+std::shared_ptr<const Translation> inverse(const ConntrackTuple& other) {
+  return std::make_shared<const Translation>(Translation{other.destination, other.source});
+}
+
+}  // namespace
+
+void Translations::note(const ConntrackEntry& entry) {
+  if (!entry.is_translated()) return forget(entry);
+  if (size() >= kMost) {
+    ++lost_;
+    return;
+  }
+  ends_[ends_of(entry.protocol, entry.original)] = inverse(entry.reply);
+  ends_[ends_of(entry.protocol, entry.reply)] = inverse(entry.original);
+}
+
+void Translations::forget(const ConntrackEntry& entry) {
+  if (ends_.empty()) return;
+  ends_.erase(ends_of(entry.protocol, entry.original));
+  ends_.erase(ends_of(entry.protocol, entry.reply));
+}
+
+std::shared_ptr<const Translation> Translations::of_socket(Protocol protocol, const Endpoint& local,
+                                                           const Endpoint& remote) const {
+  if (ends_.empty()) return nullptr;
+  ConnectionEnds ends{local, remote, protocol};
+  ends.local.addr = without_zone(ends.local.addr);
+  ends.remote.addr = without_zone(ends.remote.addr);
+  const auto found = ends_.find(ends);
+  return found == ends_.end() ? nullptr : found->second;
+}
+
+std::optional<std::pair<Endpoint, Endpoint>> Translations::socket_of(Protocol protocol,
+                                                                     const Endpoint& local,
+                                                                     const Endpoint& remote) const {
+  const auto other = of_socket(protocol, remote, local);
+  if (!other) return std::nullopt;
+  return std::pair{other->remote, other->local};
+}
+
+}  // namespace sockscope
