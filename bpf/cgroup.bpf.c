@@ -44,6 +44,36 @@ int cgroup__getpeername4(struct bpf_sock_addr *ctx) { return on_peer_name(ctx); 
 SEC("?cgroup/getpeername6")
 int cgroup__getpeername6(struct bpf_sock_addr *ctx) { return on_peer_name(ctx); }
 
+/* Whom an unconnected socket asks is told by the call alone: netfilter may put another server, and another
+ * port, into the packet. */
+static __always_inline bool asks_name_server(const struct bpf_sock_addr *ctx) {
+  return ctx->protocol == IPPROTO_UDP && ctx->user_port == bpf_htons(WIRE_DNS_PORT);
+}
+
+SEC("?cgroup/sendmsg4")
+int cgroup__sendmsg4(struct bpf_sock_addr *ctx) {
+  if (!asks_name_server(ctx))
+    return ALLOW;
+  struct asked_server server = {};
+  __u32 address = ctx->user_ip4;
+  __builtin_memcpy(server.address, &address, sizeof(address));
+  __u64 cookie = bpf_get_socket_cookie(ctx);
+  bpf_map_update_elem(&asked_servers, &cookie, &server, 0);
+  return ALLOW;
+}
+
+SEC("?cgroup/sendmsg6")
+int cgroup__sendmsg6(struct bpf_sock_addr *ctx) {
+  if (!asks_name_server(ctx))
+    return ALLOW;
+  struct asked_server server;
+  __u32 parts[4] = {ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]};
+  __builtin_memcpy(server.address, parts, sizeof(parts));
+  __u64 cookie = bpf_get_socket_cookie(ctx);
+  bpf_map_update_elem(&asked_servers, &cookie, &server, 0);
+  return ALLOW;
+}
+
 /* Programs that keep states in the hash cannot make the kernel number a socket. Its birth can, of
  * those that a process opens; and the moment before they are established, of those it accepts. */
 SEC("?cgroup/sock_create")

@@ -11,6 +11,7 @@ struct handled_changes_map handled_changes SEC(".maps");
 struct refusal_turns_map refusal_turns SEC(".maps");
 struct udp_peers_map udp_peers SEC(".maps");
 struct closed_udp_map closed_udp SEC(".maps");
+struct asked_servers_map asked_servers SEC(".maps");
 volatile __u32 owner_changes = 0;
 const volatile struct wire_config config SEC(".rodata") = {};
 

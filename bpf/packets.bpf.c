@@ -38,10 +38,51 @@ static __always_inline void fill_socket(struct __sk_buff *skb, struct bpf_sock *
       is_identity_in_state() && state ? state->identity : bpf_get_socket_cookie(skb);
 }
 
-/* `room`: how many bytes the record has for the message, a power of two. */
+static __always_inline void set_server(struct bpf_sock *socket, __u8 family, struct asked_server *server) {
+  __u32 ipv4 = socket->dst_ip4;
+  /* The compiler must not make one load of two: it would reckon with the pointer. */
+  asm volatile("" : "+r"(ipv4));
+  __u32 parts[4] = {ipv4};
+  if (family == AF_INET6) {
+    for (int i = 0; i < 4; i++)
+      parts[i] = socket->dst_ip6[i];
+  }
+  __builtin_memcpy(server->address, parts, sizeof(parts));
+}
+
+/* A message to or from a name server. A sent packet may have other ends by now than its socket gave it,
+ * where netfilter translates addresses: `packet` gets back the ports, and `server` the address, where
+ * the socket knows them. */
+static __always_inline bool is_dns(struct __sk_buff *skb, struct bpf_sock *socket, bool sent,
+                                   struct packet *packet, struct asked_server *server,
+                                   bool *knows_server) {
+  bool is_plain = packet->source == WIRE_DNS_PORT || packet->destination == WIRE_DNS_PORT;
+  if (!sent || !socket || socket->protocol != packet->protocol)
+    return is_plain;
+  if (socket->dst_port == bpf_htons(WIRE_DNS_PORT)) {
+    set_server(socket, packet->family, server);
+    *knows_server = true;
+  } else if (config.asked_servers && !socket->dst_port && packet->source != WIRE_DNS_PORT) {
+    __u64 cookie = bpf_get_socket_cookie(skb);
+    const struct asked_server *asked = bpf_map_lookup_elem(&asked_servers, &cookie);
+    __u8 head[6]; /* number, flags, questions */
+    /* The same socket may speak to others, too: a query has one question, and nothing set of an answer. */
+    *knows_server = asked && !bpf_skb_load_bytes(skb, packet->payload_at, head, sizeof(head)) &&
+                    !(head[2] & 0xf8) && head[4] == 0 && head[5] == 1;
+    if (*knows_server)
+      *server = *asked;
+  }
+  if (*knows_server)
+    packet->destination = WIRE_DNS_PORT;
+  if (*knows_server || socket->src_port == WIRE_DNS_PORT)
+    packet->source = (__u16)socket->src_port;
+  return is_plain || *knows_server || socket->src_port == WIRE_DNS_PORT;
+}
+
+/* `server`: whom it was sent to, where the socket knows that. `room`: how many bytes the record has for the message, a power of two. */
 static __always_inline void tell_dns(struct __sk_buff *skb, struct bpf_sock *socket,
-                                     const struct packet *packet, __u32 room, __u32 payload_size,
-                                     bool sent) {
+                                     const struct packet *packet, const struct asked_server *server,
+                                     __u32 room, __u32 payload_size, bool sent) {
   struct wire_dns *record = reserve(WIRE_DNS, sizeof(*record) + room);
   if (!record)
     return;
@@ -75,6 +116,8 @@ static __always_inline void tell_dns(struct __sk_buff *skb, struct bpf_sock *soc
     failed = bpf_skb_load_bytes(skb, IPV6_ADDRESSES, from, 16);
     failed |= bpf_skb_load_bytes(skb, IPV6_ADDRESSES + 16, to, 16);
   }
+  if (server)
+    __builtin_memcpy(record->flow.remote_addr, server->address, sizeof(server->address));
   record->payload_size = payload_size;
   record->captured = captured;
   record->sequence = packet->sequence;
@@ -230,12 +273,14 @@ static __always_inline int on_packet(struct __sk_buff *skb, bool sent) {
     if (config.udp_peers)
       count_peer(skb, socket, &packet, size, datagrams, sent);
   }
-  if (config.dns && size != 0 &&
-      (packet.source == WIRE_DNS_PORT || packet.destination == WIRE_DNS_PORT)) {
+  struct asked_server server;
+  bool knows_server = false;
+  if (config.dns && size != 0 && is_dns(skb, socket, sent, &packet, &server, &knows_server)) {
+    const struct asked_server *asked = knows_server ? &server : NULL;
     if (size <= WIRE_DNS_LITTLE)
-      tell_dns(skb, socket, &packet, WIRE_DNS_LITTLE, size, sent);
+      tell_dns(skb, socket, &packet, asked, WIRE_DNS_LITTLE, size, sent);
     else
-      tell_dns(skb, socket, &packet, WIRE_DNS_MOST, size, sent);
+      tell_dns(skb, socket, &packet, asked, WIRE_DNS_MOST, size, sent);
   }
   return ALLOW;
 }

@@ -58,7 +58,8 @@ struct wire_config {
   uint8_t dns;                /* 1: packets of port 53 are told */
   uint8_t udp_in_calls;       /* WIRE_UDP_: what the programs of every protocol's calls count of UDP */
   uint8_t tcp_in_calls;       /* 1: they note who uses a TCP connection */
-  uint8_t pad0[3];
+  uint8_t asked_servers;      /* 1: which name server an unconnected socket asks is noted */
+  uint8_t pad0[2];
 };
 WIRE_ASSERT(sizeof(struct wire_config) == 312);
 WIRE_ASSERT(__builtin_offsetof(struct wire_config, accept_args) == 301);

@@ -156,6 +156,18 @@ struct closed_udp_map {
 };
 extern struct closed_udp_map closed_udp SEC(".maps");
 
+/* The name server that an unconnected UDP socket asked last, by the socket's cookie. */
+struct asked_server {
+  __u8 address[16];
+};
+struct asked_servers_map {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 1);
+  __type(key, __u64);
+  __type(value, struct asked_server);
+};
+extern struct asked_servers_map asked_servers SEC(".maps");
+
 /* Bumped each time a socket passes from one process to another. */
 extern volatile __u32 owner_changes;
 

@@ -33,6 +33,7 @@ const char* to_string(Observation observation) noexcept {
     case Observation::kProcessGroup: return "process group";
     case Observation::kProcessSession: return "process session";
     case Observation::kProcessTracer: return "process tracer";
+    case Observation::kTranslatedDns: return "dns queries that are translated";
     case Observation::kDnsMessages: return "dns messages";
     case Observation::kUdpPeers: return "remote ends of udp sockets";
     case Observation::kHolders: return "holders of sockets";

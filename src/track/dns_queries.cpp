@@ -36,7 +36,8 @@ void DnsQueries::advance(std::uint64_t now_ns, const std::function<void(const Ev
 
 std::optional<std::uint64_t> DnsQueries::note(const Event& event) {
   const DnsMessage& dns = *event.dns;
-  Key key{event.flow.cookie, event.flow.local, dns.id, dns.type, dns_lower(dns.name)};
+  Key key{event.flow.cookie, {}, dns.id, dns.type, dns_lower(dns.name)};
+  if (key.cookie == 0) key.local = event.flow.local;
   if (dns.is_answer) {
     const auto query = queries_.find(key);
     if (query == queries_.end()) return std::nullopt;

@@ -41,7 +41,7 @@ class DnsQueries {
  private:
   struct Key {
     std::uint64_t cookie = 0;
-    Endpoint local;
+    Endpoint local;  // only where there is no cookie: it may be translated on its way, too
     std::uint16_t id = 0;
     std::uint16_t type = 0;
     std::string name;

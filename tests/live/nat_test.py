@@ -31,6 +31,28 @@ table ip t {
   }
 }
 """
+# Of name servers: another port, and the same one.
+DNS_RULES = """
+table inet t {
+  chain out {
+    type nat hook output priority -100;
+    ip daddr 10.96.0.53 udp dport 53 dnat ip to 10.97.0.2:5353
+    ip daddr 10.96.0.53 tcp dport 53 dnat ip to 10.97.0.2:5353
+    ip6 daddr fd96::53 udp dport 53 dnat ip6 to [fd97::2]:5353
+    ip daddr 10.96.0.54 udp dport 53 dnat ip to 10.97.0.2:53
+  }
+}
+"""
+# Asks by a socket that is not connected, as musl's resolver does; what it is asked first is no query.
+SENDTO = """
+import socket, sys
+s = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(5)
+s.sendto(b'no query', (sys.argv[1], 9))
+s.sendto(b'\\x12\\x34\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0\\1x\\7example\\0\\0\\1\\0\\1', (sys.argv[1], 53))
+assert b'\\xc0\\0\\2\\7' in s.recv(600)
+s.sendto(b'x' * 40, (sys.argv[1], 9))
+"""
 # Sends back what it gets, over TCP and UDP, until its input ends.
 ECHO = """
 import select, socket, sys
@@ -74,14 +96,18 @@ def setUpModule():
     support.need_root()
 
 
-class Translated(unittest.TestCase):
+class Spaces(unittest.TestCase):
+    """Two hosts, on one of which addresses are translated."""
+    RULES = RULES_HERE
+
     def setUp(self):
         self.stack = contextlib.ExitStack()
         self.addCleanup(self.stack.close)
         self.spaces = self.stack.enter_context(Namespaces())
         self.folder = self.stack.enter_context(tempfile.TemporaryDirectory())
-        self.spaces.in_(self.spaces.here, "nft", "-f", "-", input=RULES_HERE)
+        self.spaces.in_(self.spaces.here, "nft", "-f", "-", input=self.RULES)
         self.spaces.in_(self.spaces.here, "ip", "route", "add", "10.96.0.0/16", "dev", "wire")
+        self.spaces.in_(self.spaces.here, "ip", "-6", "route", "add", "fd96::/64", "dev", "wire")
 
     def start(self, space, *words, **options):
         process = subprocess.Popen(["nsenter", f"--net=/run/netns/{space}", *words], encoding="utf-8",
@@ -93,6 +119,8 @@ class Translated(unittest.TestCase):
         self.stack.callback(process.kill)
         return process
 
+
+class Translated(Spaces):
     def echo(self, space, address, port):
         process = self.start(space, sys.executable, "-c", ECHO, address, str(port), stdout=subprocess.PIPE)
         self.assertEqual(process.stdout.readline(), "up\n")
@@ -213,6 +241,51 @@ class Translated(unittest.TestCase):
                                              stdout=subprocess.PIPE).stdout)
         (one,) = [o for o in document["observations"] if o["observation"] == "translated addresses"]
         self.assertEqual(one["door"], "conntrack")
+
+
+class TranslatedDns(Spaces):
+    """A name server at another port than its clients ask: Docker's own, a local resolver's."""
+    RULES = DNS_RULES
+
+    def setUp(self):
+        super().setUp()
+        for port in (53, 5353):
+            self.start(self.spaces.there, "dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts",
+                       "--conf-file=/dev/null", "--pid-file=", "--user=root", f"--port={port}",
+                       "--address=/x.example/192.0.2.7", stderr=subprocess.DEVNULL)
+            support.wait_for(lambda port=port: f":{port} " in self.spaces.in_(self.spaces.there, "ss", "-Hltn"),
+                             "dnsmasq")
+
+    def exchange(self, server, *words):
+        """What was told of the messages of a program that asks for x.example."""
+        trace = self.start(self.spaces.here, support.program(), "trace", "--json", "--dns",
+                           stdout=subprocess.PIPE)
+        trace.stdout.readline()
+        asker = self.start(self.spaces.here, *words, stdout=subprocess.PIPE)
+        self.assertEqual(asker.wait(timeout=support.PATIENCE), 0)
+        time.sleep(0.3)
+        trace.send_signal(signal.SIGINT)
+        lines = [json.loads(line) for line in trace.communicate(timeout=support.PATIENCE)[0].splitlines()]
+        messages = [line for line in lines if line["event"] == "dns" and line["pid"] == asker.pid]
+        self.assertEqual([(m["dns"], m["passed"], m["name"]) for m in messages],
+                         [("query", "sent", "x.example"), ("answer", "received", "x.example")])
+        for message in messages:
+            self.assertEqual((message["remote_addr"], message["remote_port"]), (server, 53))
+        self.assertEqual(messages[0]["local_port"], messages[1]["local_port"])
+        self.assertIsNotNone(messages[1]["latency_us"])
+
+    def test_of_connected_sockets(self):
+        for server in ("10.96.0.53", "fd96::53", "10.96.0.54"):
+            with self.subTest(server):
+                self.exchange(server, "dig", "+tries=1", "+time=5", "+noedns", f"@{server}", "x.example", "A")
+
+    def test_of_sockets_that_are_not_connected(self):
+        for server in ("10.96.0.53", "fd96::53", "10.96.0.54"):
+            with self.subTest(server):
+                self.exchange(server, sys.executable, "-c", SENDTO, server)
+
+    def test_over_tcp(self):
+        self.exchange("10.96.0.53", "dig", "+tcp", "+tries=1", "+time=5", "@10.96.0.53", "x.example", "A")
 
 
 if __name__ == "__main__":

@@ -203,7 +203,7 @@ TEST(WireAbi, Config) {
       MEMBER(wire_config, udp_peers),         MEMBER(wire_config, mptcp_owners),
       MEMBER(wire_config, udp_in_packets),    MEMBER(wire_config, dns),
       MEMBER(wire_config, udp_in_calls),      MEMBER(wire_config, tcp_in_calls),
-      MEMBER(wire_config, pad0)};
+      MEMBER(wire_config, asked_servers),     MEMBER(wire_config, pad0)};
   EXPECT_EQ(offsets_in_object("wire_config", size), host);
   EXPECT_EQ(size, sizeof(wire_config));
 }

@@ -83,8 +83,10 @@ Result<Dumped> dump_once(int socket, std::uint32_t sequence, const Conntrack::Ta
 
 }  // namespace
 
+bool Conntrack::is_in_use() noexcept { return ::access(kInUse, F_OK) == 0; }
+
 Result<Conntrack> Conntrack::open(const Take& take) {
-  if (::access(kInUse, F_OK) != 0)
+  if (!is_in_use())
     return tl::make_unexpected(
         Error(ErrorKind::kKernelLacksFeature, {}, kDoing)
             .with_detail("no connections are tracked: nothing was translated when sockscope started"));

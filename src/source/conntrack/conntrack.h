@@ -21,6 +21,9 @@ class Conntrack {
   static constexpr const char* kDoor = "conntrack";
   static constexpr const char* kLimits = "not of other network namespaces, nor of zones";
 
+  // Whether connections are tracked at all, as anybody can see.
+  static bool is_in_use() noexcept;
+
   // `take` has the connections that are there. Loads no module: where nothing is tracked yet, that is
   // kKernelLacksFeature. Other errors: kNotPermitted, kIo.
   using Take = std::function<void(const ConntrackEntry&)>;

@@ -100,6 +100,7 @@ constexpr std::uint64_t kMemoryPerState = 64 << 10;
 constexpr std::uint32_t kMptcpSockets = 1u << 13;
 constexpr std::uint32_t kListenersInHash = 1u << 13;
 constexpr std::uint32_t kClosedUdp = 1u << 12;
+constexpr std::uint32_t kAskedServers = 1u << 12;
 
 // So many that the host's memory runs out of sockets first: a hash that is not filled in advance
 // takes 16 bytes of kernel memory for each that it has room for.
@@ -211,6 +212,8 @@ Programs::Impl::Impl(const Wanted& wanted, DoorChoice allowed)
                 return wanted.holders;
               case Need::kDns:
                 return wanted.dns;
+              case Need::kTranslatedDns:
+                return wanted.dns && wanted.translated_dns;
               case Need::kRefusals:
                 return wanted.refusals;
               case Need::kUdpPeers:
@@ -343,6 +346,7 @@ void Programs::Impl::fill_config(const Wanted& wanted) {
   config.has_cookies = choice.has_cookies() ? 1 : 0;
   config.udp_peers = choice.way_of(Observation::kUdpPeers) ? 1 : 0;
   config.dns = choice.way_of(Observation::kDnsMessages) ? 1 : 0;
+  config.asked_servers = choice.way_of(Observation::kTranslatedDns) ? 1 : 0;
   const auto is_by = [this](DoorKind kind, Observation observation) {
     const Way* way = choice.way_of(observation);
     return way && way->kind == kind;
@@ -375,6 +379,7 @@ void Programs::Impl::fill_config(const Wanted& wanted) {
     bpf_map__set_max_entries(skeleton->maps.udp_peers, wanted.udp_peers);
     bpf_map__set_max_entries(skeleton->maps.closed_udp, kClosedUdp);
   }
+  if (config.asked_servers) bpf_map__set_max_entries(skeleton->maps.asked_servers, kAskedServers);
   if (states_in == StateIn::kByProtocol) {
     bpf_map__set_map_flags(skeleton->maps.sockets, BPF_F_NO_PREALLOC);  // connections get no copy
     bpf_map__set_map_flags(skeleton->maps.states, BPF_F_NO_PREALLOC);

@@ -32,6 +32,7 @@ class Programs {
     bool process_table = false;  // Observation::kProcessList
     bool holders = false;
     bool dns = false;
+    bool translated_dns = false;  // with dns: also what netfilter turns to other ports
     bool refusals = false;
     std::uint32_t udp_peers = 0;  // how many remote ends to remember; 0: none
     std::size_t ring_bytes = 0;   // a power of two, at least a page

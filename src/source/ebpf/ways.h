@@ -27,6 +27,7 @@ enum class Need : std::uint8_t {
   kProcessTable,
   kHolders,
   kDns,
+  kTranslatedDns,
   kRefusals,
   kUdpPeers,
 };
