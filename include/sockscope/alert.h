@@ -99,6 +99,8 @@ struct AlertOptions {
   double dns_names = 30;
   double dns_length = 80;  // bytes
   double dns_long_names = 3;
+  // Names of these domains, and below them, are no part of a tunnel. In lower case.
+  std::vector<std::string> allowed_domains;
 
   double bandwidth_bytes = 100e6;  // a second, either direction, twice in a row
 

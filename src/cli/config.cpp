@@ -316,6 +316,7 @@ bool apply_config(CLI::App& program, const Command& command, const ConfigChoice&
 
   // The system's first: the user's goes over it, and the command line's over that.
   AlertOptions wanted;
+  wanted.allowed_domains = arguments.thresholds.allowed_domains;
   for (std::size_t i = files.size(); i-- > 0;)
     if (const auto problem = set_thresholds(files[i], wanted))
       return complain(place_of(files[i].path, problem->line), *problem);

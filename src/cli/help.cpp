@@ -40,7 +40,8 @@ std::string alerts_help() {
       "\n"
       "One condition is one alert: it begins, may get worse, and ends when it was not seen for\n"
       "a minute. What --filter and its like leave out is not looked at: --filter '!comm:probe'\n"
-      "is an exception. Thresholds of --threshold NAME=VALUE,...\n"
+      "is an exception, --allow-domain example.com one of DNS tunnels. Thresholds of\n"
+      "--threshold NAME=VALUE,...\n"
       "\n";
   const AlertOptions defaults;
   for (const Threshold& threshold : thresholds())

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/option_groups.h"
 
+#include <algorithm>
 #include <cstdlib>
+
+#include "base/text.h"
+#include "view/ascii.h"
 
 namespace sockscope {
 namespace {
@@ -15,6 +19,19 @@ void add_choice(CLI::App& app, const std::string& name, T& target, T value, cons
     target = value;
   };
   app.add_flag_callback(name, take, help);
+}
+
+// "Example.COM." is "example.com".
+std::optional<std::string> plain_domain(std::string_view text) {
+  if (text.ends_with('.')) text.remove_suffix(1);
+  const auto is_letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
+  };
+  if (text.empty() || text.size() > 253 || text.front() == '.' ||
+      text.find("..") != text.npos || !std::all_of(text.begin(), text.end(), is_letter))
+    return std::nullopt;
+  return ascii_lower(text);
 }
 
 }  // namespace
@@ -228,6 +245,20 @@ void add_thresholds(CLI::App& app, Arguments& arguments) {
          },
          "when to raise alerts, see 'sockscope help alerts'")
       ->type_name("NAME=VALUE,...");
+  app.add_option_function<std::vector<std::string>>(
+         "--allow-domain",
+         [&arguments](const std::vector<std::string>& domains) {
+           for (const std::string& domain : domains) {
+             const auto name = plain_domain(domain);
+             if (!name)
+               throw CLI::ValidationError("--allow-domain", "'" + clean_text(domain) + "' is not a domain");
+             arguments.thresholds.allowed_domains.push_back(*name);
+           }
+         },
+         "no names of this domain, nor below it, are a DNS tunnel")
+      ->type_name("DOMAIN,...")
+      ->delimiter(',')
+      ->configurable();
 }
 
 void add_no_probe(CLI::App& app, Arguments& arguments) {

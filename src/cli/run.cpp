@@ -82,6 +82,22 @@ void raise_file_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// "--config FILE top" is "top --config FILE": which file holds is no part of one command.
+void put_command_first(std::vector<std::string>& words) {
+  std::size_t at = 0;
+  while (at < words.size()) {
+    if (words[at] == "--config")
+      at += 2;
+    else if (words[at] == "--no-config" || words[at].starts_with("--config="))
+      ++at;
+    else
+      break;
+  }
+  if (at < words.size() && find_command(words[at]) != nullptr)
+    std::rotate(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(at),
+                words.begin() + static_cast<std::ptrdiff_t>(at) + 1);
+}
+
 // words: the command and what follows it. The error is the exit code: help was printed, or what is
 // wrong reported.
 tl::expected<std::unique_ptr<Arguments>, int> parse(const Command& command,
@@ -131,6 +147,7 @@ int run(int argc, char** argv) try {
     }
     words.emplace_back("top");
   }
+  put_command_first(words);
   const std::string first = words[0];
   if (first == "-V" || first == "--version") return print(version_text());
   if (first == "-h" || first == "--help") return print(overview());

@@ -12,8 +12,8 @@
 #include <unordered_map>
 #include <utility>
 
-#include "decode/conntrack.h"
 #include "model/connection_ends.h"
+#include "model/conntrack_entry.h"
 
 namespace sockscope {
 

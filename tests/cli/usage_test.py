@@ -85,6 +85,19 @@ MISTAKES = [
 ]
 
 
+class ConfigBeforeTheCommand(unittest.TestCase):
+    def test_it_is_the_commands(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+            file.write('[top]\nallow-domain = ["no domain"]\n')
+            file.flush()
+            for words in (["--config", file.name, "top"], [f"--config={file.name}", "top"], ["top", "--config", file.name]):
+                with self.subTest(words):
+                    done = support.run(*words, "--once")
+                    self.assertEqual(done.returncode, 2)
+                    self.assertIn("'no domain' is not a domain", done.stderr)
+        self.assertEqual(support.run("--no-config", "trace", "--help").returncode, 0)
+
+
 class Help(unittest.TestCase):
     def help_of(self, *words):
         done = support.run(*words)

@@ -85,7 +85,8 @@ void declare(CLI::App& app, SnapshotArguments& arguments) {
     if (!arguments.netwatch)
       refuse(app,
              {"--envelope", "--watch", "--interval", "--duration", "--count", "--root",
-              "--no-probe", "--no-dns", "--threshold"},
+              "--no-probe", "--no-dns", "--threshold",
+              "--allow-domain"},
              "needs --format netwatch");
     if (!arguments.from.path.empty())
       refuse(

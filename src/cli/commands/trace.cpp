@@ -227,7 +227,7 @@ void declare(CLI::App& app, TraceArguments& arguments) {
   add_resolve(app, arguments);
   add_time_limits(app, arguments, "events");
   app.final_callback([&app, &arguments] {
-    if (!arguments.alerts) return refuse(app, {"--threshold", "--no-dns"}, "needs --alerts");
+    if (!arguments.alerts) return refuse(app, {"--threshold", "--allow-domain", "--no-dns"}, "needs --alerts");
     refuse(app,
            {"--fails", "--processes", "--attempts", "--states", "--data", "--dns", "--columns",
             "--resolve", "--udp-peers", "--nat"},

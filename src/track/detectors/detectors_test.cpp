@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sockscope/alert.h>
 
@@ -7,6 +8,7 @@
 #include <chrono>
 #include <cstring>
 #include <random>
+#include <utility>
 
 #include "track/detectors/rules.h"
 
@@ -242,6 +244,51 @@ TEST_F(DetectorsTest, ListsOfAddressesAreNoTunnel) {
     at(40 + i * 0.5);
     query(owner("dnscat"), "a.b.c." + std::to_string(i) + ".t.example");
   }
+  EXPECT_EQ(of(AlertKind::kDnsTunnel).size(), 1u);
+}
+
+// Two hundred different ones a minute below one domain.
+const std::pair<const char*, const char*> kOrdinaryNames[] = {
+    {"lists of domains", "shop{}.de.dbl.list.example"},
+    {"of longer ones", "www.mail{}.co.uk.dbl.list.example"},
+    {"a search list", "host{}.github.com.corp.example.net"},
+    {"a content network", "rr{}---sn-4g5ednsl.googlevideo.com"},
+    {"a cloud", "d{}x0c3b.cloudfront.net"},
+    {"addresses in reverse", "{}.2.0.192.in-addr.arpa"},
+    {"a cluster's search list", "db{}.shop.svc.cluster.local"},
+};
+
+TEST_F(DetectorsTest, ManyOrdinaryNamesAreNoTunnel) {
+  for (const auto& [what, pattern] : kOrdinaryNames) {
+    for (int i = 0; i < 200; ++i) {
+      at(i * 0.2);
+      query(owner("postfix"), fmt::format(fmt::runtime(pattern), i));
+    }
+    EXPECT_TRUE(of(AlertKind::kDnsTunnel).empty()) << what;
+  }
+}
+
+TEST_F(DetectorsTest, ATunnelThatEndsLikeADomainIsStillOne) {
+  for (int i = 0; i < 60; ++i) {
+    at(i * 0.5);
+    query(owner("dnscat"), fmt::format("{:030}.com.t.example.com", i));
+  }
+  EXPECT_EQ(of(AlertKind::kDnsTunnel).size(), 1u);
+}
+
+TEST_F(DetectorsTest, AllowedDomainsAreNoTunnel) {
+  AlertOptions options;
+  options.allowed_domains = {"telemetry.example.com"};
+  detectors = Detectors(options);
+  const auto ask = [&](const char* pattern) {
+    for (int i = 0; i < 60; ++i) {
+      at(i * 0.5);
+      query(owner("agent"), fmt::format(fmt::runtime(pattern), i));
+    }
+  };
+  ask("a{}.telemetry.example.com");
+  EXPECT_TRUE(of(AlertKind::kDnsTunnel).empty());
+  ask("b{}.othertelemetry.example.com");
   EXPECT_EQ(of(AlertKind::kDnsTunnel).size(), 1u);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 #include <string>
 
@@ -37,6 +38,55 @@ bool is_of_address(std::string_view labels) {
   return true;
 }
 
+// Of content networks and clouds, whose hosts have numbers for names and are asked for by the hundred. None
+// of them lets its customers have a name server below it, and without one there is no tunnel.
+constexpr std::string_view kNumberedHosts[] = {
+    "akadns.net",     "akamai.net",      "akamaiedge.net",   "akamaihd.net",    "akamaized.net",
+    "amazonaws.com",  "azureedge.net",   "cdninstagram.com", "cloudapp.net",    "cloudflare.net",
+    "cloudfront.net", "edgekey.net",     "edgesuite.net",    "facebook.com",    "fastly.net",
+    "fbcdn.net",      "googlevideo.com", "googleusercontent.com", "gvt1.com",   "nflxvideo.net",
+    "trafficmanager.net", "windows.net",  "ytimg.com"};
+
+// Top-level domains that lists of domains and search lists meet: all of two letters, and the frequent ones.
+constexpr std::string_view kCountries =
+    " ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bm bn bo br bs bt bw by bz "
+    "ca cc cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm do dz ec ee eg er es et eu fi fj fk fm "
+    "fo fr ga gd ge gf gg gh gi gl gm gn gp gq gr gs gt gu gw gy hk hm hn hr ht hu id ie il im in io iq ir is it "
+    "je jm jo jp ke kg kh ki km kn kp kr kw ky kz la lb lc li lk lr ls lt lu lv ly ma mc md me mg mh mk ml mm mn "
+    "mo mp mq mr ms mt mu mv mw mx my mz na nc ne nf ng ni nl no np nr nu nz om pa pe pf pg ph pk pl pm pn pr ps "
+    "pt pw py qa re ro rs ru rw sa sb sc sd se sg sh si sk sl sm sn so sr ss st su sv sx sy sz tc td tf tg th tj "
+    "tk tl tm tn to tr tt tv tw tz ua ug uk us uy uz va vc ve vg vi vn vu wf ws ye yt za zm zw ";
+constexpr std::string_view kOthers =
+    " app biz cloud club com dev edu gov info int jobs live mil mobi name net online org pro shop site store "
+    "tech top xyz ";
+
+bool is_one_of(std::string_view words, std::string_view word) {
+  for (std::size_t at = words.find(word); at != words.npos; at = words.find(word, at + 1))
+    if (words[at - 1] == ' ' && words[at + word.size()] == ' ') return true;
+  return false;
+}
+
+// "www.example.org" or "www.example.org.corp": what mail servers ask of lists of domains, and what a search list
+// makes of a name. A tunnel's load does not look so: its labels are long.
+bool is_of_domain(std::string_view labels) {
+  constexpr std::size_t kLongest = 25;
+  constexpr std::size_t kMost = 64;
+  if (labels.size() > kMost) return false;
+  for (std::size_t begin = 0; begin <= labels.size();) {
+    const std::size_t end = std::min(labels.find('.', begin), labels.size());
+    const std::string_view label = labels.substr(begin, end - begin);
+    if (label.empty() || label.size() > kLongest) return false;
+    if (begin != 0 && is_one_of(label.size() == 2 ? kCountries : kOthers, label)) return true;
+    begin = end + 1;
+  }
+  return false;
+}
+
+bool is_below(std::string_view name, std::string_view domain) {
+  return name == domain || (name.size() > domain.size() && name.ends_with(domain) &&
+                            name[name.size() - domain.size() - 1] == '.');
+}
+
 }  // namespace
 
 void DnsTunnel::take(const Event& event, const Bench& bench) {
@@ -49,9 +99,13 @@ void DnsTunnel::take(const Event& event, const Bench& bench) {
   const std::string_view parent = parent_domain(name);
   if (parent.empty() || parent.size() == name.size()) return;
   const auto below = std::string_view(name).substr(0, name.size() - parent.size() - 1);
-  if (is_of_address(below)) return;
-
   const AlertOptions& options = bench.options;
+  if (is_of_address(below) || is_of_domain(below)) return;
+  if (std::find(std::begin(kNumberedHosts), std::end(kNumberedHosts), parent) != std::end(kNumberedHosts)) return;
+  if (std::any_of(options.allowed_domains.begin(), options.allowed_domains.end(),
+                  [&](const std::string& domain) { return is_below(name, domain); }))
+    return;
+
   const std::uint64_t now = event.mono_ns;
   const std::uint32_t hash = hash_name(below);
   const bool is_own =
