@@ -69,6 +69,8 @@ std::string story_text(const Story& story) {
   text += "  " + (story.duration_us ? format_duration_us(*story.duration_us) : "—");
   text += fmt::format("  {} {}", story.connections, story.connections == 1 ? "conn" : "conns");
   if (story.failed != 0) text += fmt::format(", {} failed", story.failed);
+  if (story.dns_unanswered.value_or(0) != 0)
+    text += fmt::format(", {} DNS unanswered", *story.dns_unanswered);
   if (story.still_open != 0) text += fmt::format(", {} still open", story.still_open);
   if (story.connections != 0)
     text +=

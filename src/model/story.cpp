@@ -8,6 +8,8 @@ namespace {
 
 // How many times the patience it is while connections are still open.
 constexpr std::uint64_t kRounds = 10;
+// Queries of one process that wait for their answers; more are not looked after.
+constexpr std::size_t kMostAsked = 1024;
 
 }  // namespace
 
@@ -20,6 +22,24 @@ void StoryBook::add(const Flow& flow) {
   if (!open_.try_emplace(flow.cookie, key).second) return;
   ++entry.story.connections;
   ++entry.open;
+}
+
+void StoryBook::take_dns(const Event& event, const Key& key) {
+  if (event.flow.owner.pid == 0) return;
+  const DnsMessage& message = *event.dns;
+  const Query query{event.flow.cookie, message.id, message.type};
+  if (!message.is_answer && !message.is_unanswered) {
+    if (!event.sent) return;
+    Entry& entry = entry_of(event.flow.owner);
+    if (entry.asked.size() >= kMostAsked || entry.asked.insert(query).second) ++entry.queries;
+    return;
+  }
+  if (message.is_answer && event.sent) return;  // a server
+  // Its story may be told by now.
+  const auto entry = entries_.find(key);
+  if (entry == entries_.end()) return;
+  entry->second.asked.erase(query);
+  if (message.is_unanswered) ++entry->second.unanswered;
 }
 
 void StoryBook::apply(const Event& event, const Handler& handler) {
@@ -65,6 +85,8 @@ void StoryBook::apply(const Event& event, const Handler& handler) {
       break;
     }
 
+    case EventKind::kDns: take_dns(event, key); break;
+
     case EventKind::kConnectFailed:
       if (flow.owner.pid != 0) ++entry_of(flow.owner).story.failed;
       break;
@@ -92,7 +114,6 @@ void StoryBook::apply(const Event& event, const Handler& handler) {
     case EventKind::kData:
     case EventKind::kRefused:
     case EventKind::kUdpPeer:
-    case EventKind::kDns:
     case EventKind::kAlert:
     case EventKind::kGap: break;
   }
@@ -111,6 +132,10 @@ void StoryBook::release(std::uint64_t now_ns, const Handler& handler) {
       continue;
     }
     entry->second.story.still_open = entry->second.open;
+    if (looks_at_dns_) {
+      entry->second.story.dns_queries = entry->second.queries;
+      entry->second.story.dns_unanswered = entry->second.unanswered + entry->second.asked.size();
+    }
     handler(entry->second.story);
     entries_.erase(entry);
   }

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
@@ -25,6 +26,10 @@ struct Story {
   std::uint64_t tx_bytes = 0;
   std::uint64_t rx_bytes = 0;
   std::uint64_t retransmits = 0;
+  // DNS queries it sent (asked again, one counts once), and those of them without an answer within five
+  // seconds or until its end. Empty: nobody looks at DNS.
+  std::optional<std::uint64_t> dns_queries;
+  std::optional<std::uint64_t> dns_unanswered;
   std::uint32_t worst_rtt_us = 0;  // the largest smoothed round trip time a connection ended with; 0: none measured
 };
 
@@ -35,7 +40,8 @@ class StoryBook {
  public:
   using Handler = std::function<void(const Story&)>;
 
-  explicit StoryBook(std::uint64_t patience_ns) : patience_ns_(patience_ns) {}
+  StoryBook(std::uint64_t patience_ns, bool looks_at_dns)
+      : patience_ns_(patience_ns), looks_at_dns_(looks_at_dns) {}
 
   void apply(const Event& event, const Handler& handler);
   // A connection that is there already.
@@ -46,15 +52,27 @@ class StoryBook {
 
  private:
   using Key = std::pair<std::uint32_t, std::uint64_t>;  // pid, start
+  struct Query {
+    std::uint64_t socket = 0;
+    std::uint16_t id = 0;
+    std::uint16_t type = 0;
+    auto operator<=>(const Query&) const = default;
+  };
   struct Entry {
     Story story;
+    std::uint64_t queries = 0;
+    std::uint64_t unanswered = 0;
+    std::set<Query> asked;  // within the last seconds
     std::uint64_t began_ns = 0;  // CLOCK_MONOTONIC; 0: not seen
     std::uint64_t open = 0;
   };
 
   Entry& entry_of(const Owner& owner) { return entries_[{owner.pid, owner.start_ns}]; }
 
+  void take_dns(const Event& event, const Key& key);
+
   std::uint64_t patience_ns_;
+  bool looks_at_dns_;
   std::map<Key, Entry> entries_;
   std::unordered_map<std::uint64_t, Key> open_;  // cookie of a TCP connection → whose it is
   std::multimap<std::uint64_t, Key> ended_;      // by the time their patience is over

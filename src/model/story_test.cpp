@@ -48,7 +48,7 @@ class StoryBookTest : public testing::Test {
   void apply(const Event& event) { book_.apply(event, keep_); }
   void release(std::uint64_t now) { book_.release(now, keep_); }
 
-  StoryBook book_{100 * kMs};
+  StoryBook book_{100 * kMs, true};
   std::vector<Story> told_;
   StoryBook::Handler keep_ = [this](const Story& story) { told_.push_back(story); };
 };
@@ -78,6 +78,56 @@ TEST_F(StoryBookTest, FromStartToEnd) {
   EXPECT_EQ(story.worst_rtt_us, 400u);
   EXPECT_EQ(story.exit_status, 3u << 8);
   EXPECT_FALSE(book_.is_waiting());
+}
+
+class StoryBookDns : public StoryBookTest {
+ protected:
+  void dns(std::uint32_t pid, std::uint16_t id, std::uint64_t at, bool sent, bool is_answer,
+           bool is_unanswered = false) {
+    Event event = flow(EventKind::kDns, pid, 50, at);
+    auto message = std::make_shared<DnsMessage>();
+    message->id = id;
+    message->type = 1;
+    message->is_answer = is_answer;
+    message->is_unanswered = is_unanswered;
+    event.dns = std::move(message);
+    event.sent = sent;
+    apply(event);
+  }
+  void query(std::uint16_t id, std::uint64_t at) { dns(7, id, at, true, false); }
+  void answer(std::uint16_t id, std::uint64_t at) { dns(7, id, at, false, true); }
+};
+
+TEST_F(StoryBookDns, QueriesAndThoseWithoutAnAnswer) {
+  apply(process(ProcessEventKind::kFork, 7, 1));
+  query(1, 10 * kMs);
+  query(1, 20 * kMs);  // once more
+  answer(1, 30 * kMs);
+  query(2, 40 * kMs);
+  dns(7, 2, 5040 * kMs, true, false, true);
+  query(3, 5050 * kMs);  // its process ends before
+  dns(7, 9, 5060 * kMs, false, false);  // asked as a server, and answering
+  dns(7, 9, 5070 * kMs, true, true);
+  apply(process(ProcessEventKind::kExit, 7, 5080 * kMs));
+  release(6000 * kMs);
+  ASSERT_EQ(told_.size(), 1u);
+  EXPECT_EQ(told_[0].dns_queries, 3u);
+  EXPECT_EQ(told_[0].dns_unanswered, 2u);
+  // What comes to light behind it begins no story.
+  dns(7, 3, 10'050 * kMs, true, false, true);
+  release(~std::uint64_t{0});
+  EXPECT_EQ(told_.size(), 1u);
+  EXPECT_FALSE(book_.is_waiting());
+}
+
+TEST_F(StoryBookDns, WhereNobodyLooksItIsNotKnown) {
+  book_ = StoryBook(100 * kMs, false);
+  apply(process(ProcessEventKind::kFork, 7, 1));
+  apply(process(ProcessEventKind::kExit, 7, 2));
+  release(~std::uint64_t{0});
+  ASSERT_EQ(told_.size(), 1u);
+  EXPECT_FALSE(told_[0].dns_queries);
+  EXPECT_FALSE(told_[0].dns_unanswered);
 }
 
 TEST_F(StoryBookTest, WaitsForConnectionsThatAreNotClosedYet) {

@@ -221,6 +221,8 @@ void EventWriter::story(const Story& story, std::string& out) {
   fields.number("tx_bytes", story.tx_bytes);
   fields.number("rx_bytes", story.rx_bytes);
   fields.number("retransmits", story.retransmits);
+  fields.optional("dns_queries", story.dns_queries);
+  fields.optional("dns_unanswered", story.dns_unanswered);
   fields.number_or_null("worst_rtt_us", story.worst_rtt_us);
   write_exit(writer, story.exit_status);
   write_process_info(writer, process);

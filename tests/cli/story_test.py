@@ -137,6 +137,29 @@ class Relay:
             passed.close()
 
 
+
+class Lookups(unittest.TestCase):
+    # To an address of this host where no name server is: it leaves, and nobody answers.
+    ASK = ("import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.connect(('127.9.8.7', 53));"
+           "s.send(b'\\x12\\x34\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0\\1x\\7example\\0\\0\\1\\0\\1')")
+
+    def ask(self, *words):
+        with Story(*words) as story:
+            asker = subprocess.Popen([sys.executable, "-c", self.ASK])
+            self.assertEqual(asker.wait(timeout=support.PATIENCE), 0)
+            told = story.of(asker.pid)
+            self.assertEqual(story.stop()[0], 0)
+        return told
+
+    def test_without_an_answer(self):
+        told = self.ask()
+        self.assertEqual((told["dns_queries"], told["dns_unanswered"]), (1, 1))
+
+    def test_not_looked_at(self):
+        told = self.ask("--no-dns")
+        self.assertEqual((told["dns_queries"], told["dns_unanswered"]), (None, None))
+
+
 class Stories(unittest.TestCase):
     def of_command(self, stories, comm, port):
         return [s for s in stories if s.get("event") == "story" and s["comm"] == comm

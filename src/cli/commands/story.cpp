@@ -53,6 +53,7 @@ void declare(CLI::App& app, StoryArguments& arguments) {
       "--json", [&arguments] { arguments.format = OutputFormat::kNdjson; }, "an object per line");
   add_quiet_and_strict(app, arguments);
   add_source(app, arguments);
+  add_no_dns(app, arguments);
   add_time_limits(app, arguments, "processes");
 }
 
@@ -63,6 +64,7 @@ Options observe(const StoryArguments& arguments) {
   options.processes = true;
   options.describe = true;
   options.quality = false;
+  options.dns = arguments.dns;
   options.settle_owner = {};
   return options;
 }
@@ -75,7 +77,11 @@ int run(const StoryArguments& arguments, const Options& observed) {
   Monitor& monitor = session->monitor;
   Sinks sinks = make_sinks(arguments, session->output, session->host,
                            [&session] { return std::make_unique<StoryText>(session->output); });
-  StoryBook book(kPatienceNs);
+  const std::vector<Door> doors = monitor.doors();
+  const bool looks_at_dns = std::ranges::any_of(doors, [](const Door& door) {
+    return door.observation == Observation::kDnsMessages && door.refused.empty();
+  });
+  StoryBook book(kPatienceNs, looks_at_dns);
   std::uint64_t printed = 0;
   const auto write = [&](const Story& story) {
     if (arguments.is_enough(printed) || !is_wanted(arguments, *matcher, session->filter, story))
