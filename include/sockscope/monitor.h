@@ -89,7 +89,9 @@ struct Options {
   bool resolve = false;
   // Flows tell which ends their packets have where netfilter translates addresses (Flow::translation), of
   // this network namespace, by what the kernel tells of the connections it tracks. It makes a message of
-  // each of them for us then, also of those it forwards. Needs CAP_NET_ADMIN, for open() only.
+  // each of them for us then, also of those it forwards. With `dns` also queries of unconnected sockets that
+  // are turned to another port than 53 are seen (those of connected ones always are), by hooks where such
+  // sockets send. Needs CAP_NET_ADMIN, for open() only.
   bool translations = false;
   // Flows for each remote end of unconnected UDP sockets (Flow::peer_of), and which UDP speaks QUIC
   // (Flow::app). eBPF only: the protocol of every packet is then looked at in the kernel, and every

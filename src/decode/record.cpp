@@ -54,6 +54,7 @@ bool decode_flow(const wire_flow& record, Flow& flow) noexcept {
   flow.owner.process.reset();
   flow.holders.reset();
   flow.remote_name.reset();
+  flow.translation.reset();
 
   flow.opened_ns = record.since_ns;
   flow.closed_ns = 0;

@@ -148,8 +148,12 @@ TEST(DecodeEvent, CloseOfAnOlderSocketHasNoDuration) {
 TEST(DecodeEvent, NothingIsLeftOverFromTheEventBefore) {
   Event event;
   ASSERT_TRUE(decode_event(bytes_of(sample(WIRE_CLOSE)), event));
+  event.flow.translation = std::make_shared<const Translation>();
+  event.flow.remote_name = std::make_shared<const RemoteName>();
   ASSERT_TRUE(decode_event(bytes_of(sample(WIRE_ACCEPT)), event));
   EXPECT_EQ(event.kind, EventKind::kAccept);
+  EXPECT_FALSE(event.flow.translation);
+  EXPECT_FALSE(event.flow.remote_name);
   EXPECT_FALSE(event.duration_us);
   EXPECT_FALSE(event.flow.closed);
   EXPECT_EQ(event.flow.closed_ns, 0u);

@@ -266,7 +266,7 @@ ObserverResult open_ebpf_observer(const Options& options, const FlowMatcher& mat
   wanted.process_table = options.processes || wants_description(options);
   wanted.holders = options.holders;
   wanted.dns = options.dns || options.names;
-  wanted.translated_dns = Conntrack::is_in_use();
+  wanted.translated_dns = options.translations && Conntrack::is_in_use();
   wanted.refusals = options.refusals;
   wanted.udp_peers = options.udp_peers ? std::max(options.max_udp_peers, 1u) : 0;
   const bool events =

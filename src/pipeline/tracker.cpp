@@ -99,7 +99,7 @@ Result<void> Tracker::open_translations() {
       add_refused(Observation::kTranslations, Conntrack::kDoor, opened.error());
     return {};
   }
-  translations_.emplace(std::move(*opened));
+  translations_ = std::make_unique<TranslationWatcher>(std::move(*opened));
   add_door({Observation::kTranslations, Conntrack::kDoor, {}, Conntrack::kLimits});
   return waker_.add(translations_->fd());
 }
@@ -168,7 +168,8 @@ void Tracker::complete(Event& event) {
     processes_->describe(event.flow.owner);
   }
   zones_.name(event.flow);
-  if (translations_) translations_->translate(event.flow);
+  if (translations_) [[unlikely]]
+    translations_->translate(event.flow);
   if (event.kind != EventKind::kDns) name(event.flow);
 }
 

@@ -147,7 +147,7 @@ class Tracker {
   Event process_event_;
   std::optional<DnsWatcher> dns_;  // when names or messages are wanted
   std::optional<ReverseResolver> resolver_;
-  std::optional<TranslationWatcher> translations_;
+  std::unique_ptr<TranslationWatcher> translations_;  // null: not wanted
   std::optional<UdpPeers> udp_peers_;
   bool peers_due_ = false;  // a socket closed that may have had some
   std::uint64_t peers_not_before_ns_ = 0;

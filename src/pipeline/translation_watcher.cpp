@@ -18,4 +18,9 @@ Result<void> TranslationWatcher::update() {
                          [this](const ConntrackEntry& entry) { translations_.forget(entry); });
 }
 
+void TranslationWatcher::translate(Flow& flow) const {
+  if (flow.netns == netns_)
+    flow.translation = translations_.of_socket(flow.protocol, flow.local, flow.remote);
+}
+
 }  // namespace sockscope

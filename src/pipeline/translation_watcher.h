@@ -17,12 +17,8 @@ class TranslationWatcher {
   int fd() const noexcept { return conntrack_.fd(); }  // readable when update() has something to do
   Result<void> update();                               // errors: kIo
   const Translations& translations() const noexcept { return translations_; }
-  // Gives the flow its translation, and takes away what stands there of another.
-  void translate(Flow& flow) const {
-    flow.translation = flow.netns == netns_
-                           ? translations_.of_socket(flow.protocol, flow.local, flow.remote)
-                           : nullptr;
-  }
+  // Gives the flow its translation, if it has one.
+  void translate(Flow& flow) const;
   // How often there was no room for what is translated, with the kernel or here.
   std::uint64_t lost() const noexcept { return conntrack_.overruns() + translations_.lost(); }
 

@@ -256,9 +256,9 @@ class TranslatedDns(Spaces):
             support.wait_for(lambda port=port: f":{port} " in self.spaces.in_(self.spaces.there, "ss", "-Hltn"),
                              "dnsmasq")
 
-    def exchange(self, server, *words):
+    def exchange(self, server, *words, asked_for=()):
         """What was told of the messages of a program that asks for x.example."""
-        trace = self.start(self.spaces.here, support.program(), "trace", "--json", "--dns",
+        trace = self.start(self.spaces.here, support.program(), "trace", "--json", "--dns", *asked_for,
                            stdout=subprocess.PIPE)
         trace.stdout.readline()
         asker = self.start(self.spaces.here, *words, stdout=subprocess.PIPE)
@@ -282,7 +282,7 @@ class TranslatedDns(Spaces):
     def test_of_sockets_that_are_not_connected(self):
         for server in ("10.96.0.53", "fd96::53", "10.96.0.54"):
             with self.subTest(server):
-                self.exchange(server, sys.executable, "-c", SENDTO, server)
+                self.exchange(server, sys.executable, "-c", SENDTO, server, asked_for=("--nat",))
 
     def test_over_tcp(self):
         self.exchange("10.96.0.53", "dig", "+tcp", "+tries=1", "+time=5", "@10.96.0.53", "x.example", "A")
