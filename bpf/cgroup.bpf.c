@@ -46,8 +46,12 @@ int cgroup__getpeername6(struct bpf_sock_addr *ctx) { return on_peer_name(ctx); 
 
 /* Whom an unconnected socket asks is told by the call alone: netfilter may put another server, and another
  * port, into the packet. */
-static __always_inline bool asks_name_server(const struct bpf_sock_addr *ctx) {
-  return ctx->protocol == IPPROTO_UDP && ctx->user_port == bpf_htons(WIRE_DNS_PORT);
+static __always_inline bool asks_name_server(struct bpf_sock_addr *ctx) {
+  if (ctx->protocol == IPPROTO_UDP && ctx->user_port == bpf_htons(WIRE_DNS_PORT))
+    return true;
+  __u64 cookie = bpf_get_socket_cookie(ctx); /* what it sends now is for somebody else */
+  bpf_map_delete_elem(&asked_servers, &cookie);
+  return false;
 }
 
 SEC("?cgroup/sendmsg4")

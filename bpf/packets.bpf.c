@@ -38,7 +38,7 @@ static __always_inline void fill_socket(struct __sk_buff *skb, struct bpf_sock *
       is_identity_in_state() && state ? state->identity : bpf_get_socket_cookie(skb);
 }
 
-static __always_inline void set_server(struct bpf_sock *socket, __u8 family, struct asked_server *server) {
+static __always_inline void set_remote_of(struct bpf_sock *socket, __u8 family, __u8 *address) {
   __u32 ipv4 = socket->dst_ip4;
   /* The compiler must not make one load of two: it would reckon with the pointer. */
   asm volatile("" : "+r"(ipv4));
@@ -47,7 +47,18 @@ static __always_inline void set_server(struct bpf_sock *socket, __u8 family, str
     for (int i = 0; i < 4; i++)
       parts[i] = socket->dst_ip6[i];
   }
-  __builtin_memcpy(server->address, parts, sizeof(parts));
+  __builtin_memcpy(address, parts, sizeof(parts));
+}
+
+static __always_inline void set_local_of(struct bpf_sock *socket, __u8 family, __u8 *address) {
+  __u32 ipv4 = socket->src_ip4;
+  asm volatile("" : "+r"(ipv4)); /* as above */
+  __u32 parts[4] = {ipv4};
+  if (family == AF_INET6) {
+    for (int i = 0; i < 4; i++)
+      parts[i] = socket->src_ip6[i];
+  }
+  __builtin_memcpy(address, parts, sizeof(parts));
 }
 
 /* A message to or from a name server. A sent packet may have other ends by now than its socket gave it,
@@ -60,7 +71,7 @@ static __always_inline bool is_dns(struct __sk_buff *skb, struct bpf_sock *socke
   if (!sent || !socket || socket->protocol != packet->protocol)
     return is_plain;
   if (socket->dst_port == bpf_htons(WIRE_DNS_PORT)) {
-    set_server(socket, packet->family, server);
+    set_remote_of(socket, packet->family, server->address);
     *knows_server = true;
   } else if (config.asked_servers && !socket->dst_port && packet->source != WIRE_DNS_PORT) {
     __u64 cookie = bpf_get_socket_cookie(skb);
@@ -116,8 +127,11 @@ static __always_inline void tell_dns(struct __sk_buff *skb, struct bpf_sock *soc
     failed = bpf_skb_load_bytes(skb, IPV6_ADDRESSES, from, 16);
     failed |= bpf_skb_load_bytes(skb, IPV6_ADDRESSES + 16, to, 16);
   }
-  if (server)
+  if (server) {
     __builtin_memcpy(record->flow.remote_addr, server->address, sizeof(server->address));
+    if (socket && socket->dst_port) /* connected: its own address is settled, too */
+      set_local_of(socket, packet->family, record->flow.local_addr);
+  }
   record->payload_size = payload_size;
   record->captured = captured;
   record->sequence = packet->sequence;
@@ -273,7 +287,7 @@ static __always_inline int on_packet(struct __sk_buff *skb, bool sent) {
     if (config.udp_peers)
       count_peer(skb, socket, &packet, size, datagrams, sent);
   }
-  struct asked_server server;
+  struct asked_server server = {};
   bool knows_server = false;
   if (config.dns && size != 0 && is_dns(skb, socket, sent, &packet, &server, &knows_server)) {
     const struct asked_server *asked = knows_server ? &server : NULL;

@@ -117,7 +117,7 @@ static __always_inline bool is_given_early(const struct sock *sk) {
   const struct socket_state *state = FIND_OWN_STATE(sk, IPPROTO_TCP);
   const struct tcp_sock *tcp = TCP_SOCK(sk);
   return tcp && !(state && state->direction == WIRE_DIRECTION_OUTBOUND) &&
-         (READ(sk, sk_socket) || READ(tcp, bytes_received) || fast_open_since(sk));
+         ((state && READ(sk, sk_socket)) || READ(tcp, bytes_received) || fast_open_since(sk));
 }
 
 /* connect(2) and listen(2): the process that calls them is running. `fresh`: room for a state that
@@ -248,8 +248,9 @@ static __always_inline int on_state(const struct sock *sk, int old_state, int ne
     inherit_state(sk, &fresh);
   /* Half of all changes are of no interest. */
   if (!(config.observe & WIRE_OBSERVE_STATES) &&
-      (new_state == TCP_SYN_RECV || new_state == TCP_FIN_WAIT2 || new_state == TCP_CLOSE_WAIT ||
-       new_state == TCP_TIME_WAIT || new_state == TCP_CLOSING))
+      (new_state == TCP_SYN_RECV || new_state == TCP_FIN_WAIT2 ||
+       (new_state == TCP_CLOSE_WAIT && old_state != TCP_SYN_RECV) || new_state == TCP_TIME_WAIT ||
+       new_state == TCP_CLOSING))
     return 0;
 
   struct socket_state *state = NULL;

@@ -154,8 +154,7 @@ void add_no_dns(CLI::App& app, Arguments& arguments) {
   in_group(app, "Where from");
   app.add_flag_callback(
       "--no-dns", [&arguments] { arguments.dns = false; },
-      "do not look at DNS: no names of remote ends, no alerts of tunnels, none of "
-      "NetWatch's figures");
+      "do not look at DNS: no names of remote ends, no alerts of tunnels, no figures of queries");
 }
 
 void add_resolve(CLI::App& app, Arguments& arguments) {

@@ -48,11 +48,13 @@ std::uint8_t decode_ports(std::span<const std::byte> bytes, ConntrackTuple& tupl
   return protocol;
 }
 
+// As above; also 0 where the tuple is of a zone of its own.
 std::uint8_t decode_tuple(std::span<const std::byte> bytes, ConntrackTuple& tuple) noexcept {
   std::uint8_t protocol = 0;
   while (const auto attribute = take_attribute(bytes)) {
     if (attribute->type == CTA_TUPLE_IP) decode_addresses(attribute->data, tuple);
     if (attribute->type == CTA_TUPLE_PROTO) protocol = decode_ports(attribute->data, tuple);
+    if (attribute->type == CTA_TUPLE_ZONE) return 0;
   }
   return protocol;
 }
@@ -72,7 +74,9 @@ std::optional<ConntrackEntry> decode_conntrack(std::span<const std::byte> payloa
   while (const auto attribute = take_attribute(bytes)) {
     switch (attribute->type) {
       case CTA_TUPLE_ORIG: protocol = decode_tuple(attribute->data, entry.original); break;
-      case CTA_TUPLE_REPLY: decode_tuple(attribute->data, entry.reply); break;
+      case CTA_TUPLE_REPLY:
+        if (decode_tuple(attribute->data, entry.reply) == 0) return std::nullopt;
+        break;
       case CTA_ZONE: return std::nullopt;
       default: break;
     }

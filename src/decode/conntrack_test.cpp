@@ -99,6 +99,14 @@ TEST(Conntrack, OtherProtocolsAndZonesAreNone) {
   Bytes in_zone = payload();
   add_value(in_zone, CTA_ZONE, htons(7));
   EXPECT_FALSE(decode_conntrack(in_zone));
+  // Of one direction only.
+  for (const unsigned direction : {CTA_TUPLE_ORIG, CTA_TUPLE_REPLY}) {
+    Bytes bytes = payload();
+    Bytes zone;
+    add_value(zone, CTA_TUPLE_ZONE, htons(7));
+    add_attribute(bytes, direction | NLA_F_NESTED, zone);
+    EXPECT_FALSE(decode_conntrack(bytes)) << direction;
+  }
 }
 
 TEST(Conntrack, CutAnywhereItIsNoneOrWhole) {

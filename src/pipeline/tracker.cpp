@@ -169,7 +169,7 @@ void Tracker::complete(Event& event) {
   }
   zones_.name(event.flow);
   if (translations_) [[unlikely]]
-    translations_->translate(event.flow);
+    translations_->translate(event.flow, event.kind == EventKind::kConnect || event.kind == EventKind::kAccept);
   if (event.kind != EventKind::kDns) name(event.flow);
 }
 
@@ -459,7 +459,7 @@ Result<void> Tracker::snapshot(const Handler* handler, Snapshot& snapshot) {
   std::move(peers.begin(), peers.end(), std::back_inserter(snapshot.flows));
   for (Flow& flow : snapshot.flows) {
     name(flow);
-    if (translations_) translations_->translate(flow);
+    if (translations_) translations_->translate(flow, false);
     if (processes_) processes_->describe(flow.owner);
   }
   for (Process& process : snapshot.processes)

@@ -18,9 +18,11 @@ Result<void> TranslationWatcher::update() {
                          [this](const ConntrackEntry& entry) { translations_.forget(entry); });
 }
 
-void TranslationWatcher::translate(Flow& flow) const {
-  if (flow.netns == netns_)
-    flow.translation = translations_.of_socket(flow.protocol, flow.local, flow.remote);
+void TranslationWatcher::translate(Flow& flow, bool look_again) {
+  if (flow.netns != netns_) return;
+  flow.translation = translations_.of_socket(flow.protocol, flow.local, flow.remote);
+  if (flow.translation || !look_again || !update()) return;
+  flow.translation = translations_.of_socket(flow.protocol, flow.local, flow.remote);
 }
 
 }  // namespace sockscope

@@ -108,6 +108,7 @@ class Reader {
     endpoint("remote_addr", "remote_port", flow.remote);
     if (object_->HasMember("nat_local_addr")) {
       Translation translated;
+      translated.local.addr.family = translated.remote.addr.family = flow.local.addr.family;
       endpoint("nat_local_addr", "nat_local_port", translated.local);
       endpoint("nat_remote_addr", "nat_remote_port", translated.remote);
       flow.translation = std::make_shared<const Translation>(translated);

@@ -76,6 +76,8 @@ Snapshot sample() {
   name->pid = 12;
   std::strcpy(name->comm.data(), "curl");
   tcp.remote_name = name;
+  tcp.translation = std::make_shared<const Translation>(
+      Translation{{{.bytes = {192, 0, 2, 1}, .family = 4}, 40'000}, {{.bytes = {10, 97, 0, 2}, .family = 4}, 6443}});
   auto program = std::make_shared<Program>();
   program->exe = "/usr/bin/curl";
   program->exe_given = "./curl";

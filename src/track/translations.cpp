@@ -19,19 +19,27 @@ std::shared_ptr<const Translation> inverse(const ConntrackTuple& other) {
 }  // namespace
 
 void Translations::note(const ConntrackEntry& entry) {
-  if (!entry.is_translated()) return forget(entry);
+  forget(entry);  // what had these ends before
+  if (!entry.is_translated()) return;
   if (size() >= kMost) {
+    drop(ConnectionEnds(ends_.begin()->first));
     ++lost_;
-    return;
   }
   ends_[ends_of(entry.protocol, entry.original)] = inverse(entry.reply);
   ends_[ends_of(entry.protocol, entry.reply)] = inverse(entry.original);
 }
 
 void Translations::forget(const ConntrackEntry& entry) {
-  if (ends_.empty()) return;
-  ends_.erase(ends_of(entry.protocol, entry.original));
-  ends_.erase(ends_of(entry.protocol, entry.reply));
+  drop(ends_of(entry.protocol, entry.original));
+  drop(ends_of(entry.protocol, entry.reply));
+}
+
+void Translations::drop(const ConnectionEnds& ends) {
+  const auto found = ends_.find(ends);
+  if (found == ends_.end()) return;
+  const ConnectionEnds other{found->second->remote, found->second->local, ends.protocol};
+  ends_.erase(found);
+  ends_.erase(other);
 }
 
 std::shared_ptr<const Translation> Translations::of_socket(Protocol protocol, const Endpoint& local,

@@ -21,7 +21,8 @@ class Translations {
  public:
   static constexpr std::size_t kMost = 131'072;  // connections
 
-  // Of entries that are not translated nothing is kept.
+  // Of entries that are not translated nothing is kept. When there are too many, some other goes: of
+  // those that were there before somebody listened the kernel never tells the end.
   void note(const ConntrackEntry& entry);
   void forget(const ConntrackEntry& entry);
 
@@ -33,10 +34,12 @@ class Translations {
                                                          const Endpoint& remote) const;
 
   std::size_t size() const noexcept { return ends_.size() / 2; }
-  // Those for which there was no room.
+  // Those that went because there were too many.
   std::uint64_t lost() const noexcept { return lost_; }
 
  private:
+  void drop(const ConnectionEnds& ends);  // both of its views
+
   // By what a socket has. A packet's ends are found by what the socket at its other end would have.
   std::unordered_map<ConnectionEnds, std::shared_ptr<const Translation>, ConnectionEndsHash> ends_;
   std::uint64_t lost_ = 0;

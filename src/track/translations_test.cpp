@@ -66,12 +66,15 @@ TEST_F(TranslationsTest, TheNextWithTheSameEndsTakesItsPlace) {
   translations.note(entry);
   translations.note({kTcp, {client, service}, {end(3, 6443), router}});
   EXPECT_EQ(translations.of_socket(kTcp, client, service)->remote, end(3, 6443));
+  EXPECT_FALSE(translations.of_socket(kTcp, server, router));
+  EXPECT_EQ(translations.size(), 1u);
   // Directly now: the old one must not be believed.
   translations.note({kTcp, {client, service}, {service, client}});
   EXPECT_FALSE(translations.of_socket(kTcp, client, service));
+  EXPECT_EQ(translations.size(), 0u);
 }
 
-TEST_F(TranslationsTest, BeyondTheirNumberTheyAreCounted) {
+TEST_F(TranslationsTest, BeyondTheirNumberOthersGoAndAreCounted) {
   for (std::size_t i = 0; i < Translations::kMost + 3; ++i) {
     const auto port = static_cast<std::uint16_t>(i);
     const auto group = static_cast<std::uint8_t>(i >> 16);
@@ -79,6 +82,9 @@ TEST_F(TranslationsTest, BeyondTheirNumberTheyAreCounted) {
   }
   EXPECT_EQ(translations.size(), Translations::kMost);
   EXPECT_EQ(translations.lost(), 3u);
+  const std::size_t last = Translations::kMost + 2;
+  EXPECT_TRUE(translations.of_socket(kTcp, end(static_cast<std::uint8_t>(last >> 16), static_cast<std::uint16_t>(last)),
+                                     service));
 }
 
 }  // namespace

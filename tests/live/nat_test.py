@@ -43,15 +43,16 @@ table inet t {
   }
 }
 """
-# Asks by a socket that is not connected, as musl's resolver does; what it is asked first is no query.
+# Asks by a socket that is not connected, as musl's resolver does; what it sends elsewhere is not for the server.
 SENDTO = """
 import socket, sys
 s = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
 s.settimeout(5)
 s.sendto(b'no query', (sys.argv[1], 9))
-s.sendto(b'\\x12\\x34\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0\\1x\\7example\\0\\0\\1\\0\\1', (sys.argv[1], 53))
+query = b'\\x12\\x34\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0\\1x\\7example\\0\\0\\1\\0\\1'
+s.sendto(query, (sys.argv[1], 53))
 assert b'\\xc0\\0\\2\\7' in s.recv(600)
-s.sendto(b'x' * 40, (sys.argv[1], 9))
+s.sendto(query, (sys.argv[1], 9))
 """
 # Sends back what it gets, over TCP and UDP, until its input ends.
 ECHO = """

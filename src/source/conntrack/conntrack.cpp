@@ -4,6 +4,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netlink.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@ namespace {
 
 // There while connections are tracked at all.
 constexpr const char* kInUse = "/proc/sys/net/netfilter/nf_conntrack_count";
+constexpr const char* kToldOf = "/proc/sys/net/netfilter/nf_conntrack_events";
 constexpr int kEventBytes = 8 << 20;
 constexpr timeval kPatience{5, 0};
 constexpr const char* kDoing = "read the connections that netfilter translates";
@@ -90,6 +92,14 @@ Result<Conntrack> Conntrack::open(const Take& take) {
     return tl::make_unexpected(
         Error(ErrorKind::kKernelLacksFeature, {}, kDoing)
             .with_detail("no connections are tracked: nothing was translated when sockscope started"));
+  char told = '1';
+  if (const Fd setting(::open(kToldOf, O_RDONLY | O_CLOEXEC)); setting)
+    (void)!::read(setting.get(), &told, 1);
+  if (told == '0')
+    return tl::make_unexpected(
+        Error(ErrorKind::kNotPermitted, {}, kDoing)
+            .with_detail("net.netfilter.nf_conntrack_events is 0: the kernel tells of no connection")
+            .with_hint("sysctl -w net.netfilter.nf_conntrack_events=1"));
   auto events = open_netlink();
   if (!events) return tl::make_unexpected(std::move(events).error());
   if (::setsockopt(events->get(), SOL_SOCKET, SO_RCVBUFFORCE, &kEventBytes, sizeof kEventBytes) != 0)

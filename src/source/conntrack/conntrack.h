@@ -24,8 +24,8 @@ class Conntrack {
   // Whether connections are tracked at all, as anybody can see.
   static bool is_in_use() noexcept;
 
-  // `take` has the connections that are there. Loads no module: where nothing is tracked yet, that is
-  // kKernelLacksFeature. Other errors: kNotPermitted, kIo.
+  // `take` has the connections that are there. Nothing begins to be tracked for it: where nothing is yet,
+  // that is kKernelLacksFeature. Other errors: kNotPermitted, kIo.
   using Take = std::function<void(const ConntrackEntry&)>;
   static Result<Conntrack> open(const Take& take);
 
