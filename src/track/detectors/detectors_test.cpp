@@ -276,6 +276,12 @@ TEST_F(DetectorsTest, ATunnelThatEndsLikeADomainIsStillOne) {
   EXPECT_EQ(of(AlertKind::kDnsTunnel).size(), 1u);
 }
 
+TEST_F(DetectorsTest, LabelsMayHaveAnyBytes) {
+  for (const char* label : {" app", "app ", " ", "  ", "net online", "\x01", "xyz "})
+    for (int i = 0; i < 60; ++i) query(owner("odd"), fmt::format("a{}.{}.t.example", i, label));
+  EXPECT_EQ(of(AlertKind::kDnsTunnel).size(), 1u);
+}
+
 TEST_F(DetectorsTest, AllowedDomainsAreNoTunnel) {
   AlertOptions options;
   options.allowed_domains = {"telemetry.example.com"};

@@ -60,7 +60,9 @@ constexpr std::string_view kOthers =
     " app biz cloud club com dev edu gov info int jobs live mil mobi name net online org pro shop site store "
     "tech top xyz ";
 
+// Spaces stand around each of the words; a label may have some of its own.
 bool is_one_of(std::string_view words, std::string_view word) {
+  if (word.empty() || word.find(' ') != word.npos) return false;
   for (std::size_t at = words.find(word); at != words.npos; at = words.find(word, at + 1))
     if (words[at - 1] == ' ' && words[at + word.size()] == ' ') return true;
   return false;
