@@ -134,7 +134,9 @@ class FromCaptures(unittest.TestCase):
                       for flow in document["flows"] if flow["pid"] == pid)
 
     def captured(self, tool, words, *arguments):
-        text = subprocess.run(words, capture_output=True, encoding="utf-8", check=False).stdout
+        # Processes of others may have any bytes for a name.
+        text = subprocess.run(words, capture_output=True, encoding="utf-8", errors="replace",
+                              check=False).stdout
         done = support.run("snapshot", "--from", f"{tool}:-", "--json", *arguments, stdin=None,
                            input=text)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
