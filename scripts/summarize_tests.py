@@ -70,7 +70,12 @@ def main():
         text = log.read_text(errors="replace") if log.exists() else ""
         blocks = re.split(r"^\d+/\d+ Testing: (.+)$", text, flags=re.M)
         before = tests.ran()
+        last = {}
         for name, block in zip(blocks[1::2], blocks[2::2]):
+            if name in last:
+                print(f"once more: {name} failed beside the others, and was run again alone")
+            last[name] = block
+        for name, block in last.items():
             tests.add(name, block)
         lanes.append((path.stem, int(path.read_text()), tests.ran() - before))
 
