@@ -44,9 +44,8 @@ std::string limits_of(const Options& options, std::optional<std::string_view> po
         "; connections shorter than {} ms {}{}", options.poll_interval.count(),
         has_counters ? "are seen only at their end and without their process" : "can be missed",
         *polls_miss);
-  for (const Door& door : monitor.doors())
-    if (options.dns && door.observation == Observation::kDnsMessages && door.refused.empty())
-      text += "; DNS has a process only where its socket is seen by a poll";
+  if (options.dns && is_observed(monitor.doors(), Observation::kDnsMessages))
+    text += "; DNS has a process only where its socket is seen by a poll";
   return text;
 }
 

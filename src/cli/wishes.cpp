@@ -55,6 +55,11 @@ const Door* find_door(std::span<const Door> doors, Observation observation) {
 
 }  // namespace
 
+bool is_observed(std::span<const Door> doors, Observation observation) {
+  const Door* door = find_door(doors, observation);
+  return door != nullptr && door->refused.empty();
+}
+
 std::vector<Door> complete_doors(std::vector<Door> doors, const Options& asked, Source in_use) {
   const bool is_polled = in_use != Source::kEbpf;
   for (const Wish& wish : wishes()) {

@@ -20,12 +20,6 @@ void shorten(netwatch::Snapshot& snapshot, std::size_t top) {
   if (snapshot.processes && snapshot.processes->size() > top) snapshot.processes->resize(top);
 }
 
-bool observes_dns(const std::vector<Door>& doors) {
-  return std::any_of(doors.begin(), doors.end(), [](const Door& door) {
-    return door.observation == Observation::kDnsMessages && door.refused.empty();
-  });
-}
-
 }  // namespace
 
 std::string netwatch_line(netwatch::Snapshot snapshot, const Arguments& arguments,
@@ -80,7 +74,7 @@ int snapshot_netwatch(const SnapshotArguments& arguments, const Options& observe
     if (arguments.watch) note_alerts(detectors, *snapshot);
     if (info) info->uptime_secs = host->identity().uptime_s;
     auto line = netwatch::make_snapshot(*facts, *snapshot);
-    if (observes_dns(snapshot->doors)) line.dns_analytics = dns.figures();
+    if (is_observed(snapshot->doors, Observation::kDnsMessages)) line.dns_analytics = dns.figures();
     session->output.text() += netwatch_line(std::move(line), arguments, info ? &*info : nullptr,
                                             snapshot->lost, count_unobserved(snapshot->doors) == 0);
     return arguments.watch && !arguments.is_enough(++printed);

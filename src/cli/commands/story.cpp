@@ -8,6 +8,7 @@
 #include "cli/process_text.h"
 #include "cli/report.h"
 #include "cli/session.h"
+#include "cli/wishes.h"
 #include "model/match.h"
 
 namespace sockscope {
@@ -77,11 +78,7 @@ int run(const StoryArguments& arguments, const Options& observed) {
   Monitor& monitor = session->monitor;
   Sinks sinks = make_sinks(arguments, session->output, session->host,
                            [&session] { return std::make_unique<StoryText>(session->output); });
-  const std::vector<Door> doors = monitor.doors();
-  const bool looks_at_dns = std::ranges::any_of(doors, [](const Door& door) {
-    return door.observation == Observation::kDnsMessages && door.refused.empty();
-  });
-  StoryBook book(kPatienceNs, looks_at_dns);
+  StoryBook book(kPatienceNs, is_observed(monitor.doors(), Observation::kDnsMessages));
   std::uint64_t printed = 0;
   const auto write = [&](const Story& story) {
     if (arguments.is_enough(printed) || !is_wanted(arguments, *matcher, session->filter, story))
