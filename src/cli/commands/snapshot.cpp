@@ -85,8 +85,7 @@ void declare(CLI::App& app, SnapshotArguments& arguments) {
     if (!arguments.netwatch)
       refuse(app,
              {"--envelope", "--watch", "--interval", "--duration", "--count", "--root",
-              "--no-probe", "--no-dns", "--threshold",
-              "--allow-domain"},
+              "--no-probe", "--no-dns", "--threshold", "--allow-domain"},
              "needs --format netwatch");
     if (!arguments.from.path.empty())
       refuse(
@@ -102,7 +101,7 @@ void declare(CLI::App& app, SnapshotArguments& arguments) {
       throw CLI::ValidationError("--format netwatch has no translated ends: it excludes --nat");
     if (!arguments.is_json() && app.count("--output") != 0)
       throw CLI::ValidationError("--format netwatch is JSON: --output excludes it");
-    if (!arguments.watch) refuse(app, {"--duration", "--count", "--threshold"}, "needs --watch");
+    if (!arguments.watch) refuse(app, {"--duration", "--count", "--threshold", "--allow-domain"}, "needs --watch");
   });
 }
 
