@@ -5,35 +5,13 @@
 #include <gtest/gtest.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
-#include <linux/netlink.h>
 
 #include <array>
-#include <cstring>
-#include <vector>
+
+#include "decode/netlink_testing.h"
 
 namespace sockscope {
 namespace {
-
-using Bytes = std::vector<std::byte>;
-
-template <class T>
-void append(Bytes& bytes, const T& value) {
-  const std::size_t at = bytes.size();
-  bytes.resize(at + sizeof value);
-  std::memcpy(&bytes[at], &value, sizeof value);
-}
-void add_attribute(Bytes& bytes, unsigned type, const Bytes& data) {
-  append(bytes, nlattr{static_cast<std::uint16_t>(sizeof(nlattr) + data.size()),
-                       static_cast<std::uint16_t>(type)});
-  bytes.insert(bytes.end(), data.begin(), data.end());
-  while (bytes.size() % 4 != 0) bytes.push_back({});
-}
-template <class T>
-void add_value(Bytes& bytes, unsigned type, const T& value) {
-  Bytes data;
-  append(data, value);
-  add_attribute(bytes, type, data);
-}
 
 Endpoint end(std::uint8_t last, std::uint16_t port, std::uint8_t family) {
   Endpoint endpoint;

@@ -11,33 +11,10 @@
 #include <string_view>
 #include <vector>
 
+#include "decode/netlink_testing.h"
+
 namespace sockscope {
 namespace {
-
-using Bytes = std::vector<std::byte>;
-
-template <class T>
-void append(Bytes& bytes, const T& value) {
-  const std::size_t at = bytes.size();
-  bytes.resize(at + sizeof value);
-  std::memcpy(&bytes[at], &value, sizeof value);
-}
-
-void add_attribute(Bytes& bytes, unsigned type, std::span<const std::byte> data) {
-  append(bytes, rtattr{static_cast<unsigned short>(sizeof(rtattr) + data.size()),
-                       static_cast<unsigned short>(type)});
-  bytes.insert(bytes.end(), data.begin(), data.end());
-  while (bytes.size() % 4 != 0) bytes.push_back({});
-}
-void add_attribute(Bytes& bytes, unsigned type, std::string_view text) {
-  add_attribute(bytes, type, std::as_bytes(std::span(text)));
-}
-template <class T>
-void add_value(Bytes& bytes, unsigned type, const T& value) {
-  Bytes data;
-  append(data, value);
-  add_attribute(bytes, type, data);
-}
 
 Bytes link_payload() {
   Bytes bytes;

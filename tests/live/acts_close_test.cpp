@@ -35,11 +35,6 @@ class CloseActs : public testing::TestWithParam<std::uint8_t> {
 };
 INSTANTIATE_TEST_SUITE_P(Family, CloseActs, testing::Values(4, 6), family_name);
 
-void reset_at_close(int fd) {
-  const linger abort{1, 0};
-  ASSERT_EQ(::setsockopt(fd, SOL_SOCKET, SO_LINGER, &abort, sizeof abort), 0);
-}
-
 void wait_for_unread(int fd, int size) {
   int unread = 0;
   const std::uint64_t deadline = mono_ns() + 3'000'000'000;

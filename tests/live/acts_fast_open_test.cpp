@@ -62,8 +62,7 @@ struct EarlyServer {
   }
 
   void reset_client() {
-    const linger abort{1, 0};
-    ::setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
+    reset_at_close(client.get());
     client.reset();
   }
 
@@ -88,7 +87,17 @@ class FastOpenActs : public testing::TestWithParam<std::uint8_t> {
   void expect_one(EventKind kind, const Talk& talk) {
     EXPECT_EQ(collector_.count(kind, talk.server.cookie), 1u) << to_string(kind);
   }
-  void expect_served_and_closed(const Talk& talk, TcpState left) {
+  // The server has the request, then `act` ends the connection, which leaves the state `left`.
+  void serve_and_end(TcpState left, const std::function<void(EarlyServer&, Fd& server)>& act) {
+    Child child([&](Channel& test) {
+      EarlyServer early(GetParam());
+      early.request();
+      Fd server = early.serve();
+      test.put(early.talk_of(server));
+      act(early, server);
+      test.await();
+    });
+    const auto talk = child.channel().get<Talk>();
     const ExpectedOwner owner = owned_by(talk.identity);
     expect_event(collector_.wait_for(EventKind::kAccept, talk.server.cookie),
                  of_server(talk, owner, TcpState::kSynRecv));
@@ -98,6 +107,8 @@ class FastOpenActs : public testing::TestWithParam<std::uint8_t> {
     EXPECT_EQ(close.flow.counters.tx_bytes, 0u);
     expect_one(EventKind::kAccept, talk);
     expect_one(EventKind::kClose, talk);
+    child.channel().signal();
+    EXPECT_EQ(child.wait(), 0);
   }
 
   std::uint64_t began_ns_ = mono_ns();
@@ -106,52 +117,24 @@ class FastOpenActs : public testing::TestWithParam<std::uint8_t> {
 INSTANTIATE_TEST_SUITE_P(Family, FastOpenActs, testing::Values(4, 6), family_name);
 
 TEST_P(FastOpenActs, ServerClosesBeforeTheHandshakeIsOver) {
-  Child child([&](Channel& test) {
-    EarlyServer early(GetParam());
-    early.request();
-    Fd server = early.serve();
-    test.put(early.talk_of(server));
+  serve_and_end(TcpState::kFinWait1, [](EarlyServer& early, Fd& server) {
     server.reset();
     early.reset_client();
-    test.await();
   });
-  const auto talk = child.channel().get<Talk>();
-  expect_served_and_closed(talk, TcpState::kFinWait1);
-  child.channel().signal();
-  EXPECT_EQ(child.wait(), 0);
 }
 
 TEST_P(FastOpenActs, ClientResetsBeforeTheHandshakeIsOver) {
-  Child child([&](Channel& test) {
-    EarlyServer early(GetParam());
-    early.request();
-    Fd server = early.serve();
-    test.put(early.talk_of(server));
+  serve_and_end(TcpState::kSynRecv, [](EarlyServer& early, Fd& server) {
     early.reset_client();
     wait_for_hangup(server.get());
-    test.await();
   });
-  const auto talk = child.channel().get<Talk>();
-  expect_served_and_closed(talk, TcpState::kSynRecv);
-  child.channel().signal();
-  EXPECT_EQ(child.wait(), 0);
 }
 
 TEST_P(FastOpenActs, ServerResetsBeforeTheHandshakeIsOver) {
-  Child child([&](Channel& test) {
-    EarlyServer early(GetParam());
-    early.request();
-    Fd server = early.serve();
-    test.put(early.talk_of(server));
-    const linger abort{1, 0};
-    ::setsockopt(server.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
+  serve_and_end(TcpState::kSynRecv, [](EarlyServer&, Fd& server) {
+    reset_at_close(server.get());
     server.reset();
-    test.await();
   });
-  const auto talk = child.channel().get<Talk>();
-  expect_served_and_closed(talk, TcpState::kSynRecv);
-  child.channel().signal();
-  EXPECT_EQ(child.wait(), 0);
 }
 
 // Nobody accepted it: it is the listener's, with the bytes that came. The kernel has forgotten by then when

@@ -210,6 +210,11 @@ std::size_t send_until_full(int fd) {
   }
 }
 
+void reset_at_close(int fd) {
+  const linger abort{1, 0};
+  checked(::setsockopt(fd, SOL_SOCKET, SO_LINGER, &abort, sizeof abort), "SO_LINGER");
+}
+
 void drop_incoming(int fd) {
   sock_filter reject{BPF_RET | BPF_K, 0, 0, 0};
   const sock_fprog program{1, &reject};

@@ -60,6 +60,8 @@ void send_bytes(int fd, std::size_t size, int flags = 0);
 std::vector<char> payload(std::size_t size);
 // Sends without blocking until the buffers on both sides are full; how much went in.
 std::size_t send_until_full(int fd);
+// close(2) will reset the connection.
+void reset_at_close(int fd);
 // Packets for this socket are lost from now on, or no longer.
 void drop_incoming(int fd);
 void stop_dropping(int fd);

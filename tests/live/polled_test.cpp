@@ -439,8 +439,7 @@ TEST(SockDiagNews, AResetConnectionClosesOnce) {
   Pair pair(4);
   collector.snapshot();
   pair.exchange();
-  const linger at_once{1, 0};
-  ::setsockopt(pair.server.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  reset_at_close(pair.server.get());
   pair.server.reset();
   wait_for_hangup(pair.client.get());
   const Event close = collector.wait_for(EventKind::kClose, pair.client_socket.cookie);
@@ -458,8 +457,7 @@ TEST(SockDiagNews, WhatTheKernelForgotIsThatOfTheLastPoll) {
   Pair pair(4);
   pair.exchange();
   collector.snapshot();
-  const linger at_once{1, 0};
-  ::setsockopt(pair.client.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  reset_at_close(pair.client.get());
   pair.client.reset();
   const Event close = collector.wait_for(EventKind::kClose, pair.client_socket.cookie);
   EXPECT_FALSE(close.is_final);
