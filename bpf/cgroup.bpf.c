@@ -45,37 +45,26 @@ SEC("?cgroup/getpeername6")
 int cgroup__getpeername6(struct bpf_sock_addr *ctx) { return on_peer_name(ctx); }
 
 /* Whom an unconnected socket asks is told by the call alone: netfilter may put another server, and another
- * port, into the packet. */
-static __always_inline bool asks_name_server(struct bpf_sock_addr *ctx) {
+ * port, into the packet. A call that is for somebody else ends that. */
+static __always_inline int on_udp_send(struct bpf_sock_addr *ctx, const void *address) {
+  __u64 cookie = bpf_get_socket_cookie(ctx);
   if (ctx->protocol == IPPROTO_UDP && ctx->user_port == bpf_htons(WIRE_DNS_PORT))
-    return true;
-  __u64 cookie = bpf_get_socket_cookie(ctx); /* what it sends now is for somebody else */
-  bpf_map_delete_elem(&asked_servers, &cookie);
-  return false;
+    bpf_map_update_elem(&asked_servers, &cookie, address, 0);
+  else
+    bpf_map_delete_elem(&asked_servers, &cookie);
+  return ALLOW;
 }
 
 SEC("?cgroup/sendmsg4")
 int cgroup__sendmsg4(struct bpf_sock_addr *ctx) {
-  if (!asks_name_server(ctx))
-    return ALLOW;
-  struct asked_server server = {};
-  __u32 address = ctx->user_ip4;
-  __builtin_memcpy(server.address, &address, sizeof(address));
-  __u64 cookie = bpf_get_socket_cookie(ctx);
-  bpf_map_update_elem(&asked_servers, &cookie, &server, 0);
-  return ALLOW;
+  __u32 address[4] = {ctx->user_ip4};
+  return on_udp_send(ctx, address);
 }
 
 SEC("?cgroup/sendmsg6")
 int cgroup__sendmsg6(struct bpf_sock_addr *ctx) {
-  if (!asks_name_server(ctx))
-    return ALLOW;
-  struct asked_server server;
-  __u32 parts[4] = {ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]};
-  __builtin_memcpy(server.address, parts, sizeof(parts));
-  __u64 cookie = bpf_get_socket_cookie(ctx);
-  bpf_map_update_elem(&asked_servers, &cookie, &server, 0);
-  return ALLOW;
+  __u32 address[4] = {ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]};
+  return on_udp_send(ctx, address);
 }
 
 /* Programs that keep states in the hash cannot make the kernel number a socket. Its birth can, of

@@ -38,27 +38,18 @@ static __always_inline void fill_socket(struct __sk_buff *skb, struct bpf_sock *
       is_identity_in_state() && state ? state->identity : bpf_get_socket_cookie(skb);
 }
 
-static __always_inline void set_remote_of(struct bpf_sock *socket, __u8 family, __u8 *address) {
-  __u32 ipv4 = socket->dst_ip4;
-  /* The compiler must not make one load of two: it would reckon with the pointer. */
+static __always_inline void put_address(__u8 family, __u32 ipv4, __u32 first, __u32 second, __u32 third,
+                                        __u32 fourth, __u8 *to) {
+  /* The compiler must not make one load of two: it would reckon with the socket's pointer. */
   asm volatile("" : "+r"(ipv4));
   __u32 parts[4] = {ipv4};
   if (family == AF_INET6) {
-    for (int i = 0; i < 4; i++)
-      parts[i] = socket->dst_ip6[i];
+    parts[0] = first;
+    parts[1] = second;
+    parts[2] = third;
+    parts[3] = fourth;
   }
-  __builtin_memcpy(address, parts, sizeof(parts));
-}
-
-static __always_inline void set_local_of(struct bpf_sock *socket, __u8 family, __u8 *address) {
-  __u32 ipv4 = socket->src_ip4;
-  asm volatile("" : "+r"(ipv4)); /* as above */
-  __u32 parts[4] = {ipv4};
-  if (family == AF_INET6) {
-    for (int i = 0; i < 4; i++)
-      parts[i] = socket->src_ip6[i];
-  }
-  __builtin_memcpy(address, parts, sizeof(parts));
+  __builtin_memcpy(to, parts, sizeof(parts));
 }
 
 /* A message to or from a name server. A sent packet may have other ends by now than its socket gave it,
@@ -71,7 +62,8 @@ static __always_inline bool is_dns(struct __sk_buff *skb, struct bpf_sock *socke
   if (!sent || !socket || socket->protocol != packet->protocol)
     return is_plain;
   if (socket->dst_port == bpf_htons(WIRE_DNS_PORT)) {
-    set_remote_of(socket, packet->family, server->address);
+    put_address(packet->family, socket->dst_ip4, socket->dst_ip6[0], socket->dst_ip6[1],
+                socket->dst_ip6[2], socket->dst_ip6[3], server->address);
     *knows_server = true;
   } else if (config.asked_servers && !socket->dst_port && packet->source != WIRE_DNS_PORT) {
     __u64 cookie = bpf_get_socket_cookie(skb);
@@ -130,7 +122,8 @@ static __always_inline void tell_dns(struct __sk_buff *skb, struct bpf_sock *soc
   if (server) {
     __builtin_memcpy(record->flow.remote_addr, server->address, sizeof(server->address));
     if (socket && socket->dst_port) /* connected: its own address is settled, too */
-      set_local_of(socket, packet->family, record->flow.local_addr);
+      put_address(packet->family, socket->src_ip4, socket->src_ip6[0], socket->src_ip6[1],
+                  socket->src_ip6[2], socket->src_ip6[3], record->flow.local_addr);
   }
   record->payload_size = payload_size;
   record->captured = captured;
