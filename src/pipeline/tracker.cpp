@@ -168,8 +168,10 @@ void Tracker::complete(Event& event) {
     processes_->describe(event.flow.owner);
   }
   zones_.name(event.flow);
-  if (translations_) [[unlikely]]
-    translations_->translate(event.flow, event.kind == EventKind::kConnect || event.kind == EventKind::kAccept);
+  if (translations_) [[unlikely]] {
+    const bool begins = event.kind == EventKind::kConnect || event.kind == EventKind::kAccept;
+    translations_->translate(event.flow, begins);
+  }
   if (event.kind != EventKind::kDns) name(event.flow);
 }
 

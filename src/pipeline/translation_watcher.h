@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <optional>
+#include <cstdint>
 
 #include "source/conntrack/conntrack.h"
 #include "track/translations.h"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/conntrack/conntrack.h"
 
+#include <fcntl.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netlink.h>
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>

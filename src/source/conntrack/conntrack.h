@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 
 #include "base/fd.h"
 #include "decode/conntrack.h"
