@@ -231,6 +231,23 @@ class Translated(Spaces):
             if "nat_local_addr" in flow:
                 self.assertEqual(flow["netns"], here)
 
+    def test_tables_have_the_column(self):
+        self.echo(self.spaces.there, BACKEND, 6443)
+        trace = self.start(self.spaces.here, support.program(), "trace", "--nat", "-q", stdout=subprocess.PIPE)
+        self.assertIn(" NAT ", trace.stdout.readline())
+        self.ask(self.spaces.here, SERVICE, 443)
+        time.sleep(0.5)
+        trace.send_signal(signal.SIGINT)
+        tables = {"trace": trace.communicate(timeout=support.PATIENCE)[0]}
+        for words in (("snapshot",), ("top", "--once", "-i", "0.2", "--idle")):
+            tables[words[0]] = self.spaces.in_(self.spaces.here, support.program(), *words, "--nat", "-q")
+        for command_, table in tables.items():
+            with self.subTest(command_):
+                lines = [line for line in table.splitlines() if f"{SERVICE}:443" in line]
+                self.assertTrue(lines, table)
+                for line in lines:
+                    self.assertIn(f"→{BACKEND}:6443", line)
+
     def test_without_nat_nothing_is_said(self):
         self.echo(self.spaces.there, BACKEND, 6443)
         self.ask(self.spaces.here, SERVICE, 443)

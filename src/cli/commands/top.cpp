@@ -206,7 +206,9 @@ int run(const TopArguments& arguments, const Options& observed) {
   TopArguments of_flows = arguments;
   of_flows.columns.clear();
   if (!find_column<Flow>(arguments.sort)) of_flows.sort.clear();
-  auto flows = choose_table<Flow>(of_flows, kTopFlowColumns, ColumnId::kRate);
+  std::vector<ColumnId> shown(std::begin(kTopFlowColumns), std::end(kTopFlowColumns));
+  if (observed.translations) shown.push_back(ColumnId::kNat);
+  auto flows = choose_table<Flow>(of_flows, shown, ColumnId::kRate);
   if (!flows) return kExitUsage;
 
   auto session = Session::open(arguments, observed, "");

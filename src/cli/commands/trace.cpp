@@ -251,8 +251,10 @@ Options observe(const TraceArguments& arguments) {
 
 int run(const TraceArguments& arguments, const Options& observed) {
   const bool is_csv = arguments.format == OutputFormat::kCsv;
-  auto columns = choose_columns<Flow>(
-      arguments, is_csv ? std::span<const ColumnId>(kCsvColumns) : kTableColumns);
+  const std::span<const ColumnId> usual = is_csv ? std::span<const ColumnId>(kCsvColumns) : kTableColumns;
+  std::vector<ColumnId> shown(usual.begin(), usual.end());
+  if (observed.translations) shown.push_back(ColumnId::kNat);
+  auto columns = choose_columns<Flow>(arguments, shown);
   if (!columns) return kExitUsage;
   auto session = Session::open(arguments, observed, "; no retransmit and reset events");
   if (!session) return session.error();
