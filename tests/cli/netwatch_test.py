@@ -42,7 +42,7 @@ class OfThisHost(unittest.TestCase):
             [cls.own] = snapshots("-i", "0.2", "-p", str(holder.pid))
             cls.established = subprocess.run(
                 ["ss", "-tnpH", "state", "established"], capture_output=True, encoding="utf-8",
-                check=True).stdout.count(f"pid={holder.pid},")
+                errors="replace", check=True).stdout.count(f"pid={holder.pid},")
 
     def connection(self, kind, role):
         sock = next(s for s in self.sockets[kind] if s["role"] == role)
