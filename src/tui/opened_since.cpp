@@ -2,6 +2,7 @@
 #include "tui/opened_since.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sockscope::tui {
 
@@ -16,7 +17,14 @@ const Flow* OpenedSince::find(std::uint64_t cookie) const {
   return place == places_.end() ? nullptr : &flows_[place->second];
 }
 
-void OpenedSince::look(const History& history) {
+void OpenedSince::make_room(const std::function<bool(const Flow&)>& wanted) {
+  std::erase_if(flows_, [&wanted](const Flow& flow) { return !wanted(flow); });
+  places_.clear();
+  for (std::size_t place = 0; place < flows_.size(); ++place)
+    places_.emplace(flows_[place].cookie, place);
+}
+
+void OpenedSince::look(const History& history, const std::function<bool(const Flow&)>& wanted) {
   if (!is_on() || history.empty()) return;
   const Sample& newest = history.newest();
   if (newest.number == looked_at_) return;
@@ -45,7 +53,10 @@ void OpenedSince::look(const History& history) {
   std::sort(came.begin(), came.end(), [](const Flow* a, const Flow* b) {
     return a->opened_ns != b->opened_ns ? a->opened_ns < b->opened_ns : a->cookie < b->cookie;
   });
+  bool has_made_room = false;
   for (const Flow* flow : came) {
+    if (flows_.size() == kMost && !std::exchange(has_made_room, true)) make_room(wanted);
+    if (has_made_room && !wanted(*flow)) continue;
     if (flows_.size() == kMost) {
       is_full_ = true;
       return;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <unordered_map>
 #include <vector>
 
@@ -22,16 +23,19 @@ class OpenedSince {
   void stop() { *this = {}; }
   bool is_on() const noexcept { return sample_ != 0; }
 
-  // Looks at the newest sample, at each only once.
-  void look(const History& history);
+  // Looks at the newest sample, at each only once. When there are too many, those leave that nobody
+  // wants to see now.
+  void look(const History& history, const std::function<bool(const Flow&)>& wanted);
 
   const std::vector<Flow>& flows() const noexcept { return flows_; }
   // Null: it is not among them.
   const Flow* find(std::uint64_t cookie) const;
-  // There were more than kMost.
+  // There were more than kMost that were wanted.
   bool is_full() const noexcept { return is_full_; }
 
  private:
+  void make_room(const std::function<bool(const Flow&)>& wanted);
+
   std::uint64_t sample_ = 0;  // its number; 0: off
   std::uint64_t mono_ns_ = 0;
   std::uint64_t looked_at_ = 0;  // the number of that sample

@@ -57,7 +57,8 @@ void arrange_pane(const Model& model, State& state, const View& pane, std::uint6
 
 void arrange(const Model& model, State& state, std::size_t visible, std::uint64_t now_ns) {
   if (model.history.empty()) return;
-  state.opened.look(model.history);
+  state.opened.look(model.history,
+                    [&state](const Flow& flow) { return state.filter.matches(flow); });
   if (shows_other_ends(state))
     state.other_ends.make(model.history, shown_sample(model, state), state.opened);
   if (state.view->arrange == nullptr) return;

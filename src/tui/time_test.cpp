@@ -102,7 +102,7 @@ class WhileFrozen : public testing::Test, protected Session {
     frozen = rows();
   }
   // A second passes, in which these connections, by cookie, were opened before or are open still.
-  void second_with(std::initializer_list<std::uint64_t> open, bool closed = false) {
+  void second_with(const std::vector<std::uint64_t>& open, bool closed = false) {
     Snapshot snapshot = web_host(++second);
     const Flow like = snapshot.flows[5];
     for (const std::uint64_t cookie : open) {
@@ -165,6 +165,19 @@ TEST_F(WhileFrozen, what_is_opened_stands_below_in_the_order_it_came) {
   EXPECT_EQ(marks(), "");
   keys("O/dport:80");
   EXPECT_EQ(marks(), "x");
+}
+
+TEST_F(WhileFrozen, too_many_others_hide_none_of_those_that_are_looked_for) {
+  keys("/dport:80");
+  std::vector<std::uint64_t> many;
+  for (std::uint64_t cookie = 1'000; cookie < 1'000 + 3 * OpenedSince::kMost; ++cookie)
+    many.push_back(cookie);
+  for (std::size_t from = 0; from < many.size(); from += 3'000)
+    second_with({many.begin() + static_cast<std::ptrdiff_t>(from),
+                 many.begin() + static_cast<std::ptrdiff_t>(std::min(from + 3'000, many.size()))});
+  second_with({80});
+  EXPECT_EQ(marks(), "+");
+  EXPECT_TRUE(says("+1 opened since"));
 }
 
 TEST_F(WhileFrozen, one_of_them_has_details) {
