@@ -14,22 +14,30 @@
 #include "cli/report.h"
 
 namespace sockscope {
+namespace {
+constexpr std::chrono::milliseconds kPatience{150};
+}
 
 Output::Output(int stop_fd, int fd) : stop_fd_(stop_fd), fd_(fd), is_terminal_(::isatty(fd) != 0) {
   struct stat status {};
   is_file_ = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-// A blocking write would keep the user from stopping us. False: he wants to.
-bool Output::wait_for_room() const {
+// A blocking write would keep the user from stopping us. False: he wants to, and whoever reads does
+// not take the rest in the time that a user waits without noticing.
+bool Output::wait_for_room(Clock::time_point& until) const {
   if (is_file_) return true;
   pollfd files[2] = {{.fd = fd_, .events = POLLOUT, .revents = 0},
                      {.fd = stop_fd_, .events = POLLIN, .revents = 0}};
-  do {
-    ::poll(files, 2, -1);
+  while (true) {
+    const bool is_stopping = until != Clock::time_point::max();
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
+    ::poll(files, is_stopping ? 1 : 2,
+           is_stopping ? std::max(0, static_cast<int>(left.count())) : -1);
     if (files[0].revents != 0) return true;
-  } while (files[1].revents == 0);
-  return false;
+    if (is_stopping && Clock::now() >= until) return false;
+    if (!is_stopping && files[1].revents != 0) until = Clock::now() + kPatience;
+  }
 }
 
 bool Output::piece(std::string_view piece) {
@@ -45,9 +53,10 @@ bool Output::flush() {
   }
   // A pipe that has room has it for this much: such a write does not block.
   constexpr std::size_t kPipeRoom = PIPE_BUF;
+  auto until = Clock::time_point::max();  // from when the user wants to stop
   std::string_view rest = text_;
   while (!rest.empty()) {
-    const bool has_room = wait_for_room();
+    const bool has_room = wait_for_room(until);
     const ssize_t count =
         has_room
             ? ::write(fd_, rest.data(), is_file_ ? rest.size() : std::min(rest.size(), kPipeRoom))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -20,8 +21,8 @@ class Output {
   bool piece(std::string_view piece);
 
   // Writes all of it. False when nobody reads any more (a closed pipe), when the user wants to stop
-  // while nobody reads (a full pipe), or when the write failed: then exit_code() says how to leave,
-  // and what failed was reported.
+  // while nobody reads (a pipe that stays full), or when the write failed: then exit_code() says
+  // how to leave, and what failed was reported.
   bool flush();
 
   // For a poll set: reports when the reader goes away while nothing is written.
@@ -33,7 +34,8 @@ class Output {
   int exit_code() const noexcept { return exit_code_; }
 
  private:
-  bool wait_for_room() const;
+  using Clock = std::chrono::steady_clock;
+  bool wait_for_room(Clock::time_point& until) const;
 
   std::string text_;
   int stop_fd_;

@@ -24,7 +24,7 @@ def snapshots(*arguments):
         raise AssertionError(f"{arguments} ended with {done.returncode}: {done.stderr}")
     schema = "netwatch-ingest" if "--envelope" in arguments else "netwatch-snapshot"
     support.check_schema(schema, done.stdout)
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return support.json_lines(done.stdout)
 
 
 def endpoint(sock):

@@ -45,7 +45,7 @@ class Story:
     def _lines(self):
         with open(self._file.name, encoding="utf-8") as file:
             text = file.read()
-        return [json.loads(line) for line in text[:text.rfind("\n") + 1].splitlines()]
+        return support.json_lines(text[:text.rfind("\n") + 1])
 
     def of(self, pid):
         """The story of this process, waited for."""

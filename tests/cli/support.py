@@ -78,6 +78,11 @@ def not_with_sanitizers(reason):
     return decorate
 
 
+def json_lines(text):
+    """What each line says. Names may have what str.splitlines() takes for the end of one."""
+    return [json.loads(line) for line in text.split("\n") if line]
+
+
 def wait_for(condition, what, seconds=PATIENCE):
     """The first true value of condition(), which is asked again and again."""
     deadline = time.monotonic() + seconds
@@ -183,7 +188,7 @@ class Trace:
     def so_far(self):
         """The complete records written until now, header left out."""
         text = self.text()
-        return [json.loads(line) for line in text[:text.rfind(b"\n") + 1].splitlines()[1:]]
+        return json_lines(text[:text.rfind(b"\n") + 1].decode())[1:]
 
     def wait_for_event(self, matches, what):
         return wait_for(lambda: next((e for e in self.so_far() if matches(e)), None), what)
@@ -198,7 +203,7 @@ class Trace:
         text = self.text().decode("utf-8")
         if _options.check_schema:
             check_schema("trace", text)
-        lines = [json.loads(line) for line in text.splitlines()]
+        lines = json_lines(text)
         return Ended(self.process.returncode, lines[0], lines[1:], stderr.decode())
 
 

@@ -20,10 +20,6 @@ def setUpModule():
     support.need_root()
 
 
-def documents(text):
-    return [json.loads(line) for line in text.splitlines()]
-
-
 class Table(unittest.TestCase):
     def test_once(self):
         with support.Holder("tcp4", "udp4", name=NAME.encode()) as holder:
@@ -77,7 +73,7 @@ class Stream(unittest.TestCase):
                                    *words)
                 took = time.monotonic() - began
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
-                self.check_two(documents(done.stdout))
+                self.check_two(support.json_lines(done.stdout))
                 self.assertGreaterEqual(took, 0.4)
 
     def check_two(self, two):
@@ -106,10 +102,11 @@ class Stream(unittest.TestCase):
                 server.recv(10_000, socket.MSG_WAITALL)
             lines += [process.stdout.readline() for _ in range(3)]
             process.send_signal(signal.SIGINT)
-            lines += process.communicate(timeout=support.PATIENCE)[0].splitlines()
+            lines += process.stdout.read().split("\n")
+            process.wait(timeout=support.PATIENCE)
             self.assertEqual(process.returncode, 0)
-            self.check_rates([json.loads(line) for line in lines], size, support.cookie_of(client),
-                             support.cookie_of(server))
+            self.check_rates([json.loads(line) for line in lines if line], size,
+                             support.cookie_of(client), support.cookie_of(server))
 
     def check_rates(self, snapshots, size, client, server):
         for cookie, rate, total in ((client, "tx_rate", "tx_bytes"),
@@ -171,7 +168,7 @@ class Ending(unittest.TestCase):
         done = support.run("top", "-i", "0.2", "-d", "0.7", "--json", "-p", "1")
         self.assertTrue(0.6 <= time.monotonic() - began < 5)
         self.assertEqual(done.returncode, 0)
-        self.assertIn(len(documents(done.stdout)), (1, 2, 3, 4))  # a busy host skips beats
+        self.assertIn(len(support.json_lines(done.stdout)), (1, 2, 3, 4))  # a busy host skips beats
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def host(*words, prefix=()):
     if done.returncode != 0:
         raise AssertionError(f"host {words} ended with {done.returncode}: {done.stderr}")
     support.check_schema("host", done.stdout)
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return support.json_lines(done.stdout)
 
 
 def by_name(interfaces):

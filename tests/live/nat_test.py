@@ -210,7 +210,7 @@ class Translated(Spaces):
         snapshot = json.loads(self.spaces.in_(self.spaces.here, support.program(), "snapshot",
                                               "--json", "--nat"))
         trace.send_signal(signal.SIGINT)
-        lines = [json.loads(line) for line in trace.communicate(timeout=support.PATIENCE)[0].splitlines()]
+        lines = support.json_lines(trace.stdout.read())
         for kind in ("connect", "close"):
             with self.subTest(kind):
                 (event,) = self.of_kind(lines, kind, out.pid)
@@ -238,12 +238,12 @@ class Translated(Spaces):
         self.ask(self.spaces.here, SERVICE, 443)
         time.sleep(0.5)
         trace.send_signal(signal.SIGINT)
-        tables = {"trace": trace.communicate(timeout=support.PATIENCE)[0]}
-        for words in (("snapshot",), ("top", "--once", "-i", "0.2", "--idle")):
+        tables = {"trace": trace.stdout.read()}
+        for words in (("snapshot",), ("top", "--once", "-i", "0.2", "--idle", "-P", "443")):
             tables[words[0]] = self.spaces.in_(self.spaces.here, support.program(), *words, "--nat", "-q")
         for command_, table in tables.items():
             with self.subTest(command_):
-                lines = [line for line in table.splitlines() if f"{SERVICE}:443" in line]
+                lines = [line for line in table.split("\n") if f"{SERVICE}:443" in line]
                 self.assertTrue(lines, table)
                 for line in lines:
                     self.assertIn(f"→{BACKEND}:6443", line)
@@ -283,7 +283,7 @@ class TranslatedDns(Spaces):
         self.assertEqual(asker.wait(timeout=support.PATIENCE), 0)
         time.sleep(0.3)
         trace.send_signal(signal.SIGINT)
-        lines = [json.loads(line) for line in trace.communicate(timeout=support.PATIENCE)[0].splitlines()]
+        lines = support.json_lines(trace.stdout.read())
         messages = [line for line in lines if line["event"] == "dns" and line["pid"] == asker.pid]
         self.assertEqual([(m["dns"], m["passed"], m["name"]) for m in messages],
                          [("query", "sent", "x.example"), ("answer", "received", "x.example")])
