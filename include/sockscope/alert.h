@@ -22,7 +22,7 @@ namespace sockscope {
 
 enum class AlertKind : std::uint8_t {
   kPortScan,         // many ports of one host, most of them shut
-  kBeaconing,        // connection attempts to one endpoint at regular times
+  kBeaconing,        // connection attempts to one endpoint, or name, at regular times
   kDnsTunnel,        // names that carry data to whoever answers for a domain
   kBandwidth,        // of a process or of an interface
   kRetransmitStorm,  // much of what is sent to one host is sent again
@@ -48,13 +48,16 @@ struct Alert {
   AlertPhase phase = AlertPhase::kBegan;
   std::uint64_t first_ns = 0;  // when the evidence began
   std::uint64_t last_ns = 0;   // when the condition was last seen
-  std::uint64_t missed_ns = 0;  // kBeaconing: when the next attempt is overdue; it goes on until then
+  // kBeaconing: when the next attempt is overdue; it goes on until then.
+  std::uint64_t missed_ns = 0;
   std::uint64_t ended_ns = 0;  // 0: it goes on
   // kPortScan, kBeaconing: kOutbound, a process of this host does it; kInbound: it is done to us.
   Direction direction = Direction::kUnknown;
-  Owner owner;       // who does it; pid 0: not known, as of what comes from outside
-  Endpoint peer;     // the other end; family 0: none in particular, port 0: many
-  std::string name;  // kDnsTunnel: the domain; kBandwidth: the interface. Any bytes
+  Owner owner;    // who does it; pid 0: not known, as of what comes from outside
+  Endpoint peer;  // the other end; family 0: none in particular, port 0: many
+  // kDnsTunnel: the domain; kBeaconing: the name that led to `peer`, the latest of its addresses;
+  // kBandwidth: the interface. Any bytes.
+  std::string name;
   std::vector<AlertFigure> figures;
 
   double figure(std::string_view name) const noexcept;  // 0: there is none of that name
@@ -76,8 +79,8 @@ struct AlertOptions {
   double hold_s = 60;  // an alert ends when its condition was not seen for so long
 
   // Different ports at one host, from one source, within the window. A port counts when it was
-  // shut, or lies below 32768: connections that succeed above are those of passive FTP and RPC. Shut
-  // ports of this host show with Options::refusals only.
+  // shut, or lies below 32768: connections that succeed above are those of passive FTP and RPC.
+  // Shut ports of this host show with Options::refusals only.
   double scan_ports = 20;
   double scan_window_s = 30;
 

@@ -15,7 +15,8 @@ constexpr Threshold kThresholds[] = {
     {"hold", &AlertOptions::hold_s, 1, 86'400, "seconds until an alert that is not renewed ends"},
     {"scan.ports", &AlertOptions::scan_ports, 2, 256, "different ports at one host"},
     {"scan.window", &AlertOptions::scan_window_s, 1, 3600, "seconds they lie within"},
-    {"beacon.attempts", &AlertOptions::beacon_attempts, 4, 32, "regular attempts at one endpoint"},
+    {"beacon.attempts", &AlertOptions::beacon_attempts, 4, 32,
+     "regular attempts at one endpoint or name"},
     {"beacon.jitter", &AlertOptions::beacon_jitter_pct, 0.1, 60, "% of the time between them"},
     {"beacon.interval", &AlertOptions::beacon_interval_s, 0.6, 86'400,
      "seconds between them at the least"},
@@ -99,7 +100,8 @@ std::string message(const Alert& alert) {
       return fmt::format("{} scans ports of {}", who(alert), peer);
     case AlertKind::kBeaconing:
       return fmt::format(
-          "{} calls {} every {}", who(alert), peer,
+          "{} calls {} every {}", who(alert),
+          alert.name.empty() ? peer : fmt::format("{}:{}", clean_text(alert.name), alert.peer.port),
           format_duration_us(static_cast<std::uint64_t>(alert.figure("interval_s") * 1e6)));
     case AlertKind::kDnsTunnel:
       return fmt::format("{} asks for names below {} as a tunnel does", who(alert),
@@ -121,7 +123,7 @@ std::string detail(const Alert& alert) {
   const auto figure = [&alert](std::string_view name) { return alert.figure(name); };
   switch (alert.kind) {
     case AlertKind::kPortScan:
-      return fmt::format("{:.0f} ports, {:.0f} of {:.0f} attempts at shut ones, in {:.1f} s",
+      return fmt::format("{:.0f} ports, {:.0f} of them shut, {:.0f} attempts in {:.1f} s",
                          figure("ports"), figure("shut"), figure("attempts"), figure("seconds"));
     case AlertKind::kBeaconing:
       return fmt::format("{:.0f} attempts {:.2f} s apart, jitter {:.1f} %", figure("attempts"),

@@ -30,6 +30,22 @@ for _ in range(count):
     socket.create_connection((sys.argv[1], 443)).close()
     time.sleep(interval * random.uniform(1 - jitter, 1 + jitter))
 """
+# Asks for the name each time, as programs without a cache do; whoever answers turns the addresses.
+BEACON_AT_A_NAME = """
+import random, socket, sys, time
+name, server = sys.argv[1].encode(), sys.argv[2]
+question = b"".join(bytes([len(label)]) + label for label in name.split(b".")) + b"\\0\\0\\1\\0\\1"
+while True:
+    with socket.socket(type=socket.SOCK_DGRAM) as asker:
+        asker.connect((server, 53))
+        asker.settimeout(5)
+        asker.send(random.randbytes(2) + b"\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0" + question)
+        answer = asker.recv(512)
+    addresses = [socket.inet_ntoa(answer[at + 12:at + 16])
+                 for at in range(12 + len(question), len(answer), 16)]
+    socket.create_connection((random.choice(addresses), 443)).close()
+    time.sleep(1.2)
+"""
 ACCEPT = """
 import socket, sys
 with socket.create_server(("", int(sys.argv[1]))) as server:
@@ -134,6 +150,27 @@ class Alerts(unittest.TestCase):
                 self.assertEqual((told["pid"], told["remote_addr"], told["remote_port"]),
                                  (beacon.pid, PUBLIC, 443))
                 self.assertAlmostEqual(told["figures"]["interval_s"], 1.2, delta=0.15)
+
+    def test_a_beacon_at_a_name_is_one_beacon(self):
+        addresses = [f"203.0.113.{n}" for n in range(10, 15)]
+        for address in addresses:
+            command("ip", "-n", self.spaces.there, "addr", "add", f"{address}/24", "dev", "wire")
+        self.serve(443)
+        self.start(self.spaces.there, "dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts",
+                   "--conf-file=/dev/null", "--pid-file=", "--user=root", f"--listen-address={THERE}",
+                   "--bind-interfaces", *(f"--host-record=c2.evil.example,{each}"
+                                          for each in addresses))
+        support.wait_for(lambda: self.run_here("dig", "+time=1", "+tries=1", f"@{THERE}",
+                                               "c2.evil.example").returncode == 0, "dnsmasq")
+        with self.trace() as trace:
+            beacon = self.start(self.spaces.here, sys.executable, "-c", BEACON_AT_A_NAME,
+                                "c2.evil.example", THERE)
+            [told] = self.wait_for(trace, "beaconing")
+            beacon.kill()
+        self.assertEqual((told["pid"], told["name"], told["remote_port"]),
+                         (beacon.pid, "c2.evil.example", 443))
+        self.assertIn(told["remote_addr"], addresses)
+        self.assertAlmostEqual(told["figures"]["interval_s"], 1.2, delta=0.15)
 
     @unittest.skipUnless(os.access("/dev/net/tun", os.W_OK), "iodine needs /dev/net/tun")
     def test_iodine_is_a_tunnel(self):

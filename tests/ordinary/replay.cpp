@@ -13,6 +13,7 @@
 #include <cstring>
 #include <iostream>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -67,6 +68,15 @@ void owner(const Json& object, Who& who) {
   std::memcpy(who.comm.data(), comm.data(), std::min(comm.size(), who.comm.size() - 1));
 }
 
+std::shared_ptr<const RemoteName> remote_name(const Json& object) {
+  RemoteName known;
+  known.name = text(object, "remote_name");
+  const std::string source = text(object, "name_source");
+  for (const NameSource each : {NameSource::kProcess, NameSource::kHost, NameSource::kReverse})
+    if (source == to_string(each)) known.source = each;
+  return std::make_shared<const RemoteName>(std::move(known));
+}
+
 int error_number(const std::string& name) {
   for (int error = 1; error < 200; ++error)
     if (const char* known = ::strerrorname_np(error); known != nullptr && name == known) return error;
@@ -116,6 +126,7 @@ class Host {
     event.flow.remote = endpoint(record, "remote");
     owner(record, event.flow.owner);
     event.latency_us = number(record, "latency_us");
+    if (find(record, "remote_name") != nullptr) event.flow.remote_name = remote_name(record);
     if (kind == "connect") {
       event.kind = EventKind::kConnect;
     } else if (kind == "accept") {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "base/text.h"
 #include "track/detectors/rules.h"
@@ -63,15 +64,9 @@ bool Beaconing::is_timer(const Target& target) const {
   return true;
 }
 
-void Beaconing::take(const Event& event, const Bench& bench) {
-  if (event.kind != EventKind::kConnect && event.kind != EventKind::kConnectFailed) return;
-  const Flow& flow = event.flow;
-  if (bench.options.beacon_private == 0 && !flow.remote.addr.is_global()) return;
+void Beaconing::note(Target& target, const Event& event, const AlertOptions& options) {
   // When it began: how long it took is the network's jitter, not the program's.
   const std::uint64_t began = before(event.mono_ns, event.latency_us * 1000);
-  Key key;
-  key.add_program(flow.owner).add(flow.remote);
-  Target& target = endpoints_.use(key, event.mono_ns);
   if (target.count != 0 && began < target.last_ns + kTogetherNs) return;
   target.times[target.next] = began;
   target.next = (target.next + 1) % kTimes;
@@ -79,46 +74,92 @@ void Beaconing::take(const Event& event, const Bench& bench) {
   target.last_ns = began;
   ++target.attempts;
   if (event.kind == EventKind::kConnect) ++target.connected;
-  target.owner = flow.owner;
-  target.peer = flow.remote;
-  judge(target, bench.options);
+  target.owner = event.flow.owner;
+  target.peer = event.flow.remote;
+  judge(target, options);
   target.confirmed = target.is_regular ? target.confirmed + 1 : 0;
   target.has_news = target.confirmed > 1;
+}
+
+void Beaconing::take(const Event& event, const Bench& bench) {
+  if (event.kind != EventKind::kConnect && event.kind != EventKind::kConnectFailed) return;
+  const Flow& flow = event.flow;
+  if (bench.options.beacon_private == 0 && !flow.remote.addr.is_global()) return;
+  Key key;
+  key.add_program(flow.owner).add(flow.remote);
+  Target& endpoint = endpoints_.use(key, event.mono_ns);
+  note(endpoint, event, bench.options);
+  endpoint.named = {};
+  // One name may lead to another address each time. What an address is called by those who own it
+  // is nobody's target.
+  if (!flow.remote_name || flow.remote_name->source == NameSource::kReverse) return;
+  const std::string& name = flow.remote_name->name;
+  endpoint.named.add_program(flow.owner)
+      .add(std::hash<std::string_view>()(name))
+      .add(std::uint64_t{flow.remote.port});
+  Target& named = names_.use(endpoint.named, event.mono_ns);
+  if (named.name.empty()) named.name = name.substr(0, kMostNameBytes);
+  note(named, event, bench.options);
+}
+
+bool Beaconing::is_going_on(const Target& target, std::uint64_t now_ns) {
+  const double quiet = static_cast<double>(now_ns - std::min(now_ns, target.last_ns)) / 1e9;
+  return target.is_regular && quiet < 3 * target.interval_s;
+}
+
+void Beaconing::tell(const Target& target, const Bench& bench) {
+  Sighting sighting;
+  sighting.kind = AlertKind::kBeaconing;
+  sighting.key =
+      "beaconing/" + clean_text(target.owner.name()) + '/' +
+      (target.name.empty() ? to_string(target.peer)
+                           : clean_text(target.name) + ':' + std::to_string(target.peer.port));
+  sighting.first_ns = at(target, target.count - 1);
+  sighting.last_ns = target.last_ns;
+  sighting.missed_ns = target.last_ns + to_ns(2 * target.interval_s);
+  sighting.direction = Direction::kOutbound;
+  sighting.owner = target.owner;
+  sighting.peer = target.peer;
+  sighting.name = target.name;
+  sighting.figures = {{"attempts", static_cast<double>(target.attempts)},
+                      {"interval_s", target.interval_s},
+                      {"jitter_pct", target.jitter_pct}};
+  bench.book.see(std::move(sighting), bench.handler);
+}
+
+void Beaconing::tell_news(std::uint64_t now_ns, const Bench& bench) {
+  // An endpoint is passed over while the name it was last called by is a target of its own.
+  endpoints_.each([this](Target& endpoint) {
+    const Target* named = names_.find(endpoint.named);
+    endpoint.is_passed_over = named != nullptr && named->is_regular;
+  });
+  std::unordered_map<Key, std::uint32_t, Key::Hash> regular;  // targets of each program
+  const auto count = [&](const Target& target) {
+    if (!target.is_passed_over && is_going_on(target, now_ns))
+      ++regular[Key().add_program(target.owner)];
+  };
+  endpoints_.each(count);
+  names_.each(count);
+  const auto tell_of = [&](Target& target) {
+    if (!std::exchange(target.has_news, false) || target.is_passed_over) return;
+    if (target.connected == 0) return;  // retries: connect_failures tells of them
+    if (regular[Key().add_program(target.owner)] >= bench.options.beacon_targets) return;
+    if (bench.options.beacon_timers == 0 && is_timer(target)) return;
+    tell(target, bench);
+  };
+  endpoints_.each(tell_of);
+  names_.each(tell_of);
 }
 
 void Beaconing::tick(std::uint64_t now_ns, std::int64_t mono_to_wall_ns, const Bench& bench) {
   mono_to_wall_ns_ = mono_to_wall_ns;
   bool has_news = false;
-  endpoints_.each([&](Target& target) { has_news |= target.has_news; });
-  if (has_news) {
-    std::unordered_map<Key, std::uint32_t, Key::Hash> regular;  // endpoints of each program
-    endpoints_.each([&](const Target& target) {
-      const double quiet = static_cast<double>(now_ns - std::min(now_ns, target.last_ns)) / 1e9;
-      if (target.is_regular && quiet < 3 * target.interval_s)
-        ++regular[Key().add_program(target.owner)];
-    });
-    endpoints_.each([&](Target& target) {
-      if (!target.has_news) return;
-      target.has_news = false;
-      if (target.connected == 0) return;  // retries: connect_failures tells of them
-      if (regular[Key().add_program(target.owner)] >= bench.options.beacon_targets) return;
-      if (bench.options.beacon_timers == 0 && is_timer(target)) return;
-      Sighting sighting;
-      sighting.kind = AlertKind::kBeaconing;
-      sighting.key = "beaconing/" + clean_text(target.owner.name()) + '/' + to_string(target.peer);
-      sighting.first_ns = at(target, target.count - 1);
-      sighting.last_ns = target.last_ns;
-      sighting.missed_ns = target.last_ns + to_ns(2 * target.interval_s);
-      sighting.direction = Direction::kOutbound;
-      sighting.owner = target.owner;
-      sighting.peer = target.peer;
-      sighting.figures = {{"attempts", static_cast<double>(target.attempts)},
-                          {"interval_s", target.interval_s},
-                          {"jitter_pct", target.jitter_pct}};
-      bench.book.see(std::move(sighting), bench.handler);
-    });
-  }
+  const auto look = [&has_news](const Target& target) { has_news |= target.has_news; };
+  endpoints_.each(look);
+  names_.each(look);
+  if (has_news) tell_news(now_ns, bench);
   endpoints_.forget_before(before(now_ns, kKeepNs));
+  names_.forget_before(before(now_ns, kKeepNs));
 }
 
 }  // namespace sockscope::detectors

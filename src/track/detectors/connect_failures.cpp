@@ -3,13 +3,28 @@
 #include <cerrno>
 #include <numeric>
 #include <string>
+#include <utility>
 
 #include "base/text.h"
 #include "track/detectors/rules.h"
 
 namespace sockscope::detectors {
 namespace {
+
 constexpr double kMuch = 5;
+// A peer among peers, many of whom are always gone: of so many endpoints it is their share that
+// counts, not how often those that are gone are tried.
+constexpr std::size_t kManyEndpoints = 20;
+constexpr std::uint64_t kTurnNs = 600 * kSecond;
+
+}  // namespace
+
+// Whether most of the many endpoints that the program tried lately answered, each when it was last
+// tried.
+bool ConnectFailures::is_peer(const Program& program) {
+  const std::size_t made = (program.now.made | program.before.made).count();
+  const std::size_t gone = (program.now.failed | program.before.failed).count();
+  return gone + made >= kManyEndpoints && gone < made;
 }
 
 void ConnectFailures::take(const Event& event, const Bench& bench) {
@@ -31,13 +46,22 @@ void ConnectFailures::take(const Event& event, const Bench& bench) {
   program.part = std::max(program.part, part);
   const bool has_failed = event.kind == EventKind::kConnectFailed;
   ++(has_failed ? program.failed : program.made)[part % kParts];
+  if (now >= program.turn_ns + kTurnNs) {
+    program.before = std::exchange(program.now, {});
+    program.turn_ns = now;
+  }
+  const std::size_t bit = Key::Hash()(Key().add(event.flow.remote)) % kBits;
+  program.before.failed.reset(bit);
+  program.before.made.reset(bit);
+  program.now.failed.set(bit, has_failed);
+  program.now.made.set(bit, !has_failed);
   if (!has_failed) return;
 
   const double failed = std::accumulate(program.failed.begin(), program.failed.end(), 0.0);
   if (failed < options.failures_count) return;
   const double made = std::accumulate(program.made.begin(), program.made.end(), 0.0);
   const double share = 100 * failed / (failed + made);
-  if (share < options.failures_pct) return;
+  if (share < options.failures_pct || is_peer(program)) return;
   if (program.told_ns != 0 && now < program.told_ns + kSecond) return;
   program.told_ns = now;
   const Owner& owner = event.flow.owner;

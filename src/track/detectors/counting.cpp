@@ -12,7 +12,7 @@ std::size_t RecentSet<T>::add(T value, std::uint64_t now_ns, std::uint64_t windo
   auto oldest = items_.begin();
   for (auto item = items_.begin(); item != items_.end(); ++item) {
     if (item->value == value && item->seen_ns >= since) {
-      item->seen_ns = now_ns;
+      *item = {value, now_ns};
       return items_.size();
     }
     if (item->seen_ns < oldest->seen_ns) oldest = item;
@@ -29,6 +29,11 @@ std::size_t RecentSet<T>::add(T value, std::uint64_t now_ns, std::uint64_t windo
 }
 
 template <class T>
+void RecentSet<T>::remove(T value) {
+  std::erase_if(items_, [&value](const Item& item) { return item.value == value; });
+}
+
+template <class T>
 std::uint64_t RecentSet<T>::oldest_ns(std::uint64_t now_ns, std::uint64_t window_ns) const {
   const std::uint64_t since = before(now_ns, window_ns);
   std::uint64_t oldest = now_ns;
@@ -37,7 +42,7 @@ std::uint64_t RecentSet<T>::oldest_ns(std::uint64_t now_ns, std::uint64_t window
   return oldest;
 }
 
-template class RecentSet<std::uint16_t>;
+template class RecentSet<Port>;
 template class RecentSet<std::uint32_t>;
 
 std::string_view parent_domain(std::string_view name) noexcept {

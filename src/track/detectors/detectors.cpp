@@ -10,7 +10,6 @@ using namespace detectors;
 
 constexpr std::size_t kAlertBytes = 1024;  // with its texts and figures
 constexpr std::size_t kFlowBytes = 64;
-constexpr std::size_t kPortsBytes = 65536 / 8;
 
 }  // namespace
 
@@ -77,13 +76,13 @@ std::uint64_t Detectors::forgotten() const noexcept {
 std::size_t Detectors::bytes() const noexcept {
   return sizeof(Impl) + impl_->scans.bytes() + impl_->beacons.bytes() + impl_->tunnels.bytes() +
          impl_->failures.bytes() + impl_->storms.size() * kFlowBytes +
-         impl_->scans.counted_exactly() * kPortsBytes + impl_->book.kept() * kAlertBytes;
+         impl_->scans.counted_exactly() * PortScan::kPortsBytes + impl_->book.kept() * kAlertBytes;
 }
 
 std::size_t Detectors::most_bytes() noexcept {
   return sizeof(Impl) + PortScan::kMostBytes + Beaconing::kMostBytes + DnsTunnel::kMostBytes +
          ConnectFailures::kMostBytes + RetransmitStorm::kMostFlows * kFlowBytes +
-         kMost * kPortsBytes + 2 * kMost * kAlertBytes;
+         kMost * PortScan::kPortsBytes + 2 * kMost * kAlertBytes;
 }
 
 }  // namespace sockscope

@@ -48,7 +48,7 @@ class DetectorsTest : public testing::Test {
     now = std::max(now, wanted);
   }
   void connection(EventKind kind, const Owner& who, std::uint32_t remote, std::uint16_t port,
-                  int error = 0) {
+                  int error = 0, std::shared_ptr<const RemoteName> name = nullptr) {
     Event event;
     event.kind = kind;
     event.mono_ns = now;
@@ -57,6 +57,7 @@ class DetectorsTest : public testing::Test {
     event.flow.remote = {ip(remote), kind == EventKind::kAccept ? std::uint16_t{40'000} : port};
     event.flow.local = {ip(kPrivate + 9),
                         kind == EventKind::kAccept ? port : std::uint16_t{40'000}};
+    event.flow.remote_name = std::move(name);
     detectors.take(event, handler);
   }
   // of: the server, whom this host asks; or on this host, whom it is asked by.
@@ -130,6 +131,35 @@ TEST_F(DetectorsTest, AScrapeOfManyExportersIsNoScan) {
   EXPECT_TRUE(of(AlertKind::kPortScan).empty());
 }
 
+// Connections to exporters that answer are kept; what is down is tried each time.
+TEST_F(DetectorsTest, ATargetThatIsDownIsOnePortHoweverOftenItIsTried) {
+  for (int round = 0; round < 10; ++round) {
+    at(round * 5.0);
+    for (std::uint16_t port = 9'100; port < 9'140; ++port) {
+      const bool is_down = port % 20 == 0;
+      if (round == 0 || is_down)
+        connection(is_down ? EventKind::kConnectFailed : EventKind::kConnect, owner("prometheus"),
+                   kPrivate, port, ECONNREFUSED);
+    }
+  }
+  EXPECT_TRUE(of(AlertKind::kPortScan).empty());
+}
+
+TEST_F(DetectorsTest, FtpWithAnyPortForDataIsNoScan) {
+  connection(EventKind::kConnect, owner("mirror"), kPublic, 21);
+  connection(EventKind::kAccept, owner("vsftpd"), kPublic + 1, 21);
+  for (std::uint16_t i = 0; i < 1000; ++i) {
+    at(i * 0.05);
+    const auto port = static_cast<std::uint16_t>(1'024 + i * 61);
+    connection(EventKind::kConnect, owner("mirror"), kPublic, port);
+    connection(EventKind::kAccept, owner("vsftpd"), kPublic + 1, port);
+  }
+  EXPECT_TRUE(of(AlertKind::kPortScan).empty());
+  for (std::uint16_t port = 2'000; port < 2'020; ++port)
+    connection(EventKind::kConnectFailed, owner("mirror"), kPublic, port, ECONNREFUSED);
+  EXPECT_EQ(of(AlertKind::kPortScan).size(), 1u);  // who uses FTP may scan
+}
+
 TEST_F(DetectorsTest, ShutPortsOfThisHostToo) {
   Event event;
   event.kind = EventKind::kRefused;
@@ -145,7 +175,7 @@ TEST_F(DetectorsTest, ShutPortsOfThisHostToo) {
   ASSERT_EQ(of(AlertKind::kPortScan).size(), 1u);
   EXPECT_EQ(told[0].direction, Direction::kInbound);
   EXPECT_EQ(told[0].figure("ports"), 20);
-  EXPECT_EQ(told[0].figure("shut"), 60);
+  EXPECT_EQ(told[0].figure("shut"), 20);
   EXPECT_EQ(told[0].figure("attempts"), 60);
 }
 
@@ -188,6 +218,67 @@ TEST_F(DetectorsTest, RetriesOfADeadServerAreNoBeacon) {
   EXPECT_TRUE(of(AlertKind::kBeaconing).empty());
 }
 
+std::shared_ptr<const RemoteName> called(std::string name, NameSource source) {
+  RemoteName known;
+  known.name = std::move(name);
+  known.source = source;
+  return std::make_shared<const RemoteName>(std::move(known));
+}
+
+TEST_F(DetectorsTest, ABeaconAtANameIsOneWhereverTheNameLeads) {
+  const auto name = called("c2.example.com", NameSource::kProcess);
+  for (std::uint32_t i = 0; i < 20; ++i) {
+    at(7 + i * 37.0);
+    connection(EventKind::kConnect, owner("implant"), kPublic + i * 7 % 5, 443, 0, name);
+  }
+  ASSERT_EQ(of(AlertKind::kBeaconing).size(), 1u);
+  const Alert alert = of(AlertKind::kBeaconing)[0];
+  EXPECT_EQ(alert.name, "c2.example.com");
+  EXPECT_EQ(alert.key, "beaconing/implant/c2.example.com:443");
+  EXPECT_EQ(message(alert), "implant 7 calls c2.example.com:443 every 37.0 s");
+  EXPECT_NEAR(alert.figure("interval_s"), 37, 0.01);
+}
+
+TEST_F(DetectorsTest, ABeaconWhoseAddressHasANameIsToldOnce) {
+  const auto name = called("c2.example.com", NameSource::kHost);
+  for (int i = 0; i < 20; ++i) {
+    at(7 + i * 37.0);
+    connection(EventKind::kConnect, owner("implant"), kPublic, 443, 0, name);
+  }
+  EXPECT_EQ(of(AlertKind::kBeaconing).size(), 1u);
+}
+
+TEST_F(DetectorsTest, WhatOwnersOfAddressesCallThemIsNoTarget) {
+  for (std::uint32_t i = 0; i < 60; ++i) {
+    at(7 + i * 37.0);
+    // Each address irregularly, all together regularly.
+    connection(EventKind::kConnect, owner("browser"), kPublic + (i * i + i / 3) % 11, 443, 0,
+               called("host.isp.example", NameSource::kReverse));
+  }
+  EXPECT_TRUE(of(AlertKind::kBeaconing).empty());
+}
+
+TEST_F(DetectorsTest, RetriesAtANameThatNeverAnswersAreNoBeacon) {
+  const auto name = called("gone.example.com", NameSource::kProcess);
+  for (std::uint32_t i = 0; i < 60; ++i) {
+    at(7 + i * 37.0);
+    connection(EventKind::kConnectFailed, owner("agent"), kPublic + i % 3, 443, ETIMEDOUT, name);
+  }
+  EXPECT_TRUE(of(AlertKind::kBeaconing).empty());
+}
+
+// As monitoring does: names count as targets, the addresses they lead to do not count again.
+TEST_F(DetectorsTest, AProgramThatCallsManyNamesRegularlyIsNoBeacon) {
+  for (std::uint32_t i = 0; i < 40; ++i) {
+    for (std::uint32_t n = 0; n < 4; ++n) {
+      at(7 + i * 37.0 + n);
+      connection(EventKind::kConnect, owner("prober"), kPublic + n * 10 + i % 3, 443, 0,
+                 called("site" + std::to_string(n) + ".example.com", NameSource::kProcess));
+    }
+  }
+  EXPECT_TRUE(of(AlertKind::kBeaconing).empty());
+}
+
 TEST_F(DetectorsTest, RandomCallsAreNoBeacon) {
   std::mt19937 random(2);
   std::exponential_distribution<double> interval(1.0 / 20);
@@ -214,6 +305,29 @@ TEST_F(DetectorsTest, DnsTunnelsByNumberAndByLength) {
   ASSERT_EQ(of(AlertKind::kDnsTunnel).size(), 2u);
   EXPECT_EQ(told[1].name, "example.co.uk");
 }
+
+// Of long labels too, that a tunnel may have; the name itself is asked last, or first.
+class SearchList : public DetectorsTest, public testing::WithParamInterface<bool> {};
+
+TEST_P(SearchList, IsNoTunnel) {
+  std::mt19937 random(4);
+  for (int i = 0; i < 200; ++i) {
+    at(i * 0.4);
+    std::string name;
+    for (int digit = 0; digit < 50; ++digit) name += "0123456789abcdef"[random() % 16];
+    name += ".ads" + std::to_string(i) + ".example.net";
+    const Owner browser = owner("browser");
+    const bool is_first = GetParam();
+    if (is_first) query(browser, name);
+    query(browser, name + ".eng.corp.example.com");
+    query(browser, name + ".corp.example.com");
+    query(browser, name + ".example.co.uk");
+    if (!is_first) query(browser, name);
+  }
+  ASSERT_EQ(of(AlertKind::kDnsTunnel).size(), 1u);
+  EXPECT_EQ(of(AlertKind::kDnsTunnel)[0].name, "example.net");  // that one is asked as it is
+}
+INSTANTIATE_TEST_SUITE_P(Itself, SearchList, testing::Values(false, true));
 
 TEST_F(DetectorsTest, OneNameInManyCasesIsOneName) {
   std::mt19937 random(3);
@@ -371,6 +485,22 @@ TEST_F(DetectorsTest, FailuresOfAProgramNotThoseItGaveUp) {
   ASSERT_EQ(told.size(), 1u);
   EXPECT_EQ(detail(told[0]),
             "30 of 30 attempts failed, the last at 203.0.113.1:5432: ECONNREFUSED");
+}
+
+TEST_F(DetectorsTest, AmongManyPeersSomeAreAlwaysGone) {
+  for (int round = 0; round < 100; ++round) {
+    at(round * 5.0);
+    for (std::uint32_t peer = 0; peer < 40; ++peer) {
+      const bool is_gone = peer % 3 == 0;
+      if (is_gone || round == 0)  // the connections to others are kept
+        connection(is_gone ? EventKind::kConnectFailed : EventKind::kConnect, owner("peer"),
+                   kPublic + peer, 6881, ETIMEDOUT);
+    }
+  }
+  EXPECT_TRUE(told.empty());
+  for (std::uint32_t peer = 0; peer < 40; ++peer)  // the network is gone
+    connection(EventKind::kConnectFailed, owner("peer"), kPublic + peer, 6881, ENETUNREACH);
+  EXPECT_EQ(of(AlertKind::kConnectFailures).size(), 1u);
 }
 
 // An hour: what a workstation and a small server do, all with a fixed seed.

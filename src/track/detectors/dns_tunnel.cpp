@@ -38,26 +38,38 @@ bool is_of_address(std::string_view labels) {
   return true;
 }
 
-// Of content networks and clouds, whose hosts have numbers for names and are asked for by the hundred. None
-// of them lets its customers have a name server below it, and without one there is no tunnel.
+// Of content networks and clouds, whose hosts have numbers for names and are asked for by the
+// hundred. None of them lets its customers have a name server below it, and without one there is no
+// tunnel.
 constexpr std::string_view kNumberedHosts[] = {
-    "akadns.net",     "akamai.net",      "akamaiedge.net",   "akamaihd.net",    "akamaized.net",
-    "amazonaws.com",  "azureedge.net",   "cdninstagram.com", "cloudapp.net",    "cloudflare.net",
-    "cloudfront.net", "edgekey.net",     "edgesuite.net",    "facebook.com",    "fastly.net",
-    "fbcdn.net",      "googlevideo.com", "googleusercontent.com", "gvt1.com",   "nflxvideo.net",
-    "trafficmanager.net", "windows.net",  "ytimg.com"};
+    "akadns.net",     "akamai.net",       "akamaiedge.net",
+    "akamaihd.net",   "akamaized.net",    "amazonaws.com",
+    "azureedge.net",  "cdninstagram.com", "cloudapp.net",
+    "cloudflare.net", "cloudfront.net",   "edgekey.net",
+    "edgesuite.net",  "facebook.com",     "fastly.net",
+    "fbcdn.net",      "googlevideo.com",  "googleusercontent.com",
+    "gvt1.com",       "nflxvideo.net",    "trafficmanager.net",
+    "windows.net",    "ytimg.com"};
 
-// Top-level domains that lists of domains and search lists meet: all of two letters, and the frequent ones.
+// Top-level domains that lists of domains and search lists meet: all of two letters, and the
+// frequent ones.
 constexpr std::string_view kCountries =
-    " ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bm bn bo br bs bt bw by bz "
-    "ca cc cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm do dz ec ee eg er es et eu fi fj fk fm "
-    "fo fr ga gd ge gf gg gh gi gl gm gn gp gq gr gs gt gu gw gy hk hm hn hr ht hu id ie il im in io iq ir is it "
-    "je jm jo jp ke kg kh ki km kn kp kr kw ky kz la lb lc li lk lr ls lt lu lv ly ma mc md me mg mh mk ml mm mn "
-    "mo mp mq mr ms mt mu mv mw mx my mz na nc ne nf ng ni nl no np nr nu nz om pa pe pf pg ph pk pl pm pn pr ps "
-    "pt pw py qa re ro rs ru rw sa sb sc sd se sg sh si sk sl sm sn so sr ss st su sv sx sy sz tc td tf tg th tj "
+    " ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bm bn bo br bs "
+    "bt bw by bz "
+    "ca cc cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm do dz ec ee eg er es et "
+    "eu fi fj fk fm "
+    "fo fr ga gd ge gf gg gh gi gl gm gn gp gq gr gs gt gu gw gy hk hm hn hr ht hu id ie il im in "
+    "io iq ir is it "
+    "je jm jo jp ke kg kh ki km kn kp kr kw ky kz la lb lc li lk lr ls lt lu lv ly ma mc md me mg "
+    "mh mk ml mm mn "
+    "mo mp mq mr ms mt mu mv mw mx my mz na nc ne nf ng ni nl no np nr nu nz om pa pe pf pg ph pk "
+    "pl pm pn pr ps "
+    "pt pw py qa re ro rs ru rw sa sb sc sd se sg sh si sk sl sm sn so sr ss st su sv sx sy sz tc "
+    "td tf tg th tj "
     "tk tl tm tn to tr tt tv tw tz ua ug uk us uy uz va vc ve vg vi vn vu wf ws ye yt za zm zw ";
 constexpr std::string_view kOthers =
-    " app biz cloud club com dev edu gov info int jobs live mil mobi name net online org pro shop site store "
+    " app biz cloud club com dev edu gov info int jobs live mil mobi name net online org pro shop "
+    "site store "
     "tech top xyz ";
 
 // Spaces stand around each of the words; a label may have some of its own.
@@ -68,8 +80,8 @@ bool is_one_of(std::string_view words, std::string_view word) {
   return false;
 }
 
-// "www.example.org" or "www.example.org.corp": what mail servers ask of lists of domains, and what a search list
-// makes of a name. A tunnel's load does not look so: its labels are long.
+// "www.example.org" or "www.example.org.corp": what mail servers ask of lists of domains, and what
+// a search list makes of a name. A tunnel's load does not look so: its labels are long.
 bool is_of_domain(std::string_view labels) {
   constexpr std::size_t kLongest = 25;
   constexpr std::size_t kMost = 64;
@@ -89,7 +101,59 @@ bool is_below(std::string_view name, std::string_view domain) {
                             name[name.size() - domain.size() - 1] == '.');
 }
 
+// Calls visit with each name of two labels and more that a search list may have made this one of.
+template <class Visit>
+void each_unexpanded(std::string_view name, Visit visit) {
+  constexpr int kMostLabels = 6;  // of what a search list adds
+  for (int label = 0; label < kMostLabels; ++label) {
+    const auto dot = name.rfind('.');
+    if (dot == name.npos) return;
+    name = name.substr(0, dot);
+    if (name.find('.') == name.npos) return;
+    if (label != 0) visit(hash_name(name));  // the domain that is added has two labels or more
+  }
+}
+
 }  // namespace
+
+void DnsTunnel::note(RecentlyAsked& names, std::uint32_t name, std::uint64_t now_ns) {
+  names[name % names.size()] = {name, now_ns};
+}
+bool DnsTunnel::is_in(const RecentlyAsked& names, std::uint32_t name, std::uint64_t now_ns) {
+  const Asked& asked = names[name % names.size()];
+  return asked.name == name && now_ns < asked.at_ns + kForwardingNs;
+}
+
+// What search lists make of names comes to light when the name itself is asked, before or after.
+bool DnsTunnel::is_expansion(std::string_view name, std::uint64_t now_ns) {
+  const std::uint32_t whole = hash_name(name);
+  note(asked_whole_, whole, now_ns);
+  for (std::size_t slot = 0; slot < kProbes; ++slot) {
+    const Expansion& made = expansions_[(whole + slot) % expansions_.size()];
+    if (made.name != whole || now_ns >= made.at_ns + kForwardingNs) continue;
+    if (Domain* domain = domains_.find(Key().add(made.domain))) {
+      domain->names.remove(made.below);
+      domain->long_names.remove(made.below);
+    }
+  }
+  bool was_asked = false;
+  each_unexpanded(name, [&](std::uint32_t unexpanded) {
+    was_asked |= is_in(asked_whole_, unexpanded, now_ns);
+  });
+  return was_asked;
+}
+
+void DnsTunnel::note_expansion(std::string_view name, const Expansion& made) {
+  each_unexpanded(name, [&](std::uint32_t unexpanded) {
+    Expansion* oldest = &expansions_[unexpanded % expansions_.size()];
+    for (std::size_t slot = 1; slot < kProbes; ++slot) {
+      Expansion& other = expansions_[(unexpanded + slot) % expansions_.size()];
+      if (other.at_ns < oldest->at_ns) oldest = &other;
+    }
+    *oldest = made;
+    oldest->name = unexpanded;
+  });
+}
 
 void DnsTunnel::take(const Event& event, const Bench& bench) {
   if (event.dns->is_answer || event.dns->is_unanswered) return;
@@ -98,29 +162,33 @@ void DnsTunnel::take(const Event& event, const Bench& bench) {
   std::string name = event.dns->name.substr(0, kLongestName);
   for (char& c : name)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  const std::uint64_t now = event.mono_ns;
+  const bool was_asked_whole = event.flow.remote.port == dns::kPort && is_expansion(name, now);
   const std::string_view parent = parent_domain(name);
   if (parent.empty() || parent.size() == name.size()) return;
   const auto below = std::string_view(name).substr(0, name.size() - parent.size() - 1);
   const AlertOptions& options = bench.options;
   if (is_of_address(below) || is_of_domain(below)) return;
-  if (std::find(std::begin(kNumberedHosts), std::end(kNumberedHosts), parent) != std::end(kNumberedHosts)) return;
+  if (std::find(std::begin(kNumberedHosts), std::end(kNumberedHosts), parent) !=
+      std::end(kNumberedHosts))
+    return;
   if (std::any_of(options.allowed_domains.begin(), options.allowed_domains.end(),
                   [&](const std::string& domain) { return is_below(name, domain); }))
     return;
 
-  const std::uint64_t now = event.mono_ns;
   const std::uint32_t hash = hash_name(below);
   const bool is_own =
       event.flow.remote.addr.is_loopback() || event.flow.remote.addr == event.flow.local.addr;
-  Asked& asked = asked_here_[hash % asked_here_.size()];
   if (event.flow.remote.port != dns::kPort) {
-    if (is_own) asked = {hash, now};
+    if (is_own) note(asked_here_, hash, now);
     return;
   }
-  if (!is_own && asked.name == hash && now < asked.at_ns + kForwardingNs) return;
+  if (was_asked_whole || (!is_own && is_in(asked_here_, hash, now))) return;
 
   const std::string domain_name(parent.substr(0, 255));
-  Domain& domain = domains_.use(Key().add(std::hash<std::string>()(domain_name)), now);
+  const std::uint64_t domain_hash = std::hash<std::string>()(domain_name);
+  note_expansion(name, {0, hash, domain_hash, now});
+  Domain& domain = domains_.use(Key().add(domain_hash), now);
   const std::uint64_t second = now / kSecond;
   for (std::uint64_t s = domain.second + 1; s <= second && s <= domain.second + 60; ++s)
     domain.queries[s % 60] = 0;

@@ -13,7 +13,9 @@ constexpr std::uint16_t kAgreedFrom = 32'768;
 constexpr double kMuch = 5;  // times the threshold
 // Who finds nearly every port open uses them: a monitor that scrapes exporters, a peer among peers.
 // Unless they are very many.
-constexpr std::uint64_t kShutOneOf = 8;
+constexpr std::size_t kShutOneOf = 8;
+constexpr std::uint16_t kFtp = 21;
+constexpr std::uint16_t kFirstFree = 1024;
 
 }  // namespace
 
@@ -21,7 +23,6 @@ void PortScan::take(const Event& event, const Bench& bench) {
   const bool is_inbound = event.kind == EventKind::kAccept || event.kind == EventKind::kRefused;
   const bool is_shut = event.kind == EventKind::kConnectFailed || event.kind == EventKind::kRefused;
   if (!is_inbound && !is_shut && event.kind != EventKind::kConnect) return;
-  const std::uint64_t attempts = std::max<std::uint64_t>(event.attempts, 1);
   const Flow& flow = event.flow;
   const std::uint16_t port = is_inbound ? flow.local.port : flow.remote.port;
   if (!is_shut && port >= kAgreedFrom) return;
@@ -30,24 +31,26 @@ void PortScan::take(const Event& event, const Bench& bench) {
   key.add(std::uint64_t{is_inbound}).add(flow.remote.addr);
   if (!is_inbound) key.add_program(flow.owner);
   Source& source = sources_.use(key, event.mono_ns);
+  // Its data comes from any port that the server likes, one for each file.
+  if (!is_shut && port == kFtp) source.uses_ftp = true;
+  if (!is_shut && port >= kFirstFree && source.uses_ftp) return;
   const std::uint64_t window_ns = to_ns(bench.options.scan_window_s);
   const auto threshold = static_cast<std::size_t>(bench.options.scan_ports);
-  const auto much = std::min(static_cast<std::size_t>(kMuch * bench.options.scan_ports),
-                             RecentSet<std::uint16_t>::kMost);
+  const auto much =
+      std::min(static_cast<std::size_t>(kMuch * bench.options.scan_ports), RecentSet<Port>::kMost);
   const std::size_t ports =
-      source.ports.add(port, event.mono_ns, window_ns, std::max(much, threshold));
+      source.ports.add({port, is_shut}, event.mono_ns, window_ns, std::max(much, threshold));
   source.last_ns = event.mono_ns;
-  if (!source.is_scanning && event.mono_ns >= source.turn_ns + window_ns) {
-    source.turn_ns = event.mono_ns;
-    source.before = std::exchange(source.now, {});
-  }
-  source.now.touches += attempts;
-  source.now.shut += is_shut ? attempts : 0;
+  if (ports == 1 && !source.is_scanning) source.attempts = 0;
+  source.attempts += std::max<std::uint64_t>(event.attempts, 1);
   if (is_inbound) source.target = flow.local.addr;
-  if (source.all) source.all->set(port);
-  const std::uint64_t shut = source.now.shut + source.before.shut;
-  const std::uint64_t touches = source.now.touches + source.before.touches;
-  const bool is_many = ports >= threshold && (shut * kShutOneOf >= touches || ports >= much);
+  const auto touch = [&source](const Port& each) {
+    source.all->touched.set(each.number);
+    if (each.is_shut) source.all->shut.set(each.number);
+  };
+  if (source.all) touch({port, is_shut});
+  const bool is_many =
+      ports >= threshold && (count_shut(source) * kShutOneOf >= ports || ports >= much);
   if (!is_many && !source.is_scanning) return;
   source.has_news = true;
   if (source.is_scanning || source.was_refused) return;
@@ -61,10 +64,18 @@ void PortScan::take(const Event& event, const Bench& bench) {
   if (exact_ < Detectors::kMost) {
     source.all = std::make_unique<Ports>();
     ++exact_;
-    source.ports.each([&source](std::uint16_t each) { source.all->set(each); });
+    source.ports.each(touch);
   }
+
   // Of this host at itself: the connections of a process may tell more than their refusals.
   if (!source.is_own) tell(source, bench);
+}
+
+std::size_t PortScan::count_shut(const Source& source) {
+  if (source.all) return source.all->shut.count();
+  std::size_t count = 0;
+  source.ports.each([&count](const Port& port) { count += port.is_shut ? 1 : 0; });
+  return count;
 }
 
 void PortScan::tell(Source& source, const Bench& bench) {
@@ -72,7 +83,7 @@ void PortScan::tell(Source& source, const Bench& bench) {
   const bool is_inbound = source.direction == Direction::kInbound;
   if (source.is_own && bench.book.is_active("port_scan/out/" + to_string(source.target))) return;
   const double ports =
-      source.all ? static_cast<double>(source.all->count()) : bench.options.scan_ports;
+      source.all ? static_cast<double>(source.all->touched.count()) : bench.options.scan_ports;
   Sighting sighting;
   sighting.kind = AlertKind::kPortScan;
   sighting.key = std::string("port_scan/") + (is_inbound ? "in/" : "out/") + to_string(source.peer);
@@ -83,8 +94,8 @@ void PortScan::tell(Source& source, const Bench& bench) {
   sighting.peer.addr = source.peer;
   if (ports >= kMuch * bench.options.scan_ports) sighting.severity = AlertSeverity::kCritical;
   sighting.figures = {{"ports", ports},
-                      {"shut", static_cast<double>(source.now.shut + source.before.shut)},
-                      {"attempts", static_cast<double>(source.now.touches + source.before.touches)},
+                      {"shut", static_cast<double>(count_shut(source))},
+                      {"attempts", static_cast<double>(source.attempts)},
                       {"seconds", static_cast<double>(source.last_ns - source.first_ns) / 1e9}};
   source.was_refused = !bench.book.see(std::move(sighting), bench.handler);
 }
@@ -94,6 +105,7 @@ void PortScan::tick(std::uint64_t now_ns, const Bench& bench) {
   const auto stop = [this](Source& source) {
     if (source.all) --exact_;
     source.all.reset();
+    source.attempts = 0;
     source.is_scanning = source.was_refused = false;
   };
   sources_.each([&](Source& source) {

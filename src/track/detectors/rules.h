@@ -8,6 +8,7 @@
 #include <bitset>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -31,8 +32,9 @@ class RecentSet {
   static constexpr std::size_t kMost = 256;
   static constexpr std::size_t kMostBytes = 2 * kMost * 16;  // a vector may have twice the room
 
-  // The size after it; limit: how many are kept, the latest.
+  // The size after it; limit: how many are kept, the latest. An equal value is replaced.
   std::size_t add(T value, std::uint64_t now_ns, std::uint64_t window_ns, std::size_t limit);
+  void remove(T value);
   std::uint64_t oldest_ns(std::uint64_t now_ns, std::uint64_t window_ns) const;
   template <class Visit>
   void each(Visit visit) const {
@@ -47,9 +49,16 @@ class RecentSet {
   std::vector<Item> items_;
 };
 
+struct Port {
+  std::uint16_t number = 0;
+  bool is_shut = false;
+  bool operator==(const Port& other) const noexcept { return number == other.number; }
+};
+
 class PortScan {
  public:
   static constexpr std::size_t kMostSources = 4096;
+  static constexpr std::size_t kPortsBytes = 2 * 65536 / 8;
   void take(const Event& event, const Bench& bench);
   void tick(std::uint64_t now_ns, const Bench& bench);
   std::uint64_t forgotten() const noexcept { return sources_.forgotten(); }
@@ -57,34 +66,32 @@ class PortScan {
   std::size_t counted_exactly() const noexcept { return exact_; }
 
  private:
-  using Ports = std::bitset<65536>;
+  struct Ports {
+    std::bitset<65536> touched;
+    std::bitset<65536> shut;
+  };
   struct Source {
-    RecentSet<std::uint16_t> ports;
+    RecentSet<Port> ports;
     std::unique_ptr<Ports> all;  // of those that are alerts: since it began
+    std::uint64_t attempts = 0;  // since there was more than one port
     std::uint64_t first_ns = 0;
     std::uint64_t last_ns = 0;
-    // In this window and the one before it; of those that are alerts: since then.
-    struct Count {
-      std::uint64_t shut = 0;
-      std::uint64_t touches = 0;
-    };
-    Count now;
-    Count before;
-    std::uint64_t turn_ns = 0;
     Direction direction = Direction::kInbound;
     Owner owner;
     Address peer;
     Address target;  // of what is done to this host: one of its addresses, the latest
+    bool uses_ftp = false;
     bool is_scanning = false;
     bool is_own = false;       // of this host at itself
     bool has_news = false;     // that the alert does not tell yet
     bool was_refused = false;  // by a full book
   };
+  static std::size_t count_shut(const Source& source);
   void tell(Source& source, const Bench& bench);
 
  public:
   static constexpr std::size_t kEntryBytes =
-      RecentMap<Source>::kEntryBytes + RecentSet<std::uint16_t>::kMostBytes;
+      RecentMap<Source>::kEntryBytes + RecentSet<Port>::kMostBytes;
   static constexpr std::size_t kMostBytes = kMostSources * kEntryBytes;
 
  private:
@@ -95,14 +102,16 @@ class PortScan {
 class Beaconing {
  public:
   static constexpr std::size_t kMostEndpoints = 4096;
+  static constexpr std::size_t kMostNames = 4096;
 
   void take(const Event& event, const Bench& bench);
   void tick(std::uint64_t now_ns, std::int64_t mono_to_wall_ns, const Bench& bench);
-  std::uint64_t forgotten() const noexcept { return endpoints_.forgotten(); }
-  std::size_t bytes() const noexcept { return endpoints_.size() * kEntryBytes; }
+  std::uint64_t forgotten() const noexcept { return endpoints_.forgotten() + names_.forgotten(); }
+  std::size_t bytes() const noexcept { return (endpoints_.size() + names_.size()) * kEntryBytes; }
 
  private:
   static constexpr std::size_t kTimes = 32;
+  static constexpr std::size_t kMostNameBytes = 256;
   struct Target {
     std::array<std::uint64_t, kTimes> times{};  // ring of the latest
     std::uint32_t count = 0;                    // in the ring
@@ -111,7 +120,10 @@ class Beaconing {
     std::uint64_t attempts = 0;
     std::uint64_t connected = 0;  // of the attempts
     Owner owner;
-    Endpoint peer;
+    Endpoint peer;     // of a name: the latest
+    std::string name;  // of a name
+    Key named;         // of an endpoint: the name it was last called by; empty: none
+    bool is_passed_over = false;
     bool is_regular = false;
     double interval_s = 0;
     double jitter_pct = 0;
@@ -122,14 +134,19 @@ class Beaconing {
     return target.times[(target.next + 2 * kTimes - 1 - age) % kTimes];
   }
   static void judge(Target& target, const AlertOptions& options);
+  static void note(Target& target, const Event& event, const AlertOptions& options);
+  static bool is_going_on(const Target& target, std::uint64_t now_ns);
+  static void tell(const Target& target, const Bench& bench);
+  void tell_news(std::uint64_t now_ns, const Bench& bench);
   bool is_timer(const Target& target) const;
 
  public:
-  static constexpr std::size_t kEntryBytes = RecentMap<Target>::kEntryBytes;
-  static constexpr std::size_t kMostBytes = kMostEndpoints * kEntryBytes;
+  static constexpr std::size_t kEntryBytes = RecentMap<Target>::kEntryBytes + kMostNameBytes;
+  static constexpr std::size_t kMostBytes = (kMostEndpoints + kMostNames) * kEntryBytes;
 
  private:
   RecentMap<Target> endpoints_{kMostEndpoints};
+  RecentMap<Target> names_{kMostNames};  // by program, name and port
   std::int64_t mono_to_wall_ns_ = 0;
 };
 
@@ -163,7 +180,25 @@ class DnsTunnel {
     std::uint32_t name = 0;
     std::uint64_t at_ns = 0;
   };
-  std::array<Asked, 1024> asked_here_{};
+  using RecentlyAsked = std::array<Asked, 1024>;
+  static void note(RecentlyAsked& names, std::uint32_t name, std::uint64_t now_ns);
+  static bool is_in(const RecentlyAsked& names, std::uint32_t name, std::uint64_t now_ns);
+
+  RecentlyAsked asked_here_{};
+  RecentlyAsked asked_whole_{};
+  // A search list makes several names of one. Those that may be made of a name that is not asked as
+  // it is yet, by hash of that name.
+  struct Expansion {
+    std::uint32_t name = 0;
+    std::uint32_t below = 0;   // as it is counted
+    std::uint64_t domain = 0;  // hash of its name
+    std::uint64_t at_ns = 0;
+  };
+  static constexpr std::size_t kProbes = 8;
+  bool is_expansion(std::string_view name, std::uint64_t now_ns);
+  void note_expansion(std::string_view name, const Expansion& made);
+
+  std::array<Expansion, 4096> expansions_{};
   RecentMap<Domain> domains_{kMostDomains};
 };
 
@@ -207,13 +242,20 @@ class ConnectFailures {
  private:
   // The window in parts; a part that is over leaves as a whole.
   static constexpr std::size_t kParts = 12;
+  static constexpr std::size_t kBits = 1024;
+  struct Endpoints {  // a bit each, by hash
+    std::bitset<kBits> failed;
+    std::bitset<kBits> made;
+  };
   struct Program {
     std::array<std::uint32_t, kParts> failed{};
     std::array<std::uint32_t, kParts> made{};
     std::uint64_t part = 0;
-    std::uint64_t first_ns = 0;
     std::uint64_t told_ns = 0;
+    Endpoints now, before;  // lately
+    std::uint64_t turn_ns = 0;
   };
+  static bool is_peer(const Program& program);
 
  public:
   static constexpr std::size_t kEntryBytes = RecentMap<Program>::kEntryBytes;
