@@ -16,6 +16,27 @@ struct Range {
   char32_t last;
 };
 
+// Characters that take no room, or look as if there were none: two names that look alike would
+// differ.
+constexpr Range kInvisible[] = {
+    {0x00AD, 0x00AD},    // soft hyphen
+    {0x034F, 0x034F},    // combining grapheme joiner
+    {0x115F, 0x1160},    // fillers of Hangul
+    {0x17B4, 0x17B5},    // inherent vowels of Khmer
+    {0x180B, 0x180F},    // selectors and separator of Mongolian
+    {0x200B, 0x200F},    // zero width space, joiners, marks
+    {0x2060, 0x206F},    // word joiner, invisible operators
+    {0x2800, 0x2800},    // empty Braille pattern
+    {0x3164, 0x3164},    // filler of Hangul
+    {0xFE00, 0xFE0F},    // variation selectors
+    {0xFEFF, 0xFEFF},    // byte order mark
+    {0xFFA0, 0xFFA0},    // filler of Hangul
+    {0xFFF0, 0xFFFB},    // interlinear annotation
+    {0x1BCA0, 0x1BCA3},  // format controls of shorthand
+    {0x1D173, 0x1D17A},  // and of music
+    {0xE0000, 0xE0FFF},  // tags, more variation selectors
+};
+
 // Unicode 14: Mn, Me, Cf that have no glyph, and Hangul medial and final letters.
 constexpr Range kZeroWidth[] = {
     {0x0300, 0x036F},   {0x0483, 0x0489},   {0x0591, 0x05BD},   {0x05BF, 0x05BF},
@@ -161,7 +182,7 @@ bool is_hostile(char32_t c) {
   const bool separator = c == 0x2028 || c == 0x2029;
   const bool bidirectional = c == 0x061C || c == 0x200E || c == 0x200F ||
                              (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
-  return control || separator || bidirectional;
+  return control || separator || bidirectional || contains(kInvisible, c);
 }
 
 }  // namespace

@@ -30,7 +30,15 @@ TEST(CleanText, ReplacesBidirectionalControlsAndSeparators) {
     EXPECT_EQ(clean_text(std::string("a") + c + "b"), "a?b");
   }
   EXPECT_EQ(clean_text("a\u202Fb"), "a\u202Fb");  // the neighbours stay
-  EXPECT_EQ(clean_text("a\u206Ab"), "a\u206Ab");
+  EXPECT_EQ(clean_text("a\u2070b"), "a\u2070b");
+}
+
+TEST(CleanText, ReplacesWhatIsNotToBeSeen) {
+  for (const char* c :
+       {"\u00AD", "\u034F", "\u115F", "\u180E", "\u200B", "\u200D", "\u2060", "\u206A", "\u2800",
+        "\u3164", "\uFE0F", "\uFEFF", "\uFFA0", "\U000E0041", "\U000E0100"}) {
+    EXPECT_EQ(clean_text(std::string("a") + c + "b"), "a?b");
+  }
 }
 
 TEST(CleanText, ReplacesEachInvalidByte) {

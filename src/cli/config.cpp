@@ -121,12 +121,9 @@ std::string environment(const char* name) {
 
 Surroundings surroundings() {
   Surroundings around{environment("XDG_CONFIG_HOME"), environment("HOME"), std::nullopt, ""};
-  const std::string sudo_uid = environment("SUDO_UID");
-  if (::geteuid() != 0 || sudo_uid.empty()) return around;
-  const auto uid = parse_count(sudo_uid);
-  if (!uid || *uid > UINT32_MAX) return around;
-  around.sudo_uid = static_cast<std::uint32_t>(*uid);
-  if (const passwd* entry = ::getpwuid(*around.sudo_uid)) around.sudo_home = entry->pw_dir;
+  around.sudo_uid = sudo_uid();
+  const passwd* const caller = around.sudo_uid ? ::getpwuid(*around.sudo_uid) : nullptr;
+  if (caller != nullptr) around.sudo_home = caller->pw_dir;
   return around;
 }
 

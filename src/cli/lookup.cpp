@@ -5,10 +5,12 @@
 #include <netdb.h>
 #include <pwd.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 
@@ -18,6 +20,8 @@ namespace {
 auto wrong(std::string text) {
   return tl::make_unexpected(std::move(text));
 }
+
+constexpr std::uint32_t kMostPid = 4'194'304;  // PID_MAX_LIMIT
 
 template <class T>
 std::optional<T> parse_number(std::string_view text) {
@@ -45,7 +49,7 @@ Parsed<std::vector<std::uint32_t>> parse_pids(std::string_view text) {
   std::string bad;
   if (!for_each_part(text, [&](std::string_view part) {
         const auto pid = parse_number<std::uint32_t>(part);
-        if (!pid || *pid == 0) {
+        if (!pid || *pid == 0 || *pid > kMostPid) {
           bad = part;
           return false;
         }
@@ -95,6 +99,11 @@ Parsed<std::size_t> parse_count(std::string_view text) {
   const auto number = parse_number<std::size_t>(text);
   if (!number) return wrong("'" + std::string(text) + "' is no whole number from 0");
   return *number;
+}
+
+std::optional<std::uint32_t> sudo_uid() {
+  const char* const text = ::geteuid() == 0 ? std::getenv("SUDO_UID") : nullptr;
+  return text == nullptr ? std::nullopt : parse_number<std::uint32_t>(text);
 }
 
 Parsed<std::chrono::milliseconds> parse_seconds(const std::string& text, double least,

@@ -30,6 +30,8 @@ Parsed<std::size_t> parse_count(std::string_view text);
 Parsed<std::chrono::milliseconds> parse_seconds(const std::string& text, double least, double most);
 
 std::optional<std::uint32_t> user_id(std::string_view name);
+// Who became root with sudo(8); none: nobody did.
+std::optional<std::uint32_t> sudo_uid();
 // "" when the user has no name.
 std::string user_name(std::uint32_t uid);
 // "https"; "" when the port has no name.

@@ -9,7 +9,7 @@ namespace {
 
 TEST(Lookup, Pids) {
   EXPECT_EQ(*parse_pids("12,345"), (std::vector<std::uint32_t>{12, 345}));
-  for (const char* bad : {"", "0", "1,", "x", "1 2", "-1", "99999999999"})
+  for (const char* bad : {"4194305", "", "0", "1,", "x", "1 2", "-1", "99999999999"})
     EXPECT_FALSE(parse_pids(bad)) << bad;
 }
 

@@ -69,19 +69,6 @@ std::string relative_cgroup(std::string_view path, std::string_view root) {
   return text.empty() ? "/" : text;
 }
 
-std::optional<unsigned long long> find_effective_capabilities(std::string_view status) {
-  constexpr std::string_view kKey = "CapEff:";
-  while (!status.empty()) {
-    std::string_view line = take_until(status, '\n');
-    if (!line.starts_with(kKey)) continue;
-    line.remove_prefix(std::min(line.find_first_not_of(" \t", kKey.size()), line.size()));
-    unsigned long long bits = 0;
-    const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), bits, 16);
-    if (error == std::errc{}) return bits;
-  }
-  return std::nullopt;
-}
-
 std::optional<ProcessStat> parse_stat(std::string_view stat) noexcept {
   // The name stands in parentheses and may hold any bytes, parentheses too.
   const std::size_t open = stat.find('(');

@@ -21,9 +21,6 @@ std::string find_cgroup2_root(std::string_view mountinfo);
 // Both from the same place, "" for that itself.
 std::string relative_cgroup(std::string_view path, std::string_view root);
 
-// The effective capabilities (a bit each), from the text of /proc/self/status.
-std::optional<unsigned long long> find_effective_capabilities(std::string_view status);
-
 // Name and start of a process, from the text of /proc/PID/stat.
 struct ProcessStat {
   std::array<char, 16> comm{};    // any bytes

@@ -42,18 +42,6 @@ TEST(RelativeCgroup, IsAsTheKernelSaysIt) {
   EXPECT_EQ(relative_cgroup("", "/a/b"), "/../..");
 }
 
-TEST(FindEffectiveCapabilities, ReadsTheMask) {
-  EXPECT_EQ(find_effective_capabilities("Name:\tx\nCapPrm:\t00000000000000ff\n"
-                                        "CapEff:\t000001fffeffffff\nCapBnd:\t0\n"),
-            0x1fffeffffffu);
-}
-
-TEST(FindEffectiveCapabilities, IsAbsentWithoutTheLine) {
-  EXPECT_FALSE(find_effective_capabilities("Name:\tx\n"));
-  EXPECT_FALSE(find_effective_capabilities("CapEff:"));
-  EXPECT_FALSE(find_effective_capabilities("CapEff:\tzz\n"));
-}
-
 constexpr std::string_view kStat =
     "12394 (a) b (c) S 12303 12303 15238 0 -1 4194304 102 0 0 0 0 0 0 0 20 0 1 0 1225100 3133440 "
     "366 18446744073709551615 1 1 0 0\n";

@@ -80,12 +80,14 @@ class Block {
   std::size_t begin_;
 };
 
+// The name comes last: whoever chose it could write the rest of a comment into it.
 void put_comment(const Flow& flow, std::string_view direction, std::string& out) {
   const Owner& owner = flow.owner;
   std::string text(direction);
-  if (owner.pid != 0) text += fmt::format(" pid={} comm={}", owner.pid, clean_text(owner.name()));
+  if (owner.pid != 0) text += fmt::format(" pid={}", owner.pid);
   if (flow.cookie != 0) text += fmt::format(" flow={}", flow.cookie);
   text += fmt::format(" owner={}", to_string(owner.kind));
+  if (owner.pid != 0) text += fmt::format(" comm={}", clean_text(owner.name()));
   put_option(kComment, text, out);
 }
 

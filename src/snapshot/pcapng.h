@@ -31,7 +31,7 @@ class PcapngWriter {
   // The head of the file. application: what wrote it.
   void append_head(std::string_view application, std::string& out);
 
-  // A packet, with a comment for each of its flows: "tx pid=42 comm=curl flow=4711 owner=exact", tx
+  // A packet, with a comment for each of its flows: "tx pid=42 flow=4711 owner=exact comm=curl", tx
   // when the process sends it, rx when it receives it; "rx owner=shared pids=42,43" where one of them
   // does. Times are in nanoseconds. Before the first one of an interface comes that interface.
   void append_packet(const Packet& packet, std::string& out);

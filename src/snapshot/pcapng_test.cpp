@@ -125,8 +125,8 @@ TEST(Pcapng, PacketWithItsProcesses) {
     EXPECT_EQ(number_at(block, 24), 1500u);
     EXPECT_EQ(block.substr(28, 8), std::string("hello\0\0\0", 8));
   }
-  const std::string sent = "1=tx pid=42 comm=cu?rl flow=11 owner=exact";
-  const std::string received = "1=rx pid=43 comm=nginx flow=12 owner=exact";
+  const std::string sent = "1=tx pid=42 flow=11 owner=exact comm=cu?rl";
+  const std::string received = "1=rx pid=43 flow=12 owner=exact comm=nginx";
   EXPECT_EQ(options_of(blocks[0], 36),
             (std::vector<std::string>{sent, std::string("2=\2\0\0\0", 6)}));
   EXPECT_EQ(options_of(blocks[1], 36), (std::vector<std::string>{sent, received}));

@@ -296,8 +296,11 @@ void Loop::write_json(const std::string& path) {
   const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
   if (!file) return say(state_, fmt::format("cannot write {}: {}", path, std::strerror(errno)), now);
   const DocumentSource from{options_.host, monitor_.source(), clock_offset_};
-  if (!write_all(file.get(), state_.view->json(model_, state_, from)))
-    return say(state_, fmt::format("cannot write {}: {}", path, std::strerror(errno)), now);
+  if (!write_all(file.get(), state_.view->json(model_, state_, from))) {
+    const int err = errno;
+    ::unlink(path.c_str());  // half of it is of no use
+    return say(state_, fmt::format("cannot write {}: {}", path, std::strerror(err)), now);
+  }
   say(state_, "written: " + path, now);
 }
 

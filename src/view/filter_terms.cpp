@@ -102,9 +102,15 @@ tl::expected<Ranges, std::string> wanted_ranges(const Value& value) {
   }
 }
 
-Parsed number_test(Reader read, const Value& value) {
+// most: what there can be of it.
+Parsed number_test(Reader read, double most, const Value& value) {
   auto ranges = wanted_ranges(value);
   if (!ranges) return error(ranges.error());
+  for (const NumberRange& range : *ranges)
+    for (const double limit : {range.first, range.last})
+      if (std::isfinite(limit) && limit > most)
+        return error(
+            fmt::format("'{}' is more than {:.0f}, the most there can be", value.text, most));
   return [read, ranges = *std::move(ranges)](const Flow& flow) {
     for (const auto& reading : read(flow)) {
       for (const NumberRange& range : ranges) {
@@ -173,11 +179,21 @@ Parsed process_test(const Value& value) {
   };
 }
 
-std::string_view exe_of(const ProcessInfo& info) { return info.exe(); }
-std::string_view cmdline_of(const ProcessInfo& info) { return info.cmdline(); }
-std::string_view unit_of(const ProcessInfo& info) { return info.unit(); }
-std::string_view pod_of(const ProcessInfo& info) { return info.pod(); }
-std::string_view parents_of(const ProcessInfo& info) { return info.parents; }
+std::string_view exe_of(const ProcessInfo& info) {
+  return info.exe();
+}
+std::string_view cmdline_of(const ProcessInfo& info) {
+  return info.cmdline();
+}
+std::string_view unit_of(const ProcessInfo& info) {
+  return info.unit();
+}
+std::string_view pod_of(const ProcessInfo& info) {
+  return info.pod();
+}
+std::string_view parents_of(const ProcessInfo& info) {
+  return info.parents;
+}
 std::string_view cgroup_of(const ProcessInfo& info) {
   return info.cgroup ? std::string_view(info.cgroup->path) : std::string_view();
 }
@@ -227,7 +243,7 @@ tl::expected<T, std::string> choose(const std::array<Choice<T>, N>& choices,
 
 struct ProtocolFamily {
   Protocol protocol;
-  std::uint8_t family;  // 0: both
+  std::uint8_t family;      // 0: both
   App app = App::kUnknown;  // kUnknown: any
 };
 
@@ -363,18 +379,23 @@ struct Key {
   Parsed (*make)(const Value&);  // for the others
   bool takes_regex = false;
   std::string_view as = {};
+  double most = std::numeric_limits<double>::infinity();  // of a number, what there can be
 
   std::string_view name() const { return as.empty() ? info_of(column).name : as; }
 };
 
-constexpr Key number_key(ColumnId column, Reader read, std::string_view as = {}) {
-  return {column, read, nullptr, false, as};
+constexpr Key number_key(ColumnId column, Reader read, std::string_view as = {},
+                         double most = std::numeric_limits<double>::infinity()) {
+  return {column, read, nullptr, false, as, most};
 }
+constexpr double kMostPort = 65'535;
+constexpr double kMostPid = 4'194'304;  // PID_MAX_LIMIT
 
 using enum ColumnId;
 
 const std::array<Key, 31> kKeys{{
-    number_key(kPid, [](const Flow& f) -> Readings { return {known(f.owner.pid)}; }),
+    number_key(
+        kPid, [](const Flow& f) -> Readings { return {known(f.owner.pid)}; }, {}, kMostPid),
     {kComm, nullptr, comm_test, true},
     {kComm, nullptr, comm_test, true, "name"},
     {kUser, nullptr, user_test},
@@ -387,25 +408,35 @@ const std::array<Key, 31> kKeys{{
     {kPod, nullptr, process_test<pod_of>, true},
     {kCgroup, nullptr, process_test<cgroup_of>, true},
     {kParent, nullptr, process_test<parents_of>, true},
-    number_key(kPpid,
-               [](const Flow& f) -> Readings { return of_process(f, &ProcessInfo::parent_pid); }),
-    number_key(kSession,
-               [](const Flow& f) -> Readings { return of_process(f, &ProcessInfo::session); }),
+    number_key(
+        kPpid, [](const Flow& f) -> Readings { return of_process(f, &ProcessInfo::parent_pid); },
+        {}, kMostPid),
+    number_key(
+        kSession, [](const Flow& f) -> Readings { return of_process(f, &ProcessInfo::session); },
+        {}, kMostPid),
     {kProto, nullptr, proto_test},
     {kState, nullptr, state_test},
     number_key(
         kNone,
-        [](const Flow& f) -> Readings { return {known(f.local.port), known(f.remote.port)}; },
-        "port"),
-    number_key(kLport, [](const Flow& f) -> Readings { return {known(f.local.port)}; }, "sport"),
-    number_key(kRport, [](const Flow& f) -> Readings { return {known(f.remote.port)}; }, "dport"),
+        [](const Flow& f) -> Readings {
+          return {known(f.local.port), known(f.remote.port)};
+        },
+        "port", kMostPort),
+    number_key(
+        kLport, [](const Flow& f) -> Readings { return {known(f.local.port)}; }, "sport",
+        kMostPort),
+    number_key(
+        kRport, [](const Flow& f) -> Readings { return {known(f.remote.port)}; }, "dport",
+        kMostPort),
     {kLocal, nullptr, src_test, false, "src"},
     {kRemote, nullptr, dst_test, false, "dst"},
     {kRemoteName, nullptr, remote_name_test, true},
     {kDirection, nullptr, dir_test, false, "dir"},
     {kOwner, nullptr, owner_test},
-    number_key(kRxRate, [](const Flow& f) -> Readings { return {f.rx_rate}; }, "rx"),
-    number_key(kTxRate, [](const Flow& f) -> Readings { return {f.tx_rate}; }, "tx"),
+    number_key(
+        kRxRate, [](const Flow& f) -> Readings { return {f.rx_rate}; }, "rx"),
+    number_key(
+        kTxRate, [](const Flow& f) -> Readings { return {f.tx_rate}; }, "tx"),
     number_key(
         kRxBytes,
         [](const Flow& f) -> Readings { return {static_cast<double>(f.counters.rx_bytes)}; },
@@ -457,7 +488,7 @@ FilterTest key_test(std::string_view name, const FilterValue& value) {
   if (value.regex && !key.takes_regex) {
     return error(fmt::format("{} takes no regular expression", key.name()));
   }
-  if (key.read != nullptr) return number_test(key.read, value);
+  if (key.read != nullptr) return number_test(key.read, key.most, value);
   if (value.op != Op::kColon && value.op != Op::kEqual) {
     return error(fmt::format("{} is not a number", key.name()));
   }

@@ -325,6 +325,13 @@ TEST(FilterError, NamesTheTermAndTheReason) {
   EXPECT_EQ(error_of("port:80-"), "port:80-: '80-' is not a number");
   EXPECT_EQ(error_of("port:80,"), "port:80,: '' is not a number");
   EXPECT_EQ(error_of("port:90-80"), "port:90-80: '90-80' is an empty range");
+  EXPECT_EQ(error_of("port:65536"),
+            "port:65536: '65536' is more than 65535, the most there can be");
+  EXPECT_EQ(error_of("dport:80-70000"),
+            "dport:80-70000: '80-70000' is more than 65535, the most there can be");
+  EXPECT_EQ(error_of("pid>4194305"),
+            "pid>4194305: '4194305' is more than 4194304, the most there can be");
+  EXPECT_EQ(error_of("dport>60000"), "no error");
   EXPECT_EQ(error_of("comm>5"), "comm>5: comm is not a number");
   EXPECT_EQ(error_of("user:nobody"), "user:nobody: there is no user 'nobody'");
   EXPECT_EQ(error_of("user:99999999999"), "user:99999999999: there is no user '99999999999'");

@@ -128,6 +128,38 @@ class CaptureTest(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("No space left on device", done.stderr)
 
+    def test_a_file_that_somebody_else_may_have_put_there(self):
+        folder = os.path.dirname(self.path)
+        precious = os.path.join(folder, "precious")
+        links, foreign, open_to_all = (os.path.join(folder, name) for name in "abc")
+        os.symlink(precious, links)
+        for path in (precious, foreign, open_to_all):
+            with open(path, "w", encoding="ascii") as file:
+                file.write("kept")
+        os.chown(foreign, 12345, 12345)
+        os.chmod(open_to_all, 0o666)
+        for path, why in ((links, "it is a link"), (foreign, "the file of another user (12345)"),
+                          (open_to_all, "everybody may write into it")):
+            with self.subTest(why):
+                done = support.run("capture", "-w", path, "-d", "1")
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn(why, done.stderr)
+        for path in (precious, foreign, open_to_all):
+            with open(path, encoding="ascii") as file:
+                self.assertEqual(file.read(), "kept")
+        # Who called sudo has files of his own.
+        done = support.run("capture", "-w", foreign, "-d", "0.1",
+                           env=dict(os.environ, SUDO_UID="12345"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(fields(foreign, "frame.number"), [])
+
+    def test_a_descriptor_that_a_shell_opened(self):
+        with open(self.path, "wb") as file:
+            done = support.run("capture", "-w", f"/dev/fd/{file.fileno()}", "-d", "0.1",
+                               pass_fds=[file.fileno()])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertGreater(os.path.getsize(self.path), 0)
+
     def test_wrong_words(self):
         for words, why in ((("--bpf", "tcp prot 80"), "understand the packet filter"),
                            (("-i", "nosuchif"), "capture on nosuchif"),

@@ -6,6 +6,7 @@ import os
 import platform
 import socket
 import subprocess
+import tempfile
 import unittest
 
 import support
@@ -111,6 +112,35 @@ ASKED = {
     "--processes": {"process fork", "process exec", "process exit", "process name", "core dump",
                     "process user", "process group", "process session", "process tracer"},
 }
+
+
+class MissingFiles(unittest.TestCase):
+    """The true reason is told, whatever file is not there."""
+
+    def run_with(self, mount, *words):
+        return subprocess.run(["unshare", "-m", "sh", "-c", f'{mount} && exec "$@"', "sh",
+                               support.program(), *words], capture_output=True, encoding="utf-8",
+                              stdin=subprocess.DEVNULL, timeout=support.PATIENCE, check=False)
+
+    def test_without_proc_capabilities_are_what_they_are(self):
+        done = self.run_with("mount -t tmpfs none /proc", "snapshot", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("lacks", done.stderr)
+        self.assertEqual(json.loads(done.stdout)["source"],
+                         json.loads(support.run("snapshot", "--json").stdout)["source"])
+
+    def test_without_the_kernels_types(self):
+        with tempfile.NamedTemporaryFile() as file:
+            for junk in (b"", b"junk", b"\x9f\xeb\x01\x00" + bytes(100)):
+                with self.subTest(junk):
+                    file.seek(0)
+                    file.truncate()
+                    file.write(junk)
+                    file.flush()
+                    done = self.run_with(f"mount --bind {file.name} /sys/kernel/btf/vmlinux",
+                                         "snapshot", "--source", "ebpf")
+                    self.assertEqual((done.returncode, done.stderr.splitlines()[1:2]), (
+                        5, ["  /sys/kernel/btf/vmlinux cannot be read, or is no type information"]))
 
 
 class AskedByName(unittest.TestCase):

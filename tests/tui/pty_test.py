@@ -293,6 +293,18 @@ class Use(unittest.TestCase):
                              [support.cookie_of(talk.client)])
             self.assertEqual([p["pid"] for p in document["processes"]], [os.getpid()])
 
+    def test_a_full_disk_keeps_no_half_file(self):
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "none", folder], check=True)
+            try:
+                with Terminal("-i", "0.2") as terminal:
+                    path = os.path.join(folder, "view.json")
+                    terminal.wait_for("LIVE").type("w\x15" + path + "\r")
+                    terminal.wait_for("No space left on device").type("q").wait()
+                    self.assertEqual(os.listdir(folder), [])
+            finally:
+                subprocess.run(["umount", folder], check=True)
+
     def test_privileges_that_are_left(self):
         cap_kill = 1 << 5
         for words, left in (([], cap_kill), (["--read-only"], 0)):

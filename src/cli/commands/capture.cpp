@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <net/if.h>
 #include <sockscope/packets.h>
@@ -15,6 +14,7 @@
 #include "cli/command.h"
 #include "cli/every_interval.h"
 #include "cli/option_groups.h"
+#include "cli/output_file.h"
 #include "cli/report.h"
 #include "cli/session.h"
 #include "model/match.h"
@@ -37,13 +37,6 @@ struct CaptureArguments : Arguments {
   std::string file;          // "-": standard output
   bool all_packets = false;  // also those that belong to no flow known
 };
-
-Result<Fd> open_file(const std::string& path) {
-  // Packets are nobody else's business.
-  Fd file(path == "-" ? ::dup(1) : ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-  if (!file) return tl::make_unexpected(Error::from_errno(ErrorKind::kIo, errno, "write " + path));
-  return file;
-}
 
 bool is_regular(int file) {
   struct stat status {};
@@ -265,7 +258,7 @@ int run(const CaptureArguments& arguments, const Options& observed) {
   auto capture = PacketCapture::open(arguments.packets);
   if (!capture) return report(capture.error());
   // Before the privileges are gone: without them root may not write into another user's folder.
-  auto file = open_file(arguments.file);
+  auto file = open_output_file(arguments.file);
   if (!file) return report(file.error());
   auto session = Session::open(arguments, observed, "; their packets too");
   if (!session) return session.error();
@@ -291,7 +284,7 @@ const Command kCapture = make_command<CaptureArguments, declare, observe, run>({
         "  sudo sockscope capture -w - -p 1234 --bpf 'udp' | tshark -r - -T fields -e "
         "frame.comment\n"
         "  sudo sockscope capture -w all.pcapng --all --snaplen 96 --count 1000\n",
-    .notes = "\nThe comment of a packet: 'tx pid=42 comm=curl flow=4711 owner=exact'; on loopback "
+    .notes = "\nThe comment of a packet: 'tx pid=42 flow=4711 owner=exact comm=curl'; on loopback "
              "there are\n"
              "two, of the sender (tx) and of the receiver (rx). 'rx owner=shared pids=12,13': one of\n"
              "these processes, which share the port. flow is the cookie that trace --json and\n"

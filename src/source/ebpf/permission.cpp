@@ -7,9 +7,8 @@
 #include <climits>
 #include <string>
 
-#include "base/file.h"
+#include "base/capabilities.h"
 #include "base/kernel_namespace.h"
-#include "decode/procfs.h"
 
 namespace sockscope {
 namespace {
@@ -20,21 +19,11 @@ std::string executable() {
   return length > 0 ? std::string(path, static_cast<std::size_t>(length)) : "sockscope";
 }
 
-std::string first_line(std::string text) {
-  return text.substr(0, text.find('\n'));
-}
-
-bool has(int capability) {
-  const unsigned long long held =
-      find_effective_capabilities(read_text("/proc/self/status")).value_or(0);
-  return (held >> capability & 1) != 0;
-}
-
 std::string missing_capabilities() {
-  if (has(CAP_SYS_ADMIN)) return {};
+  if (has_capability(CAP_SYS_ADMIN)) return {};
   std::string missing;
   const auto check = [&](int capability, const char* name) {
-    if (has(capability)) return;
+    if (has_capability(capability)) return;
     missing += missing.empty() ? name : std::string(" and ") + name;
   };
   check(CAP_BPF, "CAP_BPF");
@@ -47,7 +36,7 @@ constexpr const char* kCapabilities = "cap_bpf,cap_perfmon,cap_net_admin+ep ";
 }  // namespace
 
 bool has_net_admin() {
-  return has(CAP_NET_ADMIN) || has(CAP_SYS_ADMIN);
+  return has_capability(CAP_NET_ADMIN) || has_capability(CAP_SYS_ADMIN);
 }
 
 Result<void> check_permission() {
@@ -55,8 +44,7 @@ Result<void> check_permission() {
   if (!missing.empty())
     return tl::make_unexpected(
         Error::from_errno(ErrorKind::kNotPermitted, EPERM, "load the TCP programs")
-            .with_detail("this user lacks " + missing + " (kernel.unprivileged_bpf_disabled=" +
-                         first_line(read_text("/proc/sys/kernel/unprivileged_bpf_disabled")) + ")")
+            .with_detail("this user lacks " + missing)
             .with_hint("run with sudo, or once: sudo setcap " + std::string(kCapabilities) +
                        executable()));
   if (::access("/sys/kernel/btf/vmlinux", R_OK) != 0)

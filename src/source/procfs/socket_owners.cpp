@@ -15,6 +15,7 @@
 #include <cstring>
 #include <memory>
 
+#include "base/capabilities.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/file.h"
@@ -153,9 +154,7 @@ std::uint64_t SocketOwners::cgroup_of(std::uint32_t pid) const {
 }
 
 Door SocketOwners::refused_door() const {
-  const auto held = find_effective_capabilities(read_text("/proc/self/status")).value_or(0);
-  constexpr auto kNeeded = 1ull << CAP_SYS_PTRACE | 1ull << CAP_DAC_READ_SEARCH;
-  if ((held & kNeeded) == kNeeded)
+  if (has_capability(CAP_SYS_PTRACE) && has_capability(CAP_DAC_READ_SEARCH))
     return {Observation::kProtectedOwners, "/proc/PID/fd",
             "the kernel hides what they have open from everybody (a security module?)"};
   return {Observation::kOtherUsersOwners, "/proc/PID/fd",
