@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cli/confinement.h"
 #include "cli/session.h"
 
 #include <fmt/format.h>
@@ -117,7 +118,8 @@ std::optional<FlowFilter> compile_filter(const Arguments& arguments) {
 }
 
 tl::expected<Session, int> Session::open(const Arguments& arguments, const Options& observed,
-                                         std::optional<std::string_view> polls_miss) {
+                                         std::optional<std::string_view> polls_miss,
+                                         bool is_root_needed) {
   auto filter = compile_filter(arguments);
   if (!filter) return tl::make_unexpected(int{kExitUsage});
   auto monitor = Monitor::open(observed);
@@ -129,8 +131,10 @@ tl::expected<Session, int> Session::open(const Arguments& arguments, const Optio
                       arguments.options);
   }
   ::malloc_trim(0);  // reading the kernel's types left much behind that is free
-  if (auto dropped = drop_privileges(monitor->source()); !dropped)
-    return tl::make_unexpected(report(dropped.error()));
+  // The names of containers stand in files that only root may read.
+  is_root_needed |= observed.describe || observed.processes;
+  if (auto shed = shed_privileges(monitor->source(), is_root_needed); !shed)
+    return tl::make_unexpected(report(shed.error()));
   return Session(arguments, std::move(*monitor), std::move(*filter), take_stop_signals());
 }
 

@@ -25,9 +25,10 @@ class Session {
  public:
   // Reports what goes wrong; the error is the exit code then. polls_miss: what of this command's
   // results a polled source cannot show, besides the connections between two polls; empty: it is of
-  // a moment and misses none of those.
+  // a moment and misses none of those. is_root_needed: for more than the monitor's work.
   static tl::expected<Session, int> open(const Arguments& arguments, const Options& observed,
-                                         std::optional<std::string_view> polls_miss);
+                                         std::optional<std::string_view> polls_miss,
+                                         bool is_root_needed = false);
 
   int stop_fd() const noexcept { return signals_.get(); }
 

@@ -48,7 +48,7 @@ bool is_complete(const std::vector<Diagnosis>& diagnoses, Source source) {
 }
 
 std::string doctor_json(const std::vector<Diagnosis>& diagnoses, Source source,
-                        std::string_view kernel, std::string_view machine) {
+                        std::string_view kernel, std::string_view machine, bool is_confined) {
   rapidjson::StringBuffer buffer;
   Writer writer(buffer);
   writer.SetIndent(' ', 2);
@@ -61,6 +61,7 @@ std::string doctor_json(const std::vector<Diagnosis>& diagnoses, Source source,
   writer.Bool(source != Source::kEbpf);
   writer.Key("complete");
   writer.Bool(is_complete(diagnoses, source));
+  write_text(writer, "confined_by", is_confined ? "seccomp" : "");
   writer.Key("observations");
   writer.StartArray();
   for (const Diagnosis& diagnosis : diagnoses) {

@@ -26,6 +26,6 @@ bool is_complete(const std::vector<Diagnosis>& diagnoses, Source source);
 
 // One document, indented, with a newline at its end.
 std::string doctor_json(const std::vector<Diagnosis>& diagnoses, Source source,
-                        std::string_view kernel, std::string_view machine);
+                        std::string_view kernel, std::string_view machine, bool is_confined);
 
 }  // namespace sockscope

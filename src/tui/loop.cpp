@@ -50,6 +50,23 @@ bool write_all(int file, std::string_view text) {
   return true;
 }
 
+// Whole, or not at all: it gets its name last. Never over what is there, and not where a link of
+// somebody else's points. False: errno says why.
+bool write_new_file(const std::string& path, std::string_view text) {
+  const std::size_t slash = path.rfind('/');
+  const std::string folder = slash == path.npos ? "." : path.substr(0, slash + 1);
+  Fd file(::open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0644));
+  if (file) {
+    const std::string unnamed = fmt::format("/proc/self/fd/{}", file.get());
+    return write_all(file.get(), text) &&
+           ::linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0;
+  }
+  // Some file systems have none without a name.
+  if (errno != EOPNOTSUPP && errno != EISDIR) return false;
+  file = Fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+  return file && write_all(file.get(), text);
+}
+
 class Loop {
  public:
   Loop(Monitor& monitor, Driver driver, LoopOptions options)
@@ -292,16 +309,12 @@ void Loop::take_signals_that_came() {
 void Loop::write_json(const std::string& path) {
   const std::uint64_t now = mono_now_ns();
   if (model_.history.empty()) return;
-  // Never over what is there, and not where a link of somebody else's points.
-  const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
-  if (!file) return say(state_, fmt::format("cannot write {}: {}", path, std::strerror(errno)), now);
   const DocumentSource from{options_.host, monitor_.source(), clock_offset_};
-  if (!write_all(file.get(), state_.view->json(model_, state_, from))) {
-    const int err = errno;
-    ::unlink(path.c_str());  // half of it is of no use
-    return say(state_, fmt::format("cannot write {}: {}", path, std::strerror(err)), now);
-  }
-  say(state_, "written: " + path, now);
+  const bool is_written = write_new_file(path, state_.view->json(model_, state_, from));
+  say(state_,
+      is_written ? "written: " + path
+                 : fmt::format("cannot write {}: {}", path, std::strerror(errno)),
+      now);
 }
 
 void Loop::do_effect(const Effect& effect) {

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a hostile user of the host, and bad luck, do to the program: full disks, no memory, no room for
 messages, signals that it is to ignore, arguments without end."""
+import json
 import os
 import resource
 import signal
@@ -30,6 +31,70 @@ def setUpModule():
 
 def limit(kind, value):
     return lambda: resource.setrlimit(kind, (value, value))
+
+
+class KeptToReading(unittest.TestCase):
+    """What a command is once it runs, and that it still knows whose every connection is."""
+
+    @staticmethod
+    def status(pid):
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+            return dict(line.split(":\t", 1) for line in file.read().split("\n") if ":\t" in line)
+
+    def check(self, pid, uid):
+        support.wait_for(lambda: self.status(pid)["Seccomp"] == "2", "the filter of calls")
+        status = self.status(pid)
+        self.assertEqual(status["NoNewPrivs"], "1")
+        self.assertEqual({int(each) for each in status["Uid"].split()}, {uid})
+        return int(status["CapPrm"], 16)
+
+    def test_every_command(self):
+        nobody, caller, root = 65534, 12345, 0
+        polled = 1 << 19 | 1 << 2  # CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH
+        for words, uid, environment, kept in (
+                (("trace", "-q"), nobody, {}, 0),
+                (("trace", "-q"), caller, {"SUDO_UID": "12345"}, 0),
+                (("trace", "--json", "--processes"), root, {}, 0),
+                (("trace", "-q", "--source", "sock_diag"), nobody, {}, polled),
+                (("top", "--json"), root, {}, 0), (("story",), root, {}, 0),
+                (("capture", "-w", "-"), nobody, {}, 0), (("host", "--watch"), root, {}, 0),
+                (("snapshot", "--format", "netwatch", "--no-probe", "--watch"), root, {}, 0)):
+            with self.subTest(words, **environment):
+                with subprocess.Popen([support.program(), *words], stdin=subprocess.DEVNULL,
+                                      stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                      env=dict(os.environ, **environment)) as process:
+                    try:
+                        support.wait_for(lambda: process.poll() is not None or self.status(
+                            process.pid)["NoNewPrivs"] == "1", "its privileges to go")
+                        self.assertIsNone(process.poll())
+                        has = self.check(process.pid, uid)
+                        # Linux before 5.19 wants CAP_BPF for each pass.
+                        self.assertEqual(has & ~(1 << 39), kept)
+                    finally:
+                        process.send_signal(signal.SIGTERM)
+                        process.wait(timeout=support.PATIENCE)
+
+    def test_owners_of_all_users_are_known(self):
+        """Opened before the start and after it, by root and by another user."""
+        for source in ("ebpf", "sock_diag", "procfs"):
+            with self.subTest(source), \
+                    support.Holder("tcp4", "tcp6", uid=12345) as before, \
+                    support.Trace("--source", source, "--tcp") as trace:
+                self.check(trace.process.pid, 65534)
+                with support.Holder("tcp4", "tcp6", uid=12345) as other, \
+                        support.Holder("tcp4") as own:
+                    wanted = {holder.pid: len(holder.sockets) for holder in (other, own)}
+                    told = lambda: {  # noqa: E731
+                        pid: len({e["local_port"] for e in trace.so_far() if e.get("pid") == pid
+                                  and e["event"] == "connect"}) for pid in wanted}
+                    support.wait_for(lambda: all(told().values()), f"{wanted}, told {told()}")
+                    snapshot = support.run("snapshot", "--json", "--source", source)
+                    flows = json.loads(snapshot.stdout)["flows"]
+                    for holder in (before, other, own):
+                        self.assertGreaterEqual(
+                            len([flow for flow in flows if flow["pid"] == holder.pid]),
+                            len(holder.sockets))
+                trace.stop()
 
 
 class Hostile(unittest.TestCase):

@@ -286,7 +286,7 @@ class WithoutPrivileges(unittest.TestCase):
             with self.subTest(held):
                 _, errors = self.snapshot("setpriv", f"--bounding-set=-all,+{held}",
                                           "--inh-caps=-all")
-                self.assertIn(f"lacks {lacking} ", errors)
+                self.assertIn(f"lacks {lacking}\n", errors)
 
     def test_with_hidden_processes(self):
         with support.Holder("listen4", name=b"hidden") as holder:

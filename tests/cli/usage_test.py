@@ -246,7 +246,7 @@ class WithoutPrivileges(unittest.TestCase):
         done = subprocess.run(command, capture_output=True, encoding="utf-8",
                               timeout=support.PATIENCE, check=False)
         self.assertEqual(done.returncode, 4, done.stderr)
-        self.assertIn("lacks CAP_PERFMON ", done.stderr)
+        self.assertIn("lacks CAP_PERFMON\n", done.stderr)
 
 
 if __name__ == "__main__":

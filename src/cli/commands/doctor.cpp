@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/confinement.h"
 #include "cli/option_groups.h"
 #include "cli/output.h"
 #include "cli/report.h"
@@ -35,8 +36,11 @@ std::string described(Source source) {
 
 std::string report_of(const std::vector<Door>& doors, const std::vector<Diagnosis>& diagnoses,
                       Source source, const utsname& kernel) {
-  std::string text = fmt::format("sockscope {} on Linux {} {}\nsource: {}\n\n", version(),
+  std::string text = fmt::format("sockscope {} on Linux {} {}\nsource: {}\n", version(),
                                  kernel.release, kernel.machine, described(source));
+  text += fmt::format("after its start: {}\n\n",
+                      can_confine() ? "kept to reading and printing (seccomp)"
+                                    : "not kept to reading, this kernel has no filters of seccomp(2)");
   std::size_t width = 0;
   for (const Diagnosis& diagnosis : diagnoses)
     width = std::max(width, std::string_view(to_string(diagnosis.observation)).size());
@@ -87,7 +91,8 @@ int run(const Arguments& arguments, const Options& observed) {
   ::uname(&kernel);
   Output output(-1);
   output.piece(arguments.is_json()
-                   ? doctor_json(diagnoses, monitor->source(), kernel.release, kernel.machine)
+                   ? doctor_json(diagnoses, monitor->source(), kernel.release, kernel.machine,
+                                 can_confine())
                    : report_of(doors, diagnoses, monitor->source(), kernel));
   if (!output.flush()) return output.exit_code();
   return is_complete(diagnoses, monitor->source()) ? kExitDone : kExitIncomplete;

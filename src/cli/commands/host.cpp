@@ -7,6 +7,7 @@
 
 #include "base/timestamp.h"
 #include "cli/command.h"
+#include "cli/confinement.h"
 #include "cli/every_interval.h"
 #include "cli/lookup.h"
 #include "cli/option_groups.h"
@@ -210,7 +211,8 @@ int run(const HostArguments& arguments, const Options& observed) {
   auto monitor = Monitor::open(observed);
   if (!monitor) problem = monitor.error().message();
   ::malloc_trim(0);
-  if (auto dropped = drop_privileges(); !dropped) return report(dropped.error());
+  // What is mounted may be so where only root may look.
+  if (auto shed = shed_privileges(Source::kEbpf, true); !shed) return report(shed.error());
   const Fd signals = take_stop_signals();
   Output output(signals.get());
   const HostId id = this_host();

@@ -46,7 +46,8 @@ int snapshot_netwatch(const SnapshotArguments& arguments, const Options& observe
     if (!id) return report(id.error());
     info = netwatch::make_host_info(host->identity(), *id);
   }
-  auto session = Session::open(arguments, observed, std::nullopt);
+  // What is mounted may be so where only root may look.
+  auto session = Session::open(arguments, observed, std::nullopt, true);
   if (!session) return session.error();
   Detectors detectors(arguments.thresholds);
   netwatch::DnsFigures dns;

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "cli/commands/top.h"
+#include "cli/confinement.h"
 #include "cli/lookup.h"
 #include "cli/report.h"
 #include "cli/wishes.h"
@@ -90,10 +91,10 @@ int top_screen(const TopArguments& arguments, const Options& observed) {
   // A terminal that belongs to another user can be opened with privileges only.
   auto driver = tui::Driver::open(options);
   if (!driver) return report(driver.error());
-  const Keep keep = arguments.read_only ? Keep::kNothing : Keep::kKill;
-  if (auto dropped = drop_privileges(monitor->source(), keep); !dropped) {
+  const Allowed allowed{.new_files = true, .signals = !arguments.read_only};
+  if (auto shed = shed_privileges(monitor->source(), true, allowed); !shed) {
     { const tui::Driver restores = std::move(*driver); }
-    return report(dropped.error());
+    return report(shed.error());
   }
 
   utsname kernel{};
