@@ -15,8 +15,8 @@
 namespace sockscope {
 
 enum class ProcessEventKind : std::uint8_t {
-  kUnknown,   // something this version has no name for: ProcessEvent::number says what
-  kFork,      // pid, tid: the new process or thread
+  kUnknown,  // something this version has no name for: ProcessEvent::number says what
+  kFork,     // pid, tid: the new process or thread
   kExec,
   kUid,
   kGid,
@@ -43,8 +43,8 @@ struct ProcessEvent {
   std::uint32_t effective_id = 0;  // kUid, kGid
   std::uint32_t exit_status = 0;   // kExit: as waitpid(2) tells it
   std::uint32_t exit_signal = 0;   // kExit: the signal its parent gets; 0: none, as of a thread
-  std::uint64_t start_ns = 0;      // CLOCK_BOOTTIME start of the process; 0: the source does not tell
-  std::array<char, 16> comm{};     // kComm: hostile bytes possible
+  std::uint64_t start_ns = 0;   // CLOCK_BOOTTIME start of the process; 0: the source does not tell
+  std::array<char, 16> comm{};  // kComm: hostile bytes possible
 
   // A thread's, not the process's own.
   bool is_thread() const noexcept { return pid != tid; }
@@ -81,7 +81,9 @@ struct Program {
   std::string cmdline;    // arguments with a space between
   std::string exe_given;  // what exec was given, where it was seen: a link, a script, "./x"
   std::vector<std::string> arguments;
-  bool arguments_truncated = false;  // there were more: the process ended before they were read
+  // There were more: than Options::whole_arguments allows, or the process ended before they were
+  // read.
+  bool arguments_truncated = false;
   bool operator==(const Program&) const = default;
 };
 
@@ -99,8 +101,8 @@ enum class ContainerRuntime : std::uint8_t {
 
 // Where a process belongs: its cgroup and what that stands for. Empty: not known, or none.
 struct ControlGroup {
-  std::string path;  // "/system.slice/nginx.service"
-  std::string unit;  // of the host's systemd: "nginx.service"
+  std::string path;            // "/system.slice/nginx.service"
+  std::string unit;            // of the host's systemd: "nginx.service"
   std::string container_unit;  // of a systemd that runs in the container
   ContainerRuntime runtime = ContainerRuntime::kNone;
   std::string container_id;    // of LXC and systemd-nspawn its name
@@ -113,16 +115,17 @@ struct ControlGroup {
 struct ProcessInfo {
   std::uint32_t pid = 0;
   std::uint64_t start_ns = 0;  // CLOCK_BOOTTIME; from /proc only to a hundredth of a second
-  std::uint32_t parent_pid = 0;  // the process that forked it, or in whose care it was when first seen
+  std::uint32_t parent_pid =
+      0;  // the process that forked it, or in whose care it was when first seen
   std::uint32_t session = 0;
-  std::uint32_t netns = 0;     // inode number
-  std::uint64_t cgroup_id = 0;  // cgroup v2
-  std::uint32_t inner_pid = 0;  // in a pid namespace of its own; 0: it has no other
+  std::uint32_t netns = 0;           // inode number
+  std::uint64_t cgroup_id = 0;       // cgroup v2
+  std::uint32_t inner_pid = 0;       // in a pid namespace of its own; 0: it has no other
   std::optional<std::uint32_t> uid;  // effective
   std::optional<std::uint32_t> gid;
   std::array<char, 16> comm{};
-  std::string parents;  // names of its ancestors, nearest first: "bash < sshd"
-  std::shared_ptr<const Program> program;     // null: not known
+  std::string parents;                     // names of its ancestors, nearest first: "bash < sshd"
+  std::shared_ptr<const Program> program;  // null: not known
   std::shared_ptr<const ControlGroup> cgroup;  // null: not known
   bool exited = false;
   std::uint32_t exit_status = 0;  // as waitpid(2) tells it

@@ -3,16 +3,19 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+
 #include "base/fd.h"
 
 namespace sockscope {
 
-std::string read_text(const char* path) {
+std::string read_text(const char* path, std::size_t most) {
   std::string text;
   const Fd file(::open(path, O_RDONLY | O_CLOEXEC));
   char buffer[4096];
   ssize_t count = 0;
-  while (file && (count = ::read(file.get(), buffer, sizeof buffer)) > 0)
+  while (file && text.size() < most &&
+         (count = ::read(file.get(), buffer, std::min(sizeof buffer, most - text.size()))) > 0)
     text.append(buffer, static_cast<std::size_t>(count));
   return text;
 }

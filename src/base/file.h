@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 
 namespace sockscope {
 
-// The whole text of a small file; empty when it cannot be read.
-std::string read_text(const char* path);
+// The text of a small file, or its first bytes; empty when it cannot be read.
+std::string read_text(const char* path, std::size_t most = SIZE_MAX);
 
 }  // namespace sockscope

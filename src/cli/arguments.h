@@ -30,6 +30,7 @@ struct Arguments {
   bool reverse = false;
   std::size_t top = 0;  // rows; 0: all
   bool wide = false;
+  bool spreadsheet = false;
   Units units = Units::kBits;
   std::chrono::milliseconds interval{1000};
   std::optional<std::chrono::milliseconds> duration;

@@ -28,8 +28,8 @@ std::optional<std::string> plain_domain(std::string_view text) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
            c == '_' || c == '.';
   };
-  if (text.empty() || text.size() > 253 || text.front() == '.' ||
-      text.find("..") != text.npos || !std::all_of(text.begin(), text.end(), is_letter))
+  if (text.empty() || text.size() > 253 || text.front() == '.' || text.find("..") != text.npos ||
+      !std::all_of(text.begin(), text.end(), is_letter))
     return std::nullopt;
   return ascii_lower(text);
 }
@@ -86,12 +86,23 @@ void add_format(CLI::App& app, Arguments& arguments, OutputFormat of_json) {
       of_json == OutputFormat::kJson ? "the same as -o json" : "the same as -o ndjson");
 }
 
+void add_spreadsheet(CLI::App& app, Arguments& arguments) {
+  app.add_flag_callback(
+      "--spreadsheet",
+      [&arguments] {
+        arguments.format = OutputFormat::kCsv;
+        arguments.spreadsheet = true;
+      },
+      "-o csv in which no name is a formula: ' before = + - @");
+}
+
 void add_output(CLI::App& app, Arguments& arguments, OutputFormat of_json) {
   add_format(app, arguments, of_json);
   in_group(app, "Output");
+  add_spreadsheet(app, arguments);
   add_text(app, "--columns", arguments.columns, "A,B,C",
            "which columns, see 'sockscope help columns'");
-  app.add_flag("-w,--wide", arguments.wide, "never shorten")->configurable();
+  app.add_flag("-w,--wide", arguments.wide, "never shorten, also not to the first 4 KiB of arguments")->configurable();
   add_units(app, arguments);
   add_quiet_and_strict(app, arguments);
 }
@@ -165,8 +176,9 @@ void add_resolve(CLI::App& app, Arguments& arguments) {
 
 void add_exact_owner(CLI::App& app, Arguments& arguments) {
   in_group(app, "Where from");
-  app.add_flag("--exact-owner", arguments.options.exact_owners,
-               "see at each send and receive which process uses a TCP connection; costs each of them");
+  app.add_flag(
+      "--exact-owner", arguments.options.exact_owners,
+      "see at each send and receive which process uses a TCP connection; costs each of them");
 }
 
 void add_nat(CLI::App& app, Arguments& arguments) {
@@ -250,7 +262,8 @@ void add_thresholds(CLI::App& app, Arguments& arguments) {
            for (const std::string& domain : domains) {
              const auto name = plain_domain(domain);
              if (!name)
-               throw CLI::ValidationError("--allow-domain", "'" + clean_text(domain) + "' is not a domain");
+               throw CLI::ValidationError("--allow-domain",
+                                          "'" + clean_text(domain) + "' is not a domain");
              arguments.thresholds.allowed_domains.push_back(*name);
            }
          },

@@ -105,6 +105,7 @@ Options asked_options(const Arguments& arguments) {
   options.describe |= (filter && filter->needs_description()) ||
                       is_needed(Needs::kDescription, arguments.columns) ||
                       is_needed(Needs::kDescription, arguments.sort);
+  options.whole_arguments = arguments.wide;
   options.translations |= is_needed(Needs::kTranslations, arguments.columns);
   return options;
 }

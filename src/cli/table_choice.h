@@ -49,6 +49,7 @@ std::optional<TableChoice<Row>> choose_table(const Arguments& arguments,
   choice.order = {.column = column, .reverse = arguments.reverse, .top = arguments.top};
   choice.cells.units = arguments.units;
   choice.cells.wide = arguments.wide;
+  choice.cells.spreadsheet = arguments.spreadsheet;
   choice.cells.user_name = user_name;
   return choice;
 }

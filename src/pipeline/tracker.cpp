@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <iterator>
 #include <utility>
 
@@ -106,9 +107,11 @@ Result<void> Tracker::open_translations() {
 
 Result<void> Tracker::watch_processes() {
   if (!wants_description(options_) && !options_.processes) return {};
-  processes_.emplace(ProcessWatcher::Wanted{.events = traits_.follows_processes,
-                                            .describe = wants_description(options_)},
-                     ProcessReader(host_.root));
+  processes_.emplace(
+      ProcessWatcher::Wanted{.events = traits_.follows_processes,
+                             .describe = wants_description(options_)},
+      ProcessReader(host_.root,
+                    options_.whole_arguments ? SIZE_MAX : ProcessReader::kMostArguments));
   processes_->open_connector(kAllProcessEvents & ~traits_.process_events);
   for (const Door& door : processes_->doors()) add_door(door);
   if (auto done = waker_.add(processes_->fd()); !done) return done;
@@ -312,9 +315,9 @@ Result<void> Tracker::pass(bool at_once) {
   return {};
 }
 
-// There are kernels that do not run our programs on top of every task, and count nothing then. For whom
-// only events are wanted, ends that nobody told are found by looking, seldom. It adds nothing to the
-// table.
+// There are kernels that do not run our programs on top of every task, and count nothing then. For
+// whom only events are wanted, ends that nobody told are found by looking, seldom. It adds nothing
+// to the table.
 Result<void> Tracker::check() {
   const std::uint64_t cpu_before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
   begin_sync(host_.now_ns());

@@ -114,6 +114,13 @@ CellValue process_text(const Row& row, const Options&) {
   return info ? known((info->*read)()) : CellValue();
 }
 
+template <class Row>
+CellValue arguments(const Row& row, const Options&) {
+  const ProcessInfo* info = process_of(row);
+  if (!info || info->cmdline().empty()) return {};
+  return std::string(info->cmdline()) + (info->program->arguments_truncated ? "…" : "");
+}
+
 template <class Row, auto member>
 CellValue process_member(const Row& row, const Options&) {
   const ProcessInfo* info = process_of(row);
@@ -146,7 +153,7 @@ using enum ColumnId;
 template <class Row>
 constexpr std::array<Column<Row>, 10> kDescribingColumns{{
     {kExe, 12, "path of the executable", process_text<Row, &ProcessInfo::exe>},
-    {kCmdline, 12, "its arguments", process_text<Row, &ProcessInfo::cmdline>},
+    {kCmdline, 12, "its arguments", arguments<Row>},
     {kUnit, 10, "systemd's unit", process_text<Row, &ProcessInfo::unit>},
     {kContainer, 10, "name of the container, else its short id",
      process_text<Row, &ProcessInfo::container>},
@@ -191,7 +198,8 @@ const std::array<Column<Flow>, 31> kOwnFlowColumns{{
      [](const Flow& f, const Options&) {
        return f.remote.addr.is_unspecified() ? CellValue() : f.remote;
      }},
-    {kNat, 20, "the other ends that its packets have: LOCAL→REMOTE, what is not translated left out",
+    {kNat, 20,
+     "the other ends that its packets have: LOCAL→REMOTE, what is not translated left out",
      [](const Flow& f, const Options&) { return known(std::string_view(translation_text(f))); }},
     {kRemoteName, 20, "what the remote end was asked for by in DNS (trace --dns, top)",
      [](const Flow& f, const Options&) {
@@ -310,8 +318,8 @@ bool is_needed(Needs what, std::string_view columns) {
     const std::string_view name = columns.substr(0, comma);
     const auto* column = find_column<Flow>(name);
     // A socket's network namespace is known, that of a process is described.
-    if (column && (column->info().needs == what ||
-                   (what == Needs::kDescription && column->id == kNetns)))
+    if (column &&
+        (column->info().needs == what || (what == Needs::kDescription && column->id == kNetns)))
       return true;
     columns.remove_prefix(comma == columns.npos ? columns.size() : comma + 1);
   }

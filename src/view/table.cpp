@@ -41,6 +41,11 @@ std::string csv_field(const std::string& text) {
   return out + '"';
 }
 
+// What a spreadsheet runs.
+bool is_formula(std::string_view text) {
+  return text.find_first_of("=+-@\t\r") == 0;
+}
+
 }  // namespace
 
 template <class Row>
@@ -91,7 +96,8 @@ std::vector<std::string> render_table(std::span<const Row* const> rows,
     line.erase(line.find_last_not_of(' ') + 1);
     lines.push_back(limited ? shorten_right(line, width) : line);
   };
-  add_line([](const Column<Row>& column, std::size_t) { return std::string(column.info().heading); });
+  add_line(
+      [](const Column<Row>& column, std::size_t) { return std::string(column.info().heading); });
   for (const Row* row : rows) {
     add_line([&](const Column<Row>& column, std::size_t cells) {
       return cell_text(column, *row, options, cells);
@@ -115,7 +121,12 @@ std::vector<std::string> render_csv(std::span<const Row* const> rows,
   };
   add_line([](const Column<Row>& column) { return std::string(column.info().name); });
   for (const Row* row : rows) {
-    add_line([&](const Column<Row>& column) { return raw_text(column, *row, options); });
+    add_line([&](const Column<Row>& column) {
+      std::string text = raw_text(column, *row, options);
+      if (options.spreadsheet && column.info().is_text() && is_formula(text))
+        text.insert(0, 1, '\'');
+      return text;
+    });
   }
   return lines;
 }

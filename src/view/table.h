@@ -33,7 +33,8 @@ std::vector<std::string> render_table(std::span<const Row* const> rows,
                                       const ColumnList<Row>& columns, const CellOptions& options,
                                       std::size_t width);
 
-// RFC 4180 with the columns' names as heading; cells are raw_text.
+// RFC 4180 with the columns' names as heading; cells are raw_text. options.spreadsheet: a text that a
+// spreadsheet would run has a ' in front.
 template <class Row>
 std::vector<std::string> render_csv(std::span<const Row* const> rows,
                                     const ColumnList<Row>& columns, const CellOptions& options);

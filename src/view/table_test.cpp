@@ -132,7 +132,8 @@ TEST(RenderTable, ShortensTheWidestFirst) {
 
 TEST(RenderTable, CutsLinesThatCannotFit) {
   for (std::size_t width = 1; width < 80; ++width) {
-    for (const std::string& line : table({flow(7, "漢字漢字")}, columns_of<Flow>(kSnapshotFlowColumns), width)) {
+    for (const std::string& line :
+         table({flow(7, "漢字漢字")}, columns_of<Flow>(kSnapshotFlowColumns), width)) {
       EXPECT_LE(display_width(line), width);
     }
   }
@@ -162,6 +163,17 @@ TEST(RenderCsv, QuotesWhatNeedsIt) {
   EXPECT_EQ(
       render_csv<Flow>(rows, parse_columns<Flow>("pid,comm,pid").value(), CellOptions()),
       (Lines{"pid,comm,pid", "1,plain,1", "2,\"a,b\",2", "3,\"say \"\"hi\"\"\",3", "4,a??b,4"}));
+}
+
+TEST(RenderCsv, NoNameIsAFormulaForASpreadsheet) {
+  std::vector<Flow> flows{flow(1, "=1+1"), flow(2, "+1"),  flow(3, "-bash"),
+                          flow(4, "@x"),   flow(5, "a=b"), flow(6, "=HYPERLINK(\"")};
+  const auto rows = arrange<Flow>(flows, {}, CellOptions());
+  const auto columns = parse_columns<Flow>("pid,comm").value();
+  EXPECT_EQ(render_csv<Flow>(rows, columns, {.spreadsheet = true}),
+            (Lines{"pid,comm", "1,'=1+1", "2,'+1", "3,'-bash", "4,'@x", "5,a=b",
+                   "6,\"'=HYPERLINK(\"\"\""}));
+  EXPECT_EQ(render_csv<Flow>(rows, columns, {})[1], "1,=1+1");
 }
 
 TEST(RenderCsv, ValuesAreRawAndUnknownIsEmpty) {

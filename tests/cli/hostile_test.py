@@ -132,6 +132,18 @@ class Hostile(unittest.TestCase):
             self.assertLess(max(map(len, rows)), 8192)
             self.assertIn("…", done.stdout)
 
+    def test_endless_arguments_make_no_endless_document(self):
+        argument = "b" * 120_000
+        holder, port = self.hold(*[argument] * (MUCH // 120_000))
+        for words, is_cut in (((), True), (("--wide",), False)):
+            done = self.run_it("snapshot", "--json", "-P", port, *words)
+            [flow] = json.loads(done.stdout)["flows"]
+            self.assertEqual((flow["pid"], flow["arguments_truncated"]), (holder.pid, is_cut))
+            if is_cut:
+                self.assertEqual(len(flow["cmdline"].encode()), 4096)
+            else:
+                self.assertEqual(flow["arguments"][-1], argument)
+
     def test_messages_that_nobody_can_take(self):
         with open("/dev/full", "w", encoding="utf-8") as full:
             done = self.run_it("capture", "-w", "/dev/null", "-d", "0.2", stderr=full)

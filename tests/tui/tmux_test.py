@@ -110,6 +110,8 @@ class Tmux(unittest.TestCase):
                 ["iperf3", "-c", "127.0.0.1", "-p", str(ports[1]), "-b", "20M", "-t", "60"],
                 stdout=subprocess.DEVNULL))
             with Session("-i", "0.5", "--idle", columns=120, rows=40) as session:
+                # Of a busy host ours are soon out of sight.
+                session.keys("/", f"port:{ports[0]} | port:{ports[1]}", "Enter")
                 session.wait_for("iperf3")
                 subprocess.run(["curl", "-s", "-o", "/dev/null", f"http://127.0.0.1:{ports[0]}/"],
                                check=True, timeout=support.PATIENCE)
@@ -120,8 +122,7 @@ class Tmux(unittest.TestCase):
                 # Half of the totals is what iperf3 was asked to send.
                 support.wait_for(lambda: near_rate(session.text(), iperf[1].pid, 20e6),
                                  "the rate that iperf3 was asked for")
-                # Among the events of a busy host ours are soon out of sight.
-                session.keys("4", "l", "/", f"port:{ports[0]} | port:{ports[1]}", "Enter")
+                session.keys("4", "l")
                 session.wait_for(f"127.0.0.1:{ports[0]}").wait_for("connect")
                 session.keys("2").wait_for(f"127.0.0.1:{ports[1]}")
         finally:

@@ -26,8 +26,7 @@ std::string describe_loss(const Loss& lost) {
       {lost.ring_full, "ring_full"},       {lost.storage_failed, "storage_failed"},
       {lost.malformed, "malformed"},       {lost.missed_returns, "missed_returns"},
       {lost.netlink_full, "netlink_full"}, {lost.udp_peers, "udp_peers"},
-      {lost.missed_runs, "missed_runs"},
-      {lost.translations, "translations"},
+      {lost.missed_runs, "missed_runs"},   {lost.translations, "translations"},
   };
   std::string text = "lost ";
   for (const auto& [count, cause] : causes)
@@ -154,22 +153,23 @@ class EventTable : public TextSink {
 
 class EventCsv : public TextSink {
  public:
-  EventCsv(Output& output, ColumnList<Flow> columns)
-      : TextSink(output), columns_(std::move(columns)) {}
+  EventCsv(Output& output, ColumnList<Flow> columns, bool spreadsheet)
+      : TextSink(output), columns_(std::move(columns)), cells_{.spreadsheet = spreadsheet} {}
 
   void begin(const Beginning&) override {
-    output_.line("ts_ns,event," + render_csv<Flow>({}, columns_, {})[0]);
+    output_.line("ts_ns,event," + render_csv<Flow>({}, columns_, cells_)[0]);
   }
   void event(const Event& event) override {
     const Flow* row = &event.flow;
     const auto wall =
         static_cast<std::uint64_t>(static_cast<std::int64_t>(event.mono_ns) + mono_to_wall_ns());
     output_.piece(fmt::format("{},{},{}\n", wall, name_of(event),
-                              render_csv<Flow>({&row, 1}, columns_, {})[1]));
+                              render_csv<Flow>({&row, 1}, columns_, cells_)[1]));
   }
 
  private:
   ColumnList<Flow> columns_;
+  CellOptions cells_;
 };
 
 constexpr ColumnId kTableColumns[] = {ColumnId::kPid, ColumnId::kComm, ColumnId::kProto,
@@ -227,7 +227,8 @@ void declare(CLI::App& app, TraceArguments& arguments) {
   add_resolve(app, arguments);
   add_time_limits(app, arguments, "events");
   app.final_callback([&app, &arguments] {
-    if (!arguments.alerts) return refuse(app, {"--threshold", "--allow-domain", "--no-dns"}, "needs --alerts");
+    if (!arguments.alerts)
+      return refuse(app, {"--threshold", "--allow-domain", "--no-dns"}, "needs --alerts");
     refuse(app,
            {"--fails", "--processes", "--attempts", "--states", "--data", "--dns", "--columns",
             "--resolve", "--udp-peers", "--nat"},
@@ -251,7 +252,8 @@ Options observe(const TraceArguments& arguments) {
 
 int run(const TraceArguments& arguments, const Options& observed) {
   const bool is_csv = arguments.format == OutputFormat::kCsv;
-  const std::span<const ColumnId> usual = is_csv ? std::span<const ColumnId>(kCsvColumns) : kTableColumns;
+  const std::span<const ColumnId> usual =
+      is_csv ? std::span<const ColumnId>(kCsvColumns) : kTableColumns;
   std::vector<ColumnId> shown(usual.begin(), usual.end());
   if (observed.translations) shown.push_back(ColumnId::kNat);
   auto columns = choose_columns<Flow>(arguments, shown);
@@ -263,7 +265,8 @@ int run(const TraceArguments& arguments, const Options& observed) {
   Monitor& monitor = session->monitor;
   Output& output = session->output;
   Sinks sinks = make_sinks(arguments, output, session->host, [&]() -> std::unique_ptr<Sink> {
-    if (is_csv) return std::make_unique<EventCsv>(output, std::move(*columns));
+    if (is_csv)
+      return std::make_unique<EventCsv>(output, std::move(*columns), arguments.spreadsheet);
     return std::make_unique<EventTable>(output, arguments, std::move(*columns));
   });
   std::uint64_t printed = 0;

@@ -38,8 +38,9 @@ std::array<char, 16> to_comm(std::string_view name) {
 
 }  // namespace
 
-ProcessReader::ProcessReader(std::string root)
+ProcessReader::ProcessReader(std::string root, std::size_t most_arguments)
     : root_(std::move(root)),
+      most_arguments_(most_arguments),
       tick_ns_(kSecond / static_cast<std::uint64_t>(std::max(1L, ::sysconf(_SC_CLK_TCK)))),
       cgroups_(root_, "/proc") {}
 
@@ -84,7 +85,7 @@ std::shared_ptr<const Program> ProcessReader::read_program(std::uint32_t pid) co
     thread = living_thread_of(pid);
     program.exe = link_of(pid, thread + "exe");
   }
-  program.arguments = read_arguments(pid, thread);
+  read_arguments(pid, thread, program);
   program.cmdline = join_arguments(program.arguments);
   if (program == Program{}) return nullptr;
   return std::make_shared<const Program>(std::move(program));
@@ -116,14 +117,19 @@ std::shared_ptr<const Program> ProcessReader::read_rest(std::uint32_t pid, std::
 }
 
 // A title that was written over the arguments has NULs behind it, which look like empty last ones.
-std::vector<std::string> ProcessReader::read_arguments(std::uint32_t pid,
-                                                       const std::string& thread) const {
-  std::vector<std::string> arguments = split_arguments(text_of(pid, thread + "cmdline"));
-  if (arguments.size() < 2 || !arguments.back().empty() ||
+void ProcessReader::read_arguments(std::uint32_t pid, const std::string& thread,
+                                   Program& program) const {
+  const std::string path = root_ + "/proc/" + std::to_string(pid) + '/' + thread + "cmdline";
+  const bool has_limit = most_arguments_ != SIZE_MAX;
+  std::string text = read_text(path.c_str(), has_limit ? most_arguments_ + 1 : SIZE_MAX);
+  program.arguments_truncated = text.size() > most_arguments_;
+  if (program.arguments_truncated) text.resize(most_arguments_);
+  std::vector<std::string>& arguments = program.arguments;
+  arguments = split_arguments(text);
+  if (program.arguments_truncated || arguments.size() < 2 || !arguments.back().empty() ||
       arguments.size() == count_arguments(pid, thread))
-    return arguments;
+    return;
   while (arguments.size() > 1 && arguments.back().empty()) arguments.pop_back();
-  return arguments;
 }
 
 // As exec was given them; 0: not to be read.

@@ -22,7 +22,9 @@ namespace sockscope {
 // read: they stay unknown.
 class ProcessReader {
  public:
-  explicit ProcessReader(std::string root = "");
+  // most_arguments: bytes of them that are read of a process; it chooses how many there are.
+  static constexpr std::size_t kMostArguments = 4096;
+  explicit ProcessReader(std::string root = "", std::size_t most_arguments = kMostArguments);
 
   // Empty: there is no such process (any more).
   std::optional<ProcessInfo> read(std::uint32_t pid);
@@ -48,12 +50,13 @@ class ProcessReader {
   std::string text_of(std::uint32_t pid, const std::string& file) const;
   std::string link_of(std::uint32_t pid, const std::string& file) const;
   std::string living_thread_of(std::uint32_t pid) const;
-  std::vector<std::string> read_arguments(std::uint32_t pid, const std::string& thread) const;
+  void read_arguments(std::uint32_t pid, const std::string& thread, Program& program) const;
   std::uint32_t count_arguments(std::uint32_t pid, const std::string& thread) const;
   std::shared_ptr<const ControlGroup> group_of(const std::string& path);
   void name_container(ControlGroup& group) const;
 
   std::string root_;
+  std::size_t most_arguments_;
   std::uint64_t tick_ns_;
   CgroupTree cgroups_;
   std::unordered_map<std::string, std::shared_ptr<const ControlGroup>> groups_;  // by path

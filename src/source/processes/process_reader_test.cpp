@@ -31,10 +31,10 @@ class ProcessReaderTest : public testing::Test {
   }
   void put_process(int pid, const std::string& cgroup) {
     const std::string at = "/proc/" + std::to_string(pid);
-    put(at + "/stat", std::to_string(pid) +
-                          " (a) b) S 7 1 9 0 -1 0 0 0 0 0 0 0 0 0 20 0 4 0 12345 0 0");
-    put(at + "/status", "Name:\ta\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\nNSpid:\t" +
-                            std::to_string(pid) + "\t3\n");
+    put(at + "/stat",
+        std::to_string(pid) + " (a) b) S 7 1 9 0 -1 0 0 0 0 0 0 0 0 0 20 0 4 0 12345 0 0");
+    put(at + "/status",
+        "Name:\ta\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\nNSpid:\t" + std::to_string(pid) + "\t3\n");
     put(at + "/cmdline", std::string("prog\0-x\0", 8));
     put(at + "/cgroup", "0::" + cgroup + "\n");
     std::filesystem::create_directories(root_ + at + "/ns");
@@ -61,7 +61,7 @@ TEST_F(ProcessReaderTest, EveryField) {
   EXPECT_EQ(info->parent_pid, 7u);
   EXPECT_EQ(info->session, 9u);
   EXPECT_EQ(info->start_ns, 12345 * (std::uint64_t{1'000'000'000} /
-                                    static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK))));
+                                     static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK))));
   EXPECT_EQ(info->uid, 2u);
   EXPECT_EQ(info->gid, 6u);
   EXPECT_EQ(info->inner_pid, 3u);
@@ -91,6 +91,21 @@ TEST_F(ProcessReaderTest, ATitleIsOneArgument) {
   std::filesystem::remove(root_ + "/proc/42/mem");
   EXPECT_EQ(reader.read_program(42)->arguments, List{"nginx: master"});
   EXPECT_EQ(reader.read_program(42)->cmdline, "nginx: master");
+}
+
+TEST_F(ProcessReaderTest, ArgumentsWithoutEndAreCut) {
+  using List = std::vector<std::string>;
+  put_process(42, "/");
+  const std::string argument(3000, 'a');
+  put("/proc/42/cmdline", argument + '\0' + argument + '\0');
+  const auto cut = ProcessReader(root_).read_program(42);
+  EXPECT_TRUE(cut->arguments_truncated);
+  EXPECT_EQ(cut->arguments, (List{argument, argument.substr(0, 4096 - 3001)}));
+  const auto whole = ProcessReader(root_, SIZE_MAX).read_program(42);
+  EXPECT_FALSE(whole->arguments_truncated);
+  EXPECT_EQ(whole->arguments, (List{argument, argument}));
+  const auto exact = ProcessReader(root_, 6002).read_program(42);
+  EXPECT_FALSE(exact->arguments_truncated);
 }
 
 TEST_F(ProcessReaderTest, TheRestOfAProgramIsReadWhileItIsTheSame) {
