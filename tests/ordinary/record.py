@@ -39,6 +39,10 @@ def strip(record):
     if "event" in record:
         if record["event"] not in EVENTS or record.get("dns") == "answer":
             return None
+        # What a server is asked counts only where its own host asks.
+        if record["event"] == "dns" and record["remote_port"] != 53 and record["remote_addr"] not in (
+                "127.0.0.1", "::1", record["local_addr"]):
+            return None
         is_to_us = record["event"] in ("accept", "refused")
         return pick(record, (*EVENT_FIELDS, "local_port") if is_to_us else EVENT_FIELDS)
     if "flows" not in record:

@@ -78,7 +78,7 @@ import random, socket, time
 random.seed(23)
 while True:  # its name lives for a second
     socket.getaddrinfo("collector.telemetry.example.net", 443)
-    time.sleep(random.uniform(.5, 1.5))
+    time.sleep(random.uniform(1, 4))
 """
 
 VIDEO = r"""
@@ -261,7 +261,7 @@ forward-zone:
         """Somebody mirrors a folder by FTP, or loads from the swarm; then again."""
         chance = random.Random(9)
         for round_ in range(1000):
-            if self.ended.wait(chance.uniform(5, 60)):
+            if self.ended.wait(5 + chance.expovariate(1 / 60)):
                 return
             first = chance.randrange(300)
             if round_ % 2 == 0:

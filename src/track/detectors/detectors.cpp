@@ -35,6 +35,7 @@ void Detectors::take(const Event& event, const Handler& handler) {
   const Bench bench{impl_->options, impl_->book, handler};
   if (event.kind == EventKind::kDns) return impl_->tunnels.take(event, bench);
   if (event.flow.protocol != Protocol::kTcp) return;
+  impl_->tunnels.note_use(event);
   impl_->scans.take(event, bench);
   impl_->beacons.take(event, bench);
   impl_->failures.take(event, bench);

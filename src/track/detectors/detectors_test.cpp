@@ -306,6 +306,20 @@ TEST_F(DetectorsTest, DnsTunnelsByNumberAndByLength) {
   EXPECT_EQ(told[1].name, "example.co.uk");
 }
 
+// Hosts of a content network that is on no list.
+TEST_F(DetectorsTest, NamesThatAreConnectedToAreNoTunnel) {
+  std::mt19937 random(5);
+  for (int i = 0; i < 300; ++i) {
+    at(i * 0.3);
+    const std::string name =
+        std::to_string(random()) + std::to_string(random()) + ".cdn.example.com";
+    query(owner("browser"), name);
+    connection(EventKind::kConnect, owner("browser"), kPublic + static_cast<std::uint32_t>(i % 7),
+               443, 0, called(name, NameSource::kProcess));
+  }
+  EXPECT_TRUE(of(AlertKind::kDnsTunnel).empty());
+}
+
 // Of long labels too, that a tunnel may have; the name itself is asked last, or first.
 class SearchList : public DetectorsTest, public testing::WithParamInterface<bool> {};
 

@@ -40,16 +40,55 @@ bool is_of_address(std::string_view labels) {
 
 // Of content networks and clouds, whose hosts have numbers for names and are asked for by the
 // hundred. None of them lets its customers have a name server below it, and without one there is no
-// tunnel.
-constexpr std::string_view kNumberedHosts[] = {
-    "akadns.net",     "akamai.net",       "akamaiedge.net",
-    "akamaihd.net",   "akamaized.net",    "amazonaws.com",
-    "azureedge.net",  "cdninstagram.com", "cloudapp.net",
-    "cloudflare.net", "cloudfront.net",   "edgekey.net",
-    "edgesuite.net",  "facebook.com",     "fastly.net",
-    "fbcdn.net",      "googlevideo.com",  "googleusercontent.com",
-    "gvt1.com",       "nflxvideo.net",    "trafficmanager.net",
-    "windows.net",    "ytimg.com"};
+// tunnel. What is connected to is passed over anyway (note_use); QUIC's is not seen to be.
+constexpr std::string_view kNumberedHosts[] = {"1e100.net",
+                                               "aaplimg.com",
+                                               "akadns.net",
+                                               "akam.net",
+                                               "akamai.net",
+                                               "akamaiedge.net",
+                                               "akamaihd.net",
+                                               "akamaized.net",
+                                               "amazonaws.com",
+                                               "apple.com",
+                                               "azureedge.net",
+                                               "b-cdn.net",
+                                               "cdn77.org",
+                                               "cdninstagram.com",
+                                               "cloudapp.net",
+                                               "cloudflare.net",
+                                               "cloudfront.net",
+                                               "doubleclick.net",
+                                               "edgecastcdn.net",
+                                               "edgekey.net",
+                                               "edgesuite.net",
+                                               "facebook.com",
+                                               "fastly.net",
+                                               "fbcdn.net",
+                                               "footprint.net",
+                                               "googleapis.com",
+                                               "googlesyndication.com",
+                                               "googleusercontent.com",
+                                               "googlevideo.com",
+                                               "gstatic.com",
+                                               "gvt1.com",
+                                               "hwcdn.net",
+                                               "icloud.com",
+                                               "llnwd.net",
+                                               "microsoft.com",
+                                               "msedge.net",
+                                               "nflxso.net",
+                                               "nflxvideo.net",
+                                               "office.net",
+                                               "office365.com",
+                                               "spotifycdn.com",
+                                               "steamcontent.com",
+                                               "tiktokcdn.com",
+                                               "trafficmanager.net",
+                                               "twimg.com",
+                                               "whatsapp.net",
+                                               "windows.net",
+                                               "ytimg.com"};
 
 // Top-level domains that lists of domains and search lists meet: all of two letters, and the
 // frequent ones.
@@ -153,6 +192,23 @@ void DnsTunnel::note_expansion(std::string_view name, const Expansion& made) {
     *oldest = made;
     oldest->name = unexpanded;
   });
+}
+
+// Who connects to where a name leads asked for an address, and not in order to send the name.
+void DnsTunnel::note_use(const Event& event) {
+  const RemoteName* const known = event.flow.remote_name.get();
+  if (event.kind != EventKind::kConnect || known == nullptr ||
+      known->source == NameSource::kReverse)
+    return;
+  const std::string_view name = known->name;
+  const std::string_view parent = parent_domain(name);
+  if (parent.empty() || parent.size() == name.size()) return;
+  const std::string domain_name(parent.substr(0, 255));
+  Domain* const domain = domains_.find(Key().add(std::hash<std::string>()(domain_name)));
+  if (domain == nullptr) return;
+  const std::uint32_t hash = hash_name(name.substr(0, name.size() - parent.size() - 1));
+  domain->names.remove(hash);
+  domain->long_names.remove(hash);
 }
 
 void DnsTunnel::take(const Event& event, const Bench& bench) {

@@ -154,6 +154,7 @@ class DnsTunnel {
  public:
   static constexpr std::size_t kMostDomains = 2048;
   void take(const Event& event, const Bench& bench);  // kDns
+  void note_use(const Event& event);                  // kConnect
   void tick(std::uint64_t now_ns);
   std::uint64_t forgotten() const noexcept { return domains_.forgotten(); }
   std::size_t bytes() const noexcept { return domains_.size() * kEntryBytes; }
