@@ -4,20 +4,22 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
+#include <linux/audit.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pwd.h>
 #include <sched.h>
-#include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
+#include <bit>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
-#include <initializer_list>
-#include <memory>
 #include <string>
 
 #include "base/capabilities.h"
@@ -27,101 +29,255 @@
 namespace sockscope {
 namespace {
 
+#if defined(__x86_64__)
+constexpr std::uint32_t kMachine = AUDIT_ARCH_X86_64;
+#elif defined(__aarch64__)
+constexpr std::uint32_t kMachine = AUDIT_ARCH_AARCH64;
+#else
+constexpr std::uint32_t kMachine = 0;  // not known here
+#endif
+
 // Reading, waiting, memory, printing to what is open, and asking the kernel by sockets and bpf(2),
-// whose commands need the capabilities that are gone. Libraries that look names up do no more
-// either.
-constexpr int kHarmless[] = {
-    SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(pread64), SCMP_SYS(preadv), SCMP_SYS(write),
-    SCMP_SYS(writev), SCMP_SYS(pwrite64), SCMP_SYS(close), SCMP_SYS(close_range), SCMP_SYS(lseek),
-    SCMP_SYS(dup), SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(fcntl), SCMP_SYS(pipe), SCMP_SYS(pipe2),
-    SCMP_SYS(ftruncate), SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(fadvise64), SCMP_SYS(flock),
+// whose commands need the capabilities that are gone. Libraries that look names up do no more.
+constexpr std::uint32_t kHarmless[] = {
+    SYS_read,
+    SYS_write,
+    SYS_bpf,
+    SYS_recvmsg,
+    SYS_recvfrom,
+    SYS_sendto,
+    SYS_close,
+    SYS_ppoll,
+    SYS_clock_gettime,
+    SYS_futex,
+    SYS_mmap,
+    SYS_munmap,
+    SYS_brk,
+    SYS_timerfd_settime,
     // files
-    SCMP_SYS(stat), SCMP_SYS(fstat), SCMP_SYS(lstat), SCMP_SYS(newfstatat), SCMP_SYS(statx),
-    SCMP_SYS(statfs), SCMP_SYS(fstatfs), SCMP_SYS(access), SCMP_SYS(faccessat),
-    SCMP_SYS(faccessat2), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(getdents),
-    SCMP_SYS(getdents64), SCMP_SYS(getcwd), SCMP_SYS(name_to_handle_at),
+    SYS_readv,
+    SYS_writev,
+    SYS_pread64,
+    SYS_pwrite64,
+    SYS_lseek,
+    SYS_close_range,
+    SYS_dup,
+    SYS_dup3,
+    SYS_fcntl,
+    SYS_pipe2,
+    SYS_ftruncate,
+    SYS_fsync,
+    SYS_fdatasync,
+    SYS_fadvise64,
+    SYS_flock,
+    SYS_fstat,
+    SYS_newfstatat,
+    SYS_statx,
+    SYS_statfs,
+    SYS_fstatfs,
+    SYS_faccessat,
+    SYS_faccessat2,
+    SYS_readlinkat,
+    SYS_getdents64,
+    SYS_getcwd,
+    SYS_name_to_handle_at,
     // waiting
-    SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(select), SCMP_SYS(pselect6), SCMP_SYS(epoll_create1),
-    SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2),
-    SCMP_SYS(eventfd2), SCMP_SYS(signalfd4), SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime),
-    SCMP_SYS(timerfd_gettime), SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep),
-    SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday), SCMP_SYS(time),
-    SCMP_SYS(times), SCMP_SYS(restart_syscall),
+    SYS_pselect6,
+    SYS_epoll_create1,
+    SYS_epoll_ctl,
+    SYS_epoll_pwait,
+    SYS_epoll_pwait2,
+    SYS_eventfd2,
+    SYS_signalfd4,
+    SYS_timerfd_create,
+    SYS_timerfd_gettime,
+    SYS_nanosleep,
+    SYS_clock_nanosleep,
+    SYS_clock_getres,
+    SYS_gettimeofday,
+    SYS_times,
+    SYS_restart_syscall,
     // memory and threads
-    SCMP_SYS(brk), SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(mprotect),
-    SCMP_SYS(madvise), SCMP_SYS(msync), SCMP_SYS(mincore), SCMP_SYS(membarrier), SCMP_SYS(futex),
-    SCMP_SYS(set_robust_list), SCMP_SYS(set_tid_address), SCMP_SYS(rseq), SCMP_SYS(arch_prctl),
-    SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity), SCMP_SYS(getcpu), SCMP_SYS(exit),
-    SCMP_SYS(exit_group), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
-    SCMP_SYS(rt_sigpending), SCMP_SYS(rt_sigtimedwait), SCMP_SYS(rt_sigsuspend),
-    SCMP_SYS(sigaltstack),
+    SYS_mremap,
+    SYS_mprotect,
+    SYS_madvise,
+    SYS_msync,
+    SYS_mincore,
+    SYS_membarrier,
+    SYS_set_robust_list,
+    SYS_set_tid_address,
+    SYS_rseq,
+    SYS_sched_yield,
+    SYS_sched_getaffinity,
+    SYS_getcpu,
+    SYS_exit,
+    SYS_exit_group,
+    SYS_rt_sigaction,
+    SYS_rt_sigprocmask,
+    SYS_rt_sigreturn,
+    SYS_rt_sigpending,
+    SYS_rt_sigtimedwait,
+    SYS_rt_sigsuspend,
+    SYS_sigaltstack,
     // who and where one is
-    SCMP_SYS(getpid), SCMP_SYS(getppid), SCMP_SYS(gettid), SCMP_SYS(getpgrp), SCMP_SYS(getpgid),
-    SCMP_SYS(getsid), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid),
-    SCMP_SYS(getgroups), SCMP_SYS(getresuid), SCMP_SYS(getresgid), SCMP_SYS(capget),
-    SCMP_SYS(getrlimit), SCMP_SYS(getrusage), SCMP_SYS(uname), SCMP_SYS(sysinfo),
-    SCMP_SYS(getrandom), SCMP_SYS(prctl), SCMP_SYS(kcmp), SCMP_SYS(pidfd_open),
-    // sockets and the kernel's tables
-    SCMP_SYS(socket), SCMP_SYS(socketpair), SCMP_SYS(connect), SCMP_SYS(bind),
-    SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt),
-    SCMP_SYS(sendto), SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg),
-    SCMP_SYS(recvmmsg), SCMP_SYS(shutdown), SCMP_SYS(bpf)};
-
-using CallFilter = std::unique_ptr<void, void (*)(scmp_filter_ctx)>;
-
-// Collects rules until one is refused.
-class Rules {
- public:
-  explicit Rules(scmp_filter_ctx filter) : filter_(filter) {}
-
-  template <class... Conditions>
-  void allow(int call, Conditions... conditions) {
-    // Calls that this machine's kernel does not have (negative numbers) need no rule.
-    if (failed_ != 0 || call < 0) return;
-    const scmp_arg_cmp all[] = {conditions..., SCMP_A0(SCMP_CMP_GE, 0)};
-    failed_ =
-        seccomp_rule_add_exact_array(filter_, SCMP_ACT_ALLOW, call, sizeof...(conditions), all);
-  }
-  // open(2) and its like: `at` is the number of the argument with the flags.
-  void allow_open(int call, unsigned at, std::uint64_t mask, std::uint64_t flags) {
-    allow(call, SCMP_CMP(at, SCMP_CMP_MASKED_EQ, mask, flags));
-  }
-  int failed() const noexcept { return failed_; }
-
- private:
-  scmp_filter_ctx filter_;
-  int failed_ = 0;
+    SYS_getpid,
+    SYS_getppid,
+    SYS_gettid,
+    SYS_getpgid,
+    SYS_getsid,
+    SYS_getuid,
+    SYS_geteuid,
+    SYS_getgid,
+    SYS_getegid,
+    SYS_getgroups,
+    SYS_getresuid,
+    SYS_getresgid,
+    SYS_capget,
+    SYS_getrusage,
+    SYS_uname,
+    SYS_sysinfo,
+    SYS_getrandom,
+    SYS_prctl,
+    SYS_kcmp,
+    SYS_pidfd_open,
+    // sockets
+    SYS_socket,
+    SYS_socketpair,
+    SYS_connect,
+    SYS_bind,
+    SYS_getsockname,
+    SYS_getpeername,
+    SYS_getsockopt,
+    SYS_setsockopt,
+    SYS_sendmsg,
+    SYS_sendmmsg,
+    SYS_recvmmsg,
+    SYS_shutdown,
+#if defined(__x86_64__)  // what younger machines have another call for
+    SYS_poll,
+    SYS_select,
+    SYS_epoll_wait,
+    SYS_stat,
+    SYS_lstat,
+    SYS_access,
+    SYS_readlink,
+    SYS_getdents,
+    SYS_dup2,
+    SYS_pipe,
+    SYS_time,
+    SYS_getpgrp,
+    SYS_getrlimit,
+    SYS_arch_prctl,
+#endif
 };
 
-constexpr std::uint64_t kWriting = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND;
-constexpr std::uint64_t kUnnamed = O_TMPFILE & ~O_DIRECTORY;
+// A program of seccomp(2), made without memory of its own: this must work, or fail, when there is
+// none. libseccomp ends the process then.
+class CallFilter {
+ public:
+  CallFilter() {
+    load(offsetof(seccomp_data, arch));
+    add(BPF_JMP | BPF_JEQ | BPF_K, kMachine, 1, 0);
+    end(SECCOMP_RET_ERRNO | ENOSYS);  // the calls of i386, whose numbers mean something else
+    load(offsetof(seccomp_data, nr));
+#if defined(__x86_64__)
+    constexpr std::uint32_t kX32 = 0x40000000;
+    add(BPF_JMP | BPF_JGE | BPF_K, kX32, 0, 1);
+    end(SECCOMP_RET_ERRNO | ENOSYS);
+#endif
+  }
 
-void add_rules(Rules& rules, Allowed allowed) {
-  for (const int call : kHarmless) rules.allow(call);
-  rules.allow_open(SCMP_SYS(open), 1, kWriting | kUnnamed, 0);
-  rules.allow_open(SCMP_SYS(openat), 2, kWriting | kUnnamed, 0);
+  void allow(std::uint32_t call) {
+    answer(call, SECCOMP_RET_ALLOW);
+  }
+  void answer(std::uint32_t call, std::uint32_t with) {
+    add(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1);
+    end(with);
+  }
+  // Where the low half of an argument, masked, is the value; or where it is not.
+  void allow_if(std::uint32_t call, unsigned argument, std::uint32_t mask, std::uint32_t value,
+                bool is_not = false) {
+    add(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 5);
+    load(offsetof(seccomp_data, args) + 8 * argument + kLowHalf);
+    add(BPF_ALU | BPF_AND | BPF_K, mask);
+    add(BPF_JMP | BPF_JEQ | BPF_K, value, is_not ? 1 : 0, is_not ? 0 : 1);
+    end(SECCOMP_RET_ALLOW);
+    load(offsetof(seccomp_data, nr));
+  }
+  void allow_if_null(std::uint32_t call, unsigned argument) {
+    const auto at = static_cast<std::uint32_t>(offsetof(seccomp_data, args) + 8 * argument);
+    add(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 6);
+    load(at);
+    add(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 3);
+    load(at + 4);
+    add(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1);
+    end(SECCOMP_RET_ALLOW);
+    load(offsetof(seccomp_data, nr));
+  }
+
+  // 0, or an errno value.
+  int install() {
+    end(SECCOMP_RET_ERRNO | EPERM);
+    if (size_ > code_.size()) return E2BIG;
+    const sock_fprog program{static_cast<unsigned short>(size_), code_.data()};
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return errno;
+    return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0 ? 0 : errno;
+  }
+
+ private:
+  static constexpr std::uint32_t kLowHalf = std::endian::native == std::endian::little ? 0 : 4;
+
+  void add(int code, std::uint32_t value, std::uint8_t if_true = 0, std::uint8_t if_not = 0) {
+    if (size_ < code_.size())
+      code_[size_] = {static_cast<std::uint16_t>(code), if_true, if_not, value};
+    ++size_;
+  }
+  void load(std::size_t offset) {
+    add(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset));
+  }
+  void end(std::uint32_t with) {
+    add(BPF_RET | BPF_K, with);
+  }
+
+  std::array<sock_filter, 512> code_{};
+  std::size_t size_ = 0;
+};
+
+constexpr std::uint32_t kWriting = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND;
+constexpr std::uint32_t kUnnamed = O_TMPFILE & ~O_DIRECTORY;
+
+// open(2) and openat(2) where the masked flags are these.
+void allow_open(CallFilter& filter, std::uint32_t mask, std::uint32_t flags) {
+  filter.allow_if(SYS_openat, 2, mask, flags);
+#ifdef SYS_open
+  filter.allow_if(SYS_open, 1, mask, flags);
+#endif
+}
+
+void add_rules(CallFilter& filter, Allowed allowed) {
+  constexpr std::uint32_t kAll = 0xffffffff;
+  for (const std::uint32_t call : kHarmless) filter.allow(call);
+  allow_open(filter, kWriting | kUnnamed, 0);
   // Not what writes into a terminal's input.
-  rules.allow(SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_NE, TIOCSTI));
-  // Threads, no processes.
-  rules.allow(SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
-  const auto self = static_cast<scmp_datum_t>(::getpid());
-  rules.allow(SCMP_SYS(kill), SCMP_A1(SCMP_CMP_EQ, 0));  // is it there?
-  rules.allow(SCMP_SYS(kill), SCMP_A0(SCMP_CMP_EQ, self));
-  rules.allow(SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, self));
-  rules.allow(SCMP_SYS(prlimit64), SCMP_A2(SCMP_CMP_EQ, 0));
-  if (allowed.signals) rules.allow(SCMP_SYS(pidfd_send_signal));
+  filter.allow_if(SYS_ioctl, 1, kAll, TIOCSTI, true);
+  // Threads, no processes. Libraries ask for clone3 first, whose flags cannot be looked at.
+  filter.allow_if(SYS_clone, 0, CLONE_THREAD, CLONE_THREAD);
+  filter.answer(SYS_clone3, SECCOMP_RET_ERRNO | ENOSYS);
+  const auto self = static_cast<std::uint32_t>(::getpid());
+  filter.allow_if(SYS_kill, 1, kAll, 0);  // is it there?
+  filter.allow_if(SYS_kill, 0, kAll, self);
+  filter.allow_if(SYS_tgkill, 0, kAll, self);
+  filter.allow_if_null(SYS_prlimit64, 2);
+  if (allowed.signals) filter.allow(SYS_pidfd_send_signal);
   if (allowed.new_files) {
-    constexpr std::uint64_t kMask = kWriting | kUnnamed | O_EXCL;
-    for (const std::uint64_t flags :
-         {O_WRONLY | kUnnamed, std::uint64_t{O_WRONLY | O_CREAT | O_EXCL}}) {
-      rules.allow_open(SCMP_SYS(open), 1, kMask, flags);
-      rules.allow_open(SCMP_SYS(openat), 2, kMask, flags);
-    }
-    rules.allow(SCMP_SYS(linkat));
+    constexpr std::uint32_t kMask = kWriting | kUnnamed | O_EXCL;
+    allow_open(filter, kMask, O_WRONLY | kUnnamed);
+    allow_open(filter, kMask, O_WRONLY | O_CREAT | O_EXCL);
+    filter.allow(SYS_linkat);
   }
 #if defined(__SANITIZE_ADDRESS__)
   // It looks for leaks at the end as a debugger does, from a process of its own.
-  for (const int call : {SCMP_SYS(clone), SCMP_SYS(ptrace), SCMP_SYS(wait4)}) rules.allow(call);
+  for (const std::uint32_t call : {SYS_clone, SYS_ptrace, SYS_wait4}) filter.allow(call);
 #endif
 }
 
@@ -157,27 +313,18 @@ Result<void> shed_privileges(Source source, bool is_root_needed, Allowed allowed
 }
 
 Result<void> confine(Allowed allowed) {
-  const auto failed = [](int error) {
+  CallFilter filter;
+  add_rules(filter, allowed);
+  if (const int error = kMachine == 0 ? ENOTSUP : filter.install(); error != 0)
     return tl::make_unexpected(
         Error::from_errno(ErrorKind::kKernelLacksFeature, error, "confine this process to reading")
             .with_detail("seccomp(2) is not to be had"));
-  };
-  const CallFilter filter(seccomp_init(SCMP_ACT_ERRNO(EPERM)), seccomp_release);
-  if (!filter) return failed(ENOMEM);
-  // Libraries ask for it first and take the older one then.
-  if (const int done = seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
-      done != 0)
-    return failed(done);
-  Rules rules(filter.get());
-  add_rules(rules, allowed);
-  if (rules.failed() != 0) return failed(rules.failed());
-  if (const int done = seccomp_load(filter.get()); done != 0) return failed(done);
   return {};
 }
 
 bool can_confine() noexcept {
   const std::uint32_t action = SECCOMP_RET_ERRNO;
-  return ::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
+  return kMachine != 0 && ::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
 }
 
 }  // namespace sockscope

@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
+#include <exception>
 #include <new>
 #include <string>
 #include <vector>
@@ -74,6 +76,30 @@ void keep_write_errors() {
   ::signal(SIGPIPE, SIG_IGN);
 }
 
+// Without memory of its own, which report() would need.
+void say_memory_is_out() { say("sockscope: there is not enough memory\n"); }
+
+// Libraries throw where they promise not to (CLI11 looks options up so): no reason to dump core. The
+// message stands on the screen that was there before, so it comes when all else is put back.
+void end_in_order_without_memory() {
+  static bool is_out = false;
+  std::atexit([] {
+    if (is_out) say_memory_is_out();
+  });
+  std::set_terminate([] {
+    if (std::current_exception() != nullptr) {
+      try {
+        throw;
+      } catch (const std::bad_alloc&) {
+        is_out = true;
+        std::exit(kExitFailed);
+      } catch (...) {
+      }
+    }
+    std::abort();
+  });
+}
+
 // Watching much takes many descriptors.
 void raise_file_limit() {
   rlimit limit{};
@@ -134,6 +160,7 @@ tl::expected<std::unique_ptr<Arguments>, int> parse(const Command& command,
 }  // namespace
 
 int run(int argc, char** argv) try {
+  end_in_order_without_memory();
   occupy_standard_files();
   keep_write_errors();
   raise_file_limit();
@@ -166,7 +193,7 @@ int run(int argc, char** argv) try {
   const auto arguments = parse(*command, std::move(words));
   return arguments ? command->run(**arguments, command->observe(**arguments)) : arguments.error();
 } catch (const std::bad_alloc&) {
-  report("there is not enough memory");
+  say_memory_is_out();
   return kExitFailed;
 }
 

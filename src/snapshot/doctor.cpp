@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "snapshot/doctor.h"
 
-#include <rapidjson/prettywriter.h>
-#include <rapidjson/stringbuffer.h>
 
 #include <algorithm>
 
+#include "snapshot/json_buffer.h"
 #include "snapshot/json_text.h"
 
 namespace sockscope {
 namespace {
 
-using Writer = rapidjson::PrettyWriter<rapidjson::StringBuffer>;
+using Writer = json::PrettyWriter<json::Buffer>;
 
 void write_text(Writer& writer, const char* name, std::string_view text) {
   writer.Key(name);
@@ -49,7 +48,7 @@ bool is_complete(const std::vector<Diagnosis>& diagnoses, Source source) {
 
 std::string doctor_json(const std::vector<Diagnosis>& diagnoses, Source source,
                         std::string_view kernel, std::string_view machine, bool is_confined) {
-  rapidjson::StringBuffer buffer;
+  json::Buffer buffer;
   Writer writer(buffer);
   writer.SetIndent(' ', 2);
   writer.StartObject();

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <rapidjson/stringbuffer.h>
 
 #include <cstring>
 
 #include "snapshot/json.h"
+#include "snapshot/json_buffer.h"
 #include "snapshot/json_fields.h"
 
 namespace sockscope {
@@ -91,8 +91,8 @@ void write_dns(Writer& writer, const Event& event) {
 
 // Kept from line to line: making them anew would cost an allocation each.
 struct EventWriter::Line {
-  rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer{buffer};
+  json::Buffer buffer;
+  json::Writer<json::Buffer> writer{buffer};
   Rfc3339 rfc3339;
 
   auto& begin() {

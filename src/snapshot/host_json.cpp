@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "snapshot/host_json.h"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include <cmath>
 
+#include "snapshot/json_buffer.h"
 #include "snapshot/json_text.h"
 
 namespace sockscope {
@@ -63,8 +62,8 @@ class Json {
   std::string line() const { return std::string(buffer_.GetString(), buffer_.GetSize()) + '\n'; }
 
  private:
-  rapidjson::StringBuffer buffer_;
-  rapidjson::Writer<rapidjson::StringBuffer> json_{buffer_};
+  json::Buffer buffer_;
+  json::Writer<json::Buffer> json_{buffer_};
 };
 
 std::optional<std::uint64_t> whole(const std::optional<double>& rate) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "snapshot/json.h"
 
-#include <rapidjson/prettywriter.h>
 
+#include "snapshot/json_buffer.h"
 #include "snapshot/json_fields.h"
 
 namespace sockscope {
@@ -137,11 +137,11 @@ void write_snapshot_json(const Snapshot& snapshot, const HostId& host, bool pret
                          const WriteText& write) {
   Pieces pieces(write);
   if (pretty) {
-    rapidjson::PrettyWriter writer(pieces);
+    json::PrettyWriter<Pieces> writer(pieces);
     writer.SetIndent(' ', 2);
     write_snapshot(writer, snapshot, host);
   } else {
-    rapidjson::Writer writer(pieces);
+    json::Writer<Pieces> writer(pieces);
     write_snapshot(writer, snapshot, host);
   }
   pieces.Put('\n');

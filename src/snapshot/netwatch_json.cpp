@@ -4,12 +4,11 @@
 #include <fmt/format.h>
 #include <rapidjson/document.h>
 #include <rapidjson/error/en.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include <concepts>
 #include <type_traits>
 
+#include "snapshot/json_buffer.h"
 #include "snapshot/json_text.h"
 
 namespace sockscope::netwatch {
@@ -227,8 +226,8 @@ class Writer {
     }
   }
 
-  rapidjson::StringBuffer buffer_;
-  rapidjson::Writer<rapidjson::StringBuffer> json_{buffer_};
+  json::Buffer buffer_;
+  json::Writer<json::Buffer> json_{buffer_};
 };
 
 using Json = rapidjson::Value;

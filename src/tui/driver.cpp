@@ -19,7 +19,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <exception>
 
 #include "base/fd.h"
 #include "base/text.h"
@@ -244,7 +243,6 @@ Result<Driver> Driver::open(const DriverOptions& options) {
     handlers_installed = true;
     for (const int signal : kFatal) ::signal(signal, on_fatal);
     std::atexit(restore_terminal);
-    std::set_terminate([] { std::abort(); });
   }
   impl->enter();
   ::wgetch(impl->pad);  // sends the keypad's start

@@ -19,13 +19,18 @@ namespace {
 // real-time classes have no timer slack, and cannot say so.
 class FilePass {
  public:
-  FilePass() { ::prctl(PR_SET_TIMERSLACK, WIRE_PASS_TIMER_SLACK_NS); }
-  ~FilePass() { ::prctl(PR_SET_TIMERSLACK, before_); }
+  FilePass() {
+    if (before_ >= 0) ::prctl(PR_SET_TIMERSLACK, WIRE_PASS_TIMER_SLACK_NS);
+  }
+  ~FilePass() {
+    if (before_ >= 0) ::prctl(PR_SET_TIMERSLACK, static_cast<unsigned long>(before_));
+  }
   FilePass(const FilePass&) = delete;
   FilePass& operator=(const FilePass&) = delete;
 
  private:
-  const unsigned long before_ = static_cast<unsigned long>(::prctl(PR_GET_TIMERSLACK));
+  // Negative: a filter of system calls refuses it; set to that, no wait would ever end.
+  const int before_ = ::prctl(PR_GET_TIMERSLACK);
 };
 
 }  // namespace

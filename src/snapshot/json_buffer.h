@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// RapidJSON's own allocator looks at no failure: what it could not get is written to.
+#pragma once
+
+#include <rapidjson/prettywriter.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+
+namespace sockscope::json {
+
+class Allocator {
+ public:
+  static constexpr bool kNeedFree = true;
+  void* Malloc(std::size_t size) { return size == 0 ? nullptr : checked(std::malloc(size)); }
+  void* Realloc(void* old, std::size_t, std::size_t size) {
+    if (size != 0) return checked(std::realloc(old, size));
+    std::free(old);
+    return nullptr;
+  }
+  static void Free(void* memory) { std::free(memory); }
+
+ private:
+  static void* checked(void* memory) {
+    if (memory == nullptr) throw std::bad_alloc();
+    return memory;
+  }
+};
+
+using Text = rapidjson::UTF8<>;
+using Buffer = rapidjson::GenericStringBuffer<Text, Allocator>;
+template <class Stream>
+using Writer = rapidjson::Writer<Stream, Text, Text, Allocator>;
+template <class Stream>
+using PrettyWriter = rapidjson::PrettyWriter<Stream, Text, Text, Allocator>;
+
+}  // namespace sockscope::json
