@@ -85,7 +85,7 @@ struct AlertOptions {
   double scan_window_s = 30;
 
   // Attempts of one program (name and user) at one endpoint. The jitter is the standard deviation
-  // of the times between them, in per cent of their mean: a third of it is allowed at first, two
+  // of the times between them, in per cent of their mean: a quarter of it is allowed at first, two
   // thirds from twice as many attempts on, all of it from four times as many, because few random
   // times look regular easily.
   double beacon_attempts = 5;

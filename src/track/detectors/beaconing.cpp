@@ -21,7 +21,7 @@ constexpr std::uint64_t kKeepNs = 6 * 3600 * kSecond;
 // Of the standard deviation, in per cent of the mean: few random intervals look regular easily.
 double allowed_jitter(std::size_t attempts, const AlertOptions& options) {
   const auto count = static_cast<double>(attempts);
-  if (count < 2 * options.beacon_attempts) return options.beacon_jitter_pct / 3;
+  if (count < 2 * options.beacon_attempts) return options.beacon_jitter_pct / 4;
   if (count < 4 * options.beacon_attempts) return options.beacon_jitter_pct * 2 / 3;
   return options.beacon_jitter_pct;
 }
@@ -89,17 +89,21 @@ void Beaconing::take(const Event& event, const Bench& bench) {
   key.add_program(flow.owner).add(flow.remote);
   Target& endpoint = endpoints_.use(key, event.mono_ns);
   note(endpoint, event, bench.options);
-  endpoint.named = {};
   // One name may lead to another address each time. What an address is called by those who own it
   // is nobody's target.
-  if (!flow.remote_name || flow.remote_name->source == NameSource::kReverse) return;
-  const std::string& name = flow.remote_name->name;
-  endpoint.named.add_program(flow.owner)
-      .add(std::hash<std::string_view>()(name))
-      .add(std::uint64_t{flow.remote.port});
-  Target& named = names_.use(endpoint.named, event.mono_ns);
-  if (named.name.empty()) named.name = name.substr(0, kMostNameBytes);
-  note(named, event, bench.options);
+  if (flow.remote_name && flow.remote_name->source != NameSource::kReverse) {
+    const std::string& name = flow.remote_name->name;
+    endpoint.named = Key()
+                         .add_program(flow.owner)
+                         .add(std::hash<std::string_view>()(name))
+                         .add(std::uint64_t{flow.remote.port});
+    Target& named = names_.use(endpoint.named, event.mono_ns);
+    if (named.name.empty()) named.name = name.substr(0, kMostNameBytes);
+    note(named, event, bench.options);
+  } else if (Target* const named = names_.find(endpoint.named)) {
+    // Its answer was not seen this time. A target that misses some may look regular.
+    note(*named, event, bench.options);
+  }
 }
 
 bool Beaconing::is_going_on(const Target& target, std::uint64_t now_ns) {

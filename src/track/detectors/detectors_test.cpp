@@ -248,6 +248,18 @@ TEST_F(DetectorsTest, ABeaconWhoseAddressHasANameIsToldOnce) {
   EXPECT_EQ(of(AlertKind::kBeaconing).size(), 1u);
 }
 
+TEST_F(DetectorsTest, ANameThatIsNotAlwaysKnownIsStillTheTarget) {
+  const auto name = called("ftp.example.com", NameSource::kProcess);
+  for (int i = 0; i < 40; ++i) {
+    at(7 + i * 20.0);
+    // Known every other time; in between at no regular time.
+    connection(EventKind::kConnect, owner("mirror"), kPublic, 21, 0, i % 2 == 0 ? name : nullptr);
+    at(7 + i * 20.0 + (i * 7) % 17 + 1);
+    connection(EventKind::kConnect, owner("mirror"), kPublic, 21);
+  }
+  EXPECT_TRUE(of(AlertKind::kBeaconing).empty());
+}
+
 TEST_F(DetectorsTest, WhatOwnersOfAddressesCallThemIsNoTarget) {
   for (std::uint32_t i = 0; i < 60; ++i) {
     at(7 + i * 37.0);
