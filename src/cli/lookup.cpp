@@ -14,14 +14,14 @@
 #include <cstring>
 #include <map>
 
+#include "base/kernel_limits.h"
+
 namespace sockscope {
 namespace {
 
 auto wrong(std::string text) {
   return tl::make_unexpected(std::move(text));
 }
-
-constexpr std::uint32_t kMostPid = 4'194'304;  // PID_MAX_LIMIT
 
 template <class T>
 std::optional<T> parse_number(std::string_view text) {

@@ -102,7 +102,9 @@ void add_output(CLI::App& app, Arguments& arguments, OutputFormat of_json) {
   add_spreadsheet(app, arguments);
   add_text(app, "--columns", arguments.columns, "A,B,C",
            "which columns, see 'sockscope help columns'");
-  app.add_flag("-w,--wide", arguments.wide, "never shorten, also not to the first 4 KiB of arguments")->configurable();
+  app.add_flag("-w,--wide", arguments.wide,
+               "never shorten; all arguments of a process, not their first 4 KiB")
+      ->configurable();
   add_units(app, arguments);
   add_quiet_and_strict(app, arguments);
 }

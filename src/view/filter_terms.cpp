@@ -12,6 +12,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/kernel_limits.h"
 #include "model/address.h"
 #include "model/pattern.h"
 #include "view/ascii.h"
@@ -389,7 +390,6 @@ constexpr Key number_key(ColumnId column, Reader read, std::string_view as = {},
   return {column, read, nullptr, false, as, most};
 }
 constexpr double kMostPort = 65'535;
-constexpr double kMostPid = 4'194'304;  // PID_MAX_LIMIT
 
 using enum ColumnId;
 

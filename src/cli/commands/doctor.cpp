@@ -38,9 +38,11 @@ std::string report_of(const std::vector<Door>& doors, const std::vector<Diagnosi
                       Source source, const utsname& kernel) {
   std::string text = fmt::format("sockscope {} on Linux {} {}\nsource: {}\n", version(),
                                  kernel.release, kernel.machine, described(source));
-  text += fmt::format("after its start: {}\n\n",
-                      can_confine() ? "kept to reading and printing (seccomp)"
-                                    : "not kept to reading, this kernel has no filters of seccomp(2)");
+  text += fmt::format(
+      "once started: {}\n\n",
+      can_confine()
+          ? "it can only read and print (seccomp)"
+          : "nothing keeps it to reading: this kernel has no filters of system calls (seccomp)");
   std::size_t width = 0;
   for (const Diagnosis& diagnosis : diagnoses)
     width = std::max(width, std::string_view(to_string(diagnosis.observation)).size());
@@ -90,10 +92,9 @@ int run(const Arguments& arguments, const Options& observed) {
   utsname kernel{};
   ::uname(&kernel);
   Output output(-1);
-  output.piece(arguments.is_json()
-                   ? doctor_json(diagnoses, monitor->source(), kernel.release, kernel.machine,
-                                 can_confine())
-                   : report_of(doors, diagnoses, monitor->source(), kernel));
+  output.piece(arguments.is_json() ? doctor_json(diagnoses, monitor->source(), kernel.release,
+                                                 kernel.machine, can_confine())
+                                   : report_of(doors, diagnoses, monitor->source(), kernel));
   if (!output.flush()) return output.exit_code();
   return is_complete(diagnoses, monitor->source()) ? kExitDone : kExitIncomplete;
 }

@@ -91,8 +91,8 @@ void Beaconing::take(const Event& event, const Bench& bench) {
   note(endpoint, event, bench.options);
   // One name may lead to another address each time. What an address is called by those who own it
   // is nobody's target.
-  if (flow.remote_name && flow.remote_name->source != NameSource::kReverse) {
-    const std::string& name = flow.remote_name->name;
+  if (const RemoteName* const asked = asked_name(flow)) {
+    const std::string& name = asked->name;
     endpoint.named = Key()
                          .add_program(flow.owner)
                          .add(std::hash<std::string_view>()(name))

@@ -1,95 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <sockscope/alert.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
-#include <cstring>
 #include <random>
-#include <utility>
 
+#include "track/detectors/detectors_testing.h"
 #include "track/detectors/rules.h"
 
 namespace sockscope {
 namespace {
 
-constexpr std::uint64_t kSecond = 1'000'000'000;
-constexpr std::uint64_t kBegin = 1'000'000 * kSecond;  // a whole minute, with the offset below
-constexpr std::int64_t kToWall = 20 * std::int64_t{kSecond};
-
-Address ip(std::uint32_t number) {
-  Address address;
-  address.family = 4;
-  for (int i = 0; i < 4; ++i)
-    address.bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(number >> (24 - 8 * i));
-  return address;
-}
-constexpr std::uint32_t kPublic = 0xcb007101;  // 203.0.113.1
-constexpr std::uint32_t kPrivate = 0x0a000001;
-
-Owner owner(std::string_view name, std::uint32_t pid = 7) {
-  Owner value;
-  value.pid = pid;
-  value.uid = 0;
-  std::copy_n(name.data(), std::min<std::size_t>(name.size(), 15), value.comm.data());
-  return value;
-}
-
-class DetectorsTest : public testing::Test {
- protected:
-  void at(double seconds) {
-    const std::uint64_t wanted = kBegin + static_cast<std::uint64_t>(seconds * 1e9);
-    while (ticked + kSecond <= wanted) {
-      ticked += kSecond;
-      detectors.tick(ticked, kToWall, handler);
-    }
-    now = std::max(now, wanted);
-  }
-  void connection(EventKind kind, const Owner& who, std::uint32_t remote, std::uint16_t port,
-                  int error = 0, std::shared_ptr<const RemoteName> name = nullptr) {
-    Event event;
-    event.kind = kind;
-    event.mono_ns = now;
-    event.error = error;
-    event.flow.owner = who;
-    event.flow.remote = {ip(remote), kind == EventKind::kAccept ? std::uint16_t{40'000} : port};
-    event.flow.local = {ip(kPrivate + 9),
-                        kind == EventKind::kAccept ? port : std::uint16_t{40'000}};
-    event.flow.remote_name = std::move(name);
-    detectors.take(event, handler);
-  }
-  // of: the server, whom this host asks; or on this host, whom it is asked by.
-  void query(const Owner& who, const std::string& name, std::uint32_t of = kPrivate,
-             bool is_asked = false) {
-    DnsMessage message;
-    message.name = name;
-    Event event;
-    event.kind = EventKind::kDns;
-    event.mono_ns = now;
-    event.sent = !is_asked;
-    event.flow.protocol = Protocol::kUdp;
-    event.flow.owner = who;
-    event.flow.remote = {ip(of), is_asked ? std::uint16_t{40'000} : dns::kPort};
-    event.flow.local = {ip(is_asked ? of : kPrivate + 9),
-                        is_asked ? dns::kPort : std::uint16_t{40'000}};
-    event.dns = std::make_shared<const DnsMessage>(message);
-    detectors.take(event, handler);
-  }
-  std::vector<Alert> of(AlertKind kind, AlertPhase phase = AlertPhase::kBegan) const {
-    std::vector<Alert> some;
-    for (const Alert& alert : told)
-      if (alert.kind == kind && alert.phase == phase) some.push_back(alert);
-    return some;
-  }
-
-  std::uint64_t now = kBegin;
-  std::uint64_t ticked = kBegin;
-  std::vector<Alert> told;
-  Detectors::Handler handler = [this](const Alert& alert) { told.push_back(alert); };
-  Detectors detectors;
-};
+class DetectorsTest : public testing::Test, protected WithDetectors {};
 
 TEST_F(DetectorsTest, AScanIsOneAlertThatGetsWorseAndEnds) {
   for (std::uint16_t port = 1; port <= 19; ++port) {
@@ -218,13 +140,6 @@ TEST_F(DetectorsTest, RetriesOfADeadServerAreNoBeacon) {
   EXPECT_TRUE(of(AlertKind::kBeaconing).empty());
 }
 
-std::shared_ptr<const RemoteName> called(std::string name, NameSource source) {
-  RemoteName known;
-  known.name = std::move(name);
-  known.source = source;
-  return std::make_shared<const RemoteName>(std::move(known));
-}
-
 TEST_F(DetectorsTest, ABeaconAtANameIsOneWhereverTheNameLeads) {
   const auto name = called("c2.example.com", NameSource::kProcess);
   for (std::uint32_t i = 0; i < 20; ++i) {
@@ -301,163 +216,6 @@ TEST_F(DetectorsTest, RandomCallsAreNoBeacon) {
                443);
   }
   EXPECT_LE(of(AlertKind::kBeaconing).size(), 1u);  // of 28 hours
-}
-
-TEST_F(DetectorsTest, DnsTunnelsByNumberAndByLength) {
-  for (int i = 0; i < 60; ++i) {
-    at(i * 0.5);
-    query(owner("dnscat"), "a" + std::to_string(i) + ".T.exAmple.com");
-  }
-  ASSERT_EQ(of(AlertKind::kDnsTunnel).size(), 1u);
-  EXPECT_EQ(told[0].name, "example.com");
-  EXPECT_EQ(told[0].owner.pid, 7u);
-  for (int i = 0; i < 3; ++i)
-    query(owner("iodine"),
-          std::string(60, static_cast<char>('a' + i)) + std::string(30, 'x') + ".b.example.co.uk");
-  ASSERT_EQ(of(AlertKind::kDnsTunnel).size(), 2u);
-  EXPECT_EQ(told[1].name, "example.co.uk");
-}
-
-// Hosts of a content network that is on no list.
-TEST_F(DetectorsTest, NamesThatAreConnectedToAreNoTunnel) {
-  std::mt19937 random(5);
-  for (int i = 0; i < 300; ++i) {
-    at(i * 0.3);
-    const std::string name =
-        std::to_string(random()) + std::to_string(random()) + ".cdn.example.com";
-    query(owner("browser"), name);
-    connection(EventKind::kConnect, owner("browser"), kPublic + static_cast<std::uint32_t>(i % 7),
-               443, 0, called(name, NameSource::kProcess));
-  }
-  EXPECT_TRUE(of(AlertKind::kDnsTunnel).empty());
-}
-
-// Of long labels too, that a tunnel may have; the name itself is asked last, or first.
-class SearchList : public DetectorsTest, public testing::WithParamInterface<bool> {};
-
-TEST_P(SearchList, IsNoTunnel) {
-  std::mt19937 random(4);
-  for (int i = 0; i < 200; ++i) {
-    at(i * 0.4);
-    std::string name;
-    for (int digit = 0; digit < 50; ++digit) name += "0123456789abcdef"[random() % 16];
-    name += ".ads" + std::to_string(i) + ".example.net";
-    const Owner browser = owner("browser");
-    const bool is_first = GetParam();
-    if (is_first) query(browser, name);
-    query(browser, name + ".eng.corp.example.com");
-    query(browser, name + ".corp.example.com");
-    query(browser, name + ".example.co.uk");
-    if (!is_first) query(browser, name);
-  }
-  ASSERT_EQ(of(AlertKind::kDnsTunnel).size(), 1u);
-  EXPECT_EQ(of(AlertKind::kDnsTunnel)[0].name, "example.net");  // that one is asked as it is
-}
-INSTANTIATE_TEST_SUITE_P(Itself, SearchList, testing::Values(false, true));
-
-TEST_F(DetectorsTest, OneNameInManyCasesIsOneName) {
-  std::mt19937 random(3);
-  for (int i = 0; i < 300; ++i) {
-    at(i * 0.1);
-    std::string name = "telemetry.metrics.example.com";
-    for (char& c : name)
-      if (c >= 'a' && c <= 'z' && random() % 2 == 0) c = static_cast<char>(c - 32);
-    query(owner("unbound"), name);
-  }
-  EXPECT_TRUE(of(AlertKind::kDnsTunnel).empty());
-}
-
-TEST_F(DetectorsTest, ListsOfAddressesAreNoTunnel) {
-  std::mt19937 random(4);
-  for (int i = 0; i < 300; ++i) {
-    at(i * 0.1);
-    std::string address;
-    for (int digit = 0; digit < 32; ++digit) {
-      address += "0123456789abcdef"[random() % 16];
-      address += '.';
-    }
-    query(owner("postfix"), address + "zen.list.example");
-    query(owner("postfix"), std::to_string(i % 250) + ".2.0.192.zen.list.example");
-  }
-  EXPECT_TRUE(of(AlertKind::kDnsTunnel).empty());
-  for (int i = 0; i < 60; ++i) {
-    at(40 + i * 0.5);
-    query(owner("dnscat"), "a.b.c." + std::to_string(i) + ".t.example");
-  }
-  EXPECT_EQ(of(AlertKind::kDnsTunnel).size(), 1u);
-}
-
-// Two hundred different ones a minute below one domain.
-const std::pair<const char*, const char*> kOrdinaryNames[] = {
-    {"lists of domains", "shop{}.de.dbl.list.example"},
-    {"of longer ones", "www.mail{}.co.uk.dbl.list.example"},
-    {"a search list", "host{}.github.com.corp.example.net"},
-    {"a content network", "rr{}---sn-4g5ednsl.googlevideo.com"},
-    {"a cloud", "d{}x0c3b.cloudfront.net"},
-    {"addresses in reverse", "{}.2.0.192.in-addr.arpa"},
-    {"a cluster's search list", "db{}.shop.svc.cluster.local"},
-};
-
-TEST_F(DetectorsTest, ManyOrdinaryNamesAreNoTunnel) {
-  for (const auto& [what, pattern] : kOrdinaryNames) {
-    for (int i = 0; i < 200; ++i) {
-      at(i * 0.2);
-      query(owner("postfix"), fmt::format(fmt::runtime(pattern), i));
-    }
-    EXPECT_TRUE(of(AlertKind::kDnsTunnel).empty()) << what;
-  }
-}
-
-TEST_F(DetectorsTest, ATunnelThatEndsLikeADomainIsStillOne) {
-  for (int i = 0; i < 60; ++i) {
-    at(i * 0.5);
-    query(owner("dnscat"), fmt::format("{:030}.com.t.example.com", i));
-  }
-  EXPECT_EQ(of(AlertKind::kDnsTunnel).size(), 1u);
-}
-
-TEST_F(DetectorsTest, LabelsMayHaveAnyBytes) {
-  for (const char* label : {" app", "app ", " ", "  ", "net online", "\x01", "xyz "})
-    for (int i = 0; i < 60; ++i) query(owner("odd"), fmt::format("a{}.{}.t.example", i, label));
-  EXPECT_EQ(of(AlertKind::kDnsTunnel).size(), 1u);
-}
-
-TEST_F(DetectorsTest, AllowedDomainsAreNoTunnel) {
-  AlertOptions options;
-  options.allowed_domains = {"telemetry.example.com"};
-  detectors = Detectors(options);
-  const auto ask = [&](const char* pattern) {
-    for (int i = 0; i < 60; ++i) {
-      at(i * 0.5);
-      query(owner("agent"), fmt::format(fmt::runtime(pattern), i));
-    }
-  };
-  ask("a{}.telemetry.example.com");
-  EXPECT_TRUE(of(AlertKind::kDnsTunnel).empty());
-  ask("b{}.othertelemetry.example.com");
-  EXPECT_EQ(of(AlertKind::kDnsTunnel).size(), 1u);
-}
-
-TEST_F(DetectorsTest, AForwarderOfThisHostAsksForOthers) {
-  constexpr std::uint32_t kLoopback = 0x7f000001;
-  for (int i = 0; i < 200; ++i) {
-    at(i * 0.2);
-    const std::string name = "a" + std::to_string(i) + ".t.example.com";
-    query(owner("dnscat", 7), name, kLoopback);
-    query(owner("dnsmasq", 8), name, kLoopback, true);
-    query(owner("dnsmasq", 8), name);
-  }
-  ASSERT_EQ(of(AlertKind::kDnsTunnel).size(), 1u);
-  const Alert last = detectors.alerts()[0];
-  EXPECT_EQ(last.owner.pid, 7u);
-  EXPECT_LE(last.figure("queries_per_minute"), 200);
-  told.clear();
-  for (int i = 0; i < 60; ++i) {  // of its own accord
-    at(60 + i * 0.2);
-    query(owner("dnsmasq", 8), "b" + std::to_string(i) + ".t.example.net");
-  }
-  ASSERT_EQ(of(AlertKind::kDnsTunnel).size(), 1u);
-  EXPECT_EQ(of(AlertKind::kDnsTunnel)[0].owner.pid, 8u);
 }
 
 TEST_F(DetectorsTest, BandwidthTwiceInARow) {

@@ -17,6 +17,22 @@ std::uint32_t hash_name(std::string_view name) {
   return static_cast<std::uint32_t>(std::hash<std::string_view>()(name));
 }
 
+constexpr std::size_t kMostDomainBytes = 255;
+std::uint64_t hash_domain(std::string_view domain) {
+  return std::hash<std::string_view>()(domain.substr(0, kMostDomainBytes));
+}
+
+// A name, and the domain whose owner answers for it. below is empty: there is nothing below one.
+struct Parts {
+  std::string_view below;
+  std::string_view domain;
+};
+Parts split(std::string_view name) {
+  const std::string_view domain = parent_domain(name);
+  if (domain.empty() || domain.size() == name.size()) return {};
+  return {name.substr(0, name.size() - domain.size() - 1), domain};
+}
+
 // "4.3.2.1.zen", and of IPv6 a label for each of its 32 digits: lists of addresses are asked so, by
 // mail servers without end.
 bool is_of_address(std::string_view labels) {
@@ -93,23 +109,18 @@ constexpr std::string_view kNumberedHosts[] = {"1e100.net",
 // Top-level domains that lists of domains and search lists meet: all of two letters, and the
 // frequent ones.
 constexpr std::string_view kCountries =
-    " ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bm bn bo br bs "
-    "bt bw by bz "
-    "ca cc cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm do dz ec ee eg er es et "
-    "eu fi fj fk fm "
-    "fo fr ga gd ge gf gg gh gi gl gm gn gp gq gr gs gt gu gw gy hk hm hn hr ht hu id ie il im in "
-    "io iq ir is it "
-    "je jm jo jp ke kg kh ki km kn kp kr kw ky kz la lb lc li lk lr ls lt lu lv ly ma mc md me mg "
-    "mh mk ml mm mn "
-    "mo mp mq mr ms mt mu mv mw mx my mz na nc ne nf ng ni nl no np nr nu nz om pa pe pf pg ph pk "
-    "pl pm pn pr ps "
-    "pt pw py qa re ro rs ru rw sa sb sc sd se sg sh si sk sl sm sn so sr ss st su sv sx sy sz tc "
-    "td tf tg th tj "
-    "tk tl tm tn to tr tt tv tw tz ua ug uk us uy uz va vc ve vg vi vn vu wf ws ye yt za zm zw ";
+    " ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bm bn bo "
+    "br bs bt bw by bz ca cc cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm "
+    "do dz ec ee eg er es et eu fi fj fk fm fo fr ga gd ge gf gg gh gi gl gm gn gp gq gr gs "
+    "gt gu gw gy hk hm hn hr ht hu id ie il im in io iq ir is it je jm jo jp ke kg kh ki km "
+    "kn kp kr kw ky kz la lb lc li lk lr ls lt lu lv ly ma mc md me mg mh mk ml mm mn mo mp "
+    "mq mr ms mt mu mv mw mx my mz na nc ne nf ng ni nl no np nr nu nz om pa pe pf pg ph pk "
+    "pl pm pn pr ps pt pw py qa re ro rs ru rw sa sb sc sd se sg sh si sk sl sm sn so sr ss "
+    "st su sv sx sy sz tc td tf tg th tj tk tl tm tn to tr tt tv tw tz ua ug uk us uy uz va "
+    "vc ve vg vi vn vu wf ws ye yt za zm zw ";
 constexpr std::string_view kOthers =
-    " app biz cloud club com dev edu gov info int jobs live mil mobi name net online org pro shop "
-    "site store "
-    "tech top xyz ";
+    " app biz cloud club com dev edu gov info int jobs live mil mobi name net online org pro "
+    "shop site store tech top xyz ";
 
 // Spaces stand around each of the words; a label may have some of its own.
 bool is_one_of(std::string_view words, std::string_view word) {
@@ -164,17 +175,15 @@ bool DnsTunnel::is_in(const RecentlyAsked& names, std::uint32_t name, std::uint6
 }
 
 // What search lists make of names comes to light when the name itself is asked, before or after.
-bool DnsTunnel::is_expansion(std::string_view name, std::uint64_t now_ns) {
-  const std::uint32_t whole = hash_name(name);
-  note(asked_whole_, whole, now_ns);
+void DnsTunnel::forgive_expansions_of(std::uint32_t name, std::uint64_t now_ns) {
   for (std::size_t slot = 0; slot < kProbes; ++slot) {
-    const Expansion& made = expansions_[(whole + slot) % expansions_.size()];
-    if (made.name != whole || now_ns >= made.at_ns + kForwardingNs) continue;
-    if (Domain* domain = domains_.find(Key().add(made.domain))) {
-      domain->names.remove(made.below);
-      domain->long_names.remove(made.below);
-    }
+    const Expansion& made = expansions_[(name + slot) % expansions_.size()];
+    if (made.name != name || now_ns >= made.at_ns + kForwardingNs) continue;
+    if (Domain* domain = domains_.find(Key().add(made.domain))) domain->forgive(made.below);
   }
+}
+
+bool DnsTunnel::is_expansion(std::string_view name, std::uint64_t now_ns) const {
   bool was_asked = false;
   each_unexpanded(name, [&](std::uint32_t unexpanded) {
     was_asked |= is_in(asked_whole_, unexpanded, now_ns);
@@ -196,19 +205,12 @@ void DnsTunnel::note_expansion(std::string_view name, const Expansion& made) {
 
 // Who connects to where a name leads asked for an address, and not in order to send the name.
 void DnsTunnel::note_use(const Event& event) {
-  const RemoteName* const known = event.flow.remote_name.get();
-  if (event.kind != EventKind::kConnect || known == nullptr ||
-      known->source == NameSource::kReverse)
-    return;
-  const std::string_view name = known->name;
-  const std::string_view parent = parent_domain(name);
-  if (parent.empty() || parent.size() == name.size()) return;
-  const std::string domain_name(parent.substr(0, 255));
-  Domain* const domain = domains_.find(Key().add(std::hash<std::string>()(domain_name)));
-  if (domain == nullptr) return;
-  const std::uint32_t hash = hash_name(name.substr(0, name.size() - parent.size() - 1));
-  domain->names.remove(hash);
-  domain->long_names.remove(hash);
+  const RemoteName* const asked = asked_name(event.flow);
+  if (event.kind != EventKind::kConnect || asked == nullptr) return;
+  const Parts name = split(asked->name);
+  if (name.below.empty()) return;
+  if (Domain* const domain = domains_.find(Key().add(hash_domain(name.domain))))
+    domain->forgive(hash_name(name.below));
 }
 
 void DnsTunnel::take(const Event& event, const Bench& bench) {
@@ -219,10 +221,14 @@ void DnsTunnel::take(const Event& event, const Bench& bench) {
   for (char& c : name)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
   const std::uint64_t now = event.mono_ns;
-  const bool was_asked_whole = event.flow.remote.port == dns::kPort && is_expansion(name, now);
-  const std::string_view parent = parent_domain(name);
-  if (parent.empty() || parent.size() == name.size()) return;
-  const auto below = std::string_view(name).substr(0, name.size() - parent.size() - 1);
+  const bool is_question = event.flow.remote.port == dns::kPort;
+  if (is_question) {
+    const std::uint32_t whole = hash_name(name);
+    note(asked_whole_, whole, now);
+    forgive_expansions_of(whole, now);
+  }
+  const auto [below, parent] = split(name);
+  if (below.empty()) return;
   const AlertOptions& options = bench.options;
   if (is_of_address(below) || is_of_domain(below)) return;
   if (std::find(std::begin(kNumberedHosts), std::end(kNumberedHosts), parent) !=
@@ -235,14 +241,14 @@ void DnsTunnel::take(const Event& event, const Bench& bench) {
   const std::uint32_t hash = hash_name(below);
   const bool is_own =
       event.flow.remote.addr.is_loopback() || event.flow.remote.addr == event.flow.local.addr;
-  if (event.flow.remote.port != dns::kPort) {
+  if (!is_question) {
     if (is_own) note(asked_here_, hash, now);
     return;
   }
-  if (was_asked_whole || (!is_own && is_in(asked_here_, hash, now))) return;
+  if (is_expansion(name, now) || (!is_own && is_in(asked_here_, hash, now))) return;
 
-  const std::string domain_name(parent.substr(0, 255));
-  const std::uint64_t domain_hash = std::hash<std::string>()(domain_name);
+  const std::string domain_name(parent.substr(0, kMostDomainBytes));
+  const std::uint64_t domain_hash = hash_domain(parent);
   note_expansion(name, {0, hash, domain_hash, now});
   Domain& domain = domains_.use(Key().add(domain_hash), now);
   const std::uint64_t second = now / kSecond;

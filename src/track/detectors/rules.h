@@ -167,6 +167,12 @@ class DnsTunnel {
     std::uint64_t second = 0;                 // of the latest
     std::uint64_t first_ns = 0;
     std::uint64_t told_ns = 0;
+
+    // That name carried nothing.
+    void forgive(std::uint32_t below) {
+      names.remove(below);
+      long_names.remove(below);
+    }
   };
 
  public:
@@ -196,7 +202,8 @@ class DnsTunnel {
     std::uint64_t at_ns = 0;
   };
   static constexpr std::size_t kProbes = 8;
-  bool is_expansion(std::string_view name, std::uint64_t now_ns);
+  void forgive_expansions_of(std::uint32_t name, std::uint64_t now_ns);
+  bool is_expansion(std::string_view name, std::uint64_t now_ns) const;
   void note_expansion(std::string_view name, const Expansion& made);
 
   std::array<Expansion, 4096> expansions_{};
@@ -265,6 +272,13 @@ class ConnectFailures {
  private:
   RecentMap<Program> programs_{kMostPrograms};
 };
+
+// What the remote end was called when somebody on this host asked for it; null: nobody did, or only
+// its owner's name for it is known.
+inline const RemoteName* asked_name(const Flow& flow) noexcept {
+  const RemoteName* const known = flow.remote_name.get();
+  return known != nullptr && known->source != NameSource::kReverse ? known : nullptr;
+}
 
 // The domain whose owner answers for the name: its last two labels, or three where the last two are
 // short ("co.uk"). Empty: a single label, or a domain that leads nowhere outside (arpa, local, …).
