@@ -2,12 +2,8 @@
 /* Doors: hooks of the root cgroup that run in the process's own context, seldom. Their context is
  * the socket itself, but the verifier lets us read only a few of its fields: the rest is read as
  * kernel memory. */
-#include "bpf/kernel_types.h"
+#include "bpf/lib/context_cgroup.h"
 
-#include <bpf/bpf_tracing.h>
-
-#define POINTERS_ARE_PLAIN
-#define COOKIE(socket) bpf_get_socket_cookie(socket)
 #include "bpf/lib/use.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -3,12 +3,8 @@
  * at packets, because what costs is that there is one: UDP's bytes (config.udp_in_packets), what
  * unconnected UDP sockets exchange with each remote end (config.udp_peers), and copies of those from or
  * to port 53 (config.dns). Of TCP nothing but the ports is looked at, and those only for DNS. */
-#include "bpf/kernel_types.h"
+#include "bpf/lib/context_cgroup.h"
 
-#include <bpf/bpf_tracing.h>
-
-#define POINTERS_ARE_PLAIN
-#define COOKIE(socket) 0
 #include "bpf/lib/emit.h"
 #include "bpf/lib/packet.h"
 #include "bpf/lib/state.h"

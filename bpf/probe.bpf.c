@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Doors: kprobes, on kernels and machines where nothing better attaches. */
-#include "bpf/kernel_types.h"
+#include "bpf/lib/context_kprobe.h"
 
-#include <bpf/bpf_tracing.h>
-
-#define POINTERS_ARE_PLAIN
-#define STORAGE_IS_OUT_OF_REACH
-#define COOKIE(socket) 0
 #include "bpf/lib/lifecycle.h"
 #include "bpf/lib/refusal.h"
 #include "bpf/lib/use.h"

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Processes: made, executing, renamed, changing users, sessions and tracers, dumping core, ended; and
  * those there are. Threads are not told: what is said of a process is what its leader is. */
-#include "bpf/kernel_types.h"
+#include "bpf/lib/context_kprobe.h"
 
-#include <bpf/bpf_tracing.h>
-
-#define POINTERS_ARE_PLAIN
 #include "bpf/lib/emit.h"
 #include "bpf/lib/owner.h"
 

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The state of every socket on demand, and at start the owners of those that were there before. */
-#include "bpf/kernel_types.h"
+#include "bpf/lib/context_tracing.h"
 
-#include <bpf/bpf_tracing.h>
-
-#define COOKIE(socket) (config.has_cookies ? bpf_get_socket_cookie(socket) : 0)
 #include "bpf/lib/pass.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -2,12 +2,8 @@
 /* The sockets of other network namespaces by the files of the processes that have them open, where
  * iterators over maps are refused. A part of an MPTCP socket is a plain pointer here, which is why all
  * are read as plain memory; the socket itself is one that the verifier knows, and has storage. */
-#include "bpf/kernel_types.h"
+#include "bpf/lib/context_files.h"
 
-#include <bpf/bpf_tracing.h>
-
-#define POINTERS_ARE_PLAIN
-#define COOKIE(socket) (config.has_cookies ? bpf_get_socket_cookie(socket) : 0)
 #include "bpf/lib/pass.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The passes that go another way where sockets' states, or TCP's alone, are in the hash. */
-#include "bpf/kernel_types.h"
+#include "bpf/lib/context_kprobe.h"
 
-#include <bpf/bpf_tracing.h>
-
-#define POINTERS_ARE_PLAIN
-#define STORAGE_IS_OUT_OF_REACH
-#define COOKIE(socket) 0
 #include "bpf/lib/pass.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

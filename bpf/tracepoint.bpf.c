@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Doors: tracepoints that hand over typed pointers. */
-#include "bpf/kernel_types.h"
+#include "bpf/lib/context_tracing.h"
 
-#include <bpf/bpf_tracing.h>
-
-#define COOKIE(socket) (config.has_cookies ? bpf_get_socket_cookie(socket) : 0)
 #include "bpf/lib/lifecycle.h"
 #include "bpf/lib/refusal.h"
 #include "bpf/lib/use.h"

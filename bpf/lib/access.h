@@ -1,21 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Reading the kernel's structures. Bodies are written once and compiled for two kinds of program:
- * those whose pointers the verifier knows and lets them follow, and those (POINTERS_ARE_PLAIN:
- * kprobes, cgroup programs) that must copy each member from kernel memory. */
+/* Reading the kernel's structures. Bodies are written once and compiled for each kind of program; a
+ * context (context_*.h) says what that kind can do:
+ *   FOLLOWS_POINTERS        the verifier knows its pointers; otherwise each member is copied
+ *   READ(pointer, member)   a member, either way
+ *   TCP_SOCK(sk)            the same socket as struct tcp_sock
+ *   HAS_STORAGE             it may call bpf_sk_storage_get
+ *   COOKIE(socket)          the kernel's cookie, made if need be; 0 where no helper is to be had */
 #ifndef SOCKSCOPE_BPF_ACCESS_H
 #define SOCKSCOPE_BPF_ACCESS_H
 
-#include "bpf/kernel_types.h"
-
-#include <bpf/bpf_core_read.h>
-#include <bpf/bpf_helpers.h>
-
-#ifdef POINTERS_ARE_PLAIN
-#define READ(pointer, member) BPF_CORE_READ(pointer, member)
-#define TCP_SOCK(sk) ((const struct tcp_sock *)(sk)) /* of a full socket only */
-#else
-#define READ(pointer, member) ((pointer)->member)
-#define TCP_SOCK(sk) ((const struct tcp_sock *)bpf_skc_to_tcp_sock((void *)(sk)))
+#ifndef SOCKSCOPE_BPF_CONTEXT_H
+#error "a program includes one bpf/lib/context_*.h before anything else"
 #endif
 
 /* The verifier wants constant offsets into a context. Each of these is another instruction, so that

@@ -79,14 +79,14 @@ static __always_inline __u16 interface_number(__u32 index) {
 
 /* Works on every kind of socket that starts with sock_common: full, request and TIME_WAIT. */
 static __always_inline void fill_address(struct wire_flow *record, const struct sock_common *common) {
-#ifdef POINTERS_ARE_PLAIN
+#if FOLLOWS_POINTERS
+#define MEMBER(member) (&common->member)
+#else
   /* One copy of all members instead of six. The verifier refuses a kernel that has one behind it. */
   __u8 copy[96];
   bpf_probe_read_kernel(copy, sizeof(copy), common);
 #define MEMBER(member) \
   ((const typeof(common->member) *)(copy + bpf_core_field_offset(common->member)))
-#else
-#define MEMBER(member) (&common->member)
 #endif
   record->family = (__u8)*MEMBER(skc_family);
   record->state = *MEMBER(skc_state);

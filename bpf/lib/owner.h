@@ -13,19 +13,15 @@
 
 /* Where there are cookies, this pointer can be followed too (5.12, 5.11). */
 static __always_inline struct task_struct *current_leader(void) {
-#ifndef POINTERS_ARE_PLAIN
-  if (config.has_cookies)
+  if (FOLLOWS_POINTERS && config.has_cookies)
     return bpf_get_current_task_btf()->group_leader;
-#endif
   struct task_struct *task = (struct task_struct *)bpf_get_current_task();
   return BPF_CORE_READ(task, group_leader);
 }
 
 static __always_inline __u64 start_of(struct task_struct *leader) {
-#ifndef POINTERS_ARE_PLAIN
-  if (config.has_cookies)
+  if (FOLLOWS_POINTERS && config.has_cookies)
     return leader->start_boottime;
-#endif
   return BPF_CORE_READ(leader, start_boottime);
 }
 
@@ -62,10 +58,8 @@ static __always_inline void set_opener(struct socket_state *state) {
 /* Reading iter/task_file holds each file for a moment, and may close it in its owner's stead: who reads
  * uses nothing, another sockscope neither. */
 static __always_inline bool is_reading_files(void) {
-#ifndef POINTERS_ARE_PLAIN
-  if (config.has_cookies)
+  if (FOLLOWS_POINTERS && config.has_cookies)
     return bpf_get_current_task_btf()->timer_slack_ns == WIRE_PASS_TIMER_SLACK_NS;
-#endif
   struct task_struct *task = (struct task_struct *)bpf_get_current_task();
   return BPF_CORE_READ(task, timer_slack_ns) == WIRE_PASS_TIMER_SLACK_NS;
 }

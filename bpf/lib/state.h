@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Finding and making a socket's state, in its storage or in the hash. `socket` is what the program
- * type offers: struct sock, bpf_sock or a plain address; `protocol` IPPROTO_TCP or IPPROTO_UDP.
- *
- * A program that includes this says what it can do:
- *   STORAGE_IS_OUT_OF_REACH  it cannot call bpf_sk_storage_get
- *   COOKIE(socket)           the kernel's cookie, made if need be; 0 where no helper is to be had */
+ * type offers: struct sock, bpf_sock or a plain address; `protocol` IPPROTO_TCP or IPPROTO_UDP. */
 #ifndef SOCKSCOPE_BPF_STATE_H
 #define SOCKSCOPE_BPF_STATE_H
 
@@ -26,29 +22,19 @@ static __always_inline __u64 address_of(const void *socket) {
 
 /* Verifiers older than the helper for cookies refuse pointers in a key. */
 static __always_inline __u64 key_of(const void *socket) {
-#ifndef STORAGE_IS_OUT_OF_REACH
-  if (config.has_cookies)
+  if (HAS_STORAGE && config.has_cookies)
     return (__u64)socket;
-#endif
   return address_of(socket);
 }
 
 static __always_inline bool is_state_in_hash(__u16 protocol) {
-#ifdef STORAGE_IS_OUT_OF_REACH
-  return true;
-#else
-  return config.states_in == WIRE_STATES_IN_HASH ||
+  return !HAS_STORAGE || config.states_in == WIRE_STATES_IN_HASH ||
          (config.states_in == WIRE_STATES_BY_PROTOCOL && protocol == IPPROTO_TCP);
-#endif
 }
 
 /* Some program in use cannot make cookies: what a flow is known by is in its state. */
 static __always_inline bool is_identity_in_state(void) {
-#ifdef STORAGE_IS_OUT_OF_REACH
-  return true;
-#else
-  return config.states_in == WIRE_STATES_IN_HASH;
-#endif
+  return !HAS_STORAGE || config.states_in == WIRE_STATES_IN_HASH;
 }
 
 /* `key`: a socket's address. */
@@ -57,10 +43,8 @@ static __always_inline struct socket_state *find_in_hash(__u64 key) {
 }
 
 static __always_inline struct socket_state *find_state(const void *socket, __u16 protocol) {
-#ifndef STORAGE_IS_OUT_OF_REACH
   if (!is_state_in_hash(protocol))
     return bpf_sk_storage_get(&sockets, (void *)socket, 0, 0);
-#endif
   return find_in_hash(key_of(socket));
 }
 
@@ -122,11 +106,11 @@ static __always_inline struct socket_state *make_in_hash(const void *socket, __u
 /* A creation race leaves its loser with NULL: the winner's is taken then. */
 static __always_inline struct socket_state *make_in_storage(void *socket) {
   struct socket_state *state = NULL;
-#ifndef STORAGE_IS_OUT_OF_REACH
-  state = bpf_sk_storage_get(&sockets, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
-  if (!state)
-    state = bpf_sk_storage_get(&sockets, socket, 0, 0);
-#endif
+  if (HAS_STORAGE) {
+    state = bpf_sk_storage_get(&sockets, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+    if (!state)
+      state = bpf_sk_storage_get(&sockets, socket, 0, 0);
+  }
   if (!state)
     count_lost_storage();
   return state;

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What programs can do that know addresses and nothing else: kprobes, iterators over our hash, and those
+ * that look at processes. They copy each member from kernel memory, and neither storage nor the helper for
+ * cookies takes such a pointer. */
+#ifndef SOCKSCOPE_BPF_CONTEXT_H
+#define SOCKSCOPE_BPF_CONTEXT_H
+
+#include "bpf/kernel_types.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#define FOLLOWS_POINTERS 0
+#define READ(pointer, member) BPF_CORE_READ(pointer, member)
+#define TCP_SOCK(sk) ((const struct tcp_sock *)(sk)) /* of a full socket only */
+#define HAS_STORAGE 0
+#define COOKIE(socket) 0
+
+#endif
