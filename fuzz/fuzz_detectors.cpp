@@ -36,7 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     next(what);
     next(step);
     now += std::uint64_t{step} * 1'000'000;
-    event.kind = static_cast<EventKind>(what % (static_cast<unsigned>(EventKind::kAlert)));
+    event.what = make_what(static_cast<EventKind>(what % (static_cast<unsigned>(EventKind::kAlert))));
     event.mono_ns = what % 7 == 0 ? now - step : now;
     next(event.flow.remote.port);
     next(event.flow.remote.addr.bytes[3]);
@@ -44,10 +44,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     event.flow.owner.pid = what;
     event.flow.remote.addr.family = what % 2 == 0 ? 4 : 6;
     event.flow.cookie = step;
-    event.attempts = step;
-    event.error = what;
-    event.dns.reset();
-    if (event.kind == EventKind::kDns) {
+    if (auto* const refused = std::get_if<event::Refused>(&event.what)) refused->attempts = step;
+    if (auto* const failed = std::get_if<event::ConnectFailed>(&event.what)) failed->error = what;
+    if (auto* const dns = std::get_if<event::Dns>(&event.what)) {
       DnsMessage message;
       std::uint8_t length = 0;
       next(length);
@@ -56,7 +55,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       data += taken;
       size -= taken;
       event.flow.remote.port = dns::kPort;
-      event.dns = std::make_shared<const DnsMessage>(std::move(message));
+      dns->message = std::make_shared<const DnsMessage>(std::move(message));
     }
     detectors.take(event, tell);
     if (what % 16 == 1) {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <iostream>
+#include <variant>
 
 int main() {
   using namespace sockscope;
@@ -13,7 +14,7 @@ int main() {
     return 1;
   }
   const auto print = [](const Event& event) {
-    if (event.kind != EventKind::kClose) return;
+    if (!std::holds_alternative<event::Close>(event.what)) return;
     const Flow& flow = event.flow;
     std::cout << flow.owner.name() << ' ' << to_string(flow.local) << " -> "
               << to_string(flow.remote) << " sent " << flow.counters.tx_bytes << " received "

@@ -7,7 +7,7 @@
 
 #include <sockscope/error.h>
 #include <sockscope/host.h>
-#include <sockscope/types.h>
+#include <sockscope/event.h>
 
 #include <cstddef>
 #include <cstdint>

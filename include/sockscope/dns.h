@@ -45,7 +45,7 @@ struct DnsAnswer {
 };
 
 // One standard query or its answer (opcode 0). Who sent or received it, when, and between which
-// ends is said by the event that carries it: Event::dns.
+// ends is said by the event that carries it: event::Dns.
 struct DnsMessage {
   std::uint16_t id = 0;
   bool is_answer = false;

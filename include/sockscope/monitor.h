@@ -9,6 +9,7 @@
 #pragma once
 
 #include <sockscope/error.h>
+#include <sockscope/event.h>
 #include <sockscope/types.h>
 
 #include <chrono>
@@ -46,39 +47,51 @@ struct Filter {
 };
 
 struct Options {
+  // ---- Which
+
   Filter filter;
 
   // kAuto: eBPF; where it is refused sock_diag, and where that is refused too, procfs. doors()
   // tells why. Any other never falls back.
   Source source = Source::kAuto;
-  // Polled sources: time between polls, when events are wanted. It is longer where polls would
-  // take more than a twentieth of a CPU.
-  std::chrono::milliseconds poll_interval{250};
 
-  // Events. Without any of these the monitor still serves snapshots, at the least cost: nothing
-  // runs in the kernel until snapshot() asks, owners are those found at open(), UDP has no bytes.
+  // ---- Observe: which events there are. Without any of these the monitor still serves snapshots, at
+  // the least cost: nothing runs in the kernel until snapshot() asks, owners are those found at
+  // open(), UDP has no bytes.
+
   bool connections = true;  // connect, accept, connect_failed, close, owner; UDP bytes
-  // Who uses a TCP connection is seen at each send and receive: at once, also of a socket that
-  // passes from process to process. It costs those 5 to 10 % where nothing but tracepoints can be
-  // had. Without it the process is that which connects or accepts, is found with the socket open at
-  // a snapshot or before an accept is told (settle_owner), or closes it last. `data` implies it.
-  bool exact_owners = false;
-  bool quality = true;  // retransmit, reset
+  bool quality = true;      // retransmit, reset
   bool attempts = false;
   bool states = false;
-  // SYNs to this host that meet no listener, as kRefused events. Polled sources read them with
+  // SYNs to this host that meet no listener, as event::Refused. Polled sources read them with
   // libpcap, which needs CAP_NET_RAW.
   bool refusals = false;
   // One event per send and receive: costly. Process, name (when it is not a regex) and ports of the
   // filter are then applied in the kernel.
   bool data = false;
-  // Fork, exec, exit and changes of identity of processes, as kProcess events. Owners then follow
+  // Fork, exec, exit and changes of identity of processes, as ProcessEvent. Owners then follow
   // what becomes of their process: its name after an exec, its user after a setuid.
   bool processes = false;
-  // DNS queries and answers as kDns events. With eBPF the ports of every packet are then looked at
+  // DNS queries and answers as event::Dns. With eBPF the ports of every packet are then looked at
   // in the kernel. Polled sources read packets of port 53 through libpcap, which needs CAP_NET_RAW
   // for open(), and know the process only of sockets that live until a poll.
   bool dns = false;
+  // Who uses a TCP connection is seen at each send and receive: at once, also of a socket that
+  // passes from process to process. It costs those 5 to 10 % where nothing but tracepoints can be
+  // had. Without it the process is that which connects or accepts, is found with the socket open at
+  // a snapshot or before an accept is told (settle_owner), or closes it last. `data` implies it.
+  bool exact_owners = false;
+
+  // ---- Describe: what flows, in events and snapshots, tell beyond themselves.
+
+  // Owners with all that is known of their process (Owner::process, Process::info). While
+  // connections are followed processes are too, as with `processes`, but their events are not told.
+  bool describe = false;
+  // All arguments of processes (Program::arguments), a megabyte and more where a process has so
+  // many; otherwise their first 4 KiB, and Program::arguments_truncated says that there were more.
+  bool whole_arguments = false;
+  // Snapshots tell every process that has a socket open (Flow::holders).
+  bool holders = false;
   // Flows tell what their remote end was called in DNS (Flow::remote_name), from the answers seen
   // since open(). Costs what `dns` does.
   bool names = false;
@@ -98,32 +111,31 @@ struct Options {
   // (Flow::app). eBPF only: the protocol of every packet is then looked at in the kernel, and every
   // datagram of such a socket counted a second time. Needs `connections`.
   bool udp_peers = false;
-  // How many remote ends the kernel remembers, about 200 bytes each; of more the least recently
-  // active are forgotten (Loss::udp_peers, exact as of the last snapshot).
+
+  // ---- Limits: what is kept at the most.
+
+  // Size of the kernel's ring buffer, rounded up to a power of two and at least a page. 16 MiB hold
+  // what 15,000 connections a second, both ends here, produce while the reader is kept from running
+  // for a second.
+  std::size_t ring_bytes = std::size_t{16} << 20;
+  // How many remote ends of UDP sockets the kernel remembers, about 200 bytes each; of more the
+  // least recently active are forgotten (Loss::udp_peers, exact as of the last snapshot).
   std::uint32_t max_udp_peers = 16'384;
-  // Owners with all that is known of their process (Owner::process, Process::info). While
-  // connections are followed processes are too, as with `processes`, but their events are not told.
-  bool describe = false;
-  // All arguments of processes (Program::arguments), a megabyte and more where a process has so
-  // many; otherwise their first 4 KiB, and Program::arguments_truncated says that there were more.
-  bool whole_arguments = false;
-  // Snapshots tell every process that has a socket open (Flow::holders).
-  bool holders = false;
+  // How long closed flows stay in snapshots, and how many at the most, besides those that the
+  // kernel itself still shows in TIME_WAIT.
+  std::chrono::milliseconds keep_closed{10'000};
+  std::size_t max_closed = 10'000;
+
+  // ---- Tuning: how it is observed.
 
   // Kinds of doors into the kernel that may be used, comma-separated: tp_btf, fexit, kprobe,
   // cgroup; and of iterators iter_map, iter_task. Naming none of a group allows all of it. Empty:
   // all, the best that is to be had for each observation. A name that is none of these is
   // kInvalidArgument. With any, kAuto means kEbpf.
   std::string doors;
-
-  // Size of the kernel's ring buffer, rounded up to a power of two and at least a page. 16 MiB hold
-  // what 15,000 connections a second, both ends here, produce while the reader is kept from running
-  // for a second.
-  std::size_t ring_bytes = std::size_t{16} << 20;
-  // How long closed flows stay in snapshots, and how many at the most, besides those that the
-  // kernel itself still shows in TIME_WAIT.
-  std::chrono::milliseconds keep_closed{10'000};
-  std::size_t max_closed = 10'000;
+  // Polled sources: time between polls, when events are wanted. It is longer where polls would
+  // take more than a twentieth of a CPU.
+  std::chrono::milliseconds poll_interval{250};
   // The longest an event waits in the kernel while others keep coming. An idle host is not polled.
   std::chrono::milliseconds batch{20};
   // How long an accept is held back, and the events behind it, because its owner is only inherited
@@ -157,7 +169,7 @@ class [[nodiscard]] Monitor {
   using Handler = std::function<void(const Event&)>;
 
   // Hands over the events that are there, in the kernel's order, without waiting; when events were
-  // lost, a kGap event comes first and the flow table is read anew from the kernel. Returns the
+  // lost, an event::Gap comes first and the flow table is read anew from the kernel. Returns the
   // number of events handed over. Errors: kIo.
   Result<std::size_t> consume(const Handler& handler);
 

@@ -6,7 +6,7 @@
 //   | comm char[16] | time u64, CLOCK_BOOTTIME nanoseconds
 #pragma once
 
-#include <sockscope/types.h>
+#include <sockscope/event.h>
 
 #include <array>
 #include <cstddef>

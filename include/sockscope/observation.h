@@ -28,7 +28,7 @@ enum class Observation : std::uint8_t {
   kRetransmits,
   kResetsSent,
   kResetsReceived,
-  kRefusedAttempts,  // EventKind::kRefused
+  kRefusedAttempts,  // event::Refused
   kProcessList,
   kProcessFork,
   kProcessExec,

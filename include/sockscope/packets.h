@@ -7,7 +7,7 @@
 #pragma once
 
 #include <sockscope/error.h>
-#include <sockscope/types.h>
+#include <sockscope/event.h>
 
 #include <cstddef>
 #include <cstdint>

@@ -128,7 +128,7 @@ struct Flow {
   bool has_counters = true;
   bool has_segments = true;  // false: of the counters only bytes and srtt_us are known
   // Number, in its namespace, of the interface that the socket is bound to (SO_BINDTODEVICE; every
-  // connection between link-local addresses), of kDns and kRefused that the packet passed. 0: none,
+  // connection between link-local addresses), of event::Dns and event::Refused that the packet passed. 0: none,
   // not known (procfs), or a number above 65,535 (eBPF).
   std::uint32_t interface = 0;
   Endpoint local;
@@ -257,63 +257,12 @@ struct Snapshot {
   std::shared_ptr<const std::vector<Alert>> alerts;
 };
 
-enum class EventKind : std::uint8_t {
-  kConnect,        // outbound connection established
-  kAccept,         // inbound connection established
-  kConnectFailed,
-  kClose,          // counters are final, but for what polled sources could not get: is_final
-  kRetransmit,
-  kReset,
-  kOwner,          // another process uses the connection from now on
-  kAttempt,        // a connection attempt begins
-  kState,          // TCP state change
-  kData,           // one send or receive
-  kProcess,        // something happened to a process: `process` says what
-  kRefused,        // a SYN to this host met no listener: `attempts` says how many
-  kUdpPeer,        // an unconnected UDP socket closed: one for each remote end it had, counters final
-  kDns,            // a DNS query or answer passed a socket of this host, or none came: `dns` says which
-  kAlert,          // never told by a Monitor: for whoever runs Detectors and keeps one log of all
-  kGap,            // something was lost before this point
-};
-
-// Only the fields named for its kind mean something; the flow's counters only for kClose, kUdpPeer
-// and, from eBPF, kConnectFailed, whose segments are the SYNs.
-struct Event {
-  EventKind kind = EventKind::kGap;
-  bool sent = false;                // kReset, kData, kDns: by this end
-  TcpState old_state = TcpState::kNone;  // kState, kClose
-  int error = 0;                    // kConnectFailed: errno, 0 when the kernel does not tell
-  std::uint64_t mono_ns = 0;
-  // kConnect: handshake; kConnectFailed: since the SYN. 0: not known, as from polls.
-  std::uint64_t latency_us = 0;
-  std::optional<std::uint64_t> duration_us;  // kClose, kUdpPeer; empty: opened before sockscope started
-  // kClose: false when the counters are those of the last poll, or none.
-  bool is_final = true;
-  // kRetransmit, from eBPF: TCP's number of the first byte sent again, and the congestion window in
-  // segments as the kernel has set it by then; 0: not known, then neither is the sequence.
-  std::uint32_t sequence = 0;
-  std::uint32_t congestion_window = 0;
-  std::uint32_t prior_window = 0;  // before the loss that TCP recovers from; 0: it knows of none
-  std::uint64_t bytes = 0;          // kData
-  // kRefused: this one, and those before it that came faster than they are told one by one (some
-  // 2,000 a second for each processor).
-  std::uint64_t attempts = 0;
-  // kProcess: only its owner. kRefused: only its ends and namespace. kDns: the socket with the ends of this very message; the server is
-  // the end with port 53, so `remote` where this host asks.
-  Flow flow;
-  ProcessEvent process;             // kProcess
-  std::shared_ptr<const DnsMessage> dns;  // kDns, never null there
-  std::shared_ptr<const Alert> alert;     // kAlert, never null there; of the flow owner and remote
-  Loss lost;                        // kGap: how much since the gap before
-};
-
 // Stable lower-case names, as printed in JSON; never null. State names are upper-case and spelled
 // as ss and netstat users know them ("ESTABLISHED"), "" for TcpState::kNone.
 std::string_view to_string(Protocol) noexcept;
 std::string_view to_string(OwnerKind) noexcept;
 std::string_view to_string(Source) noexcept;  // "auto", "ebpf", "sock_diag", "procfs"
 std::string_view to_string(TcpState) noexcept;
-std::string_view to_string(EventKind) noexcept;
 std::string_view to_string(App) noexcept;        // "quic", "" for kUnknown
 std::string_view to_string(Direction) noexcept;  // "" for kUnknown
 

@@ -31,7 +31,7 @@ std::string exit_text(std::uint32_t exit_status) {
 }
 
 std::string describe_process(const Event& event) {
-  const ProcessEvent& happened = event.process;
+  const auto& happened = std::get<ProcessEvent>(event.what);
   const ProcessInfo* info = event.flow.owner.process.get();
   const std::string parents =
       info && !info->parents.empty() ? " (" + clean_text(info->parents) + ")" : "";

@@ -2,7 +2,7 @@
 // What happens to processes, in words for people.
 #pragma once
 
-#include <sockscope/types.h>
+#include <sockscope/event.h>
 
 #include <string>
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <sockscope/host.h>
-#include <sockscope/types.h>
+#include <sockscope/event.h>
 
 #include <functional>
 #include <memory>

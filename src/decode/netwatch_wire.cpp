@@ -68,7 +68,7 @@ std::optional<Record> decode_record(std::span<const std::byte> bytes) noexcept {
 
 std::optional<Record> make_record(const Event& event, std::int64_t mono_to_boot_ns) noexcept {
   Record record;
-  switch (event.kind) {
+  switch (event.kind()) {
     case EventKind::kConnect:
       record.kind = RecordKind::kConnectV4;
       break;

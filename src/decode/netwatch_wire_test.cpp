@@ -90,7 +90,7 @@ TEST(NetwatchRecord, PaddingIsNotRead) {
 
 TEST(NetwatchRecord, IsMadeOfAnEvent) {
   Event event;
-  event.kind = EventKind::kAccept;
+  event.what = make_what(EventKind::kAccept);
   event.mono_ns = 1000;
   event.flow.local = sample().local;
   event.flow.remote = sample().remote;
@@ -105,9 +105,9 @@ TEST(NetwatchRecord, IsMadeOfAnEvent) {
   EXPECT_EQ(record->remote, sample().remote);
   EXPECT_EQ(record->boot_ns, 1500u);
 
-  event.kind = EventKind::kRetransmit;
+  event.what = make_what(EventKind::kRetransmit);
   EXPECT_FALSE(make_record(event, 0));
-  event.kind = EventKind::kClose;
+  event.what = make_what(EventKind::kClose);
   event.flow.protocol = Protocol::kUdp;
   EXPECT_FALSE(make_record(event, 0));
   event.flow.protocol = Protocol::kTcp;

@@ -76,54 +76,50 @@ void decode_counters(const Record& record, Counters& counters) noexcept {
 }
 
 // Fills what is special about the record's type. False: not an event.
-bool decode_kind(const wire_flow& record, Event& event) noexcept {
+bool decode_what(const wire_flow& record, Event& event) noexcept {
   switch (record.header.type) {
     case WIRE_CONNECT_V4:
     case WIRE_CONNECT_V6:
-      event.kind = EventKind::kConnect;
-      event.latency_us = record.value;
+      event.what = event::Connect{.latency_us = record.value};
       return true;
     case WIRE_ACCEPT:
-      event.kind = EventKind::kAccept;
+      event.what = event::Accept{};
       return true;
-    case WIRE_CLOSE:
-      event.kind = EventKind::kClose;
+    case WIRE_CLOSE: {
+      auto& close = event.what.emplace<event::Close>();
+      close.old_state = decode_state(record.old_state);
       event.flow.closed = true;
       event.flow.closed_ns = record.header.mono_ns;
       if (record.since_ns != 0 && record.header.mono_ns >= record.since_ns)
-        event.duration_us = (record.header.mono_ns - record.since_ns) / 1000;
+        close.duration_us = (record.header.mono_ns - record.since_ns) / 1000;
       return true;
+    }
     case WIRE_CONNECT_FAILED:
-      event.kind = EventKind::kConnectFailed;
-      event.error = static_cast<int>(record.value);
-      event.latency_us = record.extra;
+      event.what = event::ConnectFailed{.error = static_cast<int>(record.value),
+                                        .latency_us = record.extra};
       return true;
     case WIRE_RETRANSMIT:
-      event.kind = EventKind::kRetransmit;
+      event.what = event::Retransmit{};
       event.flow.counters.retransmits = record.value;
       return true;
     case WIRE_RESET:
-      event.kind = EventKind::kReset;
-      event.sent = record.value == WIRE_SENT;
+      event.what = event::Reset{.sent = record.value == WIRE_SENT};
       return true;
     case WIRE_OWNER:
-      event.kind = EventKind::kOwner;
+      event.what = event::OwnerChange{};
       return true;
     case WIRE_ATTEMPT:
-      event.kind = EventKind::kAttempt;
+      event.what = event::Attempt{};
       return true;
     case WIRE_STATE:
-      event.kind = EventKind::kState;
+      event.what = event::StateChange{.old_state = decode_state(record.old_state)};
       return true;
     case WIRE_DATA:
-      event.kind = EventKind::kData;
-      event.bytes = record.value;
-      event.sent = record.extra == WIRE_SENT;
+      event.what = event::Data{.sent = record.extra == WIRE_SENT, .bytes = record.value};
       return true;
     case WIRE_REFUSED:
-      event.kind = EventKind::kRefused;
+      event.what = event::Refused{.attempts = std::uint64_t{record.value} + 1};
       event.flow.has_counters = false;
-      event.attempts = std::uint64_t{record.value} + 1;
       return true;
     default:
       return false;
@@ -148,24 +144,16 @@ bool decode_event(std::span<const std::byte> bytes, Event& event) noexcept {
   if (record.flow.header.size != expected || bytes.size() < expected) return false;
   std::memcpy(&record, bytes.data(), expected);
 
-  event.sent = false;
-  event.error = 0;
   event.mono_ns = record.flow.header.mono_ns;
-  event.latency_us = 0;
-  event.duration_us.reset();
-  event.bytes = 0;
-  event.attempts = 0;
-  event.sequence = event.congestion_window = event.prior_window = 0;
   if (!decode_flow(record.flow, event.flow)) return false;
-  event.old_state = decode_state(record.flow.old_state);
   event.flow.counters = {};
   if (has_totals) decode_counters(record.totals, event.flow.counters);
-  if (type == WIRE_RETRANSMIT) {
-    event.sequence = record.retransmit.sequence;
-    event.congestion_window = record.retransmit.window;
-    event.prior_window = record.retransmit.prior_window;
-  }
-  return decode_kind(record.flow, event);
+  if (!decode_what(record.flow, event)) return false;
+  if (auto* const retransmit = std::get_if<event::Retransmit>(&event.what))
+    *retransmit = {.sequence = record.retransmit.sequence,
+                   .congestion_window = record.retransmit.window,
+                   .prior_window = record.retransmit.prior_window};
+  return true;
 }
 
 bool is_dns_record(std::span<const std::byte> bytes) noexcept {
@@ -184,9 +172,8 @@ bool decode_dns_packet(std::span<const std::byte> bytes, Event& event,
       record.flow.header.size != sizeof record + record.captured ||
       bytes.size() < record.flow.header.size || !decode_flow(record.flow, event.flow))
     return false;
-  event.kind = EventKind::kDns;
+  event.what = event::Dns{.sent = record.flow.extra == WIRE_SENT, .message = nullptr};
   event.mono_ns = record.flow.header.mono_ns;
-  event.sent = record.flow.extra == WIRE_SENT;
   event.flow.counters = {};
   event.flow.has_counters = false;
   payload = {.bytes = bytes.subspan(sizeof record, record.captured),

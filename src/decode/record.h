@@ -3,7 +3,7 @@
 // whatever the bytes are.
 #pragma once
 
-#include <sockscope/types.h>
+#include <sockscope/event.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -35,8 +35,8 @@ struct DnsPayload {
 
 bool is_dns_record(std::span<const std::byte> bytes) noexcept;
 
-// Fills kind, time, direction and flow of the event, and what the packet carries. False: the bytes
-// are no such record.
+// Fills time and flow of the event and which way the packet went, but not its message; and what the
+// packet carries. False: the bytes are no such record.
 bool decode_dns_packet(std::span<const std::byte> bytes, Event& event,
                        DnsPayload& payload) noexcept;
 

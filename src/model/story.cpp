@@ -26,15 +26,16 @@ void StoryBook::add(const Flow& flow) {
 
 void StoryBook::take_dns(const Event& event, const Key& key) {
   if (event.flow.owner.pid == 0) return;
-  const DnsMessage& message = *event.dns;
+  const auto& [is_sent, told] = std::get<event::Dns>(event.what);
+  const DnsMessage& message = *told;
   const Query query{event.flow.cookie, message.id, message.type};
   if (!message.is_answer && !message.is_unanswered) {
-    if (!event.sent) return;
+    if (!is_sent) return;
     Entry& entry = entry_of(event.flow.owner);
     if (entry.asked.size() >= kMostAsked || entry.asked.insert(query).second) ++entry.queries;
     return;
   }
-  if (message.is_answer && event.sent) return;  // a server
+  if (message.is_answer && is_sent) return;  // a server
   // Its story may be told by now.
   const auto entry = entries_.find(key);
   if (entry == entries_.end()) return;
@@ -45,7 +46,7 @@ void StoryBook::take_dns(const Event& event, const Key& key) {
 void StoryBook::apply(const Event& event, const Handler& handler) {
   const Flow& flow = event.flow;
   const Key key{flow.owner.pid, flow.owner.start_ns};
-  switch (event.kind) {
+  switch (event.kind()) {
     case EventKind::kConnect:
     case EventKind::kAccept:
       if (flow.owner.pid != 0) add(flow);
@@ -70,7 +71,7 @@ void StoryBook::apply(const Event& event, const Handler& handler) {
           open_.emplace(flow.cookie, key);
         }
       }
-      if (event.kind == EventKind::kOwner) break;
+      if (event.kind() == EventKind::kOwner) break;
       const bool was_open = open_.erase(flow.cookie) != 0;
       const bool moved = flow.counters.rx_bytes != 0 || flow.counters.tx_bytes != 0;
       if (!was_open && flow.protocol == Protocol::kUdp && !moved) break;
@@ -91,21 +92,23 @@ void StoryBook::apply(const Event& event, const Handler& handler) {
       if (flow.owner.pid != 0) ++entry_of(flow.owner).story.failed;
       break;
 
-    case EventKind::kProcess:
-      if (event.process.is_thread()) break;
-      if (event.process.kind == ProcessEventKind::kFork) {
+    case EventKind::kProcess: {
+      const auto& happened = std::get<ProcessEvent>(event.what);
+      if (happened.is_thread()) break;
+      if (happened.kind == ProcessEventKind::kFork) {
         entry_of(flow.owner).began_ns = event.mono_ns;
-      } else if (event.process.kind == ProcessEventKind::kExit && flow.owner.process) {
+      } else if (happened.kind == ProcessEventKind::kExit && flow.owner.process) {
         Entry& entry = entry_of(flow.owner);
         Story& story = entry.story;
         story.process = flow.owner.process;
         story.mono_ns = event.mono_ns;
-        story.exit_status = event.process.exit_status;
+        story.exit_status = happened.exit_status;
         if (entry.began_ns != 0) story.duration_us = (event.mono_ns - entry.began_ns) / 1000;
         // Sockets are closed a moment after the end is told: they are waited for in any case.
         ended_.emplace(event.mono_ns + patience_ns_, key);
       }
       break;
+    }
 
     case EventKind::kRetransmit:
     case EventKind::kReset:

@@ -10,7 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include <sockscope/types.h>
+#include <sockscope/event.h>
 
 namespace sockscope {
 

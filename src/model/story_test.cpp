@@ -14,10 +14,8 @@ class StoryBookTest : public testing::Test {
  protected:
   Event process(ProcessEventKind kind, std::uint32_t pid, std::uint64_t at, std::uint64_t start = 1) {
     Event event;
-    event.kind = EventKind::kProcess;
     event.mono_ns = at;
-    event.process.kind = kind;
-    event.process.pid = event.process.tid = pid;
+    event.what = ProcessEvent{.kind = kind, .pid = pid, .tid = pid};
     event.flow.owner.pid = pid;
     event.flow.owner.start_ns = start;
     auto info = std::make_shared<ProcessInfo>();
@@ -29,7 +27,7 @@ class StoryBookTest : public testing::Test {
   Event flow(EventKind kind, std::uint32_t pid, std::uint64_t cookie, std::uint64_t at,
              std::uint64_t start = 1) {
     Event event;
-    event.kind = kind;
+    event.what = make_what(kind);
     event.mono_ns = at;
     event.flow.cookie = cookie;
     event.flow.owner.pid = pid;
@@ -60,7 +58,7 @@ TEST_F(StoryBookTest, FromStartToEnd) {
   apply(close(7, 100, 13 * kMs, 10, 20, 400));
   apply(flow(EventKind::kConnect, 7, 102, 14 * kMs));
   Event end = process(ProcessEventKind::kExit, 7, 94 * kMs);
-  end.process.exit_status = 3 << 8;
+  std::get<ProcessEvent>(end.what).exit_status = 3 << 8;
   apply(end);
   apply(close(7, 102, 95 * kMs, 1, 2, 300));  // by the kernel, after its end
   EXPECT_TRUE(told_.empty());
@@ -90,8 +88,7 @@ class StoryBookDns : public StoryBookTest {
     message->type = 1;
     message->is_answer = is_answer;
     message->is_unanswered = is_unanswered;
-    event.dns = std::move(message);
-    event.sent = sent;
+    event.what = event::Dns{.sent = sent, .message = std::move(message)};
     apply(event);
   }
   void query(std::uint16_t id, std::uint64_t at) { dns(7, id, at, true, false); }

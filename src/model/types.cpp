@@ -72,26 +72,4 @@ std::string_view to_string(TcpState state) noexcept {
 
 std::string_view to_string(App app) noexcept { return app == App::kQuic ? "quic" : ""; }
 
-std::string_view to_string(EventKind kind) noexcept {
-  switch (kind) {
-    case EventKind::kConnect: return "connect";
-    case EventKind::kAccept: return "accept";
-    case EventKind::kConnectFailed: return "connect_failed";
-    case EventKind::kClose: return "close";
-    case EventKind::kRetransmit: return "retransmit";
-    case EventKind::kReset: return "reset";
-    case EventKind::kOwner: return "owner";
-    case EventKind::kAttempt: return "attempt";
-    case EventKind::kState: return "state";
-    case EventKind::kData: return "data";
-    case EventKind::kProcess: return "process";
-    case EventKind::kRefused: return "refused";
-    case EventKind::kUdpPeer: return "udp_peer";
-    case EventKind::kDns: return "dns";
-    case EventKind::kAlert: return "alert";
-    case EventKind::kGap: break;
-  }
-  return "gap";
-}
-
 }  // namespace sockscope

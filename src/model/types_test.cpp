@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
-#include <sockscope/types.h>
+#include <sockscope/event.h>
 
 namespace sockscope {
 namespace {

@@ -60,9 +60,8 @@ Result<void> DnsCapture::take(const PacketView& view, std::uint64_t mono_ns, std
     if (!stays_here && sent != view.is_outgoing.value_or(false)) continue;
     const Flow& socket = sent ? sender : receiver;
     Event event;
-    event.kind = EventKind::kDns;
-    event.sent = sent;
     event.mono_ns = mono_ns;
+    event.what = event::Dns{.sent = sent, .message = nullptr};
     event.flow.netns = netns_;
     event.flow.protocol = ends.protocol;
     event.flow.local = sent ? ends.source : ends.destination;

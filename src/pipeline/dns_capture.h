@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <sockscope/types.h>
+#include <sockscope/event.h>
 
 #include <cstdint>
 #include <functional>

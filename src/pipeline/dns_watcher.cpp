@@ -5,7 +5,7 @@
 
 namespace sockscope {
 DnsStream& DnsWatcher::stream_of(const Event& packet, const DnsPayload& payload) {
-  const std::uint64_t key = payload.stream << 1 | (packet.sent ? 1 : 0);
+  const std::uint64_t key = payload.stream << 1 | (std::get<event::Dns>(packet.what).sent ? 1 : 0);
   if (streams_.size() >= kMostStreams && !streams_.contains(key))
     streams_.erase(
         std::min_element(streams_.begin(), streams_.end(), [](const auto& left, const auto& right) {
@@ -21,14 +21,15 @@ void DnsWatcher::message(Event& packet, std::span<const std::byte> bytes, std::s
   auto parsed = parse_dns(bytes, whole_size);
   if (!parsed) return;
   const auto message = std::make_shared<DnsMessage>(std::move(*parsed));
-  packet.dns = message;
+  auto& dns = std::get<event::Dns>(packet.what);
+  dns.message = message;
   message->latency_us = queries_.note(packet);
   const bool was_asked = message->latency_us.has_value();
   if (was_asked) *message->latency_us /= 1000;
   // Whom this host did not ask may say anything. A query to a server behind a local address may
   // have been turned to another port on its way: nobody but this host can answer from there.
   const bool is_for_us =
-      message->is_answer && !packet.sent && packet.flow.remote.port == dns::kPort;
+      message->is_answer && !dns.sent && packet.flow.remote.port == dns::kPort;
   if (is_for_us && (was_asked || packet.flow.remote.addr.is_loopback())) names_.learn(packet);
   tell(packet);
 }
@@ -36,9 +37,10 @@ void DnsWatcher::message(Event& packet, std::span<const std::byte> bytes, std::s
 void DnsWatcher::advance(std::uint64_t now_ns, const std::function<void(const Event&)>& tell) {
   queries_.advance(now_ns, [&](const Event& query) {
     Event event = query;
-    const auto message = std::make_shared<DnsMessage>(*query.dns);
+    auto& dns = std::get<event::Dns>(event.what);
+    const auto message = std::make_shared<DnsMessage>(*dns.message);
     message->is_unanswered = true;
-    event.dns = message;
+    dns.message = message;
     event.mono_ns += DnsQueries::kPatienceNs;
     tell(event);
   });

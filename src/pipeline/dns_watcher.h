@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <sockscope/types.h>
+#include <sockscope/event.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -22,7 +22,7 @@ class DnsWatcher {
  public:
   static constexpr std::size_t kMostStreams = 256;
 
-  // packet: a kDns event without its message. Calls `tell` for each message that is complete with
+  // packet: an event::Dns without its message. Calls `tell` for each message that is complete with
   // it, after its names are known. What is no DNS is dropped.
   void take(Event& packet, const DnsPayload& payload,
             const std::function<void(const Event&)>& tell);

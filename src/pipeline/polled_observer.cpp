@@ -105,10 +105,10 @@ class PolledObserver : public Observer {
     Flow closed = flow;
     if (flow.protocol == Protocol::kTcp) closed.state = TcpState::kClose;
     if (before == TcpState::kSynSent)
-      note(EventKind::kConnectFailed, closed, before);
+      note(event::ConnectFailed{}, closed);
     else if (flow.protocol == Protocol::kUdp || (is_connection(flow) && !is_half_open(before)))
-      note(EventKind::kClose, closed, before);
-    if (options_.states && flow.protocol == Protocol::kTcp) note(EventKind::kState, closed, before);
+      note(event::Close{.old_state = before}, closed);
+    if (options_.states && flow.protocol == Protocol::kTcp) note(event::StateChange{before}, closed);
   }
 
   Result<void> end_pass(Tracker& to, bool at_once) override {
@@ -195,25 +195,25 @@ class PolledObserver : public Observer {
                                (change.before == TcpState::kNone && !has_listener(flow.local.port));
       flow.direction = is_outbound ? Direction::kOutbound : Direction::kInbound;
       flow.opened_ns = poll_began_ns_;
-      note(is_outbound ? EventKind::kConnect : EventKind::kAccept, flow);
+      note(make_what(is_outbound ? EventKind::kConnect : EventKind::kAccept), flow);
       to.apply(pending_.back());
     } else if (change.is_new && flow.state == TcpState::kSynSent && options_.attempts) {
-      note(EventKind::kAttempt, flow);
+      note(event::Attempt{}, flow);
     } else if (change.is_new && flow.state == TcpState::kTimeWait && !source_->announces_closes()) {
-      note(EventKind::kClose, flow);  // all that is left of one that came and went
+      note(event::Close{}, flow);  // all that is left of one that came and went
     } else if (change.is_closed) {
-      note(EventKind::kClose, flow, change.before);
+      note(event::Close{.old_state = change.before}, flow);
     }
     const TcpState before = change.is_new ? TcpState::kClose : change.before;
     if (options_.states && flow.protocol == Protocol::kTcp && before != flow.state)
-      note(EventKind::kState, flow, before);
+      note(event::StateChange{before}, flow);
   }
 
   void find_owners(Tracker& to, bool at_once) {
     if (!owners_.find_unknown(mono_now_ns(), at_once)) return;
     Event event;
-    event.kind = EventKind::kOwner;
     event.mono_ns = poll_began_ns_;
+    event.what = event::OwnerChange{};
     for (const auto& [cookie, inode] : ownerless_) {
       const Owner* owner = owners_.find(inode);
       if (!owner || !to.table().read(cookie, event.flow)) continue;
@@ -235,7 +235,6 @@ class PolledObserver : public Observer {
     if (was_told && !is_known) return;
 
     Event event;
-    event.kind = EventKind::kClose;
     event.mono_ns = mono_now_ns();
     event.flow = is_known ? known : socket.flow;
     if (!is_known) {
@@ -246,65 +245,60 @@ class PolledObserver : public Observer {
         event.flow.direction =
             has_listener(event.flow.local.port) ? Direction::kInbound : Direction::kOutbound;
     }
-    complete_figures(socket, known, event);
-    event.old_state = is_known ? known.state : TcpState::kNone;
+    event::Close close{.old_state = is_known ? known.state : TcpState::kNone};
+    close.is_final = complete_figures(socket, known, event.flow);
     event.flow.closed = true;
     event.flow.closed_ns = event.mono_ns;
     if (is_tcp) event.flow.state = TcpState::kClose;
 
     const bool is_over = is_known && known.closed;
-    if (is_known && known.state == TcpState::kListen) {
+    const bool has_failed = is_known && !is_over && known.state == TcpState::kSynSent;
+    if (is_known && known.state == TcpState::kListen)
       event.flow.direction = Direction::kListen;
-    } else if (is_known && !is_over && known.state == TcpState::kSynSent) {
-      event.kind = EventKind::kConnectFailed;
-    } else if (event.flow.opened_ns != 0) {
-      event.duration_us = (event.mono_ns - event.flow.opened_ns) / 1000;
-    }
+    else if (event.flow.opened_ns != 0)
+      close.duration_us = (event.mono_ns - event.flow.opened_ns) / 1000;
+    event.what = has_failed ? Event::What(event::ConnectFailed{}) : Event::What(close);
     to.apply(event);
     if (!with_events_ || !has_polled_) return;
     if (is_over) {  // in TIME_WAIT; this poll is about to tell of it, or one before did
-      if (event.is_final && !was_told) final_.insert(socket.flow.cookie);
+      if (close.is_final && !was_told) final_.insert(socket.flow.cookie);
       return;
     }
     if (known.state == TcpState::kListen ||
-        (is_known && is_tcp && is_half_open(known.state) && event.kind == EventKind::kClose))
+        (is_known && is_tcp && is_half_open(known.state) && !has_failed))
       return;
     to.tell(event);
     if (options_.states && is_tcp) {
       Event change = event;
-      change.kind = EventKind::kState;
+      change.what = event::StateChange{close.old_state};
       to.tell(change);
     }
   }
 
-  // The last figures of a socket. Those of one that was reset by its own process are gone by now,
+  // The last figures of a socket; whether they are final. Those of one that was reset by its own process are gone by now,
   // and whether a FIN is among the bytes received is not said: it is when it came before the last
   // poll, or, as a rule, when our own was acknowledged.
-  void complete_figures(const PolledSocket& socket, const Flow& known, Event& event) const {
+  bool complete_figures(const PolledSocket& socket, const Flow& known, Flow& flow) const {
     const Flow& last = socket.flow;
     const Counters& before = known.counters;
     Counters now = last.counters;
     const bool is_outbound =
-        event.flow.direction == Direction::kOutbound ||
-        (event.flow.direction == Direction::kUnknown && !has_listener(event.flow.local.port));
+        flow.direction == Direction::kOutbound ||
+        (flow.direction == Direction::kUnknown && !has_listener(flow.local.port));
     const bool fin_came = known.state == TcpState::kCloseWait ||
                           known.state == TcpState::kLastAck || known.state == TcpState::kClosing ||
                           socket.acked_bytes > now.tx_bytes + (is_outbound ? 1 : 0);
     if (fin_came && now.rx_bytes > before.rx_bytes) --now.rx_bytes;
-    event.is_final =
+    const bool is_final =
         last.has_counters && now.tx_bytes >= before.tx_bytes && now.rx_bytes >= before.rx_bytes;
-    event.flow.counters = event.is_final ? now : before;
-    event.flow.has_counters = event.is_final || known.has_counters;
+    flow.counters = is_final ? now : before;
+    flow.has_counters = is_final || known.has_counters;
+    return is_final;
   }
 
   // Events of a poll wait until its end, when owners and final figures are known.
-  void note(EventKind kind, const Flow& flow, TcpState old_state = TcpState::kNone) {
-    Event event;
-    event.kind = kind;
-    event.mono_ns = poll_began_ns_;
-    event.old_state = old_state;
-    event.flow = flow;
-    pending_.push_back(std::move(event));
+  void note(Event::What what, const Flow& flow) {
+    pending_.push_back({.mono_ns = poll_began_ns_, .flow = flow, .what = std::move(what)});
   }
 
   void tell_pending(Tracker& to) {
@@ -313,13 +307,13 @@ class PolledObserver : public Observer {
       const TcpState state = event.flow.state;
       if (to.table().read(event.flow.cookie, flow)) event.flow = flow;
       event.flow.state = state;
-      if (event.kind == EventKind::kClose) {
-        event.is_final = final_.contains(event.flow.cookie);
+      if (auto* const close = std::get_if<event::Close>(&event.what)) {
+        close->is_final = final_.contains(event.flow.cookie);
         event.flow.closed = true;
         event.flow.closed_ns = event.mono_ns;
         if (event.flow.opened_ns != 0)
-          event.duration_us = (event.mono_ns - event.flow.opened_ns) / 1000;
-        if (source_->announces_closes() && !event.is_final) {
+          close->duration_us = (event.mono_ns - event.flow.opened_ns) / 1000;
+        if (source_->announces_closes() && !close->is_final) {
           if (awaited_.size() >= kMostAwaited) awaited_.clear();
           awaited_.insert(event.flow.cookie);
         }

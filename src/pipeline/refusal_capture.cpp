@@ -47,15 +47,14 @@ Result<void> RefusalCapture::read(const std::function<void(Event&)>& tell) {
     }
     ++told;
     Event event;
-    event.kind = EventKind::kRefused;
     event.mono_ns = mono_ns;
+    event.what = event::Refused{.attempts = 1 + std::exchange(untold_, 0)};
     event.flow.netns = netns_;
     event.flow.protocol = Protocol::kTcp;
     event.flow.direction = Direction::kInbound;
     event.flow.local = local_;
     event.flow.remote = remote_;
     event.flow.has_counters = false;
-    event.attempts = 1 + std::exchange(untold_, 0);
     tell(event);
     return {};
   });

@@ -131,11 +131,11 @@ Result<void> Tracker::scan_processes() {
 }
 
 void Tracker::hand_over(const Event& ready) {
-  const bool is_gap = ready.kind == EventKind::kGap;
+  const bool is_gap = ready.kind() == EventKind::kGap;
   if (!is_gap && !matcher_(ready.flow)) return;
   ++told_;
   const bool is_of_flow =
-      !is_gap && ready.kind != EventKind::kProcess && ready.kind != EventKind::kDns;
+      !is_gap && ready.kind() != EventKind::kProcess && ready.kind() != EventKind::kDns;
   auto name = resolver_ && is_of_flow ? resolver_->find(ready.flow, host_.now_ns()) : nullptr;
   if (!name) return (*handler_)(ready);
   Event named = ready;
@@ -172,10 +172,10 @@ void Tracker::complete(Event& event) {
   }
   zones_.name(event.flow);
   if (translations_) [[unlikely]] {
-    const bool begins = event.kind == EventKind::kConnect || event.kind == EventKind::kAccept;
+    const bool begins = event.kind() == EventKind::kConnect || event.kind() == EventKind::kAccept;
     translations_->translate(event.flow, begins);
   }
-  if (event.kind != EventKind::kDns) name(event.flow);
+  if (event.kind() != EventKind::kDns) name(event.flow);
 }
 
 void Tracker::take(Event& event) {
@@ -183,7 +183,7 @@ void Tracker::take(Event& event) {
   complete(event);
   if (udp_peers_ && event.flow.protocol == Protocol::kUdp) {
     event.flow.app = udp_peers_->app_of(event.flow.cookie);
-    peers_due_ |= event.kind == EventKind::kClose;
+    peers_due_ |= event.kind() == EventKind::kClose;
   }
   const bool is_news = table_.apply(event);
   if (!handler_) return;
@@ -195,7 +195,7 @@ void Tracker::take(Event& event) {
 
 void Tracker::tell(Event& event) {
   count_records(1);
-  if (!handler_ || (event.kind == EventKind::kDns && !options_.dns)) return;
+  if (!handler_ || (event.kind() == EventKind::kDns && !options_.dns)) return;
   complete(event);
   add(event);
 }
@@ -203,8 +203,7 @@ void Tracker::tell(Event& event) {
 void Tracker::tell_process(const ProcessEvent& happened) {
   if (!handler_ || !options_.processes) return;
   Owner& owner = process_event_.flow.owner;
-  process_event_.kind = EventKind::kProcess;
-  process_event_.process = happened;
+  process_event_.what = happened;
   process_event_.mono_ns = happened.mono_ns;
   owner = {.pid = happened.pid, .start_ns = happened.start_ns};
   processes_->describe(owner);
@@ -254,16 +253,15 @@ void Tracker::note_loss(bool exactly) {
   lost_.missed_runs += table_.untold_ends();  // the pass that found them is what heals it
   if (!handler_ || lost_ == reported_) return;
   Event gap;
-  gap.kind = EventKind::kGap;
   gap.mono_ns = last_event_ns_ != 0 ? last_event_ns_ : host_.now_ns();
-  gap.lost = {.ring_full = lost_.ring_full - reported_.ring_full,
+  gap.what = event::Gap{{.ring_full = lost_.ring_full - reported_.ring_full,
               .storage_failed = lost_.storage_failed - reported_.storage_failed,
               .malformed = lost_.malformed - reported_.malformed,
               .missed_returns = lost_.missed_returns - reported_.missed_returns,
               .netlink_full = lost_.netlink_full - reported_.netlink_full,
               .udp_peers = lost_.udp_peers - reported_.udp_peers,
               .missed_runs = lost_.missed_runs - reported_.missed_runs,
-              .translations = lost_.translations - reported_.translations};
+              .translations = lost_.translations - reported_.translations}};
   reported_ = lost_;
   add(gap);
 }
@@ -359,11 +357,10 @@ void Tracker::take_peer(UdpPeer& peer, std::uint64_t now_ns) {
     zones_.name(peer.remote.addr, peer.interface, socket.netns);
   if (!udp_peers_->take(peer, now_ns) || !handler_) return;
   Event gone;
-  gone.kind = EventKind::kUdpPeer;
   gone.mono_ns = now_ns;
+  gone.what = event::UdpPeerClose{(now_ns - std::min(now_ns, peer.since_ns)) / 1000};
   udp_peers_->fill(peer, std::bind_front(&Tracker::read_flow, this), gone.flow);
   gone.flow.closed_ns = now_ns;
-  gone.duration_us = (now_ns - std::min(now_ns, peer.since_ns)) / 1000;
   complete(gone);
   add(gone);
 }

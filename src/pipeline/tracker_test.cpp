@@ -145,7 +145,7 @@ class TrackerTest : public testing::Test {
 
   void happens(EventKind kind, const Flow& flow) {
     Event event;
-    event.kind = kind;
+    event.what = make_what(kind);
     event.mono_ns = ++world.now_ns;
     event.flow = flow;
     world.waiting.push_back([event](Tracker& to) mutable { to.take(event); });
@@ -188,7 +188,7 @@ class TrackerTest : public testing::Test {
 
   std::vector<EventKind> kinds() const {
     std::vector<EventKind> found;
-    for (const Event& event : out) found.push_back(event.kind);
+    for (const Event& event : out) found.push_back(event.kind());
     return found;
   }
   static const Flow* find(const Snapshot& taken, std::uint64_t cookie) {
@@ -215,7 +215,7 @@ TEST_F(TrackerTest, AGapTellsOnceWhatWasLostSinceTheOneBefore) {
   world.loss = {.ring_full = 5, .storage_failed = 1};
   EXPECT_EQ(consume(), 1u);
   ASSERT_EQ(kinds(), Kinds{EventKind::kGap});
-  EXPECT_EQ(out[0].lost, (Loss{.ring_full = 5, .storage_failed = 1}));
+  EXPECT_EQ(std::get<event::Gap>(out[0].what).lost, (Loss{.ring_full = 5, .storage_failed = 1}));
   EXPECT_EQ(out[0].mono_ns, last_event_ns);  // it happened after what was read last
   EXPECT_EQ(consume(), 0u);
   world.loss = {.ring_full = 7,
@@ -233,7 +233,7 @@ TEST_F(TrackerTest, AGapTellsOnceWhatWasLostSinceTheOneBefore) {
                 .missed_runs = 66};
   consume();
   ASSERT_EQ(kinds(), Kinds{EventKind::kGap});
-  EXPECT_EQ(out[0].lost, (Loss{.ring_full = 10,
+  EXPECT_EQ(std::get<event::Gap>(out[0].what).lost, (Loss{.ring_full = 10,
                                .storage_failed = 20,
                                .malformed = 30,
                                .missed_returns = 40,
@@ -250,7 +250,7 @@ TEST_F(TrackerTest, ALossThatOnlyASnapshotWithoutHandlerSawIsToldLater) {
   EXPECT_EQ(taken.lost.ring_full, 3u);
   consume();
   ASSERT_EQ(kinds(), Kinds{EventKind::kGap});
-  EXPECT_EQ(out[0].lost.ring_full, 3u);
+  EXPECT_EQ(std::get<event::Gap>(out[0].what).lost.ring_full, 3u);
 }
 
 // The kernel ran no program when 1 ended, and counted nothing.
@@ -269,7 +269,7 @@ TEST_F(TrackerTest, WhoOnlyFollowsEventsLooksForUntoldEndsNowAndThen) {
   passes(60 * kSecond);
   consume();
   ASSERT_EQ(kinds(), (Kinds{EventKind::kClose, EventKind::kGap}));
-  EXPECT_EQ(out[1].lost, Loss{.missed_runs = 1});
+  EXPECT_EQ(std::get<event::Gap>(out[1].what).lost, Loss{.missed_runs = 1});
   EXPECT_EQ(tracker->loss().missed_runs, 1u);
   passes(60 * kSecond);
   EXPECT_EQ(consume(), 0u);
@@ -459,7 +459,7 @@ TEST_F(TrackerTest, WhoServesIsLookedForBeforeAnAcceptIsTold) {
   passes((static_cast<std::uint64_t>(options.settle_owner.count()) - 2 * 20) * kMs);
   EXPECT_EQ(consume(), 2u);
   EXPECT_EQ(world.owner_reads.size(), 1u);
-  EXPECT_EQ(out[0].kind, EventKind::kAccept);
+  EXPECT_EQ(out[0].kind(), EventKind::kAccept);
   EXPECT_EQ(out[0].flow.owner.pid, 11u);
   passes(kSecond);
   consume();
@@ -523,9 +523,9 @@ TEST_F(TrackerTest, AChildIsItsParentUntilItRunsAnotherProgram) {
   EXPECT_EQ(out[0].flow.owner.pid, 11u);
   EXPECT_EQ(out[0].flow.owner.process->exe(), "/bin/httpd");
   EXPECT_EQ(out[0].flow.owner.process->unit(), "httpd.service");
-  EXPECT_EQ(out[1].process.kind, ProcessEventKind::kFork);
+  EXPECT_EQ(std::get<ProcessEvent>(out[1].what).kind, ProcessEventKind::kFork);
   EXPECT_EQ(out[1].flow.owner.name(), "httpd");
-  EXPECT_EQ(out[3].process.kind, ProcessEventKind::kExec);
+  EXPECT_EQ(std::get<ProcessEvent>(out[3].what).kind, ProcessEventKind::kExec);
   EXPECT_EQ(out[3].flow.owner.name(), "cgi");
   EXPECT_EQ(out[4].flow.owner.process->exe(), "/bin/cgi");
   EXPECT_EQ(out[4].flow.owner.process->parents, "httpd");
@@ -691,7 +691,7 @@ TEST_F(TrackerTest, RemoteEndsOfUdpAreShownWithTheirSocketAndToldWhenItCloses) {
   world.peers_kept = 3;
   taken = snapshot();
   ASSERT_EQ(kinds(), Kinds{EventKind::kGap});
-  EXPECT_EQ(out[0].lost, Loss{.udp_peers = 2});
+  EXPECT_EQ(std::get<event::Gap>(out[0].what).lost, Loss{.udp_peers = 2});
 
   happens(EventKind::kClose, socket);
   world.peers[0].socket_closed = true;

@@ -18,9 +18,10 @@ void DnsFigures::make_room() {
 }
 
 void DnsFigures::take(const Event& event) {
-  if (event.kind != EventKind::kDns || event.flow.remote.port != dns::kPort) return;
-  const DnsMessage& dns = *event.dns;
-  if (dns.is_answer == event.sent) return;
+  const auto* const passed = std::get_if<event::Dns>(&event.what);
+  if (passed == nullptr || event.flow.remote.port != dns::kPort) return;
+  const DnsMessage& dns = *passed->message;
+  if (dns.is_answer == passed->sent) return;
   if (dns.is_unanswered) {
     ++unanswered_;
     return;

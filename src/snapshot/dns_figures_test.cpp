@@ -14,10 +14,9 @@ Event message(std::string name, bool is_answer, std::uint16_t rcode = 0,
   dns.rcode = rcode;
   dns.latency_us = latency_us;
   Event event;
-  event.kind = EventKind::kDns;
-  event.sent = !is_answer;
   event.flow.remote.port = dns::kPort;
-  event.dns = std::make_shared<DnsMessage>(std::move(dns));
+  event.what = event::Dns{.sent = !is_answer,
+                          .message = std::make_shared<DnsMessage>(std::move(dns))};
   return event;
 }
 
@@ -31,12 +30,12 @@ TEST(DnsFigures, CountWhatThisHostAskedAndGot) {
     figures.take(message("a.example", true, 0, us));
   figures.take(message("a.example", true));  // whose query was not seen
   Event served = message("c.example", false);
-  served.sent = false;
+  std::get<event::Dns>(served.what).sent = false;
   served.flow.remote.port = 40'000;
   served.flow.local.port = dns::kPort;
   figures.take(served);
   Event other;
-  other.kind = EventKind::kClose;
+  other.what = event::Close{};
   other.flow.remote.port = dns::kPort;
   figures.take(other);
   EXPECT_EQ(figures.figures(),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <cstring>
+#include <type_traits>
+#include <variant>
 
 #include "snapshot/json.h"
 #include "snapshot/json_buffer.h"
@@ -23,13 +25,18 @@ void write_exit(Writer& writer, std::uint32_t status) {
   writer.Bool(ended.dumped_core());
 }
 
+// What an event has beside its flow, by what happened. Kinds without members have nothing more.
+template <class Writer, class What>
+  requires std::is_empty_v<What>
+void write_what(Writer&, const Flow&, const What&) {}
+
 template <class Writer>
-void write_happened(Writer& writer, const Event& event) {
-  const ProcessEvent& happened = event.process;
+void write_what(Writer& writer, const Flow& flow, const ProcessEvent& happened) {
+  const Owner& owner = flow.owner;
   Fields fields(writer);
   fields.number_or_null("pid", happened.pid);
-  fields.foreign_text("comm", event.flow.owner.name());
-  fields.optional("uid", event.flow.owner.uid);
+  fields.foreign_text("comm", owner.name());
+  fields.optional("uid", owner.uid);
   fields.number("cpu", happened.cpu);
   switch (happened.kind) {
     case ProcessEventKind::kFork:
@@ -54,16 +61,78 @@ void write_happened(Writer& writer, const Event& event) {
     case ProcessEventKind::kUnknown:
       break;
   }
-  if (event.flow.owner.process) write_process_info(writer, *event.flow.owner.process);
+  if (owner.process) write_process_info(writer, *owner.process);
 }
 
 template <class Writer>
-void write_dns(Writer& writer, const Event& event) {
-  const DnsMessage& dns = *event.dns;
+void write_what(Writer& writer, const Flow&, const event::Connect& connect) {
+  Fields(writer).number_or_null("latency_us", connect.latency_us);
+}
+
+template <class Writer>
+void write_what(Writer& writer, const Flow& flow, const event::ConnectFailed& failed) {
+  Fields fields(writer);
+  fields.number_or_null("latency_us", failed.latency_us);
+  const char* const name = failed.error == 0 ? nullptr : ::strerrorname_np(failed.error);
+  fields.text_or_null("error", name ? name : "");
+  fields.optional("retransmits", flow.has_counters ? std::optional(flow.counters.retransmits)
+                                                   : std::nullopt);
+}
+
+template <class Writer>
+void write_what(Writer& writer, const Flow& flow, const event::Close& close) {
+  Fields fields(writer);
+  write_counters(writer, flow);
+  fields.optional("duration_us", close.duration_us);
+  fields.name("final");
+  writer.Bool(close.is_final);
+}
+
+template <class Writer>
+void write_what(Writer& writer, const Flow& flow, const event::UdpPeerClose& close) {
+  write_counters(writer, flow);
+  Fields(writer).optional("duration_us", close.duration_us);
+}
+
+template <class Writer>
+void write_what(Writer& writer, const Flow& flow, const event::Retransmit& retransmit) {
+  Fields fields(writer);
+  const bool is_known = retransmit.congestion_window != 0;
+  fields.number("retransmits", flow.counters.retransmits);
+  fields.optional("sequence", is_known ? std::optional(retransmit.sequence) : std::nullopt);
+  fields.number_or_null("cwnd", retransmit.congestion_window);
+  fields.number_or_null("prior_cwnd", retransmit.prior_window);
+}
+
+template <class Writer>
+void write_what(Writer& writer, const Flow&, const event::Reset& reset) {
+  Fields(writer).text("reset", reset.sent ? "sent" : "received");
+}
+
+template <class Writer>
+void write_what(Writer& writer, const Flow&, const event::StateChange& change) {
+  Fields(writer).text("old_state", to_string(change.old_state));
+}
+
+template <class Writer>
+void write_what(Writer& writer, const Flow&, const event::Data& data) {
+  Fields fields(writer);
+  fields.text("call", data.sent ? "send" : "recv");
+  fields.number("bytes", data.bytes);
+}
+
+template <class Writer>
+void write_what(Writer& writer, const Flow&, const event::Refused& refused) {
+  Fields(writer).number("attempts", refused.attempts);
+}
+
+template <class Writer>
+void write_what(Writer& writer, const Flow&, const event::Dns& passed) {
+  const DnsMessage& dns = *passed.message;
   Fields fields(writer);
   fields.text("dns", dns.is_answer ? "answer" : dns.is_unanswered ? "unanswered" : "query");
   fields.text_or_null("error", dns.is_unanswered ? "timeout" : "");
-  fields.text("passed", event.sent ? "sent" : "received");
+  fields.text("passed", passed.sent ? "sent" : "received");
   fields.number("id", dns.id);
   fields.foreign_text("name", dns.name);
   fields.text("type", dns::type_name(dns.type));
@@ -85,6 +154,15 @@ void write_dns(Writer& writer, const Event& event) {
     writer.EndObject();
   }
   writer.EndArray();
+}
+
+// Has a line of its own kind.
+template <class Writer>
+void write_what(Writer&, const Flow&, const event::AlertChange&) {}
+
+template <class Writer>
+void write_what(Writer& writer, const Flow&, const event::Gap& gap) {
+  write_lost(writer, gap.lost);
 }
 
 }  // namespace
@@ -136,73 +214,12 @@ void EventWriter::start(const HostId& host, std::uint64_t wall_ns, Source source
 }
 
 void EventWriter::event(const Event& event, std::string& out) {
-  if (event.kind == EventKind::kAlert) return alert(*event.alert, out);
-  auto& writer = line_->begin(
-      event.kind == EventKind::kProcess ? to_string(event.process.kind) : to_string(event.kind),
-      to_wall(event.mono_ns));
-  Fields fields(writer);
-  if (event.kind == EventKind::kGap) {
-    write_lost(writer, event.lost);
-  } else if (event.kind == EventKind::kProcess) {
-    write_happened(writer, event);
-  } else {
-    write_identity(writer, event.flow, event.mono_ns);
-  }
-  switch (event.kind) {
-    case EventKind::kConnect:
-      fields.number_or_null("latency_us", event.latency_us);
-      break;
-    case EventKind::kConnectFailed:
-      fields.number_or_null("latency_us", event.latency_us);
-      if (const char* name = event.error == 0 ? nullptr : ::strerrorname_np(event.error))
-        fields.text("error", name);
-      else
-        fields.null("error");
-      fields.optional("retransmits", event.flow.has_counters
-                                         ? std::optional(event.flow.counters.retransmits)
-                                         : std::nullopt);
-      break;
-    case EventKind::kClose:
-      write_counters(writer, event.flow);
-      fields.optional("duration_us", event.duration_us);
-      fields.name("final");
-      writer.Bool(event.is_final);
-      break;
-    case EventKind::kUdpPeer:
-      write_counters(writer, event.flow);
-      fields.optional("duration_us", event.duration_us);
-      break;
-    case EventKind::kRetransmit:
-      fields.number("retransmits", event.flow.counters.retransmits);
-      fields.optional("sequence", event.congestion_window != 0 ? std::optional(event.sequence)
-                                                              : std::nullopt);
-      fields.number_or_null("cwnd", event.congestion_window);
-      fields.number_or_null("prior_cwnd", event.prior_window);
-      break;
-    case EventKind::kReset:
-      fields.text("reset", event.sent ? "sent" : "received");
-      break;
-    case EventKind::kState:
-      fields.text("old_state", to_string(event.old_state));
-      break;
-    case EventKind::kData:
-      fields.text("call", event.sent ? "send" : "recv");
-      fields.number("bytes", event.bytes);
-      break;
-    case EventKind::kRefused:
-      fields.number("attempts", event.attempts);
-      break;
-    case EventKind::kDns:
-      write_dns(writer, event);
-      break;
-    case EventKind::kAccept:
-    case EventKind::kOwner:
-    case EventKind::kAttempt:
-    case EventKind::kProcess:
-    case EventKind::kAlert:
-    case EventKind::kGap:
-      break;
-  }
+  if (const auto* const change = std::get_if<event::AlertChange>(&event.what))
+    return alert(*change->alert, out);
+  auto& writer = line_->begin(name_of(event), to_wall(event.mono_ns));
+  const bool is_of_flow = event.kind() != EventKind::kProcess && event.kind() != EventKind::kGap;
+  if (is_of_flow) write_identity(writer, event.flow, event.mono_ns);
+  std::visit([&](const auto& what) { write_what(writer, event.flow, what); }, event.what);
   writer.EndObject();
   line_->end(out);
 }

@@ -4,7 +4,7 @@
 #pragma once
 
 #include <sockscope/alert.h>
-#include <sockscope/types.h>
+#include <sockscope/event.h>
 
 #include <cstdint>
 #include <functional>

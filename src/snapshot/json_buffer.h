@@ -7,6 +7,7 @@
 #include <rapidjson/writer.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <new>
 
@@ -38,3 +39,13 @@ template <class Stream>
 using PrettyWriter = rapidjson::PrettyWriter<Stream, Text, Text, Allocator>;
 
 }  // namespace sockscope::json
+
+// Into a buffer in memory digits are written in place: RapidJSON does so too, but for its own alone.
+template <>
+inline bool sockscope::json::Writer<sockscope::json::Buffer>::WriteUint64(std::uint64_t value) {
+  constexpr std::size_t kMostDigits = 20;
+  char* const digits = os_->Push(kMostDigits);
+  const char* const end = rapidjson::internal::u64toa(value, digits);
+  os_->Pop(kMostDigits - static_cast<std::size_t>(end - digits));
+  return true;
+}

@@ -19,7 +19,7 @@ rapidjson::Document parse(const std::string& text) {
 
 Event sample(EventKind kind) {
   Event event;
-  event.kind = kind;
+  event.what = make_what(kind);
   event.mono_ns = 1'500'000'000;
   Flow& flow = event.flow;
   flow.cookie = 77;
@@ -45,7 +45,7 @@ std::string line_of(const Event& event) {
 
 TEST(EventJson, ConnectHasEveryField) {
   Event event = sample(EventKind::kConnect);
-  event.latency_us = 207;
+  event.what = event::Connect{.latency_us = 207};
   EXPECT_EQ(
       line_of(event),
       R"({"event":"connect","ts":"2023-11-14T22:13:21.500000000Z","ts_ns":1700000001500000000,)"
@@ -73,7 +73,7 @@ TEST(EventJson, WhatIsNotKnownIsNull) {
 
 TEST(EventJson, CloseHasCounters) {
   Event event = sample(EventKind::kClose);
-  event.duration_us = 5;
+  std::get<event::Close>(event.what).duration_us = 5;
   event.flow.counters = {.tx_bytes = 1ull << 60,
                          .rx_bytes = 2,
                          .tx_segments = 3,
@@ -95,9 +95,9 @@ TEST(EventJson, CloseHasCounters) {
 
 TEST(EventJson, EachKindHasItsOwnFields) {
   Event failed = sample(EventKind::kConnectFailed);
-  failed.error = ECONNREFUSED;
+  failed.what = event::ConnectFailed{.error = ECONNREFUSED};
   EXPECT_STREQ(parse(line_of(failed))["error"].GetString(), "ECONNREFUSED");
-  failed.error = 0;
+  failed.what = event::ConnectFailed{};
   EXPECT_TRUE(parse(line_of(failed))["error"].IsNull());
   failed.flow.counters.retransmits = 3;
   EXPECT_EQ(parse(line_of(failed))["retransmits"].GetUint(), 3u);
@@ -106,20 +106,21 @@ TEST(EventJson, EachKindHasItsOwnFields) {
   Event again = sample(EventKind::kRetransmit);
   for (const char* name : {"sequence", "cwnd", "prior_cwnd"})
     EXPECT_TRUE(parse(line_of(again))[name].IsNull()) << name;
-  again.congestion_window = 10;
+  auto& retransmit = std::get<event::Retransmit>(again.what);
+  retransmit.congestion_window = 10;
   EXPECT_EQ(parse(line_of(again))["sequence"].GetUint(), 0u);
-  again.prior_window = 42;
+  retransmit.prior_window = 42;
   EXPECT_EQ(parse(line_of(again))["cwnd"].GetUint(), 10u);
   EXPECT_EQ(parse(line_of(again))["prior_cwnd"].GetUint(), 42u);
   Event reset = sample(EventKind::kReset);
   EXPECT_STREQ(parse(line_of(reset))["reset"].GetString(), "received");
-  reset.sent = true;
+  reset.what = event::Reset{.sent = true};
   EXPECT_STREQ(parse(line_of(reset))["reset"].GetString(), "sent");
   Event state = sample(EventKind::kState);
-  state.old_state = TcpState::kSynSent;
+  state.what = event::StateChange{TcpState::kSynSent};
   EXPECT_STREQ(parse(line_of(state))["old_state"].GetString(), "SYN_SENT");
   Event data = sample(EventKind::kData);
-  data.bytes = 64;
+  data.what = event::Data{.sent = false, .bytes = 64};
   EXPECT_STREQ(parse(line_of(data))["call"].GetString(), "recv");
   EXPECT_EQ(parse(line_of(data))["bytes"].GetUint64(), 64u);
   Event peer = sample(EventKind::kUdpPeer);
@@ -127,7 +128,7 @@ TEST(EventJson, EachKindHasItsOwnFields) {
   peer.flow.peer_of = 77;
   peer.flow.app = App::kQuic;
   peer.flow.counters.rx_bytes = 100;
-  peer.duration_us = 5;
+  peer.what = event::UdpPeerClose{5};
   const std::string line = line_of(peer);
   EXPECT_STREQ(parse(line)["event"].GetString(), "udp_peer");
   EXPECT_EQ(parse(line)["peer_of"].GetUint64(), 77u);
@@ -136,7 +137,7 @@ TEST(EventJson, EachKindHasItsOwnFields) {
   EXPECT_EQ(parse(line)["duration_us"].GetUint64(), 5u);
   EXPECT_FALSE(parse(line_of(data)).HasMember("peer_of"));
   Event gap;
-  gap.lost.ring_full = 9;
+  gap.what = event::Gap{{.ring_full = 9}};
   EXPECT_EQ(parse(line_of(gap))["lost"]["ring_full"].GetUint64(), 9u);
 }
 

@@ -35,7 +35,8 @@ void DnsQueries::advance(std::uint64_t now_ns, const std::function<void(const Ev
 }
 
 std::optional<std::uint64_t> DnsQueries::note(const Event& event) {
-  const DnsMessage& dns = *event.dns;
+  const auto& [is_sent, message] = std::get<event::Dns>(event.what);
+  const DnsMessage& dns = *message;
   Key key{event.flow.cookie, {}, dns.id, dns.type, dns_lower(dns.name)};
   if (key.cookie == 0) key.local = event.flow.local;
   if (dns.is_answer) {
@@ -49,7 +50,7 @@ std::optional<std::uint64_t> DnsQueries::note(const Event& event) {
   const auto [query, is_new] = queries_.try_emplace(std::move(key));
   if (!is_new) return std::nullopt;
   query->second.asked_ns = event.mono_ns;
-  if (event.sent) query->second.sent = std::make_unique<const Event>(event);
+  if (is_sent) query->second.sent = std::make_unique<const Event>(event);
   query->second.by_age = by_age_.insert(by_age_.end(), &*query);
   if (queries_.size() > kMost) forget(*by_age_.front());
   return std::nullopt;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <sockscope/types.h>
+#include <sockscope/event.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -26,7 +26,7 @@ class DnsQueries {
   static constexpr std::uint64_t kPatienceNs = 5'000'000'000;
   static constexpr std::size_t kMost = 16'384;
 
-  // Of a kDns event. A query is remembered (asked again, the first counts); of an answer the time
+  // Of an event::Dns. A query is remembered (asked again, the first counts); of an answer the time
   // since its query, and the query is forgotten.
   std::optional<std::uint64_t> note(const Event& event);
   // Forgets what no answer came to by now, the oldest first; hands over those that this host sent, as

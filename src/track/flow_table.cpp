@@ -206,9 +206,9 @@ void FlowTable::unlink_closed(std::uint32_t slot) {
 
 bool FlowTable::apply(const Event& event) {
   const Flow& flow = event.flow;
-  if (event.kind == EventKind::kGap || flow.cookie == 0) return true;
+  if (event.kind() == EventKind::kGap || flow.cookie == 0) return true;
   std::uint32_t slot = find(flow.cookie);
-  switch (event.kind) {
+  switch (event.kind()) {
     case EventKind::kConnect:
     case EventKind::kAccept:
       if (slot == kNone) {

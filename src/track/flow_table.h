@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include <sockscope/types.h>
+#include <sockscope/event.h>
 
 #include "track/cookie_index.h"
 #include "track/process_totals.h"

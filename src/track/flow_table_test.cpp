@@ -27,7 +27,7 @@ Owner owner(std::uint32_t pid, const char* name = "curl", OwnerKind kind = Owner
 
 Event event(EventKind kind, std::uint64_t cookie, std::uint64_t at_ns, Owner of = owner(7)) {
   Event value;
-  value.kind = kind;
+  value.what = make_what(kind);
   value.mono_ns = at_ns;
   value.flow.cookie = cookie;
   value.flow.opened_ns = at_ns;

@@ -48,7 +48,7 @@ void RemoteNames::remember(const Address& address, Learnt learnt) {
 }
 
 void RemoteNames::learn(const Event& answer) {
-  const DnsMessage& dns = *answer.dns;
+  const DnsMessage& dns = *std::get<event::Dns>(answer.what).message;
   if (dns.rcode != dns::kNoError || dns.name.empty()) return;
   const std::string asked = dns_lower(dns.name);
   std::string owner = asked;

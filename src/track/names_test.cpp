@@ -35,13 +35,13 @@ Event dns_event(std::uint32_t pid, std::uint64_t at_ns, std::string name,
   message.name = std::move(name);
   message.answers = std::move(answers);
   Event event;
-  event.kind = EventKind::kDns;
   event.mono_ns = at_ns;
   event.flow.cookie = pid;
   event.flow.netns = 1;
   event.flow.owner.pid = pid;
   event.flow.remote = {address(53), 53};
-  event.dns = std::make_shared<DnsMessage>(std::move(message));
+  event.what = event::Dns{.sent = false,
+                          .message = std::make_shared<DnsMessage>(std::move(message))};
   return event;
 }
 
@@ -164,13 +164,13 @@ TEST(DnsQueries, WhatThisHostAskedInVainIsHandedOverOnceInOrder) {
   DnsQueries queries;
   const auto ask = [&](std::uint32_t cookie, std::uint64_t at_ns, const char* name, bool sent) {
     Event query = dns_event(cookie, at_ns, name, {}, false);
-    query.sent = sent;
+    std::get<event::Dns>(query.what).sent = sent;
     queries.note(query);
   };
   std::vector<std::string> unanswered;
   const auto advance = [&](std::uint64_t now_ns) {
     unanswered.clear();
-    queries.advance(now_ns, [&](const Event& query) { unanswered.push_back(query.dns->name); });
+    queries.advance(now_ns, [&](const Event& query) { unanswered.push_back(std::get<event::Dns>(query.what).message->name); });
   };
   EXPECT_EQ(queries.next_ns(), ~std::uint64_t{0});
   ask(1, kSecond, "first", true);

@@ -9,7 +9,7 @@ Event* OwnerSettler::find_waiting(std::uint64_t cookie) {
 }
 
 void OwnerSettler::settle(const Event& event) {
-  if (empty() || (event.kind != EventKind::kOwner && event.kind != EventKind::kClose)) return;
+  if (empty() || (event.kind() != EventKind::kOwner && event.kind() != EventKind::kClose)) return;
   const std::uint32_t number = waiting_.find(event.flow.cookie);
   if (number == CookieIndex::kNone) return;
   Held& held = queue_[number - first_];

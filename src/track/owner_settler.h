@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include <sockscope/types.h>
+#include <sockscope/event.h>
 
 #include "track/cookie_index.h"
 
@@ -22,7 +22,7 @@ class OwnerSettler {
   template <class HandOver>
   void add(const Event& event, HandOver&& hand_over) {
     settle(event);
-    const bool waits = patience_ns_ != 0 && event.kind == EventKind::kAccept &&
+    const bool waits = patience_ns_ != 0 && event.kind() == EventKind::kAccept &&
                        event.flow.owner.kind == OwnerKind::kInherited;
     if (empty() && !waits) {
       hand_over(event);

@@ -22,7 +22,7 @@ class OwnerSettlerTest : public testing::Test {
   static Event event_of(EventKind kind, std::uint64_t cookie, std::uint64_t at, std::uint32_t pid,
                         OwnerKind owner) {
     Event event;
-    event.kind = kind;
+    event.what = make_what(kind);
     event.mono_ns = at;
     event.flow.cookie = cookie;
     event.flow.owner.pid = pid;
@@ -49,7 +49,7 @@ TEST_F(OwnerSettlerTest, AnAcceptGetsTheOwnerThatShowsItselfSoonAfter) {
   EXPECT_TRUE(out.empty());
   add(EventKind::kOwner, 1, 5, 11);
   ASSERT_EQ(out.size(), 2u);
-  EXPECT_EQ(out[0].kind, EventKind::kAccept);
+  EXPECT_EQ(out[0].kind(), EventKind::kAccept);
   EXPECT_EQ(out[0].flow.owner.pid, 11u);
   EXPECT_EQ(out[0].flow.owner.kind, OwnerKind::kExact);
 }
@@ -60,7 +60,7 @@ TEST_F(OwnerSettlerTest, AConfirmationIsNoEventAndPatienceGoesOn) {
   EXPECT_TRUE(out.empty());
   settler.release(kPatience, keep());
   ASSERT_EQ(out.size(), 1u);
-  EXPECT_EQ(out[0].kind, EventKind::kAccept);
+  EXPECT_EQ(out[0].kind(), EventKind::kAccept);
   EXPECT_EQ(out[0].flow.owner.kind, OwnerKind::kExact);
 }
 
@@ -119,7 +119,7 @@ TEST_F(OwnerSettlerTest, OrderIsKept) {
 TEST_F(OwnerSettlerTest, WithoutPatienceNothingWaits) {
   OwnerSettler hasty(0);
   Event event;
-  event.kind = EventKind::kAccept;
+  event.what = make_what(EventKind::kAccept);
   event.flow.cookie = 1;
   event.flow.owner.kind = OwnerKind::kInherited;
   hasty.add(event, keep());

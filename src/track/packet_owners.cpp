@@ -51,7 +51,7 @@ void PacketOwners::forget_closed(std::uint64_t now_ns) {
 }
 
 void PacketOwners::note(const Event& event) {
-  switch (event.kind) {
+  switch (event.kind()) {
     case EventKind::kClose:
     case EventKind::kConnectFailed: {
       Flow flow = event.flow;

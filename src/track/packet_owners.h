@@ -6,7 +6,7 @@
 #pragma once
 
 #include <sockscope/packets.h>
-#include <sockscope/types.h>
+#include <sockscope/event.h>
 
 #include <cstddef>
 #include <cstdint>

@@ -34,7 +34,7 @@ Flow flow(std::uint64_t cookie, Protocol protocol, const Endpoint& local, const 
 
 Event event(EventKind kind, const Flow& of, std::uint64_t at) {
   Event made;
-  made.kind = kind;
+  made.what = make_what(kind);
   made.mono_ns = at;
   made.flow = of;
   return made;

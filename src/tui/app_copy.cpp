@@ -37,7 +37,7 @@ std::string text_of(const Model& model, const State& state, const Table& table, 
   } else if (row != nullptr && row->key.kind == RowKey::Kind::kEvent) {
     if (const LoggedEvent* logged = model.events.find(row->key.a))
       text = fmt::format("{} {} {} {} {} {}", time_of_day(logged->wall_ns),
-                         to_string(logged->event.kind), logged->event.flow.owner.name(),
+                         to_string(logged->event.kind()), logged->event.flow.owner.name(),
                          to_string(logged->event.flow.local), to_string(logged->event.flow.remote),
                          describe(logged->event));
   }

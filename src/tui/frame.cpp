@@ -107,7 +107,7 @@ std::string opened_since_text(const Model& model, const State& state) {
   const auto& log = model.events.all();
   for (std::size_t i = log.size(); i-- > 0 && log[i].number > state.frozen_event;) {
     const Event& event = log[i].event;
-    const bool opened = event.kind == EventKind::kConnect || event.kind == EventKind::kAccept;
+    const bool opened = event.kind() == EventKind::kConnect || event.kind() == EventKind::kAccept;
     if (opened && (state.settings.loopback || !is_loopback(event.flow)) &&
         state.filter.matches(event.flow))
       ++count;

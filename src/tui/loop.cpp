@@ -83,17 +83,16 @@ class Loop {
     handler_ = [this](const Event& event) {
       detectors_.take(event, alert_handler_);
       // Of what is many and only wanted at times, what nobody looks at does not fill the log.
-      const bool is_extra = event.kind == EventKind::kDns || event.kind == EventKind::kRefused;
-      if (!is_extra || (state_.hidden_events >> static_cast<unsigned>(event.kind) & 1) == 0)
+      const bool is_extra = event.kind() == EventKind::kDns || event.kind() == EventKind::kRefused;
+      if (!is_extra || (state_.hidden_events >> static_cast<unsigned>(event.kind()) & 1) == 0)
         log(event);
     };
     alert_handler_ = [this](const Alert& alert) {
       Event event;
-      event.kind = EventKind::kAlert;
       event.mono_ns = alert.phase == AlertPhase::kEnded ? alert.ended_ns : alert.last_ns;
+      event.what = event::AlertChange{std::make_shared<const Alert>(alert)};
       event.flow.owner = alert.owner;
       event.flow.remote = alert.peer;
-      event.alert = std::make_shared<const Alert>(alert);
       log(event);
     };
   }

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include <sockscope/alert.h>
-#include <sockscope/types.h>
+#include <sockscope/event.h>
 
 #include "tui/history.h"
 #include "tui/host_history.h"

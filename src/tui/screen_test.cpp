@@ -94,10 +94,9 @@ Model alerted() {
   Model model = web_model();
   const auto log = [&model](const Alert& alert) {
     Event event;
-    event.kind = EventKind::kAlert;
     event.flow.owner = alert.owner;
     event.flow.remote = alert.peer;
-    event.alert = std::make_shared<const Alert>(alert);
+    event.what = event::AlertChange{std::make_shared<const Alert>(alert)};
     model.events.add(event, model.now_wall_ns);
   };
   Alert scan;

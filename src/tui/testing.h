@@ -209,7 +209,7 @@ inline HostFacts web_facts(std::uint64_t second) {
 
 inline Event event_of(EventKind kind, const Flow& flow) {
   Event event;
-  event.kind = kind;
+  event.what = make_what(kind);
   event.flow = flow;
   return event;
 }
@@ -238,22 +238,20 @@ inline Model web_model(std::uint64_t seconds = 12) {
     change(event);
     model.events.add(event, kTestWall + ms * 1'000'000);
   };
-  add(EventKind::kConnect, 6, 11, [](Event& e) { e.latency_us = 21'400; });
+  add(EventKind::kConnect, 6, 11, [](Event& e) { e.what = event::Connect{21'400}; });
   add(EventKind::kConnectFailed, 7, 1200, [](Event& e) {
-    e.error = 111;
-    e.latency_us = 30;
+    e.what = event::ConnectFailed{.error = 111, .latency_us = 30};
     e.flow.counters = {};
   });
   add(EventKind::kRetransmit, 6, 3880, [](Event& e) {
-    e.sequence = 118'390'144;
-    e.congestion_window = 29;
-    e.prior_window = 42;
+    e.what = event::Retransmit{
+        .sequence = 118'390'144, .congestion_window = 29, .prior_window = 42};
   });
-  add(EventKind::kClose, 9, 4118, [](Event& e) { e.duration_us = 4'100'000; });
+  add(EventKind::kClose, 9, 4118, [](Event& e) { e.what = event::Close{.duration_us = 4'100'000}; });
   add(EventKind::kAccept, 1, 5660, [](Event&) {});
-  add(EventKind::kReset, 7, 6550, [](Event& e) { e.sent = true; });
+  add(EventKind::kReset, 7, 6550, [](Event& e) { e.what = event::Reset{.sent = true}; });
   Event gap;
-  gap.lost.ring_full = 12;
+  gap.what = event::Gap{{.ring_full = 12}};
   model.events.add(gap, kTestWall + 7'000'000'000);
   TcpInternals& tcp = model.internals[6].emplace();
   std::copy_n("cubic", 5, tcp.congestion_control.begin());

@@ -187,7 +187,7 @@ TEST_F(WhileFrozen, one_of_them_has_details) {
   EXPECT_EQ(marks(), "");  // it is there by now
   second_with({80, 90});
   Event event = event_of(EventKind::kConnect, *find_shown_flow(model, state, 90));
-  event.latency_us = 4'321;
+  event.what = event::Connect{4'321};
   model.events.add(event, model.now_wall_ns);
   keys("G");
   EXPECT_TRUE(says("203.0.113.10:90  curl 30211"));

@@ -80,7 +80,7 @@ std::string last_retransmit(const Model& model, const State& state, const Flow& 
   for (std::size_t i = log.size(); i-- > 0 && last == 0;) {
     if (state.is_frozen() && log[i].number > state.frozen_event) continue;
     const Event& event = log[i].event;
-    if (event.kind == EventKind::kRetransmit && event.flow.cookie == flow.cookie)
+    if (event.kind() == EventKind::kRetransmit && event.flow.cookie == flow.cookie)
       last = log[i].wall_ns;
   }
   for (std::size_t i = index; i > 0 && model.history[i].wall_ns > last; --i) {

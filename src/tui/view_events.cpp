@@ -32,12 +32,22 @@ constexpr ColumnSpec kColumns[] = {
     {kDetail, 2, 0, INT32_MAX, 1000},
 };
 
+const Alert* alert_of(const Event& event) {
+  const auto* const change = std::get_if<event::AlertChange>(&event.what);
+  return change ? change->alert.get() : nullptr;
+}
+
+std::string describe_alert(const Alert& alert) {
+  return (alert.phase == AlertPhase::kEnded ? "over: " : "") + message(alert) + ": " +
+         detail(alert);
+}
+
 Role role_of(const Event& event) {
-  switch (event.kind) {
-    case EventKind::kAlert:
-      return event.alert->phase == AlertPhase::kEnded            ? Role::kText
-             : event.alert->severity == AlertSeverity::kCritical ? Role::kBroken
-                                                                 : Role::kLook;
+  if (const Alert* const alert = alert_of(event))
+    return alert->phase == AlertPhase::kEnded            ? Role::kText
+           : alert->severity == AlertSeverity::kCritical ? Role::kBroken
+                                                         : Role::kLook;
+  switch (event.kind()) {
     case EventKind::kConnectFailed:
     case EventKind::kReset:
     case EventKind::kGap:
@@ -53,35 +63,35 @@ CellText event_cell(const Model& model, const State& state, const LoggedEvent& l
                     const PlacedColumn& column) {
   const Event& event = logged.event;
   const ColumnId id = column.id();
-  const bool gap = event.kind == EventKind::kGap;
+  const bool gap = event.kind() == EventKind::kGap;
+  const Alert* const alert = alert_of(event);
   if (id == kTime)
     return {time_of_day(logged.wall_ns).substr(0, static_cast<std::size_t>(column.width))};
-  if (id == kEvent) return {std::string(short_event_name(event.kind)), role_of(event)};
+  if (id == kEvent) return {std::string(short_event_name(event.kind())), role_of(event)};
   if (id == kDetail) {
     // In little room the way that more went tells most.
-    if (event.kind == EventKind::kClose && event.flow.has_counters && column.width < 24) {
+    if (event.kind() == EventKind::kClose && event.flow.has_counters && column.width < 24) {
       const Counters& c = event.flow.counters;
       const bool down = c.rx_bytes >= c.tx_bytes;
       return {fmt::format("{}{} {}", format_bytes(std::max(c.rx_bytes, c.tx_bytes)),
                           down ? "↓" : "↑",
-                          event.duration_us ? format_duration_us(*event.duration_us) : "—")};
+                          describe_duration(duration_of(event)))};
     }
-    if (event.kind == EventKind::kAlert && column.width < 40)  // who and where stand beside it
-      return {(event.alert->phase == AlertPhase::kEnded ? "over: " : "") +
-              std::string(to_string(event.alert->kind))};
+    if (alert != nullptr && column.width < 40)  // who and where stand beside it
+      return {(alert->phase == AlertPhase::kEnded ? "over: " : "") +
+              std::string(to_string(alert->kind))};
     std::string text = describe(event);
     // The reason before how long it took.
-    if (event.kind == EventKind::kConnectFailed &&
+    if (event.kind() == EventKind::kConnectFailed &&
         display_width(text) > static_cast<std::size_t>(column.width))
       text.resize(text.find(' '));
     return {text};
   }
   if (gap) return {};
-  if (event.kind == EventKind::kAlert) {
-    const Alert& alert = *event.alert;
-    if (id == kRemote && alert.peer.port == 0)
-      return {alert.peer.addr.family == 0 ? "" : to_string(alert.peer.addr)};
-    if (id != kRemote && alert.owner.pid == 0) return {};
+  if (alert != nullptr) {
+    if (id == kRemote && alert->peer.port == 0)
+      return {alert->peer.addr.family == 0 ? "" : to_string(alert->peer.addr)};
+    if (id != kRemote && alert->owner.pid == 0) return {};
   }
   if (id == kPid) return {event.flow.owner.pid == 0 ? "?" : std::to_string(event.flow.owner.pid)};
   if (id == kUnit) return place_cell(event.flow.owner.process.get(), column);
@@ -106,10 +116,10 @@ void arrange(Arranger& a) {
     const LoggedEvent& logged = log[i];
     if (logged.number > last) continue;
     ++a.listing.candidates;
-    if ((state.hidden_events >> static_cast<unsigned>(logged.event.kind) & 1) != 0) continue;
-    if (logged.event.kind != EventKind::kGap) {
+    if ((state.hidden_events >> static_cast<unsigned>(logged.event.kind()) & 1) != 0) continue;
+    if (logged.event.kind() != EventKind::kGap) {
       if (!state.filter.matches(logged.event.flow)) continue;
-      if (!state.settings.loopback && logged.event.kind != EventKind::kAlert &&
+      if (!state.settings.loopback && logged.event.kind() != EventKind::kAlert &&
           is_loopback(logged.event.flow)) {
         ++a.listing.loopback_hidden;
         continue;
@@ -171,9 +181,9 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
     screen.grid.put_right(columns, frame.status, kBuffer);
   if (frame.detail < 0 || listing.rows.empty()) return;
   const LoggedEvent* logged = model.events.find(listing.rows[state.table().position].key.a);
-  if (logged != nullptr && logged->event.kind == EventKind::kAlert)
+  if (logged != nullptr && logged->event.kind() == EventKind::kAlert)
     screen.grid.put(1, frame.detail, describe(logged->event));
-  else if (logged != nullptr && logged->event.kind != EventKind::kGap)
+  else if (logged != nullptr && logged->event.kind() != EventKind::kGap)
     screen.grid.put(1, frame.detail, flow_line(model, state, logged->event.flow));
 }
 
@@ -192,9 +202,9 @@ std::string_view short_event_name(EventKind kind) {
 
 std::string describe(const Event& event) {
   const Counters& counters = event.flow.counters;
-  switch (event.kind) {
-    case EventKind::kConnect:  // what is polled has no latency
-      return event.latency_us == 0 ? "ok" : "ok " + format_duration_us(event.latency_us);
+  switch (event.kind()) {
+    case EventKind::kConnect:
+      return describe_success(std::get<event::Connect>(event.what));
     case EventKind::kAccept:
       return fmt::format(":{}", event.flow.local.port);
     case EventKind::kConnectFailed:
@@ -202,28 +212,28 @@ std::string describe(const Event& event) {
     case EventKind::kUdpPeer:
     case EventKind::kClose:
       if (!event.flow.has_counters)
-        return event.duration_us ? format_duration_us(*event.duration_us) : "";
+        return duration_of(event) ? describe_duration(duration_of(event)) : "";
       return fmt::format("{}↓ {}↑ {}", format_bytes(counters.rx_bytes),
                          format_bytes(counters.tx_bytes),
-                         event.duration_us ? format_duration_us(*event.duration_us) : "—");
+                         describe_duration(duration_of(event)));
     case EventKind::kRetransmit:
-      return fmt::format("{}{} #{}", short_name(event.flow.state), describe_window(event),
+      return fmt::format("{}{} #{}", short_name(event.flow.state), describe_window(std::get<event::Retransmit>(event.what)),
                          counters.retransmits);
     case EventKind::kReset:
-      return fmt::format("{}, {}", event.sent ? "sent" : "received", short_name(event.flow.state));
+      return fmt::format("{}, {}", std::get<event::Reset>(event.what).sent ? "sent" : "received",
+                         short_name(event.flow.state));
     case EventKind::kState:
-      return fmt::format("{} → {}", short_name(event.old_state), short_name(event.flow.state));
+      return fmt::format("{} → {}", short_name(std::get<event::StateChange>(event.what).old_state), short_name(event.flow.state));
     case EventKind::kGap:
-      return fmt::format("lost {}, resynced", event.lost.total());
+      return fmt::format("lost {}, resynced", std::get<event::Gap>(event.what).lost.total());
     case EventKind::kData:
-      return fmt::format("{} {}", event.sent ? "send" : "recv", event.bytes);
+      return describe_data(std::get<event::Data>(event.what));
     case EventKind::kRefused:
       return fmt::format(":{} no listener", event.flow.local.port);
     case EventKind::kDns:
-      return describe_dns(event);
+      return describe_dns(*std::get<event::Dns>(event.what).message);
     case EventKind::kAlert:
-      return (event.alert->phase == AlertPhase::kEnded ? "over: " : "") + message(*event.alert) +
-             ": " + detail(*event.alert);
+      return describe_alert(*alert_of(event));
     case EventKind::kOwner:
       return "uses it from now on";
     case EventKind::kProcess:  // top does not ask for them

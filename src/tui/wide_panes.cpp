@@ -105,8 +105,8 @@ void draw_health(const Model& model, const State& state, int x, int y, Screen& s
   for (std::size_t i = log.size(); i-- > 0;) {
     if (log[i].wall_ns > sample.wall_ns) continue;
     if (sample.wall_ns - log[i].wall_ns > kMinute) break;
-    resets += log[i].event.kind == EventKind::kReset;
-    failed += log[i].event.kind == EventKind::kConnectFailed;
+    resets += log[i].event.kind() == EventKind::kReset;
+    failed += log[i].event.kind() == EventKind::kConnectFailed;
   }
   const double watched = std::clamp(
       static_cast<double>(sample.mono_ns - model.history[0].mono_ns) / 1e9, 1.0, 60.0);
@@ -279,16 +279,16 @@ void draw_event_lines(const Model& model, const State& state, std::uint64_t cook
     const Flow& flow = logged.event.flow;
     if (cookie != 0 && flow.cookie != cookie) continue;
     const bool is_of_flow =
-        logged.event.kind != EventKind::kGap && logged.event.kind != EventKind::kAlert;
+        logged.event.kind() != EventKind::kGap && logged.event.kind() != EventKind::kAlert;
     if (cookie == 0 && !state.settings.loopback && is_of_flow && is_loopback(flow)) continue;
-    std::string line = time_of_day(logged.wall_ns) + fmt::format("  {:<10}", short_event_name(logged.event.kind));
+    std::string line = time_of_day(logged.wall_ns) + fmt::format("  {:<10}", short_event_name(logged.event.kind()));
     if (cookie == 0 && is_of_flow)
       line += fmt::format("{:>8} {} {} ", flow.owner.pid,
                           pad_right(shorten_right(clean_text(flow.owner.name()), 18), 18),
                           pad_right(event_remote(model, state, flow, 46).text, 46));
-    if (cookie != 0 && logged.event.kind == EventKind::kRetransmit &&
-        logged.event.congestion_window != 0)
-      line += fmt::format("seq {}  ", logged.event.sequence);
+    const auto* const again = std::get_if<event::Retransmit>(&logged.event.what);
+    if (cookie != 0 && again && again->congestion_window != 0)
+      line += fmt::format("seq {}  ", again->sequence);
     line += describe(logged.event);
     screen.grid.put(x, y++, line, {}, end_column);
   }

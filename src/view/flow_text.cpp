@@ -116,24 +116,41 @@ std::string describe_name_source(const RemoteName& known, std::uint64_t now_ns) 
       format_duration_us(age_ns / 1000), asker, to_string(known.server));
 }
 
+std::string describe_success(const event::Connect& connect) {
+  return connect.latency_us == 0 ? "ok" : "ok " + format_duration_us(connect.latency_us);
+}
+
+std::string describe_duration(const std::optional<std::uint64_t>& duration_us) {
+  return duration_us ? format_duration_us(*duration_us) : "—";
+}
+
+std::optional<std::uint64_t> duration_of(const Event& event) {
+  if (const auto* const close = std::get_if<event::Close>(&event.what)) return close->duration_us;
+  return std::get<event::UdpPeerClose>(event.what).duration_us;
+}
+
+std::string describe_data(const event::Data& data) {
+  return fmt::format("{} {}", data.sent ? "send" : "recv", data.bytes);
+}
+
 std::string describe_failure(const Event& event) {
-  const char* name = event.error == 0 ? nullptr : ::strerrorname_np(event.error);
+  const auto& failed = std::get<event::ConnectFailed>(event.what);
+  const char* name = failed.error == 0 ? nullptr : ::strerrorname_np(failed.error);
   std::string text = name ? name : "unknown reason";
   if (event.flow.has_counters && event.flow.counters.retransmits != 0)
     text += fmt::format(" SYN×{}", event.flow.counters.retransmits + 1);
-  if (event.latency_us != 0) text += ' ' + format_duration_us(event.latency_us);
+  if (failed.latency_us != 0) text += ' ' + format_duration_us(failed.latency_us);
   return text;
 }
 
-std::string describe_window(const Event& event) {
-  if (event.congestion_window == 0) return {};
-  if (event.prior_window == 0 || event.prior_window == event.congestion_window)
-    return fmt::format(" cwnd {}", event.congestion_window);
-  return fmt::format(" cwnd {}→{}", event.prior_window, event.congestion_window);
+std::string describe_window(const event::Retransmit& retransmit) {
+  if (retransmit.congestion_window == 0) return {};
+  if (retransmit.prior_window == 0 || retransmit.prior_window == retransmit.congestion_window)
+    return fmt::format(" cwnd {}", retransmit.congestion_window);
+  return fmt::format(" cwnd {}→{}", retransmit.prior_window, retransmit.congestion_window);
 }
 
-std::string describe_dns(const Event& event) {
-  const DnsMessage& dns = *event.dns;
+std::string describe_dns(const DnsMessage& dns) {
   std::string text =
       dns.name.empty() ? "no question" : dns::type_name(dns.type) + ' ' + clean_text(dns.name);
   if (dns.is_unanswered) text += " no answer";

@@ -2,7 +2,7 @@
 // Words for the parts of a flow, as tables show them and filters take them.
 #pragma once
 
-#include <sockscope/types.h>
+#include <sockscope/event.h>
 
 #include <cstddef>
 #include <string>
@@ -40,15 +40,26 @@ std::string shorten_name(const Flow& flow, std::size_t width);
 // asked only what is known; "looked up in reverse 3 s ago, answered by …".
 std::string describe_name_source(const RemoteName& known, std::uint64_t now_ns);
 
-// Of a kConnectFailed event: "ETIMEDOUT SYN×4 15.0 s", with what of it is known.
+// "ok 1.2 ms"; from polls, which do not know how long it took, "ok".
+std::string describe_success(const event::Connect& connect);
+
+// Of an event::ConnectFailed: "ETIMEDOUT SYN×4 15.0 s", with what of it is known.
 std::string describe_failure(const Event& event);
 
-// Of a kRetransmit event: " cwnd 42→29", where nothing reduced it " cwnd 42", not known "".
-std::string describe_window(const Event& event);
+// " cwnd 42→29", where nothing reduced it " cwnd 42", not known "".
+std::string describe_window(const event::Retransmit& retransmit);
 
-// Of a kDns event, cleaned: "A www.example.net" for a query; for an answer its code, what it says
+// How long a connection, or what was exchanged with a remote end, lasted: "1.2 s"; not known: "—".
+std::string describe_duration(const std::optional<std::uint64_t>& duration_us);
+// Of an event::Close or event::UdpPeerClose.
+std::optional<std::uint64_t> duration_of(const Event& event);
+
+// "send 1448"
+std::string describe_data(const event::Data& data);
+
+// Cleaned: "A www.example.net" for a query; for an answer its code, what it says
 // first and how long it took: "A www.example.net → 192.0.2.7 +3 12 ms", "A nosuch.example
 // NXDOMAIN 1.2 ms"; "A mute.example no answer".
-std::string describe_dns(const Event& event);
+std::string describe_dns(const DnsMessage& dns);
 
 }  // namespace sockscope

@@ -77,7 +77,7 @@ TEST(RemoteNameText, KeepsTheDomainAndThePort) {
   EXPECT_EQ(shorten_remote_name(flow, 30), "");
 }
 
-Event dns_event(bool is_answer, std::uint16_t rcode, std::vector<DnsAnswer> answers) {
+DnsMessage dns_message(bool is_answer, std::uint16_t rcode, std::vector<DnsAnswer> answers) {
   DnsMessage dns;
   dns.is_answer = is_answer;
   dns.type = dns::kA;
@@ -86,22 +86,19 @@ Event dns_event(bool is_answer, std::uint16_t rcode, std::vector<DnsAnswer> answ
   dns.answer_count = static_cast<std::uint16_t>(answers.size());
   dns.answers = std::move(answers);
   if (is_answer) dns.latency_us = 1200;
-  Event event;
-  event.kind = EventKind::kDns;
-  event.dns = std::make_shared<DnsMessage>(std::move(dns));
-  return event;
+  return dns;
 }
 
 TEST(DescribeDns, SaysWhatWasAskedAndAnswered) {
   const DnsAnswer alias{"www", dns::kCname, 1, {}, "web.example"};
   const DnsAnswer address{"web.example", dns::kA, 1, endpoint("192.0.2.1", 1).addr, ""};
-  EXPECT_EQ(describe_dns(dns_event(false, 0, {})), "A www.?.example");
-  EXPECT_EQ(describe_dns(dns_event(true, 3, {})), "A www.?.example NXDOMAIN 1.2 ms");
-  EXPECT_EQ(describe_dns(dns_event(true, 0, {})), "A www.?.example → nothing 1.2 ms");
-  EXPECT_EQ(describe_dns(dns_event(true, 0, {alias, address})),
+  EXPECT_EQ(describe_dns(dns_message(false, 0, {})), "A www.?.example");
+  EXPECT_EQ(describe_dns(dns_message(true, 3, {})), "A www.?.example NXDOMAIN 1.2 ms");
+  EXPECT_EQ(describe_dns(dns_message(true, 0, {})), "A www.?.example → nothing 1.2 ms");
+  EXPECT_EQ(describe_dns(dns_message(true, 0, {alias, address})),
             "A www.?.example → 192.0.2.1 +1 1.2 ms");
-  EXPECT_EQ(describe_dns(dns_event(true, 0, {alias})), "A www.?.example → web.example 1.2 ms");
-  EXPECT_EQ(describe_dns(dns_event(true, 0, {{"www", 16, 1, {}, ""}})),
+  EXPECT_EQ(describe_dns(dns_message(true, 0, {alias})), "A www.?.example → web.example 1.2 ms");
+  EXPECT_EQ(describe_dns(dns_message(true, 0, {{"www", 16, 1, {}, ""}})),
             "A www.?.example → 1 record 1.2 ms");
 }
 

@@ -30,7 +30,7 @@ class CloseActs : public testing::TestWithParam<std::uint8_t> {
   void expect_reset(const Socket& socket, const Expected& expected, bool sent) {
     const Event& event = collector_.wait_for(EventKind::kReset, socket.cookie);
     expect_event(event, expected);
-    EXPECT_EQ(event.sent, sent);
+    EXPECT_EQ(std::get<event::Reset>(event.what).sent, sent);
   }
 };
 INSTANTIATE_TEST_SUITE_P(Family, CloseActs, testing::Values(4, 6), family_name);
@@ -319,7 +319,7 @@ TEST_P(CloseActs, DisconnectAndConnectAnew) {
   wait_for_hangup(second_server.get());
   const Event second = collector_.wait_for(
       [&](const Event& event) {
-        return event.kind == EventKind::kClose && event.flow.cookie == again.cookie &&
+        return event.kind() == EventKind::kClose && event.flow.cookie == again.cookie &&
                event.mono_ns > first.mono_ns;
       },
       "the second close");

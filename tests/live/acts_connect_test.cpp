@@ -65,9 +65,9 @@ void expect_failed(Collector& collector, const Attempt& attempt, int error,
   expect_event(begun, expected_attempt(attempt, TcpState::kSynSent));
   const Event failed = collector.wait_for(EventKind::kConnectFailed, attempt.socket.cookie);
   expect_event(failed, expected_attempt(attempt, TcpState::kClose));
-  EXPECT_EQ(failed.error, error);
-  EXPECT_GE(failed.latency_us, at_least_us);
-  EXPECT_LE(failed.latency_us, (failed.mono_ns - attempt.began_ns) / 1000);
+  EXPECT_EQ(std::get<event::ConnectFailed>(failed.what).error, error);
+  EXPECT_GE(std::get<event::ConnectFailed>(failed.what).latency_us, at_least_us);
+  EXPECT_LE(std::get<event::ConnectFailed>(failed.what).latency_us, (failed.mono_ns - attempt.began_ns) / 1000);
   EXPECT_EQ(failed.flow.opened_ns, begun.flow.opened_ns);
   collector.catch_up();
   EXPECT_EQ(collector.count(EventKind::kConnectFailed, attempt.socket.cookie), 1u);
@@ -84,7 +84,7 @@ TEST_P(ConnectActs, Refused) {
   expect_failed(collector_, attempt, ECONNREFUSED, 0);
   const Event& reset = collector_.wait_for(EventKind::kReset, attempt.socket.cookie);
   expect_event(reset, expected_attempt(attempt, TcpState::kSynSent));
-  EXPECT_FALSE(reset.sent);
+  EXPECT_FALSE(std::get<event::Reset>(reset.what).sent);
 }
 
 // The usual client: the kernel chooses the local end while the attempt is on its way.
@@ -98,7 +98,7 @@ TEST_P(ConnectActs, RefusedWithoutBind) {
   const Event& begun = collector_.wait_for(EventKind::kAttempt, cookie);
   EXPECT_EQ(begun.flow.remote, to);
   const Event& failed = collector_.wait_for(EventKind::kConnectFailed, cookie);
-  EXPECT_EQ(failed.error, ECONNREFUSED);
+  EXPECT_EQ(std::get<event::ConnectFailed>(failed.what).error, ECONNREFUSED);
   EXPECT_EQ(failed.flow.remote, to);
   EXPECT_NE(failed.flow.local.port, 0);
   EXPECT_FALSE(failed.flow.local.addr.is_unspecified());
@@ -236,7 +236,7 @@ TEST_P(ConnectActs, NoLocalPortLeft) {
   const auto attempt = child.channel().get<Attempt>();
   ASSERT_EQ(attempt.error, EADDRNOTAVAIL);
   const Event& failed = collector_.wait_for(EventKind::kConnectFailed, attempt.socket.cookie);
-  EXPECT_EQ(failed.error, EADDRNOTAVAIL);
+  EXPECT_EQ(std::get<event::ConnectFailed>(failed.what).error, EADDRNOTAVAIL);
   EXPECT_EQ(failed.flow.remote, attempt.socket.remote);
   EXPECT_EQ(failed.flow.local.port, 0);
   EXPECT_EQ(failed.flow.netns, attempt.socket.netns);
@@ -253,7 +253,7 @@ TEST_P(ConnectActs, AttemptBeforeConnect) {
   const Event connected = collector_.wait_for(EventKind::kConnect, attempt.socket.cookie);
   expect_event(connected, expected_attempt(attempt, TcpState::kEstablished));
   EXPECT_LE(begun.mono_ns, connected.mono_ns);
-  EXPECT_LE(connected.latency_us, (connected.mono_ns - begun.flow.opened_ns) / 1000 + 1);
+  EXPECT_LE(std::get<event::Connect>(connected.what).latency_us, (connected.mono_ns - begun.flow.opened_ns) / 1000 + 1);
   EXPECT_EQ(collector_.count(EventKind::kAttempt, attempt.socket.cookie), 1u);
 }
 
@@ -269,12 +269,12 @@ TEST_P(ConnectActs, StatesOfBothEnds) {
   const auto states_of = [&](const Socket& socket) {
     States changes;
     for (const Event& event : collector_.events_of(socket.cookie)) {
-      if (event.kind != EventKind::kState) continue;
-      changes.push_back(std::string(to_string(event.old_state)) + " " +
+      if (event.kind() != EventKind::kState) continue;
+      changes.push_back(std::string(to_string(std::get<event::StateChange>(event.what).old_state)) + " " +
                         std::string(to_string(event.flow.state)));
       EXPECT_EQ(event.flow.netns, socket.netns);
       EXPECT_EQ(to_string(event.flow.remote), to_string(socket.remote)) << changes.back();
-      if (event.old_state == TcpState::kClose) continue;  // the kernel has not chosen it yet
+      if (std::get<event::StateChange>(event.what).old_state == TcpState::kClose) continue;  // the kernel has not chosen it yet
       EXPECT_EQ(to_string(event.flow.local), to_string(socket.local)) << changes.back();
     }
     return changes;
@@ -289,11 +289,11 @@ TEST_P(ConnectActs, StatesOfBothEnds) {
                             "LAST_ACK CLOSE"}));
   // Whatever is reported belongs to a socket one can find again.
   for (const Event& event : collector_.events()) {
-    if (event.kind != EventKind::kState || event.flow.local != talk.server_socket.local ||
+    if (event.kind() != EventKind::kState || event.flow.local != talk.server_socket.local ||
         event.flow.remote != talk.server_socket.remote)
       continue;
     EXPECT_EQ(event.flow.cookie, talk.server_socket.cookie)
-        << to_string(event.old_state) << " " << to_string(event.flow.state);
+        << to_string(std::get<event::StateChange>(event.what).old_state) << " " << to_string(event.flow.state);
   }
 }
 
@@ -317,13 +317,13 @@ void expect_windows(Collector& collector, int fd, std::uint64_t cookie, std::uin
     const tcp_info info = tcp_info_of(fd);
     const Event& last = collector.wait_for(
         [&](const Event& event) {
-          return event.kind == EventKind::kRetransmit && event.flow.cookie == cookie &&
+          return event.kind() == EventKind::kRetransmit && event.flow.cookie == cookie &&
                  event.flow.counters.retransmits == info.tcpi_total_retrans;
         },
         "the last retransmission");
     if (tcp_info_of(fd).tcpi_total_retrans != info.tcpi_total_retrans) continue;
-    EXPECT_EQ(last.congestion_window, info.tcpi_snd_cwnd);
-    EXPECT_EQ(last.prior_window, info.tcpi_ca_state >= kWindowIsReduced ? before : 0);
+    EXPECT_EQ(std::get<event::Retransmit>(last.what).congestion_window, info.tcpi_snd_cwnd);
+    EXPECT_EQ(std::get<event::Retransmit>(last.what).prior_window, info.tcpi_ca_state >= kWindowIsReduced ? before : 0);
     return;
   }
   FAIL() << "it retransmits faster than one can look";
@@ -342,7 +342,7 @@ TEST_P(ConnectActs, LostSegmentIsRetransmitted) {
     send_bytes(talk.client.get(), 100);
     const Event again = collector_.wait_for(EventKind::kRetransmit, talk.client_socket.cookie);
     expect_event(again, talk.expected_client(TcpState::kEstablished));
-    EXPECT_EQ(again.sequence, sequence);
+    EXPECT_EQ(std::get<event::Retransmit>(again.what).sequence, sequence);
     expect_windows(collector_, talk.client.get(), talk.client_socket.cookie, window);
     stop_dropping(talk.server.get());
     ASSERT_TRUE(read_exactly(talk.server.get(), 100));

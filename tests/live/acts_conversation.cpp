@@ -32,7 +32,7 @@ Conversation converse(Collector& collector, std::uint8_t family) {
   const Event connect = collector.wait_for(EventKind::kConnect, talk.client_socket.cookie);
   expect_event(connect, talk.expected_client(TcpState::kEstablished));
   EXPECT_LE(connect.mono_ns - connect.flow.opened_ns, read_twice_ns());
-  EXPECT_LE(connect.latency_us, (connect.mono_ns - talk.began_ns) / 1000);
+  EXPECT_LE(std::get<event::Connect>(connect.what).latency_us, (connect.mono_ns - talk.began_ns) / 1000);
 
   // Nobody has touched the accepted socket, and after settle_owner that is what is reported.
   const Event accept = collector.wait_for(EventKind::kAccept, talk.server_socket.cookie);
@@ -87,7 +87,7 @@ void finish(Collector& collector, Conversation& talk, std::uint64_t client_bytes
   EXPECT_EQ(collector.count(EventKind::kClose, talk.client_socket.cookie), 1u);
   EXPECT_EQ(collector.count(EventKind::kClose, talk.server_socket.cookie), 1u);
   for (const Event& event : collector.events())
-    if (event.kind == EventKind::kOwner && (event.flow.cookie == talk.client_socket.cookie ||
+    if (event.kind() == EventKind::kOwner && (event.flow.cookie == talk.client_socket.cookie ||
                                             event.flow.cookie == talk.server_socket.cookie))
       expect_owner(event.flow.owner, talk.owner);
 }

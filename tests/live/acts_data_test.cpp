@@ -24,8 +24,8 @@ struct Bytes {
 Bytes data_of(const Collector& collector, std::uint64_t cookie) {
   Bytes bytes;
   for (const Event& event : collector.events_of(cookie))
-    if (event.kind == EventKind::kData)
-      (event.sent ? bytes.sent : bytes.received).push_back(event.bytes);
+    if (const auto* data = std::get_if<event::Data>(&event.what))
+      (data->sent ? bytes.sent : bytes.received).push_back(data->bytes);
   return bytes;
 }
 
@@ -60,7 +60,7 @@ TEST_P(DataActs, EachTcpSendAndReceive) {
 
   const ExpectedOwner owner = owned_by(own_identity());
   for (const Event& event : collector.events()) {
-    if (event.kind != EventKind::kData) continue;
+    if (event.kind() != EventKind::kData) continue;
     const bool from_client = event.flow.cookie == client_socket.cookie;
     if (!from_client && event.flow.cookie != server_socket.cookie) continue;
     expect_event(event, {.socket = from_client ? client_socket : server_socket,
@@ -140,7 +140,7 @@ class DataFilter : public testing::Test {
     std::size_t seen = 0;
     collector.wait_for(
         [&](const Event& event) {
-          seen += event.kind == EventKind::kData && event.flow.cookie == wanted_->socket.cookie;
+          seen += event.kind() == EventKind::kData && event.flow.cookie == wanted_->socket.cookie;
           return seen == kCount;
         },
         "the last datagram");

@@ -47,23 +47,23 @@ void expect_flow(const Flow& flow, const Expected& expected) {
 }
 
 void expect_event(const Event& event, const Expected& expected) {
-  SCOPED_TRACE(std::string(to_string(event.kind)) + " of " + to_string(event.flow.local) + " " +
+  SCOPED_TRACE(std::string(to_string(event.kind())) + " of " + to_string(event.flow.local) + " " +
                to_string(event.flow.remote));
   expect_flow(event.flow, expected);
   EXPECT_GE(event.mono_ns, std::max(event.flow.opened_ns, expected.not_before_ns));
   EXPECT_LE(event.mono_ns, mono_ns());
-  EXPECT_EQ(event.flow.closed, event.kind == EventKind::kClose);
+  EXPECT_EQ(event.flow.closed, event.kind() == EventKind::kClose);
 }
 
 void expect_close(const Event& event, const Expected& expected, TcpState left) {
   expect_event(event, expected);
-  EXPECT_EQ(event.kind, EventKind::kClose);
-  EXPECT_EQ(to_string(event.old_state), to_string(left));
+  EXPECT_EQ(event.kind(), EventKind::kClose);
+  EXPECT_EQ(to_string(std::get<event::Close>(event.what).old_state), to_string(left));
   EXPECT_EQ(event.flow.closed_ns, event.mono_ns);
   if (expected.opened_known)
-    EXPECT_EQ(event.duration_us, (event.flow.closed_ns - event.flow.opened_ns) / 1000);
+    EXPECT_EQ(std::get<event::Close>(event.what).duration_us, (event.flow.closed_ns - event.flow.opened_ns) / 1000);
   else
-    EXPECT_FALSE(event.duration_us);
+    EXPECT_FALSE(std::get<event::Close>(event.what).duration_us);
 }
 
 void expect_final_counters(const Counters& counters, const Counters& before_close,

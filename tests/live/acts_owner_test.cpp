@@ -410,7 +410,7 @@ TEST_P(OwnerActs, ProcessThatLivesForAMoment) {
   std::swap(socket.local, socket.remote);
   const Event& connected = collector_.wait_for(
       [&](const Event& event) {
-        return event.kind == EventKind::kConnect && event.flow.local == socket.local;
+        return event.kind() == EventKind::kConnect && event.flow.local == socket.local;
       },
       "the connect");
   EXPECT_EQ(connected.flow.owner.pid, pid);
@@ -446,7 +446,7 @@ TEST_P(OwnerActs, ProgramThatConnectsAndExits) {
   const Endpoint from = describe(server.get()).remote;
   const Event& connected = collector_.wait_for(
       [&](const Event& event) {
-        return event.kind == EventKind::kConnect && event.flow.local == from;
+        return event.kind() == EventKind::kConnect && event.flow.local == from;
       },
       "the connect");
   EXPECT_EQ(connected.flow.owner.pid, static_cast<std::uint32_t>(pid));

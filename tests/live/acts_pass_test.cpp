@@ -206,7 +206,7 @@ TEST_P(PassActs, WhoOnlyLooksClosesNothing) {
   collector_.wait_for(EventKind::kClose, cookies.back());
   std::set<std::uint64_t> ours(cookies.begin(), cookies.end());
   for (const Event& event : collector_.events()) {
-    if (event.kind != EventKind::kClose || ours.erase(event.flow.cookie) == 0) continue;
+    if (event.kind() != EventKind::kClose || ours.erase(event.flow.cookie) == 0) continue;
     EXPECT_EQ(event.flow.owner.pid, own_identity().pid) << event.flow.owner.name();
   }
   EXPECT_TRUE(ours.empty()) << ours.size();

@@ -30,7 +30,7 @@ Monitor open_monitor(Options options) {
 std::string last_of(const std::deque<Event>& events) {
   std::ostringstream text;
   for (std::size_t i = events.size() > 20 ? events.size() - 20 : 0; i < events.size(); ++i)
-    text << "\n  " << to_string(events[i].kind) << " cookie " << events[i].flow.cookie << " pid "
+    text << "\n  " << to_string(events[i].kind()) << " cookie " << events[i].flow.cookie << " pid "
          << events[i].flow.owner.pid << " " << to_string(events[i].flow.local) << " "
          << to_string(events[i].flow.remote);
   return text.str();
@@ -72,14 +72,14 @@ const Event& Collector::wait_for(const Predicate& fits, std::string_view what,
 const Event& Collector::wait_for(EventKind kind, std::uint64_t cookie) {
   if (kind == EventKind::kClose) acknowledge_all();
   return wait_for(
-      [&](const Event& event) { return event.kind == kind && event.flow.cookie == cookie; },
+      [&](const Event& event) { return event.kind() == kind && event.flow.cookie == cookie; },
       std::string(to_string(kind)) + " of cookie " + std::to_string(cookie));
 }
 
 const Event& Collector::wait_for_accept_from(const Socket& client) {
   return wait_for(
       [&](const Event& event) {
-        return event.kind == EventKind::kAccept && event.flow.remote == client.local &&
+        return event.kind() == EventKind::kAccept && event.flow.remote == client.local &&
                event.flow.local == client.remote && event.flow.netns == client.netns;
       },
       "accept from " + to_string(client.local));
@@ -105,7 +105,7 @@ std::vector<Event> Collector::events_of(std::uint64_t cookie) const {
 std::size_t Collector::count(EventKind kind, std::uint64_t cookie) const {
   return static_cast<std::size_t>(std::count_if(
       events_.begin(), events_.end(),
-      [&](const Event& event) { return event.kind == kind && event.flow.cookie == cookie; }));
+      [&](const Event& event) { return event.kind() == kind && event.flow.cookie == cookie; }));
 }
 
 Snapshot Collector::snapshot() {

@@ -90,7 +90,7 @@ class LossActs : public testing::TestWithParam<std::uint8_t> {
   }
 
   const Event& wait_for_gap(Collector& collector) {
-    return collector.wait_for([](const Event& event) { return event.kind == EventKind::kGap; },
+    return collector.wait_for([](const Event& event) { return event.kind() == EventKind::kGap; },
                               "a gap");
   }
 
@@ -116,9 +116,9 @@ TEST_P(LossActs, NothingIsLostWithEnoughRoom) {
   std::size_t connects = 0, accepts = 0, closes = 0;
   for (const Event& event : collector.events()) {
     if (event.flow.local.port != port_ && event.flow.remote.port != port_) continue;
-    connects += event.kind == EventKind::kConnect;
-    accepts += event.kind == EventKind::kAccept;
-    closes += event.kind == EventKind::kClose;
+    connects += event.kind() == EventKind::kConnect;
+    accepts += event.kind() == EventKind::kAccept;
+    closes += event.kind() == EventKind::kClose;
   }
   EXPECT_EQ(connects, static_cast<std::size_t>(kConnections));
   EXPECT_EQ(accepts, static_cast<std::size_t>(kConnections));
@@ -129,9 +129,9 @@ TEST_P(LossActs, LostOpensAreFoundAgain) {
   Collector collector(tiny());
   open_connections(kConnections);
   const Event gap = wait_for_gap(collector);
-  EXPECT_GT(gap.lost.ring_full, 0u);
-  EXPECT_EQ(gap.lost.storage_failed, 0u);
-  EXPECT_EQ(gap.lost.malformed, 0u);
+  EXPECT_GT(std::get<event::Gap>(gap.what).lost.ring_full, 0u);
+  EXPECT_EQ(std::get<event::Gap>(gap.what).lost.storage_failed, 0u);
+  EXPECT_EQ(std::get<event::Gap>(gap.what).lost.malformed, 0u);
   EXPECT_GT(gap.mono_ns, collector.opened_ns());
   EXPECT_LE(gap.mono_ns, mono_ns());
   EXPECT_GT(collector.monitor().loss().ring_full, 0u);
@@ -184,9 +184,9 @@ TEST_P(LossActs, EachGapTellsWhatWasLostSinceTheOneBefore) {
   int gaps = 0;
   collector.wait_for(
       [&](const Event& event) {
-        if (event.kind != EventKind::kGap) return false;
-        EXPECT_GT(event.lost.total(), 0u);
-        sum.ring_full += event.lost.ring_full;
+        if (event.kind() != EventKind::kGap) return false;
+        EXPECT_GT(std::get<event::Gap>(event.what).lost.total(), 0u);
+        sum.ring_full += std::get<event::Gap>(event.what).lost.ring_full;
         return ++gaps == 3;
       },
       "a gap for each round");
@@ -317,7 +317,7 @@ TEST(UnknownRecords, AreCountedAndTold) {
   std::uint64_t told = 0;
   collector.wait_for(
       [&](const Event& event) {
-        if (event.kind == EventKind::kGap) told += event.lost.malformed;
+        if (event.kind() == EventKind::kGap) told += std::get<event::Gap>(event.what).lost.malformed;
         return told == 3;
       },
       "gaps of three records");

@@ -234,7 +234,7 @@ TEST_P(Polled, TellsOfConnectionsAndTheirEnd) {
   Pair pair(6);
   const Event connect = collector.wait_for(
       [&](const Event& e) {
-        return e.kind == EventKind::kConnect && e.flow.local == pair.client_socket.local;
+        return e.kind() == EventKind::kConnect && e.flow.local == pair.client_socket.local;
       },
       "connect");
   const Event accept = collector.wait_for_accept_from(pair.client_socket);
@@ -244,8 +244,8 @@ TEST_P(Polled, TellsOfConnectionsAndTheirEnd) {
     EXPECT_EQ(event->flow.owner.comm, self.comm);
     EXPECT_EQ(event->flow.state, TcpState::kEstablished);
     EXPECT_GE(event->flow.opened_ns, collector.opened_ns());
-    EXPECT_EQ(event->latency_us, 0u);
   }
+  EXPECT_EQ(std::get<event::Connect>(connect.what).latency_us, 0u);
   EXPECT_EQ(connect.flow.direction, Direction::kOutbound);
   EXPECT_EQ(accept.flow.direction, Direction::kInbound);
 
@@ -257,18 +257,18 @@ TEST_P(Polled, TellsOfConnectionsAndTheirEnd) {
   for (const Socket* socket : {&pair.client_socket, &pair.server_socket}) {
     const Event close = collector.wait_for(
         [&](const Event& e) {
-          return e.kind == EventKind::kClose && e.flow.local == socket->local &&
+          return e.kind() == EventKind::kClose && e.flow.local == socket->local &&
                  e.flow.remote == socket->remote;
         },
         "close");
     const bool is_client = socket == &pair.client_socket;
     EXPECT_EQ(close.flow.owner.pid, self.pid);
-    EXPECT_TRUE(close.duration_us);
+    EXPECT_TRUE(std::get<event::Close>(close.what).duration_us);
     EXPECT_EQ(close.flow.state, is_client && close.flow.state == TcpState::kTimeWait
                                     ? TcpState::kTimeWait
                                     : TcpState::kClose);
     EXPECT_EQ(close.flow.has_counters, has_counters());
-    EXPECT_EQ(close.is_final, has_counters());
+    EXPECT_EQ(std::get<event::Close>(close.what).is_final, has_counters());
     if (!has_counters()) continue;
     EXPECT_EQ(close.flow.cookie, socket->cookie);
     EXPECT_EQ(close.flow.counters.tx_bytes, is_client ? 1'000u : 23u);
@@ -281,7 +281,7 @@ TEST_P(Polled, TellsOfConnectionsAndTheirEnd) {
     const auto& events = collector.events();
     EXPECT_EQ(std::count_if(events.begin(), events.end(),
                             [&](const Event& e) {
-                              return e.kind == kind &&
+                              return e.kind() == kind &&
                                      (e.flow.local == pair.client_socket.local ||
                                       e.flow.remote == pair.client_socket.local);
                             }),
@@ -297,7 +297,7 @@ TEST_P(Polled, OlderConnectionsAreNoNews) {
   for (const Event& event : collector.events())
     EXPECT_FALSE(event.flow.local == pair.client_socket.local ||
                  event.flow.remote == pair.client_socket.local)
-        << to_string(event.kind);
+        << to_string(event.kind());
 }
 
 TEST_P(Polled, AttemptsStatesAndFailures) {
@@ -310,16 +310,16 @@ TEST_P(Polled, AttemptsStatesAndFailures) {
   EXPECT_EQ(try_connect(client.get(), local_of(listener.get())), EINPROGRESS);
   const Endpoint local = local_of(client.get());
   const auto of = [&](EventKind kind) {
-    return [&, kind](const Event& e) { return e.kind == kind && e.flow.local == local; };
+    return [&, kind](const Event& e) { return e.kind() == kind && e.flow.local == local; };
   };
   const Event attempt = collector.wait_for(of(EventKind::kAttempt), "attempt");
   EXPECT_EQ(attempt.flow.state, TcpState::kSynSent);
   EXPECT_EQ(attempt.flow.owner.pid, own_identity().pid);
   client.reset();
   const Event failed = collector.wait_for(of(EventKind::kConnectFailed), "connect_failed");
-  EXPECT_EQ(failed.error, 0);
+  EXPECT_EQ(std::get<event::ConnectFailed>(failed.what).error, 0);
   const Event change = collector.wait_for(
-      [&](const Event& e) { return of(EventKind::kState)(e) && e.old_state == TcpState::kSynSent; },
+      [&](const Event& e) { return of(EventKind::kState)(e) && std::get<event::StateChange>(e.what).old_state == TcpState::kSynSent; },
       "state");
   EXPECT_EQ(change.flow.state, TcpState::kClose);
   EXPECT_EQ(collector.count(EventKind::kClose, attempt.flow.cookie), 0u);
@@ -415,14 +415,14 @@ TEST(SockDiagNews, AConnectionBetweenTwoPollsIsSeenAtItsEnd) {
   wait_for_hangup(server.get());
   server.reset();
   const Event sent = collector.wait_for(EventKind::kClose, client_socket.cookie);
-  EXPECT_TRUE(sent.is_final);
+  EXPECT_TRUE(std::get<event::Close>(sent.what).is_final);
   EXPECT_EQ(sent.flow.counters.tx_bytes, 77u);
   EXPECT_EQ(sent.flow.direction, Direction::kOutbound);
   EXPECT_EQ(sent.flow.local, client_socket.local);
   EXPECT_EQ(sent.flow.remote, client_socket.remote);
   EXPECT_EQ(sent.flow.owner.pid, 0u);
   EXPECT_EQ(sent.flow.owner.kind, OwnerKind::kUnknown);
-  EXPECT_FALSE(sent.duration_us);
+  EXPECT_FALSE(std::get<event::Close>(sent.what).duration_us);
   const Event received = collector.wait_for(EventKind::kClose, server_socket.cookie);
   EXPECT_EQ(received.flow.counters.rx_bytes, 77u);
   EXPECT_EQ(received.flow.direction, Direction::kInbound);
@@ -460,7 +460,7 @@ TEST(SockDiagNews, WhatTheKernelForgotIsThatOfTheLastPoll) {
   reset_at_close(pair.client.get());
   pair.client.reset();
   const Event close = collector.wait_for(EventKind::kClose, pair.client_socket.cookie);
-  EXPECT_FALSE(close.is_final);
+  EXPECT_FALSE(std::get<event::Close>(close.what).is_final);
   EXPECT_TRUE(close.flow.has_counters);
   EXPECT_EQ(close.flow.counters.tx_bytes, 1'000u);
   EXPECT_EQ(close.flow.counters.rx_bytes, 23u);
@@ -510,9 +510,9 @@ TEST(SockDiagNews, LossIsTold) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   ASSERT_GT(dropped_messages(), 0u);
   const Event gap =
-      collector.wait_for([](const Event& e) { return e.kind == EventKind::kGap; }, "a gap");
-  EXPECT_GT(gap.lost.netlink_full, 0u);
-  EXPECT_EQ(gap.lost.total(), gap.lost.netlink_full);
+      collector.wait_for([](const Event& e) { return e.kind() == EventKind::kGap; }, "a gap");
+  EXPECT_GT(std::get<event::Gap>(gap.what).lost.netlink_full, 0u);
+  EXPECT_EQ(std::get<event::Gap>(gap.what).lost.total(), std::get<event::Gap>(gap.what).lost.netlink_full);
   std::uint64_t dropped = 0;
   for (int quiet = 0, rounds = 0; quiet < 5 && rounds < 200; ++rounds) {  // the worker has finished
     collector.snapshot();
@@ -529,7 +529,7 @@ TEST(SockDiagNews, LossIsTold) {
       if (left == 0) throw;
     }
   }
-  EXPECT_GE(collector.monitor().loss().netlink_full, gap.lost.netlink_full);
+  EXPECT_GE(collector.monitor().loss().netlink_full, std::get<event::Gap>(gap.what).lost.netlink_full);
 }
 
 }  // namespace

@@ -39,22 +39,22 @@ TEST_P(ProcessActs, IsSeenWhole) {
   auto expected = GetParam().carry_out();
   collector.wait_for(
       [&](const Event& event) {
-        return event.kind == EventKind::kProcess &&
-               event.process.kind == ProcessEventKind::kExit &&
-               event.process.pid == expected.back().pid;
+        return event.kind() == EventKind::kProcess &&
+               std::get<ProcessEvent>(event.what).kind == ProcessEventKind::kExit &&
+               std::get<ProcessEvent>(event.what).pid == expected.back().pid;
       },
       "the end of the act");
   const std::uint64_t after = mono_ns();
   std::vector<ProcessEvent> all;
   for (const Event& event : collector.events()) {
-    if (event.kind != EventKind::kProcess) continue;
-    all.push_back(event.process);
-    if (event.process.pid != expected.back().pid) continue;
+    if (event.kind() != EventKind::kProcess) continue;
+    all.push_back(std::get<ProcessEvent>(event.what));
+    if (std::get<ProcessEvent>(event.what).pid != expected.back().pid) continue;
     EXPECT_GE(event.mono_ns, before);
     EXPECT_LE(event.mono_ns, after + kFastClock);
-    EXPECT_EQ(event.flow.owner.pid, event.process.pid);
+    EXPECT_EQ(event.flow.owner.pid, std::get<ProcessEvent>(event.what).pid);
     ASSERT_TRUE(event.flow.owner.process);
-    EXPECT_EQ(event.flow.owner.process->exited, event.process.kind == ProcessEventKind::kExit);
+    EXPECT_EQ(event.flow.owner.process->exited, std::get<ProcessEvent>(event.what).kind == ProcessEventKind::kExit);
   }
   const auto seen = only_of(all, expected);
   const Door* door = door_of(collector.monitor(), Observation::kProcessExit);
@@ -80,9 +80,9 @@ TEST(ProcessOwners, AProcessThatLivesAMomentIsKnownWhole) {
   child.wait();
   const Event ended = collector.wait_for(
       [&](const Event& event) {
-        return event.kind == EventKind::kProcess &&
-               event.process.kind == ProcessEventKind::kExit &&
-               event.process.pid == identity.pid;
+        return event.kind() == EventKind::kProcess &&
+               std::get<ProcessEvent>(event.what).kind == ProcessEventKind::kExit &&
+               std::get<ProcessEvent>(event.what).pid == identity.pid;
       },
       "exit");
   const ProcessInfo& info = *ended.flow.owner.process;
@@ -156,9 +156,9 @@ TEST(ProcessOwners, NameAndUserFollowSetuidAndExec) {
   child.channel().signal();
   collector.wait_for(
       [&](const Event& event) {
-        return event.kind == EventKind::kProcess &&
-               event.process.kind == ProcessEventKind::kExec &&
-               event.process.pid == static_cast<std::uint32_t>(child.pid());
+        return event.kind() == EventKind::kProcess &&
+               std::get<ProcessEvent>(event.what).kind == ProcessEventKind::kExec &&
+               std::get<ProcessEvent>(event.what).pid == static_cast<std::uint32_t>(child.pid());
       },
       "exec");
   flow = collector.flow_of(cookie);
@@ -202,7 +202,7 @@ TEST(ProcessOwners, DescriptionsFollowExec) {
   } while (flow->owner.name() != "sleep" && std::chrono::steady_clock::now() < deadline);
   EXPECT_EQ(flow->owner.name(), "sleep");
   EXPECT_EQ(flow->owner.process->cmdline(), "sleep 100");
-  for (const Event& event : collector.events()) EXPECT_NE(event.kind, EventKind::kProcess);
+  for (const Event& event : collector.events()) EXPECT_NE(event.kind(), EventKind::kProcess);
   child.kill();
   child.wait();
 }
@@ -353,9 +353,9 @@ TEST(ProcessStorm, TheKernelProgramsLoseNothing) {
   auto monitor = Monitor::open(options);
   ASSERT_TRUE(monitor) << monitor.error().message();
   const auto count = [&](const Event& event) {
-    if (event.kind != EventKind::kProcess || !parents.contains(event.process.parent_pid)) return;
-    forks += event.process.kind == ProcessEventKind::kFork;
-    exits += event.process.kind == ProcessEventKind::kExit && event.process.exit_code() == 0u;
+    if (event.kind() != EventKind::kProcess || !parents.contains(std::get<ProcessEvent>(event.what).parent_pid)) return;
+    forks += std::get<ProcessEvent>(event.what).kind == ProcessEventKind::kFork;
+    exits += std::get<ProcessEvent>(event.what).kind == ProcessEventKind::kExit && std::get<ProcessEvent>(event.what).exit_code() == 0u;
   };
   const auto storm = [](Channel& test) {
     test.await();

@@ -42,7 +42,7 @@ TEST_P(Refusals, ToldWithTheirEndsAndWithoutAnOwner) {
   const std::uint64_t after_ns = mono_ns();
   const Event& told = collector.wait_for(
       [&](const Event& event) {
-        return event.kind == EventKind::kRefused && event.flow.local.port == shut.port;
+        return event.kind() == EventKind::kRefused && event.flow.local.port == shut.port;
       },
       "the refusal");
   EXPECT_EQ(told.flow.local, shut);
@@ -53,7 +53,7 @@ TEST_P(Refusals, ToldWithTheirEndsAndWithoutAnOwner) {
   EXPECT_EQ(told.flow.cookie, 0u);
   EXPECT_EQ(told.flow.owner.pid, 0u);
   EXPECT_FALSE(told.flow.owner.uid);
-  EXPECT_EQ(told.attempts, 1u);
+  EXPECT_EQ(std::get<event::Refused>(told.what).attempts, 1u);
   EXPECT_GE(told.mono_ns, before_ns);
   EXPECT_LE(told.mono_ns, after_ns);
 }
@@ -77,11 +77,11 @@ TEST_P(Refusals, NotOfPacketsThatAreNoAttempt) {
   ASSERT_EQ(try_connect(open_socket(GetParam(), SOCK_STREAM).get(), shut), ECONNREFUSED);
   collector.wait_for(
       [&](const Event& event) {
-        return event.kind == EventKind::kRefused && event.flow.local.port == shut.port;
+        return event.kind() == EventKind::kRefused && event.flow.local.port == shut.port;
       },
       "the refusal");
   for (const Event& event : collector.events())
-    EXPECT_FALSE(event.kind == EventKind::kRefused &&
+    EXPECT_FALSE(event.kind() == EventKind::kRefused &&
                  (event.flow.local.port == port || event.flow.remote.port == port));
 }
 
@@ -110,9 +110,9 @@ TEST(RefusalFlood, IsCountedToTheLastAndLosesNothing) {
   std::uint64_t told = 0;
   std::uint64_t attempts = 0;
   for (const Event& event : collector.events())
-    if (event.kind == EventKind::kRefused && event.flow.local.port == shut.port) {
+    if (event.kind() == EventKind::kRefused && event.flow.local.port == shut.port) {
       ++told;
-      attempts += event.attempts;
+      attempts += std::get<event::Refused>(event.what).attempts;
     }
   ::sched_setaffinity(0, sizeof before, &before);
   EXPECT_EQ(attempts, kAttempts);

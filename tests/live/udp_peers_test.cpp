@@ -260,14 +260,14 @@ TEST_F(UdpPeersLive, EndsAreToldWhenTheSocketCloses) {
   for (const auto& [end, size] : sizes) {
     const Event& told = collector_.wait_for(
         [&, &end = end](const Event& event) {
-          return event.kind == EventKind::kUdpPeer && event.flow.peer_of == cookie &&
+          return event.kind() == EventKind::kUdpPeer && event.flow.peer_of == cookie &&
                  to_string(event.flow.remote) == end;
         },
         "the end of " + end);
     EXPECT_EQ(sums_of(told.flow.counters), (Sums{size, 1, 0, 0}));
     EXPECT_EQ(told.flow.owner.pid, own_identity().pid);
     EXPECT_TRUE(told.flow.closed);
-    EXPECT_TRUE(told.duration_us);
+    EXPECT_TRUE(std::get<event::UdpPeerClose>(told.what).duration_us);
   }
   // They stay as long as their socket, and are gone from the kernel.
   const auto peers = peers_of(collector_.snapshot(), cookie);
@@ -276,7 +276,7 @@ TEST_F(UdpPeersLive, EndsAreToldWhenTheSocketCloses) {
   const auto& events = collector_.events();
   EXPECT_EQ(std::count_if(events.begin(), events.end(),
                           [&](const Event& event) {
-                            return event.kind == EventKind::kUdpPeer &&
+                            return event.kind() == EventKind::kUdpPeer &&
                                    event.flow.peer_of == cookie;
                           }),
             3);

@@ -125,23 +125,20 @@ class Host {
     event.flow.local = endpoint(record, "local");
     event.flow.remote = endpoint(record, "remote");
     owner(record, event.flow.owner);
-    event.latency_us = number(record, "latency_us");
     if (find(record, "remote_name") != nullptr) event.flow.remote_name = remote_name(record);
     if (kind == "connect") {
-      event.kind = EventKind::kConnect;
+      event.what = event::Connect{number(record, "latency_us")};
     } else if (kind == "accept") {
-      event.kind = EventKind::kAccept;
+      event.what = event::Accept{};
     } else if (kind == "connect_failed") {
-      event.kind = EventKind::kConnectFailed;
-      event.error = error_number(text(record, "error"));
+      event.what = event::ConnectFailed{error_number(text(record, "error")),
+                                        number(record, "latency_us")};
     } else if (kind == "refused") {
-      event.kind = EventKind::kRefused;
-      event.attempts = number(record, "attempts");
+      event.what = event::Refused{number(record, "attempts")};
     } else if (kind == "dns") {
-      event.kind = EventKind::kDns;
       auto message = std::make_shared<DnsMessage>();
       message->name = text(record, "name");
-      event.dns = std::move(message);
+      event.what = event::Dns{.sent = true, .message = std::move(message)};
       ++queries_;
     } else {
       return;

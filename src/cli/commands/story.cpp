@@ -41,7 +41,7 @@ class StoryText : public TextSink {
   using TextSink::TextSink;
   void story(const Story& story) override { output_.line(story_text(story)); }
   void event(const Event& event) override {
-    output_.line(fmt::format("gap: lost {}", event.lost.total()));
+    output_.line(fmt::format("gap: lost {}", std::get<event::Gap>(event.what).lost.total()));
   }
 };
 
@@ -87,7 +87,7 @@ int run(const StoryArguments& arguments, const Options& observed) {
     sinks.tell(&Sink::story, story);
   };
   const auto take = [&](const Event& event) {
-    if (event.kind == EventKind::kGap) sinks.tell(&Sink::event, event);
+    if (event.kind() == EventKind::kGap) sinks.tell(&Sink::event, event);
     book.apply(event, write);
   };
   sinks.tell(&Sink::begin, {session->host, monitor.source(), session->doors()});

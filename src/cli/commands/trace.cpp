@@ -43,39 +43,41 @@ std::string describe_name(const Flow& flow) {
 }
 
 std::string describe(const Event& event) {
-  if (event.kind == EventKind::kProcess) return describe_process(event);
+  if (event.kind() == EventKind::kProcess) return describe_process(event);
   const Counters& counters = event.flow.counters;
-  switch (event.kind) {
+  switch (event.kind()) {
     case EventKind::kConnect:
-      return (event.latency_us == 0 ? "ok" : "ok " + format_duration_us(event.latency_us)) +
-             describe_name(event.flow);
+      return describe_success(std::get<event::Connect>(event.what)) + describe_name(event.flow);
     case EventKind::kConnectFailed:
       return describe_failure(event) + describe_name(event.flow);
     case EventKind::kUdpPeer:
     case EventKind::kClose: {
+      const auto* const close = std::get_if<event::Close>(&event.what);
       const bool is_counted = event.flow.has_counters;
       std::string text = (is_counted ? format_bytes(counters.rx_bytes) : "—") + "↓ " +
                          (is_counted ? format_bytes(counters.tx_bytes) : "—") + "↑ " +
-                         (event.duration_us ? format_duration_us(*event.duration_us) : "—");
-      if (is_counted && !event.is_final) text += " or more";
+                         describe_duration(duration_of(event));
+      if (is_counted && close && !close->is_final) text += " or more";
       if (counters.retransmits != 0) text += fmt::format(" retr {}", counters.retransmits);
       return text;
     }
     case EventKind::kRetransmit:
-      return fmt::format("{}{} #{}", to_string(event.flow.state), describe_window(event),
+      return fmt::format("{}{} #{}", to_string(event.flow.state), describe_window(std::get<event::Retransmit>(event.what)),
                          counters.retransmits);
     case EventKind::kReset:
-      return fmt::format("{}, {}", event.sent ? "sent" : "received", to_string(event.flow.state));
+      return fmt::format("{}, {}", std::get<event::Reset>(event.what).sent ? "sent" : "received", to_string(event.flow.state));
     case EventKind::kState:
-      return fmt::format("{} → {}", to_string(event.old_state), to_string(event.flow.state));
+      return fmt::format("{} → {}", to_string(std::get<event::StateChange>(event.what).old_state), to_string(event.flow.state));
     case EventKind::kData:
-      return fmt::format("{} {}", event.sent ? "send" : "recv", event.bytes);
+      return describe_data(std::get<event::Data>(event.what));
     case EventKind::kGap:
-      return describe_loss(event.lost);
-    case EventKind::kRefused:
-      return event.attempts == 1 ? "no listener" : fmt::format("no listener, {}x", event.attempts);
+      return describe_loss(std::get<event::Gap>(event.what).lost);
+    case EventKind::kRefused: {
+      const std::uint64_t attempts = std::get<event::Refused>(event.what).attempts;
+      return attempts == 1 ? "no listener" : fmt::format("no listener, {}x", attempts);
+    }
     case EventKind::kDns:
-      return describe_dns(event);
+      return describe_dns(*std::get<event::Dns>(event.what).message);
     case EventKind::kAccept:
     case EventKind::kOwner:
     case EventKind::kAttempt:
@@ -84,10 +86,6 @@ std::string describe(const Event& event) {
       break;
   }
   return "";
-}
-
-std::string_view name_of(const Event& event) {
-  return event.kind == EventKind::kProcess ? to_string(event.process.kind) : to_string(event.kind);
 }
 
 // One line per event as it happens, with columns of fixed width: what comes next is not known.
@@ -118,10 +116,10 @@ class EventTable : public TextSink {
   std::string line(const Event& event) {
     std::string line =
         fmt::format("{:<{}} {:<14} ", time_of(event), time_text_width(time_), name_of(event));
-    if (event.kind == EventKind::kGap) return line + describe(event);
+    if (event.kind() == EventKind::kGap) return line + describe(event);
     cells_.now_ns = event.mono_ns;
     const std::size_t limit = cells_.wide ? kNoLimit : kLongestCell;
-    const bool is_flow = event.kind != EventKind::kProcess;
+    const bool is_flow = event.kind() != EventKind::kProcess;
     for (const Column<Flow>* column : columns_) {
       // A process has neither ends nor figures of a connection.
       const bool is_shown = is_flow || column->info().is_of_process();
@@ -181,9 +179,9 @@ constexpr auto kCsvColumns = [] {
 }();
 
 bool is_wanted(const TraceArguments& arguments, const FlowFilter& filter, const Event& event) {
-  if (event.kind == EventKind::kGap) return true;
-  if (event.kind == EventKind::kOwner) return false;
-  if (arguments.fails_only && event.kind != EventKind::kConnectFailed) return false;
+  if (event.kind() == EventKind::kGap) return true;
+  if (event.kind() == EventKind::kOwner) return false;
+  if (arguments.fails_only && event.kind() != EventKind::kConnectFailed) return false;
   return filter.matches(event.flow);
 }
 
@@ -273,7 +271,7 @@ int run(const TraceArguments& arguments, const Options& observed) {
   std::array<std::uint64_t, static_cast<std::size_t>(EventKind::kGap) + 1> seen{};
   const auto take = [&](const Event& event) {
     if (arguments.is_enough(printed) || !is_wanted(arguments, session->filter, event)) return;
-    ++seen[static_cast<std::size_t>(event.kind)];
+    ++seen[static_cast<std::size_t>(event.kind())];
     ++printed;
     sinks.tell(&Sink::event, event);
   };

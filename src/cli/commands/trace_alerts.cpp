@@ -34,7 +34,7 @@ class AlertLines : public TextSink {
                     to_string(alert.kind), message(alert), detail(alert)));
   }
   void event(const Event& event) override {
-    output_.line(fmt::format("gap: lost {}", event.lost.total()));
+    output_.line(fmt::format("gap: lost {}", std::get<event::Gap>(event.what).lost.total()));
   }
 
  private:
@@ -57,7 +57,7 @@ int trace_alerts(const TraceArguments& arguments, Session& session) {
     sinks.tell(&Sink::alert, alert);
   };
   const auto take = [&](const Event& event) {
-    if (event.kind == EventKind::kGap)
+    if (event.kind() == EventKind::kGap)
       sinks.tell(&Sink::event, event);
     else if (session.filter.matches(event.flow))
       detectors.take(event, show);

@@ -66,14 +66,17 @@ bool Beaconing::is_timer(const Target& target) const {
 
 void Beaconing::note(Target& target, const Event& event, const AlertOptions& options) {
   // When it began: how long it took is the network's jitter, not the program's.
-  const std::uint64_t began = before(event.mono_ns, event.latency_us * 1000);
+  const auto* const connect = std::get_if<event::Connect>(&event.what);
+  const std::uint64_t latency_us =
+      connect ? connect->latency_us : std::get<event::ConnectFailed>(event.what).latency_us;
+  const std::uint64_t began = before(event.mono_ns, latency_us * 1000);
   if (target.count != 0 && began < target.last_ns + kTogetherNs) return;
   target.times[target.next] = began;
   target.next = (target.next + 1) % kTimes;
   target.count = std::min<std::uint32_t>(target.count + 1, kTimes);
   target.last_ns = began;
   ++target.attempts;
-  if (event.kind == EventKind::kConnect) ++target.connected;
+  if (connect) ++target.connected;
   target.owner = event.flow.owner;
   target.peer = event.flow.remote;
   judge(target, options);
@@ -82,7 +85,7 @@ void Beaconing::note(Target& target, const Event& event, const AlertOptions& opt
 }
 
 void Beaconing::take(const Event& event, const Bench& bench) {
-  if (event.kind != EventKind::kConnect && event.kind != EventKind::kConnectFailed) return;
+  if (event.kind() != EventKind::kConnect && event.kind() != EventKind::kConnectFailed) return;
   const Flow& flow = event.flow;
   if (bench.options.beacon_private == 0 && !flow.remote.addr.is_global()) return;
   Key key;

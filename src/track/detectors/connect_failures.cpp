@@ -28,9 +28,11 @@ bool ConnectFailures::is_peer(const Program& program) {
 }
 
 void ConnectFailures::take(const Event& event, const Bench& bench) {
-  if (event.kind != EventKind::kConnect && event.kind != EventKind::kConnectFailed) return;
+  const auto* const failure = std::get_if<event::ConnectFailed>(&event.what);
+  const bool has_failed = failure != nullptr;
+  if (!has_failed && event.kind() != EventKind::kConnect) return;
   // Given up by the program itself: of two address families raced the slower one ends so.
-  if (event.kind == EventKind::kConnectFailed && event.error == ECANCELED) return;
+  if (has_failed && failure->error == ECANCELED) return;
   const AlertOptions& options = bench.options;
   const std::uint64_t now = event.mono_ns;
   const std::uint64_t part_ns =
@@ -44,7 +46,6 @@ void ConnectFailures::take(const Event& event, const Bench& bench) {
   for (std::uint64_t p = program.part + 1; p <= part && p <= program.part + kParts; ++p)
     program.failed[p % kParts] = program.made[p % kParts] = 0;
   program.part = std::max(program.part, part);
-  const bool has_failed = event.kind == EventKind::kConnectFailed;
   ++(has_failed ? program.failed : program.made)[part % kParts];
   if (now >= program.turn_ns + kTurnNs) {
     program.before = std::exchange(program.now, {});
@@ -79,7 +80,7 @@ void ConnectFailures::take(const Event& event, const Bench& bench) {
   sighting.figures = {{"failures", failed},
                       {"attempts", failed + made},
                       {"percent", share},
-                      {"errno", static_cast<double>(event.error)}};
+                      {"errno", static_cast<double>(failure->error)}};
   bench.book.see(std::move(sighting), bench.handler);
 }
 

@@ -33,7 +33,7 @@ Detectors::~Detectors() = default;
 
 void Detectors::take(const Event& event, const Handler& handler) {
   const Bench bench{impl_->options, impl_->book, handler};
-  if (event.kind == EventKind::kDns) return impl_->tunnels.take(event, bench);
+  if (event.kind() == EventKind::kDns) return impl_->tunnels.take(event, bench);
   if (event.flow.protocol != Protocol::kTcp) return;
   impl_->tunnels.note_use(event);
   impl_->scans.take(event, bench);

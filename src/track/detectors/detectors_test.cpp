@@ -84,8 +84,7 @@ TEST_F(DetectorsTest, FtpWithAnyPortForDataIsNoScan) {
 
 TEST_F(DetectorsTest, ShutPortsOfThisHostToo) {
   Event event;
-  event.kind = EventKind::kRefused;
-  event.attempts = 3;  // each told one and two that came too fast
+  event.what = event::Refused{3};  // each told one and two that came too fast
   event.flow.direction = Direction::kInbound;
   event.flow.remote = {ip(kPublic), 40'000};
   event.flow.local.addr = ip(kPrivate);

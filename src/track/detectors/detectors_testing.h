@@ -49,9 +49,9 @@ class WithDetectors {
   void connection(EventKind kind, const Owner& who, std::uint32_t remote, std::uint16_t port,
                   int error = 0, std::shared_ptr<const RemoteName> name = nullptr) {
     Event event;
-    event.kind = kind;
     event.mono_ns = now;
-    event.error = error;
+    event.what = make_what(kind);
+    if (auto* const failed = std::get_if<event::ConnectFailed>(&event.what)) failed->error = error;
     event.flow.owner = who;
     event.flow.remote = {ip(remote), kind == EventKind::kAccept ? std::uint16_t{40'000} : port};
     event.flow.local = {ip(kPrivate + 9),
@@ -65,15 +65,14 @@ class WithDetectors {
     DnsMessage message;
     message.name = name;
     Event event;
-    event.kind = EventKind::kDns;
     event.mono_ns = now;
-    event.sent = !is_asked;
+    event.what = event::Dns{.sent = !is_asked,
+                            .message = std::make_shared<const DnsMessage>(message)};
     event.flow.protocol = Protocol::kUdp;
     event.flow.owner = who;
     event.flow.remote = {ip(of), is_asked ? std::uint16_t{40'000} : dns::kPort};
     event.flow.local = {ip(is_asked ? of : kPrivate + 9),
                         is_asked ? dns::kPort : std::uint16_t{40'000}};
-    event.dns = std::make_shared<const DnsMessage>(message);
     detectors.take(event, handler);
   }
   std::vector<Alert> of(AlertKind kind, AlertPhase phase = AlertPhase::kBegan) const {

@@ -206,7 +206,7 @@ void DnsTunnel::note_expansion(std::string_view name, const Expansion& made) {
 // Who connects to where a name leads asked for an address, and not in order to send the name.
 void DnsTunnel::note_use(const Event& event) {
   const RemoteName* const asked = asked_name(event.flow);
-  if (event.kind != EventKind::kConnect || asked == nullptr) return;
+  if (event.kind() != EventKind::kConnect || asked == nullptr) return;
   const Parts name = split(asked->name);
   if (name.below.empty()) return;
   if (Domain* const domain = domains_.find(Key().add(hash_domain(name.domain))))
@@ -214,10 +214,11 @@ void DnsTunnel::note_use(const Event& event) {
 }
 
 void DnsTunnel::take(const Event& event, const Bench& bench) {
-  if (event.dns->is_answer || event.dns->is_unanswered) return;
+  const DnsMessage& message = *std::get<event::Dns>(event.what).message;
+  if (message.is_answer || message.is_unanswered) return;
   constexpr std::size_t kLongestName = 1024;
   // Resolvers mix cases on purpose (0x20), and each time anew: one name is asked in many ways.
-  std::string name = event.dns->name.substr(0, kLongestName);
+  std::string name = message.name.substr(0, kLongestName);
   for (char& c : name)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
   const std::uint64_t now = event.mono_ns;
@@ -282,7 +283,7 @@ void DnsTunnel::take(const Event& event, const Bench& bench) {
   sighting.name = domain_name;
   sighting.figures = {{"queries_per_minute", queries},
                       {"names", static_cast<double>(names)},
-                      {"name_bytes", static_cast<double>(event.dns->name.size())}};
+                      {"name_bytes", static_cast<double>(message.name.size())}};
   bench.book.see(std::move(sighting), bench.handler);
 }
 

@@ -20,9 +20,10 @@ constexpr std::uint16_t kFirstFree = 1024;
 }  // namespace
 
 void PortScan::take(const Event& event, const Bench& bench) {
-  const bool is_inbound = event.kind == EventKind::kAccept || event.kind == EventKind::kRefused;
-  const bool is_shut = event.kind == EventKind::kConnectFailed || event.kind == EventKind::kRefused;
-  if (!is_inbound && !is_shut && event.kind != EventKind::kConnect) return;
+  const auto* const refused = std::get_if<event::Refused>(&event.what);
+  const bool is_inbound = refused != nullptr || event.kind() == EventKind::kAccept;
+  const bool is_shut = refused != nullptr || event.kind() == EventKind::kConnectFailed;
+  if (!is_inbound && !is_shut && event.kind() != EventKind::kConnect) return;
   const Flow& flow = event.flow;
   const std::uint16_t port = is_inbound ? flow.local.port : flow.remote.port;
   if (!is_shut && port >= kAgreedFrom) return;
@@ -42,7 +43,7 @@ void PortScan::take(const Event& event, const Bench& bench) {
       source.ports.add({port, is_shut}, event.mono_ns, window_ns, std::max(much, threshold));
   source.last_ns = event.mono_ns;
   if (ports == 1 && !source.is_scanning) source.attempts = 0;
-  source.attempts += std::max<std::uint64_t>(event.attempts, 1);
+  source.attempts += refused ? refused->attempts : 1;
   if (is_inbound) source.target = flow.local.addr;
   const auto touch = [&source](const Port& each) {
     source.all->touched.set(each.number);

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// What happens: an Event is when, to which flow, and one of the things in namespace event. Plain data.
+//
+//   if (const auto* close = std::get_if<event::Close>(&event.what))
+//     print(event.flow.owner.name(), event.flow.counters.tx_bytes, close->duration_us);
+#pragma once
+
+#include <sockscope/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <variant>
+
+namespace sockscope {
+
+namespace event {
+
+// An outbound connection is established.
+struct Connect {
+  std::uint64_t latency_us = 0;  // of the handshake; 0: not known, as from polls
+};
+
+// An inbound connection is established.
+struct Accept {};
+
+// With eBPF the flow's counters are those of the attempt: its segments are the SYNs.
+struct ConnectFailed {
+  int error = 0;                 // errno; 0: the kernel does not tell
+  std::uint64_t latency_us = 0;  // since the SYN; 0: not known
+};
+
+// The flow's counters are final, but for what polled sources could not get.
+struct Close {
+  TcpState old_state = TcpState::kNone;
+  std::optional<std::uint64_t> duration_us;  // empty: opened before sockscope started
+  bool is_final = true;  // false: the counters are those of the last poll, or none
+};
+
+// A segment is sent again; the flow's counters have only how many were.
+struct Retransmit {
+  // From eBPF: TCP's number of the first byte sent again, and the congestion window in segments as
+  // the kernel has set it by then; 0: not known, then neither is the sequence.
+  std::uint32_t sequence = 0;
+  std::uint32_t congestion_window = 0;
+  std::uint32_t prior_window = 0;  // before the loss that TCP recovers from; 0: it knows of none
+};
+
+struct Reset {
+  bool sent = false;  // by this end
+};
+
+// Another process uses the connection from now on: the flow's owner.
+struct OwnerChange {};
+
+// A connection attempt begins.
+struct Attempt {};
+
+// The flow's state is the new one.
+struct StateChange {
+  TcpState old_state = TcpState::kNone;
+};
+
+// One send or receive.
+struct Data {
+  bool sent = false;  // by this end
+  std::uint64_t bytes = 0;
+};
+
+// A SYN to this host met no listener. The flow has its ends, network namespace and interface.
+struct Refused {
+  // This one, and those before it that came faster than they are told one by one (some 2,000 a
+  // second for each processor).
+  std::uint64_t attempts = 1;
+};
+
+// An unconnected UDP socket closed: one for each remote end it had, whose counters are final.
+struct UdpPeerClose {
+  std::optional<std::uint64_t> duration_us;
+};
+
+// A DNS query or answer passed a socket of this host, or none came. The flow is the socket with the
+// ends of this very message; the server is the end with port 53, so `remote` where this host asks.
+struct Dns {
+  bool sent = false;                          // by this end
+  std::shared_ptr<const DnsMessage> message;  // never null
+};
+
+// Never told by a Monitor: for whoever runs Detectors and keeps one log of all. The flow has the
+// alert's owner and remote end.
+struct AlertChange {
+  std::shared_ptr<const Alert> alert;  // never null
+};
+
+// Something was lost before this point. The flow is empty.
+struct Gap {
+  Loss lost;  // how much since the gap before
+};
+
+}  // namespace event
+
+// Of the alternatives of Event::What, in their order.
+enum class EventKind : std::uint8_t {
+  kConnect,
+  kAccept,
+  kConnectFailed,
+  kClose,
+  kRetransmit,
+  kReset,
+  kOwner,
+  kAttempt,
+  kState,
+  kData,
+  kProcess,
+  kRefused,
+  kUdpPeer,
+  kDns,
+  kAlert,
+  kGap,
+};
+
+struct Event {
+  // ProcessEvent: something happened to a process; of the flow only the owner means something.
+  using What = std::variant<event::Connect, event::Accept, event::ConnectFailed, event::Close,
+                            event::Retransmit, event::Reset, event::OwnerChange, event::Attempt,
+                            event::StateChange, event::Data, ProcessEvent, event::Refused,
+                            event::UdpPeerClose, event::Dns, event::AlertChange, event::Gap>;
+
+  std::uint64_t mono_ns = 0;
+  // Its counters mean something only where `what` says so.
+  Flow flow;
+  What what = event::Gap{};
+
+  EventKind kind() const noexcept { return static_cast<EventKind>(what.index()); }
+};
+
+// The alternative of that kind, empty.
+Event::What make_what(EventKind kind);
+
+// "connect", "connect_failed", …: as in JSON.
+std::string_view to_string(EventKind) noexcept;
+// The same, but of what happened to a process: "exec", "exit", …
+std::string_view name_of(const Event&) noexcept;
+
+}  // namespace sockscope
