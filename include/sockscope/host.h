@@ -105,6 +105,7 @@ struct HostFacts {
   // Connections and requests for them that listening TCP sockets of the caller's network namespace
   // dropped since it was made: full queues, no memory (TcpExt ListenDrops). Empty: not known.
   std::optional<std::uint64_t> listen_drops;
+  bool probes = false;  // gateway and DNS server are asked for echoes
   ProbeHealth gateway;
   ProbeHealth dns;
 };
@@ -124,8 +125,9 @@ struct HostOptions {
   // Where the host's /proc, /etc and mounts are, for a container that has them elsewhere.
   // Interfaces are always those of the caller's network namespace.
   std::string root;
-  // Ask the default gateway and the first DNS server for echoes; set_probe() changes it later.
-  bool probe = true;
+  // Ask the default gateway and the first DNS server for three echoes a second; set_probe() changes
+  // it later. Otherwise nothing is sent.
+  bool probe = false;
 };
 
 class HostMonitor {

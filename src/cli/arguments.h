@@ -39,7 +39,7 @@ struct Arguments {
   bool quiet = false;
   bool watch = false;  // one per interval
   std::string root;    // host facts: of /proc, /etc and mounts
-  bool probe = true;
+  std::optional<bool> probe;  // ask gateway and DNS server for echoes
   bool dns = true;
   AlertOptions thresholds;
   tui::KeyMap keys;

@@ -88,7 +88,10 @@ Parsed<std::uint32_t> parse_user(const std::string& text) {
 
 Parsed<std::uint32_t> parse_netns(const std::string& text) {
   if (const auto number = parse_number<std::uint32_t>(text)) return *number;
-  const std::string path = text.starts_with("pid:") ? "/proc/" + text.substr(4) + "/ns/net" : text;
+  const bool is_name = text.find('/') == text.npos;
+  const std::string path = text.starts_with("pid:") ? "/proc/" + text.substr(4) + "/ns/net"
+                           : is_name                ? "/run/netns/" + text
+                                                    : text;
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0)
     return wrong("cannot look at network namespace " + path + ": " + std::strerror(errno));

@@ -22,7 +22,7 @@ Parsed<std::vector<std::uint32_t>> parse_pids(std::string_view text);
 Parsed<std::vector<PortRange>> parse_ports(std::string_view text);
 // A number or a name.
 Parsed<std::uint32_t> parse_user(const std::string& text);
-// An inode number, a path (/run/netns/x) or pid:N.
+// An inode number, a name as 'ip netns' has them, a path or pid:N.
 Parsed<std::uint32_t> parse_netns(const std::string& text);
 // A whole number, not negative.
 Parsed<std::size_t> parse_count(std::string_view text);

@@ -50,9 +50,11 @@ TEST(Lookup, NetworkNamespaces) {
   struct stat status {};
   ASSERT_EQ(::stat("/proc/self/ns/net", &status), 0);
   EXPECT_EQ(*parse_netns("/proc/self/ns/net"), status.st_ino);
-  const auto missing = parse_netns("pid:x");
-  ASSERT_FALSE(missing);
-  EXPECT_NE(missing.error().find("/proc/x/ns/net"), std::string::npos);
+  for (const auto& [text, path] : {std::pair{"pid:x", "/proc/x/ns/net"}, {"x", "/run/netns/x"}}) {
+    const auto missing = parse_netns(text);
+    ASSERT_FALSE(missing);
+    EXPECT_NE(missing.error().find(path), std::string::npos) << missing.error();
+  }
 }
 
 }  // namespace

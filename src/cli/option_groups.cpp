@@ -59,7 +59,7 @@ void add_selection(CLI::App& app, Arguments& arguments) {
   Filter& filter = arguments.options.filter;
   in_group(app, "Which connections");
   add_processes(app, arguments);
-  add_parsed(app, "-n,--netns", filter.netns, "ID|PATH|pid:N", "in this network namespace",
+  add_parsed(app, "-n,--netns", filter.netns, "NAME|ID|pid:N|PATH", "in this network namespace: as 'ip netns' names it, its number, or where this process lives",
              parse_netns);
   add_parsed(app, "-P,--port", filter.any_ports, "LIST", "with one of these ports at either end",
              parse_ports);
@@ -275,16 +275,19 @@ void add_thresholds(CLI::App& app, Arguments& arguments) {
       ->configurable();
 }
 
-void add_no_probe(CLI::App& app, Arguments& arguments) {
+void add_probe(CLI::App& app, Arguments& arguments) {
   app.add_flag_callback(
-      "--no-probe", [&arguments] { arguments.probe = false; },
-      "do not ask gateway and DNS server for echoes");
+      "--probe", [&arguments] { arguments.probe = true; },
+      "ask gateway and DNS server for three echoes a second, while that is shown; otherwise nothing is sent");
+  app.add_flag_callback(
+         "--no-probe", [&arguments] { arguments.probe = false; },
+         "whatever the configuration says, send nothing")
+      ->excludes("--probe");
 }
 
 void add_host_facts(CLI::App& app, Arguments& arguments) {
   in_group(app, "Facts of the host");
   add_text(app, "--root", arguments.root, "DIR", "where the host's /proc, /etc and mounts are");
-  add_no_probe(app, arguments);
 }
 
 }  // namespace sockscope

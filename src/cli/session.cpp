@@ -18,6 +18,7 @@
 #include "base/signals.h"
 #include "base/text.h"
 #include "cli/lookup.h"
+#include "cli/network_namespace.h"
 #include "cli/report.h"
 #include "cli/wishes.h"
 #include "view/columns.h"
@@ -125,6 +126,14 @@ tl::expected<Session, int> Session::open(const Arguments& arguments, const Optio
   if (!filter) return tl::make_unexpected(int{kExitUsage});
   auto monitor = Monitor::open(observed);
   if (!monitor) return tl::make_unexpected(report(monitor.error()));
+  // What is polled is the network namespace that we live in.
+  if (const auto& netns = observed.filter.netns;
+      netns && monitor->source() != Source::kEbpf && *netns != parse_netns("pid:self")) {
+    if (auto entered = enter_netns(*netns); !entered)
+      return tl::make_unexpected(report(entered.error()));
+    monitor = Monitor::open(observed);
+    if (!monitor) return tl::make_unexpected(report(monitor.error()));
+  }
   if (!arguments.quiet) {
     note_source(observed, polls_miss, *monitor);
     note_pid_namespace(*monitor);

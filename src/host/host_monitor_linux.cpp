@@ -141,7 +141,6 @@ void HostMonitor::Impl::take_replies() {
 }
 
 void HostMonitor::Impl::begin_rounds() {
-  find_targets(mono_now_ns());
   for (Probe* probe : {&gateway, &dns}) {
     if (!probe->target || !probe->rounds.is_due(mono_now_ns())) continue;
     EchoSocket& socket = socket_of(*probe->target);
@@ -157,7 +156,7 @@ void HostMonitor::Impl::begin_rounds() {
 void HostMonitor::Impl::fill(const Probe& probe, ProbeHealth& health) {
   health.target = probe.target;
   health.problem = probe.problem;
-  if (!options.probe)
+  if (!options.probe && probe.target)
     health.problem = "not asked for";
   else if (probe.target && socket_of(*probe.target).error() != 0)
     health.problem = std::string("cannot send echo requests: ") +
@@ -197,7 +196,9 @@ Result<HostFacts> HostMonitor::read() {
   facts.disk_io = parse_diskstats(impl.file("/proc/diskstats"));
   facts.listen_drops = parse_listen_drops(impl.file("/proc/net/netstat"));
 
-  if (impl.options.probe) impl.begin_rounds();
+  facts.probes = impl.options.probe;
+  impl.find_targets(facts.mono_ns);
+  if (facts.probes) impl.begin_rounds();
   impl.fill(impl.gateway, facts.gateway);
   impl.fill(impl.dns, facts.dns);
   return facts;

@@ -238,7 +238,7 @@ bool Loop::shows_host() const {
 void Loop::read_host(const Snapshot* snapshot) {
   reads_host_ = reads_host_ || shows_host();
   if (options_.host_monitor == nullptr || !reads_host_) return;
-  if (options_.probe && state_.view->shows_host) options_.host_monitor->set_probe(true);
+  options_.host_monitor->set_probe(options_.probe && state_.view->shows_host);
   auto facts = options_.host_monitor->read();
   if (!facts) {
     model_.host_problem = facts.error().message();

@@ -23,10 +23,10 @@ struct LoopOptions {
   State state;  // to begin with
   Model model;  // what stays as it is: host, kernel, what the monitor was told, names
   // Read once its figures have been on the screen, with every sample from then on; it sends echo
-  // requests only once the view of the host has been, and `probe` is set. Null: the model's host_problem
+  // requests only while the view of the host is, and `probe` is set. Null: the model's host_problem
   // says why.
   HostMonitor* host_monitor = nullptr;
-  bool probe = true;
+  bool probe = false;
   AlertOptions thresholds;
   std::optional<std::chrono::milliseconds> duration;
 };

@@ -195,6 +195,7 @@ inline HostFacts web_facts(std::uint64_t second) {
                  {"/var/lib/postgresql", "/dev/mapper/vg0-db", 2'000'000'000'000,
                   1'850'000'000'000, 150'000'000'000, 92.5}};
   facts.disk_io = DiskIo{17'300'000'000, 132'900'000'000};
+  facts.probes = true;
   facts.gateway.target = endpoint("10.0.0.1", 0).addr;
   facts.gateway.rtt_ms = 0.41;
   facts.gateway.loss_pct = 0;

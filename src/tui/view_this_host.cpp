@@ -413,6 +413,10 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
     status += fmt::format(", read {}, written {} since boot",
                           format_bytes(reading.facts.disk_io->read_bytes),
                           format_bytes(reading.facts.disk_io->write_bytes));
+  if (reading.facts.probes)  // in front: it must not be cut off
+    status = "sends 3 echoes/s to each · " + status;
+  else
+    status += " · sends nothing";
   draw_status(state, frame, status + held_text(model, state), screen);
   if (frame.detail < 0) return;
   const Interface* selected =
@@ -443,7 +447,7 @@ constinit const View kThisHostView = {
               {"SUMS", "bytes on the interfaces against those of the processes"},
               {"unexplained", "headers, forwarded, other namespaces, kernel"},
               {"ERR DROP !", "since boot; ! grew since the sample before"},
-              {"Gateway DNS", "asked for echoes once this view was shown, unless --no-probe"}};
+              {"Gateway DNS", "asked for echoes with --probe, while this view is shown"}};
     },
     .frame = frame_of,
     .arrange = arrange,

@@ -59,7 +59,8 @@ class CaptureTest(unittest.TestCase):
         me = f"pid={os.getpid()} "
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
-            with Capture(self.path, "-P", str(port)) as capture:
+            # Others' packets must not fill the kernel's ring: none of these may be dropped.
+            with Capture(self.path, "-P", str(port), "--bpf", f"tcp port {port}") as capture:
                 tcpdump = subprocess.Popen(["tcpdump", "-i", "lo", "-U", "-Z", "root",
                                             "--immediate-mode", "-w", self.other,
                                             f"tcp port {port}"], stderr=subprocess.PIPE,

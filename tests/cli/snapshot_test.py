@@ -323,6 +323,38 @@ class OtherNamespace(unittest.TestCase):
             self.assertLessEqual(holder.cookies(), shown_cookies())
 
 
+class NamedNamespace(unittest.TestCase):
+    """One as 'ip netns' makes it, seen by its name, whatever the source."""
+
+    def setUp(self):
+        self.name = f"sockscope-n-{os.getpid()}"
+        subprocess.run(["ip", "netns", "add", self.name], check=True)
+        self.addCleanup(subprocess.run, ["ip", "netns", "del", self.name], check=True)
+        subprocess.run(["ip", "-n", self.name, "link", "set", "lo", "up"], check=True)
+
+    def test_every_source(self):
+        with support.Holder("bound-udp4-any", "listen4-any",
+                            prefix=("nsenter", f"--net=/run/netns/{self.name}")) as holder:
+            inode = os.stat(f"/run/netns/{self.name}").st_ino
+            ports = sorted(each["local_port"] for group in holder.sockets.values() for each in group)
+            for source in ("ebpf", "sock_diag", "procfs"):
+                for name in (self.name, f"/run/netns/{self.name}", str(inode), f"pid:{holder.pid}"):
+                    with self.subTest(source=source, name=name):
+                        flows = support.snapshot("-n", name, "--source", source)["flows"]
+                        self.assertEqual(sorted(flow["local_port"] for flow in flows), ports)
+                        self.assertEqual({flow["pid"] for flow in flows}, {holder.pid})
+                        self.assertEqual({flow["netns"] for flow in flows}, {inode})
+
+    def test_one_that_nobody_shows(self):
+        done = support.run("snapshot", "--source", "sock_diag", "-n", "4242")
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn("cannot enter network namespace 4242: no name in /run/netns and no process leads there",
+                      done.stderr)
+        done = support.run("snapshot", "-n", "no-such-name")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("/run/netns/no-such-name: No such file or directory", done.stderr)
+
+
 class KernelsOwnSockets(unittest.TestCase):
     """A tunnel's socket, made by the kernel, in a network namespace of the test's own."""
 

@@ -47,7 +47,7 @@ class AgainstOtherTools(unittest.TestCase):
 
     def test_interfaces_as_ip_shows_them(self):
         before = {link["ifname"]: link for link in json.loads(command("ip", "-s", "-j", "link"))}
-        [document] = host("--no-probe")
+        [document] = host()
         after = {link["ifname"]: link for link in json.loads(command("ip", "-s", "-j", "addr"))}
         ours = by_name(document["interfaces"])
         both = set(before) & set(after)  # others may come and go meanwhile
@@ -70,7 +70,7 @@ class AgainstOtherTools(unittest.TestCase):
                                         for a in after[name]["addr_info"]))
 
     def test_memory_as_free_shows_it(self):
-        [document] = host("--no-probe")
+        [document] = host()
         system = document["system"]
         total, _, _, _, _, available = map(int, command("free", "-b").splitlines()[1].split()[1:])
         self.assertEqual(system["memory_total_bytes"], total)
@@ -84,7 +84,7 @@ class AgainstOtherTools(unittest.TestCase):
         def loads():
             return [float(x) for x in pathlib.Path("/proc/loadavg").read_text().split()[:3]]
         before = loads()
-        [document] = host("--no-probe")
+        [document] = host()
         after = loads()
         ours = [document["system"][f"load_{n}m"] for n in (1, 5, 15)]
         for low, value, high in zip(before, ours, after):
@@ -92,7 +92,7 @@ class AgainstOtherTools(unittest.TestCase):
             self.assertLessEqual(value, max(low, high) + 1.0)
 
     def test_processors(self):
-        [document] = host("--no-probe")
+        [document] = host()
         system = document["system"]
         self.assertEqual(len(system["cpu_per_core"]), os.cpu_count())
         mean = sum(system["cpu_per_core"]) / os.cpu_count()
@@ -104,7 +104,7 @@ class AgainstOtherTools(unittest.TestCase):
             return {tuple(row.split()[:2]): list(map(int, row.split()[2:])) for row in rows
                     if row.startswith("/dev/")}
         before = figures()
-        [document] = host("--no-probe")
+        [document] = host()
         after = figures()
         ours = {(disk["device"], disk["mount_point"]): disk for disk in document["disks"]}
         self.assertEqual(set(ours), set(after))
@@ -128,7 +128,7 @@ class AgainstOtherTools(unittest.TestCase):
                 written += int(fields[6]) * 512
             return {"read_bytes": read, "write_bytes": written}
         before = totals()
-        [document] = host("--no-probe")
+        [document] = host()
         after = totals()
         for field, value in document["disk_io"].items():
             self.assertLessEqual(before[field], value)
@@ -138,7 +138,7 @@ class AgainstOtherTools(unittest.TestCase):
 class ListenDrops(unittest.TestCase):
     def test_connections_that_found_the_queue_full(self):
         def drops():
-            return host("--no-probe")[0]["listen_drops"]
+            return host()[0]["listen_drops"]
         with socket.socket() as server, contextlib.ExitStack() as clients:
             server.bind(("127.0.0.1", 0))
             server.listen(0)
@@ -185,7 +185,7 @@ class KnownTraffic(unittest.TestCase):
             spaces.in_(spaces.there, "nft", "add table inet t; add chain inet t in { type filter "
                        "hook input priority 0; }; add rule inet t in udp dport 9 drop")
             spaces.in_(spaces.here, "ping", "-c", "1", "10.97.0.2")  # ARP is done
-            process = spaces.watch("--no-probe", "-i", "0.5")
+            process = spaces.watch("-i", "0.5")
             first = next_document(process)
             spaces.in_(spaces.here, sys.executable, "-c", SEND, str(count), str(size))
             documents = [next_document(process) for _ in range(3)]
@@ -207,7 +207,7 @@ class KnownTraffic(unittest.TestCase):
 
     def test_rates_and_history_are_those_of_the_counters(self):
         with Namespaces() as spaces:
-            process = spaces.watch("--no-probe", "-i", "0.2")
+            process = spaces.watch("-i", "0.2")
             documents = [next_document(process) for _ in range(6)]
         for previous, document in zip(documents, documents[1:]):
             wire = by_name(document["interfaces"])["wire"]
@@ -220,7 +220,7 @@ class KnownTraffic(unittest.TestCase):
 
     def test_an_interface_removed_and_made_anew(self):
         with Namespaces() as spaces:
-            process = spaces.watch("--no-probe", "-i", "0.2")
+            process = spaces.watch("-i", "0.2")
             old = by_name(next_document(process)["interfaces"])["wire"]
             self.assertTrue(old["is_up"])
             spaces.in_(spaces.here, "ip", "link", "del", "wire")
@@ -240,7 +240,7 @@ class KnownTraffic(unittest.TestCase):
     def test_down_is_not_up(self):
         with Namespaces() as spaces:
             spaces.in_(spaces.there, "ip", "link", "set", "wire", "down")
-            [document] = host("--no-probe", prefix=spaces.prefix())
+            [document] = host(prefix=spaces.prefix())
             self.assertFalse(by_name(document["interfaces"])["wire"]["is_up"])  # no carrier
 
 
@@ -267,7 +267,7 @@ class Health(unittest.TestCase):
             with self.subTest(ping_group_range=groups):
                 self.spaces.in_(self.spaces.here, "sysctl", "-qw",
                                 f"net.ipv4.ping_group_range={groups}")
-                [document] = host(prefix=self.spaces.prefix())
+                [document] = host("--probe", prefix=self.spaces.prefix())
                 for name, target in (("gateway", "10.97.0.2"), ("dns", "fd97::2")):
                     health = document[name]
                     self.assertEqual((health["target"], health["problem"]), (target, None))
@@ -276,10 +276,18 @@ class Health(unittest.TestCase):
                     self.assertGreater(health["rtt_ms"], 0)
                     self.assertEqual(health["rtt_history"], [health["rtt_ms"]])
 
+    def test_nothing_is_sent_unasked(self):
+        self.drop("icmp type echo-request counter; add rule inet t in icmpv6 type echo-request counter")
+        [document] = host(prefix=self.spaces.prefix())
+        rules = self.spaces.in_(self.spaces.there, "nft", "list", "table", "inet", "t")
+        self.assertEqual(rules.count("counter packets 0 "), 2, rules)
+        self.assertEqual([(document[name]["target"], document[name]["problem"]) for name in ("gateway", "dns")],
+                         [("10.97.0.2", "not asked for"), ("fd97::2", "not asked for")])
+
     def test_half_the_probes_lost(self):
         self.drop("icmp type echo-request numgen inc mod 2 0 drop")
         self.assertEqual(self.ping_loss("10.97.0.2"), 50)
-        process = self.spaces.watch("-i", "1.1")
+        process = self.spaces.watch("--probe", "-i", "1.1")
         # A reading shows the round that the reading before began.
         rounds = [next_document(process)["gateway"] for _ in range(4)]
         self.assertEqual(sorted(round(r["loss_pct"]) for r in rounds), [33, 33, 67, 67])
@@ -288,7 +296,7 @@ class Health(unittest.TestCase):
     def test_none_answered(self):
         self.drop("icmp type echo-request drop")
         self.assertEqual(self.ping_loss("10.97.0.2"), 100)
-        [document] = host(prefix=self.spaces.prefix())
+        [document] = host("--probe", prefix=self.spaces.prefix())
         gateway = document["gateway"]
         self.assertEqual((gateway["loss_pct"], gateway["rtt_ms"], gateway["rtt_history"]),
                          (100, None, [None]))
@@ -299,12 +307,12 @@ class Health(unittest.TestCase):
                                   "10.97.0.2"], stdout=subprocess.DEVNULL)
         self.addCleanup(flood.wait)
         self.addCleanup(flood.kill)
-        [document] = host(prefix=self.spaces.prefix())
+        [document] = host("--probe", prefix=self.spaces.prefix())
         self.assertEqual(document["gateway"]["loss_pct"], 0)
 
     def test_no_route_and_no_name_server(self):
         self.spaces.in_(self.spaces.here, "ip", "route", "del", "default")
-        [document] = host(prefix=self.spaces.prefix())
+        [document] = host("--probe", prefix=self.spaces.prefix())
         self.assertIsNone(document["gateway"]["target"])
         self.assertIn("no default route", document["gateway"]["problem"])
 
@@ -316,7 +324,7 @@ class Health(unittest.TestCase):
         self.spaces.in_(self.spaces.here, "ip", "-6", "route", "add", "default", "via", link_local,
                         "dev", "wire")
         support.wait_for(lambda: self.ping_loss(f"{link_local}%wire") == 0, "the addresses")
-        [document] = host(prefix=self.spaces.prefix())
+        [document] = host("--probe", prefix=self.spaces.prefix())
         self.assertEqual(document["gateway"]["target"], f"{link_local}%wire")
         self.assertEqual(document["gateway"]["loss_pct"], 0)
 
@@ -374,7 +382,7 @@ class RootPrefix(unittest.TestCase):
             (proc / "meminfo").write_text("MemTotal: 1000 kB\nMemAvailable: 400 kB\n")
             (proc / "loadavg").write_text("1.50 2.50 3.50 1/2 3\n")
             (proc / "self/mounts").write_text("/dev/other / ext4 rw 0 0\n")
-            [document] = host("--no-probe", "--root", root)
+            [document] = host("--root", root)
         self.assertEqual(document["system"]["memory_used_bytes"], 600 * 1024)
         self.assertEqual(document["system"]["load_5m"], 2.5)
         self.assertIsNone(document["system"]["cpu_usage_pct"])

@@ -91,27 +91,33 @@ class Host(unittest.TestCase):
     def top(self, *words, **options):
         return Terminal("-i", "0.5", *words, prefix=self.network.inside(), **options)
 
-    def test_no_echo_requests_before_the_view_is_shown(self):
+    def test_echo_requests_while_the_view_is_shown(self):
         """A wide screen shows interfaces at once, and still asks nobody."""
         before = self.network.echo_requests()
-        with self.top(columns=160, rows=50) as terminal:
+        with self.top("--probe", columns=160, rows=50) as terminal:
             terminal.wait_for("cable0").read(1.5)
             self.assertEqual(self.network.echo_requests(), before)
             terminal.type("5").wait_for(lambda: re.search(r"192\.0\.2\.1 +\d+\.\d\d ms +loss 0 %",
                                                           terminal.text()))
             self.assertGreater(self.network.echo_requests(), before)
+            self.assertIn("sends 3 echoes/s to each", terminal.text())
+            terminal.type("1").wait_for("COMMAND").read(1.5)
+            left = self.network.echo_requests()
+            terminal.read(1.5)
+            self.assertEqual(self.network.echo_requests(), left)
             terminal.type("q")
             self.assertEqual(terminal.exit_code(), 0)
 
-    def test_no_probe(self):
+    def test_nothing_is_sent_unasked(self):
         before = self.network.echo_requests()
-        with self.top("--no-probe") as terminal:
+        with self.top() as terminal:
             terminal.wait_for("LIVE").type("5").wait_for("not asked for").read(1.5)
+            self.assertIn("sends nothing", terminal.text())
             self.assertEqual(self.network.echo_requests(), before)
             terminal.type("q").wait()
 
     def test_gateway_that_is_gone(self):
-        with self.top() as terminal:
+        with self.top("--probe") as terminal:
             terminal.wait_for("LIVE").type("5").wait_for("loss 0 %")
             ip("-n", self.network.there, "link", "set", "cable1", "down")
             try:
@@ -148,7 +154,7 @@ class Host(unittest.TestCase):
                 "add rule inet lossy way tcp dport 9 numgen inc mod 15 10 drop")
             try:
                 with subprocess.Popen([*self.network.inside(), "python3", "-c", SENDER]) as sender, \
-                        self.top("--no-probe", "--netns", f"/run/netns/{self.network.here}",
+                        self.top("--netns", f"/run/netns/{self.network.here}",
                              columns=120) as terminal:
                     terminal.wait_for(lambda: (share(terminal) or (0,))[0] > 0)
                     seen = [share(terminal)]
@@ -178,7 +184,7 @@ class Host(unittest.TestCase):
                               stdout=subprocess.PIPE) as sink:
             sink.stdout.readline()
             with subprocess.Popen([*self.network.inside(), "python3", "-c", SENDER]) as sender, \
-                    tempfile.TemporaryDirectory() as folder, self.top("--no-probe") as terminal:
+                    tempfile.TemporaryDirectory() as folder, self.top() as terminal:
                 path = os.path.join(folder, "host.json")
                 terminal.wait_for("LIVE").type("5")
                 # 8 Mb/s and what the headers add, less what a slow machine delays.

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/every_interval.h"
+#include "cli/network_namespace.h"
 #include "cli/option_groups.h"
 #include "cli/output_file.h"
 #include "cli/report.h"
@@ -215,7 +216,6 @@ int CaptureCommand::run() {
 
 void declare(CLI::App& app, CaptureArguments& arguments) {
   add_selection(app, arguments);
-  app.remove_option(app.get_option("--netns"));
   in_group(app, "Which packets");
   add_text(app, "-i,--interface", arguments.packets.interface, "NAME",
            "of this interface; all by default");
@@ -255,6 +255,8 @@ Options observe(const CaptureArguments& arguments) {
 int run(const CaptureArguments& arguments, const Options& observed) {
   auto matcher = FlowMatcher::compile(arguments.options.filter);
   if (!matcher) return report(matcher.error());
+  if (const auto& netns = arguments.options.filter.netns)
+    if (auto entered = enter_netns(*netns); !entered) return report(entered.error());
   auto capture = PacketCapture::open(arguments.packets);
   if (!capture) return report(capture.error());
   // Before the privileges are gone: without them root may not write into another user's folder.

@@ -161,6 +161,7 @@ class HostTable : public TextSink {
     output_.line(listen_line(facts));
     output_.line(probe_line("gateway", facts.gateway));
     output_.line(probe_line("dns", facts.dns));
+    if (facts.probes) output_.line("         these two are asked for three echoes a second");
     output_.line("");
     print_interfaces(facts, units_, output_);
     output_.line("");
@@ -189,6 +190,7 @@ void declare(CLI::App& app, HostArguments& arguments) {
   add_watch(app, arguments, "one per interval");
   add_time_limits(app, arguments, "tables");
   add_host_facts(app, arguments);
+  add_probe(app, arguments);
   app.final_callback([&app, &arguments] {
     if (arguments.format == OutputFormat::kCsv)
       throw CLI::ValidationError("--output", "'csv' is none of table, json, ndjson");
@@ -204,7 +206,7 @@ Options observe(const HostArguments& arguments) {
 }
 
 int run(const HostArguments& arguments, const Options& observed) {
-  auto host = HostMonitor::open({.root = arguments.root, .probe = arguments.probe});
+  auto host = HostMonitor::open({.root = arguments.root, .probe = arguments.probe.value_or(false)});
   if (!host) return report(host.error());
   // Without it everything but the processes' bytes is shown.
   std::string problem;

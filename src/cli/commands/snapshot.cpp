@@ -81,6 +81,9 @@ void declare(CLI::App& app, SnapshotArguments& arguments) {
   add_watch(app, arguments, "netwatch: one per interval");
   add_time_limits(app, arguments, "snapshots");
   add_host_facts(app, arguments);
+  app.add_flag_callback(
+      "--no-probe", [&arguments] { arguments.probe = false; },
+      "netwatch: do not ask gateway and DNS server for echoes");
   app.final_callback([&app, &arguments] {
     if (!arguments.netwatch)
       refuse(app,

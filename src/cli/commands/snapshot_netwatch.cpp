@@ -39,7 +39,7 @@ std::string netwatch_line(netwatch::Snapshot snapshot, const Arguments& argument
 int snapshot_netwatch(const SnapshotArguments& arguments, const Options& observed) {
   std::optional<netwatch::HostInfo> info;
   // Its sockets are opened before privileges are dropped.
-  auto host = HostMonitor::open({.root = arguments.root, .probe = arguments.probe});
+  auto host = HostMonitor::open({.root = arguments.root, .probe = arguments.probe.value_or(true)});
   if (!host) return report(host.error());
   if (arguments.envelope) {
     auto id = host_id();

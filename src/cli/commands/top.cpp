@@ -136,7 +136,7 @@ void add_screen(CLI::App& app, TopArguments& arguments) {
   app.add_flag_callback(
       "--no-mouse", [&arguments] { arguments.mouse = false; }, "leave the mouse to the terminal");
   app.add_flag("--ascii", arguments.ascii, "draw with ASCII only");
-  add_no_probe(app, arguments);
+  add_probe(app, arguments);
   add_word("--graph", arguments.graph, "KIND", "braille, block or ascii plots",
            {"braille", "block", "ascii"});
   add_word("--theme", arguments.theme, "NAME", "default, mono, high-contrast or colour-blind",

@@ -111,7 +111,7 @@ int top_screen(const TopArguments& arguments, const Options& observed) {
     loop.host_monitor = &*host;
   else
     model.host_problem = host.error().message();
-  loop.probe = arguments.probe;
+  loop.probe = arguments.probe.value_or(false);
   model.user_name = user_name;
   model.port_name = port_name;
   loop.duration = arguments.duration;

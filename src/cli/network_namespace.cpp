@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/network_namespace.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sched.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <string>
+
+#include "base/fd.h"
+
+namespace sockscope {
+namespace {
+
+Fd open_if(const std::string& path, std::uint32_t inode) {
+  Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat status {};
+  if (file && (::fstat(file.get(), &status) != 0 || status.st_ino != inode)) file.reset();
+  return file;
+}
+
+// Of each entry of the folder, and what stands behind it there.
+Fd find_in(const char* folder, const char* behind, std::uint32_t inode) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error))
+    if (Fd file = open_if(entry->path().string() + behind, inode)) return file;
+  return {};
+}
+
+}  // namespace
+
+Result<void> enter_netns(std::uint32_t inode) {
+  const std::string what = fmt::format("enter network namespace {}", inode);
+  Fd found = find_in("/run/netns", "", inode);
+  if (!found) found = find_in("/proc", "/ns/net", inode);
+  if (!found)
+    return tl::make_unexpected(Error(ErrorKind::kInvalidArgument, {}, what)
+                                   .with_detail("no name in /run/netns and no process leads there"));
+  if (::setns(found.get(), CLONE_NEWNET) == 0) return {};
+  const ErrorKind kind = errno == EPERM ? ErrorKind::kNotPermitted : ErrorKind::kIo;
+  return tl::make_unexpected(Error::from_errno(kind, errno, what));
+}
+
+}  // namespace sockscope
