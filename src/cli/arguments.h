@@ -39,6 +39,7 @@ struct Arguments {
   bool quiet = false;
   bool watch = false;  // one per interval
   std::string root;    // host facts: of /proc, /etc and mounts
+  std::vector<std::string> program;  // with its arguments, to run and follow; empty: none
   std::optional<bool> probe;  // ask gateway and DNS server for echoes
   bool dns = true;
   AlertOptions thresholds;

@@ -23,6 +23,7 @@ struct Command {
   std::string_view notes;     // after them; may be empty
   // The configuration file has a section of its name, and [keys] for it.
   bool has_section = false;
+  bool runs_program = false;  // "-- PROGRAM ARGUMENTS": Arguments::program
 
   // Adds the options to `app`, which fill in what is returned and check that they fit together.
   std::unique_ptr<Arguments> (*declare)(CLI::App& app) = nullptr;

@@ -140,6 +140,7 @@ constexpr std::uint32_t kHarmless[] = {
     SYS_prctl,
     SYS_kcmp,
     SYS_pidfd_open,
+    SYS_waitid,
     // sockets
     SYS_socket,
     SYS_socketpair,

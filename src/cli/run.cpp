@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <malloc.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +16,7 @@
 
 #include "cli/command.h"
 #include "cli/config.h"
+#include "cli/followed_program.h"
 #include "cli/help.h"
 #include "cli/output.h"
 #include "cli/report.h"
@@ -100,12 +100,13 @@ void end_in_order_without_memory() {
   });
 }
 
-// Watching much takes many descriptors.
-void raise_file_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
+// What follows "--" is a program to run, where the command runs any.
+std::vector<std::string> take_program(const Command& command, std::vector<std::string>& words) {
+  const auto dashes = std::ranges::find(words, "--");
+  if (!command.runs_program || dashes == words.end()) return {};
+  std::vector<std::string> program(dashes + 1, words.end());
+  words.erase(dashes, words.end());
+  return program;
 }
 
 // "--config FILE top" is "top --config FILE": which file holds is no part of one command.
@@ -190,8 +191,11 @@ int run(int argc, char** argv) try {
   }
   const Command* command = find_command(words[0]);
   if (command == nullptr) return unknown("command", words[0]);
+  std::vector<std::string> program = take_program(*command, words);
   const auto arguments = parse(*command, std::move(words));
-  return arguments ? command->run(**arguments, command->observe(**arguments)) : arguments.error();
+  if (!arguments) return arguments.error();
+  (*arguments)->program = std::move(program);
+  return command->run(**arguments, command->observe(**arguments));
 } catch (const std::bad_alloc&) {
   say_memory_is_out();
   return kExitFailed;

@@ -48,6 +48,10 @@ bool is_formula(std::string_view text) {
 
 }  // namespace
 
+std::string csv_text(const std::string& text, const CellOptions& options) {
+  return csv_field(options.spreadsheet && is_formula(text) ? '\'' + text : text);
+}
+
 template <class Row>
 std::vector<const Row*> arrange(std::span<const Row> rows, const Order<Row>& order,
                                 const CellOptions& options) {
@@ -115,17 +119,15 @@ std::vector<std::string> render_csv(std::span<const Row* const> rows,
     std::string line;
     for (std::size_t i = 0; i < columns.size(); ++i) {
       if (i != 0) line += ',';
-      line += csv_field(cell(*columns[i]));
+      line += cell(*columns[i]);
     }
     lines.push_back(std::move(line));
   };
   add_line([](const Column<Row>& column) { return std::string(column.info().name); });
   for (const Row* row : rows) {
     add_line([&](const Column<Row>& column) {
-      std::string text = raw_text(column, *row, options);
-      if (options.spreadsheet && column.info().is_text() && is_formula(text))
-        text.insert(0, 1, '\'');
-      return text;
+      const std::string text = raw_text(column, *row, options);
+      return column.info().is_text() ? csv_text(text, options) : csv_field(text);
     });
   }
   return lines;

@@ -277,6 +277,17 @@ class Stories(unittest.TestCase):
         self.assertEqual([c["exit_code"] for c in children], [0, 0, 7])
         self.assertEqual((parent["connections"], parent["exit_code"]), (0, 5))
 
+    def test_a_script_that_it_runs(self):
+        with Server() as server:
+            url = f"http://127.0.0.1:{server.port}"
+            script = f"curl -s -o /dev/null {url}/1000; curl -s -o /dev/null {url}/2000; curl -s http://127.0.0.1:1/"
+            done = support.run("story", "--", "sh", "-c", script + "; exit 5")
+        self.assertEqual(done.returncode, 5)
+        lines = done.stdout.splitlines()
+        self.assertEqual([line.split()[0] for line in lines], ["curl"] * 3 + ["sh"])
+        self.assertTrue(lines[-1].endswith("0 conns  exit 5"), lines)
+        self.assertIn("4 processes, 2 connections, 1 failed, tx ", done.stderr)
+
     def test_selection_and_lines_for_people(self):
         process = subprocess.Popen([support.program(), "story", "-c", "sleep", "--count", "1"],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -298,7 +309,7 @@ class Stories(unittest.TestCase):
             thread.join()
         self.assertEqual(process.returncode, 0, err)
         self.assertRegex(out, r"^sleep \d+ \(.*\) uid 0  (\S+ \S+|—)  0 conns  signal TERM.*\n$")
-        self.assertIn("1 processes", err)
+        self.assertIn("1 process, 0 connections, 0 failed", err)
 
 
 class TraceProcesses(unittest.TestCase):

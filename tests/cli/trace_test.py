@@ -2,11 +2,14 @@
 """`trace`: its stream, how it ends, its filters and kinds of events."""
 import csv
 import io
+import json
 import os
 import re
 import signal
 import socket
 import subprocess
+import sys
+import tempfile
 import time
 import unittest
 
@@ -418,6 +421,19 @@ class Table(unittest.TestCase):
         closes = {(r["tx_bytes"], r["rx_bytes"]) for r in rows if r["event"] == "close"}
         self.assertEqual(closes, {("4", "5"), ("5", "4")})
         self.assertTrue(all(re.fullmatch(r"\d{19}", r["ts_ns"]) for r in rows))
+        for row in rows:
+            known = {name for name in ("latency_us", "duration_us", "error", "dns_name") if row[name]}
+            self.assertLessEqual(known, {"connect": {"latency_us"}, "close": {"duration_us"}}.get(row["event"], set()))
+        self.assertEqual(len([r for r in rows if r["event"] == "close" and r["duration_us"]]), 2)
+
+    def test_csv_says_why_a_connection_failed(self):
+        process, heading = table_trace("-o", "csv", "-x", "-p", str(os.getpid()))
+        port = refused_connection()
+        process.send_signal(signal.SIGINT)
+        text, _ = process.communicate(timeout=support.PATIENCE)
+        [row] = [row for row in csv.DictReader(io.StringIO(heading + text))
+                 if row["local"] == f"127.0.0.1:{port}"]
+        self.assertEqual((row["event"], row["error"]), ("connect_failed", "ECONNREFUSED"))
 
     def test_lines_come_at_once(self):
         with Server() as server:
@@ -427,6 +443,94 @@ class Table(unittest.TestCase):
             process.kill()
             process.communicate()
         self.assertTrue(all(lines))
+
+
+# Connects itself, has a child that does, and one that outlives nothing: prints, ends with 7.
+SCRIPT = """
+import socket, subprocess, sys
+def connect(port):
+    with socket.create_connection(("127.0.0.1", port)) as s: s.recv(1)
+port = int(sys.argv[1])
+if len(sys.argv) > 2:
+    connect(port)
+else:
+    connect(port)
+    subprocess.run([sys.executable, __file__, sys.argv[1], "child"], check=True)
+    print("what the script says", flush=True)
+    sys.exit(7)
+"""
+
+
+class Followed(unittest.TestCase):
+    """trace -- PROGRAM: it and what it starts, nobody else."""
+
+    def run_script(self, *words):
+        with Server() as server, tempfile.NamedTemporaryFile("w", suffix=".py") as script:
+            script.write(SCRIPT)
+            script.flush()
+            process = subprocess.Popen([support.program(), "trace", "--json", *words, "--", sys.executable,
+                                        script.name, str(server.port)], stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+            for _ in range(2):
+                server.listener.accept()[0].close()
+            with socket.create_connection(("127.0.0.1", server.port)):  # not of the script
+                out, said = process.communicate(timeout=support.PATIENCE)
+        support.check_schema("trace", out)
+        lines = [json.loads(line) for line in out.splitlines()]
+        return process.returncode, lines[1:-1], said, server.port
+
+    def test_it_and_what_it_starts(self):
+        code, events, said, port = self.run_script()
+        self.assertEqual(code, 7)
+        self.assertEqual(said, "what the script says\n")  # standard output is the trace's alone
+        self.assertEqual([e["event"] for e in events], ["connect", "close"] * 2)
+        self.assertEqual({e["remote_port"] for e in events}, {port})
+        self.assertEqual(len({e["pid"] for e in events}), 2)
+        self.assertNotIn(os.getpid(), {e["pid"] for e in events})
+
+    def test_with_its_processes(self):
+        _, events, _, _ = self.run_script("--processes")
+        kinds = [(e["event"], e["pid"]) for e in events]
+        [root] = {e["parent_pid"] for e in events if e["event"] == "fork"}
+        [child] = {e["pid"] for e in events if e["event"] == "fork"}
+        for wanted in (("exec", root), ("fork", child), ("exec", child), ("exit", child), ("exit", root)):
+            self.assertIn(wanted, kinds)
+        self.assertEqual({pid for _, pid in kinds}, {root, child})
+
+    def test_only_what_is_chosen(self):
+        _, events, _, _ = self.run_script("-x")
+        self.assertEqual(events, [])
+        _, events, _, port = self.run_script("-P", "1")
+        self.assertEqual(events, [])
+
+    def exit_code(self, *program):
+        done = support.run("trace", "--json", "--", *program)
+        return done.returncode, done.stderr
+
+    def test_how_it_ends(self):
+        self.assertEqual(self.exit_code("true"), (0, ""))
+        self.assertEqual(self.exit_code("sh", "-c", "kill -9 $$"), (137, ""))
+        code, said = self.exit_code("/no/such/program")
+        self.assertEqual((code, said), (127, "sockscope: cannot run /no/such/program: No such file or directory\n"))
+        code, said = self.exit_code("/etc")
+        self.assertEqual((code, said), (127, "sockscope: cannot run /etc: Permission denied\n"))
+
+    def test_it_begins_as_if_started_by_the_shell(self):
+        """Signals that sockscope ignores or blocks, and its limits, are not the program's."""
+        program = ("sh", "-c", "grep -E '^Sig(Blk|Ign)' /proc/self/status; ulimit -n; ls /proc/self/fd | wc -l")
+        own = subprocess.run(program, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8",
+                             check=True).stdout
+        self.assertEqual(self.exit_code(*program), (0, own))
+
+    def test_who_is_stopped_before_it_ends_says_all(self):
+        with subprocess.Popen([support.program(), "trace", "--json", "-d", "1", "--", "sleep", "3"],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, encoding="utf-8") as process:
+            out, _ = process.communicate(timeout=support.PATIENCE)
+        self.assertEqual((process.returncode, json.loads(out.splitlines()[-1])["event"]), (0, "end"))
+
+    def test_other_commands_run_none(self):
+        done = support.run("snapshot", "--", "true")
+        self.assertEqual(done.returncode, 2)
 
 
 if __name__ == "__main__":

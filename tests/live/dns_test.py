@@ -85,6 +85,15 @@ class Dns(Served):
         self.assertEqual([r["rcode"] for r in mine], [None, "NXDOMAIN"])
         self.assertEqual(mine[1]["answers"], [])
 
+    def test_failures_alone(self):
+        with self.trace("-x") as trace:
+            for name in ("www.example.com", "absent.nosuch.example"):
+                self.space.start("dig", f"@{SERVER}", name, stdout=subprocess.DEVNULL).wait()
+            ended = trace.stop()
+        told = ended.of("dns")
+        self.assertEqual({(r["name"], r["rcode"]) for r in told}, {("absent.nosuch.example", "NXDOMAIN")})
+        self.assertEqual({r["comm"] for r in told}, {"dig", "dnsmasq"})
+
     def test_a_query_without_an_answer(self):
         """Told five seconds after it left, though who asked is long gone; nothing else happens meanwhile."""
         silent = ("import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM);"

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "cli/command.h"
 #include "cli/every_interval.h"
+#include "cli/followed_program.h"
 #include "cli/option_groups.h"
 #include "cli/process_text.h"
 #include "cli/report.h"
@@ -35,6 +36,26 @@ bool is_wanted(const StoryArguments& arguments, const FlowMatcher& matcher,
   flow.netns = story.process->netns;
   return matcher(flow) && filter.matches(flow);
 }
+
+// Of all that were told.
+struct Sum {
+  std::uint64_t connections = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t tx_bytes = 0;
+  std::uint64_t rx_bytes = 0;
+
+  void add(const Story& story) {
+    connections += story.connections;
+    failed += story.failed;
+    tx_bytes += story.tx_bytes;
+    rx_bytes += story.rx_bytes;
+  }
+  std::string text() const {
+    return fmt::format("{} connection{}, {} failed, tx {} rx {}", connections,
+                       connections == 1 ? "" : "s", failed, format_bytes(tx_bytes),
+                       format_bytes(rx_bytes));
+  }
+};
 
 class StoryText : public TextSink {
  public:
@@ -73,6 +94,9 @@ Options observe(const StoryArguments& arguments) {
 int run(const StoryArguments& arguments, const Options& observed) {
   auto matcher = FlowMatcher::compile(arguments.options.filter);
   if (!matcher) return report(matcher.error());
+  auto started = FollowedProgram::start(arguments.program);
+  if (!started) return report(started.error());
+  FollowedProgram* const program = started->get();
   auto session = Session::open(arguments, observed, "");
   if (!session) return session.error();
   Monitor& monitor = session->monitor;
@@ -80,13 +104,17 @@ int run(const StoryArguments& arguments, const Options& observed) {
                            [&session] { return std::make_unique<StoryText>(session->output); });
   StoryBook book(kPatienceNs, is_observed(monitor.doors(), Observation::kDnsMessages));
   std::uint64_t printed = 0;
+  Sum sum;
   const auto write = [&](const Story& story) {
+    if (program && !program->family().contains(story.process->pid)) return;
     if (arguments.is_enough(printed) || !is_wanted(arguments, *matcher, session->filter, story))
       return;
     ++printed;
+    sum.add(story);
     sinks.tell(&Sink::story, story);
   };
   const auto take = [&](const Event& event) {
+    if (program) program->take(event);
     if (event.kind() == EventKind::kGap) sinks.tell(&Sink::event, event);
     book.apply(event, write);
   };
@@ -95,32 +123,42 @@ int run(const StoryArguments& arguments, const Options& observed) {
   if (!before) return report(before.error());
   for (const Flow& flow : before->flows) book.add(flow);
   if (!sinks.flush()) return sinks.exit_code();
+  std::vector<int> files{monitor.fd()};
+  if (program) {
+    if (auto done = let_go(*program, arguments.program[0], *session); !done) return done.error();
+    files.push_back(program->fd());
+  }
 
   const auto step = [&](Wake) -> Result<bool> {
     if (const auto done = monitor.consume(take); !done) return tl::make_unexpected(done.error());
     book.release(mono_now_ns(), write);
-    return !arguments.is_enough(printed);
+    return !arguments.is_enough(printed) && !(program && program->exit_code());
   };
   const auto ended = every_interval({.interval = kLookAgain,
                                      .duration = arguments.duration,
                                      .only_while = [&book] { return book.is_waiting(); }},
-                                    session->stop_fd(), {monitor.fd()}, sinks, step);
+                                    session->stop_fd(), files, sinks, step);
   if (!ended) return report(ended.error());
   if (*ended == Wake::kReaderGone) return sinks.exit_code();
+  // Its end, and what the kernel closes after it, is on its way.
+  const std::uint64_t settled = mono_now_ns() + kPatienceNs;
+  while (program && mono_now_ns() < settled)
+    if (const auto done = monitor.poll(kLookAgain, take); !done) return report(done.error());
   if (const auto done = monitor.finish(take); !done) return report(done.error());
   book.release(~std::uint64_t{0}, write);
   sinks.tell(&Sink::end, {printed, monitor.loss()});
   if (!sinks.flush()) return sinks.exit_code();
   if (!arguments.is_json() && !arguments.quiet)
-    report(fmt::format("{} processes, lost {}", printed, monitor.loss().total()));
-  return session->exit_code();
+    report(fmt::format("{} process{}, {}, lost {}", printed, printed == 1 ? "" : "es", sum.text(),
+                       monitor.loss().total()));
+  return program ? program->exit_code().value_or(kExitDone) : session->exit_code();
 }
 
 }  // namespace
 
 const Command kStory = make_command<StoryArguments, declare, observe, run>({
     .name = "story",
-    .usage = "story",
+    .usage = "story [-- PROGRAM]",
     .promise = "what each process did, when it ends",
     .summary = "a line per process when it ends",
     .examples =
@@ -129,8 +167,10 @@ const Command kStory = make_command<StoryArguments, declare, observe, run>({
         "  sudo sockscope story                  until Ctrl-C\n"
         "  sudo sockscope story -c curl -d 60\n"
         "  sudo sockscope story --talkers --unit nginx\n"
+        "  sudo sockscope story -- ./script      runs it: a line for it and for all that it starts\n"
         "  sudo sockscope story --json | jq 'select(.exit_code != 0)'\n",
     .notes = "",
+    .runs_program = true,
 });
 
 }  // namespace sockscope

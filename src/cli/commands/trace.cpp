@@ -9,12 +9,14 @@
 #include "base/clock.h"
 #include "cli/command.h"
 #include "cli/every_interval.h"
+#include "cli/followed_program.h"
 #include "cli/option_groups.h"
 #include "cli/process_text.h"
 #include "cli/report.h"
 #include "cli/session.h"
 #include "cli/table_choice.h"
 #include "cli/time_text.h"
+#include "model/match.h"
 #include "view/flow_text.h"
 
 namespace sockscope {
@@ -149,20 +151,55 @@ class EventTable : public TextSink {
   std::uint64_t start_ns_ = mono_now_ns();
 };
 
+bool has_failed(const Event& event) {
+  if (const auto* const dns = std::get_if<event::Dns>(&event.what))
+    return dns->message->is_unanswered ||
+           (dns->message->is_answer && dns->message->rcode != dns::kNoError);
+  return event.kind() == EventKind::kConnectFailed;
+}
+
+// "latency_us,duration_us,error,dns_name": what an event has beside its flow; empty: not known, or none.
+std::string figures_of(const Event& event, const CellOptions& cells) {
+  std::optional<std::uint64_t> latency_us;
+  std::optional<std::uint64_t> duration_us;
+  std::string error;
+  std::string name;
+  if (const auto* const connect = std::get_if<event::Connect>(&event.what)) {
+    if (connect->latency_us != 0) latency_us = connect->latency_us;
+  } else if (const auto* const failed = std::get_if<event::ConnectFailed>(&event.what)) {
+    if (failed->latency_us != 0) latency_us = failed->latency_us;
+    if (const char* text = failed->error == 0 ? nullptr : ::strerrorname_np(failed->error)) error = text;
+  } else if (const auto* const dns = std::get_if<event::Dns>(&event.what)) {
+    latency_us = dns->message->latency_us;
+    name = csv_text(clean_text(dns->message->name), cells);
+    if (dns->message->is_unanswered)
+      error = "timeout";
+    else if (has_failed(event))
+      error = dns::rcode_name(dns->message->rcode);
+  } else if (event.kind() == EventKind::kClose || event.kind() == EventKind::kUdpPeer) {
+    duration_us = duration_of(event);
+  }
+  const auto number = [](const std::optional<std::uint64_t>& value) {
+    return value ? std::to_string(*value) : std::string();
+  };
+  return fmt::format("{},{},{},{}", number(latency_us), number(duration_us), error, name);
+}
+
 class EventCsv : public TextSink {
  public:
   EventCsv(Output& output, ColumnList<Flow> columns, bool spreadsheet)
       : TextSink(output), columns_(std::move(columns)), cells_{.spreadsheet = spreadsheet} {}
 
   void begin(const Beginning&) override {
-    output_.line("ts_ns,event," + render_csv<Flow>({}, columns_, cells_)[0]);
+    output_.line("ts_ns,event," + render_csv<Flow>({}, columns_, cells_)[0] +
+                 ",latency_us,duration_us,error,dns_name");
   }
   void event(const Event& event) override {
     const Flow* row = &event.flow;
     const auto wall =
         static_cast<std::uint64_t>(static_cast<std::int64_t>(event.mono_ns) + mono_to_wall_ns());
-    output_.piece(fmt::format("{},{},{}\n", wall, name_of(event),
-                              render_csv<Flow>({&row, 1}, columns_, cells_)[1]));
+    output_.piece(fmt::format("{},{},{},{}\n", wall, name_of(event),
+                              render_csv<Flow>({&row, 1}, columns_, cells_)[1], figures_of(event, cells_)));
   }
 
  private:
@@ -181,7 +218,8 @@ constexpr auto kCsvColumns = [] {
 bool is_wanted(const TraceArguments& arguments, const FlowFilter& filter, const Event& event) {
   if (event.kind() == EventKind::kGap) return true;
   if (event.kind() == EventKind::kOwner) return false;
-  if (arguments.fails_only && event.kind() != EventKind::kConnectFailed) return false;
+  if (event.kind() == EventKind::kProcess && !arguments.options.processes) return false;
+  if (arguments.fails_only && !has_failed(event)) return false;
   return filter.matches(event.flow);
 }
 
@@ -194,7 +232,7 @@ void declare(CLI::App& app, TraceArguments& arguments) {
   add_udp_peers(app, arguments);
   Options& options = arguments.options;
   in_group(app, "Which events");
-  app.add_flag("-x,--fails", arguments.fails_only, "failed connections only");
+  app.add_flag("-x,--fails", arguments.fails_only, "failed connections only; with --dns also names that were not found, and queries that nobody answered");
   app.add_flag("--processes", options.processes,
                "also fork, exec, exit and changes of identity of processes");
   app.add_flag("--dns", options.dns,
@@ -245,6 +283,7 @@ Options observe(const TraceArguments& arguments) {
     options.refusals = true;
     options.settle_owner = {};  // of an accept it does not matter who serves it
   }
+  if (!arguments.program.empty()) follow_program(options);
   return options;
 }
 
@@ -256,6 +295,11 @@ int run(const TraceArguments& arguments, const Options& observed) {
   if (observed.translations) shown.push_back(ColumnId::kNat);
   auto columns = choose_columns<Flow>(arguments, shown);
   if (!columns) return kExitUsage;
+  const auto chosen = FlowMatcher::compile(arguments.options.filter);
+  if (!chosen) return report(chosen.error());
+  auto started = FollowedProgram::start(arguments.program);
+  if (!started) return report(started.error());
+  FollowedProgram* const program = started->get();
   auto session = Session::open(arguments, observed, "; no retransmit and reset events");
   if (!session) return session.error();
   if (arguments.alerts) return trace_alerts(arguments, *session);
@@ -270,19 +314,29 @@ int run(const TraceArguments& arguments, const Options& observed) {
   std::uint64_t printed = 0;
   std::array<std::uint64_t, static_cast<std::size_t>(EventKind::kGap) + 1> seen{};
   const auto take = [&](const Event& event) {
+    const bool is_gap = event.kind() == EventKind::kGap;
+    if (program && !program->take(event) && !is_gap) return;
     if (arguments.is_enough(printed) || !is_wanted(arguments, session->filter, event)) return;
+    if (program && !is_gap && !(*chosen)(event.flow)) return;
     ++seen[static_cast<std::size_t>(event.kind())];
     ++printed;
     sinks.tell(&Sink::event, event);
   };
   sinks.tell(&Sink::begin, {session->host, monitor.source(), session->doors()});
   if (!sinks.flush()) return sinks.exit_code();
+  std::vector<int> files{monitor.fd()};
+  if (program) {
+    if (auto done = let_go(*program, arguments.program[0], *session); !done) return done.error();
+    files.push_back(program->fd());
+  }
   const auto step = [&](Wake wake) -> Result<bool> {
     if (wake == Wake::kTime) return false;
-    return monitor.consume(take).map([&](std::size_t) { return !arguments.is_enough(printed); });
+    const bool is_over = program && program->exit_code();
+    return monitor.consume(take).map(
+        [&](std::size_t) { return !is_over && !arguments.is_enough(printed); });
   };
-  const auto ended = every_interval({.duration = arguments.duration}, session->stop_fd(),
-                                    {monitor.fd()}, sinks, step);
+  const auto ended = every_interval({.duration = arguments.duration}, session->stop_fd(), files,
+                                    sinks, step);
   if (!ended) return report(ended.error());
   if (*ended == Wake::kReaderGone) return sinks.exit_code();
   // What happened before the end is still on its way, for as long as owners are waited for.
@@ -300,14 +354,14 @@ int run(const TraceArguments& arguments, const Options& observed) {
         summary += fmt::format("{} {}, ", seen[kind], to_string(static_cast<EventKind>(kind)));
     report(fmt::format("{}lost {}", summary, monitor.loss().total()));
   }
-  return session->exit_code();
+  return program ? program->exit_code().value_or(kExitDone) : session->exit_code();
 }
 
 }  // namespace
 
 const Command kTrace = make_command<TraceArguments, declare, observe, run>({
     .name = "trace",
-    .usage = "trace",
+    .usage = "trace [-- PROGRAM]",
     .promise = "connections as they come and go",
     .summary = "a line per event",
     .examples =
@@ -320,6 +374,7 @@ const Command kTrace = make_command<TraceArguments, declare, observe, run>({
         "  sudo sockscope trace --dns            also DNS queries and answers, and names of "
         "remote ends\n"
         "  sudo sockscope trace --udp-peers      also remote ends of unconnected UDP sockets\n"
+        "  sudo sockscope trace --dns -- ./script   runs it, and tells of it and all it starts\n"
         "  sudo sockscope trace --alerts         port scans, beacons, floods, failures\n"
         "  sudo sockscope trace --json -d 60 >connections.ndjson\n",
     .notes = "\nPolled sources (--source sock_diag, procfs) tell what differs from poll to poll: "
@@ -327,6 +382,7 @@ const Command kTrace = make_command<TraceArguments, declare, observe, run>({
              "shorter than 250 ms can be missed.\n"
              "\nA gap line says what was lost at that point. The end of a JSON stream is a record\n"
              "with the number of events and of all that was lost.\n",
+    .runs_program = true,
 });
 
 }  // namespace sockscope

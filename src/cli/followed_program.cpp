@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/followed_program.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "cli/report.h"
+#include "cli/wishes.h"
+#include "model/match.h"
+
+namespace sockscope {
+namespace {
+
+rlimit file_limit_before{};
+
+constexpr int kCannotRun = 127;
+
+Error failed(const char* what) { return Error::from_errno(ErrorKind::kIo, errno, what); }
+
+// The child: waits at the gate, then becomes the program.
+[[noreturn]] void become(const std::vector<std::string>& words, int gate, int failure) {
+  char byte = 0;
+  if (::read(gate, &byte, 1) != 1) ::_exit(kCannotRun);
+  for (const int signal : {SIGPIPE, SIGXFSZ}) ::signal(signal, SIG_DFL);
+  if (file_limit_before.rlim_max != 0) ::setrlimit(RLIMIT_NOFILE, &file_limit_before);
+  ::dup2(2, 1);
+  std::vector<char*> arguments;
+  for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  ::execvp(arguments[0], arguments.data());
+  const int reason = errno;
+  [[maybe_unused]] const auto written = ::write(failure, &reason, sizeof reason);
+  ::_exit(kCannotRun);
+}
+
+}  // namespace
+
+void raise_file_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  file_limit_before = limit;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+Result<std::unique_ptr<FollowedProgram>> FollowedProgram::start(
+    const std::vector<std::string>& words) {
+  if (words.empty()) return nullptr;
+  int gate[2];
+  int failure[2];
+  if (::pipe2(gate, O_CLOEXEC) != 0) return tl::make_unexpected(failed("make a pipe"));
+  Fd gate_in(gate[0]);
+  Fd gate_out(gate[1]);
+  if (::pipe2(failure, O_CLOEXEC) != 0) return tl::make_unexpected(failed("make a pipe"));
+  Fd failure_in(failure[0]);
+  Fd failure_out(failure[1]);
+  const pid_t pid = ::fork();
+  if (pid < 0) return tl::make_unexpected(failed("start a process"));
+  if (pid == 0) {
+    gate_out.reset();
+    failure_in.reset();
+    become(words, gate_in.get(), failure_out.get());
+  }
+  // Also where pidfds are unknown to the C library.
+  Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd) return tl::make_unexpected(failed("watch a process"));
+  return std::unique_ptr<FollowedProgram>(
+      new FollowedProgram(pid, std::move(pidfd), std::move(gate_out), std::move(failure_in)));
+}
+
+FollowedProgram::~FollowedProgram() {
+  if (!gate_) return;
+  gate_.reset();
+  ::waitpid(pid_, nullptr, 0);
+}
+
+Result<void> FollowedProgram::go() {
+  if (::write(gate_.get(), "g", 1) != 1) return tl::make_unexpected(failed("start the program"));
+  gate_.reset();
+  int reason = 0;
+  if (::read(failure_.get(), &reason, sizeof reason) != sizeof reason) return {};
+  return tl::make_unexpected(Error::from_errno(ErrorKind::kInvalidArgument, reason, "run the program"));
+}
+
+std::optional<int> FollowedProgram::exit_code() {
+  siginfo_t ended{};
+  if (!code_ && ::waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG) == 0 &&
+      ended.si_pid == pid_)
+    code_ = ended.si_code == CLD_EXITED ? ended.si_status : 128 + ended.si_status;
+  return code_;
+}
+
+void follow_program(Options& options) {
+  options.describe |= needs_process(options.filter);
+  options.filter = {};
+  options.processes = true;
+}
+
+tl::expected<void, int> let_go(FollowedProgram& program, const std::string& name,
+                               const Session& session) {
+  if (!is_observed(session.doors(), Observation::kProcessFork))
+    report("what the program starts is not followed: forks are not observed", "", "see 'sockscope doctor'");
+  const auto done = program.go();
+  if (done) return {};
+  report(fmt::format("cannot run {}: {}", clean_text(name), done.error().code().message()));
+  return tl::make_unexpected(int{kCannotRun});
+}
+
+}  // namespace sockscope
