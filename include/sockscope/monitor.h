@@ -92,6 +92,9 @@ struct Options {
   bool whole_arguments = false;
   // Snapshots tell every process that has a socket open (Flow::holders).
   bool holders = false;
+  // Snapshots tell what the kernel knows of each TCP socket beyond its counters (Flow::internals): a
+  // question over netlink for each, some microseconds.
+  bool tcp_internals = false;
   // Flows tell what their remote end was called in DNS (Flow::remote_name), from the answers seen
   // since open(). Costs what `dns` does.
   bool names = false;

@@ -108,6 +108,8 @@ struct Translation {
   bool operator==(const Translation&) const = default;
 };
 
+struct TcpInternals;
+
 struct Flow {
   // The kernel's socket cookie; 0 for sockets that have none; of a remote end of an unconnected UDP
   // socket a number of our own, above 2^52.
@@ -147,11 +149,15 @@ struct Flow {
   std::shared_ptr<const RemoteName> remote_name;
   // With Options::translations: other ends in its packets; null: the same as here, or not known.
   std::shared_ptr<const Translation> translation;
+  // With Options::tcp_internals, in snapshots: of open TCP sockets of the caller's network namespace;
+  // null: not asked, or not known.
+  std::shared_ptr<const TcpInternals> internals;
   // With Options::holders, in snapshots: every process that has it open, by pid; null: not asked.
   std::shared_ptr<const std::vector<SocketHolder>> holders;
 };
 
-// What the kernel knows of one TCP connection beyond its counters. Empty: this kernel does not tell.
+// What the kernel knows of one TCP socket beyond its counters. Empty: this kernel does not tell. Of one
+// that listens only the queues mean something: connections that wait to be accepted, and how many may.
 struct TcpInternals {
   std::array<char, 16> congestion_control{};
   std::uint32_t congestion_window = 0;  // segments
@@ -168,10 +174,15 @@ struct TcpInternals {
   std::uint32_t receive_queue = 0;  // bytes not yet read by the process
   std::uint32_t send_queue = 0;     // bytes not yet acknowledged
   std::optional<std::uint32_t> unsent_bytes;
+  // Bytes per second that reached the peer, of the last measurement (Linux 4.9); 0: none so far.
+  std::optional<std::uint64_t> delivery_rate;
   // Time with data under way, and how much of it the receiver's window or our buffer held it up.
   std::optional<std::uint64_t> busy_us;
   std::optional<std::uint64_t> receiver_limited_us;
   std::optional<std::uint64_t> buffer_limited_us;
+  // The same in per cent of busy_us.
+  std::optional<double> receiver_limited() const noexcept;
+  std::optional<double> buffer_limited() const noexcept;
   std::optional<std::uint32_t> duplicate_acks;  // DSACKs: what was sent again in vain
   std::optional<std::uint32_t> reorderings_seen;
 };

@@ -103,10 +103,13 @@ Session::Session(const Arguments& given, Monitor opened, FlowFilter compiled, Fd
 Options asked_options(const Arguments& arguments) {
   Options options = arguments.options;
   const auto filter = FlowFilter::parse(arguments.filter, user_id);
-  options.describe |= (filter && filter->needs_description()) ||
+  options.describe |= (filter && filter->needs(Needs::kDescription)) ||
                       is_needed(Needs::kDescription, arguments.columns) ||
                       is_needed(Needs::kDescription, arguments.sort);
   options.whole_arguments = arguments.wide;
+  options.tcp_internals |= (filter && filter->needs(Needs::kTcpInternals)) ||
+                           is_needed(Needs::kTcpInternals, arguments.columns) ||
+                           is_needed(Needs::kTcpInternals, arguments.sort);
   options.translations |= is_needed(Needs::kTranslations, arguments.columns);
   return options;
 }

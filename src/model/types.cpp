@@ -15,6 +15,23 @@ std::string_view until_nul(const std::array<char, 16>& text) noexcept {
 std::string_view Owner::name() const noexcept { return until_nul(comm); }
 std::string_view Process::name() const noexcept { return until_nul(comm); }
 
+namespace {
+
+std::optional<double> share_of(const std::optional<std::uint64_t>& part,
+                               const std::optional<std::uint64_t>& whole) noexcept {
+  if (!part || !whole) return std::nullopt;
+  return *whole == 0 ? 0 : 100 * static_cast<double>(*part) / static_cast<double>(*whole);
+}
+
+}  // namespace
+
+std::optional<double> TcpInternals::receiver_limited() const noexcept {
+  return share_of(receiver_limited_us, busy_us);
+}
+std::optional<double> TcpInternals::buffer_limited() const noexcept {
+  return share_of(buffer_limited_us, busy_us);
+}
+
 std::string_view to_string(Protocol protocol) noexcept {
   return protocol == Protocol::kTcp ? "tcp" : "udp";
 }

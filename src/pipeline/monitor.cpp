@@ -40,6 +40,7 @@ std::string reason(const Error& error) {
 struct Monitor::Impl {
   std::unique_ptr<Tracker> tracker;
   TcpInternalsReader internals;
+  bool tells_internals = false;  // in snapshots
   Source source = Source::kEbpf;
 };
 
@@ -50,6 +51,7 @@ Result<Monitor> Monitor::open(const Options& options) {
   if (!matcher) return tl::make_unexpected(std::move(matcher).error());
 
   auto impl = std::make_unique<Impl>();
+  impl->tells_internals = options.tcp_internals;
   std::vector<Source> candidates = {options.source};
   // Who names doors wants eBPF.
   if (options.source == Source::kAuto && !options.doors.empty()) candidates = {Source::kEbpf};
@@ -118,6 +120,13 @@ Result<Snapshot> Monitor::snapshot(const Handler& handler) {
   Snapshot snapshot;
   if (auto done = impl_->tracker->snapshot(handler ? &handler : nullptr, snapshot); !done)
     return tl::make_unexpected(std::move(done).error());
+  if (impl_->tells_internals) {
+    // One that is gone by now, or that the kernel does not tell of, has none.
+    for (Flow& flow : snapshot.flows)
+      if (!flow.closed && flow.protocol == Protocol::kTcp && flow.netns == home_netns())
+        if (const auto known = impl_->internals.read(flow); known && *known)
+          flow.internals = std::make_shared<const TcpInternals>(**known);
+  }
   snapshot.wall_ns = static_cast<std::uint64_t>(static_cast<std::int64_t>(snapshot.mono_ns) +
                                                 mono_to_wall_ns());
   snapshot.source = impl_->source;

@@ -47,6 +47,40 @@ void write_holders(Writer& writer, const std::vector<SocketHolder>& holders) {
   writer.EndArray();
 }
 
+// Of a connection; of a listener the queues alone.
+template <class Writer>
+void write_internals(Writer& writer, const TcpInternals& tcp, bool is_listener) {
+  Fields fields(writer);
+  const auto share = [&](std::string_view key, const std::optional<double>& per_cent) {
+    if (!per_cent) return fields.null(key);
+    const std::string number = json_decimal(std::round(10 * *per_cent) / 10);
+    fields.name(key);
+    writer.RawValue(number.data(), number.size(), rapidjson::kNumberType);
+  };
+  fields.name("tcp_info");
+  writer.StartObject();
+  fields.number("recv_queue", tcp.receive_queue);
+  fields.number("send_queue", tcp.send_queue);
+  if (!is_listener) {
+    fields.optional("notsent", tcp.unsent_bytes);
+    fields.number("cwnd", tcp.congestion_window);
+    fields.optional("ssthresh", tcp.slow_start_threshold);
+    fields.number("rto_us", tcp.retransmit_timeout_us);
+    fields.number("rttvar_us", tcp.rtt_variance_us);
+    share("rwnd_limited", tcp.receiver_limited());
+    share("sndbuf_limited", tcp.buffer_limited());
+    fields.optional("busy_us", tcp.busy_us);
+    fields.number_or_null("delivery_rate", tcp.delivery_rate.value_or(0));
+    fields.number("lost", tcp.lost);
+    fields.optional("reordering", tcp.reordering);
+    fields.optional("dsack", tcp.duplicate_acks);
+    fields.number("pmtu", tcp.path_mtu);
+    fields.number("mss", tcp.mss);
+    fields.foreign_text("cc", tcp.congestion_control.data());
+  }
+  writer.EndObject();
+}
+
 template <class Writer>
 void write_flow_row(Writer& writer, const Flow& flow, const Snapshot& snapshot, Rfc3339& rfc3339) {
   Fields fields(writer);
@@ -66,6 +100,8 @@ void write_flow_row(Writer& writer, const Flow& flow, const Snapshot& snapshot, 
   }
   fields.name("closed");
   writer.Bool(flow.closed);
+  if (flow.internals)
+    write_internals(writer, *flow.internals, flow.state == TcpState::kListen);
   if (flow.holders) write_holders(writer, *flow.holders);
   writer.EndObject();
 }

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <concepts>
 #include <cstring>
 #include <ctime>
@@ -125,6 +126,7 @@ class Reader {
     if (object_->HasMember("remote_name")) flow.remote_name = remote_name(now_ns);
     flow.owner.process = info(flow.owner.pid, flow.owner.comm, flow.owner.uid);
     if (flow.owner.process) flow.owner.start_ns = flow.owner.process->start_ns;
+    if (object_->HasMember("tcp_info")) flow.internals = internals(flow.state);
     if (object_->HasMember("holders")) flow.holders = holders();
     counters(flow);
     field("tx_rate", flow.tx_rate);
@@ -185,6 +187,39 @@ class Reader {
     info->program = std::move(program);
     info->cgroup = std::move(group);
     return info;
+  }
+
+  std::shared_ptr<const TcpInternals> internals(TcpState state) {
+    auto tcp = std::make_shared<TcpInternals>();
+    object("tcp_info", [&] {
+      field("recv_queue", tcp->receive_queue);
+      field("send_queue", tcp->send_queue);
+      if (state == TcpState::kListen) return;
+      std::optional<double> receiver;
+      std::optional<double> buffer;
+      field("notsent", tcp->unsent_bytes);
+      field("cwnd", tcp->congestion_window);
+      field("ssthresh", tcp->slow_start_threshold);
+      field("rto_us", tcp->retransmit_timeout_us);
+      field("rttvar_us", tcp->rtt_variance_us);
+      field("rwnd_limited", receiver);
+      field("sndbuf_limited", buffer);
+      field("busy_us", tcp->busy_us);
+      field("delivery_rate", tcp->delivery_rate);
+      field("lost", tcp->lost);
+      field("reordering", tcp->reordering);
+      field("dsack", tcp->duplicate_acks);
+      field("pmtu", tcp->path_mtu);
+      field("mss", tcp->mss);
+      name("cc", tcp->congestion_control);
+      const auto part = [&](const std::optional<double>& per_cent) -> std::optional<std::uint64_t> {
+        if (!per_cent || !tcp->busy_us) return std::nullopt;
+        return std::llround(*per_cent * static_cast<double>(*tcp->busy_us) / 100);
+      };
+      tcp->receiver_limited_us = part(receiver);
+      tcp->buffer_limited_us = part(buffer);
+    });
+    return tcp;
   }
 
   std::shared_ptr<const std::vector<SocketHolder>> holders() {

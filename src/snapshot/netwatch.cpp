@@ -172,7 +172,7 @@ Snapshot make_snapshot(const HostFacts& host, const sockscope::Snapshot& sockets
   Snapshot snapshot = make_snapshot(host.wall_ns, sockets);
   for (const Interface& interface : host.interfaces)
     if (!interface.is_loopback) snapshot.interfaces.push_back(make_interface(interface));
-  snapshot.health = make_health(host.gateway, host.dns);
+  snapshot.health = host.probes ? make_health(host.gateway, host.dns) : std::nullopt;
   snapshot.system = make_system(host.system);
   snapshot.disk_usage.emplace();
   for (const Disk& disk : host.disks)

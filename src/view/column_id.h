@@ -17,8 +17,10 @@ enum class ColumnId : std::uint8_t {
   kRxSegments, kTxSegments, kRetransmits, kRetransmitRate, kRtt, kMeanRtt, kMinRtt, kOwner, kNetns,
   kCgroupId, kCookie, kAge, kHolders, kExe, kCmdline, kUnit, kContainer, kPod, kCgroup, kPpid,
   kParent, kSession, kInnerPid,
+  kRttVariation, kCwnd, kMss, kSendQueue, kCongestionControl, kReceiveQueue, kSsthresh, kRto,
+  kReceiverLimited, kBufferLimited, kBusy, kDeliveryRate, kNotSent, kLost, kReordering, kDsack, kPathMtu,
   // On the screen only.
-  kRttVariation, kCwnd, kMss, kSendQueue, kCongestionControl, kProcs, kP95, kRetransmitShare, kSpark,
+  kProcs, kP95, kRetransmitShare, kSpark,
   kTime, kEvent, kDetail,
   kInterface, kLink, kSpeed, kUse, kErrors, kDrops, kAddresses,
   kMount, kSize, kUsed, kAvailable, kUsage, kDevice,
@@ -43,7 +45,7 @@ enum class Needs : std::uint8_t {
   kNothing,
   kProcess,       // whose it is
   kDescription,   // Options::describe
-  kTcpInternals,  // Monitor::tcp_internals()
+  kTcpInternals,  // Options::tcp_internals; on the screen Monitor::tcp_internals()
   kTranslations,  // Options::translations
 };
 
@@ -119,11 +121,23 @@ inline constexpr ColumnInfo kColumns[] = {
     {kParent, "parent", "PARENTS", K::kText, kDescription},
     {kSession, "session", "SESSION", K::kId, kDescription},
     {kInnerPid, "inner_pid", "INNER", K::kId, kDescription},
-    {kRttVariation, "", "±var", K::kRtt, kTcpInternals, "", "", false},
-    {kCwnd, "", "CWND", K::kCount, kTcpInternals, "", "", false},
-    {kMss, "", "MSS", K::kCount, kTcpInternals, "", "", false},
-    {kSendQueue, "", "SENDQ", K::kBytes, kTcpInternals, "", "", false},
-    {kCongestionControl, "", "CC", K::kText, kTcpInternals, "", "", false},
+    {kRttVariation, "rttvar_us", "VARms", K::kRtt, kTcpInternals, "±var", "", false},
+    {kCwnd, "cwnd", "CWND", K::kCount, kTcpInternals, "", "", false},
+    {kMss, "mss", "MSS", K::kCount, kTcpInternals, "", "", false},
+    {kSendQueue, "send_queue", "SENDQ", K::kBytes, kTcpInternals, "", "", false},
+    {kCongestionControl, "cc", "CC", K::kText, kTcpInternals, "", "", false},
+    {kReceiveQueue, "recv_queue", "RECVQ", K::kBytes, kTcpInternals, "", "", false},
+    {kSsthresh, "ssthresh", "SSTH", K::kCount, kTcpInternals, "", "", false},
+    {kRto, "rto_us", "RTOms", K::kRtt, kTcpInternals, "", "", false},
+    {kReceiverLimited, "rwnd_limited", "RWND%", K::kPerSecond, kTcpInternals, "", "", false},
+    {kBufferLimited, "sndbuf_limited", "SNDBUF%", K::kPerSecond, kTcpInternals, "", "", false},
+    {kBusy, "busy_us", "BUSY", K::kDuration, kTcpInternals, "", "", false},
+    {kDeliveryRate, "delivery_rate", "DELIV/s", K::kRate, kTcpInternals, "", "", false},
+    {kNotSent, "notsent", "NOTSENT", K::kBytes, kTcpInternals, "", "", false},
+    {kLost, "lost", "LOST", K::kCount, kTcpInternals, "", "", false},
+    {kReordering, "reordering", "REORD", K::kCount, kTcpInternals, "", "", false},
+    {kDsack, "dsack", "DSACK", K::kCount, kTcpInternals, "", "", false},
+    {kPathMtu, "pmtu", "PMTU", K::kCount, kTcpInternals, "", "", false},
     {kProcs, "", "PROCS", K::kCount},
     {kP95, "", "p95", K::kRtt, kNothing, "", "", false},
     {kRetransmitShare, "", "RETR%", K::kPerSecond, kNothing, "", "", false},

@@ -238,7 +238,64 @@ const std::array<Column<Flow>, 31> kOwnFlowColumns{{
     {kAge, 8, "time since it was opened, of closed ones how long it was open (CSV: us)", age},
     {kHolders, 12, "every process that has it open (with --holders)", holders},
 }};
-const auto kFlowColumns = joined(kOwnFlowColumns, kDescribingColumns<Flow>);
+// Of an open TCP connection. They need Options::tcp_internals.
+template <auto read>
+CellValue internal(const Flow& f, const Options&) {
+  const bool is_connection = f.internals && f.state != TcpState::kListen;
+  return is_connection ? read(*f.internals) : CellValue();
+}
+
+template <auto member>
+constexpr auto internal_count = internal<[](const TcpInternals& tcp) -> CellValue {
+  if constexpr (std::is_integral_v<std::decay_t<decltype(tcp.*member)>>)
+    return std::uint64_t{tcp.*member};
+  else
+    return tcp.*member ? CellValue(std::uint64_t{*(tcp.*member)}) : CellValue();
+}>;
+
+// Of listeners too: connections that wait to be accepted, and how many may.
+template <auto member>
+CellValue queue(const Flow& f, const Options&) {
+  return f.internals ? CellValue(std::uint64_t{(*f.internals).*member}) : CellValue();
+}
+
+constexpr std::array<Column<Flow>, 17> kInternalColumns{{
+    {kReceiveQueue, 6, "bytes not yet read by the process; of a listener: connections not yet accepted",
+     queue<&TcpInternals::receive_queue>},
+    {kSendQueue, 6, "bytes not yet acknowledged; of a listener: how many connections may wait",
+     queue<&TcpInternals::send_queue>},
+    {kNotSent, 7, "bytes of them that did not leave yet", internal_count<&TcpInternals::unsent_bytes>},
+    {kCwnd, 5, "congestion window, segments", internal_count<&TcpInternals::congestion_window>},
+    {kSsthresh, 5, "slow start threshold, segments; — in slow start",
+     internal_count<&TcpInternals::slow_start_threshold>},
+    {kRto, 6, "retransmission timeout in ms (CSV: us)",
+     internal_count<&TcpInternals::retransmit_timeout_us>},
+    {kRttVariation, 6, "variation of the round trip time in ms (CSV: us)",
+     internal_count<&TcpInternals::rtt_variance_us>},
+    {kReceiverLimited, 5, "per cent of the time with data under way that the peer's window held it up",
+     internal<[](const TcpInternals& tcp) { return known(tcp.receiver_limited()); }>},
+    {kBufferLimited, 7, "per cent of it that our send buffer did",
+     internal<[](const TcpInternals& tcp) { return known(tcp.buffer_limited()); }>},
+    {kBusy, 8, "time with data under way (CSV: us)", internal_count<&TcpInternals::busy_us>},
+    {kDeliveryRate, 8, "what reached the peer per second when it was last measured (CSV: bytes)",
+     internal<[](const TcpInternals& tcp) -> CellValue {
+       if (tcp.delivery_rate.value_or(0) == 0) return {};
+       return static_cast<double>(*tcp.delivery_rate);
+     }>},
+    {kLost, 5, "segments under way that are thought lost", internal_count<&TcpInternals::lost>},
+    {kReordering, 5, "segments that may come out of order before one is thought lost",
+     internal_count<&TcpInternals::reordering>},
+    {kDsack, 5, "segments sent again in vain", internal_count<&TcpInternals::duplicate_acks>},
+    {kPathMtu, 5, "path MTU, bytes", internal_count<&TcpInternals::path_mtu>},
+    {kMss, 5, "largest segment sent, bytes", internal_count<&TcpInternals::mss>},
+    {kCongestionControl, 6, "congestion control",
+     internal<[](const TcpInternals& tcp) -> CellValue {
+       return known(std::string_view(tcp.congestion_control.data()));
+     }>},
+}};
+
+const auto kFlowColumns =
+    joined(joined(kOwnFlowColumns, kInternalColumns), kDescribingColumns<Flow>);
 
 const std::array<Column<Process>, 17> kOwnProcessColumns{{
     {kPid, 7, "process", known_of<&Process::pid>},

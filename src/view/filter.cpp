@@ -57,7 +57,7 @@ class FilterParser {
     if (filter.alternatives_.size() > 1 && filter.alternatives_.back().empty()) {
       return error("there is nothing after '|'");
     }
-    filter.needs_description_ = needs_description_;
+    filter.needs_ = needs_;
     return filter;
   }
 
@@ -103,7 +103,7 @@ class FilterParser {
     if (!value) return error(value.error());
     value->op = op;
     value->lookup_user = lookup_user_;
-    needs_description_ |= key_needs_description(key);
+    needs_.insert(needs_of_key(key));
     return key_test(key, *value);
   }
 
@@ -141,7 +141,7 @@ class FilterParser {
   std::string_view text_;
   FlowFilter::UserLookup lookup_user_;
   std::size_t at_ = 0;
-  bool needs_description_ = false;
+  std::set<Needs> needs_;
 };
 
 tl::expected<FlowFilter, std::string> FlowFilter::parse(std::string_view text,

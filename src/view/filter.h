@@ -19,6 +19,9 @@
 //   owner                       exact inherited bootstrap kernel unknown
 //   exe cmdline unit container pod cgroup parent     like comm, of the process
 //   ppid session                numbers, of the process
+//   cc                          congestion control, by its name
+//   recv_queue send_queue notsent cwnd ssthresh rto_us rttvar_us rwnd_limited sndbuf_limited busy_us
+//   delivery_rate lost reordering dsack pmtu mss    numbers, as the columns of these names have them in CSV
 //   pid netns port sport dport  numbers: 80  8000-8100  80,443,8000-8100  or compared with < <= >
 //   >= rx tx (bytes/s) rxbytes txbytes rtt (ms) retr     the same; suffixes k M G T and Ki Mi Gi Ti
 //
@@ -32,10 +35,13 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
 #include <vector>
+
+#include "view/column_id.h"
 
 namespace sockscope {
 
@@ -56,8 +62,8 @@ class FlowFilter {
   bool matches_all() const noexcept {
     return alternatives_.size() == 1 && alternatives_[0].empty();
   }
-  // It asks for what is known with Options::describe only.
-  bool needs_description() const noexcept { return needs_description_; }
+  // It asks for what is only known with this.
+  bool needs(Needs what) const { return needs_.contains(what); }
 
  private:
   friend class FilterParser;
@@ -66,7 +72,7 @@ class FlowFilter {
     std::function<bool(const Flow&)> test;
   };
   std::vector<std::vector<Term>> alternatives_{{}};
-  bool needs_description_ = false;
+  std::set<Needs> needs_;
 };
 
 }  // namespace sockscope

@@ -17,6 +17,7 @@
 #include "model/pattern.h"
 #include "view/ascii.h"
 #include "view/column_id.h"
+#include "view/columns.h"
 #include "view/flow_text.h"
 #include "view/suggest.h"
 
@@ -393,7 +394,28 @@ constexpr double kMostPort = 65'535;
 
 using enum ColumnId;
 
-const std::array<Key, 31> kKeys{{
+// A number as the column has it in CSV.
+template <ColumnId id>
+Readings read_column(const Flow& flow) {
+  const CellValue value = find_column<Flow>(id)->value(flow, {});
+  if (const auto* const number = std::get_if<std::uint64_t>(&value))
+    return {static_cast<double>(*number)};
+  if (const auto* const real = std::get_if<double>(&value)) return {*real};
+  return {};
+}
+
+template <ColumnId id>
+constexpr Key column_key() {
+  return number_key(id, read_column<id>);
+}
+
+Parsed congestion_control_test(const Value& value) {
+  return [want = ascii_lower(value.text)](const Flow& flow) {
+    return flow.internals && want == flow.internals->congestion_control.data();
+  };
+}
+
+const std::array<Key, 48> kKeys{{
     number_key(
         kPid, [](const Flow& f) -> Readings { return {known(f.owner.pid)}; }, {}, kMostPid),
     {kComm, nullptr, comm_test, true},
@@ -453,6 +475,12 @@ const std::array<Key, 31> kKeys{{
           return {f.counters.retransmits};
         },
         "retr"),
+    column_key<kReceiveQueue>(), column_key<kSendQueue>(), column_key<kNotSent>(),
+    column_key<kCwnd>(), column_key<kSsthresh>(), column_key<kRto>(), column_key<kRttVariation>(),
+    column_key<kReceiverLimited>(), column_key<kBufferLimited>(), column_key<kBusy>(),
+    column_key<kDeliveryRate>(), column_key<kLost>(), column_key<kReordering>(),
+    column_key<kDsack>(), column_key<kPathMtu>(), column_key<kMss>(),
+    {kCongestionControl, nullptr, congestion_control_test},
 }};
 
 const Key* find_key(std::string_view name) {
@@ -478,9 +506,9 @@ bool is_filter_key(std::string_view key) {
   return find_key(ascii_lower(key)) != nullptr;
 }
 
-bool key_needs_description(std::string_view key) {
+Needs needs_of_key(std::string_view key) {
   const Key* const found = find_key(ascii_lower(key));
-  return found != nullptr && info_of(found->column).needs == Needs::kDescription;
+  return found == nullptr ? Needs::kNothing : info_of(found->column).needs;
 }
 
 FilterTest key_test(std::string_view name, const FilterValue& value) {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <tl/expected.hpp>
 
+#include "view/column_id.h"
 #include "view/filter.h"
 
 namespace sockscope {
@@ -29,8 +30,7 @@ using FilterTest = tl::expected<std::function<bool(const Flow&)>, std::string>;
 FilterTest anywhere_test(const FilterValue& value);
 
 bool is_filter_key(std::string_view key);
-// What it asks for is known with Options::describe only.
-bool key_needs_description(std::string_view key);
+Needs needs_of_key(std::string_view key);
 
 // The key must be one.
 FilterTest key_test(std::string_view key, const FilterValue& value);

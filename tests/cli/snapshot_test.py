@@ -2,13 +2,17 @@
 """`snapshot`: its JSON, CSV and table, and the filters, against sockets made for the purpose."""
 import contextlib
 import csv
+import fcntl
 import io
 import json
 import os
 import re
 import shutil
 import socket
+import struct
 import subprocess
+import termios
+import time
 import unittest
 
 import support
@@ -323,6 +327,82 @@ class OtherNamespace(unittest.TestCase):
             self.assertLessEqual(holder.cookies(), shown_cookies())
 
 
+class TcpInfo(unittest.TestCase):
+    """The kernel's own numbers, against what it tells the owner of the socket."""
+
+    def setUp(self):
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=7)
+        self.addCleanup(self.listener.close)
+        self.port = self.listener.getsockname()[1]
+        self.client = socket.create_connection(("127.0.0.1", self.port))
+        self.addCleanup(self.client.close)
+        self.served = self.listener.accept()[0]
+        self.addCleanup(self.served.close)
+        self.client.setblocking(False)
+        with contextlib.suppress(BlockingIOError):  # nobody reads: both buffers fill
+            while True:
+                self.client.send(b"x" * 65536)
+        self.waiting = [socket.create_connection(("127.0.0.1", self.port)) for _ in range(3)]
+        for each in self.waiting:
+            self.addCleanup(each.close)
+        support.wait_for(lambda: self.queued(self.served, termios.FIONREAD) == self.settled(), "the buffers to fill")
+
+    def settled(self):
+        before = self.queued(self.served, termios.FIONREAD)
+        time.sleep(0.3)
+        return before
+
+    @staticmethod
+    def queued(sock, which):
+        return struct.unpack("i", fcntl.ioctl(sock, which, b"\0" * 4))[0]
+
+    def rows(self, *words):
+        flows = support.snapshot("-L", str(self.port), *words)["flows"]
+        flows += support.snapshot("-D", str(self.port), *words)["flows"]
+        return {flow["cookie"]: flow for flow in flows}
+
+    def test_are_those_that_the_socket_says(self):
+        rows = self.rows("--tcp-info")
+        for sock in (self.client, self.served):
+            told = rows[support.cookie_of(sock)]["tcp_info"]
+            info = struct.unpack_from("8B24I4Q", sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256))
+            # After eight bytes: rto ato snd_mss rcv_mss unacked sacked lost retrans fackets four times pmtu
+            # rcv_ssthresh rtt rttvar snd_ssthresh snd_cwnd advmss reordering …
+            rto, _, mss, _, _, _, lost = info[8:15]
+            pmtu, _, _, rttvar, ssthresh, cwnd, _, reordering = info[21:29]
+            self.assertEqual((told["mss"], told["lost"], told["pmtu"], told["cwnd"], told["reordering"]),
+                             (mss, lost, pmtu, cwnd, reordering))
+            self.assertEqual(told["ssthresh"], None if ssthresh >= 0x7fffffff else ssthresh)
+            self.assertEqual((told["rto_us"], told["rttvar_us"]), (rto, rttvar))
+            cc = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0").decode()
+            self.assertEqual(told["cc"], cc)
+            self.assertEqual(told["recv_queue"], self.queued(sock, termios.FIONREAD))
+            self.assertEqual(told["send_queue"], self.queued(sock, termios.TIOCOUTQ))
+        told = rows[support.cookie_of(self.client)]["tcp_info"]
+        self.assertGreater(told["notsent"], 0)
+        self.assertGreater(told["busy_us"], 100_000)
+        self.assertGreater(told["rwnd_limited"], 50)
+
+    def test_a_listeners_queue(self):
+        row = self.rows("--tcp-info")[support.cookie_of(self.listener)]
+        self.assertEqual(row["tcp_info"], {"recv_queue": 3, "send_queue": 7})
+        done = support.run("snapshot", "-L", str(self.port), "--filter", "state:listen recv_queue>2",
+                           "--columns", "local,recv_queue,send_queue,cwnd", "-o", "csv")
+        self.assertEqual(done.stdout, f"local,recv_queue,send_queue,cwnd\n127.0.0.1:{self.port},3,7,\n")
+
+    def test_filters_and_order(self):
+        cookie = support.cookie_of(self.client)
+        for words, found in ((("--filter", "rwnd_limited>50"), True), (("--filter", "rwnd_limited<1"), False),
+                             (("--filter", "notsent>0 cwnd>0"), True), (("--filter", "cc:nosuch"), False)):
+            self.assertEqual(cookie in self.rows(*words), found, words)
+        done = support.run("snapshot", "-P", str(self.port), "--columns", "cookie,send_queue", "--sort", "send_queue",
+                           "-o", "csv")
+        self.assertEqual(done.stdout.splitlines()[1], f"{cookie},{self.queued(self.client, termios.TIOCOUTQ)}")
+
+    def test_not_asked_for(self):
+        self.assertFalse([row for row in self.rows().values() if "tcp_info" in row])
+
+
 class NamedNamespace(unittest.TestCase):
     """One as 'ip netns' makes it, seen by its name, whatever the source."""
 
@@ -348,7 +428,7 @@ class NamedNamespace(unittest.TestCase):
     def test_one_that_nobody_shows(self):
         done = support.run("snapshot", "--source", "sock_diag", "-n", "4242")
         self.assertEqual((done.returncode, done.stdout), (2, ""))
-        self.assertIn("cannot enter network namespace 4242: no name in /run/netns and no process leads there",
+        self.assertIn("cannot enter network namespace 4242\n  no name in /run/netns and no process leads there",
                       done.stderr)
         done = support.run("snapshot", "-n", "no-such-name")
         self.assertEqual(done.returncode, 2)

@@ -65,6 +65,8 @@ void declare(CLI::App& app, SnapshotArguments& arguments) {
         "--udp-peers", "counts begin when somebody watches: top --once --udp-peers -i SECS");
   });
   in_group(app, "Output");
+  app.add_flag("--tcp-info", arguments.options.tcp_internals,
+               "JSON: what 'ss -ti' tells of each TCP socket; columns and filters of it ask by themselves");
   app.add_flag("--holders", arguments.options.holders,
                "every process that has the socket open, as column 'holders'");
   add_one_of(app, "--format", arguments.netwatch, "FORMAT",
