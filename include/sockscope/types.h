@@ -174,7 +174,7 @@ struct TcpInternals {
   std::uint32_t receive_queue = 0;  // bytes not yet read by the process
   std::uint32_t send_queue = 0;     // bytes not yet acknowledged
   std::optional<std::uint32_t> unsent_bytes;
-  // Bytes per second that reached the peer, of the last measurement (Linux 4.9); 0: none so far.
+  // Bytes per second that reached the peer, of the last measurement (Linux 4.9); empty: none so far.
   std::optional<std::uint64_t> delivery_rate;
   // Time with data under way, and how much of it the receiver's window or our buffer held it up.
   std::optional<std::uint64_t> busy_us;

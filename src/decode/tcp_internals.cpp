@@ -40,7 +40,8 @@ bool read_info(std::span<const std::byte> bytes, TcpInternals& out) noexcept {
   out.lost = info.tcpi_lost;
   if (info.tcpi_reordering != 0) out.reordering = info.tcpi_reordering;
   if (HAS(tcpi_notsent_bytes)) out.unsent_bytes = info.tcpi_notsent_bytes;
-  if (HAS(tcpi_delivery_rate)) out.delivery_rate = info.tcpi_delivery_rate;
+  if (HAS(tcpi_delivery_rate) && info.tcpi_delivery_rate != 0)
+    out.delivery_rate = info.tcpi_delivery_rate;
   if (HAS(tcpi_sndbuf_limited)) {
     out.busy_us = info.tcpi_busy_time;
     out.receiver_limited_us = info.tcpi_rwnd_limited;

@@ -21,8 +21,7 @@ void write_exit(Writer& writer, std::uint32_t status) {
   Fields fields(writer);
   fields.optional("exit_code", ended.exit_code());
   fields.number_or_null("signal", ended.ended_by());
-  fields.name("core_dumped");
-  writer.Bool(ended.dumped_core());
+  fields.truth("core_dumped", ended.dumped_core());
 }
 
 // What an event has beside its flow, by what happened. Kinds without members have nothing more.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "snapshot/json.h"
 
-
 #include "snapshot/json_buffer.h"
 #include "snapshot/json_fields.h"
 
@@ -32,63 +31,30 @@ class Pieces {
   std::size_t used_ = 0;
 };
 
-template <class Writer>
-void write_holders(Writer& writer, const std::vector<SocketHolder>& holders) {
-  Fields fields(writer);
-  fields.name("holders");
-  writer.StartArray();
-  for (const SocketHolder& holder : holders) {
-    writer.StartObject();
-    fields.number("pid", holder.pid);
-    fields.foreign_text("comm", holder.name());
-    fields.number("fd", holder.fd);
-    writer.EndObject();
-  }
-  writer.EndArray();
-}
-
-// Of a connection; of a listener the queues alone.
+// Of a listener the queues alone.
 template <class Writer>
 void write_internals(Writer& writer, const TcpInternals& tcp, bool is_listener) {
   Fields fields(writer);
+  fields.members(kQueueFields, tcp);
+  if (is_listener) return;
+  fields.members(kTcpInternalsFields, tcp);
   const auto share = [&](std::string_view key, const std::optional<double>& per_cent) {
     if (!per_cent) return fields.null(key);
     const std::string number = json_decimal(std::round(10 * *per_cent) / 10);
     fields.name(key);
     writer.RawValue(number.data(), number.size(), rapidjson::kNumberType);
   };
-  fields.name("tcp_info");
-  writer.StartObject();
-  fields.number("recv_queue", tcp.receive_queue);
-  fields.number("send_queue", tcp.send_queue);
-  if (!is_listener) {
-    fields.optional("notsent", tcp.unsent_bytes);
-    fields.number("cwnd", tcp.congestion_window);
-    fields.optional("ssthresh", tcp.slow_start_threshold);
-    fields.number("rto_us", tcp.retransmit_timeout_us);
-    fields.number("rttvar_us", tcp.rtt_variance_us);
-    share("rwnd_limited", tcp.receiver_limited());
-    share("sndbuf_limited", tcp.buffer_limited());
-    fields.optional("busy_us", tcp.busy_us);
-    fields.number_or_null("delivery_rate", tcp.delivery_rate.value_or(0));
-    fields.number("lost", tcp.lost);
-    fields.optional("reordering", tcp.reordering);
-    fields.optional("dsack", tcp.duplicate_acks);
-    fields.number("pmtu", tcp.path_mtu);
-    fields.number("mss", tcp.mss);
-    fields.foreign_text("cc", tcp.congestion_control.data());
-  }
-  writer.EndObject();
+  share("rwnd_limited", tcp.receiver_limited());
+  share("sndbuf_limited", tcp.buffer_limited());
 }
 
 template <class Writer>
 void write_flow_row(Writer& writer, const Flow& flow, const Snapshot& snapshot, Rfc3339& rfc3339) {
   Fields fields(writer);
-  writer.StartObject();
   write_identity(writer, flow, snapshot.mono_ns);
   write_counters(writer, flow);
-  fields.optional("tx_rate", flow.tx_rate);
-  fields.optional("rx_rate", flow.rx_rate);
+  fields.member("tx_rate", flow.tx_rate);
+  fields.member("rx_rate", flow.rx_rate);
   if (flow.opened_ns == 0) {
     fields.null("opened");
     fields.null("age_us");
@@ -98,33 +64,14 @@ void write_flow_row(Writer& writer, const Flow& flow, const Snapshot& snapshot, 
     fields.text("opened", rfc3339(snapshot.wall_ns - (snapshot.mono_ns - flow.opened_ns)));
     fields.number("age_us", age / 1000);
   }
-  fields.name("closed");
-  writer.Bool(flow.closed);
+  fields.truth("closed", flow.closed);
   if (flow.internals)
-    write_internals(writer, *flow.internals, flow.state == TcpState::kListen);
-  if (flow.holders) write_holders(writer, *flow.holders);
-  writer.EndObject();
-}
-
-template <class Writer>
-void write_process_row(Writer& writer, const Process& process) {
-  Fields fields(writer);
-  writer.StartObject();
-  fields.number_or_null("pid", process.pid);
-  fields.foreign_text("comm", process.name());
-  fields.optional("uid", process.uid);
-  fields.number_or_null("cgroup_id", process.cgroup_id);
-  fields.number("open_flows", process.open_flows);
-  fields.number("listeners", process.listeners);
-  fields.number("closed_flows", process.closed_flows);
-  fields.number("tx_bytes", process.tx_bytes);
-  fields.number("rx_bytes", process.rx_bytes);
-  fields.number("retransmits", process.retransmits);
-  fields.number_or_null("srtt_us", process.srtt_us);
-  fields.optional("tx_rate", process.tx_rate);
-  fields.optional("rx_rate", process.rx_rate);
-  if (process.info) write_process_info(writer, *process.info);
-  writer.EndObject();
+    fields.object("tcp_info", [&] {
+      write_internals(writer, *flow.internals, flow.state == TcpState::kListen);
+    });
+  if (flow.holders)
+    fields.objects("holders", *flow.holders,
+                   [&](const auto& holder) { fields.members(kSocketHolderFields, holder); });
 }
 
 template <class Writer>
@@ -145,24 +92,16 @@ void write_snapshot(Writer& writer, const Snapshot& snapshot, const HostId& host
   write_source(writer, snapshot.source);
   write_lost(writer, snapshot.lost);
   write_doors(writer, snapshot.doors);
-  fields.name("flows");
-  writer.StartArray();
-  for (const Flow& flow : snapshot.flows) write_flow_row(writer, flow, snapshot, rfc3339);
-  writer.EndArray();
-  fields.name("processes");
-  writer.StartArray();
-  for (const Process& process : snapshot.processes) write_process_row(writer, process);
-  writer.EndArray();
+  fields.objects("flows", snapshot.flows,
+                 [&](const Flow& flow) { write_flow_row(writer, flow, snapshot, rfc3339); });
+  fields.objects("processes", snapshot.processes, [&](const Process& process) {
+    fields.members(kProcessFields, process);
+    if (process.info) write_process_info(writer, *process.info);
+  });
   if (snapshot.alerts) {
-    fields.name("alerts");
-    writer.StartArray();
     const auto offset = static_cast<std::int64_t>(snapshot.wall_ns - snapshot.mono_ns);
-    for (const Alert& alert : *snapshot.alerts) {
-      writer.StartObject();
-      write_alert(writer, alert, offset);
-      writer.EndObject();
-    }
-    writer.EndArray();
+    fields.objects("alerts", *snapshot.alerts,
+                   [&](const Alert& alert) { write_alert(writer, alert, offset); });
   }
   writer.EndObject();
 }

@@ -2,18 +2,21 @@
 #include "snapshot/json_reader.h"
 
 #include <fmt/format.h>
-#include <sockscope/alert.h>
 #include <rapidjson/document.h>
 #include <rapidjson/error/en.h>
+#include <sockscope/alert.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <concepts>
-#include <cstring>
 #include <ctime>
+#include <limits>
+#include <tuple>
+#include <type_traits>
 
 #include "model/address.h"
+#include "model/fields.h"
 
 namespace sockscope {
 namespace {
@@ -35,14 +38,6 @@ std::optional<std::uint64_t> parse_rfc3339(const std::string& text) {
   return static_cast<std::uint64_t>(seconds) * 1'000'000'000u + ns;
 }
 
-// The value of the enumeration that is spelled like this.
-template <class Enum>
-std::optional<Enum> parse_name(const std::string& text, int last) {
-  for (int i = 0; i <= last; ++i)
-    if (to_string(Enum(i)) == text) return Enum(i);
-  return std::nullopt;
-}
-
 class Reader {
  public:
   const std::string& error() const { return error_; }
@@ -59,19 +54,9 @@ class Reader {
     field("boot_id", out.host.boot_id);
     field("ts_ns", snapshot.wall_ns);
     snapshot.mono_ns = snapshot.wall_ns;
-    if (json.HasMember("source")) named("source", snapshot.source, 4);
+    if (json.HasMember("source")) field("source", snapshot.source);
     field("interval_s", snapshot.interval_s);
-    object("lost", [&] {
-      field("ring_full", snapshot.lost.ring_full);
-      field("storage_failed", snapshot.lost.storage_failed);
-      field("malformed", snapshot.lost.malformed);
-      if (object_->HasMember("missed_returns"))
-        field("missed_returns", snapshot.lost.missed_returns);
-      if (object_->HasMember("missed_runs")) field("missed_runs", snapshot.lost.missed_runs);
-      if (object_->HasMember("translations")) field("translations", snapshot.lost.translations);
-      if (object_->HasMember("netlink_full")) field("netlink_full", snapshot.lost.netlink_full);
-      if (object_->HasMember("udp_peers")) field("udp_peers", snapshot.lost.udp_peers);
-    });
+    object("lost", [&] { fields(kLossFields, snapshot.lost); });
     array("doors", [&] {
       Door& door = snapshot.doors.emplace_back();
       std::string observation;
@@ -93,14 +78,7 @@ class Reader {
 
  private:
   void flow(Flow& flow, std::uint64_t now_ns) {
-    field("cookie", flow.cookie);
-    if (object_->HasMember("peer_of")) field("peer_of", flow.peer_of);
-    if (object_->HasMember("app")) named("app", flow.app, 1);
-    field("netns", flow.netns);
-    std::string text;
-    field("proto", text);
-    flow.protocol = text == "udp" ? Protocol::kUdp : Protocol::kTcp;
-    if (text != "udp" && text != "tcp") fail("proto", "is neither 'tcp' nor 'udp'");
+    fields(kSocketFields, flow);
     std::uint32_t family = 0;
     field("family", family);
     if (family != 4 && family != 6) return fail("family", "is neither 4 nor 6");
@@ -115,20 +93,17 @@ class Reader {
       flow.translation = std::make_shared<const Translation>(translated);
     }
     if (object_->HasMember("ipv6_only")) field("ipv6_only", flow.ipv6_only);
-    named("direction", flow.direction, 3);
-    field("pid", flow.owner.pid);
-    field("opener_pid", flow.owner.opener_pid);
-    comm(flow.owner.comm);
-    field("uid", flow.owner.uid);
-    field("cgroup_id", flow.owner.cgroup_id);
-    named("owner", flow.owner.kind, 4);
-    named("state", flow.state, 12);
+    field("direction", flow.direction);
+    fields(kOwnerFields, flow.owner);
+    field("state", flow.state);
     if (object_->HasMember("remote_name")) flow.remote_name = remote_name(now_ns);
     flow.owner.process = info(flow.owner.pid, flow.owner.comm, flow.owner.uid);
     if (flow.owner.process) flow.owner.start_ns = flow.owner.process->start_ns;
     if (object_->HasMember("tcp_info")) flow.internals = internals(flow.state);
     if (object_->HasMember("holders")) flow.holders = holders();
-    counters(flow);
+    fields(kCountersFields, flow.counters);
+    flow.has_counters = !is_null("tx_bytes");
+    flow.has_segments = !flow.has_counters || !is_null("tx_segments");
     field("tx_rate", flow.tx_rate);
     field("rx_rate", flow.rx_rate);
     field("closed", flow.closed);
@@ -142,16 +117,10 @@ class Reader {
   std::shared_ptr<const RemoteName> remote_name(std::uint64_t now_ns) {
     auto known = std::make_shared<RemoteName>();
     std::uint64_t age_ms = 0;
-    std::string server;
     field("remote_name", known->name);
     field("name_age_ms", age_ms);
     known->learnt_ns = now_ns - std::min(now_ns, age_ms * 1'000'000);
-    named("name_source", known->source, 2);
-    field("name_server", server);
-    parse_endpoint("name_server", server, known->server);
-    field("name_ttl_s", known->ttl_s);
-    field("name_pid", known->pid);
-    if (object_->HasMember("name_comm")) name("name_comm", known->comm);
+    fields(kRemoteNameFields, *known);
     return known;
   }
 
@@ -165,25 +134,9 @@ class Reader {
     info->pid = pid;
     info->comm = comm;
     info->uid = uid;
-    field("start_ns", info->start_ns);
-    field("ppid", info->parent_pid);
-    field("parents", info->parents);
-    field("session", info->session);
-    field("process_netns", info->netns);
-    field("inner_pid", info->inner_pid);
-    field("exe", program->exe);
-    if (object_->HasMember("exe_given")) field("exe_given", program->exe_given);
-    field("cmdline", program->cmdline);
-    if (object_->HasMember("arguments")) field("arguments", program->arguments);
-    if (object_->HasMember("arguments_truncated"))
-      field("arguments_truncated", program->arguments_truncated);
-    field("cgroup", group->path);
-    field("unit", group->unit);
-    if (object_->HasMember("container_unit")) field("container_unit", group->container_unit);
-    named("container_runtime", group->runtime, static_cast<int>(ContainerRuntime::kUnknown));
-    field("container_id", group->container_id);
-    field("container", group->container_name);
-    field("pod_uid", group->pod_uid);
+    fields(kProcessInfoFields, *info);
+    fields(kProgramFields, *program);
+    fields(kControlGroupFields, *group);
     info->program = std::move(program);
     info->cgroup = std::move(group);
     return info;
@@ -192,26 +145,13 @@ class Reader {
   std::shared_ptr<const TcpInternals> internals(TcpState state) {
     auto tcp = std::make_shared<TcpInternals>();
     object("tcp_info", [&] {
-      field("recv_queue", tcp->receive_queue);
-      field("send_queue", tcp->send_queue);
+      fields(kQueueFields, *tcp);
       if (state == TcpState::kListen) return;
+      fields(kTcpInternalsFields, *tcp);
       std::optional<double> receiver;
       std::optional<double> buffer;
-      field("notsent", tcp->unsent_bytes);
-      field("cwnd", tcp->congestion_window);
-      field("ssthresh", tcp->slow_start_threshold);
-      field("rto_us", tcp->retransmit_timeout_us);
-      field("rttvar_us", tcp->rtt_variance_us);
       field("rwnd_limited", receiver);
       field("sndbuf_limited", buffer);
-      field("busy_us", tcp->busy_us);
-      field("delivery_rate", tcp->delivery_rate);
-      field("lost", tcp->lost);
-      field("reordering", tcp->reordering);
-      field("dsack", tcp->duplicate_acks);
-      field("pmtu", tcp->path_mtu);
-      field("mss", tcp->mss);
-      name("cc", tcp->congestion_control);
       const auto part = [&](const std::optional<double>& per_cent) -> std::optional<std::uint64_t> {
         if (!per_cent || !tcp->busy_us) return std::nullopt;
         return std::llround(*per_cent * static_cast<double>(*tcp->busy_us) / 100);
@@ -224,27 +164,22 @@ class Reader {
 
   std::shared_ptr<const std::vector<SocketHolder>> holders() {
     auto all = std::make_shared<std::vector<SocketHolder>>();
-    array("holders", [&] {
-      SocketHolder& holder = all->emplace_back();
-      field("pid", holder.pid);
-      comm(holder.comm);
-      field("fd", holder.fd);
-    });
+    array("holders", [&] { fields(kSocketHolderFields, all->emplace_back()); });
     return all;
   }
 
   // message and detail are made of the others.
   void alert(Alert& alert) {
     field("key", alert.key);
-    named("category", alert.kind, static_cast<int>(AlertKind::kConnectFailures));
-    named("severity", alert.severity, 1);
+    field("category", alert.kind);
+    field("severity", alert.severity);
     time("first", alert.first_ns);
     time("last", alert.last_ns);
     time("ended", alert.ended_ns);
     if (alert.ended_ns != 0) alert.phase = AlertPhase::kEnded;
-    named("direction", alert.direction, 3);
+    field("direction", alert.direction);
     field("pid", alert.owner.pid);
-    comm(alert.owner.comm);
+    field("comm", alert.owner.comm);
     field("uid", alert.owner.uid);
     std::string address;
     field("remote_addr", address);
@@ -273,38 +208,20 @@ class Reader {
       fail(name, "is no time");
   }
 
-  void counters(Flow& flow) {
-    std::optional<std::uint64_t> tx;
-    std::optional<std::uint64_t> segments;
-    field("tx_bytes", tx);
-    field("tx_segments", segments);
-    flow.has_counters = tx.has_value();
-    flow.has_segments = segments.has_value() || !tx;
-    flow.counters.tx_bytes = tx.value_or(0);
-    flow.counters.tx_segments = segments.value_or(0);
-    field("rx_bytes", flow.counters.rx_bytes);
-    field("rx_segments", flow.counters.rx_segments);
-    field("retransmits", flow.counters.retransmits);
-    field("srtt_us", flow.counters.srtt_us);
-    field("min_rtt_us", flow.counters.min_rtt_us);
-  }
-
   void process(Process& process) {
-    field("pid", process.pid);
-    comm(process.comm);
-    field("uid", process.uid);
-    field("cgroup_id", process.cgroup_id);
-    field("open_flows", process.open_flows);
-    field("listeners", process.listeners);
-    field("closed_flows", process.closed_flows);
-    field("tx_bytes", process.tx_bytes);
-    field("rx_bytes", process.rx_bytes);
-    field("retransmits", process.retransmits);
-    field("srtt_us", process.srtt_us);
-    field("tx_rate", process.tx_rate);
-    field("rx_rate", process.rx_rate);
+    fields(kProcessFields, process);
     process.info = info(process.pid, process.comm, process.uid);
     if (process.info) process.start_ns = process.info->start_ns;
+  }
+
+  template <class Struct, class... Members>
+  void fields(const std::tuple<Field<Struct, Members>...>& list, Struct& of) {
+    for_each_field(list, [&](const auto& listed) {
+      const char* name = listed.name.data();
+      if ((listed.is_later || listed.unknown == Unknown::kLeftOut) && !object_->HasMember(name))
+        return;
+      field(name, of.*listed.member);
+    });
   }
 
   // Null stands for what is not known: the value it has already, 0 or empty.
@@ -314,8 +231,12 @@ class Reader {
     const auto at = object_->FindMember(name);
     if (at == object_->MemberEnd()) return fail(name, "is missing");
     const Json& json = at->value;
-    if (json.IsNull() && !std::same_as<T, bool>) return;
+    if (json.IsNull() && !std::same_as<T, bool> && !std::same_as<T, Protocol>) return;
     take(name, json, value);
+  }
+  bool is_null(const char* name) const {
+    const auto at = object_->FindMember(name);
+    return at == object_->MemberEnd() || at->value.IsNull();
   }
 
   template <class T>
@@ -350,30 +271,36 @@ class Reader {
   }
 
   template <class Enum>
-  void named(const char* name, Enum& value, int last) {
+  requires std::is_enum_v<Enum>
+  void take(const char* name, const Json& json, Enum& value) {
     std::string text;
-    field(name, text);
+    take(name, json, text);
     if (text.empty()) return;
-    if (const auto found = parse_name<Enum>(text, last))
-      value = *found;
-    else
-      fail(name, "is no word that is known here");
+    for (unsigned i = 0; i <= std::numeric_limits<std::underlying_type_t<Enum>>::max(); ++i)
+      if (to_string(Enum(i)) == text) return void(value = Enum(i));
+    fail(name, "is no word that is known here");
   }
-
-  void comm(std::array<char, 16>& comm) { name("comm", comm); }
-  void name(const char* of, std::array<char, 16>& comm) {
+  void take(const char* name, const Json& json, Protocol& value) {
     std::string text;
-    field(of, text);
+    if (!json.IsNull()) take(name, json, text);
+    value = text == "udp" ? Protocol::kUdp : Protocol::kTcp;
+    if (text != to_string(value)) fail(name, "is neither 'tcp' nor 'udp'");
+  }
+  void take(const char* name, const Json& json, std::array<char, 16>& comm) {
+    std::string text;
+    take(name, json, text);
     std::copy_n(text.begin(), std::min(text.size(), comm.size()), comm.begin());
   }
-
   // "192.0.2.1:53", "[2001:db8::1]:53"
-  void parse_endpoint(const char* name, const std::string& text, Endpoint& endpoint) {
-    if (!error_.empty() || text.empty()) return;
+  void take(const char* name, const Json& json, Endpoint& endpoint) {
+    std::string text;
+    take(name, json, text);
+    if (text.empty()) return;
     const std::size_t colon = text.rfind(':');
     const bool is_v6 = text.front() == '[';
     const auto bad = [&] { fail(name, "is no address with a port"); };
-    if (colon == std::string::npos || (is_v6 && (colon < 2 || text[colon - 1] != ']'))) return bad();
+    if (colon == std::string::npos || (is_v6 && (colon < 2 || text[colon - 1] != ']')))
+      return bad();
     const char* const end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, endpoint.port);
     const auto address = parse_address(std::string_view(text).substr(0, colon));

@@ -2,10 +2,14 @@
 #include "snapshot/json_reader.h"
 
 #include <gtest/gtest.h>
+#include <rapidjson/document.h>
 
 #include <cstring>
+#include <set>
 #include <string>
+#include <tuple>
 
+#include "model/fields.h"
 #include "snapshot/schema_testing.h"
 
 namespace sockscope {
@@ -199,6 +203,137 @@ TEST(ReadSnapshotJson, WrongOnesAreRefusedWithTheirPath) {
   EXPECT_FALSE(read_snapshot_json(""));
   EXPECT_FALSE(read_snapshot_json("[]"));
   EXPECT_FALSE(read_snapshot_json(std::string(1'000'000, '[')));
+}
+
+TEST(ReadSnapshotJson, WhatEarlierVersionsDidNotWriteMayBeMissing) {
+  EXPECT_EQ(problem_with(R"("netlink_full":4,"udp_peers":3)", R"("other":0)"), "");
+  EXPECT_EQ(problem_with(R"("peer_of":77,)", ""), "");
+  EXPECT_EQ(problem_with(R"("malformed":3,)", ""), "lost.malformed: is missing");
+}
+
+using Names = std::set<std::string>;
+
+rapidjson::Document parse(const std::string& text) {
+  rapidjson::Document json;
+  json.Parse(text.c_str());
+  EXPECT_FALSE(json.HasParseError());
+  return json;
+}
+
+Names names_of(const rapidjson::Value& object) {
+  Names names;
+  for (const auto& member : object.GetObject()) names.insert(member.name.GetString());
+  return names;
+}
+
+// Those that any of them has.
+Names names_of_rows(const rapidjson::Value& rows) {
+  Names names;
+  for (const auto& row : rows.GetArray()) names.merge(names_of(row));
+  return names;
+}
+
+Names without(Names names, const Names& others) {
+  for (const std::string& other : others) EXPECT_EQ(names.erase(other), 1u) << other;
+  return names;
+}
+
+class JsonNames : public ::testing::Test {
+ protected:
+  const rapidjson::Document schema_ = parse(docs_file("schema/snapshot.schema.json"));
+  const rapidjson::Document written_ = parse(text_of(sample(), {"web-03", "boot"}));
+  const rapidjson::Value& described_ = schema_["properties"];
+
+  const rapidjson::Value& row(const char* of) const {
+    return described_[of]["items"]["properties"];
+  }
+};
+
+TEST_F(JsonNames, AreThoseOfTheSchema) {
+  EXPECT_EQ(names_of(written_), names_of(described_));
+  EXPECT_EQ(names_of(written_["lost"]), names_of(described_["lost"]["properties"]));
+  for (const char* rows : {"flows", "processes", "alerts"})
+    EXPECT_EQ(names_of_rows(written_[rows]), names_of(row(rows))) << rows;
+  EXPECT_EQ(names_of_rows(written_["flows"][0]["holders"]),
+            names_of(row("flows")["holders"]["items"]["properties"]));
+}
+
+TEST_F(JsonNames, OfListsAreInTheSchema) {
+  const auto expect_in = [](const rapidjson::Value& properties, const auto&... lists) {
+    const auto expect = [&](const auto& field) {
+      EXPECT_TRUE(properties.HasMember(field.name.data())) << field.name;
+    };
+    (for_each_field(lists, expect), ...);
+  };
+  expect_in(described_["lost"]["properties"], kLossFields);
+  expect_in(row("flows"), kSocketFields, kRemoteNameFields, kOwnerFields, kProcessInfoFields,
+            kProgramFields, kControlGroupFields, kCountersFields);
+  expect_in(row("processes"), kProcessFields, kProcessInfoFields, kProgramFields,
+            kControlGroupFields);
+  expect_in(row("flows")["holders"]["items"]["properties"], kSocketHolderFields);
+}
+
+TEST_F(JsonNames, OfATraceAreTheSame) {
+  const rapidjson::Document trace = parse(docs_file("schema/trace.schema.json"));
+  EXPECT_EQ(names_of(trace["definitions"]["lost"]["properties"]),
+            names_of(described_["lost"]["properties"]));
+  int closes = 0;
+  for (const auto& record : trace["anyOf"].GetArray()) {
+    const auto& properties = record["properties"];
+    if (!properties.HasMember("event") || properties["event"]["enum"][0] != "close") continue;
+    ++closes;
+    EXPECT_EQ(without(names_of(properties), {"event", "ts", "ts_ns", "duration_us", "final"}),
+              without(names_of(row("flows")),
+                      {"tx_rate", "rx_rate", "opened", "age_us", "closed", "holders"}));
+  }
+  EXPECT_EQ(closes, 1);
+}
+
+TEST_F(JsonNames, AreInTheDocumentation) {
+  const std::string text = docs_file("json-format.md");
+  Names names = names_of(described_["lost"]["properties"]);
+  for (const char* rows : {"flows", "processes", "alerts"}) names.merge(names_of(row(rows)));
+  for (const std::string& name : names)
+    EXPECT_NE(text.find('`' + name + '`'), std::string::npos) << name;
+}
+
+template <class List>
+constexpr std::size_t kSize = std::tuple_size_v<List>;
+
+// These do not compile when a struct has got a member: does it have its line in model/fields.h?
+TEST(Fields, NoMemberIsForgotten) {
+  {
+    [[maybe_unused]] const auto [a, b, c, d, e, f, g, h] = Loss{};
+    static_assert(kSize<decltype(kLossFields)> == 8);
+  }
+  {
+    [[maybe_unused]] const auto [a, b, c, d, e, f, g] = Counters{};
+    static_assert(kSize<decltype(kCountersFields)> == 7);
+  }
+  {
+    [[maybe_unused]] const auto [a, b, c, d, e, f, g, h] = Owner{};  // start_ns, process
+    static_assert(kSize<decltype(kOwnerFields)> == 8 - 2);
+  }
+  {  // start_ns, info, retransmit_rate, tx_segment_rate
+    [[maybe_unused]] const auto [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q] = Process{};
+    static_assert(kSize<decltype(kProcessFields)> == 17 - 4);
+  }
+  {
+    [[maybe_unused]] const auto [a, b, c, d, e] = Program{};
+    static_assert(kSize<decltype(kProgramFields)> == 5);
+  }
+  {
+    [[maybe_unused]] const auto [a, b, c, d, e, f, g] = ControlGroup{};
+    static_assert(kSize<decltype(kControlGroupFields)> == 7);
+  }
+  {
+    [[maybe_unused]] const auto [a, b, c, d, e, f, g] = RemoteName{};  // name, learnt_ns
+    static_assert(kSize<decltype(kRemoteNameFields)> == 7 - 2);
+  }
+  {
+    [[maybe_unused]] const auto [a, b, c, d] = SocketHolder{};  // start_ns
+    static_assert(kSize<decltype(kSocketHolderFields)> == 4 - 1);
+  }
 }
 
 }  // namespace

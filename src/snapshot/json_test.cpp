@@ -6,6 +6,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <memory>
+
+#include "snapshot/schema_testing.h"
 
 namespace sockscope {
 namespace {
@@ -139,6 +142,22 @@ TEST(EventJson, EachKindHasItsOwnFields) {
   Event gap;
   gap.what = event::Gap{{.ring_full = 9}};
   EXPECT_EQ(parse(line_of(gap))["lost"]["ring_full"].GetUint64(), 9u);
+}
+
+TEST(EventJson, AStoryFitsTheSchema) {
+  Story story;
+  auto process = std::make_shared<ProcessInfo>();
+  process->pid = 7;
+  story.process = process;
+  std::string line;
+  EventWriter(0).story(story, line);
+  EXPECT_EQ(schema_problem("trace", line), "");
+  story.dns_queries = 2;
+  story.dns_unanswered = 1;
+  line.clear();
+  EventWriter(0).story(story, line);
+  EXPECT_EQ(schema_problem("trace", line), "");
+  EXPECT_EQ(parse(line)["dns_queries"].GetUint64(), 2u);
 }
 
 TEST(EventJson, HostileNamesAreValidUtf8OnOneLine) {

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// For tests: documents against the schemas in docs/schema.
+// For tests: documents against what docs/ says of them.
 #pragma once
 
 #include <string>
 #include <string_view>
 
 namespace sockscope {
+
+// The text of a file below docs/; "" when it cannot be read.
+std::string docs_file(std::string_view path);
 
 // "" when the document fits the schema of this name ("snapshot"), else what does not and where.
 std::string schema_problem(std::string_view schema, std::string_view json);

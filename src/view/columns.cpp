@@ -279,8 +279,7 @@ constexpr std::array<Column<Flow>, 17> kInternalColumns{{
     {kBusy, 8, "time with data under way (CSV: us)", internal_count<&TcpInternals::busy_us>},
     {kDeliveryRate, 8, "what reached the peer per second when it was last measured (CSV: bytes)",
      internal<[](const TcpInternals& tcp) -> CellValue {
-       if (tcp.delivery_rate.value_or(0) == 0) return {};
-       return static_cast<double>(*tcp.delivery_rate);
+       return tcp.delivery_rate ? CellValue(static_cast<double>(*tcp.delivery_rate)) : CellValue();
      }>},
     {kLost, 5, "segments under way that are thought lost", internal_count<&TcpInternals::lost>},
     {kReordering, 5, "segments that may come out of order before one is thought lost",

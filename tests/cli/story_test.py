@@ -56,6 +56,8 @@ class Story:
     def stop(self):
         self.process.send_signal(signal.SIGINT)
         self.process.wait(timeout=support.PATIENCE)
+        with open(self._file.name, encoding="utf-8") as file:
+            support.check_schema("trace", file.read())
         return self.process.returncode, self._lines()
 
 

@@ -19,13 +19,17 @@ std::string text_of(const rapidjson::Pointer& pointer) {
 
 }  // namespace
 
-std::string schema_problem(std::string_view schema, std::string_view json) {
-  const std::string path = std::string(SCHEMA_DIRECTORY "/") + std::string(schema) + ".schema.json";
-  std::ifstream file(path);
+std::string docs_file(std::string_view path) {
+  std::ifstream file(std::string(DOCS_DIRECTORY "/") + std::string(path));
   std::ostringstream text;
   text << file.rdbuf();
+  return text.str();
+}
+
+std::string schema_problem(std::string_view schema, std::string_view json) {
+  const std::string path = "schema/" + std::string(schema) + ".schema.json";
   rapidjson::Document description;
-  if (!file || description.Parse(text.str().c_str()).HasParseError()) return path + " is no schema";
+  if (description.Parse(docs_file(path).c_str()).HasParseError()) return path + " is no schema";
   const rapidjson::SchemaDocument compiled(description);
   rapidjson::Document document;
   if (document.Parse(json.data(), json.size()).HasParseError()) return "not JSON";
