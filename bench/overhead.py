@@ -8,6 +8,7 @@ loopback only.
 """
 
 import collections
+import json
 import re
 import shutil
 import subprocess
@@ -142,9 +143,7 @@ def missing_in_trace(path, connections):
         for line in file:
             kind = line[10:line.index('"', 10)] if line.startswith('{"event":"') else ""
             if kind == "end":
-                causes = (r'"(?:ring_full|storage_failed|malformed|missed_returns|netlink_full)"'
-                          r':(\d+)')
-                reported = sum(map(int, re.findall(causes, line)))
+                reported = sum(json.loads(line)["lost"].values())
             elif common.CHURN_NET in line:
                 seen[kind] += 1
     wanted = {"connect": connections, "accept": connections, "close": 2 * connections}

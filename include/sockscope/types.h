@@ -228,10 +228,7 @@ struct Loss {
   // Times that there was no room for news of translated connections (Options::translations).
   std::uint64_t translations = 0;
 
-  std::uint64_t total() const noexcept {
-    return ring_full + storage_failed + malformed + missed_returns + netlink_full + udp_peers +
-           missed_runs + translations;
-  }
+  std::uint64_t total() const noexcept;
   bool operator==(const Loss&) const = default;
 };
 

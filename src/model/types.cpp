@@ -3,6 +3,8 @@
 
 #include <sockscope/types.h>
 
+#include "model/fields.h"
+
 namespace sockscope {
 namespace {
 
@@ -10,13 +12,7 @@ std::string_view until_nul(const std::array<char, 16>& text) noexcept {
   return {text.data(), ::strnlen(text.data(), text.size())};
 }
 
-}  // namespace
-
-std::string_view Owner::name() const noexcept { return until_nul(comm); }
-std::string_view Process::name() const noexcept { return until_nul(comm); }
-
-namespace {
-
+// In per cent.
 std::optional<double> share_of(const std::optional<std::uint64_t>& part,
                                const std::optional<std::uint64_t>& whole) noexcept {
   if (!part || !whole) return std::nullopt;
@@ -24,6 +20,15 @@ std::optional<double> share_of(const std::optional<std::uint64_t>& part,
 }
 
 }  // namespace
+
+std::string_view Owner::name() const noexcept { return until_nul(comm); }
+std::string_view Process::name() const noexcept { return until_nul(comm); }
+
+std::uint64_t Loss::total() const noexcept {
+  std::uint64_t sum = 0;
+  for_each_field(kLossFields, [&](const auto& cause) { sum += this->*cause.member; });
+  return sum;
+}
 
 std::optional<double> TcpInternals::receiver_limited() const noexcept {
   return share_of(receiver_limited_us, busy_us);

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/kernel_namespace.h"
+#include "model/fields.h"
 
 namespace sockscope {
 namespace {
@@ -254,14 +255,10 @@ void Tracker::note_loss(bool exactly) {
   if (!handler_ || lost_ == reported_) return;
   Event gap;
   gap.mono_ns = last_event_ns_ != 0 ? last_event_ns_ : host_.now_ns();
-  gap.what = event::Gap{{.ring_full = lost_.ring_full - reported_.ring_full,
-              .storage_failed = lost_.storage_failed - reported_.storage_failed,
-              .malformed = lost_.malformed - reported_.malformed,
-              .missed_returns = lost_.missed_returns - reported_.missed_returns,
-              .netlink_full = lost_.netlink_full - reported_.netlink_full,
-              .udp_peers = lost_.udp_peers - reported_.udp_peers,
-              .missed_runs = lost_.missed_runs - reported_.missed_runs,
-              .translations = lost_.translations - reported_.translations}};
+  event::Gap& since = gap.what.emplace<event::Gap>();
+  for_each_field(kLossFields, [&](const auto& cause) {
+    since.lost.*cause.member = lost_.*cause.member - reported_.*cause.member;
+  });
   reported_ = lost_;
   add(gap);
 }

@@ -33,8 +33,7 @@ def udp_sockets(count):
 
 
 def sum_of(losses):
-    total = {"ring_full": 0, "storage_failed": 0, "malformed": 0, "missed_returns": 0,
-             "missed_runs": 0, "netlink_full": 0, "translations": 0, "udp_peers": 0}
+    total = dict(support.NO_LOSS)
     for loss in losses:
         for cause, count in loss.items():
             total[cause] += count

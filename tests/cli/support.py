@@ -16,8 +16,12 @@ import time
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
+SCHEMAS = HERE.parents[1] / "docs" / "schema"
 SO_COOKIE = 57
 PATIENCE = 30  # seconds; no test waits longer for one thing
+# `lost` where nothing was.
+NO_LOSS = dict.fromkeys(
+    json.loads((SCHEMAS / "snapshot.schema.json").read_text())["properties"]["lost"]["properties"], 0)
 
 # What somebody has set up on this machine is none of the tests' business.
 os.environ["SOCKSCOPE_CONFIG"] = os.devnull

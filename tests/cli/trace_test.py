@@ -14,11 +14,9 @@ import time
 import unittest
 
 import support
-from support import Trace
+from support import NO_LOSS, Trace
 
 RFC3339 = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$"
-NO_LOSS = {"ring_full": 0, "storage_failed": 0, "malformed": 0, "missed_returns": 0,
-           "missed_runs": 0, "netlink_full": 0, "translations": 0, "udp_peers": 0}
 CONNECTION_FIELDS = {
     "cookie", "netns", "proto", "family", "local_addr", "local_port", "remote_addr", "remote_port",
     "direction", "pid", "opener_pid", "comm", "uid", "cgroup_id", "owner", "state"}

@@ -18,13 +18,11 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "cli"))
 import support  # noqa: E402
-from support import Trace  # noqa: E402
+from support import NO_LOSS, Trace  # noqa: E402
 
 IPERF_COOKIE = 37     # bytes an iperf3 client sends on each TCP stream before the data
 IPERF_UDP_HELLO = 4   # and on each UDP stream, both ways
 TRIES = 3
-NO_LOSS = {"ring_full": 0, "storage_failed": 0, "malformed": 0, "missed_returns": 0,
-           "missed_runs": 0, "netlink_full": 0, "translations": 0, "udp_peers": 0}
 
 
 def setUpModule():

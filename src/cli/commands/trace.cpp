@@ -16,6 +16,7 @@
 #include "cli/session.h"
 #include "cli/table_choice.h"
 #include "cli/time_text.h"
+#include "model/fields.h"
 #include "model/match.h"
 #include "view/flow_text.h"
 
@@ -24,15 +25,11 @@ namespace {
 
 // "lost 12 ring_full", with every cause that had a part in it.
 std::string describe_loss(const Loss& lost) {
-  const std::pair<std::uint64_t, const char*> causes[] = {
-      {lost.ring_full, "ring_full"},       {lost.storage_failed, "storage_failed"},
-      {lost.malformed, "malformed"},       {lost.missed_returns, "missed_returns"},
-      {lost.netlink_full, "netlink_full"}, {lost.udp_peers, "udp_peers"},
-      {lost.missed_runs, "missed_runs"},   {lost.translations, "translations"},
-  };
   std::string text = "lost ";
-  for (const auto& [count, cause] : causes)
-    if (count != 0) text += fmt::format("{}{} {}", text.size() > 5 ? ", " : "", count, cause);
+  for_each_field(kLossFields, [&](const auto& cause) {
+    const std::uint64_t count = lost.*cause.member;
+    if (count != 0) text += fmt::format("{}{} {}", text.size() > 5 ? ", " : "", count, cause.name);
+  });
   return text;
 }
 
