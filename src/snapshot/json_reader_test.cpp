@@ -105,6 +105,24 @@ Snapshot sample() {
   info->program = program;
   info->cgroup = group;
   tcp.owner.process = info;
+  tcp.internals = std::make_shared<const TcpInternals>(
+      TcpInternals{.congestion_control = {'c', 'u', 'b', 'i', 'c'},
+                   .congestion_window = 10,
+                   .slow_start_threshold = 7,
+                   .mss = 1448,
+                   .path_mtu = 1500,
+                   .rtt_variance_us = 30,
+                   .retransmit_timeout_us = 204'000,
+                   .lost = 1,
+                   .reordering = 3,
+                   .receive_queue = 5,
+                   .send_queue = 6,
+                   .unsent_bytes = 4,
+                   .delivery_rate = 1'000'000,
+                   .busy_us = 3'001,
+                   .receiver_limited_us = 1'000,
+                   .buffer_limited_us = 1,
+                   .duplicate_acks = 2});
   tcp.holders = std::make_shared<const std::vector<SocketHolder>>(
       std::vector<SocketHolder>{{.pid = 12, .fd = 3, .comm = {'c'}}, {.pid = 13, .fd = 4}});
   Alert scan;
@@ -254,6 +272,8 @@ TEST_F(JsonNames, AreThoseOfTheSchema) {
   EXPECT_EQ(names_of(written_["lost"]), names_of(described_["lost"]["properties"]));
   for (const char* rows : {"flows", "processes", "alerts"})
     EXPECT_EQ(names_of_rows(written_[rows]), names_of(row(rows))) << rows;
+  EXPECT_EQ(names_of(written_["flows"][0]["tcp_info"]),
+            names_of(row("flows")["tcp_info"]["properties"]));
   EXPECT_EQ(names_of_rows(written_["flows"][0]["holders"]),
             names_of(row("flows")["holders"]["items"]["properties"]));
 }
@@ -270,6 +290,8 @@ TEST_F(JsonNames, OfListsAreInTheSchema) {
             kProgramFields, kControlGroupFields, kCountersFields);
   expect_in(row("processes"), kProcessFields, kProcessInfoFields, kProgramFields,
             kControlGroupFields);
+  expect_in(row("flows")["tcp_info"]["properties"], kQueueFields);
+  expect_in(row("flows")["tcp_info"]["properties"], kTcpInternalsFields);
   expect_in(row("flows")["holders"]["items"]["properties"], kSocketHolderFields);
 }
 
@@ -284,7 +306,7 @@ TEST_F(JsonNames, OfATraceAreTheSame) {
     ++closes;
     EXPECT_EQ(without(names_of(properties), {"event", "ts", "ts_ns", "duration_us", "final"}),
               without(names_of(row("flows")),
-                      {"tx_rate", "rx_rate", "opened", "age_us", "closed", "holders"}));
+                      {"tx_rate", "rx_rate", "opened", "age_us", "closed", "tcp_info", "holders"}));
   }
   EXPECT_EQ(closes, 1);
 }
@@ -293,6 +315,7 @@ TEST_F(JsonNames, AreInTheDocumentation) {
   const std::string text = docs_file("json-format.md");
   Names names = names_of(described_["lost"]["properties"]);
   for (const char* rows : {"flows", "processes", "alerts"}) names.merge(names_of(row(rows)));
+  names.merge(names_of(row("flows")["tcp_info"]["properties"]));
   for (const std::string& name : names)
     EXPECT_NE(text.find('`' + name + '`'), std::string::npos) << name;
 }

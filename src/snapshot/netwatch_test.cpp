@@ -235,6 +235,7 @@ TEST(MakeSnapshot, OfTheHost) {
   host.interfaces[2].name = "eth1";
   host.interfaces[2].rx_rate = 5.5;
   host.interfaces[2].rx_history = {1, 5};
+  host.probes = true;
   host.gateway.target = Address{.bytes = {192, 0, 2, 1}, .family = 4};
   host.gateway.loss_pct = 100;
   host.gateway.rtt_history = {1.0, std::nullopt};
