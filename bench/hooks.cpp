@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the hooks alone cost the traffic: of each object named, such as programs that do nothing on
 // the same hooks, ours, and ours of yesterday. With "@tcp" behind its name it keeps TCP's states in
-// the hash and UDP's in storage, with "@hash" all in the hash, else all in storage. UDP is counted in
-// packets, with "@peers" by remote end too; with "@calls" at each send and receive instead, and with
+// the hash and UDP's in storage, with "@hash" all in the hash, else all in storage. UDP is counted
+// in packets, with "@peers" by remote end too; with "@calls" at each send and receive instead, and
+// with
 // "@exact" who uses a TCP connection is noted there too. All in one process, a few milliseconds of
-// each in turn, so that a noisy host disturbs all alike; nobody reads the ring, its contents are let go.
+// each in turn, so that a noisy host disturbs all alike; nobody reads the ring, its contents are
+// let go.
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -33,7 +35,8 @@ constexpr std::array kPrograms = {"tp_btf__inet_sock_set_state", "cgroup__sock_c
 // Those of them that the object has.
 constexpr std::array kCallPrograms = {"tp_btf__sock_send_length", "tp_btf__sock_recv_length"};
 constexpr std::array kPacketPrograms = {"cgroup_skb__egress", "cgroup_skb__ingress"};
-constexpr const char* kCopyProgram = "tp_btf__inet_sock_set_state__copy";  // empty programs have none
+constexpr const char* kCopyProgram =
+    "tp_btf__inet_sock_set_state__copy";  // empty programs have none
 constexpr const char* kEndProgram = "tp_btf__tcp_destroy_sock";
 constexpr int kRounds = 60;
 constexpr std::uint32_t kRingBytes = 16u << 20;

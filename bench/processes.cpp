@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What it costs a process to be made, to run a program and to end while somebody watches: the kernel
-// programs, the process events connector, and other tools, each named as a shell command. A slice of
-// each in turn, so that a noisy host disturbs all alike; nothing is read within a slice. Then what
-// the process table takes of memory and time.
+// What it costs a process to be made, to run a program and to end while somebody watches: the
+// kernel programs, the process events connector, and other tools, each named as a shell command. A
+// slice of each in turn, so that a noisy host disturbs all alike; nothing is read within a slice.
+// Then what the process table takes of memory and time.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <malloc.h>
@@ -186,9 +186,10 @@ void measure_table() {
     if (i % 1'000 == 0) table.expire(now_ns);
   }
   const auto seconds = static_cast<double>(mono_now_ns() - began) / 1e9;
-  fmt::print("\nThe process table: {} bytes a process (its texts apart), {:.1f} million events a "
-             "second on one core.\n",
-             each, 3e-6 * kLives / seconds);
+  fmt::print(
+      "\nThe process table: {} bytes a process (its texts apart), {:.1f} million events a "
+      "second on one core.\n",
+      each, 3e-6 * kLives / seconds);
 }
 
 }  // namespace

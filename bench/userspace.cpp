@@ -21,8 +21,8 @@
 #include "base/fd.h"
 #include "base/mmap.h"
 #include "decode/record.h"
+#include "format/json.h"
 #include "pipeline/tracker.h"
-#include "snapshot/json.h"
 #include "source/ebpf/ring_reader.h"
 #include "track/flow_table.h"
 #include "track/owner_settler.h"
@@ -54,7 +54,8 @@ constexpr std::uint64_t kConnectionNs = 33'000;  // 30,000 connections a second
 constexpr std::uint64_t kOpenConnections = 5'000;
 constexpr std::uint32_t kProcesses = 100;
 
-// The kernel's end of a ring buffer: the same layout, a page for each position, then the data twice.
+// The kernel's end of a ring buffer: the same layout, a page for each position, then the data
+// twice.
 class FakeRing {
  public:
   FakeRing()

@@ -10,8 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto settings = parse_config({reinterpret_cast<const char*>(data), size});
   if (!settings) return 0;
   for (const Setting& setting : *settings)
-    if (setting.line == 0 ||
-        (setting.kind != Setting::Kind::kList && setting.values.size() != 1))
+    if (setting.line == 0 || (setting.kind != Setting::Kind::kList && setting.values.size() != 1))
       __builtin_trap();
   return 0;
 }

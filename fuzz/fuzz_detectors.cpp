@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <cstring>
 
-// The bytes as events of any kind, order and time, with ticks and snapshots between them: nothing grows
-// beyond its bounds, and each alert that is told can be said in words.
+// The bytes as events of any kind, order and time, with ticks and snapshots between them: nothing
+// grows beyond its bounds, and each alert that is told can be said in words.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace sockscope;
   const auto next = [&](auto& value) {
@@ -20,7 +20,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const Threshold& threshold : thresholds()) {
     std::uint8_t step = 0;
     next(step);
-    options.*threshold.member = threshold.least + step % 8 * (threshold.most - threshold.least) / 64;
+    options.*threshold.member =
+        threshold.least + step % 8 * (threshold.most - threshold.least) / 64;
   }
   Detectors detectors(options);
   const auto tell = [](const Alert& alert) {
@@ -36,7 +37,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     next(what);
     next(step);
     now += std::uint64_t{step} * 1'000'000;
-    event.what = make_what(static_cast<EventKind>(what % (static_cast<unsigned>(EventKind::kAlert))));
+    event.what =
+        make_what(static_cast<EventKind>(what % (static_cast<unsigned>(EventKind::kAlert))));
     event.mono_ns = what % 7 == 0 ? now - step : now;
     next(event.flow.remote.port);
     next(event.flow.remote.addr.bytes[3]);

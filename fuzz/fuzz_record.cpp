@@ -4,7 +4,7 @@
 #include <string>
 
 #include "decode/record.h"
-#include "snapshot/json.h"
+#include "format/json.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace sockscope;

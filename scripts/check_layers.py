@@ -14,11 +14,11 @@ MAY_INCLUDE = {
     "track": {"model", "base"},
     "host": {"decode", "model", "base"},
     "view": {"model", "base"},
-    "snapshot": {"model", "base"},
-    "pipeline": {"source", "decode", "wire", "track", "host", "view", "snapshot",
+    "format": {"model", "base"},
+    "pipeline": {"source", "decode", "wire", "track", "host", "view", "format",
                  "model", "base"},
-    "tui": {"view", "snapshot", "model", "base"},
-    "cli": {"tui", "view", "snapshot", "model", "base"},
+    "tui": {"view", "format", "model", "base"},
+    "cli": {"tui", "view", "format", "model", "base"},
     "main.cpp": {"cli"},
 }
 TEST_ONLY = {"gtest"}

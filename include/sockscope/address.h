@@ -32,8 +32,8 @@ struct Address {
 
   bool is_unspecified() const noexcept;  // 0.0.0.0 or ::
   bool is_loopback() const noexcept;     // 127.0.0.0/8 or ::1
-  // Means the same host in every network: not private (RFC 1918, 4193, 6598), of one link, loopback,
-  // multicast or reserved.
+  // Means the same host in every network: not private (RFC 1918, 4193, 6598), of one link,
+  // loopback, multicast or reserved.
   bool is_global() const noexcept;
   // IPv6 that means something on one link only, so with its zone (RFC 4007): fe80::/10, ff02::/16.
   bool is_of_zone() const noexcept;

@@ -6,8 +6,8 @@
 #pragma once
 
 #include <sockscope/error.h>
-#include <sockscope/host.h>
 #include <sockscope/event.h>
+#include <sockscope/host.h>
 
 #include <cstddef>
 #include <cstdint>

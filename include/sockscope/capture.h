@@ -25,8 +25,8 @@ enum class CaptureKind : std::uint8_t {
 Result<Snapshot> parse_capture(CaptureKind kind, std::string_view text, std::uint64_t wall_ns,
                                const Filter& filter = {});
 
-// A copy of /proc, or another host's mounted somewhere: net/tcp, tcp6, udp, udp6 and, for the owners,
-// the links in PID/fd. Errors: as above, and those of reading it.
+// A copy of /proc, or another host's mounted somewhere: net/tcp, tcp6, udp, udp6 and, for the
+// owners, the links in PID/fd. Errors: as above, and those of reading it.
 Result<Snapshot> read_proc_capture(const std::string& directory, std::uint64_t wall_ns,
                                    const Filter& filter = {});
 

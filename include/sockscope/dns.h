@@ -71,14 +71,14 @@ enum class NameSource : std::uint8_t {
   // socket), or one that happens to know the address. Of the same network namespace; of another
   // only where the address is global.
   kHost,
-  // Nobody asked, but sockscope itself, in reverse (Options::resolve): what the owner of the address
-  // calls it, which may be anything.
+  // Nobody asked, but sockscope itself, in reverse (Options::resolve): what the owner of the
+  // address calls it, which may be anything.
   kReverse,
 };
 std::string_view to_string(NameSource) noexcept;  // "process", "host", "ptr"
 
-// The name somebody on this host asked for when the answer was the address of a flow's remote end, or
-// that of its PTR record.
+// The name somebody on this host asked for when the answer was the address of a flow's remote end,
+// or that of its PTR record.
 struct RemoteName {
   std::string name;  // in lower case; as it was asked for: before any CNAME
   NameSource source = NameSource::kHost;

@@ -4,7 +4,6 @@
 
 #include <string>
 #include <system_error>
-
 #include <tl/expected.hpp>
 
 namespace sockscope {

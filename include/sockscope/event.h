@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What happens: an Event is when, to which flow, and one of the things in namespace event. Plain data.
+// What happens: an Event is when, to which flow, and one of the things in namespace event. Plain
+// data.
 //
 //   if (const auto* close = std::get_if<event::Close>(&event.what))
 //     print(event.flow.owner.name(), event.flow.counters.tx_bytes, close->duration_us);

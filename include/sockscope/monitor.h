@@ -55,8 +55,8 @@ struct Options {
   // tells why. Any other never falls back.
   Source source = Source::kAuto;
 
-  // ---- Observe: which events there are. Without any of these the monitor still serves snapshots, at
-  // the least cost: nothing runs in the kernel until snapshot() asks, owners are those found at
+  // ---- Observe: which events there are. Without any of these the monitor still serves snapshots,
+  // at the least cost: nothing runs in the kernel until snapshot() asks, owners are those found at
   // open(), UDP has no bytes.
 
   bool connections = true;  // connect, accept, connect_failed, close, owner; UDP bytes
@@ -92,8 +92,8 @@ struct Options {
   bool whole_arguments = false;
   // Snapshots tell every process that has a socket open (Flow::holders).
   bool holders = false;
-  // Snapshots tell what the kernel knows of each TCP socket beyond its counters (Flow::internals): a
-  // question over netlink for each, some microseconds.
+  // Snapshots tell what the kernel knows of each TCP socket beyond its counters (Flow::internals):
+  // a question over netlink for each, some microseconds.
   bool tcp_internals = false;
   // Flows tell what their remote end was called in DNS (Flow::remote_name), from the answers seen
   // since open(). Costs what `dns` does.

@@ -41,7 +41,7 @@ enum class Observation : std::uint8_t {
   kProcessTracer,
   kDnsMessages,
   kTranslatedDns,  // queries of unconnected sockets to servers that netfilter turns to another port
-  kUdpPeers,  // remote ends of unconnected UDP sockets
+  kUdpPeers,       // remote ends of unconnected UDP sockets
   kHolders,
   // polled sources, beside those of the above that they have or lack
   kUdpBytes,

@@ -29,14 +29,15 @@ struct Packet {
   std::uint64_t wall_ns = 0;         // Unix, the kernel's
   std::uint32_t wire_size = 0;       // bytes it had; `bytes` may be fewer
   std::span<const std::byte> bytes;  // from the link header on
-  // Of the caller's network namespace; 0: that of PacketOptions, or the link header does not tell it.
+  // Of the caller's network namespace; 0: that of PacketOptions, or the link header does not tell
+  // it.
   std::uint32_t interface_index = 0;
-  // The sockets of this host at its ends; both on loopback. Null: none, or not known. With cookie 0: one
-  // of several that a single process has at this address.
+  // The sockets of this host at its ends; both on loopback. Null: none, or not known. With cookie
+  // 0: one of several that a single process has at this address.
   const Flow* sender = nullptr;
   const Flow* receiver = nullptr;
-  // Those of several processes that share the address (SO_REUSEPORT, multicast): which of them it was the
-  // packet does not tell, and the pointer above is null. Else empty.
+  // Those of several processes that share the address (SO_REUSEPORT, multicast): which of them it
+  // was the packet does not tell, and the pointer above is null. Else empty.
   std::span<const Flow* const> senders;
   std::span<const Flow* const> receivers;
 
@@ -53,10 +54,10 @@ struct PacketCounts {
 
 class PacketCapture {
  public:
-  // Opens the interface by libpcap. Needs CAP_NET_RAW, for this call only; and CAP_NET_ADMIN to know which
-  // connections netfilter translates, without which their packets are nobody's. Errors: kNotPermitted,
-  // kInvalidArgument (no such interface, a filter that is none), kUnsupportedPlatform (no libpcap,
-  // or a link of a kind that is not understood), kIo.
+  // Opens the interface by libpcap. Needs CAP_NET_RAW, for this call only; and CAP_NET_ADMIN to
+  // know which connections netfilter translates, without which their packets are nobody's. Errors:
+  // kNotPermitted, kInvalidArgument (no such interface, a filter that is none),
+  // kUnsupportedPlatform (no libpcap, or a link of a kind that is not understood), kIo.
   static Result<PacketCapture> open(const PacketOptions& options = {});
 
   PacketCapture(PacketCapture&&) noexcept;

@@ -6,6 +6,9 @@
 // the kernel could not deliver is counted and never passed over in silence.
 #pragma once
 
+#include <sockscope/error.h>
+#include <sockscope/process.h>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -13,19 +16,16 @@
 #include <memory>
 #include <span>
 
-#include <sockscope/error.h>
-#include <sockscope/process.h>
-
 namespace sockscope {
 
 // What was not seen, by the way it came to light. One loss may show in several ways.
 struct ProcConnectorLoss {
-  std::uint64_t buffer_full = 0;   // times the kernel said that the receive buffer had been full
-  std::uint64_t overruns = 0;      // NLMSG_OVERRUN messages
+  std::uint64_t buffer_full = 0;  // times the kernel said that the receive buffer had been full
+  std::uint64_t overruns = 0;     // NLMSG_OVERRUN messages
   // Events missing in the numbers each CPU counts up; exact, but behind: a gap shows when the next
   // event of the same CPU comes, and what was lost at the end not before.
   std::uint64_t missing = 0;
-  std::uint64_t malformed = 0;     // datagrams cut short, messages that are none
+  std::uint64_t malformed = 0;  // datagrams cut short, messages that are none
 
   bool operator==(const ProcConnectorLoss&) const = default;
 };
@@ -68,9 +68,9 @@ class ProcConnector {
   using Handler = std::function<void(const ProcessEvent&)>;
 
   // Receives one datagram, one event or several, into `buffer` (kBufferSize is enough for what
-  // kernels send) and hands the events over. timeout: how long to wait when there is none; negative:
-  // forever, 0: not at all. Returns how many events were handed over: 0 also when time was up, a
-  // signal came, or the datagram told of loss only. Errors: kIo.
+  // kernels send) and hands the events over. timeout: how long to wait when there is none;
+  // negative: forever, 0: not at all. Returns how many events were handed over: 0 also when time
+  // was up, a signal came, or the datagram told of loss only. Errors: kIo.
   Result<std::size_t> receive(std::span<std::byte> buffer, std::chrono::milliseconds timeout,
                               const Handler& handler);
 

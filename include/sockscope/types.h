@@ -9,6 +9,7 @@
 #include <sockscope/address.h>
 #include <sockscope/dns.h>
 #include <sockscope/observation.h>
+#include <sockscope/process.h>
 
 #include <array>
 #include <cstdint>
@@ -17,8 +18,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <sockscope/process.h>
 
 namespace sockscope {
 
@@ -73,7 +72,7 @@ enum class App : std::uint8_t {
 };
 
 struct Owner {
-  std::uint32_t pid = 0;         // the process that uses the socket; at close the one that closed it
+  std::uint32_t pid = 0;  // the process that uses the socket; at close the one that closed it
   std::uint32_t opener_pid = 0;  // the process that connected, accepted or created it
   std::uint64_t start_ns = 0;    // CLOCK_BOOTTIME start of the process: with pid, its identity
   std::uint64_t cgroup_id = 0;   // cgroup v2
@@ -100,8 +99,8 @@ struct Counters {
   std::uint32_t min_rtt_us = 0;   // 0: not measured
 };
 
-// The ends that packets of a flow have where they leave or enter the host, when netfilter translates
-// addresses on the way: a service's address, a published port, masquerading.
+// The ends that packets of a flow have where they leave or enter the host, when netfilter
+// translates addresses on the way: a service's address, a published port, masquerading.
 struct Translation {
   Endpoint local;
   Endpoint remote;
@@ -117,11 +116,11 @@ struct Flow {
   // Nonzero: not a socket, but what the unconnected UDP socket of this cookie exchanged with
   // `remote` (Options::udp_peers). The socket has a flow of its own, which counts it too, so sums
   // leave these out. Counted are payload and datagrams where they pass between socket and network
-  // since the first of them, `opened_ns`: sent ones cut as UDP_SEGMENT wants them (multicast that is
-  // looped back to this host twice), received ones whether read or not.
+  // since the first of them, `opened_ns`: sent ones cut as UDP_SEGMENT wants them (multicast that
+  // is looped back to this host twice), received ones whether read or not.
   std::uint64_t peer_of = 0;
   App app = App::kUnknown;
-  std::uint32_t netns = 0;   // inode number of the network namespace
+  std::uint32_t netns = 0;  // inode number of the network namespace
   Protocol protocol = Protocol::kTcp;
   Direction direction = Direction::kUnknown;
   TcpState state = TcpState::kNone;
@@ -130,8 +129,8 @@ struct Flow {
   bool has_counters = true;
   bool has_segments = true;  // false: of the counters only bytes and srtt_us are known
   // Number, in its namespace, of the interface that the socket is bound to (SO_BINDTODEVICE; every
-  // connection between link-local addresses), of event::Dns and event::Refused that the packet passed. 0: none,
-  // not known (procfs), or a number above 65,535 (eBPF).
+  // connection between link-local addresses), of event::Dns and event::Refused that the packet
+  // passed. 0: none, not known (procfs), or a number above 65,535 (eBPF).
   std::uint32_t interface = 0;
   Endpoint local;
   Endpoint remote;  // unspecified address: not connected
@@ -149,32 +148,34 @@ struct Flow {
   std::shared_ptr<const RemoteName> remote_name;
   // With Options::translations: other ends in its packets; null: the same as here, or not known.
   std::shared_ptr<const Translation> translation;
-  // With Options::tcp_internals, in snapshots: of open TCP sockets of the caller's network namespace;
-  // null: not asked, or not known.
+  // With Options::tcp_internals, in snapshots: of open TCP sockets of the caller's network
+  // namespace; null: not asked, or not known.
   std::shared_ptr<const TcpInternals> internals;
   // With Options::holders, in snapshots: every process that has it open, by pid; null: not asked.
   std::shared_ptr<const std::vector<SocketHolder>> holders;
 };
 
-// What the kernel knows of one TCP socket beyond its counters. Empty: this kernel does not tell. Of one
-// that listens only the queues mean something: connections that wait to be accepted, and how many may.
+// What the kernel knows of one TCP socket beyond its counters. Empty: this kernel does not tell. Of
+// one that listens only the queues mean something: connections that wait to be accepted, and how
+// many may.
 struct TcpInternals {
   std::array<char, 16> congestion_control{};
-  std::uint32_t congestion_window = 0;  // segments
+  std::uint32_t congestion_window = 0;                // segments
   std::optional<std::uint32_t> slow_start_threshold;  // empty: slow start was never left
-  std::uint32_t mss = 0;  // bytes, of what is sent
+  std::uint32_t mss = 0;                              // bytes, of what is sent
   std::uint32_t path_mtu = 0;
   std::uint32_t rtt_variance_us = 0;
   std::uint32_t retransmit_timeout_us = 0;
-  std::uint32_t receive_space = 0;  // bytes the receiver's buffer is tuned for
+  std::uint32_t receive_space = 0;              // bytes the receiver's buffer is tuned for
   std::optional<std::uint32_t> receive_window;  // bytes offered to the peer (Linux 6.2)
-  std::uint32_t unacked = 0;        // segments under way
-  std::uint32_t lost = 0;           // of them thought lost
+  std::uint32_t unacked = 0;                    // segments under way
+  std::uint32_t lost = 0;                       // of them thought lost
   std::optional<std::uint32_t> reordering;
   std::uint32_t receive_queue = 0;  // bytes not yet read by the process
   std::uint32_t send_queue = 0;     // bytes not yet acknowledged
   std::optional<std::uint32_t> unsent_bytes;
-  // Bytes per second that reached the peer, of the last measurement (Linux 4.9); empty: none so far.
+  // Bytes per second that reached the peer, of the last measurement (Linux 4.9); empty: none so
+  // far.
   std::optional<std::uint64_t> delivery_rate;
   // Time with data under way, and how much of it the receiver's window or our buffer held it up.
   std::optional<std::uint64_t> busy_us;
@@ -195,7 +196,7 @@ struct Process {
   std::optional<std::uint32_t> uid;
   std::array<char, 16> comm{};
   std::shared_ptr<const ProcessInfo> info;  // with Options::describe; null: not known
-  std::uint32_t open_flows = 0;    // without listening sockets
+  std::uint32_t open_flows = 0;             // without listening sockets
   std::uint32_t listeners = 0;
   std::uint64_t closed_flows = 0;  // since sockscope started
   std::uint64_t tx_bytes = 0;      // of all flows seen
@@ -217,13 +218,13 @@ struct Loss {
   std::uint64_t storage_failed = 0;  // times the kernel had no memory or room to remember an owner
   std::uint64_t malformed = 0;       // records that user space could not read
   std::uint64_t missed_returns = 0;  // calls whose end was not seen: too few return probes (kprobe)
-  // Times the kernel found a netlink socket full (so many closes or more were not told), or events of
-  // processes known to be lost.
+  // Times the kernel found a netlink socket full (so many closes or more were not told), or events
+  // of processes known to be lost.
   std::uint64_t netlink_full = 0;
   std::uint64_t udp_peers = 0;  // remote ends of UDP sockets forgotten: more than max_udp_peers
   // Times the kernel did not run one of our programs: because an interrupt came on top of the same
-  // one (known since Linux 5.12, for kprobes since 6.7; looked at once a second), or for reasons of its
-  // own (known of ends of connections: by the second snapshot after, or within two minutes).
+  // one (known since Linux 5.12, for kprobes since 6.7; looked at once a second), or for reasons of
+  // its own (known of ends of connections: by the second snapshot after, or within two minutes).
   std::uint64_t missed_runs = 0;
   // Times that there was no room for news of translated connections (Options::translations).
   std::uint64_t translations = 0;
@@ -243,23 +244,23 @@ struct Door {
 
 // What watching costs this process.
 struct Cost {
-  std::uint64_t cpu_ns = 0;  // CPU time of the whole calling process since it started
-  std::uint64_t events = 0;  // records consumed
-  std::uint64_t wakeups = 0;           // times the reader was woken or looked
-  std::uint64_t snapshot_ns = 0;       // duration of the last pass over the kernel's sockets
-  std::uint64_t resyncs = 0;           // passes made because something was lost
+  std::uint64_t cpu_ns = 0;       // CPU time of the whole calling process since it started
+  std::uint64_t events = 0;       // records consumed
+  std::uint64_t wakeups = 0;      // times the reader was woken or looked
+  std::uint64_t snapshot_ns = 0;  // duration of the last pass over the kernel's sockets
+  std::uint64_t resyncs = 0;      // passes made because something was lost
 };
 
 struct Alert;  // sockscope/alert.h
 
 struct Snapshot {
   std::uint64_t mono_ns = 0;
-  std::uint64_t wall_ns = 0;           // Unix time
-  std::optional<double> interval_s;    // since the snapshot before; empty in the first
+  std::uint64_t wall_ns = 0;         // Unix time
+  std::optional<double> interval_s;  // since the snapshot before; empty in the first
   Loss lost;
   Source source = Source::kEbpf;
   std::vector<Door> doors;
-  std::vector<Flow> flows;             // open ones, and those closed not longer ago than keep_closed
+  std::vector<Flow> flows;  // open ones, and those closed not longer ago than keep_closed
   std::vector<Process> processes;
   // For whoever runs Detectors to fill in; null: nobody watches for any.
   std::shared_ptr<const std::vector<Alert>> alerts;

@@ -5,7 +5,8 @@
 
 namespace sockscope {
 
-// The effective capabilities of this thread, a bit each (capabilities(7)); also where /proc is missing.
+// The effective capabilities of this thread, a bit each (capabilities(7)); also where /proc is
+// missing.
 std::uint64_t effective_capabilities() noexcept;
 
 inline bool has_capability(int capability) noexcept {

@@ -43,8 +43,8 @@ std::string format_ms(std::uint32_t microseconds);
 // Rounded down: "120 us", "4.1 ms", "84 ms", "4.1 s", "2m10s", "3h05m", "5d07h".
 std::string format_duration_us(std::uint64_t microseconds);
 
-// How old something is, rounded down, in at most eight cells for a thousand days: "00:04:10", after 99
-// hours "4d 04:10", after ten days "12d 04h"; below a second as format_duration_us().
+// How old something is, rounded down, in at most eight cells for a thousand days: "00:04:10", after
+// 99 hours "4d 04:10", after ten days "12d 04h"; below a second as format_duration_us().
 std::string format_age_us(std::uint64_t microseconds);
 // The same in a sentence: "00:18" below an hour.
 std::string format_short_age_us(std::uint64_t microseconds);

@@ -37,10 +37,10 @@ struct Arguments {
   std::uint64_t count = 0;  // events or tables; 0: no limit
   bool strict = false;
   bool quiet = false;
-  bool watch = false;  // one per interval
-  std::string root;    // host facts: of /proc, /etc and mounts
+  bool watch = false;                // one per interval
+  std::string root;                  // host facts: of /proc, /etc and mounts
   std::vector<std::string> program;  // with its arguments, to run and follow; empty: none
-  std::optional<bool> probe;  // ask gateway and DNS server for echoes
+  std::optional<bool> probe;         // ask gateway and DNS server for echoes
   bool dns = true;
   AlertOptions thresholds;
   tui::KeyMap keys;

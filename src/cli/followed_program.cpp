@@ -2,6 +2,7 @@
 #include "cli/followed_program.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -10,8 +11,6 @@
 #include <cerrno>
 #include <csignal>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "base/text.h"
 #include "cli/report.h"
@@ -25,7 +24,9 @@ rlimit file_limit_before{};
 
 constexpr int kCannotRun = 127;
 
-Error failed(const char* what) { return Error::from_errno(ErrorKind::kIo, errno, what); }
+Error failed(const char* what) {
+  return Error::from_errno(ErrorKind::kIo, errno, what);
+}
 
 // The child: waits at the gate, then becomes the program.
 [[noreturn]] void become(const std::vector<std::string>& words, int gate, int failure) {
@@ -89,7 +90,8 @@ Result<void> FollowedProgram::go() {
   gate_.reset();
   int reason = 0;
   if (::read(failure_.get(), &reason, sizeof reason) != sizeof reason) return {};
-  return tl::make_unexpected(Error::from_errno(ErrorKind::kInvalidArgument, reason, "run the program"));
+  return tl::make_unexpected(
+      Error::from_errno(ErrorKind::kInvalidArgument, reason, "run the program"));
 }
 
 std::optional<int> FollowedProgram::exit_code() {
@@ -109,7 +111,8 @@ void follow_program(Options& options) {
 tl::expected<void, int> let_go(FollowedProgram& program, const std::string& name,
                                const Session& session) {
   if (!is_observed(session.doors(), Observation::kProcessFork))
-    report("what the program starts is not followed: forks are not observed", "", "see 'sockscope doctor'");
+    report("what the program starts is not followed: forks are not observed", "",
+           "see 'sockscope doctor'");
   const auto done = program.go();
   if (done) return {};
   report(fmt::format("cannot run {}: {}", clean_text(name), done.error().code().message()));

@@ -23,20 +23,21 @@ void raise_file_limit();
 // A program that a command runs and follows with all its descendants (trace -- PROGRAM).
 class FollowedProgram {
  public:
-  // Starts a process that waits for go() before it becomes the program: before the monitor is open, so
-  // that nothing of it is missed. Its standard output is our standard error: ours is for what is told of
-  // it. Null: `words` are none. Errors: kIo.
+  // Starts a process that waits for go() before it becomes the program: before the monitor is open,
+  // so that nothing of it is missed. Its standard output is our standard error: ours is for what is
+  // told of it. Null: `words` are none. Errors: kIo.
   static Result<std::unique_ptr<FollowedProgram>> start(const std::vector<std::string>& words);
   ~FollowedProgram();  // a program that was never let go is not run
 
   // Lets it run. Errors: kInvalidArgument when it cannot be run, with the reason.
   Result<void> go();
 
-  int fd() const noexcept { return pidfd_.get(); }  // readable when it has ended
+  int fd() const noexcept { return pidfd_.get(); }               // readable when it has ended
   bool take(const Event& event) { return family_.take(event); }  // as Descendants
   const Descendants& family() const noexcept { return family_; }
 
-  // Of the program itself, as shells have it: 128 and more when a signal ended it. Empty: it goes on.
+  // Of the program itself, as shells have it: 128 and more when a signal ended it. Empty: it goes
+  // on.
   std::optional<int> exit_code();
 
  private:
@@ -58,8 +59,9 @@ class FollowedProgram {
 // What the monitor observes for it: everybody's forks and flows, of which `take` chooses.
 void follow_program(Options& options);
 
-// go(), when the monitor observes; what of it is not seen is reported, and why it cannot be run. The
-// error is the exit code.
-tl::expected<void, int> let_go(FollowedProgram& program, const std::string& name, const Session& session);
+// go(), when the monitor observes; what of it is not seen is reported, and why it cannot be run.
+// The error is the exit code.
+tl::expected<void, int> let_go(FollowedProgram& program, const std::string& name,
+                               const Session& session);
 
 }  // namespace sockscope

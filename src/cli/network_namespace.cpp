@@ -38,8 +38,9 @@ Result<void> enter_netns(std::uint32_t inode) {
   Fd found = find_in("/run/netns", "", inode);
   if (!found) found = find_in("/proc", "/ns/net", inode);
   if (!found)
-    return tl::make_unexpected(Error(ErrorKind::kInvalidArgument, {}, what)
-                                   .with_detail("no name in /run/netns and no process leads there"));
+    return tl::make_unexpected(
+        Error(ErrorKind::kInvalidArgument, {}, what)
+            .with_detail("no name in /run/netns and no process leads there"));
   if (::setns(found.get(), CLONE_NEWNET) == 0) return {};
   const ErrorKind kind = errno == EPERM ? ErrorKind::kNotPermitted : ErrorKind::kIo;
   return tl::make_unexpected(Error::from_errno(kind, errno, what));

@@ -59,8 +59,10 @@ void add_selection(CLI::App& app, Arguments& arguments) {
   Filter& filter = arguments.options.filter;
   in_group(app, "Which connections");
   add_processes(app, arguments);
-  add_parsed(app, "-n,--netns", filter.netns, "NAME|ID|pid:N|PATH", "in this network namespace: as 'ip netns' names it, its number, or where this process lives",
-             parse_netns);
+  add_parsed(
+      app, "-n,--netns", filter.netns, "NAME|ID|pid:N|PATH",
+      "in this network namespace: as 'ip netns' names it, its number, or where this process lives",
+      parse_netns);
   add_parsed(app, "-P,--port", filter.any_ports, "LIST", "with one of these ports at either end",
              parse_ports);
   add_parsed(app, "-L,--lport", filter.local_ports, "LIST", "with one of these local ports",
@@ -278,7 +280,8 @@ void add_thresholds(CLI::App& app, Arguments& arguments) {
 void add_probe(CLI::App& app, Arguments& arguments) {
   app.add_flag_callback(
       "--probe", [&arguments] { arguments.probe = true; },
-      "ask gateway and DNS server for three echoes a second, while that is shown; otherwise nothing is sent");
+      "ask gateway and DNS server for three echoes a second, while that is shown; otherwise "
+      "nothing is sent");
   app.add_flag_callback(
          "--no-probe", [&arguments] { arguments.probe = false; },
          "whatever the configuration says, send nothing")

@@ -36,26 +36,20 @@ std::string describe_process(const Event& event) {
   const std::string parents =
       info && !info->parents.empty() ? " (" + clean_text(info->parents) + ")" : "";
   switch (happened.kind) {
-    case ProcessEventKind::kFork:
-      return fmt::format("by {}{}", happened.parent_pid, parents);
+    case ProcessEventKind::kFork: return fmt::format("by {}{}", happened.parent_pid, parents);
     case ProcessEventKind::kExec:
       return info ? clean_text(info->cmdline().empty() ? info->exe() : info->cmdline())
                   : std::string();
     case ProcessEventKind::kUid:
     case ProcessEventKind::kGid:
       return fmt::format("real {} effective {}", happened.real_id, happened.effective_id);
-    case ProcessEventKind::kSid:
-      return fmt::format("session {}", happened.pid);
+    case ProcessEventKind::kSid: return fmt::format("session {}", happened.pid);
     case ProcessEventKind::kPtrace:
       return happened.tracer_pid == 0 ? "let go" : fmt::format("traced by {}", happened.tracer_pid);
-    case ProcessEventKind::kComm:
-      return "is its new name";
-    case ProcessEventKind::kCoredump:
-      return fmt::format("child of {}", happened.parent_pid);
-    case ProcessEventKind::kExit:
-      return exit_text(happened.exit_status) + parents;
-    case ProcessEventKind::kUnknown:
-      break;
+    case ProcessEventKind::kComm: return "is its new name";
+    case ProcessEventKind::kCoredump: return fmt::format("child of {}", happened.parent_pid);
+    case ProcessEventKind::kExit: return exit_text(happened.exit_status) + parents;
+    case ProcessEventKind::kUnknown: break;
   }
   return fmt::format("event {:#x}", happened.number);
 }

@@ -41,17 +41,13 @@ int report(const Error& error) {
   report(error.message(), error.detail(), error.hint());
   switch (error.kind()) {
     case ErrorKind::kOtherNamespace:
-    case ErrorKind::kNotPermitted:
-      return kExitNotPermitted;
+    case ErrorKind::kNotPermitted: return kExitNotPermitted;
     case ErrorKind::kKernelLacksFeature:
-    case ErrorKind::kUnsupportedPlatform:
-      return kExitKernelLacks;
-    case ErrorKind::kInvalidArgument:
-      return kExitUsage;
+    case ErrorKind::kUnsupportedPlatform: return kExitKernelLacks;
+    case ErrorKind::kInvalidArgument: return kExitUsage;
     case ErrorKind::kLoadFailed:
     case ErrorKind::kAttachFailed:
-    case ErrorKind::kIo:
-      break;
+    case ErrorKind::kIo: break;
   }
   return kExitFailed;
 }

@@ -77,10 +77,12 @@ void keep_write_errors() {
 }
 
 // Without memory of its own, which report() would need.
-void say_memory_is_out() { say("sockscope: there is not enough memory\n"); }
+void say_memory_is_out() {
+  say("sockscope: there is not enough memory\n");
+}
 
-// Libraries throw where they promise not to (CLI11 looks options up so): no reason to dump core. The
-// message stands on the screen that was there before, so it comes when all else is put back.
+// Libraries throw where they promise not to (CLI11 looks options up so): no reason to dump core.
+// The message stands on the screen that was there before, so it comes when all else is put back.
 void end_in_order_without_memory() {
   static bool is_out = false;
   std::atexit([] {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/confinement.h"
 #include "cli/session.h"
 
 #include <fmt/format.h>
@@ -17,6 +16,7 @@
 #include "base/kernel_namespace.h"
 #include "base/signals.h"
 #include "base/text.h"
+#include "cli/confinement.h"
 #include "cli/lookup.h"
 #include "cli/network_namespace.h"
 #include "cli/report.h"

@@ -12,7 +12,7 @@
 #include "base/fd.h"
 #include "cli/arguments.h"
 #include "cli/output.h"
-#include "snapshot/json.h"
+#include "format/json.h"
 #include "view/filter.h"
 
 namespace sockscope {

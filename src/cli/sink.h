@@ -2,8 +2,8 @@
 // Where results go: what happened as it happens, and what there is at an interval.
 #pragma once
 
-#include <sockscope/host.h>
 #include <sockscope/event.h>
+#include <sockscope/host.h>
 
 #include <functional>
 #include <memory>
@@ -14,8 +14,8 @@
 
 #include "cli/arguments.h"
 #include "cli/output.h"
+#include "format/json.h"
 #include "model/story.h"
-#include "snapshot/json.h"
 
 namespace sockscope {
 

@@ -13,13 +13,10 @@ enum class TimeFormat { kTimeOfDay, kRelative, kIso, kNanoseconds };
 
 inline std::size_t time_text_width(TimeFormat format) {
   switch (format) {
-    case TimeFormat::kIso:
-      return 30;
-    case TimeFormat::kNanoseconds:
-      return 19;
+    case TimeFormat::kIso: return 30;
+    case TimeFormat::kNanoseconds: return 19;
     case TimeFormat::kRelative:
-    case TimeFormat::kTimeOfDay:
-      break;
+    case TimeFormat::kTimeOfDay: break;
   }
   return 12;
 }
@@ -34,10 +31,8 @@ inline std::string time_text(TimeFormat format, std::uint64_t wall_ns,
       Rfc3339 rfc3339;
       return std::string(rfc3339(wall_ns));
     }
-    case TimeFormat::kNanoseconds:
-      return std::to_string(wall_ns);
-    case TimeFormat::kTimeOfDay:
-      break;
+    case TimeFormat::kNanoseconds: return std::to_string(wall_ns);
+    case TimeFormat::kTimeOfDay: break;
   }
   return time_of_day(wall_ns);
 }

@@ -26,24 +26,18 @@ std::optional<std::size_t> tail_of(std::uint32_t kind, std::size_t members) {
     case BTF_KIND_RESTRICT:
     case BTF_KIND_FUNC:
     case BTF_KIND_FLOAT:
-    case kTypeTag:
-      return 0;
+    case kTypeTag: return 0;
     case BTF_KIND_INT:
     case BTF_KIND_VAR:
-    case kDeclTag:
-      return 4;
-    case BTF_KIND_ARRAY:
-      return 12;
+    case kDeclTag: return 4;
+    case BTF_KIND_ARRAY: return 12;
     case BTF_KIND_STRUCT:
     case BTF_KIND_UNION:
     case BTF_KIND_DATASEC:
-    case kEnum64:
-      return 12 * members;
+    case kEnum64: return 12 * members;
     case BTF_KIND_ENUM:
-    case BTF_KIND_FUNC_PROTO:
-      return 8 * members;
-    default:
-      return std::nullopt;
+    case BTF_KIND_FUNC_PROTO: return 8 * members;
+    default: return std::nullopt;
   }
 }
 

@@ -54,7 +54,9 @@ class Written {
   struct Deleter {
     void operator()(struct btf* types) const { btf__free(types); }
   };
-  struct btf* btf() const { return btf_.get(); }
+  struct btf* btf() const {
+    return btf_.get();
+  }
   std::unique_ptr<struct btf, Deleter> btf_;
 };
 

@@ -60,8 +60,9 @@ std::uint8_t decode_tuple(std::span<const std::byte> bytes, ConntrackTuple& tupl
 }
 
 bool is_whole(const ConntrackTuple& tuple) noexcept {
-  return tuple.source.addr.family != 0 && tuple.source.addr.family == tuple.destination.addr.family &&
-         tuple.source.port != 0 && tuple.destination.port != 0;
+  return tuple.source.addr.family != 0 &&
+         tuple.source.addr.family == tuple.destination.addr.family && tuple.source.port != 0 &&
+         tuple.destination.port != 0;
 }
 
 }  // namespace

@@ -10,8 +10,8 @@
 
 namespace sockscope {
 
-// The payload of an IPCTNL_MSG_CT_NEW or _DELETE. Empty: neither TCP nor UDP, a zone of its own (in which
-// the same addresses mean something else), or not whole.
+// The payload of an IPCTNL_MSG_CT_NEW or _DELETE. Empty: neither TCP nor UDP, a zone of its own (in
+// which the same addresses mean something else), or not whole.
 std::optional<ConntrackEntry> decode_conntrack(std::span<const std::byte> payload);
 
 }  // namespace sockscope

@@ -26,7 +26,8 @@ void add_address(Bytes& bytes, unsigned type, const Address& address) {
   add_attribute(bytes, type, Bytes(from, from + (address.family == 4 ? 4 : 16)));
 }
 
-void add_tuple(Bytes& bytes, unsigned type, std::uint8_t protocol, const Endpoint& from, const Endpoint& to) {
+void add_tuple(Bytes& bytes, unsigned type, std::uint8_t protocol, const Endpoint& from,
+               const Endpoint& to) {
   const bool is_ipv4 = from.addr.family == 4;
   Bytes addresses, ports, tuple;
   add_address(addresses, is_ipv4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, from.addr);
@@ -97,7 +98,9 @@ TEST(Conntrack, CutAnywhereItIsNoneOrWhole) {
   }
 }
 
-TEST(Conntrack, PortZeroIsNone) { EXPECT_FALSE(decode_conntrack(payload(6, 4, 0))); }
+TEST(Conntrack, PortZeroIsNone) {
+  EXPECT_FALSE(decode_conntrack(payload(6, 4, 0)));
+}
 
 }  // namespace
 }  // namespace sockscope

@@ -75,7 +75,8 @@ TEST(ClassifyControlGroup, Runtimes) {
       // kind: a node is a container itself.
       {"/system.slice/docker-" + kOther +
            ".scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice/"
-           "kubelet-kubepods-burstable-pod" + pod_in_slice + ".slice/cri-containerd-" + kId + ".scope",
+           "kubelet-kubepods-burstable-pod" +
+           pod_in_slice + ".slice/cri-containerd-" + kId + ".scope",
        R::kContainerd, kId, "docker-" + kOther + ".scope", pod},
       {"/docker/" + kOther + "/kubelet/kubepods/besteffort/pod" + pod + "/" + kId, R::kUnknown, kId,
        "", pod},
@@ -85,8 +86,8 @@ TEST(ClassifyControlGroup, Runtimes) {
        kId, "crio-" + kId + ".scope", pod},
       {"/docker/" + kOther + "/x.slice/crio-conmon-" + kId + ".scope", R::kDocker, kOther, "", "",
        "crio-conmon-" + kId + ".scope"},
-      {"/machine.slice/systemd-nspawn@web.service", R::kNspawn, "web",
-       "systemd-nspawn@web.service", ""},
+      {"/machine.slice/systemd-nspawn@web.service", R::kNspawn, "web", "systemd-nspawn@web.service",
+       ""},
       {"/machine.slice/systemd-nspawn@web\\x2d1.service/payload/system.slice/nginx.service",
        R::kNspawn, "web-1", "systemd-nspawn@web\\x2d1.service", "", "nginx.service"},
       {"/machine.slice/systemd-nspawn@web.service/supervisor", R::kNone, "",

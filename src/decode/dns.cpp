@@ -149,8 +149,7 @@ bool read_record(Reader& reader, std::span<const std::byte> message, DnsMessage&
 
 }  // namespace
 
-std::vector<std::byte> make_dns_query(std::uint16_t id, std::string_view name,
-                                      std::uint16_t type) {
+std::vector<std::byte> make_dns_query(std::uint16_t id, std::string_view name, std::uint16_t type) {
   std::vector<std::byte> message;
   const auto u8 = [&](std::size_t value) { message.push_back(static_cast<std::byte>(value)); };
   const auto u16 = [&](std::uint16_t value) {

@@ -65,12 +65,8 @@ bool decode_socket_message(std::span<const std::byte> bytes, Protocol protocol,
   while (const auto attribute = take_attribute(bytes)) {
     const auto value = attribute->data;
     switch (attribute->type) {
-      case INET_DIAG_INFO:
-        info = value;
-        break;
-      case INET_DIAG_CGROUP_ID:
-        read_struct(value, cgroup_id);
-        break;
+      case INET_DIAG_INFO: info = value; break;
+      case INET_DIAG_CGROUP_ID: read_struct(value, cgroup_id); break;
       case INET_DIAG_SKV6ONLY:  // of listening and unconnected ones
         if (!value.empty()) ipv6_only = value[0] != std::byte{0};
         break;
@@ -78,8 +74,7 @@ bool decode_socket_message(std::span<const std::byte> bytes, Protocol protocol,
         if (value.empty() || (value[0] != std::byte{6} && value[0] != std::byte{17})) return false;
         protocol = Protocol{std::to_integer<std::uint8_t>(value[0])};
         break;
-      default:
-        break;
+      default: break;
     }
   }
   if (bytes.size() >= sizeof(nlattr)) return false;
@@ -133,17 +128,13 @@ std::size_t decode_diag(std::span<const std::byte> bytes, Protocol asked,
           read_struct(body, status) ? DiagMessage::Kind::kError : DiagMessage::Kind::kMalformed;
       message.error = status == INT32_MIN ? EIO : status < 0 ? -status : status;
       break;
-    case NLMSG_OVERRUN:
-      message.kind = DiagMessage::Kind::kOverrun;
-      break;
+    case NLMSG_OVERRUN: message.kind = DiagMessage::Kind::kOverrun; break;
     case SOCK_DIAG_BY_FAMILY:
       message.kind = decode_socket_message(body, asked, message.socket)
                          ? DiagMessage::Kind::kSocket
                          : DiagMessage::Kind::kMalformed;
       break;
-    default:
-      message.kind = DiagMessage::Kind::kOther;
-      break;
+    default: message.kind = DiagMessage::Kind::kOther; break;
   }
   return std::min(netlink_aligned(header.nlmsg_len), bytes.size());
 }

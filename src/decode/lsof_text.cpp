@@ -48,15 +48,9 @@ class LsofReader {
           owner_.kind = OwnerKind::kBootstrap;
         }
         break;
-      case 'c':
-        set_comm(owner_, unescape(value));
-        break;
-      case 'u':
-        owner_.uid = to_number<std::uint32_t>(value);
-        break;
-      case 'f':
-        end_file();
-        break;
+      case 'c': set_comm(owner_, unescape(value)); break;
+      case 'u': owner_.uid = to_number<std::uint32_t>(value); break;
+      case 'f': end_file(); break;
       // Without 'f' among the fields that were asked for, the type begins a file.
       case 't':
         if (has_begun()) end_file();
@@ -73,8 +67,7 @@ class LsofReader {
       case 'T':
         if (value.starts_with("ST=")) file_.state = parse_tcp_state(value.substr(3));
         break;
-      default:
-        break;
+      default: break;
     }
   }
 

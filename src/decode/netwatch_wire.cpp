@@ -69,17 +69,10 @@ std::optional<Record> decode_record(std::span<const std::byte> bytes) noexcept {
 std::optional<Record> make_record(const Event& event, std::int64_t mono_to_boot_ns) noexcept {
   Record record;
   switch (event.kind()) {
-    case EventKind::kConnect:
-      record.kind = RecordKind::kConnectV4;
-      break;
-    case EventKind::kAccept:
-      record.kind = RecordKind::kAccept;
-      break;
-    case EventKind::kClose:
-      record.kind = RecordKind::kClose;
-      break;
-    default:
-      return std::nullopt;
+    case EventKind::kConnect: record.kind = RecordKind::kConnectV4; break;
+    case EventKind::kAccept: record.kind = RecordKind::kAccept; break;
+    case EventKind::kClose: record.kind = RecordKind::kClose; break;
+    default: return std::nullopt;
   }
   const Flow& flow = event.flow;
   if (flow.protocol != Protocol::kTcp || flow.local.addr.family != 4 ||

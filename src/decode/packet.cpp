@@ -216,12 +216,9 @@ bool decode_link(LinkType link, Bytes bytes, PacketView& view) noexcept {
       if (!bytes.has(4)) return false;
       bytes.skip(4);
       return decode_ip(bytes, view);
-    case LinkType::kRaw:
-      return decode_ip(bytes, view);
-    case LinkType::kIpv4:
-      return decode_ipv4(bytes, view);
-    case LinkType::kIpv6:
-      return decode_ipv6(bytes, view);
+    case LinkType::kRaw: return decode_ip(bytes, view);
+    case LinkType::kIpv4: return decode_ipv4(bytes, view);
+    case LinkType::kIpv6: return decode_ipv6(bytes, view);
   }
   return false;
 }
@@ -237,8 +234,7 @@ bool is_known(LinkType link) noexcept {
     case LinkType::kLinuxSll:
     case LinkType::kIpv4:
     case LinkType::kIpv6:
-    case LinkType::kLinuxSll2:
-      return true;
+    case LinkType::kLinuxSll2: return true;
   }
   return false;
 }

@@ -147,8 +147,7 @@ bool decode_event_data(const Reader& in, ProcessEvent& event) noexcept {
       break;
     case ProcessEventKind::kExec:
     case ProcessEventKind::kSid:
-    case ProcessEventKind::kUnknown:
-      break;
+    case ProcessEventKind::kUnknown: break;
   }
   return true;
 }
@@ -196,12 +195,8 @@ bool take_proc_message(std::span<const std::byte>& bytes, ProcMessage& message) 
   message.error = 0;
   message.sequence = message.ack = 0;
   switch (header.nlmsg_type) {
-    case NLMSG_NOOP:
-      message.kind = ProcMessage::Kind::kNothing;
-      return true;
-    case NLMSG_OVERRUN:
-      message.kind = ProcMessage::Kind::kOverrun;
-      return true;
+    case NLMSG_NOOP: message.kind = ProcMessage::Kind::kNothing; return true;
+    case NLMSG_OVERRUN: message.kind = ProcMessage::Kind::kOverrun; return true;
     case NLMSG_ERROR: {
       std::int32_t error = 0;
       if (payload.size() < sizeof error) return false;
@@ -210,8 +205,7 @@ bool take_proc_message(std::span<const std::byte>& bytes, ProcMessage& message) 
       message.error = positive(error);
       return true;
     }
-    default:
-      break;  // the connector's own are NLMSG_DONE; older ones had other types
+    default: break;  // the connector's own are NLMSG_DONE; older ones had other types
   }
   return decode_connector(payload, message);
 }

@@ -18,26 +18,16 @@ bool read_header(std::span<const std::byte> bytes, wire_header& header) noexcept
 
 ProcessEventKind kind_of(std::uint16_t type) noexcept {
   switch (type) {
-    case WIRE_FORK:
-      return ProcessEventKind::kFork;
-    case WIRE_EXEC:
-      return ProcessEventKind::kExec;
-    case WIRE_EXIT:
-      return ProcessEventKind::kExit;
-    case WIRE_COMM:
-      return ProcessEventKind::kComm;
-    case WIRE_COREDUMP:
-      return ProcessEventKind::kCoredump;
-    case WIRE_UID:
-      return ProcessEventKind::kUid;
-    case WIRE_GID:
-      return ProcessEventKind::kGid;
-    case WIRE_SID:
-      return ProcessEventKind::kSid;
-    case WIRE_PTRACE:
-      return ProcessEventKind::kPtrace;
-    default:
-      return ProcessEventKind::kUnknown;
+    case WIRE_FORK: return ProcessEventKind::kFork;
+    case WIRE_EXEC: return ProcessEventKind::kExec;
+    case WIRE_EXIT: return ProcessEventKind::kExit;
+    case WIRE_COMM: return ProcessEventKind::kComm;
+    case WIRE_COREDUMP: return ProcessEventKind::kCoredump;
+    case WIRE_UID: return ProcessEventKind::kUid;
+    case WIRE_GID: return ProcessEventKind::kGid;
+    case WIRE_SID: return ProcessEventKind::kSid;
+    case WIRE_PTRACE: return ProcessEventKind::kPtrace;
+    default: return ProcessEventKind::kUnknown;
   }
 }
 

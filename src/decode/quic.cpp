@@ -42,8 +42,8 @@ bool is_quic_initial(std::span<const std::byte> start, std::size_t whole_size) n
   if (whole_size < kLeast || start.size() < 7 || byte(0) < 0x80) return false;
   const std::uint32_t version = byte(1) << 24 | byte(2) << 16 | byte(3) << 8 | byte(4);
   const std::uint32_t initial = version == kVersion2 ? 1 : 0;
-  // A server may clear the fixed bit (RFC 9287), and RTP begins so: a version of grease, one of 65,536,
-  // does not tell them apart.
+  // A server may clear the fixed bit (RFC 9287), and RTP begins so: a version of grease, one of
+  // 65,536, does not tell them apart.
   const bool has_fixed_bit = (byte(0) & 0x40) != 0;
   if (!is_known(version) && !(has_fixed_bit && is_grease(version))) return false;
   if ((byte(0) >> 4 & 3) != initial) return false;

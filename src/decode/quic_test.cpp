@@ -59,10 +59,10 @@ TEST(Quic, ServersMayClearTheFixedBit) {
 }
 
 TEST(Quic, NotAnInitial) {
-  EXPECT_FALSE(told(kClient, 1199));           // too small to want an answer
-  EXPECT_FALSE(told(with(kClient, 0, "40")));  // short header
+  EXPECT_FALSE(told(kClient, 1199));                   // too small to want an answer
+  EXPECT_FALSE(told(with(kClient, 0, "40")));          // short header
   EXPECT_FALSE(told(with(kClient, 0, "800a0a0a0a")));  // without the fixed bit: RTP begins so
-  for (const char* type : {"d0", "e0", "f0"})  // 0-RTT, Handshake, Retry
+  for (const char* type : {"d0", "e0", "f0"})          // 0-RTT, Handshake, Retry
     EXPECT_FALSE(told(with(kClient, 0, type))) << type;
   EXPECT_FALSE(told(with(kClientVersion2, 0, "c7")));  // Retry there
   EXPECT_FALSE(told(with(kClient, 5, "15")));          // an id of 21 bytes

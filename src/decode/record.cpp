@@ -79,12 +79,8 @@ void decode_counters(const Record& record, Counters& counters) noexcept {
 bool decode_what(const wire_flow& record, Event& event) noexcept {
   switch (record.header.type) {
     case WIRE_CONNECT_V4:
-    case WIRE_CONNECT_V6:
-      event.what = event::Connect{.latency_us = record.value};
-      return true;
-    case WIRE_ACCEPT:
-      event.what = event::Accept{};
-      return true;
+    case WIRE_CONNECT_V6: event.what = event::Connect{.latency_us = record.value}; return true;
+    case WIRE_ACCEPT: event.what = event::Accept{}; return true;
     case WIRE_CLOSE: {
       auto& close = event.what.emplace<event::Close>();
       close.old_state = decode_state(record.old_state);
@@ -95,22 +91,16 @@ bool decode_what(const wire_flow& record, Event& event) noexcept {
       return true;
     }
     case WIRE_CONNECT_FAILED:
-      event.what = event::ConnectFailed{.error = static_cast<int>(record.value),
-                                        .latency_us = record.extra};
+      event.what =
+          event::ConnectFailed{.error = static_cast<int>(record.value), .latency_us = record.extra};
       return true;
     case WIRE_RETRANSMIT:
       event.what = event::Retransmit{};
       event.flow.counters.retransmits = record.value;
       return true;
-    case WIRE_RESET:
-      event.what = event::Reset{.sent = record.value == WIRE_SENT};
-      return true;
-    case WIRE_OWNER:
-      event.what = event::OwnerChange{};
-      return true;
-    case WIRE_ATTEMPT:
-      event.what = event::Attempt{};
-      return true;
+    case WIRE_RESET: event.what = event::Reset{.sent = record.value == WIRE_SENT}; return true;
+    case WIRE_OWNER: event.what = event::OwnerChange{}; return true;
+    case WIRE_ATTEMPT: event.what = event::Attempt{}; return true;
     case WIRE_STATE:
       event.what = event::StateChange{.old_state = decode_state(record.old_state)};
       return true;
@@ -121,8 +111,7 @@ bool decode_what(const wire_flow& record, Event& event) noexcept {
       event.what = event::Refused{.attempts = std::uint64_t{record.value} + 1};
       event.flow.has_counters = false;
       return true;
-    default:
-      return false;
+    default: return false;
   }
 }
 

@@ -264,8 +264,12 @@ std::span<const std::byte> whole(const Record& record) {
 }
 
 TEST(DecodeUdpPeer, ReadsKeyAndValue) {
-  wire_udp_peer_key key{.cookie = 7, .remote_addr = {203, 0, 113, 10}, .remote_port = htons(443),
-                        .family = 2, .pad0 = 0, .interface = 3};
+  wire_udp_peer_key key{.cookie = 7,
+                        .remote_addr = {203, 0, 113, 10},
+                        .remote_port = htons(443),
+                        .family = 2,
+                        .pad0 = 0,
+                        .interface = 3};
   const wire_udp_peer value{
       .tx_bytes = 1, .rx_bytes = 2, .tx_datagrams = 3, .rx_datagrams = 4, .since_ns = 9};
   UdpPeer peer;

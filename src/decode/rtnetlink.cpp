@@ -105,15 +105,9 @@ std::optional<LinkRecord> decode_link(std::span<const std::byte> payload) {
   auto attributes = payload.subspan(std::min(netlink_aligned(sizeof header), payload.size()));
   while (const auto attribute = take_attribute(attributes)) {
     switch (attribute->type) {
-      case IFLA_IFNAME:
-        link.name = text_of(attribute->data);
-        break;
-      case IFLA_MTU:
-        link.mtu = value_of<std::uint32_t>(attribute->data);
-        break;
-      case IFLA_STATS64:
-        decode_statistics(attribute->data, link.counters);
-        break;
+      case IFLA_IFNAME: link.name = text_of(attribute->data); break;
+      case IFLA_MTU: link.mtu = value_of<std::uint32_t>(attribute->data); break;
+      case IFLA_STATS64: decode_statistics(attribute->data, link.counters); break;
       case IFLA_CARRIER_CHANGES:
         record.carrier_changes = value_of<std::uint32_t>(attribute->data);
         break;
@@ -123,8 +117,7 @@ std::optional<LinkRecord> decode_link(std::span<const std::byte> payload) {
           if (inner->type == IFLA_INFO_KIND) link.is_virtual = true;
         break;
       }
-      default:
-        break;
+      default: break;
     }
   }
   if (link.name.empty()) return std::nullopt;
@@ -161,21 +154,11 @@ std::optional<RouteRecord> decode_route(std::span<const std::byte> payload) {
   auto attributes = payload.subspan(std::min(netlink_aligned(sizeof header), payload.size()));
   while (const auto attribute = take_attribute(attributes)) {
     switch (attribute->type) {
-      case RTA_TABLE:
-        route.table = value_of<std::uint32_t>(attribute->data);
-        break;
-      case RTA_PRIORITY:
-        route.priority = value_of<std::uint32_t>(attribute->data);
-        break;
-      case RTA_OIF:
-        route.index = value_of<std::uint32_t>(attribute->data);
-        break;
-      case RTA_MULTIPATH:
-        decode_paths(attribute->data, header.rtm_family, route);
-        break;
-      default:
-        decode_gateway(*attribute, header.rtm_family, route);
-        break;
+      case RTA_TABLE: route.table = value_of<std::uint32_t>(attribute->data); break;
+      case RTA_PRIORITY: route.priority = value_of<std::uint32_t>(attribute->data); break;
+      case RTA_OIF: route.index = value_of<std::uint32_t>(attribute->data); break;
+      case RTA_MULTIPATH: decode_paths(attribute->data, header.rtm_family, route); break;
+      default: decode_gateway(*attribute, header.rtm_family, route); break;
     }
   }
   return route;

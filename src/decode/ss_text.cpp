@@ -25,8 +25,9 @@ std::optional<SsColumns> parse_heading(std::string_view line) {
                    .state = before.find("State") != std::string_view::npos};
 }
 
-// users:(("nginx",pid=100,fd=3),("nginx",pid=101,fd=3)). A name is not quoted and may hold anything, that
-// which follows a name too; but it has 15 bytes at the most, and from one name to the next are 16.
+// users:(("nginx",pid=100,fd=3),("nginx",pid=101,fd=3)). A name is not quoted and may hold
+// anything, that which follows a name too; but it has 15 bytes at the most, and from one name to
+// the next are 16.
 void parse_users(std::string_view line, Owner& owner) {
   constexpr std::string_view kUsers = "users:((\"";
   constexpr std::string_view kPid = "\",pid=";

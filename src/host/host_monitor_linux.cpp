@@ -204,7 +204,9 @@ Result<HostFacts> HostMonitor::read() {
   return facts;
 }
 
-void HostMonitor::set_probe(bool on) noexcept { impl_->options.probe = on; }
+void HostMonitor::set_probe(bool on) noexcept {
+  impl_->options.probe = on;
+}
 
 bool HostMonitor::is_probing() const noexcept {
   return impl_->gateway.rounds.is_under_way() || impl_->dns.rounds.is_under_way();

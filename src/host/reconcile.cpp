@@ -37,8 +37,9 @@ std::optional<Reconciliation> reconcile(const HostFacts& host, const Snapshot& s
     result.interface_tx_bytes += link.tx_bytes_delta;
   }
   for (const Flow& flow : snapshot.flows) {
-    if (flow.peer_of != 0 || flow.netns != netns || !flow.has_counters || flow.local.addr.is_loopback() ||
-        flow.remote.addr.is_loopback() || is_own(without_zone(flow.remote.addr), host))
+    if (flow.peer_of != 0 || flow.netns != netns || !flow.has_counters ||
+        flow.local.addr.is_loopback() || flow.remote.addr.is_loopback() ||
+        is_own(without_zone(flow.remote.addr), host))
       continue;
     result.process_rx_bytes += bytes_in(flow.rx_rate, *snapshot.interval_s);
     result.process_tx_bytes += bytes_in(flow.tx_rate, *snapshot.interval_s);

@@ -56,8 +56,8 @@ bool Address::is_unspecified() const noexcept {
 
 bool Address::is_loopback() const noexcept {
   if (family == 4) return bytes[0] == 127;
-  return bytes[15] == 1 && std::all_of(bytes.begin(), bytes.end() - 1,
-                                       [](std::uint8_t byte) { return byte == 0; });
+  return bytes[15] == 1 &&
+         std::all_of(bytes.begin(), bytes.end() - 1, [](std::uint8_t byte) { return byte == 0; });
 }
 
 bool Address::is_global() const noexcept {
@@ -71,8 +71,8 @@ bool Address::is_global() const noexcept {
 }
 
 bool Address::is_of_zone() const noexcept {
-  return family == 6 && ((bytes[0] == 0xfe && bytes[1] >> 6 == 2) ||
-                         (bytes[0] == 0xff && (bytes[1] & 0x0f) == 2));
+  return family == 6 &&
+         ((bytes[0] == 0xfe && bytes[1] >> 6 == 2) || (bytes[0] == 0xff && (bytes[1] & 0x0f) == 2));
 }
 
 std::string to_string(const Address& address) {

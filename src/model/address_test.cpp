@@ -89,7 +89,8 @@ TEST(ZoneDeathTest, TooManyNamesAreNone) {
   const auto fill = [] {
     const Zone known("eth0");
     for (int i = 0; i < 70'000; ++i) (void)Zone("x" + std::to_string(i));
-    const bool ok = Zone("one too many") == Zone() && Zone("eth0") == known && known.name() == "eth0";
+    const bool ok =
+        Zone("one too many") == Zone() && Zone("eth0") == known && known.name() == "eth0";
     std::exit(ok ? 0 : 1);
   };
   EXPECT_EXIT(fill(), testing::ExitedWithCode(0), "");

@@ -59,18 +59,12 @@ double Alert::figure(std::string_view wanted) const noexcept {
 
 std::string_view to_string(AlertKind kind) noexcept {
   switch (kind) {
-    case AlertKind::kPortScan:
-      return "port_scan";
-    case AlertKind::kBeaconing:
-      return "beaconing";
-    case AlertKind::kDnsTunnel:
-      return "dns_tunnel";
-    case AlertKind::kBandwidth:
-      return "bandwidth";
-    case AlertKind::kRetransmitStorm:
-      return "retransmit_storm";
-    case AlertKind::kConnectFailures:
-      break;
+    case AlertKind::kPortScan: return "port_scan";
+    case AlertKind::kBeaconing: return "beaconing";
+    case AlertKind::kDnsTunnel: return "dns_tunnel";
+    case AlertKind::kBandwidth: return "bandwidth";
+    case AlertKind::kRetransmitStorm: return "retransmit_storm";
+    case AlertKind::kConnectFailures: break;
   }
   return "connect_failures";
 }
@@ -81,12 +75,9 @@ std::string_view to_string(AlertSeverity severity) noexcept {
 
 std::string_view to_string(AlertPhase phase) noexcept {
   switch (phase) {
-    case AlertPhase::kBegan:
-      return "began";
-    case AlertPhase::kWorse:
-      return "worse";
-    case AlertPhase::kEnded:
-      break;
+    case AlertPhase::kBegan: return "began";
+    case AlertPhase::kWorse: return "worse";
+    case AlertPhase::kEnded: break;
   }
   return "ended";
 }
@@ -113,8 +104,7 @@ std::string message(const Alert& alert) {
     case AlertKind::kRetransmitStorm:
       return fmt::format("{:.0f} % of the segments to {} are sent again", alert.figure("percent"),
                          peer);
-    case AlertKind::kConnectFailures:
-      break;
+    case AlertKind::kConnectFailures: break;
   }
   return fmt::format("connections of {} fail", who(alert));
 }
@@ -133,14 +123,12 @@ std::string detail(const Alert& alert) {
           "{:.0f} queries a minute, {:.0f} or more different names, the last of "
           "{:.0f} bytes",
           figure("queries_per_minute"), figure("names"), figure("name_bytes"));
-    case AlertKind::kBandwidth:
-      return rates(alert);
+    case AlertKind::kBandwidth: return rates(alert);
     case AlertKind::kRetransmitStorm:
       return fmt::format("{:.0f} of {:.0f} segments on {:.0f} connections, most by {}",
                          figure("retransmits"), figure("segments"), figure("connections"),
                          who(alert));
-    case AlertKind::kConnectFailures:
-      break;
+    case AlertKind::kConnectFailures: break;
   }
   const int error = static_cast<int>(figure("errno"));
   const char* reason = error == 0 ? nullptr : ::strerrorname_np(error);

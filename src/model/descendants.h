@@ -8,8 +8,8 @@
 
 namespace sockscope {
 
-// A process and all that come from it, by the events of processes: those of everybody, from before it
-// has children.
+// A process and all that come from it, by the events of processes: those of everybody, from before
+// it has children.
 class Descendants {
  public:
   explicit Descendants(std::uint32_t root) : pids_{root} {}

@@ -52,12 +52,9 @@ std::string_view RemoteName::asker() const noexcept {
 
 std::string_view to_string(NameSource source) noexcept {
   switch (source) {
-    case NameSource::kProcess:
-      return "process";
-    case NameSource::kHost:
-      return "host";
-    case NameSource::kReverse:
-      break;
+    case NameSource::kProcess: return "process";
+    case NameSource::kHost: return "host";
+    case NameSource::kReverse: break;
   }
   return "ptr";
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <optional>
-
 #include <sockscope/error.h>
 #include <sockscope/monitor.h>
+
+#include <optional>
 
 #include "model/pattern.h"
 

@@ -20,7 +20,9 @@ Flow sample() {
   return flow;
 }
 
-bool matches(const Filter& filter) { return (*FlowMatcher::compile(filter))(sample()); }
+bool matches(const Filter& filter) {
+  return (*FlowMatcher::compile(filter))(sample());
+}
 
 TEST(FlowMatcher, EmptyFilterMatchesAll) {
   EXPECT_TRUE(matches({}));

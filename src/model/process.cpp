@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstring>
-
 #include <sockscope/process.h>
+
+#include <cstring>
 
 namespace sockscope {
 

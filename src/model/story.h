@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sockscope/event.h>
+
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -9,8 +11,6 @@
 #include <set>
 #include <unordered_map>
 #include <utility>
-
-#include <sockscope/event.h>
 
 namespace sockscope {
 
@@ -26,16 +26,18 @@ struct Story {
   std::uint64_t tx_bytes = 0;
   std::uint64_t rx_bytes = 0;
   std::uint64_t retransmits = 0;
-  // DNS queries it sent (asked again, one counts once), and those of them without an answer within five
-  // seconds or until its end. Empty: nobody looks at DNS.
+  // DNS queries it sent (asked again, one counts once), and those of them without an answer within
+  // five seconds or until its end. Empty: nobody looks at DNS.
   std::optional<std::uint64_t> dns_queries;
   std::optional<std::uint64_t> dns_unanswered;
-  std::uint32_t worst_rtt_us = 0;  // the largest smoothed round trip time a connection ended with; 0: none measured
+  std::uint32_t worst_rtt_us =
+      0;  // the largest smoothed round trip time a connection ended with; 0: none measured
 };
 
 // Puts the stories together out of events. The kernel tells the end of a process before its sockets
-// are closed, and of a connection when the other side has answered: a story waits `patience_ns`, and up
-// to ten times as long while connections are open. Pure; its clock is that of the events and of release().
+// are closed, and of a connection when the other side has answered: a story waits `patience_ns`,
+// and up to ten times as long while connections are open. Pure; its clock is that of the events and
+// of release().
 class StoryBook {
  public:
   using Handler = std::function<void(const Story&)>;
@@ -62,7 +64,7 @@ class StoryBook {
     Story story;
     std::uint64_t queries = 0;
     std::uint64_t unanswered = 0;
-    std::set<Query> asked;  // within the last seconds
+    std::set<Query> asked;       // within the last seconds
     std::uint64_t began_ns = 0;  // CLOCK_MONOTONIC; 0: not seen
     std::uint64_t open = 0;
   };

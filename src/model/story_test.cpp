@@ -12,7 +12,8 @@ constexpr std::uint64_t kMs = 1'000'000;
 
 class StoryBookTest : public testing::Test {
  protected:
-  Event process(ProcessEventKind kind, std::uint32_t pid, std::uint64_t at, std::uint64_t start = 1) {
+  Event process(ProcessEventKind kind, std::uint32_t pid, std::uint64_t at,
+                std::uint64_t start = 1) {
     Event event;
     event.mono_ns = at;
     event.what = ProcessEvent{.kind = kind, .pid = pid, .tid = pid};
@@ -102,7 +103,7 @@ TEST_F(StoryBookDns, QueriesAndThoseWithoutAnAnswer) {
   answer(1, 30 * kMs);
   query(2, 40 * kMs);
   dns(7, 2, 5040 * kMs, true, false, true);
-  query(3, 5050 * kMs);  // its process ends before
+  query(3, 5050 * kMs);                 // its process ends before
   dns(7, 9, 5060 * kMs, false, false);  // asked as a server, and answering
   dns(7, 9, 5070 * kMs, true, true);
   apply(process(ProcessEventKind::kExit, 7, 5080 * kMs));

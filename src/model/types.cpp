@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstring>
-
 #include <sockscope/types.h>
+
+#include <cstring>
 
 #include "model/fields.h"
 
@@ -21,8 +21,12 @@ std::optional<double> share_of(const std::optional<std::uint64_t>& part,
 
 }  // namespace
 
-std::string_view Owner::name() const noexcept { return until_nul(comm); }
-std::string_view Process::name() const noexcept { return until_nul(comm); }
+std::string_view Owner::name() const noexcept {
+  return until_nul(comm);
+}
+std::string_view Process::name() const noexcept {
+  return until_nul(comm);
+}
 
 std::uint64_t Loss::total() const noexcept {
   std::uint64_t sum = 0;
@@ -92,6 +96,8 @@ std::string_view to_string(TcpState state) noexcept {
   return "";
 }
 
-std::string_view to_string(App app) noexcept { return app == App::kQuic ? "quic" : ""; }
+std::string_view to_string(App app) noexcept {
+  return app == App::kQuic ? "quic" : "";
+}
 
 }  // namespace sockscope

@@ -12,7 +12,7 @@ struct UdpPeer {
   std::uint64_t socket = 0;  // its cookie
   Endpoint remote;
   std::uint32_t interface = 0;  // of an address that is_of_zone()
-  std::uint64_t since_ns = 0;  // CLOCK_MONOTONIC of the first datagram
+  std::uint64_t since_ns = 0;   // CLOCK_MONOTONIC of the first datagram
   Counters counters;
   bool socket_closed = false;  // these figures are final
 };

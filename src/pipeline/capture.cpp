@@ -23,10 +23,8 @@ const Tool& tool_of(CaptureKind kind) {
   static const Tool kLsof{"lsof", "lsof -i -n -P -F pcPtTn", parse_lsof};
   static const Tool kNettop{"nettop", "nettop -x -n -m tcp -l 1", parse_nettop};
   switch (kind) {
-    case CaptureKind::kLsof:
-      return kLsof;
-    case CaptureKind::kNettop:
-      return kNettop;
+    case CaptureKind::kLsof: return kLsof;
+    case CaptureKind::kNettop: return kNettop;
     case CaptureKind::kSs:
     case CaptureKind::kProc: break;
   }
@@ -63,7 +61,8 @@ Snapshot make_snapshot(Capture capture, const std::string& door, std::uint64_t w
   snapshot.mono_ns = wall_ns;
   snapshot.wall_ns = wall_ns;
   snapshot.lost.malformed = capture.malformed;
-  snapshot.doors.push_back({.observation = Observation::kSockets, .name = "capture/" + door, .refused = ""});
+  snapshot.doors.push_back(
+      {.observation = Observation::kSockets, .name = "capture/" + door, .refused = ""});
   for (const Flow& flow : capture.flows)
     if (matcher(flow)) snapshot.flows.push_back(flow);
   snapshot.processes = sum_up(snapshot.flows);

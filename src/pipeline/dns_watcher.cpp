@@ -28,8 +28,7 @@ void DnsWatcher::message(Event& packet, std::span<const std::byte> bytes, std::s
   if (was_asked) *message->latency_us /= 1000;
   // Whom this host did not ask may say anything. A query to a server behind a local address may
   // have been turned to another port on its way: nobody but this host can answer from there.
-  const bool is_for_us =
-      message->is_answer && !dns.sent && packet.flow.remote.port == dns::kPort;
+  const bool is_for_us = message->is_answer && !dns.sent && packet.flow.remote.port == dns::kPort;
   if (is_for_us && (was_asked || packet.flow.remote.addr.is_loopback())) names_.learn(packet);
   tell(packet);
 }
@@ -53,9 +52,9 @@ void DnsWatcher::take(Event& packet, const DnsPayload& payload,
     return;
   }
   if (payload.stream == 0) return;
-  stream_of(packet, payload).push(
-      payload.sequence, payload.bytes, payload.whole_size,
-      [&](std::span<const std::byte> bytes) { message(packet, bytes, 0, tell); });
+  stream_of(packet, payload)
+      .push(payload.sequence, payload.bytes, payload.whole_size,
+            [&](std::span<const std::byte> bytes) { message(packet, bytes, 0, tell); });
 }
 
 }  // namespace sockscope

@@ -27,8 +27,8 @@ class DnsWatcher {
   void take(Event& packet, const DnsPayload& payload,
             const std::function<void(const Event&)>& tell);
 
-  // Tells the queries of this host that no answer came to by now. To be called before what happened then
-  // is taken, so that all are told in the order of time.
+  // Tells the queries of this host that no answer came to by now. To be called before what happened
+  // then is taken, so that all are told in the order of time.
   void advance(std::uint64_t now_ns, const std::function<void(const Event&)>& tell);
   std::uint64_t next_ns() const noexcept { return queries_.next_ns(); }  // it has something to tell
 
@@ -46,7 +46,8 @@ class DnsWatcher {
 
   DnsQueries queries_;
   RemoteNames names_;
-  std::unordered_map<std::uint64_t, Stream> streams_;  // by payload's, and direction in the lowest bit
+  std::unordered_map<std::uint64_t, Stream>
+      streams_;  // by payload's, and direction in the lowest bit
 };
 
 }  // namespace sockscope

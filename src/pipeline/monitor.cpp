@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <poll.h>
+#include <sockscope/monitor.h>
 
 #include <algorithm>
 #include <cerrno>
-
-#include <sockscope/monitor.h>
 
 #include "base/clock.h"
 #include "pipeline/options_check.h"
@@ -84,7 +83,9 @@ int Monitor::fd() const noexcept {
   return impl_ ? impl_->tracker->fd() : -1;
 }
 
-Source Monitor::source() const noexcept { return impl_ ? impl_->source : Source::kAuto; }
+Source Monitor::source() const noexcept {
+  return impl_ ? impl_->source : Source::kAuto;
+}
 
 Result<void> Monitor::check_use(const Handler* handler) const {
   if (!impl_)
@@ -127,8 +128,8 @@ Result<Snapshot> Monitor::snapshot(const Handler& handler) {
         if (const auto known = impl_->internals.read(flow); known && *known)
           flow.internals = std::make_shared<const TcpInternals>(**known);
   }
-  snapshot.wall_ns = static_cast<std::uint64_t>(static_cast<std::int64_t>(snapshot.mono_ns) +
-                                                mono_to_wall_ns());
+  snapshot.wall_ns =
+      static_cast<std::uint64_t>(static_cast<std::int64_t>(snapshot.mono_ns) + mono_to_wall_ns());
   snapshot.source = impl_->source;
   snapshot.doors = doors();
   return snapshot;

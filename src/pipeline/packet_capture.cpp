@@ -40,7 +40,7 @@ struct PacketCapture::Impl {
   }
 
   Pcap pcap;
-  std::uint32_t interface_index;  // 0: any
+  std::uint32_t interface_index;                   // 0: any
   std::optional<TranslationWatcher> translations;  // empty: nothing is translated
   PacketOwners owners;
   Waker waker;
@@ -86,7 +86,8 @@ Result<PacketCapture> PacketCapture::open(const PacketOptions& options) {
   auto impl = std::make_unique<Impl>(std::move(*pcap), index, std::move(translations));
   if (auto done = impl->waker.open(); !done) return tl::make_unexpected(std::move(done).error());
   for (const int file : {impl->pcap.fd(), impl->translations ? impl->translations->fd() : -1})
-    if (auto done = impl->waker.add(file); !done) return tl::make_unexpected(std::move(done).error());
+    if (auto done = impl->waker.add(file); !done)
+      return tl::make_unexpected(std::move(done).error());
   return PacketCapture(std::move(impl));
 }
 

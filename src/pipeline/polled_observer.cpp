@@ -108,7 +108,8 @@ class PolledObserver : public Observer {
       note(event::ConnectFailed{}, closed);
     else if (flow.protocol == Protocol::kUdp || (is_connection(flow) && !is_half_open(before)))
       note(event::Close{.old_state = before}, closed);
-    if (options_.states && flow.protocol == Protocol::kTcp) note(event::StateChange{before}, closed);
+    if (options_.states && flow.protocol == Protocol::kTcp)
+      note(event::StateChange{before}, closed);
   }
 
   Result<void> end_pass(Tracker& to, bool at_once) override {
@@ -275,9 +276,9 @@ class PolledObserver : public Observer {
     }
   }
 
-  // The last figures of a socket; whether they are final. Those of one that was reset by its own process are gone by now,
-  // and whether a FIN is among the bytes received is not said: it is when it came before the last
-  // poll, or, as a rule, when our own was acknowledged.
+  // The last figures of a socket; whether they are final. Those of one that was reset by its own
+  // process are gone by now, and whether a FIN is among the bytes received is not said: it is when
+  // it came before the last poll, or, as a rule, when our own was acknowledged.
   bool complete_figures(const PolledSocket& socket, const Flow& known, Flow& flow) const {
     const Flow& last = socket.flow;
     const Counters& before = known.counters;

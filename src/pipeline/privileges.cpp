@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <linux/bpf.h>
+#include <sockscope/monitor.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -9,14 +10,12 @@
 #include <memory>
 #include <vector>
 
-#include <sockscope/monitor.h>
-
 namespace sockscope {
 namespace {
 
-// Before 5.19, where kernel.unprivileged_bpf_disabled is not 0 (Debian's default), bpf(2) refuses everything
-// to those without CAP_BPF, new passes of an iterator that is attached included. Later kernels look at
-// the file descriptor.
+// Before 5.19, where kernel.unprivileged_bpf_disabled is not 0 (Debian's default), bpf(2) refuses
+// everything to those without CAP_BPF, new passes of an iterator that is attached included. Later
+// kernels look at the file descriptor.
 bool is_bpf_refused() {
   bpf_attr attributes{};
   attributes.iter_create.link_fd = ~0u;
@@ -41,7 +40,8 @@ Result<void> drop_privileges(Source source, Keep keep) {
   if (keep == Keep::kKill) wanted.push_back(CAP_KILL);
   if (source == Source::kEbpf) {
     const Capabilities idle(::cap_dup(held.get()), ::cap_free);
-    if (!idle || ::cap_clear_flag(idle.get(), CAP_EFFECTIVE) != 0 || ::cap_set_proc(idle.get()) != 0)
+    if (!idle || ::cap_clear_flag(idle.get(), CAP_EFFECTIVE) != 0 ||
+        ::cap_set_proc(idle.get()) != 0)
       return failed();
     if (is_bpf_refused()) wanted.push_back(CAP_BPF);
   }
@@ -55,6 +55,8 @@ Result<void> drop_privileges(Source source, Keep keep) {
   return {};
 }
 
-const char* version() noexcept { return SOCKSCOPE_VERSION; }
+const char* version() noexcept {
+  return SOCKSCOPE_VERSION;
+}
 
 }  // namespace sockscope

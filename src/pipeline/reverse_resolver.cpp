@@ -46,8 +46,8 @@ std::shared_ptr<const RemoteName> ReverseResolver::find(const Flow& flow, std::u
   const Address& remote = flow.remote.addr;
   if (flow.remote_name || remote.is_unspecified() || remote.is_loopback()) return nullptr;
   const bool is_multicast = remote.family == 4 ? remote.bytes[0] >= 224 : remote.bytes[0] == 0xff;
-  const bool is_of_link = remote.family == 4 ? remote.bytes[0] == 169 && remote.bytes[1] == 254
-                                             : remote.is_of_zone();
+  const bool is_of_link =
+      remote.family == 4 ? remote.bytes[0] == 169 && remote.bytes[1] == 254 : remote.is_of_zone();
   if (is_multicast || is_of_link || (flow.netns != netns_ && !remote.is_global())) return nullptr;
   return names_.find(remote, now_ns);
 }

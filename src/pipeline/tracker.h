@@ -166,7 +166,7 @@ class Tracker {
   std::uint64_t last_event_ns_ = 0;
   std::uint64_t next_pass_ns_ = 0;
   std::uint64_t next_check_ns_ = 0;
-  bool checks_ = false;  // check() is under way
+  bool checks_ = false;               // check() is under way
   std::uint64_t owners_read_ns_ = 0;  // when that began last
   std::uint64_t owners_not_before_ns_ = 0;
   std::uint64_t expire_at_ns_ = 0;

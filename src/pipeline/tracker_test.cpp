@@ -234,11 +234,11 @@ TEST_F(TrackerTest, AGapTellsOnceWhatWasLostSinceTheOneBefore) {
   consume();
   ASSERT_EQ(kinds(), Kinds{EventKind::kGap});
   EXPECT_EQ(std::get<event::Gap>(out[0].what).lost, (Loss{.ring_full = 10,
-                               .storage_failed = 20,
-                               .malformed = 30,
-                               .missed_returns = 40,
-                               .netlink_full = 50,
-                               .missed_runs = 60}));
+                                                          .storage_failed = 20,
+                                                          .malformed = 30,
+                                                          .missed_returns = 40,
+                                                          .netlink_full = 50,
+                                                          .missed_runs = 60}));
   EXPECT_EQ(tracker->loss(), world.loss);
 }
 
@@ -265,7 +265,7 @@ TEST_F(TrackerTest, WhoOnlyFollowsEventsLooksForUntoldEndsNowAndThen) {
   EXPECT_EQ(consume(), 0u);
   EXPECT_EQ(world.calls, Calls{"figures"});
   EXPECT_EQ(tracker->table().open_flows(), 1u);  // 4 is older than us: nothing of it was wanted
-  closes(3, 10);  // it was under way
+  closes(3, 10);                                 // it was under way
   passes(60 * kSecond);
   consume();
   ASSERT_EQ(kinds(), (Kinds{EventKind::kClose, EventKind::kGap}));

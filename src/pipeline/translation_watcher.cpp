@@ -7,8 +7,7 @@ namespace sockscope {
 
 Result<TranslationWatcher> TranslationWatcher::open() {
   Translations translations;
-  auto conntrack =
-      Conntrack::open([&](const ConntrackEntry& entry) { translations.note(entry); });
+  auto conntrack = Conntrack::open([&](const ConntrackEntry& entry) { translations.note(entry); });
   if (!conntrack) return tl::make_unexpected(std::move(conntrack).error());
   return TranslationWatcher(std::move(*conntrack), std::move(translations), home_netns());
 }

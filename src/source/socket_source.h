@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <functional>
-#include <vector>
-
 #include <sockscope/error.h>
 #include <sockscope/types.h>
+
+#include <functional>
+#include <vector>
 
 #include "model/polled_socket.h"
 
@@ -23,7 +23,8 @@ class SocketSource {
   virtual ~SocketSource() = default;
 
   // Hands over every socket. One may come twice, and one that lives may be passed over while others
-  // come and go. A number in flow.cookie is a socket's own as long as this source lives. Errors: kIo.
+  // come and go. A number in flow.cookie is a socket's own as long as this source lives. Errors:
+  // kIo.
   virtual Result<void> read(const Handle& handle) = 0;
 
   // Sockets that are gone, with their final figures, where the kernel tells of them.

@@ -25,7 +25,8 @@ void DnsQueries::forget(Queries::value_type& query) {
   queries_.erase(query.first);
 }
 
-void DnsQueries::advance(std::uint64_t now_ns, const std::function<void(const Event&)>& unanswered) {
+void DnsQueries::advance(std::uint64_t now_ns,
+                         const std::function<void(const Event&)>& unanswered) {
   while (next_ns() < now_ns) {
     Queries::value_type& query = *by_age_.front();
     const auto sent = std::move(query.second.sent);

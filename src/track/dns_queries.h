@@ -19,8 +19,8 @@ std::string dns_lower(std::string_view name);
 
 // Which query an answer answers: that of the same socket with the same number, type and name. The
 // server's address is not compared: where addresses are translated, it is another on the way back.
-// Time is that of the events. Memory is bounded: what is older than five seconds goes, and beyond kMost
-// the oldest.
+// Time is that of the events. Memory is bounded: what is older than five seconds goes, and beyond
+// kMost the oldest.
 class DnsQueries {
  public:
   static constexpr std::uint64_t kPatienceNs = 5'000'000'000;
@@ -29,8 +29,8 @@ class DnsQueries {
   // Of an event::Dns. A query is remembered (asked again, the first counts); of an answer the time
   // since its query, and the query is forgotten.
   std::optional<std::uint64_t> note(const Event& event);
-  // Forgets what no answer came to by now, the oldest first; hands over those that this host sent, as
-  // noted.
+  // Forgets what no answer came to by now, the oldest first; hands over those that this host sent,
+  // as noted.
   void advance(std::uint64_t now_ns, const std::function<void(const Event&)>& unanswered);
   // When advance() has something to do; ~0: never.
   std::uint64_t next_ns() const noexcept {

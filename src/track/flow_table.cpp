@@ -86,7 +86,8 @@ void FlowTable::set_owner(Entry& entry, const Flow& flow, std::uint64_t now_ns) 
             entry.process == 0 || was_guessed || !has_moved);
 }
 
-// A process keeps what it moved as long as the flow is known; what moves from now on is the next one's.
+// A process keeps what it moved as long as the flow is known; what moves from now on is the next
+// one's.
 void FlowTable::hand_over(Entry& entry, std::uint32_t slot, bool is_correction) {
   ProcessTotals::Entry& from = processes_[entry.process];
   ProcessTotals::Entry& to = processes_[slot];
@@ -129,7 +130,8 @@ void FlowTable::credit_held(const Entry& entry) {
 bool FlowTable::is_owner_gone(const Entry& entry) {
   if (!is_running_ || entry.process == 0 || entry.closed) return false;
   ProcessTotals::Entry& process = processes_[entry.process];
-  if (std::exchange(process.asked_pass, pass_) != pass_) process.runs = is_running_(process.sums.pid);
+  if (std::exchange(process.asked_pass, pass_) != pass_)
+    process.runs = is_running_(process.sums.pid);
   return !process.runs;
 }
 
@@ -177,13 +179,13 @@ void FlowTable::close(std::uint32_t slot, std::uint64_t now_ns) {
   if (closed_ > limits_.max_closed && !still_shown(at(oldest_closed_))) remove(oldest_closed_);
 }
 
-// A pass found that it ended. Where that was a moment ago its kClose may still come: it has time until
-// the next pass. Listeners and half open connections end without one.
+// A pass found that it ended. Where that was a moment ago its kClose may still come: it has time
+// until the next pass. Listeners and half open connections end without one.
 void FlowTable::expect_end(std::uint32_t slot) {
   Entry& entry = at(slot);
-  if (!counts_untold_ || entry.protocol != Protocol::kTcp || entry.direction == Direction::kListen ||
-      entry.state == TcpState::kNone || entry.state == TcpState::kClose ||
-      entry.state == TcpState::kSynRecv)
+  if (!counts_untold_ || entry.protocol != Protocol::kTcp ||
+      entry.direction == Direction::kListen || entry.state == TcpState::kNone ||
+      entry.state == TcpState::kClose || entry.state == TcpState::kSynRecv)
     return;
   entry.untold = true;
   untold_.push_back(slot);
@@ -276,8 +278,7 @@ bool FlowTable::apply(const Event& event) {
     case EventKind::kUdpPeer:
     case EventKind::kDns:
     case EventKind::kAlert:
-    case EventKind::kGap:
-      break;
+    case EventKind::kGap: break;
   }
   return true;
 }
@@ -508,9 +509,9 @@ void FlowTable::take(std::uint64_t now_ns, const Wanted& wanted, Snapshot& snaps
   interval_began_ns_ = now_ns;
 }
 
-void FlowTable::expire(std::uint64_t now_ns,
-                       const std::function<bool(std::uint32_t)>& is_running) {
-  const std::uint64_t before = now_ns > limits_.keep_closed_ns ? now_ns - limits_.keep_closed_ns : 0;
+void FlowTable::expire(std::uint64_t now_ns, const std::function<bool(std::uint32_t)>& is_running) {
+  const std::uint64_t before =
+      now_ns > limits_.keep_closed_ns ? now_ns - limits_.keep_closed_ns : 0;
   std::uint32_t slot = oldest_closed_;
   std::size_t excess = closed_ > limits_.max_closed ? closed_ - limits_.max_closed : 0;
   while (slot != kNone && (excess != 0 || at(slot).closed_ns < before)) {

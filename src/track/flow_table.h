@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sockscope/event.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <unordered_map>
 #include <utility>
 #include <vector>
-
-#include <sockscope/event.h>
 
 #include "track/cookie_index.h"
 #include "track/process_totals.h"
@@ -19,8 +19,9 @@ namespace sockscope {
 // kernel's sockets. Pure: time comes in as an argument. Steady state allocates nothing per event.
 //
 //            connect/accept, seen in a pass                 close, gone in a pass
-//   (none) ────────────────────────────────▶ open ────────────────────────────────▶ closed ──▶ (none)
-//                                             ▲    connect/accept on the same socket  │   keep_closed
+//   (none) ────────────────────────────────▶ open ────────────────────────────────▶ closed ──▶
+//   (none)
+//                                             ▲    connect/accept on the same socket  │ keep_closed
 //                                             └───────────────────────────────────────┘
 class FlowTable {
  public:
@@ -29,8 +30,9 @@ class FlowTable {
     std::size_t max_closed = 10'000;
   };
 
-  // is_running: of the process with this number; null: that cannot be told. What a flow moves once its
-  // owner is gone is nobody's until another is known to have it, for kPassesHeld passes at most.
+  // is_running: of the process with this number; null: that cannot be told. What a flow moves once
+  // its owner is gone is nobody's until another is known to have it, for kPassesHeld passes at
+  // most.
   using IsRunning = std::function<bool(std::uint32_t pid)>;
   explicit FlowTable(Limits limits, IsRunning is_running = nullptr)
       : limits_(limits), is_running_(std::move(is_running)) {}
@@ -41,14 +43,14 @@ class FlowTable {
 
   // A pass: begin, one sync() per socket the kernel shows, end. Events drained from the ring before
   // begin and before end must have been applied. Open flows from before the pass that were not
-  // shown are closed: their close was lost. A later pass that shows one opens it again: iterators of
-  // kernels before 6.17 can pass a socket over while others come and go.
-  // counts_untold: nothing is known to be lost, so a connection whose end the pass finds, and whose
-  // kClose does not come before the next pass ends, is a loss that untold_ends() counts.
+  // shown are closed: their close was lost. A later pass that shows one opens it again: iterators
+  // of kernels before 6.17 can pass a socket over while others come and go. counts_untold: nothing
+  // is known to be lost, so a connection whose end the pass finds, and whose kClose does not come
+  // before the next pass ends, is a loss that untold_ends() counts.
   void begin_sync(std::uint64_t now_ns, bool counts_untold = false);
   struct Change {
     bool is_new = false;
-    bool is_closed = false;              // now: it is in TIME_WAIT
+    bool is_closed = false;             // now: it is in TIME_WAIT
     TcpState before = TcpState::kNone;  // of one that is not new
   };
   Change sync(const Flow& socket);
@@ -57,8 +59,8 @@ class FlowTable {
   bool sync_counters(const Flow& socket);
   // Open flows were not shown in this pass so far.
   bool misses_some() const noexcept;
-  // gone: called for each flow that is closed because it was not shown. hides: whether the pass cannot
-  // show this flow though it is there; such a one stays open, with the figures it had.
+  // gone: called for each flow that is closed because it was not shown. hides: whether the pass
+  // cannot show this flow though it is there; such a one stays open, with the figures it had.
   using Hides = std::function<bool(const Flow&)>;
   void end_sync(const std::function<void(const Flow&)>& gone = nullptr,
                 const Hides& hides = nullptr);
@@ -100,7 +102,7 @@ class FlowTable {
     std::uint32_t former = 0;   // the one that had it before, and keeps what it moved; 0: none
     std::uint32_t opener_pid = 0;
     std::uint32_t uid = 0;
-    std::uint32_t pass = 0;     // last pass that showed it
+    std::uint32_t pass = 0;       // last pass that showed it
     std::uint32_t newer = kNone;  // list of closed flows, oldest first
     std::uint32_t older = kNone;
     Protocol protocol = Protocol::kTcp;
@@ -135,8 +137,7 @@ class FlowTable {
     return chunks_[slot / kChunk][slot % kChunk];
   }
   bool is_missed(const Entry& entry) const noexcept {
-    return entry.in_use && entry.pass != pass_ && !entry.closed &&
-           entry.opened_ns < pass_began_ns_;
+    return entry.in_use && entry.pass != pass_ && !entry.closed && entry.opened_ns < pass_began_ns_;
   }
   std::uint32_t find(std::uint64_t cookie) const noexcept { return index_.find(cookie); }
   std::uint32_t add(const Flow& flow, std::uint64_t now_ns);

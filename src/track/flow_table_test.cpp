@@ -170,7 +170,8 @@ TEST_F(FlowTableTest, AProcessKeepsWhatItMovedWhenAnotherTakesTheConnectionOver)
 TEST_F(FlowTableTest, WhatMovesWhenTheOwnerIsGoneIsTheNextOnes) {
   std::set<std::uint32_t> running = {7, 8};
   int asked = 0;
-  table = FlowTable({10 * kSecond, 10}, [&](std::uint32_t pid) { return ++asked, running.contains(pid); });
+  table = FlowTable({10 * kSecond, 10},
+                    [&](std::uint32_t pid) { return ++asked, running.contains(pid); });
   std::uint64_t now = 0;
   const auto look = [&](std::initializer_list<Flow> sockets) {
     table.begin_sync(now += kSecond);
@@ -222,7 +223,8 @@ TEST_F(FlowTableTest, AFilterForAFlowShowsWhoHadItBefore) {
   pass(kSecond, {shown(1, 500, 100), shown(2, 500, 100, TcpState::kEstablished, owner(5))});
   table.apply(event(EventKind::kOwner, 1, 2 * kSecond, owner(8, "worker")));
   Snapshot snapshot;
-  table.take(3 * kSecond, [](const Flow& flow) { return flow.cookie == 1; }, snapshot);
+  table.take(
+      3 * kSecond, [](const Flow& flow) { return flow.cookie == 1; }, snapshot);
   std::vector<std::uint32_t> pids;
   for (const Process& process : snapshot.processes) pids.push_back(process.pid);
   std::sort(pids.begin(), pids.end());
@@ -465,7 +467,8 @@ TEST_F(FlowTableTest, WantedChoosesFlowsAndTheirProcesses) {
   table.apply(event(EventKind::kConnect, 1, kSecond, owner(7)));
   table.apply(event(EventKind::kConnect, 2, kSecond, owner(8)));
   Snapshot snapshot;
-  table.take(2 * kSecond, [](const Flow& flow) { return flow.owner.pid == 8; }, snapshot);
+  table.take(
+      2 * kSecond, [](const Flow& flow) { return flow.owner.pid == 8; }, snapshot);
   ASSERT_EQ(snapshot.flows.size(), 1u);
   ASSERT_EQ(snapshot.processes.size(), 1u);
   EXPECT_EQ(snapshot.processes[0].pid, 8u);
@@ -567,8 +570,8 @@ TEST_F(FlowTableTest, EndsThatNobodyToldAreCountedByTheNextPass) {
     for (const Flow& socket : sockets) table.sync(socket);
     table.end_sync();
   };
-  // 1 is gone, 2 too but its close is under way, 3 is in TIME_WAIT, 5 too but its close is under way,
-  // 6 was passed over.
+  // 1 is gone, 2 too but its close is under way, 3 is in TIME_WAIT, 5 too but its close is under
+  // way, 6 was passed over.
   pass(2 * kSecond, {shown(3, 0, kSecond, TcpState::kTimeWait),
                      shown(5, 0, kSecond, TcpState::kTimeWait), shown(7, 0, kSecond)});
   EXPECT_EQ(table.open_flows(), 1u);

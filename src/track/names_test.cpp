@@ -40,8 +40,8 @@ Event dns_event(std::uint32_t pid, std::uint64_t at_ns, std::string name,
   event.flow.netns = 1;
   event.flow.owner.pid = pid;
   event.flow.remote = {address(53), 53};
-  event.what = event::Dns{.sent = false,
-                          .message = std::make_shared<DnsMessage>(std::move(message))};
+  event.what =
+      event::Dns{.sent = false, .message = std::make_shared<DnsMessage>(std::move(message))};
   return event;
 }
 
@@ -170,7 +170,9 @@ TEST(DnsQueries, WhatThisHostAskedInVainIsHandedOverOnceInOrder) {
   std::vector<std::string> unanswered;
   const auto advance = [&](std::uint64_t now_ns) {
     unanswered.clear();
-    queries.advance(now_ns, [&](const Event& query) { unanswered.push_back(std::get<event::Dns>(query.what).message->name); });
+    queries.advance(now_ns, [&](const Event& query) {
+      unanswered.push_back(std::get<event::Dns>(query.what).message->name);
+    });
   };
   EXPECT_EQ(queries.next_ns(), ~std::uint64_t{0});
   ask(1, kSecond, "first", true);

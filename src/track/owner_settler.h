@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sockscope/event.h>
+
 #include <cstdint>
 #include <vector>
-
-#include <sockscope/event.h>
 
 #include "track/cookie_index.h"
 
 namespace sockscope {
 
 // Holds an accept back for a moment while its owner is only inherited from the listener: the
-// process that serves the connection shows itself by touching it, and that may be a child of the one
-// that accepted. Keeps the order of all events. Its clock is that of the events: a reader that comes late finds the accept and what
-// settles it together, and must not judge by its own.
+// process that serves the connection shows itself by touching it, and that may be a child of the
+// one that accepted. Keeps the order of all events. Its clock is that of the events: a reader that
+// comes late finds the accept and what settles it together, and must not judge by its own.
 class OwnerSettler {
  public:
   explicit OwnerSettler(std::uint64_t patience_ns) : patience_ns_(patience_ns) {}
@@ -36,7 +36,8 @@ class OwnerSettler {
   // accept goes on waiting, because that process may fork another to serve the connection.
   template <class HandOver>
   void confirm(const Event& event, HandOver&& hand_over) {
-    if (Event* const accept = find_waiting(event.flow.cookie)) accept->flow.owner = event.flow.owner;
+    if (Event* const accept = find_waiting(event.flow.cookie))
+      accept->flow.owner = event.flow.owner;
     release(event.mono_ns, hand_over);
   }
 

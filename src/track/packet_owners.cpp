@@ -61,8 +61,7 @@ void PacketOwners::note(const Event& event) {
     case EventKind::kConnect:
     case EventKind::kAccept:
     case EventKind::kAttempt:
-    case EventKind::kOwner:
-      return remember(event.flow, event.mono_ns);
+    case EventKind::kOwner: return remember(event.flow, event.mono_ns);
     case EventKind::kRetransmit:
     case EventKind::kReset:
     case EventKind::kState:
@@ -72,8 +71,7 @@ void PacketOwners::note(const Event& event) {
     case EventKind::kUdpPeer:
     case EventKind::kDns:
     case EventKind::kAlert:
-    case EventKind::kGap:
-      return;
+    case EventKind::kGap: return;
   }
 }
 
@@ -97,8 +95,8 @@ void PacketOwners::note(const Snapshot& snapshot) {
   snapshot_ns_ = snapshot.mono_ns;
 }
 
-// What a socket of UDP had not got when it was closed it never gets; a connection goes on for a while.
-// Of those that are closed the last one counts, and only where none is open.
+// What a socket of UDP had not got when it was closed it never gets; a connection goes on for a
+// while. Of those that are closed the last one counts, and only where none is open.
 bool PacketOwners::look_up(const Key& key, std::uint64_t at_ns, Found& found) const {
   constexpr std::uint64_t kClocksDiffer = 1'000'000;
   const auto known = flows_.find(key);
@@ -109,8 +107,8 @@ bool PacketOwners::look_up(const Key& key, std::uint64_t at_ns, Found& found) co
       found.candidates.push_back(&flow);
       continue;
     }
-    const bool is_over = key.protocol == Protocol::kUdp && at_ns != 0 &&
-                         at_ns > flow.closed_ns + kClocksDiffer;
+    const bool is_over =
+        key.protocol == Protocol::kUdp && at_ns != 0 && at_ns > flow.closed_ns + kClocksDiffer;
     if (!is_over && (last == nullptr || flow.closed_ns > last->closed_ns)) last = &flow;
   }
   if (found.candidates.empty()) {

@@ -5,8 +5,8 @@
 // those behind it, that their order is kept.
 #pragma once
 
-#include <sockscope/packets.h>
 #include <sockscope/event.h>
+#include <sockscope/packets.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -39,8 +39,8 @@ class PacketOwners {
   };
   using Handler = std::function<void(const Packet&)>;
 
-  // netns: only its flows are considered; addresses mean something else in another. translations: how to
-  // get from a packet's ends to a socket's; null: they are the same. Must outlive this.
+  // netns: only its flows are considered; addresses mean something else in another. translations:
+  // how to get from a packet's ends to a socket's; null: they are the same. Must outlive this.
   PacketOwners(std::uint32_t netns, Limits limits, const Translations* translations = nullptr)
       : netns_(netns), limits_(limits), translations_(translations) {}
 
@@ -94,7 +94,8 @@ class PacketOwners {
   std::uint32_t netns_;
   Limits limits_;
   const Translations* translations_;
-  std::unordered_map<Key, std::vector<Flow>, ConnectionEndsHash> flows_;  // several share an address
+  std::unordered_map<Key, std::vector<Flow>, ConnectionEndsHash>
+      flows_;  // several share an address
   std::size_t closed_ = 0;
   std::deque<Held> held_;
   std::size_t held_bytes_ = 0;

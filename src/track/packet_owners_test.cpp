@@ -92,8 +92,9 @@ TEST_F(PacketOwnersTest, KnownFlowsAtOnce) {
 class TranslatedPackets : public PacketOwnersTest {
  protected:
   TranslatedPackets() {
-    owners = PacketOwners(kHere, {.hold_ns = kHold, .held_bytes = 1000, .keep_closed_ns = 1000, .closed = 10},
-                          &translations);
+    owners = PacketOwners(
+        kHere, {.hold_ns = kHold, .held_bytes = 1000, .keep_closed_ns = 1000, .closed = 10},
+        &translations);
   }
   void translate(Protocol protocol, const Endpoint& real) {
     translations.note({protocol, {client, service}, {real, client}});
@@ -124,7 +125,9 @@ TEST_F(TranslatedPackets, ToAPublishedPortAreTheServers) {
 TEST_F(TranslatedPackets, OfUnconnectedSocketsAreFoundByTheirOwnPort) {
   translate(Protocol::kUdp, server);
   // One is bound to the published port itself: it gets nothing of it.
-  snapshot({flow(1, Protocol::kUdp, end(0, 80), end(0, 0)), flow(2, Protocol::kUdp, end(0, 443), end(0, 0))}, 1);
+  snapshot({flow(1, Protocol::kUdp, end(0, 80), end(0, 0)),
+            flow(2, Protocol::kUdp, end(0, 443), end(0, 0))},
+           1);
   offer('a', Protocol::kUdp, client, service, 2);
   offer('b', Protocol::kUdp, service, client, 3);
   EXPECT_EQ(out, "a-1 b1-");

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sockscope/process.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
-#include <sockscope/process.h>
-
 namespace sockscope {
 
 // All processes of the host, running ones and those that exited a while ago. A process is pid and
-// start time: one with a pid that was used before is another entry. Filled by a scan, kept by events,
-// healed by another scan after events were lost. Pure: time comes in as an argument.
+// start time: one with a pid that was used before is another entry. Filled by a scan, kept by
+// events, healed by another scan after events were lost. Pure: time comes in as an argument.
 //
 //            fork, exec, seen in a scan             exit, gone in a scan
 //   (none) ─────────────────────────────▶ running ─────────────────────▶ exited ──▶ (none)
@@ -70,10 +70,10 @@ class ProcessTable {
 
   struct Entry {
     std::shared_ptr<ProcessInfo> info;  // changed in place only while nobody else holds it
-    std::uint32_t older = kNone;  // with the same pid
-    std::uint32_t newer_exit = kNone;  // list of exited ones, oldest first
+    std::uint32_t older = kNone;        // with the same pid
+    std::uint32_t newer_exit = kNone;   // list of exited ones, oldest first
     std::uint32_t older_exit = kNone;
-    std::uint32_t scan = 0;  // last scan that showed it
+    std::uint32_t scan = 0;     // last scan that showed it
     std::uint64_t seen_ns = 0;  // CLOCK_MONOTONIC of its first event; 0: from a scan
     bool in_use = false;
   };

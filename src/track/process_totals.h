@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sockscope/types.h>
+
 #include <cstdint>
 #include <functional>
 #include <unordered_map>
 #include <vector>
-
-#include <sockscope/types.h>
 
 namespace sockscope {
 
@@ -15,18 +15,18 @@ namespace sockscope {
 class ProcessTotals {
  public:
   struct Entry {
-    Process sums;                    // rates and open_flows, listeners, srtt are filled by take()
-    std::uint32_t references = 0;    // flows in the flow table that point here
+    Process sums;                  // rates and open_flows, listeners, srtt are filled by take()
+    std::uint32_t references = 0;  // flows in the flow table that point here
     std::uint64_t last_used_ns = 0;
-    std::uint32_t asked_pass = 0;    // when it was last asked whether it runs
+    std::uint32_t asked_pass = 0;  // when it was last asked whether it runs
     bool runs = true;
     // What flows that closed in the running interval moved in it.
     std::uint64_t closed_tx = 0;
     std::uint64_t closed_rx = 0;
     std::uint64_t closed_retransmits = 0;
     std::uint64_t closed_segments = 0;
-    // What its flows were, of those that move bytes: without any that is counted, nothing is known of
-    // how much it moves.
+    // What its flows were, of those that move bytes: without any that is counted, nothing is known
+    // of how much it moves.
     bool had_counted = false;
     bool had_uncounted = false;
     bool in_use = false;

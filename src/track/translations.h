@@ -21,12 +21,13 @@ class Translations {
  public:
   static constexpr std::size_t kMost = 131'072;  // connections
 
-  // Of entries that are not translated nothing is kept. When there are too many, some other goes: of
-  // those that were there before somebody listened the kernel never tells the end.
+  // Of entries that are not translated nothing is kept. When there are too many, some other goes:
+  // of those that were there before somebody listened the kernel never tells the end.
   void note(const ConntrackEntry& entry);
   void forget(const ConntrackEntry& entry);
 
-  // What packets have of the connection that a socket has with these ends; null: the same, or not known.
+  // What packets have of the connection that a socket has with these ends; null: the same, or not
+  // known.
   std::shared_ptr<const Translation> of_socket(Protocol protocol, const Endpoint& local,
                                                const Endpoint& remote) const;
   // The other way round: the ends, local and remote, that the socket has.

@@ -83,8 +83,8 @@ TEST_F(TranslationsTest, BeyondTheirNumberOthersGoAndAreCounted) {
   EXPECT_EQ(translations.size(), Translations::kMost);
   EXPECT_EQ(translations.lost(), 3u);
   const std::size_t last = Translations::kMost + 2;
-  EXPECT_TRUE(translations.of_socket(kTcp, end(static_cast<std::uint8_t>(last >> 16), static_cast<std::uint16_t>(last)),
-                                     service));
+  EXPECT_TRUE(translations.of_socket(
+      kTcp, end(static_cast<std::uint8_t>(last >> 16), static_cast<std::uint16_t>(last)), service));
 }
 
 }  // namespace

@@ -145,9 +145,7 @@ void Keys::enter() {
         return fold('*');
       state_.process = row->key;
       return go(kProcessView);
-    case RowKey::Kind::kFlow:
-      state_.connection = row->key;
-      return go(kConnectionView);
+    case RowKey::Kind::kFlow: state_.connection = row->key; return go(kConnectionView);
     case RowKey::Kind::kHost:
       state_.scope = {row->key, table().listing.sums[row->index].name, state_.view};
       state_.view = &kConnectionsView;
@@ -160,8 +158,7 @@ void Keys::enter() {
     }
     case RowKey::Kind::kPlace:  // of groups only
     case RowKey::Kind::kInterface:
-    case RowKey::Kind::kNone:
-      return;
+    case RowKey::Kind::kNone: return;
   }
 }
 
@@ -364,71 +361,41 @@ void Keys::act(Action action) {
     return show(*kMainViews[static_cast<std::size_t>(action) -
                             static_cast<std::size_t>(Action::kFirstView)]);
   switch (action) {
-    case Action::kQuit:
-      return do_effect(Effect::Kind::kQuit);
-    case Action::kHelp:
-      return open_overlay(Overlay::kHelp);
-    case Action::kOptions:
-      return open_overlay(Overlay::kOptions);
-    case Action::kRedraw:
-      return do_effect(Effect::Kind::kRedraw);
-    case Action::kSuspend:
-      return do_effect(Effect::Kind::kSuspend);
-    case Action::kBack:
-      return back();
-    case Action::kDetails:
-      return enter();
-    case Action::kUp:
-      return has_list ? move_by(-1) : neighbour(-1);
-    case Action::kDown:
-      return has_list ? move_by(1) : neighbour(1);
-    case Action::kPageUp:
-      return move_by(-page);
-    case Action::kPageDown:
-      return move_by(page);
-    case Action::kHalfPageUp:
-      return move_by(-half);
-    case Action::kHalfPageDown:
-      return move_by(half);
-    case Action::kFirst:
-      return move_to(0);
-    case Action::kLast:
-      return move_to(SIZE_MAX);
+    case Action::kQuit: return do_effect(Effect::Kind::kQuit);
+    case Action::kHelp: return open_overlay(Overlay::kHelp);
+    case Action::kOptions: return open_overlay(Overlay::kOptions);
+    case Action::kRedraw: return do_effect(Effect::Kind::kRedraw);
+    case Action::kSuspend: return do_effect(Effect::Kind::kSuspend);
+    case Action::kBack: return back();
+    case Action::kDetails: return enter();
+    case Action::kUp: return has_list ? move_by(-1) : neighbour(-1);
+    case Action::kDown: return has_list ? move_by(1) : neighbour(1);
+    case Action::kPageUp: return move_by(-page);
+    case Action::kPageDown: return move_by(page);
+    case Action::kHalfPageUp: return move_by(-half);
+    case Action::kHalfPageDown: return move_by(half);
+    case Action::kFirst: return move_to(0);
+    case Action::kLast: return move_to(SIZE_MAX);
     case Action::kEnd:
       if (state_.is_frozen()) return live();
       return move_to(state_.view->follows_newest ? 0 : SIZE_MAX);
-    case Action::kNextView:
-      return next_view(1);
-    case Action::kPreviousView:
-      return next_view(-1);
-    case Action::kFilter:
-      return open_prompt(PromptKind::kFilter, state_.filter_text);
+    case Action::kNextView: return next_view(1);
+    case Action::kPreviousView: return next_view(-1);
+    case Action::kFilter: return open_prompt(PromptKind::kFilter, state_.filter_text);
     case Action::kSort:
       return sort_choices(state_).empty() ? void() : open_overlay(Overlay::kSortPicker);
-    case Action::kPreviousSort:
-      return next_sort(-1);
-    case Action::kNextSort:
-      return next_sort(1);
-    case Action::kReverse:
-      return table().sort_by(table().sort, !table().reverse);
-    case Action::kGroup:
-      return regroup();
-    case Action::kFold:
-      return grouped ? fold('-') : void();
-    case Action::kUnfold:
-      return grouped ? fold('+') : void();
-    case Action::kTurnFold:
-      return grouped ? fold('*') : void();
-    case Action::kZoomIn:
-      return grouped ? fold('+') : zoom(true);
-    case Action::kZoomOut:
-      return grouped ? fold('-') : zoom(false);
-    case Action::kIdle:
-      return toggle(settings.idle, "idle rows shown", "idle rows hidden");
-    case Action::kClosed:
-      return toggle(settings.closed, "closed rows shown", "closed rows hidden");
-    case Action::kLoopback:
-      return toggle(settings.loopback, "loopback shown", "loopback hidden");
+    case Action::kPreviousSort: return next_sort(-1);
+    case Action::kNextSort: return next_sort(1);
+    case Action::kReverse: return table().sort_by(table().sort, !table().reverse);
+    case Action::kGroup: return regroup();
+    case Action::kFold: return grouped ? fold('-') : void();
+    case Action::kUnfold: return grouped ? fold('+') : void();
+    case Action::kTurnFold: return grouped ? fold('*') : void();
+    case Action::kZoomIn: return grouped ? fold('+') : zoom(true);
+    case Action::kZoomOut: return grouped ? fold('-') : zoom(false);
+    case Action::kIdle: return toggle(settings.idle, "idle rows shown", "idle rows hidden");
+    case Action::kClosed: return toggle(settings.closed, "closed rows shown", "closed rows hidden");
+    case Action::kLoopback: return toggle(settings.loopback, "loopback shown", "loopback hidden");
     case Action::kNames:
       return toggle(settings.names, "remote ends by name where DNS said one",
                     "remote ends by address");
@@ -447,31 +414,23 @@ void Keys::act(Action action) {
       if (count() == 0) return;
       table().touched = true;
       return say(state_, "the cursor stays with this row", now_);
-    case Action::kFreeze:
-      return state_.is_frozen() ? live() : freeze(std::nullopt);
-    case Action::kNextSample:
-      return step(1);
-    case Action::kPreviousSample:
-      return step(-1);
-    case Action::kGoToTime:
-      return open_prompt(PromptKind::kTime, "");
+    case Action::kFreeze: return state_.is_frozen() ? live() : freeze(std::nullopt);
+    case Action::kNextSample: return step(1);
+    case Action::kPreviousSample: return step(-1);
+    case Action::kGoToTime: return open_prompt(PromptKind::kTime, "");
     case Action::kInterval:
       return open_prompt(PromptKind::kInterval,
                          fmt::format("{:g}", static_cast<double>(settings.interval_ms) / 1e3));
-    case Action::kCopy:
-      return copy();
+    case Action::kCopy: return copy();
     case Action::kWrite: {
       if (model_.history.empty()) return;
       std::string time = time_of_day(shown_sample(model_, state_).wall_ns).substr(0, 8);
       std::erase(time, ':');
       return open_prompt(PromptKind::kFile, "sockscope-" + time + ".json");
     }
-    case Action::kReset:
-      return open_overlay(Overlay::kConfirmReset);
-    case Action::kSignal:
-      return open_signal_menu();
-    case Action::kFirstView:
-      return;  // done above
+    case Action::kReset: return open_overlay(Overlay::kConfirmReset);
+    case Action::kSignal: return open_signal_menu();
+    case Action::kFirstView: return;  // done above
   }
 }
 
@@ -479,8 +438,7 @@ void Keys::click(const Key& key) {
   for (const Hit& hit : screen_.hits) {
     if (hit.row != key.row || key.column < hit.from || key.column >= hit.to) continue;
     switch (hit.kind) {
-      case Hit::Kind::kView:
-        return switch_to(*kMainViews[hit.number]);
+      case Hit::Kind::kView: return switch_to(*kMainViews[hit.number]);
       case Hit::Kind::kRow:
       case Hit::Kind::kPaneRow:
         state_.in_pane = hit.kind == Hit::Kind::kPaneRow;
@@ -491,25 +449,19 @@ void Keys::click(const Key& key) {
       case Hit::Kind::kHeading:
         state_.in_pane = false;
         return sort_by(static_cast<ColumnId>(hit.number));
-      case Hit::Kind::kKey:
-        return act(static_cast<Action>(hit.number));
-      case Hit::Kind::kOverlayRow:
-        return;
+      case Hit::Kind::kKey: return act(static_cast<Action>(hit.number));
+      case Hit::Kind::kOverlayRow: return;
     }
   }
 }
 
 void Keys::handle(const Key& key) {
   switch (key.name) {
-    case KeyName::kWheelUp:
-      return move_by(-3);
-    case KeyName::kWheelDown:
-      return move_by(3);
+    case KeyName::kWheelUp: return move_by(-3);
+    case KeyName::kWheelDown: return move_by(3);
     case KeyName::kClick:
-    case KeyName::kDoubleClick:
-      return click(key);
-    default:
-      break;
+    case KeyName::kDoubleClick: return click(key);
+    default: break;
   }
   if (const auto action = state_.keys.find(key)) act(*action);
 }

@@ -51,8 +51,8 @@ std::span<const SignalName> signal_names();
 // The columns the sort picker offers, in order: those on the screen.
 std::vector<ColumnId> sort_choices(const State& state);
 
-// "14:02", "14:02:30", "yesterday 9:00", "2026-11-20 9:00", "-5m", "-90s", "-1h": Unix nanoseconds, seen
-// from now; a time without a day that is yet to come was yesterday.
+// "14:02", "14:02:30", "yesterday 9:00", "2026-11-20 9:00", "-5m", "-90s", "-1h": Unix nanoseconds,
+// seen from now; a time without a day that is yet to come was yesterday.
 std::optional<std::uint64_t> parse_time(std::string_view text, std::uint64_t now_wall_ns);
 
 // Keys of prompts and overlays; true: the key was theirs.

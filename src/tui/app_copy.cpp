@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/timestamp.h"
-#include "snapshot/host_json.h"
+#include "format/host_json.h"
 #include "tui/app.h"
 #include "tui/frame.h"
 #include "tui/rows.h"

@@ -20,10 +20,14 @@ namespace {
 constexpr std::uint64_t kSecond = 1'000'000'000;
 
 constexpr SignalName kSignals[] = {
-    {SIGTERM, "SIGTERM", "end, please"},   {SIGINT, "SIGINT", "interrupt"},
-    {SIGHUP, "SIGHUP", "hang up, reload"}, {SIGUSR1, "SIGUSR1", ""},
-    {SIGUSR2, "SIGUSR2", ""},              {SIGQUIT, "SIGQUIT", "end with a core dump"},
-    {SIGSTOP, "SIGSTOP", "pause"},         {SIGCONT, "SIGCONT", "go on"},
+    {SIGTERM, "SIGTERM", "end, please"},
+    {SIGINT, "SIGINT", "interrupt"},
+    {SIGHUP, "SIGHUP", "hang up, reload"},
+    {SIGUSR1, "SIGUSR1", ""},
+    {SIGUSR2, "SIGUSR2", ""},
+    {SIGQUIT, "SIGQUIT", "end with a core dump"},
+    {SIGSTOP, "SIGSTOP", "pause"},
+    {SIGCONT, "SIGCONT", "go on"},
     {SIGKILL, "SIGKILL", "end at once, without cleaning up"},
 };
 
@@ -113,7 +117,8 @@ void cycle_option(std::size_t row, State& state, std::vector<Effect>& effects) {
     case 2: settings.closed = !settings.closed; break;
     case 3: settings.loopback = !settings.loopback; break;
     case 4:
-      settings.plot = settings.plot == PlotStyle::kBraille ? PlotStyle::kBlock : PlotStyle::kBraille;
+      settings.plot =
+          settings.plot == PlotStyle::kBraille ? PlotStyle::kBlock : PlotStyle::kBraille;
       return;
     case 5: settings.names = !settings.names; return;
     case 6: settings.port_names = !settings.port_names; return;
@@ -192,7 +197,9 @@ std::vector<ColumnId> sort_choices(const State& state) {
   return choices;
 }
 
-std::span<const SignalName> signal_names() { return kSignals; }
+std::span<const SignalName> signal_names() {
+  return kSignals;
+}
 
 std::optional<std::uint64_t> parse_time(std::string_view text, std::uint64_t now_wall_ns) {
   const auto number = [&text](int& value) {

@@ -73,7 +73,8 @@ TEST_F(App, without_privileges_the_header_says_what_is_shown) {
   EXPECT_TRUE(line(60, 20).ends_with("  procfs - sudo for all")) << line(60, 20);
   EXPECT_TRUE(line(40, 12).ends_with(" procfs")) << line(40, 12);
   model.source = "sock_diag";
-  EXPECT_TRUE(line(80, 24).ends_with(" sock_diag, own processes only - sudo for all")) << line(80, 24);
+  EXPECT_TRUE(line(80, 24).ends_with(" sock_diag, own processes only - sudo for all"))
+      << line(80, 24);
 }
 
 TEST_F(App, details_and_back) {
@@ -223,7 +224,8 @@ TEST_F(App, mouse) {
   EXPECT_EQ(state.view, &kProcessView);
 }
 
-// No key, in whatever order, breaks what must always hold. With sanitizers a key takes milliseconds.
+// No key, in whatever order, breaks what must always hold. With sanitizers a key takes
+// milliseconds.
 TEST_F(App, random_keys) {
 #ifdef __SANITIZE_ADDRESS__
   constexpr int kCount = 4'000;

@@ -76,9 +76,10 @@ std::string capability(const char* name) {
 }
 
 tl::unexpected<Error> unusable(std::string why) {
-  return tl::make_unexpected(Error(ErrorKind::kInvalidArgument, {}, "draw on this terminal")
-                                 .with_detail(std::move(why))
-                                 .with_hint("use 'sockscope top --plain', or 'sockscope snapshot'"));
+  return tl::make_unexpected(
+      Error(ErrorKind::kInvalidArgument, {}, "draw on this terminal")
+          .with_detail(std::move(why))
+          .with_hint("use 'sockscope top --plain', or 'sockscope snapshot'"));
 }
 
 // Terminals of today whose description many a host lacks.
@@ -225,8 +226,8 @@ Result<Driver> Driver::open(const DriverOptions& options) {
   ::nodelay(impl->pad, TRUE);
 
   const std::string mouse_off = impl->mouse ? "\033[?1006l\033[?1000l" : "";
-  const std::string leave = mouse_off + capability("sgr0") + capability("op") + capability("rmkx") +
-                            capability("cnorm");
+  const std::string leave =
+      mouse_off + capability("sgr0") + capability("op") + capability("rmkx") + capability("cnorm");
   std::string last = capability("rmcup");
   // Without a second screen the shell goes on below.
   if (last.empty()) last = capability("ed") + "\r\n";
@@ -234,7 +235,8 @@ Result<Driver> Driver::open(const DriverOptions& options) {
   restore.size = std::min(text.size(), sizeof restore.text);
   std::memcpy(restore.text, text.data(), restore.size);
   if (::tcgetattr(STDIN_FILENO, &restore.modes) != 0)
-    return tl::make_unexpected(Error::from_errno(ErrorKind::kIo, errno, "read the terminal's modes"));
+    return tl::make_unexpected(
+        Error::from_errno(ErrorKind::kIo, errno, "read the terminal's modes"));
   impl->enter_text = capability("smcup") + capability("smkx") + capability("civis") +
                      (impl->mouse ? "\033[?1000h\033[?1006h" : "");
 
@@ -255,8 +257,12 @@ Driver::Driver(Driver&&) noexcept = default;
 Driver& Driver::operator=(Driver&&) noexcept = default;
 Driver::~Driver() = default;
 
-bool Driver::is_utf8() const noexcept { return impl_->utf8; }
-bool Driver::has_braille() const noexcept { return impl_->braille; }
+bool Driver::is_utf8() const noexcept {
+  return impl_->utf8;
+}
+bool Driver::has_braille() const noexcept {
+  return impl_->braille;
+}
 
 Size Driver::size() const {
   winsize size{};
@@ -322,7 +328,8 @@ void Driver::draw(const Grid& grid) {
   }
   for (int y = 0; y < size.rows; ++y) {
     bool differs = impl.shown == nullptr;
-    for (int x = 0; x < size.columns && !differs; ++x) differs = grid.at(x, y) != impl.shown->at(x, y);
+    for (int x = 0; x < size.columns && !differs; ++x)
+      differs = grid.at(x, y) != impl.shown->at(x, y);
     if (differs) impl.put_row(grid, y);
   }
   ::wmove(stdscr, 0, 0);  // not at an edge, where terminals differ about what comes next
@@ -334,17 +341,27 @@ void Driver::draw(const Grid& grid) {
   flush();
 }
 
-void Driver::redraw() { impl_->all_anew = true; }
+void Driver::redraw() {
+  impl_->all_anew = true;
+}
 
 void Driver::set_theme(const Theme& theme) {
   impl_->theme = theme;
   redraw();
 }
 
-bool Driver::wants_room() const noexcept { return !impl_->pending.empty() && !impl_->gone; }
-int Driver::output_fd() const noexcept { return impl_->terminal.get(); }
-bool Driver::flush() { return impl_->write_pending(); }
-std::size_t Driver::frame_bytes() const noexcept { return impl_->frame_bytes; }
+bool Driver::wants_room() const noexcept {
+  return !impl_->pending.empty() && !impl_->gone;
+}
+int Driver::output_fd() const noexcept {
+  return impl_->terminal.get();
+}
+bool Driver::flush() {
+  return impl_->write_pending();
+}
+std::size_t Driver::frame_bytes() const noexcept {
+  return impl_->frame_bytes;
+}
 
 std::optional<Key> Driver::read_key() {
   for (;;) {

@@ -4,12 +4,12 @@
 // terminal is never asked anything: one that does not answer is as good as another.
 #pragma once
 
+#include <sockscope/error.h>
+
 #include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
-
-#include <sockscope/error.h>
 
 #include "tui/grid.h"
 #include "tui/key.h"

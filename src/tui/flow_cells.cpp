@@ -43,14 +43,10 @@ std::string internal_text(const TcpInternals* tcp, const Flow& flow, ColumnId co
   switch (column) {
     case kRttVariation:  // before the first answer the kernel says what it begins with
       return flow.counters.srtt_us == 0 ? kUnknown : format_ms(tcp->rtt_variance_us);
-    case kCwnd:
-      return std::to_string(tcp->congestion_window);
-    case kMss:
-      return std::to_string(tcp->mss);
-    case kSendQueue:
-      return format_rate(tcp->send_queue, Units::kBytes);
-    default:
-      break;
+    case kCwnd: return std::to_string(tcp->congestion_window);
+    case kMss: return std::to_string(tcp->mss);
+    case kSendQueue: return format_rate(tcp->send_queue, Units::kBytes);
+    default: break;
   }
   const std::string name = clean_text(tcp->congestion_control.data());
   return name.empty() ? kUnknown : name;
@@ -253,34 +249,21 @@ CellText process_cell(const Model& model, const State& state, const Process& pro
 std::optional<CellValue> sum_value(ColumnId column, const Sum& sum) {
   const auto number = [](auto value) { return CellValue(static_cast<std::uint64_t>(value)); };
   switch (column) {
-    case kPid:
-      return number(sum.pid);
+    case kPid: return number(sum.pid);
     case kComm:
-    case kRemote:
-      return CellValue(sum.name);
-    case kConns:
-      return number(sum.flows);
-    case kProcs:
-      return number(sum.processes.size());
-    case kRxRate:
-      return CellValue(sum.rx_rate);
-    case kTxRate:
-      return CellValue(sum.tx_rate);
-    case kRate:
-      return CellValue(sum.rx_rate + sum.tx_rate);
-    case kRxBytes:
-      return number(sum.rx_bytes);
-    case kTxBytes:
-      return number(sum.tx_bytes);
+    case kRemote: return CellValue(sum.name);
+    case kConns: return number(sum.flows);
+    case kProcs: return number(sum.processes.size());
+    case kRxRate: return CellValue(sum.rx_rate);
+    case kTxRate: return CellValue(sum.tx_rate);
+    case kRate: return CellValue(sum.rx_rate + sum.tx_rate);
+    case kRxBytes: return number(sum.rx_bytes);
+    case kTxBytes: return number(sum.tx_bytes);
     case kRtt:
-    case kMeanRtt:
-      return sum.srtt_count == 0 ? CellValue() : number(sum.srtt_us());
-    case kRetransmits:
-      return number(sum.retransmits);
-    case kRetransmitRate:
-      return CellValue(sum.retransmit_rate);
-    default:
-      return std::nullopt;
+    case kMeanRtt: return sum.srtt_count == 0 ? CellValue() : number(sum.srtt_us());
+    case kRetransmits: return number(sum.retransmits);
+    case kRetransmitRate: return CellValue(sum.retransmit_rate);
+    default: return std::nullopt;
   }
 }
 

@@ -83,14 +83,10 @@ std::string share_text(const std::optional<double>& share) {
 
 std::string_view unit_words(Units units) {
   switch (units) {
-    case Units::kBits:
-      return "bits/s SI";
-    case Units::kBytes:
-      return "bytes/s SI";
-    case Units::kIbits:
-      return "bits/s IEC";
-    case Units::kIbytes:
-      break;
+    case Units::kBits: return "bits/s SI";
+    case Units::kBytes: return "bytes/s SI";
+    case Units::kIbits: return "bits/s IEC";
+    case Units::kIbytes: break;
   }
   return "bytes/s IEC";
 }
@@ -179,8 +175,7 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
     return;
   }
   const bool detail = state.view->is_detail();
-  if (columns >= kWide && !state.is_frozen())
-    live.text += ' ' + time_zone(model.now_wall_ns);
+  if (columns >= kWide && !state.is_frozen()) live.text += ' ' + time_zone(model.now_wall_ns);
   if ((detail || state.settings.loopback) && columns < 100 && !narrow && !state.is_frozen())
     live.text.resize(live.text.size() - 3);  // the seconds
   std::string right;
@@ -253,13 +248,14 @@ void draw_plot_line(const Model& model, const State& state, const Frame& frame, 
   if (state.prompt.kind != PromptKind::kNone) return;  // the prompt stands there
   const Listing& listing = state.table().listing;
   if (const std::string text = selection_text(state); !text.empty()) {
-    const std::string count = fmt::format("{} of {} {}", listing.matching, listing.candidates,
-                                          state.view->counted);
+    const std::string count =
+        fmt::format("{} of {} {}", listing.matching, listing.candidates, state.view->counted);
     const int end = columns - static_cast<int>(display_width(count)) - 1;
     const int x = grid.put(1, y, text, {Role::kTitle}, end - 17);
     if (x + 18 < end)
-      grid.put(x + 4, y, fmt::format("({} {})", state.keys.key_of(Action::kBack),
-                                     state.scope.exists() ? "back" : "clears"),
+      grid.put(x + 4, y,
+               fmt::format("({} {})", state.keys.key_of(Action::kBack),
+                           state.scope.exists() ? "back" : "clears"),
                {Role::kDim});
     grid.put_right(columns, y, count);
     return;
@@ -345,8 +341,7 @@ void draw_status(const State& state, const Frame& frame, std::string_view left, 
                                : fmt::format("{} · sort {}", unit_words(state.settings.units),
                                              heading_of_sort(state, *state.view));
       const Table& table = state.table();
-      if (table.order.was_held() && table.touched && table.position != 0)
-        right = "";
+      if (table.order.was_held() && table.touched && table.position != 0) right = "";
     }
     int end = columns;
     if (!right.empty() && columns >= 60)
@@ -375,9 +370,15 @@ std::vector<FooterKey> footer_keys(const State& state, int columns) {
     std::erase_if(keys, [](const FooterKey& key) { return key.action == kSignal; });
   if (view.is_detail()) return keys;
   if (columns >= 120) {
-    for (const FooterKey& key : std::initializer_list<FooterKey>{
-             {kReverse}, {kGroup}, {kIdle}, {kNextSample, "step time", kPreviousSample},
-             {kWrite, "write"}, {kNames}, {kPortNames}, {kOptions}}) {
+    for (const FooterKey& key :
+         std::initializer_list<FooterKey>{{kReverse},
+                                          {kGroup},
+                                          {kIdle},
+                                          {kNextSample, "step time", kPreviousSample},
+                                          {kWrite, "write"},
+                                          {kNames},
+                                          {kPortNames},
+                                          {kOptions}}) {
       const bool is_of_flows =
           key.action == kIdle || key.action == kNames || key.action == kPortNames;
       if ((is_of_flows && view.shows_host) || (key.action == kGroup && view.groupings.empty()) ||
@@ -446,8 +447,7 @@ void draw_footer(const State& state, const Frame& frame, Screen& screen) {
     // "?help", but "s sort".
     const bool is_sign =
         label.size() == 1 && std::ispunct(static_cast<unsigned char>(label[0])) != 0;
-    std::string text = (is_sign ? "" : " ") +
-                       std::string(footer_text(state, key));
+    std::string text = (is_sign ? "" : " ") + std::string(footer_text(state, key));
     const int width = static_cast<int>(display_width(label) + display_width(text));
     shown.push_back({&key, std::move(label), std::move(text), width});
   }

@@ -62,9 +62,8 @@ void Grid::set(int x, int y, std::string_view text, Style style) {
 int Grid::put(int x, int y, std::string_view text, Style style, int limit) {
   if (y < 0 || y >= size_.rows) return x;
   const int end = std::min(limit, size_.columns);
-  const bool is_plain = std::all_of(text.begin(), text.end(), [](char c) {
-    return c >= ' ' && c < 0x7F;
-  });
+  const bool is_plain =
+      std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < 0x7F; });
   const std::string cleaned = is_plain ? std::string() : clean_text(text);
   if (!is_plain) text = cleaned;
   int last = -1;

@@ -17,7 +17,8 @@ struct Size {
   bool operator==(const Size&) const = default;
 };
 
-// What a cell is for; a theme turns it into colours and attributes. Meaning never hangs on it alone.
+// What a cell is for; a theme turns it into colours and attributes. Meaning never hangs on it
+// alone.
 enum class Role : std::uint8_t {
   kText,
   kDim,    // idle rows, units, rules

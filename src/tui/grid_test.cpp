@@ -43,7 +43,9 @@ TEST(Grid, combining_characters_stay_on_their_base_and_are_not_endless) {
 
 TEST(Grid, nothing_but_text_gets_in) {
   Grid grid({40, 1});
-  grid.put(0, 0, "a\033[31mb\x07\xC2\x9B" "31m\xE2\x80\xAE\x7F\xFF");
+  grid.put(0, 0,
+           "a\033[31mb\x07\xC2\x9B"
+           "31m\xE2\x80\xAE\x7F\xFF");
   for (const char c : grid.text())
     EXPECT_TRUE(c == '\n' || (c >= ' ' && c < 0x7F)) << static_cast<int>(c);
 }
@@ -75,8 +77,7 @@ TEST(Plot, small_but_not_nothing_shows) {
 
 TEST(Plot, areas_stand_and_hang) {
   const Series series{2.0, 1.0};
-  EXPECT_EQ(area_plot(series, 2, 2, PlotStyle::kBraille),
-            (std::vector<std::string>{"⡇", "⣿"}));
+  EXPECT_EQ(area_plot(series, 2, 2, PlotStyle::kBraille), (std::vector<std::string>{"⡇", "⣿"}));
   EXPECT_EQ(area_plot(series, 2, 2, PlotStyle::kBraille, true),
             (std::vector<std::string>{"⣿", "⡇"}));
 }

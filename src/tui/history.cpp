@@ -24,7 +24,8 @@ bool same(const std::shared_ptr<const RemoteName>& a, const std::shared_ptr<cons
   return a == b || (a && b && a->name == b->name && a->learnt_ns == b->learnt_ns);
 }
 
-bool same(const std::shared_ptr<const Translation>& a, const std::shared_ptr<const Translation>& b) {
+bool same(const std::shared_ptr<const Translation>& a,
+          const std::shared_ptr<const Translation>& b) {
   return a == b || (a && b && *a == *b);
 }
 
@@ -53,10 +54,8 @@ bool is_being_closed(const Flow& flow) {
     case TcpState::kFinWait2:
     case TcpState::kClosing:
     case TcpState::kLastAck:
-    case TcpState::kTimeWait:
-      return true;
-    default:
-      return false;
+    case TcpState::kTimeWait: return true;
+    default: return false;
   }
 }
 

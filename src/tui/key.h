@@ -24,8 +24,8 @@ enum class KeyName : unsigned char {
   kPageUp,
   kPageDown,
   kFunction,  // `text` has the number
-  kControl,  // `text` has the lower-case letter
-  kClick,    // at column, row
+  kControl,   // `text` has the lower-case letter
+  kClick,     // at column, row
   kDoubleClick,
   kWheelUp,
   kWheelDown,
@@ -39,9 +39,7 @@ struct Key {
   int column = 0;
   int row = 0;
 
-  bool is(std::string_view character) const {
-    return name == KeyName::kText && text == character;
-  }
+  bool is(std::string_view character) const { return name == KeyName::kText && text == character; }
   bool is_control(char letter) const {
     return name == KeyName::kControl && text.size() == 1 && text[0] == letter;
   }

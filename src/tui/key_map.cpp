@@ -94,17 +94,12 @@ bool same(const Key& a, const Key& b) {
 // What terminals send for some letters with Ctrl is another key.
 std::string_view alias_of_control(char letter) {
   switch (letter) {
-    case 'c':
-      return "Ctrl-C quits, always";
-    case 'h':
-      return "terminals send Ctrl-H for Backspace";
-    case 'i':
-      return "terminals send Ctrl-I for Tab";
+    case 'c': return "Ctrl-C quits, always";
+    case 'h': return "terminals send Ctrl-H for Backspace";
+    case 'i': return "terminals send Ctrl-I for Tab";
     case 'j':
-    case 'm':
-      return "terminals send Ctrl-J and Ctrl-M for Enter";
-    default:
-      return "";
+    case 'm': return "terminals send Ctrl-J and Ctrl-M for Enter";
+    default: return "";
   }
 }
 

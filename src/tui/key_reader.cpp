@@ -65,9 +65,9 @@ std::optional<Key> KeyReader::mouse() {
   } else if ((event.bstate & (BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON1_DOUBLE_CLICKED)) != 0) {
     // Press and release that came together are told as one click.
     const std::uint64_t now = mono_now_ns();
-    const bool again = (event.bstate & BUTTON1_DOUBLE_CLICKED) != 0 || 
-                       (now - last_click_ns_ < kDoubleClickNs && event.x == last_column_ &&
-                        event.y == last_row_);
+    const bool again =
+        (event.bstate & BUTTON1_DOUBLE_CLICKED) != 0 ||
+        (now - last_click_ns_ < kDoubleClickNs && event.x == last_column_ && event.y == last_row_);
     key.name = again ? KeyName::kDoubleClick : KeyName::kClick;
     last_click_ns_ = again ? 0 : now;
     last_column_ = event.x;

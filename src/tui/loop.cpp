@@ -29,7 +29,8 @@ namespace sockscope::tui {
 namespace {
 
 constexpr std::uint64_t kMillisecond = 1'000'000;
-constexpr std::uint64_t kFrame = 200 * kMillisecond;  // at the least between two that nobody asked for
+constexpr std::uint64_t kFrame =
+    200 * kMillisecond;  // at the least between two that nobody asked for
 
 Fd take_signals() {
   sigset_t wanted;
@@ -136,16 +137,16 @@ class Loop {
   std::uint64_t ancestors_sample_ = 0;
   bool reads_host_ = false;
   bool host_read_with_sample_ = false;
-  bool must_draw_ = true;   // now
-  bool may_draw_ = false;   // when a frame is due
+  bool must_draw_ = true;  // now
+  bool may_draw_ = false;  // when a frame is due
   bool events_came_ = false;
   bool stop_ = false;
   bool input_ended_ = false;
 };
 
 void Loop::log(const Event& event) {
-  model_.events.add(event, static_cast<std::uint64_t>(static_cast<std::int64_t>(event.mono_ns) +
-                                                      clock_offset_));
+  model_.events.add(
+      event, static_cast<std::uint64_t>(static_cast<std::int64_t>(event.mono_ns) + clock_offset_));
   events_came_ = true;
 }
 
@@ -230,8 +231,7 @@ void Loop::read_internals() {
 }
 
 bool Loop::shows_host() const {
-  return state_.view->shows_host ||
-         state_.view->frame(state_.size).plot_rows == kHostPaneRows;
+  return state_.view->shows_host || state_.view->frame(state_.size).plot_rows == kHostPaneRows;
 }
 
 // With the snapshot that was just taken; null: in between, because it is wanted now.
@@ -327,7 +327,8 @@ void Loop::do_effect(const Effect& effect) {
     case Effect::Kind::kSignal: {
       const auto sent = send_signal(effect.process, effect.number);
       say(state_,
-          sent ? fmt::format("signal {} sent to {} {}", effect.number, effect.text, effect.process.pid)
+          sent ? fmt::format("signal {} sent to {} {}", effect.number, effect.text,
+                             effect.process.pid)
                : sent.error().message() +
                      (sent.error().detail().empty() ? "" : ": " + sent.error().detail()),
           now);
@@ -356,23 +357,22 @@ Result<void> Loop::run() {
   draw();
   std::uint64_t now = mono_now_ns();
   const std::uint64_t end =
-      options_.duration ? now + static_cast<std::uint64_t>(options_.duration->count()) * kMillisecond
-                        : UINT64_MAX;
+      options_.duration
+          ? now + static_cast<std::uint64_t>(options_.duration->count()) * kMillisecond
+          : UINT64_MAX;
   // Rates come with the second sample: soon.
-  next_sample_ns_ =
-      now + std::min<std::uint64_t>(state_.settings.interval_ms, 500) * kMillisecond;
+  next_sample_ns_ = now + std::min<std::uint64_t>(state_.settings.interval_ms, 500) * kMillisecond;
   while (!stop_) {
     now = mono_now_ns();
     if (now >= end) break;
-    std::array<pollfd, 4> files{{{.fd = signals_.get(), .events = POLLIN, .revents = 0},
-                                 {.fd = input_ended_ ? -1 : STDIN_FILENO, .events = POLLIN, .revents = 0},
-                                 {.fd = monitor_.fd(), .events = POLLIN, .revents = 0},
-                                 {.fd = driver_.wants_room() ? driver_.output_fd() : -1,
-                                  .events = POLLOUT,
-                                  .revents = 0}}};
+    std::array<pollfd, 4> files{
+        {{.fd = signals_.get(), .events = POLLIN, .revents = 0},
+         {.fd = input_ended_ ? -1 : STDIN_FILENO, .events = POLLIN, .revents = 0},
+         {.fd = monitor_.fd(), .events = POLLIN, .revents = 0},
+         {.fd = driver_.wants_room() ? driver_.output_fd() : -1, .events = POLLOUT, .revents = 0}}};
     const std::uint64_t left = end == UINT64_MAX ? UINT64_MAX : (end - now) / kMillisecond + 1;
-    const int timeout = static_cast<int>(
-        std::min<std::uint64_t>(static_cast<std::uint64_t>(wait_ms(now)), left));
+    const int timeout =
+        static_cast<int>(std::min<std::uint64_t>(static_cast<std::uint64_t>(wait_ms(now)), left));
     ::poll(files.data(), files.size(), timeout);
     if (files[0].revents != 0) take_signals_that_came();
     if (stop_) break;

@@ -2,16 +2,16 @@
 // The full-screen program: collects, draws, listens to keys, until the user has seen enough.
 #pragma once
 
+#include <sockscope/host.h>
+#include <sockscope/monitor.h>
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 
-#include <sockscope/host.h>
-#include <sockscope/monitor.h>
-
-#include "snapshot/json.h"
+#include "format/json.h"
 #include "tui/driver.h"
 #include "tui/model.h"
 #include "tui/state.h"

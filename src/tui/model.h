@@ -2,6 +2,9 @@
 // What there is to show. Collected by the loop, read by the views.
 #pragma once
 
+#include <sockscope/alert.h>
+#include <sockscope/event.h>
+
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -11,9 +14,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <sockscope/alert.h>
-#include <sockscope/event.h>
 
 #include "tui/history.h"
 #include "tui/host_history.h"
@@ -69,7 +69,8 @@ struct Model {
   std::string host_problem;   // why there are none; empty: there is no reason
   EventLog events;
   std::vector<Alert> alerts;  // that go on
-  // Those of the sample on the screen that have no sockets, by number; while they are shown as a tree.
+  // Those of the sample on the screen that have no sockets, by number; while they are shown as a
+  // tree.
   std::map<std::uint32_t, std::shared_ptr<const ProcessInfo>> ancestors;
   // Of the connections that are looked into, as of the newest sample, by cookie; empty: the kernel
   // was asked and did not tell.

@@ -151,10 +151,8 @@ HelpLines help_lines(const Model& model, const State& state) {
 
 void draw_overlay(const Model& model, const State& state, Screen& screen) {
   switch (state.overlay) {
-    case Overlay::kNone:
-      return;
-    case Overlay::kHelp:
-      return draw_help(model, state, screen);
+    case Overlay::kNone: return;
+    case Overlay::kHelp: return draw_help(model, state, screen);
     case Overlay::kSortPicker: {
       std::vector<std::string> lines;
       for (const ColumnId id : sort_choices(state)) {

@@ -31,8 +31,7 @@ void append_cell(std::string& out, int left, int right, PlotStyle style, bool ha
   if (style == PlotStyle::kBraille) {
     const auto l = static_cast<std::size_t>(left);
     const auto r = static_cast<std::size_t>(right);
-    const unsigned dots =
-        hanging ? kLeftDown[l] | kRightDown[r] : kLeftUp[l] | kRightUp[r];
+    const unsigned dots = hanging ? kLeftDown[l] | kRightDown[r] : kLeftUp[l] | kRightUp[r];
     if (dots == 0)
       out += ' ';
     else

@@ -13,8 +13,8 @@ enum class PlotStyle : unsigned char { kBraille, kBlock };
 
 using Series = std::vector<std::optional<double>>;
 
-// One row of `series.size() / 2` cells, two values a cell; the largest value is the full height, but
-// at least `least_top` is.
+// One row of `series.size() / 2` cells, two values a cell; the largest value is the full height,
+// but at least `least_top` is.
 std::string sparkline(std::span<const std::optional<double>> series, PlotStyle style,
                       double least_top = 0);
 

@@ -24,7 +24,6 @@ struct ProcessTree {
 // `processes`: of the history, with their smoothed rates; grouped as the settings say. A chain of
 // parents that bites its own tail, as reused numbers can make one, is cut.
 ProcessTree grow_tree(const Model& model, const State& state,
-                      std::span<const std::uint32_t> processes,
-                      std::span<const Smoothed> smoothed);
+                      std::span<const std::uint32_t> processes, std::span<const Smoothed> smoothed);
 
 }  // namespace sockscope::tui

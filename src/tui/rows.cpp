@@ -101,12 +101,9 @@ std::optional<std::uint64_t> age_us(const Model& model, const State& state, cons
 
 bool in_scope(const State& state, const Flow& flow) {
   switch (state.scope.of.kind) {
-    case RowKey::Kind::kProcess:
-      return RowKey::of(owner_of(flow)) == state.scope.of;
-    case RowKey::Kind::kHost:
-      return RowKey::of(flow.remote.addr) == state.scope.of;
-    default:
-      return true;
+    case RowKey::Kind::kProcess: return RowKey::of(owner_of(flow)) == state.scope.of;
+    case RowKey::Kind::kHost: return RowKey::of(flow.remote.addr) == state.scope.of;
+    default: return true;
   }
 }
 

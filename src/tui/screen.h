@@ -17,7 +17,7 @@ struct Hit {
   Kind kind = Kind::kRow;
   int row = 0;
   int from = 0;
-  int to = 0;  // exclusive
+  int to = 0;              // exclusive
   std::size_t number = 0;  // of the view, row, Action or ColumnId
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Screens against files: SOCKSCOPE_UPDATE_GOLDEN=1 writes them anew, to be looked at before they are
-// committed.
+// Screens against files: SOCKSCOPE_UPDATE_GOLDEN=1 writes them anew, to be looked at before they
+// are committed.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -48,13 +48,21 @@ void compare(const std::string& name, const std::string& actual) {
   ASSERT_FALSE(std::getline(is, a)) << "one line too many: " << a;
 }
 
-TEST(Golden, processes) { compare("processes", all_sizes(web_model(), kProcessesView, nullptr)); }
+TEST(Golden, processes) {
+  compare("processes", all_sizes(web_model(), kProcessesView, nullptr));
+}
 TEST(Golden, connections) {
   compare("connections", all_sizes(web_model(), kConnectionsView, nullptr));
 }
-TEST(Golden, hosts) { compare("hosts", all_sizes(web_model(), kHostsView, nullptr)); }
-TEST(Golden, events) { compare("events", all_sizes(web_model(), kEventsView, nullptr)); }
-TEST(Golden, this_host) { compare("this_host", all_sizes(web_model(), kThisHostView, nullptr)); }
+TEST(Golden, hosts) {
+  compare("hosts", all_sizes(web_model(), kHostsView, nullptr));
+}
+TEST(Golden, events) {
+  compare("events", all_sizes(web_model(), kEventsView, nullptr));
+}
+TEST(Golden, this_host) {
+  compare("this_host", all_sizes(web_model(), kThisHostView, nullptr));
+}
 
 Model awkward_host() {
   Model model = web_model(1);
@@ -63,7 +71,9 @@ Model awkward_host() {
   facts.interfaces[1].rx_rate = facts.interfaces[1].tx_rate = 9e12;
   facts.interfaces[1].counters.rx_drops = UINT64_MAX / 2;
   facts.interfaces[2].addresses.assign(40, facts.interfaces[2].addresses[0]);
-  facts.disks[0].mount_point = "/mnt/\xE2\x80\xAE" "evil\n日本語";
+  facts.disks[0].mount_point =
+      "/mnt/\xE2\x80\xAE"
+      "evil\n日本語";
   facts.disks.resize(200, facts.disks[0]);
   facts.system = {};
   facts.system.cpu_per_core.assign(256, 55);
@@ -147,12 +157,12 @@ TEST(Golden, frozen_and_filtered) {
           }));
 }
 TEST(Golden, wrong_filter) {
-  compare("wrong_filter", all_sizes(web_model(), kConnectionsView,
-                                    [](const Model& m, State& s) { press_all("/dprt:443", m, s); }));
+  compare("wrong_filter", all_sizes(web_model(), kConnectionsView, [](const Model& m, State& s) {
+            press_all("/dprt:443", m, s);
+          }));
 }
 TEST(Golden, process_in_container) {
-  compare("process_in_container",
-          all_sizes(web_model(), kProcessView, [](const Model&, State& s) {
+  compare("process_in_container", all_sizes(web_model(), kProcessView, [](const Model&, State& s) {
             s.process = RowKey::of(ProcessId{15530, 15'530'000});
           }));
 }
@@ -183,11 +193,10 @@ TEST(Golden, tree) {
           }));
 }
 TEST(Golden, ascii) {
-  compare("ascii", all_sizes(web_model(), kProcessesView,
-                             [](const Model&, State& s) {
-                               s.settings.ascii = true;
-                               s.keys.use_ascii();
-                             }));
+  compare("ascii", all_sizes(web_model(), kProcessesView, [](const Model&, State& s) {
+            s.settings.ascii = true;
+            s.keys.use_ascii();
+          }));
 }
 
 Model awkward_model() {
@@ -198,18 +207,19 @@ Model awkward_model() {
   for (std::uint64_t second = 0; second < 4; ++second) {
     SnapshotBuilder b(second);
     b.process(4194304, "\033[31mred\033[0m", 9e12, 9e12, 1'200'000, 1234)
-        .flow(1, "fe80::1234:5678:9abc:def0", 65535, "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff", 65535,
-              9e12, 9e12);
+        .flow(1, "fe80::1234:5678:9abc:def0", 65535, "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff",
+              65535, 9e12, 9e12);
     b.last_flow().counters.retransmits = 4'000'000'000;
     b.last_flow().counters.rx_bytes = UINT64_MAX;
-    b.process(2, "日本語のプロセス", 1000, 1000)
-        .flow(2, "::1", 1, "::ffff:1.2.3.4", 2, 1000, 1000);
+    b.process(2, "日本語のプロセス", 1000, 1000).flow(2, "::1", 1, "::ffff:1.2.3.4", 2, 1000, 1000);
     b.process(3, "e\xCC\x81\xCC\x81\xCC\x81\xCC\x81\xCC\x81", 900, 900)
         .flow(3, "10.1.2.3", 1, "255.255.255.255", 65535, 900, 900);
-    b.process(4, "\xFF\xFE\x80 \xE2\x80\xAE" "evil", 800, 800)
+    b.process(4,
+              "\xFF\xFE\x80 \xE2\x80\xAE"
+              "evil",
+              800, 800)
         .flow(4, "10.1.2.3", 1, "2001:db8::1", 2, 800, 800);
-    b.process(5, "fifteen-letters", 700, 700)
-        .flow(5, "10.1.2.3", 1, "2001:db8:1::1", 2, 700, 700);
+    b.process(5, "fifteen-letters", 700, 700).flow(5, "10.1.2.3", 1, "2001:db8:1::1", 2, 700, 700);
     b.process(6, "\n\r\t\a\b", 600, 600).flow(6, "10.1.2.3", 1, "192.0.2.1", 2, 600, 600);
     model.history.add(b.snapshot());
   }
@@ -243,8 +253,8 @@ Model model_with(std::size_t rows) {
       const auto number = static_cast<std::uint32_t>(i + 1);
       b.process(number, "worker-" + std::to_string(number), number * 10.0, 5)
           .flow(number, "10.0.0.7", static_cast<std::uint16_t>(number % 60'000 + 1),
-                "10." + std::to_string(number >> 16) + '.' + std::to_string(number >> 8 & 255) + '.' +
-                    std::to_string(number & 255),
+                "10." + std::to_string(number >> 16) + '.' + std::to_string(number >> 8 & 255) +
+                    '.' + std::to_string(number & 255),
                 443, number * 10.0, 5);
     }
     model.history.add(b.snapshot());
@@ -255,10 +265,9 @@ Model model_with(std::size_t rows) {
 
 TEST(Golden, no_rows) {
   const Model model = model_with(0);
-  compare("no_rows", all_sizes(model, kProcessesView, nullptr) +
-                         all_sizes(model, kConnectionsView, nullptr) +
-                         all_sizes(model, kHostsView, nullptr) +
-                         all_sizes(model, kEventsView, nullptr));
+  compare("no_rows",
+          all_sizes(model, kProcessesView, nullptr) + all_sizes(model, kConnectionsView, nullptr) +
+              all_sizes(model, kHostsView, nullptr) + all_sizes(model, kEventsView, nullptr));
 }
 TEST(Golden, ten_thousand_rows) {
   const Model model = model_with(10'000);
@@ -268,7 +277,8 @@ TEST(Golden, ten_thousand_rows) {
                                    }));
 }
 
-// Every size there can be, for every view: nothing falls over, and no hostile byte is on the screen.
+// Every size there can be, for every view: nothing falls over, and no hostile byte is on the
+// screen.
 TEST(Screen, fits_every_size) {
   Model model = awkward_model();
   model.host_readings = HostHistory();
@@ -285,7 +295,8 @@ TEST(Screen, fits_every_size) {
         ASSERT_EQ(text.find("\xE2\x80\xAE"), text.npos);
         std::istringstream lines(text);
         std::string line;
-        while (std::getline(lines, line)) ASSERT_LE(display_width(line), static_cast<std::size_t>(columns));
+        while (std::getline(lines, line))
+          ASSERT_LE(display_width(line), static_cast<std::size_t>(columns));
       }
     }
   }

@@ -2,6 +2,9 @@
 // What the user has chosen to see, and where he is. Keys change it, views read it.
 #pragma once
 
+#include <sockscope/host.h>
+#include <sockscope/types.h>
+
 #include <array>
 #include <compare>
 #include <cstdint>
@@ -12,9 +15,6 @@
 #include <set>
 #include <string>
 #include <vector>
-
-#include <sockscope/host.h>
-#include <sockscope/types.h>
 
 #include "base/text.h"
 #include "tui/grid.h"
@@ -55,12 +55,12 @@ struct RowKey {
 
 struct Row {
   RowKey key;
-  // A process or flow of the history, a flow's place among those opened since, an event's in the log,
-  // an interface's in its reading, a group's or host's among sums.
+  // A process or flow of the history, a flow's place among those opened since, an event's in the
+  // log, an interface's in its reading, a group's or host's among sums.
   std::uint32_t index = 0;
   std::uint8_t depth = 0;
   bool is_parent = false;  // rows of more depth follow, unless it is folded
-  char mark = ' ';  // '+' new, 'x' closed
+  char mark = ' ';         // '+' new, 'x' closed
   bool idle = false;
   bool is_later = false;  // a flow opened after the moment that is shown: of State::opened
 };
@@ -100,8 +100,8 @@ struct Listing {
   std::size_t later = 0;  // the last so many rows: opened after the moment that is shown
 };
 
-// When the rows of a list change places. After the cursor moved they stay for a while, so that nobody
-// acts on a row that has just slipped away. Times are CLOCK_MONOTONIC.
+// When the rows of a list change places. After the cursor moved they stay for a while, so that
+// nobody acts on a row that has just slipped away. Times are CLOCK_MONOTONIC.
 class RowOrder {
  public:
   // With the next frame, once, although the rows are held.
@@ -130,9 +130,9 @@ class RowOrder {
 
 struct Table {
   RowKey selected;
-  std::size_t position = 0;  // of the selected row
-  bool touched = false;      // the cursor was moved; until then it is on the first row
-  std::size_t top = 0;       // the first row on the screen
+  std::size_t position = 0;         // of the selected row
+  bool touched = false;             // the cursor was moved; until then it is on the first row
+  std::size_t top = 0;              // the first row on the screen
   ColumnId sort = ColumnId::kNone;  // kNone: the view's own
   bool reverse = false;
   RowOrder order;
@@ -187,7 +187,7 @@ struct Settings {
   bool loopback = false;
   bool names = true;  // of remote ends, where DNS said one
   bool port_names = false;
-  Grouping grouping = Grouping::kNone;            // of connections: not kTree
+  Grouping grouping = Grouping::kNone;          // of connections: not kTree
   Grouping process_grouping = Grouping::kNone;  // kNone, kContainer, kTree
   std::uint32_t window_s = 60;
   bool ascii = false;
@@ -222,15 +222,15 @@ struct State {
   const View* view = &kProcessesView;
   std::vector<const View*> back;
   std::array<Table, kViews.size()> tables;  // of the views, in their order
-  RowKey process;     // of the process details; of the pane below the list of processes
+  RowKey process;        // of the process details; of the pane below the list of processes
   bool in_pane = false;  // the cursor is in that pane, if there is room for it
-  RowKey connection;  // of the connection details
+  RowKey connection;     // of the connection details
   Scope scope;
 
   std::uint64_t frozen_sample = 0;  // number; 0: live
   std::uint64_t frozen_event = 0;   // the last one shown then
   OtherEnds other_ends;  // of the sample on the screen, where connections are shown; by arrange()
-  OpenedSince opened;  // on while the sample is the one that was frozen, not one stepped to
+  OpenedSince opened;    // on while the sample is the one that was frozen, not one stepped to
 
   std::string filter_text;
   FlowFilter filter;
@@ -267,7 +267,9 @@ struct State {
 bool has_pane(const State& state);
 // The view whose list the cursor is in.
 const View& focused_view(const State& state);
-inline Table& focused_table(State& state) { return state.table_of(focused_view(state)); }
+inline Table& focused_table(State& state) {
+  return state.table_of(focused_view(state));
+}
 // The views whose figures are on the screen: its own, and that of the pane.
 bool shows_other_ends(const State& state);
 

@@ -37,8 +37,8 @@ std::vector<PlacedColumn> place_columns(std::span<const ColumnSpec> specs, int c
   return placed;
 }
 
-void draw_heading(const std::vector<PlacedColumn>& columns, ColumnId sort, bool reverse,
-                  int y, bool clickable, Screen& screen) {
+void draw_heading(const std::vector<PlacedColumn>& columns, ColumnId sort, bool reverse, int y,
+                  bool clickable, Screen& screen) {
   if (y < 0) return;
   for (const PlacedColumn& column : columns) {
     std::string text(column.spec->heading());
@@ -87,7 +87,8 @@ std::string cut_around(const std::string& whole, std::size_t place, std::size_t 
   return "…" + whole.substr(from, room) + "…" + port;
 }
 
-// Texts of one column that were shortened to the same from different wholes show where those differ.
+// Texts of one column that were shortened to the same from different wholes show where those
+// differ.
 void tell_apart(const std::vector<CellText*>& cells, int width) {
   std::map<std::string, std::vector<CellText*>> alike;
   for (CellText* cell : cells)
@@ -97,8 +98,8 @@ void tell_apart(const std::vector<CellText*>& cells, int width) {
     std::optional<std::size_t> place;  // where the first of the others begins to be another
     for (const CellText* cell : group) {
       if (cell->whole == first) continue;
-      const auto differs = std::mismatch(first.begin(), first.end(), cell->whole.begin(),
-                                         cell->whole.end());
+      const auto differs =
+          std::mismatch(first.begin(), first.end(), cell->whole.begin(), cell->whole.end());
       const auto here = static_cast<std::size_t>(differs.first - first.begin());
       place = std::min(place.value_or(here), here);
     }
@@ -151,7 +152,8 @@ void draw_rows(const Table& table, const std::vector<PlacedColumn>& columns, con
 void draw_list(const State& state, const Frame& frame, const RowReader& read, Screen& screen) {
   const auto columns = place_columns(state.view->columns, screen.grid.size().columns);
   const ColumnId sort = sort_of(state, *state.view);
-  draw_heading(columns, sort, state.table().reverse, frame.heading, sort != ColumnId::kNone, screen);
+  draw_heading(columns, sort, state.table().reverse, frame.heading, sort != ColumnId::kNone,
+               screen);
   const bool has_focus = &focused_view(state) == state.view;
   draw_rows(state.table(), columns, {frame.first, frame.count, Hit::Kind::kRow, has_focus}, read,
             screen);

@@ -23,9 +23,9 @@ inline constexpr int kWide = 160;
 struct ColumnSpec {
   ColumnId id;
   int width = 0;
-  int from = 0;         // shown on terminals of at least so many columns …
-  int to = INT32_MAX;   // … and less than that
-  int most = 0;         // grows up to this; 0: does not
+  int from = 0;        // shown on terminals of at least so many columns …
+  int to = INT32_MAX;  // … and less than that
+  int most = 0;        // grows up to this; 0: does not
 
   const ColumnInfo& info() const noexcept { return info_of(id); }
   std::string_view heading() const noexcept {
@@ -56,13 +56,13 @@ struct CellText {
 // The text may be longer than the column: it is cut at the right.
 using CellReader = std::function<CellText(const PlacedColumn&)>;
 
-void draw_heading(const std::vector<PlacedColumn>& columns, ColumnId sort, bool reverse,
-                  int y, bool clickable, Screen& screen);
-void draw_cells(const std::vector<PlacedColumn>& columns, int y, Role role,
-                const CellReader& read, Screen& screen);
+void draw_heading(const std::vector<PlacedColumn>& columns, ColumnId sort, bool reverse, int y,
+                  bool clickable, Screen& screen);
+void draw_cells(const std::vector<PlacedColumn>& columns, int y, Role role, const CellReader& read,
+                Screen& screen);
 
-// The rows of the list that are on the screen, the selected one marked. Cells that would show the same
-// although they were shortened from different texts show where those differ.
+// The rows of the list that are on the screen, the selected one marked. Cells that would show the
+// same although they were shortened from different texts show where those differ.
 using RowReader = std::function<CellText(const Row&, const PlacedColumn&)>;
 void draw_list(const State& state, const Frame& frame, const RowReader& read, Screen& screen);
 // The same of the view whose list is in the pane.

@@ -14,7 +14,8 @@ TEST(TableLayout, columns_fit_every_width) {
       const auto placed = place_columns(view->columns, width);
       ASSERT_FALSE(placed.empty());
       EXPECT_LE(placed.back().x + placed.back().width, width)
-          << "view " << number_of(*view) << " at " << width << ": " << placed.back().spec->heading();
+          << "view " << number_of(*view) << " at " << width << ": "
+          << placed.back().spec->heading();
     }
 }
 
@@ -23,7 +24,8 @@ class ShortenedAlike : public testing::Test {
  protected:
   void connect(const char* address, const char* name = nullptr) {
     ++cookie_;
-    builder_.flow(cookie_, address[0] == '2' ? "2001:db8::1" : "10.0.0.7", 40000, address, 443, 1, 1);
+    builder_.flow(cookie_, address[0] == '2' ? "2001:db8::1" : "10.0.0.7", 40000, address, 443, 1,
+                  1);
     if (name == nullptr) return;
     auto known = std::make_shared<RemoteName>();
     known->name = name;

@@ -61,7 +61,8 @@ class SnapshotBuilder {
     info.parents = "systemd";
     info.session = process.pid;
     info.inner_pid = cgroup.container_id.empty() ? 0 : 7;
-    info.program = std::make_shared<Program>(Program{"/usr/sbin/" + std::string(process.name()), std::string(cmdline)});
+    info.program = std::make_shared<Program>(
+        Program{"/usr/sbin/" + std::string(process.name()), std::string(cmdline)});
     info.cgroup = std::make_shared<ControlGroup>(cgroup);
     process.info = std::make_shared<ProcessInfo>(info);
     return *this;
@@ -69,14 +70,19 @@ class SnapshotBuilder {
 
   // Of the process that came last.
   SnapshotBuilder& flow(std::uint64_t cookie, const std::string& local, std::uint16_t local_port,
-                        const std::string& remote, std::uint16_t remote_port, double rx, double tx) {
+                        const std::string& remote, std::uint16_t remote_port, double rx,
+                        double tx) {
     Process& owner = snapshot_.processes.back();
     Flow flow = curl_flow();
     flow.cookie = cookie;
     flow.local = endpoint(local, local_port);
     flow.remote = endpoint(remote, remote_port);
-    flow.owner = {.pid = owner.pid, .start_ns = owner.start_ns, .uid = owner.uid,
-                  .kind = OwnerKind::kExact, .comm = owner.comm, .process = owner.info};
+    flow.owner = {.pid = owner.pid,
+                  .start_ns = owner.start_ns,
+                  .uid = owner.uid,
+                  .kind = OwnerKind::kExact,
+                  .comm = owner.comm,
+                  .process = owner.info};
     flow.opened_ns = kTestMono - 38 * kTestSecond;
     flow.rx_rate.reset();
     flow.tx_rate.reset();
@@ -192,8 +198,8 @@ inline HostFacts web_facts(std::uint64_t second) {
   facts.system.load_15m = 0.9;
   facts.disks = {{"/", "/dev/nvme0n1p2", 500'000'000'000, 220'000'000'000, 255'000'000'000, 46.3},
                  {"/boot", "/dev/nvme0n1p1", 1'000'000'000, 150'000'000, 780'000'000, 16.1},
-                 {"/var/lib/postgresql", "/dev/mapper/vg0-db", 2'000'000'000'000,
-                  1'850'000'000'000, 150'000'000'000, 92.5}};
+                 {"/var/lib/postgresql", "/dev/mapper/vg0-db", 2'000'000'000'000, 1'850'000'000'000,
+                  150'000'000'000, 92.5}};
   facts.disk_io = DiskIo{17'300'000'000, 132'900'000'000};
   facts.probes = true;
   facts.gateway.target = endpoint("10.0.0.1", 0).addr;
@@ -204,7 +210,8 @@ inline HostFacts web_facts(std::uint64_t second) {
   facts.dns.rtt_ms = 12.3;
   facts.dns.loss_pct = 33.3;
   for (std::uint64_t i = 0; i < second; ++i)
-    facts.dns.rtt_history.push_back(i % 5 == 2 ? std::nullopt : std::optional(10.0 + static_cast<double>(i)));
+    facts.dns.rtt_history.push_back(i % 5 == 2 ? std::nullopt
+                                               : std::optional(10.0 + static_cast<double>(i)));
   return facts;
 }
 
@@ -245,10 +252,11 @@ inline Model web_model(std::uint64_t seconds = 12) {
     e.flow.counters = {};
   });
   add(EventKind::kRetransmit, 6, 3880, [](Event& e) {
-    e.what = event::Retransmit{
-        .sequence = 118'390'144, .congestion_window = 29, .prior_window = 42};
+    e.what =
+        event::Retransmit{.sequence = 118'390'144, .congestion_window = 29, .prior_window = 42};
   });
-  add(EventKind::kClose, 9, 4118, [](Event& e) { e.what = event::Close{.duration_us = 4'100'000}; });
+  add(EventKind::kClose, 9, 4118,
+      [](Event& e) { e.what = event::Close{.duration_us = 4'100'000}; });
   add(EventKind::kAccept, 1, 5660, [](Event&) {});
   add(EventKind::kReset, 7, 6550, [](Event& e) { e.what = event::Reset{.sent = true}; });
   Event gap;
@@ -298,7 +306,9 @@ inline Screen shown(const Model& model, State& state) {
   return render(model, state);
 }
 
-inline Key typed(std::string_view character) { return {KeyName::kText, std::string(character)}; }
+inline Key typed(std::string_view character) {
+  return {KeyName::kText, std::string(character)};
+}
 
 // Presses a key as the loop would.
 inline std::vector<Effect> press(const Key& key, const Model& model, State& state) {

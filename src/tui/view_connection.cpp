@@ -24,16 +24,11 @@ constexpr FooterKey kFooter[] = {
 
 std::string how_known(OwnerKind kind) {
   switch (kind) {
-    case OwnerKind::kExact:
-      return "seen using it";
-    case OwnerKind::kInherited:
-      return "as its listener's";
-    case OwnerKind::kBootstrap:
-      return "found holding it";
-    case OwnerKind::kKernel:
-      return "made by the kernel for itself";
-    case OwnerKind::kUnknown:
-      break;
+    case OwnerKind::kExact: return "seen using it";
+    case OwnerKind::kInherited: return "as its listener's";
+    case OwnerKind::kBootstrap: return "found holding it";
+    case OwnerKind::kKernel: return "made by the kernel for itself";
+    case OwnerKind::kUnknown: break;
   }
   return "not known";
 }
@@ -234,8 +229,8 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
   ++y;
   if (full) rule(y++);
   if (flow->has_counters) {
-    const Figures now{flow->rx_rate, flow->tx_rate, c.rx_bytes, c.tx_bytes, c.rx_segments,
-                      c.tx_segments};
+    const Figures now{flow->rx_rate, flow->tx_rate, c.rx_bytes,
+                      c.tx_bytes,    c.rx_segments, c.tx_segments};
     put_rates(rates, now, y, state, screen);
   } else {
     grid.put(1, y, "↓ RX", {Role::kRx});

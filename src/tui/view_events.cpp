@@ -20,16 +20,11 @@ namespace {
 using enum ColumnId;
 
 constexpr ColumnSpec kColumns[] = {
-    {kTime, 8, 0, 60},
-    {kTime, 12, 60},
-    {kEvent, 7},
-    {kPid, 7, 60},
-    {kComm, 10, 40, 120},
-    {kComm, 16, 120},
-    {kUnit, 20, 160},
-    {kRemote, 21, 66, 120},
-    {kRemote, 46, 120},
-    {kDetail, 2, 0, INT32_MAX, 1000},
+    {kTime, 8, 0, 60},    {kTime, 12, 60},
+    {kEvent, 7},          {kPid, 7, 60},
+    {kComm, 10, 40, 120}, {kComm, 16, 120},
+    {kUnit, 20, 160},     {kRemote, 21, 66, 120},
+    {kRemote, 46, 120},   {kDetail, 2, 0, INT32_MAX, 1000},
 };
 
 const Alert* alert_of(const Event& event) {
@@ -50,12 +45,9 @@ Role role_of(const Event& event) {
   switch (event.kind()) {
     case EventKind::kConnectFailed:
     case EventKind::kReset:
-    case EventKind::kGap:
-      return Role::kBroken;
-    case EventKind::kRetransmit:
-      return Role::kLook;
-    default:
-      return Role::kText;
+    case EventKind::kGap: return Role::kBroken;
+    case EventKind::kRetransmit: return Role::kLook;
+    default: return Role::kText;
   }
 }
 
@@ -74,8 +66,7 @@ CellText event_cell(const Model& model, const State& state, const LoggedEvent& l
       const Counters& c = event.flow.counters;
       const bool down = c.rx_bytes >= c.tx_bytes;
       return {fmt::format("{}{} {}", format_bytes(std::max(c.rx_bytes, c.tx_bytes)),
-                          down ? "↓" : "↑",
-                          describe_duration(duration_of(event)))};
+                          down ? "↓" : "↑", describe_duration(duration_of(event)))};
     }
     if (alert != nullptr && column.width < 40)  // who and where stand beside it
       return {(alert->phase == AlertPhase::kEnded ? "over: " : "") +
@@ -191,54 +182,43 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
 
 std::string_view short_event_name(EventKind kind) {
   switch (kind) {
-    case EventKind::kConnectFailed:
-      return "failed";
-    case EventKind::kRetransmit:
-      return "retrans";
-    default:
-      return to_string(kind);
+    case EventKind::kConnectFailed: return "failed";
+    case EventKind::kRetransmit: return "retrans";
+    default: return to_string(kind);
   }
 }
 
 std::string describe(const Event& event) {
   const Counters& counters = event.flow.counters;
   switch (event.kind()) {
-    case EventKind::kConnect:
-      return describe_success(std::get<event::Connect>(event.what));
-    case EventKind::kAccept:
-      return fmt::format(":{}", event.flow.local.port);
-    case EventKind::kConnectFailed:
-      return describe_failure(event);
+    case EventKind::kConnect: return describe_success(std::get<event::Connect>(event.what));
+    case EventKind::kAccept: return fmt::format(":{}", event.flow.local.port);
+    case EventKind::kConnectFailed: return describe_failure(event);
     case EventKind::kUdpPeer:
     case EventKind::kClose:
       if (!event.flow.has_counters)
         return duration_of(event) ? describe_duration(duration_of(event)) : "";
       return fmt::format("{}↓ {}↑ {}", format_bytes(counters.rx_bytes),
-                         format_bytes(counters.tx_bytes),
-                         describe_duration(duration_of(event)));
+                         format_bytes(counters.tx_bytes), describe_duration(duration_of(event)));
     case EventKind::kRetransmit:
-      return fmt::format("{}{} #{}", short_name(event.flow.state), describe_window(std::get<event::Retransmit>(event.what)),
+      return fmt::format("{}{} #{}", short_name(event.flow.state),
+                         describe_window(std::get<event::Retransmit>(event.what)),
                          counters.retransmits);
     case EventKind::kReset:
       return fmt::format("{}, {}", std::get<event::Reset>(event.what).sent ? "sent" : "received",
                          short_name(event.flow.state));
     case EventKind::kState:
-      return fmt::format("{} → {}", short_name(std::get<event::StateChange>(event.what).old_state), short_name(event.flow.state));
+      return fmt::format("{} → {}", short_name(std::get<event::StateChange>(event.what).old_state),
+                         short_name(event.flow.state));
     case EventKind::kGap:
       return fmt::format("lost {}, resynced", std::get<event::Gap>(event.what).lost.total());
-    case EventKind::kData:
-      return describe_data(std::get<event::Data>(event.what));
-    case EventKind::kRefused:
-      return fmt::format(":{} no listener", event.flow.local.port);
-    case EventKind::kDns:
-      return describe_dns(*std::get<event::Dns>(event.what).message);
-    case EventKind::kAlert:
-      return describe_alert(*alert_of(event));
-    case EventKind::kOwner:
-      return "uses it from now on";
+    case EventKind::kData: return describe_data(std::get<event::Data>(event.what));
+    case EventKind::kRefused: return fmt::format(":{} no listener", event.flow.local.port);
+    case EventKind::kDns: return describe_dns(*std::get<event::Dns>(event.what).message);
+    case EventKind::kAlert: return describe_alert(*alert_of(event));
+    case EventKind::kOwner: return "uses it from now on";
     case EventKind::kProcess:  // top does not ask for them
-    case EventKind::kAttempt:
-      return "";
+    case EventKind::kAttempt: return "";
   }
   return "";
 }

@@ -14,18 +14,10 @@ namespace {
 using enum ColumnId;
 
 constexpr ColumnSpec kColumns[] = {
-    {kRemote, 10, 0, 40, 40},
-    {kRemote, 16, 40, 60, 40},
-    {kRemote, 24, 60, INT32_MAX, 50},
-    {kConns, 5, 60},
-    {kProcs, 5, 66},
-    {kRate, 8, 20, 40},
-    {kRxRate, 8, 40},
-    {kTxRate, 8, 40},
-    {kMeanRtt, 7, 60},
-    {kRetransmits, 5, 78},
-    {kRxBytes, 9, 100},
-    {kTxBytes, 9, 100},
+    {kRemote, 10, 0, 40, 40}, {kRemote, 16, 40, 60, 40}, {kRemote, 24, 60, INT32_MAX, 50},
+    {kConns, 5, 60},          {kProcs, 5, 66},           {kRate, 8, 20, 40},
+    {kRxRate, 8, 40},         {kTxRate, 8, 40},          {kMeanRtt, 7, 60},
+    {kRetransmits, 5, 78},    {kRxBytes, 9, 100},        {kTxBytes, 9, 100},
 };
 
 constexpr FooterKey kFooter[] = {

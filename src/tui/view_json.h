@@ -6,7 +6,7 @@
 #include <functional>
 #include <string>
 
-#include "snapshot/json.h"
+#include "format/json.h"
 #include "tui/model.h"
 #include "tui/state.h"
 

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "base/text.h"
-#include "snapshot/host_json.h"
+#include "format/host_json.h"
 #include "tui/arranger.h"
 #include "tui/rows.h"
 #include "tui/view.h"
@@ -232,29 +232,19 @@ CellValue interface_value(ColumnId column, const Interface& interface) {
   const InterfaceCounters& counters = interface.counters;
   const auto known = [](const auto& value) { return value ? CellValue(*value) : CellValue(); };
   switch (column) {
-    case kLink:
-      return std::string(interface.is_up ? "up" : "down");
-    case kSpeed:
-      return known(interface.speed_bits);
-    case kRxRate:
-      return known(interface.rx_rate);
-    case kTxRate:
-      return known(interface.tx_rate);
+    case kLink: return std::string(interface.is_up ? "up" : "down");
+    case kSpeed: return known(interface.speed_bits);
+    case kRxRate: return known(interface.rx_rate);
+    case kTxRate: return known(interface.tx_rate);
     case kRate:
       if (!interface.rx_rate || !interface.tx_rate) return {};
       return *interface.rx_rate + *interface.tx_rate;
-    case kUse:
-      return known(use_of(interface));
-    case kRxBytes:
-      return counters.rx_bytes;
-    case kTxBytes:
-      return counters.tx_bytes;
-    case kErrors:
-      return counters.rx_errors + counters.tx_errors;
-    case kDrops:
-      return counters.rx_drops + counters.tx_drops;
-    default:
-      return {};
+    case kUse: return known(use_of(interface));
+    case kRxBytes: return counters.rx_bytes;
+    case kTxBytes: return counters.tx_bytes;
+    case kErrors: return counters.rx_errors + counters.tx_errors;
+    case kDrops: return counters.rx_drops + counters.tx_drops;
+    default: return {};
   }
 }
 
@@ -274,23 +264,17 @@ CellText interface_cell(const Model& model, const State& state, std::size_t inde
     return CellText{text + (grew ? "!" : ""), grew ? Role::kLook : Role::kText};
   };
   switch (id) {
-    case kInterface:
-      return {interface.name};
-    case kSpeed:
-      return {speed_text(interface)};
-    case kErrors:
-      return count(&InterfaceCounters::rx_errors, &InterfaceCounters::tx_errors);
-    case kDrops:
-      return count(&InterfaceCounters::rx_drops, &InterfaceCounters::tx_drops);
-    case kAddresses:
-      return {joined_addresses(interface)};
+    case kInterface: return {interface.name};
+    case kSpeed: return {speed_text(interface)};
+    case kErrors: return count(&InterfaceCounters::rx_errors, &InterfaceCounters::tx_errors);
+    case kDrops: return count(&InterfaceCounters::rx_drops, &InterfaceCounters::tx_drops);
+    case kAddresses: return {joined_addresses(interface)};
     case kUse: {
       const auto use = use_of(interface);
       if (!use) return {kUnknown};
       return {fmt::format("{:.0f}", *use), *use >= kNearlyFull ? Role::kLook : Role::kText};
     }
-    case kSpark:
-      break;
+    case kSpark: break;
     default:
       return {value_text(info_of(id).kind, interface_value(id, interface),
                          {.units = state.settings.units})};

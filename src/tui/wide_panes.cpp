@@ -108,8 +108,8 @@ void draw_health(const Model& model, const State& state, int x, int y, Screen& s
     resets += log[i].event.kind() == EventKind::kReset;
     failed += log[i].event.kind() == EventKind::kConnectFailed;
   }
-  const double watched = std::clamp(
-      static_cast<double>(sample.mono_ns - model.history[0].mono_ns) / 1e9, 1.0, 60.0);
+  const double watched =
+      std::clamp(static_cast<double>(sample.mono_ns - model.history[0].mono_ns) / 1e9, 1.0, 60.0);
   const auto share = sample.retransmit_share();
   const auto drops = listen_drops(model, state);
   struct Part {
@@ -205,9 +205,8 @@ void draw_mirror(const Series& rx, const Series& tx, const MirrorPlot& place, co
     const int y = place.y + row;
     const bool is_rx = row < place.rows;
     const std::string label = row == 0 || row == 2 * place.rows - 1 ? scale
-                              : place.has_zero && (row == place.rows - 1 || row == place.rows)
-                                  ? "0"
-                                  : "";
+                              : place.has_zero && (row == place.rows - 1 || row == place.rows) ? "0"
+                                                                                               : "";
     grid.put_right(place.x + 5, y, label, {Role::kDim});
     grid.put(place.x + 6, y, label == "0" ? "┼" : "┤", {Role::kDim});
     const auto& line = is_rx ? up[static_cast<std::size_t>(row)]
@@ -225,21 +224,22 @@ void draw_host_panes(const Model& model, const State& state, const Frame& frame,
   const int cells = split - 10;
   const auto points = static_cast<std::size_t>(cells) * 2;
   const std::uint64_t step = plot_step(state, points);
-  const Series rx = model.history.series(index, points, step,
-                                         [](const Sample& s) { return rx_of(s); });
-  const Series tx = model.history.series(index, points, step,
-                                         [](const Sample& s) { return tx_of(s); });
+  const Series rx =
+      model.history.series(index, points, step, [](const Sample& s) { return rx_of(s); });
+  const Series tx =
+      model.history.series(index, points, step, [](const Sample& s) { return tx_of(s); });
   const Units units = state.settings.units;
   int y = frame.plot;
   int x = grid.put(1, y, "↓ RX ", {Role::kRx});
-  grid.put(x, y, fmt::format("{:<9}   peak {:<5}   {} s", rate_with_unit(rx_of(sample), units),
-                             format_rate(largest(rx), units), state.settings.window_s));
+  grid.put(x, y,
+           fmt::format("{:<9}   peak {:<5}   {} s", rate_with_unit(rx_of(sample), units),
+                       format_rate(largest(rx), units), state.settings.window_s));
   draw_mirror(rx, tx, {1, split - 1, y + 1, (frame.plot_rows - 2) / 2}, state, screen);
   const int last = y + frame.plot_rows - 1;
   x = grid.put(1, last, "↑ TX ", {Role::kTx});
-  grid.put(x, last, fmt::format("{:<9}   peak {:<5}   same scale as RX",
-                                rate_with_unit(tx_of(sample), units),
-                                format_rate(largest(tx), units)));
+  grid.put(x, last,
+           fmt::format("{:<9}   peak {:<5}   same scale as RX",
+                       rate_with_unit(tx_of(sample), units), format_rate(largest(tx), units)));
   for (int row = 0; row < frame.plot_rows; ++row) grid.put(split, y + row, "│", {Role::kDim});
   // Below: the interfaces, the last two rows for the connections' health.
   int first = y;
@@ -248,12 +248,12 @@ void draw_host_panes(const Model& model, const State& state, const Frame& frame,
     const Listing& listing = state.table().listing;
     const bool is_scope = state.scope.exists();
     const std::string all = state.keys.key_of(action_of(kConnectionsView));
-    grid.put(split + 2, first++,
-             fmt::format("{}   {} of {}   ({} {}{})", selection, listing.matching,
-                         listing.candidates, state.keys.key_of(Action::kBack),
-                         is_scope ? "back" : "clears",
-                         is_scope && !all.empty() ? fmt::format(", {} all", all) : ""),
-             {Role::kTitle});
+    grid.put(
+        split + 2, first++,
+        fmt::format("{}   {} of {}   ({} {}{})", selection, listing.matching, listing.candidates,
+                    state.keys.key_of(Action::kBack), is_scope ? "back" : "clears",
+                    is_scope && !all.empty() ? fmt::format(", {} all", all) : ""),
+        {Role::kTitle});
   }
   const int health = y + frame.plot_rows - 2;
   draw_interface_pane(model, state, split + 2, first, health - first - 1, screen);
@@ -281,7 +281,8 @@ void draw_event_lines(const Model& model, const State& state, std::uint64_t cook
     const bool is_of_flow =
         logged.event.kind() != EventKind::kGap && logged.event.kind() != EventKind::kAlert;
     if (cookie == 0 && !state.settings.loopback && is_of_flow && is_loopback(flow)) continue;
-    std::string line = time_of_day(logged.wall_ns) + fmt::format("  {:<10}", short_event_name(logged.event.kind()));
+    std::string line = time_of_day(logged.wall_ns) +
+                       fmt::format("  {:<10}", short_event_name(logged.event.kind()));
     if (cookie == 0 && is_of_flow)
       line += fmt::format("{:>8} {} {} ", flow.owner.pid,
                           pad_right(shorten_right(clean_text(flow.owner.name()), 18), 18),
@@ -308,8 +309,9 @@ void draw_process_panes(const Model& model, const State& state, const Frame& fra
   const int middle = frame.pane + frame.pane_rows - pane_event_rows(frame);
   if (process != nullptr) {
     const Table& table = state.table_of(pane);
-    const std::string title = fmt::format("Connections of {} {} ({})", clean_text(name_of(*process)),
-                                    process->pid, table.listing.rows.size());
+    const std::string title =
+        fmt::format("Connections of {} {} ({})", clean_text(name_of(*process)), process->pid,
+                    table.listing.rows.size());
     const bool has_focus = &focused_view(state) == &pane;
     const int title_end = grid.put(1, y, title, {Role::kTitle});
     std::string hints;
@@ -330,7 +332,8 @@ void draw_process_panes(const Model& model, const State& state, const Frame& fra
   const std::string loopback = state.keys.key_of(Action::kLoopback);
   const int end = grid.put(1, middle + 1, "Events", {Role::kTitle});
   if (!state.settings.loopback && !loopback.empty())
-    grid.put(end + 1, middle + 1, fmt::format("without loopback, {} shows it", loopback), {Role::kDim});
+    grid.put(end + 1, middle + 1, fmt::format("without loopback, {} shows it", loopback),
+             {Role::kDim});
   draw_event_lines(model, state, 0, 2, middle + 2, frame.pane + frame.pane_rows, columns, screen);
 }
 

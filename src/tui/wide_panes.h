@@ -9,8 +9,7 @@
 namespace sockscope::tui {
 
 void draw_host_panes(const Model& model, const State& state, const Frame& frame, Screen& screen);
-void draw_process_panes(const Model& model, const State& state, const Frame& frame,
-                        Screen& screen);
+void draw_process_panes(const Model& model, const State& state, const Frame& frame, Screen& screen);
 
 // Two plots of one scale, rx up and tx down, of `rows` rows each, from `x` to `end`.
 struct MirrorPlot {

@@ -138,8 +138,8 @@ TEST_F(WidePanes, the_last_lines_say_units_and_window) {
 }
 
 TEST_F(WidePanes, drops_are_those_of_the_time_that_is_shown) {
-  // web_facts(): 40 connections were dropped, three more after the fifth second; eth0 drops a packet
-  // a second.
+  // web_facts(): 40 connections were dropped, three more after the fifth second; eth0 drops a
+  // packet a second.
   model = web_model(0);
   EXPECT_TRUE(says("Listen drops —"));
   EXPECT_FALSE(says("1.0!"));

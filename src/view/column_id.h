@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every column of every table, on the screen of top too, and what is the same of it wherever it is shown.
+// Every column of every table, on the screen of top too, and what is the same of it wherever it is
+// shown.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +10,7 @@
 
 namespace sockscope {
 
+// clang-format off
 enum class ColumnId : std::uint8_t {
   kNone,
   // Of connections and processes, in tables and on the screen.
@@ -25,6 +27,7 @@ enum class ColumnId : std::uint8_t {
   kInterface, kLink, kSpeed, kUse, kErrors, kDrops, kAddresses,
   kMount, kSize, kUsed, kAvailable, kUsage, kDevice,
 };
+// clang-format on
 
 // What a column's value is; decides how it is printed and aligned.
 enum class ValueKind : std::uint8_t {

@@ -260,11 +260,13 @@ CellValue queue(const Flow& f, const Options&) {
 }
 
 constexpr std::array<Column<Flow>, 17> kInternalColumns{{
-    {kReceiveQueue, 6, "bytes not yet read by the process; of a listener: connections not yet accepted",
+    {kReceiveQueue, 6,
+     "bytes not yet read by the process; of a listener: connections not yet accepted",
      queue<&TcpInternals::receive_queue>},
     {kSendQueue, 6, "bytes not yet acknowledged; of a listener: how many connections may wait",
      queue<&TcpInternals::send_queue>},
-    {kNotSent, 7, "bytes of them that did not leave yet", internal_count<&TcpInternals::unsent_bytes>},
+    {kNotSent, 7, "bytes of them that did not leave yet",
+     internal_count<&TcpInternals::unsent_bytes>},
     {kCwnd, 5, "congestion window, segments", internal_count<&TcpInternals::congestion_window>},
     {kSsthresh, 5, "slow start threshold, segments; — in slow start",
      internal_count<&TcpInternals::slow_start_threshold>},
@@ -272,7 +274,8 @@ constexpr std::array<Column<Flow>, 17> kInternalColumns{{
      internal_count<&TcpInternals::retransmit_timeout_us>},
     {kRttVariation, 6, "variation of the round trip time in ms (CSV: us)",
      internal_count<&TcpInternals::rtt_variance_us>},
-    {kReceiverLimited, 5, "per cent of the time with data under way that the peer's window held it up",
+    {kReceiverLimited, 5,
+     "per cent of the time with data under way that the peer's window held it up",
      internal<[](const TcpInternals& tcp) { return known(tcp.receiver_limited()); }>},
     {kBufferLimited, 7, "per cent of it that our send buffer did",
      internal<[](const TcpInternals& tcp) { return known(tcp.buffer_limited()); }>},
@@ -332,14 +335,10 @@ std::string number_text(ValueKind kind, const CellValue& value, const Options& o
   }
   const std::uint64_t number = std::get<std::uint64_t>(value);
   switch (kind) {
-    case K::kBytes:
-      return format_bytes(number);
-    case K::kRtt:
-      return format_ms(static_cast<std::uint32_t>(number));
-    case K::kDuration:
-      return format_age_us(number);
-    default:
-      return std::to_string(number);
+    case K::kBytes: return format_bytes(number);
+    case K::kRtt: return format_ms(static_cast<std::uint32_t>(number));
+    case K::kDuration: return format_age_us(number);
+    default: return std::to_string(number);
   }
 }
 

@@ -222,7 +222,8 @@ TEST(Columns, NamesAreDistinctAndHelpful) {
 }
 
 TEST(Columns, DefaultSetsExist) {
-  for (const auto& ids : {std::span<const ColumnId>(kSnapshotFlowColumns), std::span<const ColumnId>(kTopFlowColumns)})
+  for (const auto& ids : {std::span<const ColumnId>(kSnapshotFlowColumns),
+                          std::span<const ColumnId>(kTopFlowColumns)})
     for (const auto* column : columns_of<Flow>(ids)) EXPECT_NE(column, nullptr);
   for (const auto* column : columns_of<Process>(kTopProcessColumns)) EXPECT_NE(column, nullptr);
 }

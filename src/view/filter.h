@@ -7,8 +7,8 @@
 //   text    = word | '"' words '"' | "/" regular expression "/"
 //   op      = ":" | "=" | "<" | "<=" | ">" | ">="
 //
-// A text is looked for in the process's name and arguments and in both ends ("10.0.0.7:443", "[::1]:443"), words
-// as substrings; case does not matter, in regular expressions (RE2) neither.
+// A text is looked for in the process's name and arguments and in both ends ("10.0.0.7:443",
+// "[::1]:443"), words as substrings; case does not matter, in regular expressions (RE2) neither.
 //
 //   comm name                   like a text, in the process's name only; comm=x is the exact name
 //   user uid                    number or name
@@ -20,9 +20,10 @@
 //   exe cmdline unit container pod cgroup parent     like comm, of the process
 //   ppid session                numbers, of the process
 //   cc                          congestion control, by its name
-//   recv_queue send_queue notsent cwnd ssthresh rto_us rttvar_us rwnd_limited sndbuf_limited busy_us
-//   delivery_rate lost reordering dsack pmtu mss    numbers, as the columns of these names have them in CSV
-//   pid netns port sport dport  numbers: 80  8000-8100  80,443,8000-8100  or compared with < <= >
+//   recv_queue send_queue notsent cwnd ssthresh rto_us rttvar_us rwnd_limited sndbuf_limited
+//   busy_us delivery_rate lost reordering dsack pmtu mss    numbers, as the columns of these names
+//   have them in CSV pid netns port sport dport  numbers: 80  8000-8100  80,443,8000-8100  or
+//   compared with < <= >
 //   >= rx tx (bytes/s) rxbytes txbytes rtt (ms) retr     the same; suffixes k M G T and Ki Mi Gi Ti
 //
 // port is either end's, sport the local one, dport the remote one. What is not known (a rate not

@@ -93,14 +93,10 @@ tl::expected<Ranges, std::string> wanted_ranges(const Value& value) {
   if (!limit) return error(fmt::format("'{}' is not a number", value.text));
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   switch (value.op) {
-    case Op::kLess:
-      return Ranges{{-kInfinity, std::nextafter(*limit, -kInfinity)}};
-    case Op::kLessEqual:
-      return Ranges{{-kInfinity, *limit}};
-    case Op::kGreater:
-      return Ranges{{std::nextafter(*limit, kInfinity), kInfinity}};
-    default:
-      return Ranges{{*limit, kInfinity}};
+    case Op::kLess: return Ranges{{-kInfinity, std::nextafter(*limit, -kInfinity)}};
+    case Op::kLessEqual: return Ranges{{-kInfinity, *limit}};
+    case Op::kGreater: return Ranges{{std::nextafter(*limit, kInfinity), kInfinity}};
+    default: return Ranges{{*limit, kInfinity}};
   }
 }
 
@@ -475,11 +471,22 @@ const std::array<Key, 48> kKeys{{
           return {f.counters.retransmits};
         },
         "retr"),
-    column_key<kReceiveQueue>(), column_key<kSendQueue>(), column_key<kNotSent>(),
-    column_key<kCwnd>(), column_key<kSsthresh>(), column_key<kRto>(), column_key<kRttVariation>(),
-    column_key<kReceiverLimited>(), column_key<kBufferLimited>(), column_key<kBusy>(),
-    column_key<kDeliveryRate>(), column_key<kLost>(), column_key<kReordering>(),
-    column_key<kDsack>(), column_key<kPathMtu>(), column_key<kMss>(),
+    column_key<kReceiveQueue>(),
+    column_key<kSendQueue>(),
+    column_key<kNotSent>(),
+    column_key<kCwnd>(),
+    column_key<kSsthresh>(),
+    column_key<kRto>(),
+    column_key<kRttVariation>(),
+    column_key<kReceiverLimited>(),
+    column_key<kBufferLimited>(),
+    column_key<kBusy>(),
+    column_key<kDeliveryRate>(),
+    column_key<kLost>(),
+    column_key<kReordering>(),
+    column_key<kDsack>(),
+    column_key<kPathMtu>(),
+    column_key<kMss>(),
     {kCongestionControl, nullptr, congestion_control_test},
 }};
 

@@ -20,27 +20,19 @@ std::string_view protocol_name(const Flow& flow) noexcept {
 
 std::string_view short_name(TcpState state) noexcept {
   switch (state) {
-    case TcpState::kEstablished:
-      return "EST";
+    case TcpState::kEstablished: return "EST";
     case TcpState::kSynSent:
     case TcpState::kSynRecv:
-    case TcpState::kNewSynRecv:
-      return "SYN";
+    case TcpState::kNewSynRecv: return "SYN";
     case TcpState::kFinWait1:
     case TcpState::kFinWait2:
     case TcpState::kLastAck:
-    case TcpState::kClosing:
-      return "FIN";
-    case TcpState::kTimeWait:
-      return "TW";
-    case TcpState::kCloseWait:
-      return "CLSW";
-    case TcpState::kClose:
-      return "CLS";
-    case TcpState::kListen:
-      return "LIS";
-    case TcpState::kNone:
-      break;
+    case TcpState::kClosing: return "FIN";
+    case TcpState::kTimeWait: return "TW";
+    case TcpState::kCloseWait: return "CLSW";
+    case TcpState::kClose: return "CLS";
+    case TcpState::kListen: return "LIS";
+    case TcpState::kNone: break;
   }
   return "";
 }
@@ -50,7 +42,8 @@ std::string translation_text(const Flow& flow) {
   const auto other = [](const Endpoint& own, const Endpoint& translated) {
     return translated == own ? std::string() : to_string(translated);
   };
-  return other(flow.local, flow.translation->local) + "→" + other(flow.remote, flow.translation->remote);
+  return other(flow.local, flow.translation->local) + "→" +
+         other(flow.remote, flow.translation->remote);
 }
 
 TcpState shown_state(const Flow& flow) noexcept {
@@ -93,7 +86,8 @@ std::string shorten_name(const Flow& flow, std::size_t width) {
   // The last two labels, with a third one where they are short, as in "example.co.uk".
   std::size_t dot = name.rfind('.', name.size() - 2);
   if (dot != std::string::npos && dot != 0) dot = name.rfind('.', dot - 1);
-  if (dot != std::string::npos && dot != 0 && name.size() - dot <= 7) dot = name.rfind('.', dot - 1);
+  if (dot != std::string::npos && dot != 0 && name.size() - dot <= 7)
+    dot = name.rfind('.', dot - 1);
   const std::size_t domain = dot == std::string::npos ? name.size() : name.size() - dot - 1;
   constexpr std::size_t kLeastBeginning = 2;
   if (domain + 1 + kLeastBeginning > width) return "…" + name.substr(name.size() - width + 1);
@@ -110,10 +104,9 @@ std::string describe_name_source(const RemoteName& known, std::uint64_t now_ns) 
   const std::uint64_t age_ns = now_ns > known.learnt_ns ? now_ns - known.learnt_ns : 0;
   const std::string asker =
       known.pid != 0 ? fmt::format(" by {} {}", clean_text(known.asker()), known.pid) : "";
-  return fmt::format(
-      "{} {} ago{}, answered by {}",
-      known.source == NameSource::kReverse ? "looked up in reverse" : "asked for",
-      format_duration_us(age_ns / 1000), asker, to_string(known.server));
+  return fmt::format("{} {} ago{}, answered by {}",
+                     known.source == NameSource::kReverse ? "looked up in reverse" : "asked for",
+                     format_duration_us(age_ns / 1000), asker, to_string(known.server));
 }
 
 std::string describe_success(const event::Connect& connect) {

@@ -17,27 +17,28 @@ std::string_view protocol_name(const Flow& flow) noexcept;
 // every state in which both ends are still closing.
 std::string_view short_name(TcpState state) noexcept;
 
-// The ends that its packets have, where they are others than the socket's: "→10.97.0.2:6443" (remote),
-// "192.0.2.1:80→" (local), "192.0.2.1:40112→10.97.0.2:6443"; "": none.
+// The ends that its packets have, where they are others than the socket's: "→10.97.0.2:6443"
+// (remote), "192.0.2.1:80→" (local), "192.0.2.1:40112→10.97.0.2:6443"; "": none.
 std::string translation_text(const Flow& flow);
 
 // The state to show: a closed flow's is kClose, unless the kernel still keeps it in TIME_WAIT.
 TcpState shown_state(const Flow& flow) noexcept;
 
 // "addr:port" in at most `width` cells. The address is cut where it tells least: IPv6 keeps its
-// first and last groups and, longest, its zone, IPv4 its last octets. The port is never cut, so that the result is wider
-// than a width below 7.
+// first and last groups and, longest, its zone, IPv4 its last octets. The port is never cut, so
+// that the result is wider than a width below 7.
 std::string shorten_endpoint(const Endpoint& endpoint, std::size_t width);
 
-// "cdn.example.net:443" in at most `width` cells, what the remote end was asked for by. A long name is
-// cut in the middle, "api.pay…example.com:443": its beginning and the domain tell most. Empty: it has no name, or one that is not plain ASCII.
+// "cdn.example.net:443" in at most `width` cells, what the remote end was asked for by. A long name
+// is cut in the middle, "api.pay…example.com:443": its beginning and the domain tell most. Empty:
+// it has no name, or one that is not plain ASCII.
 std::string shorten_remote_name(const Flow& flow, std::size_t width);
 
 // Its name alone, in the same way.
 std::string shorten_name(const Flow& flow, std::size_t width);
 
-// Where the name is from, cleaned: "asked for 3 s ago by curl 812, answered by 192.0.2.53:53", of who
-// asked only what is known; "looked up in reverse 3 s ago, answered by …".
+// Where the name is from, cleaned: "asked for 3 s ago by curl 812, answered by 192.0.2.53:53", of
+// who asked only what is known; "looked up in reverse 3 s ago, answered by …".
 std::string describe_name_source(const RemoteName& known, std::uint64_t now_ns);
 
 // "ok 1.2 ms"; from polls, which do not know how long it took, "ok".

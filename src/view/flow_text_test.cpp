@@ -68,7 +68,8 @@ TEST(RemoteNameText, KeepsTheDomainAndThePort) {
   EXPECT_EQ(shorten_name(flow, 23), "api.payment…example.com");
   name->name = "www.shop.example.co.uk";
   EXPECT_EQ(shorten_name(flow, 20), "www.sh…example.co.uk");
-  for (const char* odd : {".", "...........", "a.", ".a", "abcdefghijk", "a..b.co.uk", "x.y.z.a.b"}) {
+  for (const char* odd :
+       {".", "...........", "a.", ".a", "abcdefghijk", "a..b.co.uk", "x.y.z.a.b"}) {
     name->name = odd;
     for (std::size_t width = 0; width < 12; ++width)
       EXPECT_LE(display_width(shorten_name(flow, width)), width) << odd;

@@ -33,8 +33,8 @@ std::vector<std::string> render_table(std::span<const Row* const> rows,
                                       const ColumnList<Row>& columns, const CellOptions& options,
                                       std::size_t width);
 
-// A text as a field of CSV (RFC 4180). options.spreadsheet: one that a spreadsheet would run has a ' in
-// front.
+// A text as a field of CSV (RFC 4180). options.spreadsheet: one that a spreadsheet would run has a
+// ' in front.
 std::string csv_text(const std::string& text, const CellOptions& options);
 
 // CSV with the columns' names as heading; cells are raw_text.

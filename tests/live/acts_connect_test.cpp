@@ -67,7 +67,8 @@ void expect_failed(Collector& collector, const Attempt& attempt, int error,
   expect_event(failed, expected_attempt(attempt, TcpState::kClose));
   EXPECT_EQ(std::get<event::ConnectFailed>(failed.what).error, error);
   EXPECT_GE(std::get<event::ConnectFailed>(failed.what).latency_us, at_least_us);
-  EXPECT_LE(std::get<event::ConnectFailed>(failed.what).latency_us, (failed.mono_ns - attempt.began_ns) / 1000);
+  EXPECT_LE(std::get<event::ConnectFailed>(failed.what).latency_us,
+            (failed.mono_ns - attempt.began_ns) / 1000);
   EXPECT_EQ(failed.flow.opened_ns, begun.flow.opened_ns);
   collector.catch_up();
   EXPECT_EQ(collector.count(EventKind::kConnectFailed, attempt.socket.cookie), 1u);
@@ -253,7 +254,8 @@ TEST_P(ConnectActs, AttemptBeforeConnect) {
   const Event connected = collector_.wait_for(EventKind::kConnect, attempt.socket.cookie);
   expect_event(connected, expected_attempt(attempt, TcpState::kEstablished));
   EXPECT_LE(begun.mono_ns, connected.mono_ns);
-  EXPECT_LE(std::get<event::Connect>(connected.what).latency_us, (connected.mono_ns - begun.flow.opened_ns) / 1000 + 1);
+  EXPECT_LE(std::get<event::Connect>(connected.what).latency_us,
+            (connected.mono_ns - begun.flow.opened_ns) / 1000 + 1);
   EXPECT_EQ(collector_.count(EventKind::kAttempt, attempt.socket.cookie), 1u);
 }
 
@@ -270,11 +272,12 @@ TEST_P(ConnectActs, StatesOfBothEnds) {
     States changes;
     for (const Event& event : collector_.events_of(socket.cookie)) {
       if (event.kind() != EventKind::kState) continue;
-      changes.push_back(std::string(to_string(std::get<event::StateChange>(event.what).old_state)) + " " +
-                        std::string(to_string(event.flow.state)));
+      changes.push_back(std::string(to_string(std::get<event::StateChange>(event.what).old_state)) +
+                        " " + std::string(to_string(event.flow.state)));
       EXPECT_EQ(event.flow.netns, socket.netns);
       EXPECT_EQ(to_string(event.flow.remote), to_string(socket.remote)) << changes.back();
-      if (std::get<event::StateChange>(event.what).old_state == TcpState::kClose) continue;  // the kernel has not chosen it yet
+      if (std::get<event::StateChange>(event.what).old_state == TcpState::kClose)
+        continue;  // the kernel has not chosen it yet
       EXPECT_EQ(to_string(event.flow.local), to_string(socket.local)) << changes.back();
     }
     return changes;
@@ -293,7 +296,8 @@ TEST_P(ConnectActs, StatesOfBothEnds) {
         event.flow.remote != talk.server_socket.remote)
       continue;
     EXPECT_EQ(event.flow.cookie, talk.server_socket.cookie)
-        << to_string(std::get<event::StateChange>(event.what).old_state) << " " << to_string(event.flow.state);
+        << to_string(std::get<event::StateChange>(event.what).old_state) << " "
+        << to_string(event.flow.state);
   }
 }
 
@@ -323,7 +327,8 @@ void expect_windows(Collector& collector, int fd, std::uint64_t cookie, std::uin
         "the last retransmission");
     if (tcp_info_of(fd).tcpi_total_retrans != info.tcpi_total_retrans) continue;
     EXPECT_EQ(std::get<event::Retransmit>(last.what).congestion_window, info.tcpi_snd_cwnd);
-    EXPECT_EQ(std::get<event::Retransmit>(last.what).prior_window, info.tcpi_ca_state >= kWindowIsReduced ? before : 0);
+    EXPECT_EQ(std::get<event::Retransmit>(last.what).prior_window,
+              info.tcpi_ca_state >= kWindowIsReduced ? before : 0);
     return;
   }
   FAIL() << "it retransmits faster than one can look";

@@ -32,11 +32,13 @@ Conversation converse(Collector& collector, std::uint8_t family) {
   const Event connect = collector.wait_for(EventKind::kConnect, talk.client_socket.cookie);
   expect_event(connect, talk.expected_client(TcpState::kEstablished));
   EXPECT_LE(connect.mono_ns - connect.flow.opened_ns, read_twice_ns());
-  EXPECT_LE(std::get<event::Connect>(connect.what).latency_us, (connect.mono_ns - talk.began_ns) / 1000);
+  EXPECT_LE(std::get<event::Connect>(connect.what).latency_us,
+            (connect.mono_ns - talk.began_ns) / 1000);
 
   // Nobody has touched the accepted socket, and after settle_owner that is what is reported.
   const Event accept = collector.wait_for(EventKind::kAccept, talk.server_socket.cookie);
-  expect_event(accept, talk.expected_server(TcpState::kEstablished, untouched_owner(collector.monitor(), accept)));
+  expect_event(accept, talk.expected_server(TcpState::kEstablished,
+                                            untouched_owner(collector.monitor(), accept)));
   EXPECT_LE(accept.mono_ns - accept.flow.opened_ns, read_twice_ns());
   return talk;
 }
@@ -88,7 +90,7 @@ void finish(Collector& collector, Conversation& talk, std::uint64_t client_bytes
   EXPECT_EQ(collector.count(EventKind::kClose, talk.server_socket.cookie), 1u);
   for (const Event& event : collector.events())
     if (event.kind() == EventKind::kOwner && (event.flow.cookie == talk.client_socket.cookie ||
-                                            event.flow.cookie == talk.server_socket.cookie))
+                                              event.flow.cookie == talk.server_socket.cookie))
       expect_owner(event.flow.owner, talk.owner);
 }
 

@@ -61,7 +61,8 @@ void expect_close(const Event& event, const Expected& expected, TcpState left) {
   EXPECT_EQ(to_string(std::get<event::Close>(event.what).old_state), to_string(left));
   EXPECT_EQ(event.flow.closed_ns, event.mono_ns);
   if (expected.opened_known)
-    EXPECT_EQ(std::get<event::Close>(event.what).duration_us, (event.flow.closed_ns - event.flow.opened_ns) / 1000);
+    EXPECT_EQ(std::get<event::Close>(event.what).duration_us,
+              (event.flow.closed_ns - event.flow.opened_ns) / 1000);
   else
     EXPECT_FALSE(std::get<event::Close>(event.what).duration_us);
 }

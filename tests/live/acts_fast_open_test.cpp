@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// TCP fast open gives a connection to its server before the handshake is over; it may end before, too.
+// TCP fast open gives a connection to its server before the handshake is over; it may end before,
+// too.
 #include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -31,8 +32,8 @@ struct Talk {
   Identity identity;
 };
 
-// A listener that takes requests with the SYN, in a network namespace where nobody asks for a cookie. The
-// handshake's last packet does not arrive.
+// A listener that takes requests with the SYN, in a network namespace where nobody asks for a
+// cookie. The handshake's last packet does not arrive.
 struct EarlyServer {
   explicit EarlyServer(std::uint8_t of_family) : family(of_family) {
     enter_new_netns();
@@ -137,8 +138,8 @@ TEST_P(FastOpenActs, ServerResetsBeforeTheHandshakeIsOver) {
   });
 }
 
-// Nobody accepted it: it is the listener's, with the bytes that came. The kernel has forgotten by then when
-// it was born.
+// Nobody accepted it: it is the listener's, with the bytes that came. The kernel has forgotten by
+// then when it was born.
 TEST_P(FastOpenActs, ResetBeforeAnybodyAcceptsIt) {
   Child child([&](Channel& test) {
     EarlyServer early(GetParam());
@@ -149,7 +150,8 @@ TEST_P(FastOpenActs, ResetBeforeAnybodyAcceptsIt) {
   });
   auto talk = child.channel().get<Talk>();
   const Event& accept = collector_.wait_for_accept_from(talk.client);
-  talk.server = {accept.flow.cookie, talk.client.netns, Protocol::kTcp, talk.client.remote, talk.client.local};
+  talk.server = {accept.flow.cookie, talk.client.netns, Protocol::kTcp, talk.client.remote,
+                 talk.client.local};
   const ExpectedOwner owner = owned_by(talk.identity, OwnerKind::kInherited);
   Expected expected = of_server(talk, owner, TcpState::kSynRecv);
   expected.opened_known = false;

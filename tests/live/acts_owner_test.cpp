@@ -138,8 +138,8 @@ TEST_P(PreforkActs, AcceptWithoutAddress) {
   worker_accepts([](int listener) { return accept_from(listener); }, true, true);
 }
 
-// Where only an accept with an address is seen, nothing tells who took the connection until it is found
-// with the worker, or closed.
+// Where only an accept with an address is seen, nothing tells who took the connection until it is
+// found with the worker, or closed.
 TEST_P(PreforkActs, AcceptWithoutAddressAndNoBytes) {
   worker_accepts([](int listener) { return accept_from(listener); }, false,
                  blind_to_accepts(collector_.monitor()).empty());
@@ -363,7 +363,8 @@ TEST_P(OwnerActs, OtherUser) {
                outbound(announced.socket, owned_by(announced.identity), TcpState::kEstablished));
 }
 
-// A daemon binds as root, then drops its user and takes another name: who serves is who it is by then.
+// A daemon binds as root, then drops its user and takes another name: who serves is who it is by
+// then.
 TEST_P(OwnerActs, OtherUserThanWhenItListened) {
   Child daemon([&](Channel& test) {
     const Fd listener = listen_on(loopback(GetParam()));

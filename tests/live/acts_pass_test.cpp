@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whose connection it is where nothing runs at a send or receive: found with the process that has it open.
+// Whose connection it is where nothing runs at a send or receive: found with the process that has
+// it open.
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -24,7 +25,8 @@ class PassActs : public testing::TestWithParam<std::uint8_t> {
       if (flow && fits(*flow)) return *flow;
       if (std::chrono::steady_clock::now() > deadline)
         throw std::runtime_error("the flow's owner is " +
-                                 std::to_string(flow ? flow->owner.pid : 0) + last_of_owner(cookie));
+                                 std::to_string(flow ? flow->owner.pid : 0) +
+                                 last_of_owner(cookie));
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }
   }
@@ -181,8 +183,8 @@ TEST_P(PassActs, SharedItStaysWithWhoOpenedIt) {
   EXPECT_EQ(child.wait(), 0);
 }
 
-// A pass holds each file for a moment, and may be the last to let it go. Who looks is not who closes,
-// another sockscope neither.
+// A pass holds each file for a moment, and may be the last to let it go. Who looks is not who
+// closes, another sockscope neither.
 TEST_P(PassActs, WhoOnlyLooksClosesNothing) {
   Child other([&](Channel& test) {
     Options options;

@@ -65,7 +65,8 @@ class Keeper {
   const Sockets sockets;
 };
 
-// Before 5.12 an older socket has a number of sockscope's own until its cookie is known: by its ends then.
+// Before 5.12 an older socket has a number of sockscope's own until its cookie is known: by its
+// ends then.
 const Flow* find(const Snapshot& snapshot, const Socket& socket) {
   for (const Flow& flow : snapshot.flows)
     if (flow.cookie == socket.cookie) return &flow;

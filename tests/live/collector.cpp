@@ -41,8 +41,7 @@ std::string last_of(const std::deque<Event>& events) {
 // ours is to see is done here and now.
 void acknowledge_all() {
   constexpr int kOn = 1;
-  for (int fd = 3; fd < 256; ++fd)
-    ::setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &kOn, sizeof kOn);
+  for (int fd = 3; fd < 256; ++fd) ::setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &kOn, sizeof kOn);
 }
 
 }  // namespace

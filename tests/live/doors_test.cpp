@@ -9,15 +9,16 @@ namespace {
 
 TEST(Doors, OneInUseForEachObservationOrReasons) {
   Options options;
-  options.processes = options.describe = options.holders = options.dns =
-      options.refusals = options.udp_peers = true;
+  options.processes = options.describe = options.holders = options.dns = options.refusals =
+      options.udp_peers = true;
   Collector collector(options);
   std::map<Observation, int> in_use;
   for (const Door& door : collector.monitor().doors()) {
     EXPECT_FALSE(door.name.empty() && door.refused.empty()) << to_string(door.observation);
     in_use[door.observation] += door.refused.empty();
     // Nobody bars it: a verifier gave up after a million steps, and another door hid that.
-    EXPECT_EQ(door.refused.find("too large"), std::string::npos) << door.name << ": " << door.refused;
+    EXPECT_EQ(door.refused.find("too large"), std::string::npos)
+        << door.name << ": " << door.refused;
     std::printf("door|%s|%s|%s|%s\n", to_string(door.observation), door.name.c_str(),
                 door.refused.c_str(), door.limits.c_str());
   }

@@ -182,7 +182,8 @@ bool read_exactly(int fd, std::size_t size) {
 
 void wait_for_hangup(int fd, short events) {
   pollfd wanted{fd, static_cast<short>(events | POLLRDHUP), 0};
-  if (::poll(&wanted, 1, static_cast<int>(patience().count())) != 1) fail("wait for the peer's end");
+  if (::poll(&wanted, 1, static_cast<int>(patience().count())) != 1)
+    fail("wait for the peer's end");
 }
 
 void send_bytes(int fd, std::size_t size, int flags) {

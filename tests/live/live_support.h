@@ -197,8 +197,8 @@ class Collector {
 // The door in use for an observation; nullptr when there is none.
 const Door* door_of(const Monitor& monitor, Observation observation);
 
-// Why the monitor does not see which process sends and receives with TCP; or UDP's bytes; or that it sees
-// an accept only when it asks for the peer's address. Empty: it does.
+// Why the monitor does not see which process sends and receives with TCP; or UDP's bytes; or that
+// it sees an accept only when it asks for the peer's address. Empty: it does.
 std::string blind_to_use(const Monitor& monitor);
 std::string blind_to_udp(const Monitor& monitor);
 std::string blind_to_accepts(const Monitor& monitor);

@@ -317,7 +317,8 @@ TEST(UnknownRecords, AreCountedAndTold) {
   std::uint64_t told = 0;
   collector.wait_for(
       [&](const Event& event) {
-        if (event.kind() == EventKind::kGap) told += std::get<event::Gap>(event.what).lost.malformed;
+        if (event.kind() == EventKind::kGap)
+          told += std::get<event::Gap>(event.what).lost.malformed;
         return told == 3;
       },
       "gaps of three records");

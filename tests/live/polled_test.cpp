@@ -319,7 +319,10 @@ TEST_P(Polled, AttemptsStatesAndFailures) {
   const Event failed = collector.wait_for(of(EventKind::kConnectFailed), "connect_failed");
   EXPECT_EQ(std::get<event::ConnectFailed>(failed.what).error, 0);
   const Event change = collector.wait_for(
-      [&](const Event& e) { return of(EventKind::kState)(e) && std::get<event::StateChange>(e.what).old_state == TcpState::kSynSent; },
+      [&](const Event& e) {
+        return of(EventKind::kState)(e) &&
+               std::get<event::StateChange>(e.what).old_state == TcpState::kSynSent;
+      },
       "state");
   EXPECT_EQ(change.flow.state, TcpState::kClose);
   EXPECT_EQ(collector.count(EventKind::kClose, attempt.flow.cookie), 0u);
@@ -494,7 +497,8 @@ std::uint64_t dropped_messages() {
     std::istringstream fields(line);
     std::string sk, protocol, port, groups, received, sent, dump, locks, inode;
     std::uint64_t drops = 0;
-    fields >> sk >> protocol >> port >> groups >> received >> sent >> dump >> locks >> drops >> inode;
+    fields >> sk >> protocol >> port >> groups >> received >> sent >> dump >> locks >> drops >>
+        inode;
     if (own.contains(inode)) dropped += drops;
   }
   return dropped;
@@ -512,7 +516,8 @@ TEST(SockDiagNews, LossIsTold) {
   const Event gap =
       collector.wait_for([](const Event& e) { return e.kind() == EventKind::kGap; }, "a gap");
   EXPECT_GT(std::get<event::Gap>(gap.what).lost.netlink_full, 0u);
-  EXPECT_EQ(std::get<event::Gap>(gap.what).lost.total(), std::get<event::Gap>(gap.what).lost.netlink_full);
+  EXPECT_EQ(std::get<event::Gap>(gap.what).lost.total(),
+            std::get<event::Gap>(gap.what).lost.netlink_full);
   std::uint64_t dropped = 0;
   for (int quiet = 0, rounds = 0; quiet < 5 && rounds < 200; ++rounds) {  // the worker has finished
     collector.snapshot();
@@ -520,7 +525,8 @@ TEST(SockDiagNews, LossIsTold) {
     quiet = dropped == dropped_messages() ? quiet + 1 : 0;
     dropped = dropped_messages();
   }
-  // And it goes on. Closes of others, told late and many at a time, may drive out the one looked for.
+  // And it goes on. Closes of others, told late and many at a time, may drive out the one looked
+  // for.
   for (int left = 4;; --left) {
     try {
       collector.catch_up();
@@ -529,7 +535,8 @@ TEST(SockDiagNews, LossIsTold) {
       if (left == 0) throw;
     }
   }
-  EXPECT_GE(collector.monitor().loss().netlink_full, std::get<event::Gap>(gap.what).lost.netlink_full);
+  EXPECT_GE(collector.monitor().loss().netlink_full,
+            std::get<event::Gap>(gap.what).lost.netlink_full);
 }
 
 }  // namespace

@@ -75,7 +75,8 @@ TEST_P(ConnectorActs, IsSeenWhole) {
   const std::uint64_t before = mono_ns();
   auto expected = GetParam().carry_out();
   receive_until_exit_of(expected.back().pid);
-  const std::uint64_t after = mono_ns();  // the parent may know of an exit before the connector tells
+  const std::uint64_t after =
+      mono_ns();  // the parent may know of an exit before the connector tells
   const std::vector<ProcessEvent> seen = only_of(events_, expected);
   expected = as_connector_tells(std::move(expected), seen);
   EXPECT_EQ(seen, expected) << "seen:\n" << as_text(seen) << "expected:\n" << as_text(expected);

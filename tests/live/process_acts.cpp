@@ -20,7 +20,9 @@
 namespace sockscope::live {
 namespace {
 
-std::uint32_t u32(pid_t pid) { return static_cast<std::uint32_t>(pid); }
+std::uint32_t u32(pid_t pid) {
+  return static_cast<std::uint32_t>(pid);
+}
 
 ProcessEvent of(ProcessEventKind kind, pid_t pid, pid_t tid = 0) {
   ProcessEvent event;
@@ -76,45 +78,41 @@ std::vector<ProcessEvent> fork_and_exit() {
 }
 
 std::vector<ProcessEvent> exec() {
-  return in_child([](Channel&) { ::execl("/bin/true", "true", nullptr); },
-                  [](pid_t pid) {
-                    return std::vector<ProcessEvent>{of(ProcessEventKind::kExec, pid)};
-                  });
+  return in_child(
+      [](Channel&) { ::execl("/bin/true", "true", nullptr); },
+      [](pid_t pid) { return std::vector<ProcessEvent>{of(ProcessEventKind::kExec, pid)}; });
 }
 
 std::vector<ProcessEvent> failed_exit() {
-  return in_child([](Channel&) { ::_exit(3); },
-                  [](pid_t) { return std::vector<ProcessEvent>{}; }, 3 << 8);
+  return in_child([](Channel&) { ::_exit(3); }, [](pid_t) { return std::vector<ProcessEvent>{}; },
+                  3 << 8);
 }
 
 // By the system call: the C library's own would change every thread.
 std::vector<ProcessEvent> change_user() {
-  return in_child(
-      [](Channel&) { must(::syscall(SYS_setresuid, 4711, 4712, 0), "setresuid"); },
-      [](pid_t pid) {
-        ProcessEvent event = of(ProcessEventKind::kUid, pid);
-        event.real_id = 4711;
-        event.effective_id = 4712;
-        return std::vector<ProcessEvent>{event};
-      });
+  return in_child([](Channel&) { must(::syscall(SYS_setresuid, 4711, 4712, 0), "setresuid"); },
+                  [](pid_t pid) {
+                    ProcessEvent event = of(ProcessEventKind::kUid, pid);
+                    event.real_id = 4711;
+                    event.effective_id = 4712;
+                    return std::vector<ProcessEvent>{event};
+                  });
 }
 
 std::vector<ProcessEvent> change_group() {
-  return in_child(
-      [](Channel&) { must(::syscall(SYS_setresgid, 4713, 4714, 0), "setresgid"); },
-      [](pid_t pid) {
-        ProcessEvent event = of(ProcessEventKind::kGid, pid);
-        event.real_id = 4713;
-        event.effective_id = 4714;
-        return std::vector<ProcessEvent>{event};
-      });
+  return in_child([](Channel&) { must(::syscall(SYS_setresgid, 4713, 4714, 0), "setresgid"); },
+                  [](pid_t pid) {
+                    ProcessEvent event = of(ProcessEventKind::kGid, pid);
+                    event.real_id = 4713;
+                    event.effective_id = 4714;
+                    return std::vector<ProcessEvent>{event};
+                  });
 }
 
 std::vector<ProcessEvent> new_session() {
-  return in_child([](Channel&) { must(::setsid(), "setsid"); },
-                  [](pid_t pid) {
-                    return std::vector<ProcessEvent>{of(ProcessEventKind::kSid, pid)};
-                  });
+  return in_child(
+      [](Channel&) { must(::setsid(), "setsid"); },
+      [](pid_t pid) { return std::vector<ProcessEvent>{of(ProcessEventKind::kSid, pid)}; });
 }
 
 std::vector<ProcessEvent> traced() {
@@ -167,11 +165,16 @@ std::vector<ProcessEvent> killed() {
 
 const std::vector<ProcessAct>& process_acts() {
   static const std::vector<ProcessAct> acts = {
-      {"ForkAndExit", fork_and_exit}, {"Exec", exec},
-      {"FailedExit", failed_exit},    {"ChangeUser", change_user},
-      {"ChangeGroup", change_group},  {"NewSession", new_session},
-      {"Traced", traced},             {"Rename", rename},
-      {"CoreDump", core_dump},        {"Killed", killed},
+      {"ForkAndExit", fork_and_exit},
+      {"Exec", exec},
+      {"FailedExit", failed_exit},
+      {"ChangeUser", change_user},
+      {"ChangeGroup", change_group},
+      {"NewSession", new_session},
+      {"Traced", traced},
+      {"Rename", rename},
+      {"CoreDump", core_dump},
+      {"Killed", killed},
   };
   return acts;
 }

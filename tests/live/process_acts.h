@@ -27,9 +27,9 @@ const std::vector<ProcessAct>& process_acts();
 std::vector<ProcessEvent> only_of(const std::vector<ProcessEvent>& all,
                                   const std::vector<ProcessEvent>& expected);
 
-// The same events as the connector may tell them: Linux looks for the parent of a process that ended
-// when the parent may have taken the child away already, and then tells none. Where `seen` has none,
-// the expected exit has none.
+// The same events as the connector may tell them: Linux looks for the parent of a process that
+// ended when the parent may have taken the child away already, and then tells none. Where `seen`
+// has none, the expected exit has none.
 std::vector<ProcessEvent> as_connector_tells(std::vector<ProcessEvent> expected,
                                              const std::vector<ProcessEvent>& seen);
 

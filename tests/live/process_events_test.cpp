@@ -22,8 +22,8 @@
 namespace sockscope::live {
 namespace {
 
-// Programs read the kernel's fast clock, which goes its own way for a moment whenever the exact one is
-// adjusted: 1.6 ms ahead once, in an emulated guest.
+// Programs read the kernel's fast clock, which goes its own way for a moment whenever the exact one
+// is adjusted: 1.6 ms ahead once, in an emulated guest.
 constexpr std::uint64_t kFastClock = 10'000'000;
 
 class ProcessActs : public testing::TestWithParam<ProcessAct> {};
@@ -54,7 +54,8 @@ TEST_P(ProcessActs, IsSeenWhole) {
     EXPECT_LE(event.mono_ns, after + kFastClock);
     EXPECT_EQ(event.flow.owner.pid, std::get<ProcessEvent>(event.what).pid);
     ASSERT_TRUE(event.flow.owner.process);
-    EXPECT_EQ(event.flow.owner.process->exited, std::get<ProcessEvent>(event.what).kind == ProcessEventKind::kExit);
+    EXPECT_EQ(event.flow.owner.process->exited,
+              std::get<ProcessEvent>(event.what).kind == ProcessEventKind::kExit);
   }
   const auto seen = only_of(all, expected);
   const Door* door = door_of(collector.monitor(), Observation::kProcessExit);
@@ -353,9 +354,12 @@ TEST(ProcessStorm, TheKernelProgramsLoseNothing) {
   auto monitor = Monitor::open(options);
   ASSERT_TRUE(monitor) << monitor.error().message();
   const auto count = [&](const Event& event) {
-    if (event.kind() != EventKind::kProcess || !parents.contains(std::get<ProcessEvent>(event.what).parent_pid)) return;
+    if (event.kind() != EventKind::kProcess ||
+        !parents.contains(std::get<ProcessEvent>(event.what).parent_pid))
+      return;
     forks += std::get<ProcessEvent>(event.what).kind == ProcessEventKind::kFork;
-    exits += std::get<ProcessEvent>(event.what).kind == ProcessEventKind::kExit && std::get<ProcessEvent>(event.what).exit_code() == 0u;
+    exits += std::get<ProcessEvent>(event.what).kind == ProcessEventKind::kExit &&
+             std::get<ProcessEvent>(event.what).exit_code() == 0u;
   };
   const auto storm = [](Channel& test) {
     test.await();

@@ -52,17 +52,18 @@ bool is_dead(std::uint32_t pid) {
 using EventTimes = std::map<std::uint32_t, std::vector<std::uint64_t>>;
 
 //
-// since_ns: not only from the first one seen on, but from then on: the answer to a subscription tells where
-// the numbers of a CPU stood, and what was lost before the first one seen is known to be missing.
+// since_ns: not only from the first one seen on, but from then on: the answer to a subscription
+// tells where the numbers of a CPU stood, and what was lost before the first one seen is known to
+// be missing.
 std::uint64_t count_between(const EventTimes& all, const EventTimes& seen,
                             std::uint64_t since_ns = ~std::uint64_t{0}) {
   std::uint64_t count = 0;
   for (const auto& [cpu, times] : seen) {
     const std::vector<std::uint64_t>& on_cpu = all.at(cpu);
-    const auto first = std::min(
-        std::find(on_cpu.begin(), on_cpu.end(), times.front()),
-        std::find_if(on_cpu.begin(), on_cpu.end(),
-                     [since_ns](std::uint64_t time) { return time >= since_ns; }));
+    const auto first =
+        std::min(std::find(on_cpu.begin(), on_cpu.end(), times.front()),
+                 std::find_if(on_cpu.begin(), on_cpu.end(),
+                              [since_ns](std::uint64_t time) { return time >= since_ns; }));
     const auto last = std::find(on_cpu.rbegin(), on_cpu.rend(), times.back());
     count += static_cast<std::uint64_t>(last.base() - first);
   }
@@ -154,7 +155,8 @@ TEST(ProcessTableLive, CountsWhatAStormLosesAndHeals) {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     EXPECT_TRUE(!info->exited || has_left()) << pid;
   }
-  // None that is there no more. One of others may end between the two looks: then not between the next.
+  // None that is there no more. One of others may end between the two looks: then not between the
+  // next.
   std::vector<std::uint32_t> ghosts;
   for (int left = 50; left > 0; --left) {
     scan(reader, table);

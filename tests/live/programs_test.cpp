@@ -67,7 +67,8 @@ Outcome run(Collector& collector, const std::function<void()>& execute) {
   child.wait();
   const Event& ended = collector.wait_for(
       [&](const Event& event) {
-        return event.kind() == EventKind::kProcess && std::get<ProcessEvent>(event.what).pid == pid &&
+        return event.kind() == EventKind::kProcess &&
+               std::get<ProcessEvent>(event.what).pid == pid &&
                std::get<ProcessEvent>(event.what).kind == ProcessEventKind::kExit;
       },
       "exit");
@@ -190,7 +191,8 @@ TEST(Programs, WhatARecordHasNoRoomForIsReadWhileTheProcessIsThere) {
   const auto pid = static_cast<std::uint32_t>(child.pid());
   const Event& began = collector.wait_for(
       [&](const Event& event) {
-        return event.kind() == EventKind::kProcess && std::get<ProcessEvent>(event.what).pid == pid &&
+        return event.kind() == EventKind::kProcess &&
+               std::get<ProcessEvent>(event.what).pid == pid &&
                std::get<ProcessEvent>(event.what).kind == ProcessEventKind::kExec;
       },
       "exec");

@@ -18,8 +18,8 @@
 #include <string>
 #include <string_view>
 
+#include "format/json.h"
 #include "model/address.h"
-#include "snapshot/json.h"
 
 namespace sockscope {
 namespace {
@@ -79,7 +79,8 @@ std::shared_ptr<const RemoteName> remote_name(const Json& object) {
 
 int error_number(const std::string& name) {
   for (int error = 1; error < 200; ++error)
-    if (const char* known = ::strerrorname_np(error); known != nullptr && name == known) return error;
+    if (const char* known = ::strerrorname_np(error); known != nullptr && name == known)
+      return error;
   return 0;
 }
 
@@ -131,8 +132,8 @@ class Host {
     } else if (kind == "accept") {
       event.what = event::Accept{};
     } else if (kind == "connect_failed") {
-      event.what = event::ConnectFailed{error_number(text(record, "error")),
-                                        number(record, "latency_us")};
+      event.what =
+          event::ConnectFailed{error_number(text(record, "error")), number(record, "latency_us")};
     } else if (kind == "refused") {
       event.what = event::Refused{number(record, "attempts")};
     } else if (kind == "dns") {
@@ -157,8 +158,7 @@ class Host {
       flow.direction = Direction::kOutbound;
       flow.remote = endpoint(row, "remote");
       owner(row, flow.owner);
-      flow.opened_ns =
-          find(row, "age_us") == nullptr ? 0 : now_ns_ - 1000 * number(row, "age_us");
+      flow.opened_ns = find(row, "age_us") == nullptr ? 0 : now_ns_ - 1000 * number(row, "age_us");
       flow.has_counters = flow.has_segments = true;
       flow.counters.tx_segments = number(row, "tx_segments");
       flow.counters.retransmits = static_cast<std::uint32_t>(number(row, "retransmits"));
@@ -187,7 +187,8 @@ int replay(int count, char** words) {
     const std::string_view word = words[i];
     const auto equals = word.find('=');
     if (equals == word.npos) fail("not NAME=VALUE: " + std::string(word));
-    const auto set = set_threshold(options, word.substr(0, equals), std::atof(&words[i][equals + 1]));
+    const auto set =
+        set_threshold(options, word.substr(0, equals), std::atof(&words[i][equals + 1]));
     if (!set) fail(set.error().detail());
   }
   std::map<std::string, Host> hosts;
@@ -206,4 +207,6 @@ int replay(int count, char** words) {
 }  // namespace
 }  // namespace sockscope
 
-int main(int count, char** words) { return sockscope::replay(count, words); }
+int main(int count, char** words) {
+  return sockscope::replay(count, words);
+}

@@ -4,7 +4,7 @@
 #include <iostream>
 #include <string>
 
-#include "snapshot/schema_testing.h"
+#include "format/schema_testing.h"
 
 int main(int argc, char** argv) {
   if (argc != 2) return 2;

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "snapshot/schema_testing.h"
+#include "format/schema_testing.h"
 
 namespace sockscope {
 namespace {

@@ -47,18 +47,28 @@ TEST(WireAbi, Header) {
 
 TEST(WireAbi, Flow) {
   unsigned size = 0;
-  const std::map<std::string, unsigned> host = {
-      MEMBER(wire_flow, header),      MEMBER(wire_flow, cookie),
-      MEMBER(wire_flow, since_ns),    MEMBER(wire_flow, cgroup_id),
-      MEMBER(wire_flow, process_start_ns), MEMBER(wire_flow, local_addr),
-      MEMBER(wire_flow, remote_addr), MEMBER(wire_flow, local_port),
-      MEMBER(wire_flow, remote_port), MEMBER(wire_flow, family),
-      MEMBER(wire_flow, protocol),    MEMBER(wire_flow, state),
-      MEMBER(wire_flow, old_state),   MEMBER(wire_flow, direction),
-      MEMBER(wire_flow, owner),       MEMBER(wire_flow, interface),
-      MEMBER(wire_flow, pid),         MEMBER(wire_flow, opener_pid),
-      MEMBER(wire_flow, uid),         MEMBER(wire_flow, value),
-      MEMBER(wire_flow, extra),       MEMBER(wire_flow, comm)};
+  const std::map<std::string, unsigned> host = {MEMBER(wire_flow, header),
+                                                MEMBER(wire_flow, cookie),
+                                                MEMBER(wire_flow, since_ns),
+                                                MEMBER(wire_flow, cgroup_id),
+                                                MEMBER(wire_flow, process_start_ns),
+                                                MEMBER(wire_flow, local_addr),
+                                                MEMBER(wire_flow, remote_addr),
+                                                MEMBER(wire_flow, local_port),
+                                                MEMBER(wire_flow, remote_port),
+                                                MEMBER(wire_flow, family),
+                                                MEMBER(wire_flow, protocol),
+                                                MEMBER(wire_flow, state),
+                                                MEMBER(wire_flow, old_state),
+                                                MEMBER(wire_flow, direction),
+                                                MEMBER(wire_flow, owner),
+                                                MEMBER(wire_flow, interface),
+                                                MEMBER(wire_flow, pid),
+                                                MEMBER(wire_flow, opener_pid),
+                                                MEMBER(wire_flow, uid),
+                                                MEMBER(wire_flow, value),
+                                                MEMBER(wire_flow, extra),
+                                                MEMBER(wire_flow, comm)};
   EXPECT_EQ(offsets_in_object("wire_flow", size), host);
   EXPECT_EQ(size, sizeof(wire_flow));
 }
@@ -146,7 +156,7 @@ TEST(WireAbi, Holder) {
   unsigned size = 0;
   const std::map<std::string, unsigned> host = {
       MEMBER(wire_holder, header), MEMBER(wire_holder, cookie), MEMBER(wire_holder, start_ns),
-      MEMBER(wire_holder, pid), MEMBER(wire_holder, fd), MEMBER(wire_holder, comm)};
+      MEMBER(wire_holder, pid),    MEMBER(wire_holder, fd),     MEMBER(wire_holder, comm)};
   EXPECT_EQ(offsets_in_object("wire_holder", size), host);
   EXPECT_EQ(size, sizeof(wire_holder));
 }
@@ -180,30 +190,43 @@ TEST(WireAbi, Datagram) {
 TEST(WireAbi, Control) {
   unsigned size = 0;
   const std::map<std::string, unsigned> host = {
-      MEMBER(wire_control, lost_ring), MEMBER(wire_control, lost_storage), MEMBER(wire_control, missed_returns),
-      MEMBER(wire_control, reader_waiting), MEMBER(wire_control, foreign_netns),
-      MEMBER(wire_control, short_pass), MEMBER(wire_control, file_pass),
-      MEMBER(wire_control, peers_made), MEMBER(wire_control, earlier_pass_ns)};
+      MEMBER(wire_control, lost_ring),      MEMBER(wire_control, lost_storage),
+      MEMBER(wire_control, missed_returns), MEMBER(wire_control, reader_waiting),
+      MEMBER(wire_control, foreign_netns),  MEMBER(wire_control, short_pass),
+      MEMBER(wire_control, file_pass),      MEMBER(wire_control, peers_made),
+      MEMBER(wire_control, earlier_pass_ns)};
   EXPECT_EQ(offsets_in_object("wire_control", size), host);
   EXPECT_EQ(size, sizeof(wire_control));
 }
 
 TEST(WireAbi, Config) {
   unsigned size = 0;
-  const std::map<std::string, unsigned> host = {
-      MEMBER(wire_config, observe),           MEMBER(wire_config, home_netns),
-      MEMBER(wire_config, pid_count),         MEMBER(wire_config, pids),
-      MEMBER(wire_config, any_port_count),    MEMBER(wire_config, local_port_count),
-      MEMBER(wire_config, remote_port_count), MEMBER(wire_config, any_ports),
-      MEMBER(wire_config, local_ports),       MEMBER(wire_config, remote_ports),
-      MEMBER(wire_config, comm),              MEMBER(wire_config, states_in),
-      MEMBER(wire_config, has_cookies),       MEMBER(wire_config, tcp_recvmsg_args),
-      MEMBER(wire_config, udp_recvmsg_args),  MEMBER(wire_config, udpv6_recvmsg_args),
-      MEMBER(wire_config, accept_args),       MEMBER(wire_config, forget_at_close),
-      MEMBER(wire_config, udp_peers),         MEMBER(wire_config, mptcp_owners),
-      MEMBER(wire_config, udp_in_packets),    MEMBER(wire_config, dns),
-      MEMBER(wire_config, udp_in_calls),      MEMBER(wire_config, tcp_in_calls),
-      MEMBER(wire_config, asked_servers),     MEMBER(wire_config, pad0)};
+  const std::map<std::string, unsigned> host = {MEMBER(wire_config, observe),
+                                                MEMBER(wire_config, home_netns),
+                                                MEMBER(wire_config, pid_count),
+                                                MEMBER(wire_config, pids),
+                                                MEMBER(wire_config, any_port_count),
+                                                MEMBER(wire_config, local_port_count),
+                                                MEMBER(wire_config, remote_port_count),
+                                                MEMBER(wire_config, any_ports),
+                                                MEMBER(wire_config, local_ports),
+                                                MEMBER(wire_config, remote_ports),
+                                                MEMBER(wire_config, comm),
+                                                MEMBER(wire_config, states_in),
+                                                MEMBER(wire_config, has_cookies),
+                                                MEMBER(wire_config, tcp_recvmsg_args),
+                                                MEMBER(wire_config, udp_recvmsg_args),
+                                                MEMBER(wire_config, udpv6_recvmsg_args),
+                                                MEMBER(wire_config, accept_args),
+                                                MEMBER(wire_config, forget_at_close),
+                                                MEMBER(wire_config, udp_peers),
+                                                MEMBER(wire_config, mptcp_owners),
+                                                MEMBER(wire_config, udp_in_packets),
+                                                MEMBER(wire_config, dns),
+                                                MEMBER(wire_config, udp_in_calls),
+                                                MEMBER(wire_config, tcp_in_calls),
+                                                MEMBER(wire_config, asked_servers),
+                                                MEMBER(wire_config, pad0)};
   EXPECT_EQ(offsets_in_object("wire_config", size), host);
   EXPECT_EQ(size, sizeof(wire_config));
 }

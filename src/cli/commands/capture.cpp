@@ -18,8 +18,8 @@
 #include "cli/output_file.h"
 #include "cli/report.h"
 #include "cli/session.h"
+#include "format/pcapng.h"
 #include "model/match.h"
-#include "snapshot/pcapng.h"
 
 namespace sockscope {
 namespace {
@@ -116,7 +116,8 @@ class CaptureCommand {
     return flow != nullptr && matcher_(*flow) && session_.filter.matches(*flow);
   }
   bool wanted(std::span<const Flow* const> flows) const {
-    return std::any_of(flows.begin(), flows.end(), [this](const Flow* flow) { return wanted(flow); });
+    return std::any_of(flows.begin(), flows.end(),
+                       [this](const Flow* flow) { return wanted(flow); });
   }
   bool is_full() const { return arguments_.is_enough(file_->written()); }
   void write(const Packet& packet);
@@ -156,8 +157,9 @@ Result<void> CaptureCommand::ask_for_sockets() {
   const auto snapshot = session_.snapshot([this](const Event& event) { capture_.note(event); });
   if (!snapshot) return tl::make_unexpected(snapshot.error());
   capture_.note(*snapshot);
-  ask_not_before_ = Clock::now() + kRestBetweenSnapshots *
-                                       std::chrono::nanoseconds(clock_ns(CLOCK_THREAD_CPUTIME_ID) - began);
+  ask_not_before_ =
+      Clock::now() +
+      kRestBetweenSnapshots * std::chrono::nanoseconds(clock_ns(CLOCK_THREAD_CPUTIME_ID) - began);
   return {};
 }
 
@@ -286,13 +288,14 @@ const Command kCapture = make_command<CaptureArguments, declare, observe, run>({
         "  sudo sockscope capture -w - -p 1234 --bpf 'udp' | tshark -r - -T fields -e "
         "frame.comment\n"
         "  sudo sockscope capture -w all.pcapng --all --snaplen 96 --count 1000\n",
-    .notes = "\nThe comment of a packet: 'tx pid=42 flow=4711 owner=exact comm=curl'; on loopback "
-             "there are\n"
-             "two, of the sender (tx) and of the receiver (rx). 'rx owner=shared pids=12,13': one of\n"
-             "these processes, which share the port. flow is the cookie that trace --json and\n"
-             "snapshot --json have too. Seen are the packets of the network namespace the command "
-             "runs in:\n"
-             "nsenter -t PID -n sockscope capture … shows a container's.\n",
+    .notes =
+        "\nThe comment of a packet: 'tx pid=42 flow=4711 owner=exact comm=curl'; on loopback "
+        "there are\n"
+        "two, of the sender (tx) and of the receiver (rx). 'rx owner=shared pids=12,13': one of\n"
+        "these processes, which share the port. flow is the cookie that trace --json and\n"
+        "snapshot --json have too. Seen are the packets of the network namespace the command "
+        "runs in:\n"
+        "nsenter -t PID -n sockscope capture … shows a container's.\n",
 });
 
 }  // namespace sockscope

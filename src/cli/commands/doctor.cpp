@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "snapshot/doctor.h"
+#include "format/doctor.h"
 
 #include <fmt/format.h>
 #include <sockscope/monitor.h>
@@ -21,15 +21,13 @@ namespace {
 
 std::string described(Source source) {
   switch (source) {
-    case Source::kEbpf:
-      return "eBPF: events as they happen";
+    case Source::kEbpf: return "eBPF: events as they happen";
     case Source::kSockDiag:
       return "sock_diag, polled: short-lived connections can be missed, UDP has no byte counts";
     case Source::kProcfs:
       return "/proc, polled: short-lived connections can be missed, there are no byte counts";
     case Source::kCapture:
-    case Source::kAuto:
-      break;
+    case Source::kAuto: break;
   }
   return {};
 }

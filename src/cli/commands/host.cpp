@@ -13,7 +13,7 @@
 #include "cli/option_groups.h"
 #include "cli/report.h"
 #include "cli/session.h"
-#include "snapshot/host_json.h"
+#include "format/host_json.h"
 #include "view/host_text.h"
 
 namespace sockscope {

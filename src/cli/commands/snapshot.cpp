@@ -65,8 +65,9 @@ void declare(CLI::App& app, SnapshotArguments& arguments) {
         "--udp-peers", "counts begin when somebody watches: top --once --udp-peers -i SECS");
   });
   in_group(app, "Output");
-  app.add_flag("--tcp-info", arguments.options.tcp_internals,
-               "JSON: what 'ss -ti' tells of each TCP socket; columns and filters of it ask by themselves");
+  app.add_flag(
+      "--tcp-info", arguments.options.tcp_internals,
+      "JSON: what 'ss -ti' tells of each TCP socket; columns and filters of it ask by themselves");
   app.add_flag("--holders", arguments.options.holders,
                "every process that has the socket open, as column 'holders'");
   add_one_of(app, "--format", arguments.netwatch, "FORMAT",
@@ -93,11 +94,10 @@ void declare(CLI::App& app, SnapshotArguments& arguments) {
               "--no-probe", "--no-dns", "--threshold", "--allow-domain"},
              "needs --format netwatch");
     if (!arguments.from.path.empty())
-      refuse(
-          app,
-          {"--envelope", "--watch", "--interval", "--root", "--no-probe", "--no-dns", "--resolve",
-           "--nat"},
-          "excludes --from");
+      refuse(app,
+             {"--envelope", "--watch", "--interval", "--root", "--no-probe", "--no-dns",
+              "--resolve", "--nat"},
+             "excludes --from");
     if (!arguments.netwatch) return;
     if (app.count("--resolve") != 0)
       throw CLI::ValidationError(
@@ -106,7 +106,8 @@ void declare(CLI::App& app, SnapshotArguments& arguments) {
       throw CLI::ValidationError("--format netwatch has no translated ends: it excludes --nat");
     if (!arguments.is_json() && app.count("--output") != 0)
       throw CLI::ValidationError("--format netwatch is JSON: --output excludes it");
-    if (!arguments.watch) refuse(app, {"--duration", "--count", "--threshold", "--allow-domain"}, "needs --watch");
+    if (!arguments.watch)
+      refuse(app, {"--duration", "--count", "--threshold", "--allow-domain"}, "needs --watch");
   });
 }
 

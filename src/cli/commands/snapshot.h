@@ -9,7 +9,7 @@
 
 #include "cli/session.h"
 #include "cli/table_choice.h"
-#include "snapshot/netwatch_json.h"
+#include "format/netwatch_json.h"
 
 namespace sockscope {
 

@@ -8,7 +8,7 @@
 #include "cli/host_id.h"
 #include "cli/report.h"
 #include "cli/wishes.h"
-#include "snapshot/dns_figures.h"
+#include "format/dns_figures.h"
 
 namespace sockscope {
 namespace {

@@ -167,7 +167,8 @@ const Command kStory = make_command<StoryArguments, declare, observe, run>({
         "  sudo sockscope story                  until Ctrl-C\n"
         "  sudo sockscope story -c curl -d 60\n"
         "  sudo sockscope story --talkers --unit nginx\n"
-        "  sudo sockscope story -- ./script      runs it: a line for it and for all that it starts\n"
+        "  sudo sockscope story -- ./script      runs it: a line for it and for all that it "
+        "starts\n"
         "  sudo sockscope story --json | jq 'select(.exit_code != 0)'\n",
     .notes = "",
     .runs_program = true,

@@ -47,8 +47,7 @@ std::string describe(const Event& event) {
   switch (event.kind()) {
     case EventKind::kConnect:
       return describe_success(std::get<event::Connect>(event.what)) + describe_name(event.flow);
-    case EventKind::kConnectFailed:
-      return describe_failure(event) + describe_name(event.flow);
+    case EventKind::kConnectFailed: return describe_failure(event) + describe_name(event.flow);
     case EventKind::kUdpPeer:
     case EventKind::kClose: {
       const auto* const close = std::get_if<event::Close>(&event.what);
@@ -61,28 +60,27 @@ std::string describe(const Event& event) {
       return text;
     }
     case EventKind::kRetransmit:
-      return fmt::format("{}{} #{}", to_string(event.flow.state), describe_window(std::get<event::Retransmit>(event.what)),
+      return fmt::format("{}{} #{}", to_string(event.flow.state),
+                         describe_window(std::get<event::Retransmit>(event.what)),
                          counters.retransmits);
     case EventKind::kReset:
-      return fmt::format("{}, {}", std::get<event::Reset>(event.what).sent ? "sent" : "received", to_string(event.flow.state));
+      return fmt::format("{}, {}", std::get<event::Reset>(event.what).sent ? "sent" : "received",
+                         to_string(event.flow.state));
     case EventKind::kState:
-      return fmt::format("{} → {}", to_string(std::get<event::StateChange>(event.what).old_state), to_string(event.flow.state));
-    case EventKind::kData:
-      return describe_data(std::get<event::Data>(event.what));
-    case EventKind::kGap:
-      return describe_loss(std::get<event::Gap>(event.what).lost);
+      return fmt::format("{} → {}", to_string(std::get<event::StateChange>(event.what).old_state),
+                         to_string(event.flow.state));
+    case EventKind::kData: return describe_data(std::get<event::Data>(event.what));
+    case EventKind::kGap: return describe_loss(std::get<event::Gap>(event.what).lost);
     case EventKind::kRefused: {
       const std::uint64_t attempts = std::get<event::Refused>(event.what).attempts;
       return attempts == 1 ? "no listener" : fmt::format("no listener, {}x", attempts);
     }
-    case EventKind::kDns:
-      return describe_dns(*std::get<event::Dns>(event.what).message);
+    case EventKind::kDns: return describe_dns(*std::get<event::Dns>(event.what).message);
     case EventKind::kAccept:
     case EventKind::kOwner:
     case EventKind::kAttempt:
     case EventKind::kAlert:
-    case EventKind::kProcess:
-      break;
+    case EventKind::kProcess: break;
   }
   return "";
 }
@@ -155,7 +153,8 @@ bool has_failed(const Event& event) {
   return event.kind() == EventKind::kConnectFailed;
 }
 
-// "latency_us,duration_us,error,dns_name": what an event has beside its flow; empty: not known, or none.
+// "latency_us,duration_us,error,dns_name": what an event has beside its flow; empty: not known, or
+// none.
 std::string figures_of(const Event& event, const CellOptions& cells) {
   std::optional<std::uint64_t> latency_us;
   std::optional<std::uint64_t> duration_us;
@@ -165,7 +164,8 @@ std::string figures_of(const Event& event, const CellOptions& cells) {
     if (connect->latency_us != 0) latency_us = connect->latency_us;
   } else if (const auto* const failed = std::get_if<event::ConnectFailed>(&event.what)) {
     if (failed->latency_us != 0) latency_us = failed->latency_us;
-    if (const char* text = failed->error == 0 ? nullptr : ::strerrorname_np(failed->error)) error = text;
+    if (const char* text = failed->error == 0 ? nullptr : ::strerrorname_np(failed->error))
+      error = text;
   } else if (const auto* const dns = std::get_if<event::Dns>(&event.what)) {
     latency_us = dns->message->latency_us;
     name = csv_text(clean_text(dns->message->name), cells);
@@ -196,7 +196,8 @@ class EventCsv : public TextSink {
     const auto wall =
         static_cast<std::uint64_t>(static_cast<std::int64_t>(event.mono_ns) + mono_to_wall_ns());
     output_.piece(fmt::format("{},{},{},{}\n", wall, name_of(event),
-                              render_csv<Flow>({&row, 1}, columns_, cells_)[1], figures_of(event, cells_)));
+                              render_csv<Flow>({&row, 1}, columns_, cells_)[1],
+                              figures_of(event, cells_)));
   }
 
  private:
@@ -229,7 +230,9 @@ void declare(CLI::App& app, TraceArguments& arguments) {
   add_udp_peers(app, arguments);
   Options& options = arguments.options;
   in_group(app, "Which events");
-  app.add_flag("-x,--fails", arguments.fails_only, "failed connections only; with --dns also names that were not found, and queries that nobody answered");
+  app.add_flag("-x,--fails", arguments.fails_only,
+               "failed connections only; with --dns also names that were not found, and queries "
+               "that nobody answered");
   app.add_flag("--processes", options.processes,
                "also fork, exec, exit and changes of identity of processes");
   app.add_flag("--dns", options.dns,
@@ -332,8 +335,8 @@ int run(const TraceArguments& arguments, const Options& observed) {
     return monitor.consume(take).map(
         [&](std::size_t) { return !is_over && !arguments.is_enough(printed); });
   };
-  const auto ended = every_interval({.duration = arguments.duration}, session->stop_fd(), files,
-                                    sinks, step);
+  const auto ended =
+      every_interval({.duration = arguments.duration}, session->stop_fd(), files, sinks, step);
   if (!ended) return report(ended.error());
   if (*ended == Wake::kReaderGone) return sinks.exit_code();
   // What happened before the end is still on its way, for as long as owners are waited for.

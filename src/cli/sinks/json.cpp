@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "cli/sink.h"
-#include "snapshot/host_json.h"
+#include "format/host_json.h"
 
 namespace sockscope {
 namespace {

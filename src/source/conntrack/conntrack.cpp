@@ -85,24 +85,29 @@ Result<Dumped> dump_once(int socket, std::uint32_t sequence, const Conntrack::Ta
 
 }  // namespace
 
-bool Conntrack::is_in_use() noexcept { return ::access(kInUse, F_OK) == 0; }
+bool Conntrack::is_in_use() noexcept {
+  return ::access(kInUse, F_OK) == 0;
+}
 
 Result<Conntrack> Conntrack::open(const Take& take) {
   if (!is_in_use())
     return tl::make_unexpected(
         Error(ErrorKind::kKernelLacksFeature, {}, kDoing)
-            .with_detail("no connections are tracked: nothing was translated when sockscope started"));
+            .with_detail(
+                "no connections are tracked: nothing was translated when sockscope started"));
   char told = '1';
   if (const Fd setting(::open(kToldOf, O_RDONLY | O_CLOEXEC)); setting)
     (void)!::read(setting.get(), &told, 1);
   if (told == '0')
     return tl::make_unexpected(
         Error(ErrorKind::kNotPermitted, {}, kDoing)
-            .with_detail("net.netfilter.nf_conntrack_events is 0: the kernel tells of no connection")
+            .with_detail(
+                "net.netfilter.nf_conntrack_events is 0: the kernel tells of no connection")
             .with_hint("sysctl -w net.netfilter.nf_conntrack_events=1"));
   auto events = open_netlink();
   if (!events) return tl::make_unexpected(std::move(events).error());
-  if (::setsockopt(events->get(), SOL_SOCKET, SO_RCVBUFFORCE, &kEventBytes, sizeof kEventBytes) != 0)
+  if (::setsockopt(events->get(), SOL_SOCKET, SO_RCVBUFFORCE, &kEventBytes, sizeof kEventBytes) !=
+      0)
     ::setsockopt(events->get(), SOL_SOCKET, SO_RCVBUF, &kEventBytes, sizeof kEventBytes);
   for (const int group : {NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_DESTROY})
     if (::setsockopt(events->get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0)

@@ -11,9 +11,10 @@
 
 namespace sockscope {
 
-// The connections that netfilter tracks, of the network namespace of the thread that opens it: those that
-// are there, then those that come and go. The kernel makes a message of each connection for whoever
-// listens (some microseconds), and nobody can ask without CAP_NET_ADMIN: so it is asked once, by open().
+// The connections that netfilter tracks, of the network namespace of the thread that opens it:
+// those that are there, then those that come and go. The kernel makes a message of each connection
+// for whoever listens (some microseconds), and nobody can ask without CAP_NET_ADMIN: so it is asked
+// once, by open().
 class Conntrack {
  public:
   // How the door is called, and what it cannot do.
@@ -23,8 +24,8 @@ class Conntrack {
   // Whether connections are tracked at all, as anybody can see.
   static bool is_in_use() noexcept;
 
-  // `take` has the connections that are there. Nothing begins to be tracked for it: where nothing is yet,
-  // that is kKernelLacksFeature. Other errors: kNotPermitted, kIo.
+  // `take` has the connections that are there. Nothing begins to be tracked for it: where nothing
+  // is yet, that is kKernelLacksFeature. Other errors: kNotPermitted, kIo.
   using Take = std::function<void(const ConntrackEntry&)>;
   static Result<Conntrack> open(const Take& take);
 

@@ -15,8 +15,8 @@
 namespace sockscope {
 namespace {
 
-// While it lives, programs know that this thread uses no socket although it holds some. Threads of the
-// real-time classes have no timer slack, and cannot say so.
+// While it lives, programs know that this thread uses no socket although it holds some. Threads of
+// the real-time classes have no timer slack, and cannot say so.
 class FilePass {
  public:
   FilePass() {

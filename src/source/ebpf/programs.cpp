@@ -74,16 +74,12 @@ std::string target_name(const bpf_program* program, DoorKind kind) {
   switch (kind) {
     case DoorKind::kIterator:
     case DoorKind::kTaskIterator:
-    case DoorKind::kMapIterator:
-      return "bpf_iter_" + target_of(program);
-    case DoorKind::kTracepoint:
-      return "btf_trace_" + target_of(program);
+    case DoorKind::kMapIterator: return "bpf_iter_" + target_of(program);
+    case DoorKind::kTracepoint: return "btf_trace_" + target_of(program);
     case DoorKind::kFunction:
-    case DoorKind::kProbe:
-      return target_of(program);
+    case DoorKind::kProbe: return target_of(program);
     case DoorKind::kCgroup:
-    case DoorKind::kNumbering:
-      break;
+    case DoorKind::kNumbering: break;
   }
   return {};
 }
@@ -196,31 +192,19 @@ Programs::Impl::Impl(const Wanted& wanted, DoorChoice allowed)
     : choice(
           [&wanted](Need need) {
             switch (need) {
-              case Need::kAlways:
-                return true;
-              case Need::kConnections:
-                return wanted.connections;
-              case Need::kExactOwners:
-                return wanted.exact_owners;
-              case Need::kQuality:
-                return wanted.quality;
-              case Need::kProcesses:
-                return wanted.processes;
-              case Need::kProcessTable:
-                return wanted.process_table;
-              case Need::kHolders:
-                return wanted.holders;
-              case Need::kDns:
-                return wanted.dns;
-              case Need::kTranslatedDns:
-                return wanted.dns && wanted.translated_dns;
-              case Need::kRefusals:
-                return wanted.refusals;
-              case Need::kUdpPeers:
-                return wanted.udp_peers != 0;
+              case Need::kAlways: return true;
+              case Need::kConnections: return wanted.connections;
+              case Need::kExactOwners: return wanted.exact_owners;
+              case Need::kQuality: return wanted.quality;
+              case Need::kProcesses: return wanted.processes;
+              case Need::kProcessTable: return wanted.process_table;
+              case Need::kHolders: return wanted.holders;
+              case Need::kDns: return wanted.dns;
+              case Need::kTranslatedDns: return wanted.dns && wanted.translated_dns;
+              case Need::kRefusals: return wanted.refusals;
+              case Need::kUdpPeers: return wanted.udp_peers != 0;
               case Need::kTcpInHash:
-              case Need::kAllInHash:
-                break;  // the choice itself knows
+              case Need::kAllInHash: break;  // the choice itself knows
             }
             return false;
           },
@@ -265,7 +249,8 @@ Result<void> Programs::Impl::read_types() {
 void Programs::Impl::refuse_by_types() {
   choice.refuse_where([this](const Way& way) -> Refusal {
     for (const ProgramRef& reference : way.programs) {
-      if (reference.where_function_exists || reference.for_data || is_of_cgroups(way.kind)) continue;
+      if (reference.where_function_exists || reference.for_data || is_of_cgroups(way.kind))
+        continue;
       const bpf_program* program = find(reference);
       const auto parameters = parameters_of(target_name(program, way.kind));
       const bool is_tracepoint = way.kind == DoorKind::kTracepoint;
@@ -329,8 +314,7 @@ std::vector<ProgramRef> Programs::Impl::programs_of(std::size_t plan, const Want
   if (!way) return programs;
   for (const ProgramRef& reference : way->programs) {
     if (reference.for_data && !(wanted.config.observe & WIRE_OBSERVE_DATA)) continue;
-    if (reference.where_function_exists && !parameters_of(target_of(find(reference))))
-      continue;
+    if (reference.where_function_exists && !parameters_of(target_of(find(reference)))) continue;
     programs.push_back(reference);
   }
   return programs;
@@ -352,8 +336,9 @@ void Programs::Impl::fill_config(const Wanted& wanted) {
     return way && way->kind == kind;
   };
   const auto udp_by = [&](DoorKind kind) {
-    return static_cast<std::uint8_t>((is_by(kind, Observation::kUdpSent) ? WIRE_UDP_SENT : 0u) |
-                                     (is_by(kind, Observation::kUdpReceived) ? WIRE_UDP_RECEIVED : 0u));
+    return static_cast<std::uint8_t>(
+        (is_by(kind, Observation::kUdpSent) ? WIRE_UDP_SENT : 0u) |
+        (is_by(kind, Observation::kUdpReceived) ? WIRE_UDP_RECEIVED : 0u));
   };
   config.udp_in_packets = udp_by(DoorKind::kCgroup);
   config.udp_in_calls = udp_by(DoorKind::kTracepoint);

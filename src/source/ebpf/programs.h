@@ -54,7 +54,8 @@ class Programs {
   //   kUdpSockets      of config.home_netns
   //   kForeignSockets  both, of all other network namespaces
   //   kOlderOwners     no records: gives an owner to sockets that have none, from the processes'
-  //                    files; in later passes (control().file_pass) also another to those that need one
+  //                    files; in later passes (control().file_pass) also another to those that need
+  //                    one
   //   kProcessList kHolders         every open file of a process that is a socket
   Result<void> read(Observation pass,
                     const std::function<void(std::span<const std::byte>)>& handle) const;

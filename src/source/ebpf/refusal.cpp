@@ -15,20 +15,16 @@ std::string text_of(int error) {
 
 std::string to_string(const Refusal& refusal) {
   switch (refusal.reason) {
-    case RefusalReason::kNone:
-      return {};
+    case RefusalReason::kNone: return {};
     case RefusalReason::kNotAmongDoors:
       return "none of its doors is among those allowed: " + refusal.detail;
-    case RefusalReason::kNoTracepoint:
-      return "the kernel has no tracepoint " + refusal.detail;
+    case RefusalReason::kNoTracepoint: return "the kernel has no tracepoint " + refusal.detail;
     case RefusalReason::kTracepointTooPoor:
       return "the kernel's tracepoint " + refusal.detail + " tells too little";
-    case RefusalReason::kNoFunction:
-      return "the kernel has no function " + refusal.detail;
+    case RefusalReason::kNoFunction: return "the kernel has no function " + refusal.detail;
     case RefusalReason::kNoKprobes:
       return "the kernel is built without kprobes (CONFIG_KPROBE_EVENTS)";
-    case RefusalReason::kNoRootCgroup:
-      return "the host's root cgroup is not to be seen from here";
+    case RefusalReason::kNoRootCgroup: return "the host's root cgroup is not to be seen from here";
     case RefusalReason::kBarred:
       return "this kernel, or a security module, bars programs of this kind from everybody (" +
              text_of(refusal.error) + ")";
@@ -36,13 +32,10 @@ std::string to_string(const Refusal& refusal) {
       return "this user lacks CAP_NET_ADMIN (" + text_of(refusal.error) + ")";
     case RefusalReason::kSeesNoCalls:
       return "it counts packets, and cannot tell each send and receive, which was asked for";
-    case RefusalReason::kNoPackets:
-      return "nothing else looks at packets";
-    case RefusalReason::kVerifier:
-      return text_of(refusal.error) + ": " + refusal.detail;
+    case RefusalReason::kNoPackets: return "nothing else looks at packets";
+    case RefusalReason::kVerifier: return text_of(refusal.error) + ": " + refusal.detail;
     case RefusalReason::kNotSupported:
-    case RefusalReason::kOther:
-      return text_of(refusal.error);
+    case RefusalReason::kOther: return text_of(refusal.error);
   }
   return {};
 }
@@ -52,10 +45,8 @@ std::string advice_for(DoorKind kind, const Refusal& refusal) {
     case RefusalReason::kNoTracepoint:
       if (refusal.detail.starts_with("sock_")) return "Linux 6.3 or newer has it";
       break;
-    case RefusalReason::kTracepointTooPoor:
-      return "Linux 6.15 or newer tells more";
-    case RefusalReason::kNoKprobes:
-      return "boot a kernel that has them, as distributions build it";
+    case RefusalReason::kTracepointTooPoor: return "Linux 6.15 or newer tells more";
+    case RefusalReason::kNoKprobes: return "boot a kernel that has them, as distributions build it";
     case RefusalReason::kNoRootCgroup:
       return "run on the host, or in a container that has the host's cgroup namespace "
              "(--cgroupns=host)";
@@ -66,16 +57,14 @@ std::string advice_for(DoorKind kind, const Refusal& refusal) {
              std::string(kind == DoorKind::kFunction || kind == DoorKind::kMapIterator
                              ? "the kernels of distributions allow it"
                              : "look for a security module or lockdown");
-    case RefusalReason::kNotSupported:
-      return "Linux 6.4 or newer on arm64";
+    case RefusalReason::kNotSupported: return "Linux 6.4 or newer on arm64";
     case RefusalReason::kNone:
     case RefusalReason::kNotAmongDoors:
     case RefusalReason::kNoFunction:
     case RefusalReason::kSeesNoCalls:
     case RefusalReason::kNoPackets:
     case RefusalReason::kVerifier:
-    case RefusalReason::kOther:
-      break;
+    case RefusalReason::kOther: break;
   }
   return {};
 }

@@ -98,12 +98,14 @@ TEST(WayChoice, HashOnlyForWhatNothingElseSees) {
 
 TEST(WayChoice, UdpIsCountedInPacketsWhereSomebodyLooksAtThemAnyhow) {
   for (const bool names : {true, false}) {
-    WayChoice choice([=](Need need) { return need == Need::kConnections || (names && need == Need::kDns); },
-                     DoorChoice::parse("cgroup,tp_btf").value());
+    WayChoice choice(
+        [=](Need need) { return need == Need::kConnections || (names && need == Need::kDns); },
+        DoorChoice::parse("cgroup,tp_btf").value());
     choice.weigh_packets();
     choice.choose();
     for (const Observation observation : {Observation::kUdpSent, Observation::kUdpReceived})
-      EXPECT_EQ(choice.way_of(observation)->kind, names ? DoorKind::kCgroup : DoorKind::kTracepoint);
+      EXPECT_EQ(choice.way_of(observation)->kind,
+                names ? DoorKind::kCgroup : DoorKind::kTracepoint);
     choice.refuse_where([](const Way& way) {
       return way.kind == DoorKind::kTracepoint ? Refusal{RefusalReason::kNoTracepoint} : Refusal{};
     });

@@ -10,16 +10,19 @@ using enum StateIn;
 constexpr std::string_view kNotBetweenReturns =
     "calls beyond the number of return probes are counted as missed";
 constexpr std::string_view kOnlyWithAddress =
-    "a process that accepts without asking for the peer's address is known once it is found with the "
+    "a process that accepts without asking for the peer's address is known once it is found with "
+    "the "
     "connection open, or closes it";
 constexpr std::string_view kEachPacket =
     "costs each packet of this host some 0.1 us; multicast that is looped back counts twice as "
     "sent";
 constexpr std::string_view kSentPackets =
-    "counts packets, which costs each of this host some 0.05 us; taken for the sender is the process "
+    "counts packets, which costs each of this host some 0.05 us; taken for the sender is the "
+    "process "
     "that has the socket open";
 constexpr std::string_view kReceivedPackets =
-    "counts packets as they arrive, read by the process or not, without those that the kernel drops; "
+    "counts packets as they arrive, read by the process or not, without those that the kernel "
+    "drops; "
     "taken for the receiver is the process that has the socket open";
 constexpr std::string_view kNotOnTop =
     "missed where an interrupt comes on top of a probe: counted since Linux 6.7";
@@ -53,10 +56,11 @@ ProgramRef with_parameters(int least, ProgramRef reference) {
 
 }  // namespace
 
-// UDP's own functions come first: they cost TCP nothing. Programs that see packets and the tracepoints of
-// send and receive cost it some 5 % each, and UDP more by packets than by calls: so packets come first
-// where they are looked at anyhow, for DNS or remote ends. Those of a whole socket's life cost next to
-// nothing either way. kprobes come last: they keep the sockets' states in a hash.
+// UDP's own functions come first: they cost TCP nothing. Programs that see packets and the
+// tracepoints of send and receive cost it some 5 % each, and UDP more by packets than by calls: so
+// packets come first where they are looked at anyhow, for DNS or remote ends. Those of a whole
+// socket's life cost next to nothing either way. kprobes come last: they keep the sockets' states
+// in a hash.
 const std::vector<Plan>& plans() {
   static const std::vector<Plan> all = {
       {Observation::kTcpSockets, Need::kAlways, true, {{kIterator, {P(iter__tcp)}}}},

@@ -3,6 +3,7 @@
 #include <linux/connector.h>
 #include <linux/netlink.h>
 #include <poll.h>
+#include <sockscope/proc_connector.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,8 +15,6 @@
 #include <cstring>
 #include <optional>
 #include <vector>
-
-#include <sockscope/proc_connector.h>
 
 #include "base/fd.h"
 #include "base/kernel_namespace.h"
@@ -125,8 +124,9 @@ ssize_t ProcConnector::Impl::read(std::span<std::byte> buffer,
   return size;
 }
 
-// Reads up to the kernel's answer, which is in the buffer when the request returns, unless there was
-// no room; what stands before it was sent before the subscription. `error` says what the answer was.
+// Reads up to the kernel's answer, which is in the buffer when the request returns, unless there
+// was no room; what stands before it was sent before the subscription. `error` says what the answer
+// was.
 ProcConnector::Impl::Answer ProcConnector::Impl::await_answer(int& error) {
   std::array<std::byte, kBufferSize> buffer;
   bool was_full = false;
@@ -146,8 +146,7 @@ ProcConnector::Impl::Answer ProcConnector::Impl::await_answer(int& error) {
     while (!datagram.empty()) {
       ProcMessage message;
       if (!take_proc_message(datagram, message)) break;
-      const bool is_answer =
-          message.kind == ProcMessage::Kind::kAck && message.ack == requests + 1;
+      const bool is_answer = message.kind == ProcMessage::Kind::kAck && message.ack == requests + 1;
       if (!is_answer && message.kind != ProcMessage::Kind::kError) continue;
       if (is_answer) note_sequence(message);
       error = message.error;
@@ -178,8 +177,7 @@ void ProcConnector::Impl::note_sequence(const ProcMessage& message) {
   expected[cpu] = message.sequence + 1;
 }
 
-std::size_t ProcConnector::Impl::take(std::span<const std::byte> datagram,
-                                      const Handler& handler) {
+std::size_t ProcConnector::Impl::take(std::span<const std::byte> datagram, const Handler& handler) {
   std::size_t count = 0;
   ProcMessage message;
   while (!datagram.empty()) {
@@ -215,10 +213,9 @@ Result<ProcConnector> ProcConnector::open(const Options& options) {
   if (!impl->socket) {
     const int error = errno;
     if (error == EPROTONOSUPPORT || error == EAFNOSUPPORT)
-      return tl::make_unexpected(
-          Error::from_errno(ErrorKind::kKernelLacksFeature, error,
-                            "open the process events connector")
-              .with_detail("the kernel was built without CONFIG_CONNECTOR"));
+      return tl::make_unexpected(Error::from_errno(ErrorKind::kKernelLacksFeature, error,
+                                                   "open the process events connector")
+                                     .with_detail("the kernel was built without CONFIG_CONNECTOR"));
     return tl::make_unexpected(refused(error, "open the process events connector"));
   }
   const int socket = impl->socket.get();
@@ -273,16 +270,25 @@ Result<void> ProcConnector::unsubscribe() {
   const int error = impl.send(PROC_CN_MCAST_IGNORE, std::nullopt);
   impl.wanted = 0;
   impl.in_kernel = false;
-  if (error != 0)
-    return tl::make_unexpected(refused(error, "unsubscribe from process events"));
+  if (error != 0) return tl::make_unexpected(refused(error, "unsubscribe from process events"));
   return {};
 }
 
-bool ProcConnector::is_subscribed() const noexcept { return impl_->wanted != 0; }
-bool ProcConnector::filters_in_kernel() const noexcept { return impl_->in_kernel; }
-int ProcConnector::fd() const noexcept { return impl_->socket.get(); }
-std::size_t ProcConnector::receive_buffer() const noexcept { return impl_->granted; }
-const ProcConnectorLoss& ProcConnector::loss() const noexcept { return impl_->lost; }
+bool ProcConnector::is_subscribed() const noexcept {
+  return impl_->wanted != 0;
+}
+bool ProcConnector::filters_in_kernel() const noexcept {
+  return impl_->in_kernel;
+}
+int ProcConnector::fd() const noexcept {
+  return impl_->socket.get();
+}
+std::size_t ProcConnector::receive_buffer() const noexcept {
+  return impl_->granted;
+}
+const ProcConnectorLoss& ProcConnector::loss() const noexcept {
+  return impl_->lost;
+}
 
 Result<std::size_t> ProcConnector::receive(std::span<std::byte> buffer,
                                            std::chrono::milliseconds timeout,

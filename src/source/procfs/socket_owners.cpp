@@ -93,8 +93,8 @@ bool SocketOwners::still_holds(std::uint64_t inode, const Holder& holder) const 
   return length > 0 && parse_socket_link({link.data(), static_cast<std::size_t>(length)}) == inode;
 }
 
-// Processes end while others hold their sockets, pids are used again, and a server hands a connection
-// to its child soon after it accepted it.
+// Processes end while others hold their sockets, pids are used again, and a server hands a
+// connection to its child soon after it accepted it.
 void SocketOwners::verify() {
   for (auto each = processes_.begin(); each != processes_.end();) {
     auto& [pid, process] = *each;

@@ -35,7 +35,8 @@ Result<std::unique_ptr<SocketTables>> SocketTables::open(std::string proc) {
     return tl::make_unexpected(
         Error::from_errno(denied ? ErrorKind::kNotPermitted : ErrorKind::kKernelLacksFeature, errno,
                           "read the sockets from " + path)
-            .with_detail(denied ? "an LSM keeps this process from it" : "there is no such file here")
+            .with_detail(denied ? "an LSM keeps this process from it"
+                                : "there is no such file here")
             .with_hint("mount proc on /proc"));
   }
   auto tables = std::make_unique<SocketTables>(std::move(proc));
@@ -56,10 +57,8 @@ void SocketTables::name(PolledSocket& socket) {
     return;
   }
   Named& named = connected_[{flow.local, flow.remote}];
-  const bool is_other_inode =
-      socket.inode != 0 && named.inode != 0 && socket.inode != named.inode;
-  const bool is_reused =
-      named.state == TcpState::kTimeWait && flow.state != TcpState::kTimeWait;
+  const bool is_other_inode = socket.inode != 0 && named.inode != 0 && socket.inode != named.inode;
+  const bool is_reused = named.state == TcpState::kTimeWait && flow.state != TcpState::kTimeWait;
   if (named.number == 0 || is_other_inode || is_reused) {
     named.number = socket.inode != 0 ? socket.inode : next_number_++;
     named.inode = 0;

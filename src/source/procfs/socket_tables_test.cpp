@@ -12,7 +12,8 @@ namespace {
 // A line as the kernel prints it: 127.0.0.1:local to 127.0.0.1:remote, or to nowhere.
 std::string line(unsigned local, unsigned remote, unsigned state, std::uint64_t inode) {
   return fmt::format(
-      "   0: 0100007F:{:04X} {}:{:04X} {:02X} 00000000:00000000 {}:00000000 00000000  1000        0 "
+      "   0: 0100007F:{:04X} {}:{:04X} {:02X} 00000000:00000000 {}:00000000 00000000  1000        "
+      "0 "
       "{} 1 0000000000000000 20 4 30 10 -1\n",
       local, remote == 0 ? "00000000" : "0100007F", remote, state, state == 6 ? "03" : "00", inode);
 }
@@ -40,9 +41,10 @@ constexpr std::uint64_t kOwnNumbers = std::uint64_t{1} << 52;
 TEST_F(SocketTablesTest, AllFourTables) {
   proc.write_table("tcp", line(80, 0, 10, 7) + line(80, 5000, 1, 8));
   proc.write_table("udp", line(53, 0, 7, 9));
-  proc.write_table("udp6",
-                   "  1: 00000000000000000000000000000000:0035 00000000000000000000000000000000:0000 "
-                   "07 00000000:00000000 00:00000000 00000000     0        0 10 2 0 0\n");
+  proc.write_table(
+      "udp6",
+      "  1: 00000000000000000000000000000000:0035 00000000000000000000000000000000:0000 "
+      "07 00000000:00000000 00:00000000 00000000     0        0 10 2 0 0\n");
   const auto flows = read();
   ASSERT_EQ(flows.size(), 4u);
   EXPECT_EQ(flows[0].cookie, 7u);

@@ -59,8 +59,7 @@ Error refused(int error) {
                                "read the sockets with sock_diag")
           .with_detail("the kernel has no tcp_diag (CONFIG_INET_DIAG)")
           .with_hint("load the modules tcp_diag and udp_diag, or use --source procfs");
-    default:
-      return Error::from_errno(ErrorKind::kIo, error, "read the sockets with sock_diag");
+    default: return Error::from_errno(ErrorKind::kIo, error, "read the sockets with sock_diag");
   }
 }
 
@@ -102,13 +101,12 @@ Result<std::unique_ptr<SockDiag>> SockDiag::open(bool with_closes) {
       {Observation::kUdpSockets, "sock_diag", udp ? std::string() : udp.error().code().message()},
   };
   if (with_closes)
-    source->doors_.push_back({Observation::kFinalFigures, "sock_diag destroy groups",
-                              closes_refused});
+    source->doors_.push_back(
+        {Observation::kFinalFigures, "sock_diag destroy groups", closes_refused});
   return source;
 }
 
-Result<SockDiag::Ended> SockDiag::dump_once(int family, Protocol protocol,
-                                            const Handle& handle) {
+Result<SockDiag::Ended> SockDiag::dump_once(int family, Protocol protocol, const Handle& handle) {
   Request request{};
   request.header.nlmsg_len = sizeof request;
   request.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;

@@ -73,8 +73,7 @@ class SockDiagTest : public testing::Test {
   }
 
   static void say(const Fd& to, const Bytes& bytes) {
-    ASSERT_EQ(::send(to.get(), bytes.data(), bytes.size(), 0),
-              static_cast<ssize_t>(bytes.size()));
+    ASSERT_EQ(::send(to.get(), bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
   }
   void answer(const Bytes& bytes) { say(kernel_, bytes); }
 

@@ -139,8 +139,7 @@ TEST(DecodeTcpInternals, older_kernels_tell_less) {
   const auto decode = [&](std::size_t info) {
     message.attribute = {static_cast<std::uint16_t>(sizeof(nlattr) + info), INET_DIAG_INFO};
     message.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
-    message.header.nlmsg_len =
-        static_cast<std::uint32_t>(offsetof(decltype(message), info) + info);
+    message.header.nlmsg_len = static_cast<std::uint32_t>(offsetof(decltype(message), info) + info);
     message.head.id.idiag_cookie[0] = 7;
     return decode_tcp_internals({reinterpret_cast<const std::byte*>(&message), sizeof message}, 7);
   };

@@ -364,16 +364,12 @@ TEST_F(DetectorsTest, FloodsStayWithinTheBounds) {
     const auto host = static_cast<std::uint32_t>(random() % 10'000);
     const auto port = static_cast<std::uint16_t>(random());
     switch (random() % 4) {
-      case 0:
-        connection(EventKind::kAccept, owner("sshd"), kPublic + host, port % 32'768);
-        break;
+      case 0: connection(EventKind::kAccept, owner("sshd"), kPublic + host, port % 32'768); break;
       case 1:
         connection(EventKind::kConnectFailed, owner(std::to_string(host)), kPublic + host % 10,
                    port, ECONNREFUSED);
         break;
-      case 2:
-        connection(EventKind::kConnect, owner("scan"), kPublic + host, port);
-        break;
+      case 2: connection(EventKind::kConnect, owner("scan"), kPublic + host, port); break;
       default:
         query(owner("x"), std::string(random() % 300, 'q') + '.' + std::to_string(port) + '.' +
                               std::to_string(host) + ".com");

@@ -66,8 +66,8 @@ class WithDetectors {
     message.name = name;
     Event event;
     event.mono_ns = now;
-    event.what = event::Dns{.sent = !is_asked,
-                            .message = std::make_shared<const DnsMessage>(message)};
+    event.what =
+        event::Dns{.sent = !is_asked, .message = std::make_shared<const DnsMessage>(message)};
     event.flow.protocol = Protocol::kUdp;
     event.flow.owner = who;
     event.flow.remote = {ip(of), is_asked ? std::uint16_t{40'000} : dns::kPort};

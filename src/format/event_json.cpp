@@ -4,9 +4,9 @@
 #include <type_traits>
 #include <variant>
 
-#include "snapshot/json.h"
-#include "snapshot/json_buffer.h"
-#include "snapshot/json_fields.h"
+#include "format/json.h"
+#include "format/json_buffer.h"
+#include "format/json_fields.h"
 
 namespace sockscope {
 namespace {
@@ -26,7 +26,7 @@ void write_exit(Writer& writer, std::uint32_t status) {
 
 // What an event has beside its flow, by what happened. Kinds without members have nothing more.
 template <class Writer, class What>
-  requires std::is_empty_v<What>
+requires std::is_empty_v<What>
 void write_what(Writer&, const Flow&, const What&) {}
 
 template <class Writer>
@@ -51,14 +51,11 @@ void write_what(Writer& writer, const Flow& flow, const ProcessEvent& happened) 
       fields.number("real_id", happened.real_id);
       fields.number("effective_id", happened.effective_id);
       break;
-    case ProcessEventKind::kPtrace:
-      fields.number_or_null("tracer_pid", happened.tracer_pid);
-      break;
+    case ProcessEventKind::kPtrace: fields.number_or_null("tracer_pid", happened.tracer_pid); break;
     case ProcessEventKind::kExec:
     case ProcessEventKind::kSid:
     case ProcessEventKind::kComm:
-    case ProcessEventKind::kUnknown:
-      break;
+    case ProcessEventKind::kUnknown: break;
   }
   if (owner.process) write_process_info(writer, *owner.process);
 }
@@ -74,8 +71,8 @@ void write_what(Writer& writer, const Flow& flow, const event::ConnectFailed& fa
   fields.number_or_null("latency_us", failed.latency_us);
   const char* const name = failed.error == 0 ? nullptr : ::strerrorname_np(failed.error);
   fields.text_or_null("error", name ? name : "");
-  fields.optional("retransmits", flow.has_counters ? std::optional(flow.counters.retransmits)
-                                                   : std::nullopt);
+  fields.optional("retransmits",
+                  flow.has_counters ? std::optional(flow.counters.retransmits) : std::nullopt);
 }
 
 template <class Writer>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "snapshot/json_reader.h"
+#include "format/json_reader.h"
 
 #include <fmt/format.h>
 #include <rapidjson/document.h>

@@ -22,8 +22,8 @@ struct PcapngInterface {
 
 class PcapngWriter {
  public:
-  // interface: the one captured on, perhaps "any". name_of: that of an interface which a packet tells;
-  // empty: it has none any more.
+  // interface: the one captured on, perhaps "any". name_of: that of an interface which a packet
+  // tells; empty: it has none any more.
   using NameOf = std::function<std::string(std::uint32_t index)>;
   PcapngWriter(PcapngInterface interface, NameOf name_of)
       : interface_(std::move(interface)), name_of_(std::move(name_of)) {}
@@ -32,8 +32,8 @@ class PcapngWriter {
   void append_head(std::string_view application, std::string& out);
 
   // A packet, with a comment for each of its flows: "tx pid=42 flow=4711 owner=exact comm=curl", tx
-  // when the process sends it, rx when it receives it; "rx owner=shared pids=42,43" where one of them
-  // does. Times are in nanoseconds. Before the first one of an interface comes that interface.
+  // when the process sends it, rx when it receives it; "rx owner=shared pids=42,43" where one of
+  // them does. Times are in nanoseconds. Before the first one of an interface comes that interface.
   void append_packet(const Packet& packet, std::string& out);
 
   // The statistics of all of it, at the end.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "snapshot/dns_figures.h"
+#include "format/dns_figures.h"
 
 #include <gtest/gtest.h>
 
@@ -15,8 +15,8 @@ Event message(std::string name, bool is_answer, std::uint16_t rcode = 0,
   dns.latency_us = latency_us;
   Event event;
   event.flow.remote.port = dns::kPort;
-  event.what = event::Dns{.sent = !is_answer,
-                          .message = std::make_shared<DnsMessage>(std::move(dns))};
+  event.what =
+      event::Dns{.sent = !is_answer, .message = std::make_shared<DnsMessage>(std::move(dns))};
   return event;
 }
 
@@ -38,13 +38,12 @@ TEST(DnsFigures, CountWhatThisHostAskedAndGot) {
   other.what = event::Close{};
   other.flow.remote.port = dns::kPort;
   figures.take(other);
-  EXPECT_EQ(figures.figures(),
-            (DnsAnalytics{.total_queries = 3,
-                          .total_responses = 8,
-                          .nxdomain_count = 1,
-                          .unanswered_count = 0,
-                          .latency_buckets = {1, 2, 1, 0, 0, 0, 1, 2},
-                          .top_domains = {{"a.example", 2}, {"b.example", 1}}}));
+  EXPECT_EQ(figures.figures(), (DnsAnalytics{.total_queries = 3,
+                                             .total_responses = 8,
+                                             .nxdomain_count = 1,
+                                             .unanswered_count = 0,
+                                             .latency_buckets = {1, 2, 1, 0, 0, 0, 1, 2},
+                                             .top_domains = {{"a.example", 2}, {"b.example", 1}}}));
 }
 
 TEST(DnsFigures, AFloodOfNamesLeavesTheFrequentOnes) {

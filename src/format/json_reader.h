@@ -6,7 +6,7 @@
 
 #include <string_view>
 
-#include "snapshot/json.h"
+#include "format/json.h"
 
 namespace sockscope {
 

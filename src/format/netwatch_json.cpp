@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "snapshot/netwatch_json.h"
+#include "format/netwatch_json.h"
 
 #include <fmt/format.h>
 #include <rapidjson/document.h>
@@ -8,8 +8,8 @@
 #include <concepts>
 #include <type_traits>
 
-#include "snapshot/json_buffer.h"
-#include "snapshot/json_text.h"
+#include "format/json_buffer.h"
+#include "format/json_text.h"
 
 namespace sockscope::netwatch {
 namespace {
@@ -234,19 +234,13 @@ using Json = rapidjson::Value;
 
 const char* kind_of(const Json& value) {
   switch (value.GetType()) {
-    case rapidjson::kNullType:
-      return "null";
+    case rapidjson::kNullType: return "null";
     case rapidjson::kFalseType:
-    case rapidjson::kTrueType:
-      return "true or false";
-    case rapidjson::kObjectType:
-      return "an object";
-    case rapidjson::kArrayType:
-      return "an array";
-    case rapidjson::kStringType:
-      return "a text";
-    case rapidjson::kNumberType:
-      break;
+    case rapidjson::kTrueType: return "true or false";
+    case rapidjson::kObjectType: return "an object";
+    case rapidjson::kArrayType: return "an array";
+    case rapidjson::kStringType: return "a text";
+    case rapidjson::kNumberType: break;
   }
   return "a number of another kind";
 }

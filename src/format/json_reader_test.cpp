@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "snapshot/json_reader.h"
+#include "format/json_reader.h"
 
 #include <gtest/gtest.h>
 #include <rapidjson/document.h>
@@ -9,8 +9,8 @@
 #include <string>
 #include <tuple>
 
+#include "format/schema_testing.h"
 #include "model/fields.h"
-#include "snapshot/schema_testing.h"
 
 namespace sockscope {
 namespace {
@@ -30,8 +30,9 @@ Snapshot sample() {
   snapshot.wall_ns = kWall;
   snapshot.interval_s = 1.0 / 3;
   snapshot.lost = {.ring_full = 1, .storage_failed = 2, .malformed = 3};
-  snapshot.doors = {{.observation = Observation::kTcpSockets, .name = "iter/tcp", .refused = ""},
-                    {.observation = Observation::kUdpSent, .name = "tp_btf/x", .refused = "no \"memory\""}};
+  snapshot.doors = {
+      {.observation = Observation::kTcpSockets, .name = "iter/tcp", .refused = ""},
+      {.observation = Observation::kUdpSent, .name = "tp_btf/x", .refused = "no \"memory\""}};
   Flow tcp;
   tcp.cookie = 77;
   tcp.netns = 4026531840;
@@ -81,7 +82,8 @@ Snapshot sample() {
   std::strcpy(name->comm.data(), "curl");
   tcp.remote_name = name;
   tcp.translation = std::make_shared<const Translation>(
-      Translation{{{.bytes = {192, 0, 2, 1}, .family = 4}, 40'000}, {{.bytes = {10, 97, 0, 2}, .family = 4}, 6443}});
+      Translation{{{.bytes = {192, 0, 2, 1}, .family = 4}, 40'000},
+                  {{.bytes = {10, 97, 0, 2}, .family = 4}, 6443}});
   auto program = std::make_shared<Program>();
   program->exe = "/usr/bin/curl";
   program->exe_given = "./curl";
@@ -143,8 +145,7 @@ Snapshot sample() {
   tunnel.peer = name->server;
   tunnel.name = "example.com";
   tunnel.figures = {{"queries_per_minute", 60}, {"names", 31}, {"name_bytes", 200}};
-  snapshot.alerts =
-      std::make_shared<const std::vector<Alert>>(std::vector<Alert>{scan, tunnel});
+  snapshot.alerts = std::make_shared<const std::vector<Alert>>(std::vector<Alert>{scan, tunnel});
   snapshot.flows = {tcp, closed, bare, partly, peer, listener};
   Process process;
   process.pid = 12;

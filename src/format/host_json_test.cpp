@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "snapshot/host_json.h"
+#include "format/host_json.h"
 
 #include <gtest/gtest.h>
 #include <rapidjson/document.h>
 
-#include "snapshot/schema_testing.h"
+#include "format/schema_testing.h"
 
 namespace sockscope {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "snapshot/json.h"
+#include "format/json.h"
 
 #include <gtest/gtest.h>
 #include <rapidjson/document.h>
@@ -8,7 +8,7 @@
 #include <cstring>
 #include <memory>
 
-#include "snapshot/schema_testing.h"
+#include "format/schema_testing.h"
 
 namespace sockscope {
 namespace {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "snapshot/json.h"
+#include "format/json.h"
 
-#include "snapshot/json_buffer.h"
-#include "snapshot/json_fields.h"
+#include "format/json_buffer.h"
+#include "format/json_fields.h"
 
 namespace sockscope {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "snapshot/dns_figures.h"
+#include "format/dns_figures.h"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "snapshot/json_text.h"
+#include "format/json_text.h"
 
 #include <fmt/format.h>
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "snapshot/netwatch.h"
+#include "format/netwatch.h"
 
 namespace sockscope::netwatch {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "snapshot/pcapng.h"
+#include "format/pcapng.h"
 
 #include <gtest/gtest.h>
 
@@ -60,7 +60,8 @@ Flow flow_of(std::uint64_t cookie, std::uint32_t pid, const char* comm) {
 }
 
 PcapngWriter writer() {
-  return {{.link_type = 276, .snap_length = 96, .name = "any", .filter = "udp"}, [](std::uint32_t index) {
+  return {{.link_type = 276, .snap_length = 96, .name = "any", .filter = "udp"},
+          [](std::uint32_t index) {
             return std::string(index == 1 ? "lo" : index == 7 ? "eth0" : "");
           }};
 }
@@ -95,8 +96,8 @@ TEST(Pcapng, PacketsAreOfTheirInterfaces) {
   for (std::size_t i = 1; i < blocks.size(); ++i)
     seen.push_back(number_at(blocks[i], 0) == 1 ? options_of(blocks[i], 16)[0]
                                                 : std::to_string(number_at(blocks[i], 8)));
-  EXPECT_EQ(seen, (std::vector<std::string>{"2=any", "2=eth0", "1", "0", "2=lo", "2", "1", "2=if9", "3",
-                                            "2"}));
+  EXPECT_EQ(seen, (std::vector<std::string>{"2=any", "2=eth0", "1", "0", "2=lo", "2", "1", "2=if9",
+                                            "3", "2"}));
 }
 
 TEST(Pcapng, PacketWithItsProcesses) {
@@ -143,14 +144,15 @@ TEST(Pcapng, PacketOfOneOfSeveralProcesses) {
   packet.receivers = those;
   std::string out;
   writer().append_packet(packet, out);
-  EXPECT_EQ(options_of(blocks_of(out)[0], 28),
-            (std::vector<std::string>{"1=rx owner=shared pids=42,43", std::string("2=\1\0\0\0", 6)}));
+  EXPECT_EQ(
+      options_of(blocks_of(out)[0], 28),
+      (std::vector<std::string>{"1=rx owner=shared pids=42,43", std::string("2=\1\0\0\0", 6)}));
 }
 
 TEST(Pcapng, Statistics) {
   std::string out;
   writer().append_statistics({.received = 300, .dropped = 2, .unattributed = 1}, 7, 0x100000002,
-                           0x300000004, out);
+                             0x300000004, out);
   const auto blocks = blocks_of(out);
   ASSERT_EQ(blocks.size(), 1u);
   EXPECT_EQ(number_at(blocks[0], 0), 5u);

@@ -40,7 +40,8 @@ using PrettyWriter = rapidjson::PrettyWriter<Stream, Text, Text, Allocator>;
 
 }  // namespace sockscope::json
 
-// Into a buffer in memory digits are written in place: RapidJSON does so too, but for its own alone.
+// Into a buffer in memory digits are written in place: RapidJSON does so too, but for its own
+// alone.
 template <>
 inline bool sockscope::json::Writer<sockscope::json::Buffer>::WriteUint64(std::uint64_t value) {
   constexpr std::size_t kMostDigits = 20;

@@ -9,13 +9,13 @@
 #include <string>
 #include <unordered_map>
 
-#include "snapshot/netwatch.h"
+#include "format/netwatch.h"
 
 namespace sockscope::netwatch {
 
-// DNS as this host asked for it, summed up since the start: queries sent to a server, answers received
-// from one. What is asked of a server on this host is not its question. At most kMostNames are counted;
-// beyond them those asked for least give way, and count from one when they come back.
+// DNS as this host asked for it, summed up since the start: queries sent to a server, answers
+// received from one. What is asked of a server on this host is not its question. At most kMostNames
+// are counted; beyond them those asked for least give way, and count from one when they come back.
 class DnsFigures {
  public:
   static constexpr std::size_t kMostNames = 4'096;

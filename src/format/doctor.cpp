@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "snapshot/doctor.h"
-
+#include "format/doctor.h"
 
 #include <algorithm>
 
-#include "snapshot/json_buffer.h"
-#include "snapshot/json_text.h"
+#include "format/json_buffer.h"
+#include "format/json_text.h"
 
 namespace sockscope {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "snapshot/netwatch.h"
+#include "format/netwatch.h"
 
 #include <gtest/gtest.h>
 
@@ -8,9 +8,9 @@
 #include <cstring>
 #include <limits>
 
-#include "snapshot/json_text.h"
-#include "snapshot/netwatch_json.h"
-#include "snapshot/schema_testing.h"
+#include "format/json_text.h"
+#include "format/netwatch_json.h"
+#include "format/schema_testing.h"
 
 namespace sockscope::netwatch {
 namespace {

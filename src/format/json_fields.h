@@ -19,8 +19,8 @@
 #include <vector>
 
 #include "base/timestamp.h"
+#include "format/json_text.h"
 #include "model/fields.h"
-#include "snapshot/json_text.h"
 
 namespace sockscope::json {
 

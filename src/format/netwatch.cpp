@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "snapshot/netwatch.h"
+#include "format/netwatch.h"
+
+#include <sockscope/alert.h>
 
 #include <algorithm>
 #include <cmath>
 #include <set>
-
-#include <sockscope/alert.h>
 
 #include "base/timestamp.h"
 
@@ -129,9 +129,8 @@ void add_sockets(const sockscope::Snapshot& sockets, Snapshot& snapshot) {
            .category = std::string(to_string(alert.kind)),
            .message = message(alert),
            .detail = detail(alert),
-           .timestamp = std::string(
-               rfc3339(sockets.wall_ns - (sockets.mono_ns - std::min(sockets.mono_ns,
-                                                                     alert.first_ns))))});
+           .timestamp = std::string(rfc3339(
+               sockets.wall_ns - (sockets.mono_ns - std::min(sockets.mono_ns, alert.first_ns))))});
   }
   if (!sockets.interval_s) return;
   // Where the source counts nothing, or not their kind of socket, nothing is claimed of them.

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "snapshot/json.h"
+#include "format/json.h"
 
 namespace sockscope {
 

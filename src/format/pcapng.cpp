@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "snapshot/pcapng.h"
+#include "format/pcapng.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -95,7 +95,8 @@ void put_comment(const Flow& flow, std::string_view direction, std::string& out)
 void put_comment(std::span<const Flow* const> flows, std::string_view direction, std::string& out) {
   std::set<std::uint32_t> pids;
   for (const Flow* flow : flows) pids.insert(flow->owner.pid);
-  put_option(kComment, fmt::format("{} owner=shared pids={}", direction, fmt::join(pids, ",")), out);
+  put_option(kComment, fmt::format("{} owner=shared pids={}", direction, fmt::join(pids, ",")),
+             out);
 }
 
 std::string number(std::uint64_t value) {
