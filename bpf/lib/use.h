@@ -199,6 +199,14 @@ static __always_inline int on_birth(struct sock *sk, __u16 protocol) {
   return 0;
 }
 
+/* Who closed it last is not known: a pass over open files held the file in that moment, and closes it in
+ * his stead. Who was seen before is the likeliest, but it may be a child that he forked to serve. */
+static __always_inline void note_unseen_close(struct socket_state *state) {
+  if (state->owner == WIRE_OWNER_EXACT)
+    state->owner = state->direction == WIRE_DIRECTION_INBOUND ? WIRE_OWNER_INHERITED
+                                                              : WIRE_OWNER_BOOTSTRAP;
+}
+
 /* The last close of a socket, by the process that does it. */
 static __always_inline int on_release(struct sock *sk, __u16 protocol) {
   if (protocol != IPPROTO_UDP && protocol != IPPROTO_TCP)
@@ -207,7 +215,10 @@ static __always_inline int on_release(struct sock *sk, __u16 protocol) {
   if (!state)
     return 0;
   __u32 owner_before = state->pid;
-  note_use(state);
+  if (is_reading_files())
+    note_unseen_close(state);
+  else
+    note_use(state);
   if (protocol == IPPROTO_TCP) {
     /* Unless somebody else closes it than used it, the close record tells all. */
     if (state->pid != owner_before && state->direction != WIRE_DIRECTION_LISTEN && state->since_ns)

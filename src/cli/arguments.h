@@ -36,6 +36,7 @@ struct Arguments {
   std::optional<std::chrono::milliseconds> duration;
   std::uint64_t count = 0;  // events or tables; 0: no limit
   bool strict = false;
+  bool expects_match = false;
   bool quiet = false;
   bool watch = false;                // one per interval
   std::string root;                  // host facts: of /proc, /etc and mounts

@@ -122,6 +122,11 @@ void add_units(CLI::App& app, Arguments& arguments) {
       ->configurable();
 }
 
+void add_expect_match(CLI::App& app, Arguments& arguments) {
+  in_group(app, "Output");
+  app.add_flag("--expect-match", arguments.expects_match, "exit with 1 when nothing matched");
+}
+
 void add_quiet_and_strict(CLI::App& app, Arguments& arguments, const std::string& also_strict) {
   in_group(app, "Output");
   app.add_flag("-q,--quiet", arguments.quiet, "no summary on stderr")->configurable();

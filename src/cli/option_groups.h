@@ -77,6 +77,8 @@ void add_selection(CLI::App& app, Arguments& arguments);
 void add_format(CLI::App& app, Arguments& arguments, OutputFormat of_json);
 void add_output(CLI::App& app, Arguments& arguments, OutputFormat of_json);
 void add_units(CLI::App& app, Arguments& arguments);
+// What matched nothing is a failure (exit_code_of() of its Session).
+void add_expect_match(CLI::App& app, Arguments& arguments);
 void add_quiet_and_strict(CLI::App& app, Arguments& arguments, const std::string& also_strict = "");
 void add_source(CLI::App& app, Arguments& arguments);
 void add_no_dns(CLI::App& app, Arguments& arguments);

@@ -162,8 +162,9 @@ Result<Snapshot> Session::snapshot(const Monitor::Handler& handler) {
   });
 }
 
-int Session::exit_code() const {
-  return arguments.strict && count_unobserved(doors()) != 0 ? kExitIncomplete : kExitDone;
+int Session::exit_code(bool has_match) const {
+  if (arguments.strict && count_unobserved(doors()) != 0) return kExitIncomplete;
+  return arguments.expects_match && !has_match ? kExitFailed : kExitDone;
 }
 
 void apply_filter(Snapshot& snapshot, const FlowFilter& filter) {

@@ -37,8 +37,8 @@ class Session {
   // Events that are waiting go to `handler`; null: nobody wants them.
   Result<Snapshot> snapshot(const Monitor::Handler& handler);
 
-  // 0, or 3 when --strict and something could not be observed.
-  int exit_code() const;
+  // 0; 3 when --strict and something could not be observed; 1 when --expect-match and nothing was.
+  int exit_code(bool has_match = true) const;
 
  private:
   Session(const Arguments& given, Monitor opened, FlowFilter compiled, Fd signals);

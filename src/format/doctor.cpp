@@ -4,24 +4,9 @@
 #include <algorithm>
 
 #include "format/json_buffer.h"
-#include "format/json_text.h"
+#include "format/json_fields.h"
 
 namespace sockscope {
-namespace {
-
-using Writer = json::PrettyWriter<json::Buffer>;
-
-void write_text(Writer& writer, const char* name, std::string_view text) {
-  writer.Key(name);
-  if (text.empty()) {
-    writer.Null();
-    return;
-  }
-  const std::string json = json_quoted(text);
-  writer.RawValue(json.data(), json.size(), rapidjson::kStringType);
-}
-
-}  // namespace
 
 std::vector<Diagnosis> diagnose(const std::vector<Door>& doors) {
   std::vector<Diagnosis> diagnoses;
@@ -48,38 +33,28 @@ bool is_complete(const std::vector<Diagnosis>& diagnoses, Source source) {
 std::string doctor_json(const std::vector<Diagnosis>& diagnoses, Source source,
                         std::string_view kernel, std::string_view machine, bool is_confined) {
   json::Buffer buffer;
-  Writer writer(buffer);
+  json::PrettyWriter<json::Buffer> writer(buffer);
+  json::Fields fields(writer);
   writer.SetIndent(' ', 2);
   writer.StartObject();
-  write_text(writer, "schema", kDoctorSchema);
-  write_text(writer, "kernel", kernel);
-  write_text(writer, "machine", machine);
-  write_text(writer, "source", to_string(source));
-  writer.Key("polled");
-  writer.Bool(source != Source::kEbpf);
-  writer.Key("complete");
-  writer.Bool(is_complete(diagnoses, source));
-  write_text(writer, "confined_by", is_confined ? "seccomp" : "");
-  writer.Key("observations");
-  writer.StartArray();
-  for (const Diagnosis& diagnosis : diagnoses) {
-    writer.StartObject();
-    write_text(writer, "observation", to_string(diagnosis.observation));
-    write_text(writer, "door", diagnosis.in_use ? diagnosis.in_use->name : "");
-    write_text(writer, "limits", diagnosis.in_use ? diagnosis.in_use->limits : "");
-    writer.Key("refused");
-    writer.StartArray();
-    for (const Door* door : diagnosis.refused) {
-      writer.StartObject();
-      write_text(writer, "door", door->name);
-      write_text(writer, "reason", door->refused);
-      write_text(writer, "advice", door->advice);
-      writer.EndObject();
-    }
-    writer.EndArray();
-    writer.EndObject();
-  }
-  writer.EndArray();
+  fields.text("schema", kDoctorSchema);
+  fields.foreign_text("kernel", kernel);
+  fields.foreign_text("machine", machine);
+  json::write_source(writer, source);
+  fields.truth("complete", is_complete(diagnoses, source));
+  fields.text_or_null("confined_by", is_confined ? "seccomp" : "");
+  fields.objects("observations", diagnoses, [&](const Diagnosis& diagnosis) {
+    static const Door kNone;
+    const Door& in_use = diagnosis.in_use ? *diagnosis.in_use : kNone;
+    fields.text("observation", to_string(diagnosis.observation));
+    fields.foreign_text("door", in_use.name);
+    fields.foreign_text("limits", in_use.limits);
+    fields.objects("refused", diagnosis.refused, [&](const Door* door) {
+      fields.foreign_text("door", door->name);
+      fields.foreign_text("reason", door->refused);
+      fields.foreign_text("advice", door->advice);
+    });
+  });
   writer.EndObject();
   return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
 }

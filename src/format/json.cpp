@@ -38,14 +38,8 @@ void write_internals(Writer& writer, const TcpInternals& tcp, bool is_listener) 
   fields.members(kQueueFields, tcp);
   if (is_listener) return;
   fields.members(kTcpInternalsFields, tcp);
-  const auto share = [&](std::string_view key, const std::optional<double>& per_cent) {
-    if (!per_cent) return fields.null(key);
-    const std::string number = json_decimal(std::round(10 * *per_cent) / 10);
-    fields.name(key);
-    writer.RawValue(number.data(), number.size(), rapidjson::kNumberType);
-  };
-  share("rwnd_limited", tcp.receiver_limited());
-  share("sndbuf_limited", tcp.buffer_limited());
+  fields.decimal("rwnd_limited", tcp.receiver_limited());
+  fields.decimal("sndbuf_limited", tcp.buffer_limited());
 }
 
 template <class Writer>

@@ -72,6 +72,16 @@ class Fields {
   void optional(std::string_view key, const std::optional<T>& value) {
     value ? member(key, *value, Unknown::kZero) : null(key);
   }
+  // Of doubles that are no whole number of anything: three decimals.
+  void decimal(std::string_view key, const std::optional<double>& value) {
+    name(key);
+    decimal_value(value);
+  }
+  void decimal_value(const std::optional<double>& value) {
+    if (!value) return void(writer_.Null());
+    const std::string json = json_decimal(std::round(*value * 1000) / 1000);
+    writer_.RawValue(json.data(), json.size(), rapidjson::kNumberType);
+  }
   void endpoint(std::string_view address_key, std::string_view port_key, const Endpoint& end) {
     text(address_key, to_string(end.addr));
     number(port_key, end.port);
@@ -246,11 +256,7 @@ void write_alert(Writer& writer, const Alert& alert, std::int64_t offset_ns) {
   fields.number_or_null("remote_port", alert.peer.port);
   fields.foreign_text("name", alert.name);
   fields.object("figures", [&] {
-    for (const AlertFigure& figure : alert.figures) {
-      fields.name(figure.name);
-      const std::string number = json_decimal(std::round(figure.value * 1000) / 1000);
-      writer.RawValue(number.data(), number.size(), rapidjson::kNumberType);
-    }
+    for (const AlertFigure& figure : alert.figures) fields.decimal(figure.name, figure.value);
   });
 }
 

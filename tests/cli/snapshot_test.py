@@ -401,6 +401,18 @@ class TcpInfo(unittest.TestCase):
         self.assertFalse([row for row in self.rows().values() if "tcp_info" in row])
 
 
+class ExpectMatch(unittest.TestCase):
+    def test_nothing_is_a_failure_where_it_is_asked_for(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = str(listener.getsockname()[1])
+            for words in (("-L", port), ("--filter", f"sport:{port}")):
+                self.assertEqual(support.run("snapshot", "--expect-match", *words).returncode, 0)
+        for words in (("-L", port), ("--filter", f"sport:{port}")):
+            self.assertEqual(support.run("snapshot", "--expect-match", *words).returncode, 1)
+            self.assertEqual(support.run("snapshot", *words).returncode, 0)
+        self.assertEqual(support.run("trace", "--expect-match", "-d", "0.3", "-P", port).returncode, 1)
+
+
 class NamedNamespace(unittest.TestCase):
     """One as 'ip netns' makes it, seen by its name, whatever the source."""
 

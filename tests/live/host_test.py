@@ -18,6 +18,7 @@ import support
 from namespaces import Namespaces, command
 
 HEADERS = 14 + 20 + 8  # Ethernet, IPv4, UDP
+TRIES = 3  # of a round of echoes on a busy machine
 
 
 def setUpModule():
@@ -267,7 +268,10 @@ class Health(unittest.TestCase):
             with self.subTest(ping_group_range=groups):
                 self.spaces.in_(self.spaces.here, "sysctl", "-qw",
                                 f"net.ipv4.ping_group_range={groups}")
-                [document] = host("--probe", prefix=self.spaces.prefix())
+                for _ in range(TRIES):
+                    [document] = host("--probe", prefix=self.spaces.prefix())
+                    if all(document[name]["loss_pct"] == 0 for name in ("gateway", "dns")):
+                        break
                 for name, target in (("gateway", "10.97.0.2"), ("dns", "fd97::2")):
                     health = document[name]
                     self.assertEqual((health["target"], health["problem"]), (target, None))

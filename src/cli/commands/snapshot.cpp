@@ -64,7 +64,7 @@ void declare(CLI::App& app, SnapshotArguments& arguments) {
     throw CLI::ValidationError(
         "--udp-peers", "counts begin when somebody watches: top --once --udp-peers -i SECS");
   });
-  in_group(app, "Output");
+  add_expect_match(app, arguments);
   app.add_flag(
       "--tcp-info", arguments.options.tcp_internals,
       "JSON: what 'ss -ti' tells of each TCP socket; columns and filters of it ask by themselves");
@@ -99,6 +99,7 @@ void declare(CLI::App& app, SnapshotArguments& arguments) {
               "--resolve", "--nat"},
              "excludes --from");
     if (!arguments.netwatch) return;
+    refuse(app, {"--expect-match", "--tcp-info"}, "excludes --format netwatch");
     if (app.count("--resolve") != 0)
       throw CLI::ValidationError(
           "--format netwatch has no names of remote ends: it excludes --resolve");
@@ -144,7 +145,7 @@ int run(const SnapshotArguments& arguments, const Options& observed) {
   Output& output = session->output;
   print_snapshot(*snapshot, session->host, arguments, *choice, output);
   if (!output.flush()) return output.exit_code();
-  return session->exit_code();
+  return session->exit_code(!snapshot->flows.empty());
 }
 
 }  // namespace

@@ -76,6 +76,7 @@ int snapshot_from(const SnapshotArguments& arguments) {
   else
     print_snapshot(*snapshot, {}, arguments, *choice, output);
   if (!output.flush()) return output.exit_code();
+  if (arguments.expects_match && snapshot->flows.empty()) return kExitFailed;
   return arguments.strict && snapshot->lost.malformed != 0 ? kExitIncomplete : kExitDone;
 }
 

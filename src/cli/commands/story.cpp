@@ -73,6 +73,7 @@ void declare(CLI::App& app, StoryArguments& arguments) {
   in_group(app, "Output");
   app.add_flag_callback(
       "--json", [&arguments] { arguments.format = OutputFormat::kNdjson; }, "an object per line");
+  add_expect_match(app, arguments);
   add_quiet_and_strict(app, arguments);
   add_source(app, arguments);
   add_no_dns(app, arguments);
@@ -151,7 +152,7 @@ int run(const StoryArguments& arguments, const Options& observed) {
   if (!arguments.is_json() && !arguments.quiet)
     report(fmt::format("{} process{}, {}, lost {}", printed, printed == 1 ? "" : "es", sum.text(),
                        monitor.loss().total()));
-  return program ? program->exit_code().value_or(kExitDone) : session->exit_code();
+  return program ? program->exit_code().value_or(kExitDone) : session->exit_code(printed != 0);
 }
 
 }  // namespace

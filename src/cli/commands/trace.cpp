@@ -245,6 +245,7 @@ void declare(CLI::App& app, TraceArguments& arguments) {
   add_number<std::size_t>(app, "--ring-kib", arguments.ring_kib, "KIB", 4, 1u << 20,
                           "size of the kernel's event buffer, 16384 by default");
   in_group(app, "Output");
+  add_expect_match(app, arguments);
   app.add_flag("--describe", options.describe,
                "JSON: all that is known of each process; always so with --processes");
   add_one_of(app, "-t,--timestamps", arguments.time, "[FORMAT]",
@@ -267,7 +268,7 @@ void declare(CLI::App& app, TraceArguments& arguments) {
       return refuse(app, {"--threshold", "--allow-domain", "--no-dns"}, "needs --alerts");
     refuse(app,
            {"--fails", "--processes", "--attempts", "--states", "--data", "--dns", "--columns",
-            "--resolve", "--udp-peers", "--nat"},
+            "--resolve", "--udp-peers", "--nat", "--expect-match"},
            "excludes --alerts");
     if (arguments.format == OutputFormat::kCsv)
       throw CLI::ValidationError("--alerts has no CSV: use --json");
@@ -312,6 +313,7 @@ int run(const TraceArguments& arguments, const Options& observed) {
     return std::make_unique<EventTable>(output, arguments, std::move(*columns));
   });
   std::uint64_t printed = 0;
+  std::uint64_t matched = 0;  // without gaps
   std::array<std::uint64_t, static_cast<std::size_t>(EventKind::kGap) + 1> seen{};
   const auto take = [&](const Event& event) {
     const bool is_gap = event.kind() == EventKind::kGap;
@@ -320,6 +322,7 @@ int run(const TraceArguments& arguments, const Options& observed) {
     if (program && !is_gap && !(*chosen)(event.flow)) return;
     ++seen[static_cast<std::size_t>(event.kind())];
     ++printed;
+    matched += is_gap ? 0 : 1;
     sinks.tell(&Sink::event, event);
   };
   sinks.tell(&Sink::begin, {session->host, monitor.source(), session->doors()});
@@ -354,7 +357,7 @@ int run(const TraceArguments& arguments, const Options& observed) {
         summary += fmt::format("{} {}, ", seen[kind], to_string(static_cast<EventKind>(kind)));
     report(fmt::format("{}lost {}", summary, monitor.loss().total()));
   }
-  return program ? program->exit_code().value_or(kExitDone) : session->exit_code();
+  return program ? program->exit_code().value_or(kExitDone) : session->exit_code(matched != 0);
 }
 
 }  // namespace
