@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What programs of control groups can do: the socket is known, but few of its members may be read, so
  * each is copied from kernel memory. */
-#ifndef SOCKSCOPE_BPF_CONTEXT_H
+#ifdef SOCKSCOPE_BPF_CONTEXT_H
+#error "a program has one context"
+#endif
 #define SOCKSCOPE_BPF_CONTEXT_H
 
 #include "bpf/kernel_types.h"
@@ -15,5 +17,3 @@
 #define TCP_SOCK(sk) ((const struct tcp_sock *)(sk)) /* of a full socket only */
 #define HAS_STORAGE 1
 #define COOKIE(socket) bpf_get_socket_cookie(socket)
-
-#endif

@@ -2,7 +2,9 @@
 /* What programs can do that know addresses and nothing else: kprobes, iterators over our hash, and those
  * that look at processes. They copy each member from kernel memory, and neither storage nor the helper for
  * cookies takes such a pointer. */
-#ifndef SOCKSCOPE_BPF_CONTEXT_H
+#ifdef SOCKSCOPE_BPF_CONTEXT_H
+#error "a program has one context"
+#endif
 #define SOCKSCOPE_BPF_CONTEXT_H
 
 #include "bpf/kernel_types.h"
@@ -16,5 +18,3 @@
 #define TCP_SOCK(sk) ((const struct tcp_sock *)(sk)) /* of a full socket only */
 #define HAS_STORAGE 0
 #define COOKIE(socket) 0
-
-#endif

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include <csignal>
 #include <utility>
 
+#include "base/kernel_namespace.h"
 #include "base/text.h"
 #include "cli/report.h"
 #include "cli/wishes.h"
@@ -21,6 +23,9 @@ namespace sockscope {
 namespace {
 
 rlimit file_limit_before{};
+struct sigaction pipe_before {};
+struct sigaction size_before {};
+struct sigaction child_before {};
 
 constexpr int kCannotRun = 127;
 
@@ -32,7 +37,9 @@ Error failed(const char* what) {
 [[noreturn]] void become(const std::vector<std::string>& words, int gate, int failure) {
   char byte = 0;
   if (::read(gate, &byte, 1) != 1) ::_exit(kCannotRun);
-  for (const int signal : {SIGPIPE, SIGXFSZ}) ::signal(signal, SIG_DFL);
+  ::sigaction(SIGPIPE, &pipe_before, nullptr);
+  ::sigaction(SIGXFSZ, &size_before, nullptr);
+  ::sigaction(SIGCHLD, &child_before, nullptr);
   if (file_limit_before.rlim_max != 0) ::setrlimit(RLIMIT_NOFILE, &file_limit_before);
   ::dup2(2, 1);
   std::vector<char*> arguments;
@@ -54,9 +61,21 @@ void raise_file_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+void keep_write_errors() {
+  struct sigaction ignore {};
+  ignore.sa_handler = SIG_IGN;
+  ::sigaction(SIGPIPE, &ignore, &pipe_before);
+  ::sigaction(SIGXFSZ, &ignore, &size_before);
+}
+
 Result<std::unique_ptr<FollowedProgram>> FollowedProgram::start(
     const std::vector<std::string>& words) {
   if (words.empty()) return nullptr;
+  if (!is_in_first_pid_namespace())
+    return tl::make_unexpected(
+        Error(ErrorKind::kInvalidArgument, {}, "follow a program")
+            .with_detail("this is a pid namespace of its own, and events have the host's pids")
+            .with_hint("run it on the host, or in a container with the host's pid namespace"));
   int gate[2];
   int failure[2];
   if (::pipe2(gate, O_CLOEXEC) != 0) return tl::make_unexpected(failed("make a pipe"));
@@ -65,6 +84,10 @@ Result<std::unique_ptr<FollowedProgram>> FollowedProgram::start(
   if (::pipe2(failure, O_CLOEXEC) != 0) return tl::make_unexpected(failed("make a pipe"));
   Fd failure_in(failure[0]);
   Fd failure_out(failure[1]);
+  // Ignored, as a caller may have it, the end of a child would leave nothing to ask for.
+  struct sigaction usual {};
+  usual.sa_handler = SIG_DFL;
+  ::sigaction(SIGCHLD, &usual, &child_before);
   const pid_t pid = ::fork();
   if (pid < 0) return tl::make_unexpected(failed("start a process"));
   if (pid == 0) {
@@ -82,7 +105,8 @@ Result<std::unique_ptr<FollowedProgram>> FollowedProgram::start(
 FollowedProgram::~FollowedProgram() {
   if (!gate_) return;
   gate_.reset();
-  ::waitpid(pid_, nullptr, 0);
+  siginfo_t ended{};
+  ::waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED);
 }
 
 Result<void> FollowedProgram::go() {
@@ -100,6 +124,19 @@ std::optional<int> FollowedProgram::exit_code() {
       ended.si_pid == pid_)
     code_ = ended.si_code == CLD_EXITED ? ended.si_status : 128 + ended.si_status;
   return code_;
+}
+
+int FollowedProgram::exit_code_or(int own) {
+  const auto code = exit_code();
+  if (!code) report(fmt::format("the program goes on as process {}", pid_));
+  return code.value_or(kExitDone) != kExitDone ? *code : own;
+}
+
+bool FollowedProgram::is_waited_for(int stop_fd) {
+  signalfd_siginfo came{};
+  if (::read(stop_fd, &came, sizeof came) != sizeof came || exit_code()) return false;
+  report("waiting for the program to end", "", "once more does not wait");
+  return true;
 }
 
 void follow_program(Options& options) {

@@ -19,6 +19,9 @@ namespace sockscope {
 // Descriptors for as many as are allowed: watching takes many. A program that is run gets back what
 // there was.
 void raise_file_limit();
+// Writes that nobody takes fail, as those to a full disk do: both are told where they happen. A
+// program that is run gets back what there was, as of the limit.
+void keep_write_errors();
 
 // A program that a command runs and follows with all its descendants (trace -- PROGRAM).
 class FollowedProgram {
@@ -39,6 +42,13 @@ class FollowedProgram {
   // Of the program itself, as shells have it: 128 and more when a signal ended it. Empty: it goes
   // on.
   std::optional<int> exit_code();
+  // What a command ends with: the program's code, or, where that is 0, `own`. That the program goes
+  // on is reported.
+  int exit_code_or(int own);
+  // After a signal that wants the command to end: whether it goes on nevertheless, until the
+  // program has ended, which had the signal too when it came from the terminal. The next one ends
+  // it.
+  bool is_waited_for(int stop_fd);
 
  private:
   FollowedProgram(pid_t pid, Fd pidfd, Fd gate, Fd failure)

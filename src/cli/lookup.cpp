@@ -2,9 +2,11 @@
 #include "cli/lookup.h"
 
 #include <arpa/inet.h>
+#include <linux/magic.h>
 #include <netdb.h>
 #include <pwd.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -95,6 +97,9 @@ Parsed<std::uint32_t> parse_netns(const std::string& text) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0)
     return wrong("cannot look at network namespace " + path + ": " + std::strerror(errno));
+  struct statfs system {};
+  if (::statfs(path.c_str(), &system) != 0 || system.f_type != NSFS_MAGIC)
+    return wrong(path + " is no network namespace");
   return static_cast<std::uint32_t>(status.st_ino);
 }
 

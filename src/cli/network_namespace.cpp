@@ -16,10 +16,9 @@ namespace sockscope {
 namespace {
 
 Fd open_if(const std::string& path, std::uint32_t inode) {
-  Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat status {};
-  if (file && (::fstat(file.get(), &status) != 0 || status.st_ino != inode)) file.reset();
-  return file;
+  if (::stat(path.c_str(), &status) != 0 || status.st_ino != inode) return {};
+  return Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
 }
 
 // Of each entry of the folder, and what stands behind it there.
@@ -34,16 +33,20 @@ Fd find_in(const char* folder, const char* behind, std::uint32_t inode) {
 }  // namespace
 
 Result<void> enter_netns(std::uint32_t inode) {
+  struct stat own {};
+  if (::stat("/proc/self/ns/net", &own) == 0 && own.st_ino == inode) return {};
   const std::string what = fmt::format("enter network namespace {}", inode);
   Fd found = find_in("/run/netns", "", inode);
   if (!found) found = find_in("/proc", "/ns/net", inode);
   if (!found)
     return tl::make_unexpected(
         Error(ErrorKind::kInvalidArgument, {}, what)
-            .with_detail("no name in /run/netns and no process leads there"));
+            .with_detail("no name in /run/netns leads there, nor a process that we may look into")
+            .with_hint("run it as root, or inside: nsenter --net=FILE"));
   if (::setns(found.get(), CLONE_NEWNET) == 0) return {};
   const ErrorKind kind = errno == EPERM ? ErrorKind::kNotPermitted : ErrorKind::kIo;
-  return tl::make_unexpected(Error::from_errno(kind, errno, what));
+  return tl::make_unexpected(
+      Error::from_errno(kind, errno, what).with_hint("it takes CAP_SYS_ADMIN: run it as root"));
 }
 
 }  // namespace sockscope

@@ -69,13 +69,6 @@ int print(const std::string& text) {
   return output.exit_code();
 }
 
-// A write beyond the limit for a file's size fails, as one to a full disk does, and one to a reader
-// that is gone: both are told where they happen.
-void keep_write_errors() {
-  ::signal(SIGXFSZ, SIG_IGN);
-  ::signal(SIGPIPE, SIG_IGN);
-}
-
 // Without memory of its own, which report() would need.
 void say_memory_is_out() {
   say("sockscope: there is not enough memory\n");
@@ -193,7 +186,10 @@ int run(int argc, char** argv) try {
   }
   const Command* command = find_command(words[0]);
   if (command == nullptr) return unknown("command", words[0]);
+  const bool has_program = command->runs_program && std::ranges::count(words, "--") != 0;
   std::vector<std::string> program = take_program(*command, words);
+  if (has_program && program.empty())
+    return usage_error("after -- comes a program to run", command->name);
   const auto arguments = parse(*command, std::move(words));
   if (!arguments) return arguments.error();
   (*arguments)->program = std::move(program);

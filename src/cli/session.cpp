@@ -122,21 +122,33 @@ std::optional<FlowFilter> compile_filter(const Arguments& arguments) {
   return std::nullopt;
 }
 
+Result<Monitor> open_monitor(const Arguments& arguments, const Options& observed) {
+  const auto& netns = arguments.options.filter.netns;
+  if (netns && observed.tcp_internals)
+    if (auto entered = enter_netns(*netns); !entered)
+      return tl::make_unexpected(std::move(entered).error());
+  auto monitor = Monitor::open(observed);
+  if (!netns || !monitor || monitor->source() == Source::kEbpf) return monitor;
+  if (auto entered = enter_netns(*netns); !entered)
+    return tl::make_unexpected(std::move(entered).error());
+  return Monitor::open(observed);
+}
+
+bool refuses_internals(const Options& observed, std::string_view command) {
+  if (!observed.tcp_internals) return false;
+  report(fmt::format("{} does not know TCP's own numbers (cwnd and its like): only snapshots do",
+                     command),
+         "", "see 'sockscope help snapshot'");
+  return true;
+}
+
 tl::expected<Session, int> Session::open(const Arguments& arguments, const Options& observed,
                                          std::optional<std::string_view> polls_miss,
                                          bool is_root_needed) {
   auto filter = compile_filter(arguments);
   if (!filter) return tl::make_unexpected(int{kExitUsage});
-  auto monitor = Monitor::open(observed);
+  auto monitor = open_monitor(arguments, observed);
   if (!monitor) return tl::make_unexpected(report(monitor.error()));
-  // What is polled is the network namespace that we live in.
-  if (const auto& netns = observed.filter.netns;
-      netns && monitor->source() != Source::kEbpf && *netns != parse_netns("pid:self")) {
-    if (auto entered = enter_netns(*netns); !entered)
-      return tl::make_unexpected(report(entered.error()));
-    monitor = Monitor::open(observed);
-    if (!monitor) return tl::make_unexpected(report(monitor.error()));
-  }
   if (!arguments.quiet) {
     note_source(observed, polls_miss, *monitor);
     note_pid_namespace(*monitor);

@@ -52,6 +52,13 @@ class Session {
   Output output;
 };
 
+// The monitor, in the network namespace that was asked for where its source, or TCP's own numbers,
+// are of the namespace that one lives in.
+Result<Monitor> open_monitor(const Arguments& arguments, const Options& observed);
+
+// Reports that a command which tells events has none of Flow::internals, where they are asked for.
+bool refuses_internals(const Options& observed, std::string_view command);
+
 // What was asked for by name, and the description of processes where the filter or a column needs
 // it.
 Options asked_options(const Arguments& arguments);

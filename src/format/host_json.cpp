@@ -13,16 +13,16 @@ using Fields = json::Fields<json::Writer<Buffer>>;
 void write_interface(Fields& fields, json::Writer<Buffer>& writer, const Interface& interface) {
   const InterfaceCounters& counters = interface.counters;
   const auto number = [&](std::uint64_t value) { writer.Uint64(value); };
-  fields.foreign_text("name", interface.name);
+  fields.name("name");
+  fields.foreign_value(interface.name);
   fields.number("index", interface.index);
   fields.truth("is_up", interface.is_up);
   fields.truth("is_loopback", interface.is_loopback);
   fields.truth("is_virtual", interface.is_virtual);
   fields.number("mtu", interface.mtu);
   fields.optional("speed_bits", interface.speed_bits);
-  fields.array("addresses", interface.addresses, [&](const InterfaceAddress& address) {
-    fields.foreign_value(to_string(address));
-  });
+  fields.array("addresses", interface.addresses,
+               [&](const InterfaceAddress& address) { fields.foreign_value(to_string(address)); });
   fields.number("rx_bytes", counters.rx_bytes);
   fields.number("tx_bytes", counters.tx_bytes);
   fields.number("rx_bytes_delta", interface.rx_bytes_delta);
@@ -53,8 +53,10 @@ void write_system(Fields& fields, const SystemFacts& facts) {
 }
 
 void write_disk(Fields& fields, const Disk& disk) {
-  fields.foreign_text("mount_point", disk.mount_point);
-  fields.foreign_text("device", disk.device);
+  fields.name("mount_point");
+  fields.foreign_value(disk.mount_point);
+  fields.name("device");
+  fields.foreign_value(disk.device);
   fields.number("total_bytes", disk.total_bytes);
   fields.number("used_bytes", disk.used_bytes);
   fields.number("available_bytes", disk.available_bytes);

@@ -122,9 +122,10 @@ Result<Snapshot> Monitor::snapshot(const Handler& handler) {
   if (auto done = impl_->tracker->snapshot(handler ? &handler : nullptr, snapshot); !done)
     return tl::make_unexpected(std::move(done).error());
   if (impl_->tells_internals) {
+    const std::uint32_t home = home_netns();
     // One that is gone by now, or that the kernel does not tell of, has none.
     for (Flow& flow : snapshot.flows)
-      if (!flow.closed && flow.protocol == Protocol::kTcp && flow.netns == home_netns())
+      if (!flow.closed && flow.protocol == Protocol::kTcp && flow.netns == home)
         if (const auto known = impl_->internals.read(flow); known && *known)
           flow.internals = std::make_shared<const TcpInternals>(**known);
   }

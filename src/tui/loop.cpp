@@ -161,6 +161,12 @@ Result<void> Loop::sample() {
   clock_offset_ = mono_to_wall_ns();
   auto snapshot = monitor_.snapshot(handler_);
   if (!snapshot) return tl::make_unexpected(std::move(snapshot).error());
+  // Asked for by a filter that was typed here.
+  if (state_.filter.needs(Needs::kTcpInternals))
+    for (Flow& flow : snapshot->flows)
+      if (!flow.internals && !flow.closed)
+        if (const auto known = monitor_.tcp_internals(flow); known && *known)
+          flow.internals = std::make_shared<const TcpInternals>(**known);
   look_for_alerts(*snapshot);
   model_.history.add(*snapshot);
   model_.lost = snapshot->lost;

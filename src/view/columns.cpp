@@ -268,7 +268,7 @@ constexpr std::array<Column<Flow>, 17> kInternalColumns{{
     {kNotSent, 7, "bytes of them that did not leave yet",
      internal_count<&TcpInternals::unsent_bytes>},
     {kCwnd, 5, "congestion window, segments", internal_count<&TcpInternals::congestion_window>},
-    {kSsthresh, 5, "slow start threshold, segments; — in slow start",
+    {kSsthresh, 5, "slow start threshold, segments; — when it was never left",
      internal_count<&TcpInternals::slow_start_threshold>},
     {kRto, 6, "retransmission timeout in ms (CSV: us)",
      internal_count<&TcpInternals::retransmit_timeout_us>},

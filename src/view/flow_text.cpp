@@ -119,7 +119,8 @@ std::string describe_duration(const std::optional<std::uint64_t>& duration_us) {
 
 std::optional<std::uint64_t> duration_of(const Event& event) {
   if (const auto* const close = std::get_if<event::Close>(&event.what)) return close->duration_us;
-  return std::get<event::UdpPeerClose>(event.what).duration_us;
+  const auto* const peer = std::get_if<event::UdpPeerClose>(&event.what);
+  return peer ? peer->duration_us : std::nullopt;
 }
 
 std::string describe_data(const event::Data& data) {

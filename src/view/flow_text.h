@@ -52,7 +52,7 @@ std::string describe_window(const event::Retransmit& retransmit);
 
 // How long a connection, or what was exchanged with a remote end, lasted: "1.2 s"; not known: "—".
 std::string describe_duration(const std::optional<std::uint64_t>& duration_us);
-// Of an event::Close or event::UdpPeerClose.
+// Of an event::Close or event::UdpPeerClose; others have none.
 std::optional<std::uint64_t> duration_of(const Event& event);
 
 // "send 1448"

@@ -435,11 +435,26 @@ class NamedNamespace(unittest.TestCase):
                         self.assertEqual({flow["pid"] for flow in flows}, {holder.pid})
                         self.assertEqual({flow["netns"] for flow in flows}, {inode})
 
+    def test_its_own_numbers(self):
+        with support.Holder("listen4-any", prefix=("nsenter", f"--net=/run/netns/{self.name}")):
+            [flow] = support.snapshot("-n", self.name, "--tcp-info")["flows"]
+            self.assertEqual(flow["tcp_info"]["recv_queue"], 0)
+
+    def test_a_pipe_among_the_names(self):
+        path = f"/run/netns/sockscope-p-{os.getpid()}"
+        os.mkfifo(path)
+        self.addCleanup(os.unlink, path)
+        self.assertEqual(support.run("snapshot", "--source", "sock_diag", "-n", "4242").returncode, 2)
+
     def test_one_that_nobody_shows(self):
         done = support.run("snapshot", "--source", "sock_diag", "-n", "4242")
         self.assertEqual((done.returncode, done.stdout), (2, ""))
-        self.assertIn("cannot enter network namespace 4242\n  no name in /run/netns and no process leads there",
+        self.assertIn("cannot enter network namespace 4242\n  no name in /run/netns leads there",
                       done.stderr)
+        for none in (".", "", "/etc/hostname"):
+            done = support.run("snapshot", "-n", none)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("is no network namespace", done.stderr)
         done = support.run("snapshot", "-n", "no-such-name")
         self.assertEqual(done.returncode, 2)
         self.assertIn("/run/netns/no-such-name: No such file or directory", done.stderr)

@@ -526,6 +526,57 @@ class Followed(unittest.TestCase):
             out, _ = process.communicate(timeout=support.PATIENCE)
         self.assertEqual((process.returncode, json.loads(out.splitlines()[-1])["event"]), (0, "end"))
 
+    def test_whoever_starts_it_ignores_the_ends_of_children(self):
+        words = ("trap '' CHLD; exec \"$0\" trace --json -- sh -c 'exit 3'", support.program())
+        done = subprocess.run(["bash", "-c", *words], stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=support.PATIENCE, check=False)
+        self.assertEqual(done.returncode, 3)
+
+    def test_a_stop_waits_for_the_program_once(self):
+        program = "trap 'sleep 0.5; exit 9' TERM; echo ready >&2; sleep 60 & wait"
+        with subprocess.Popen([support.program(), "trace", "--json", "--", "sh", "-c", program],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              encoding="utf-8", start_new_session=True) as process:
+            self.assertEqual(process.stderr.readline(), "ready\n")
+            os.killpg(process.pid, signal.SIGTERM)  # as Ctrl-C comes to both
+            out, said = process.communicate(timeout=support.PATIENCE)
+        self.assertEqual(process.returncode, 9)
+        self.assertIn("waiting for the program to end", said)
+        self.assertEqual(json.loads(out.splitlines()[-1])["event"], "end")
+
+    def test_the_second_stop_does_not(self):
+        with subprocess.Popen([support.program(), "trace", "--json", "--", "sh", "-c", "echo $$ >&2; exec sleep 60"],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              encoding="utf-8") as process:
+            pid = int(process.stderr.readline())
+            process.terminate()
+            self.assertIn("waiting", process.stderr.readline())
+            process.terminate()
+            process.wait(timeout=support.PATIENCE)
+            os.kill(pid, signal.SIGKILL)
+            said = process.stderr.read()
+        self.assertIn(f"the program goes on as process {pid}", said)
+
+    def test_what_makes_no_sense(self):
+        for words, why in ((("trace", "--alerts", "--", "true"), "--alerts runs no program"),
+                           (("trace", "--"), "after -- comes a program"),
+                           (("story", "--"), "after -- comes a program"),
+                           (("trace", "--filter", "cwnd>1"), "only snapshots do"),
+                           (("trace", "--columns", "cwnd"), "only snapshots do"),
+                           (("story", "--filter", "cwnd>1"), "only snapshots do"),
+                           (("capture", "-w", "/dev/null", "--filter", "cwnd>1"), "only snapshots do")):
+            done = support.run(*words)
+            self.assertEqual(done.returncode, 2, words)
+            self.assertIn(why, done.stderr)
+
+    def test_in_a_pid_namespace_of_its_own(self):
+        """Its events have the host's pids: a stranger's would be taken for the program's."""
+        done = subprocess.run(["unshare", "-pf", "--mount-proc", support.program(), "trace", "--", "true"],
+                              stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8",
+                              timeout=support.PATIENCE, check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("pid namespace of its own", done.stderr)
+
     def test_other_commands_run_none(self):
         done = support.run("snapshot", "--", "true")
         self.assertEqual(done.returncode, 2)

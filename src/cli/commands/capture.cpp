@@ -257,6 +257,7 @@ Options observe(const CaptureArguments& arguments) {
 int run(const CaptureArguments& arguments, const Options& observed) {
   auto matcher = FlowMatcher::compile(arguments.options.filter);
   if (!matcher) return report(matcher.error());
+  if (refuses_internals(observed, "capture")) return kExitUsage;
   if (const auto& netns = arguments.options.filter.netns)
     if (auto entered = enter_netns(*netns); !entered) return report(entered.error());
   auto capture = PacketCapture::open(arguments.packets);

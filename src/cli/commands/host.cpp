@@ -161,7 +161,9 @@ class HostTable : public TextSink {
     output_.line(listen_line(facts));
     output_.line(probe_line("gateway", facts.gateway));
     output_.line(probe_line("dns", facts.dns));
-    if (facts.probes) output_.line("         these two are asked for three echoes a second");
+    const bool sends = facts.gateway.problem.empty() || facts.dns.problem.empty();
+    if (facts.probes && sends)
+      output_.line("         these two are asked for three echoes a second");
     output_.line("");
     print_interfaces(facts, units_, output_);
     output_.line("");

@@ -95,6 +95,7 @@ Options observe(const StoryArguments& arguments) {
 int run(const StoryArguments& arguments, const Options& observed) {
   auto matcher = FlowMatcher::compile(arguments.options.filter);
   if (!matcher) return report(matcher.error());
+  if (refuses_internals(observed, "story")) return kExitUsage;
   auto started = FollowedProgram::start(arguments.program);
   if (!started) return report(started.error());
   FollowedProgram* const program = started->get();
@@ -135,10 +136,15 @@ int run(const StoryArguments& arguments, const Options& observed) {
     book.release(mono_now_ns(), write);
     return !arguments.is_enough(printed) && !(program && program->exit_code());
   };
-  const auto ended = every_interval({.interval = kLookAgain,
-                                     .duration = arguments.duration,
-                                     .only_while = [&book] { return book.is_waiting(); }},
-                                    session->stop_fd(), files, sinks, step);
+  const auto follow = [&] {
+    return every_interval({.interval = kLookAgain,
+                           .duration = arguments.duration,
+                           .only_while = [&book] { return book.is_waiting(); }},
+                          session->stop_fd(), files, sinks, step);
+  };
+  auto ended = follow();
+  if (ended && *ended == Wake::kStop && program && program->is_waited_for(session->stop_fd()))
+    ended = follow();
   if (!ended) return report(ended.error());
   if (*ended == Wake::kReaderGone) return sinks.exit_code();
   // Its end, and what the kernel closes after it, is on its way.
@@ -152,7 +158,8 @@ int run(const StoryArguments& arguments, const Options& observed) {
   if (!arguments.is_json() && !arguments.quiet)
     report(fmt::format("{} process{}, {}, lost {}", printed, printed == 1 ? "" : "es", sum.text(),
                        monitor.loss().total()));
-  return program ? program->exit_code().value_or(kExitDone) : session->exit_code(printed != 0);
+  const int code = session->exit_code(printed != 0);
+  return program ? program->exit_code_or(code) : code;
 }
 
 }  // namespace

@@ -73,7 +73,7 @@ int top_screen(const TopArguments& arguments, const Options& observed) {
   }
   // Before anything is loaded: the message must not stand on a screen that goes away.
   if (auto usable = tui::Driver::check(); !usable) return report(usable.error());
-  auto monitor = Monitor::open(observed);
+  auto monitor = open_monitor(arguments, observed);
   if (!monitor) return report(monitor.error());
   const std::vector<Door> doors =
       complete_doors(monitor->doors(), arguments.options, monitor->source());

@@ -298,6 +298,11 @@ int run(const TraceArguments& arguments, const Options& observed) {
   if (!columns) return kExitUsage;
   const auto chosen = FlowMatcher::compile(arguments.options.filter);
   if (!chosen) return report(chosen.error());
+  if (arguments.alerts && !arguments.program.empty()) {
+    report("--alerts runs no program", "", "leave out --alerts, or what follows --");
+    return kExitUsage;
+  }
+  if (refuses_internals(observed, "trace")) return kExitUsage;
   auto started = FollowedProgram::start(arguments.program);
   if (!started) return report(started.error());
   FollowedProgram* const program = started->get();
@@ -329,7 +334,11 @@ int run(const TraceArguments& arguments, const Options& observed) {
   if (!sinks.flush()) return sinks.exit_code();
   std::vector<int> files{monitor.fd()};
   if (program) {
-    if (auto done = let_go(*program, arguments.program[0], *session); !done) return done.error();
+    if (auto done = let_go(*program, arguments.program[0], *session); !done) {
+      sinks.tell(&Sink::end, {printed, monitor.loss()});
+      sinks.flush();
+      return done.error();
+    }
     files.push_back(program->fd());
   }
   const auto step = [&](Wake wake) -> Result<bool> {
@@ -338,16 +347,21 @@ int run(const TraceArguments& arguments, const Options& observed) {
     return monitor.consume(take).map(
         [&](std::size_t) { return !is_over && !arguments.is_enough(printed); });
   };
-  const auto ended =
-      every_interval({.duration = arguments.duration}, session->stop_fd(), files, sinks, step);
+  const auto follow = [&] {
+    return every_interval({.duration = arguments.duration}, session->stop_fd(), files, sinks, step);
+  };
+  auto ended = follow();
+  if (ended && *ended == Wake::kStop && program && program->is_waited_for(session->stop_fd()))
+    ended = follow();
   if (!ended) return report(ended.error());
   if (*ended == Wake::kReaderGone) return sinks.exit_code();
   // What happened before the end is still on its way, for as long as owners are waited for.
   const auto settled =
       std::chrono::steady_clock::now() + observed.settle_owner + 2 * observed.batch;
   while (!arguments.is_enough(printed) && std::chrono::steady_clock::now() < settled)
-    if (!monitor.poll(observed.batch, take)) return kExitFailed;
-  if (!arguments.is_enough(printed) && !monitor.finish(take)) return kExitFailed;
+    if (const auto done = monitor.poll(observed.batch, take); !done) return report(done.error());
+  if (!arguments.is_enough(printed))
+    if (const auto done = monitor.finish(take); !done) return report(done.error());
   sinks.tell(&Sink::end, {printed, monitor.loss()});
   if (!sinks.flush()) return sinks.exit_code();
   if (!arguments.is_json() && !arguments.quiet) {
@@ -357,7 +371,8 @@ int run(const TraceArguments& arguments, const Options& observed) {
         summary += fmt::format("{} {}, ", seen[kind], to_string(static_cast<EventKind>(kind)));
     report(fmt::format("{}lost {}", summary, monitor.loss().total()));
   }
-  return program ? program->exit_code().value_or(kExitDone) : session->exit_code(matched != 0);
+  const int code = session->exit_code(matched != 0);
+  return program ? program->exit_code_or(code) : code;
 }
 
 }  // namespace
