@@ -533,7 +533,7 @@ class Followed(unittest.TestCase):
         self.assertEqual(done.returncode, 3)
 
     def test_a_stop_waits_for_the_program_once(self):
-        program = "trap 'sleep 0.5; exit 9' TERM; echo ready >&2; sleep 60 & wait"
+        program = "trap 'sleep 2; exit 9' TERM; echo ready >&2; while :; do sleep 0.1; done"
         with subprocess.Popen([support.program(), "trace", "--json", "--", "sh", "-c", program],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               encoding="utf-8", start_new_session=True) as process:
