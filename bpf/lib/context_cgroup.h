@@ -1,19 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What programs of control groups can do: the socket is known, but few of its members may be read, so
  * each is copied from kernel memory. */
-#ifdef SOCKSCOPE_BPF_CONTEXT_H
-#error "a program has one context"
-#endif
-#define SOCKSCOPE_BPF_CONTEXT_H
+#include "bpf/lib/context_copying.h"
 
-#include "bpf/kernel_types.h"
-
-#include <bpf/bpf_core_read.h>
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_tracing.h>
-
-#define FOLLOWS_POINTERS 0
-#define READ(pointer, member) BPF_CORE_READ(pointer, member)
-#define TCP_SOCK(sk) ((const struct tcp_sock *)(sk)) /* of a full socket only */
 #define HAS_STORAGE 1
 #define COOKIE(socket) bpf_get_socket_cookie(socket)

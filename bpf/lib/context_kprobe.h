@@ -2,19 +2,7 @@
 /* What programs can do that know addresses and nothing else: kprobes, iterators over our hash, and those
  * that look at processes. They copy each member from kernel memory, and neither storage nor the helper for
  * cookies takes such a pointer. */
-#ifdef SOCKSCOPE_BPF_CONTEXT_H
-#error "a program has one context"
-#endif
-#define SOCKSCOPE_BPF_CONTEXT_H
+#include "bpf/lib/context_copying.h"
 
-#include "bpf/kernel_types.h"
-
-#include <bpf/bpf_core_read.h>
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_tracing.h>
-
-#define FOLLOWS_POINTERS 0
-#define READ(pointer, member) BPF_CORE_READ(pointer, member)
-#define TCP_SOCK(sk) ((const struct tcp_sock *)(sk)) /* of a full socket only */
 #define HAS_STORAGE 0
 #define COOKIE(socket) 0

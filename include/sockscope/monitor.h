@@ -192,6 +192,10 @@ class [[nodiscard]] Monitor {
   // is over, and names its flows.
   void wait_for_names(Snapshot& snapshot, std::chrono::milliseconds patience);
 
+  // Fills in Flow::internals where they are not there yet, as Options::tcp_internals does for every
+  // snapshot. One that is gone by now, or that the kernel does not tell of, has none.
+  void add_tcp_internals(Snapshot& snapshot);
+
   // What the kernel knows of one TCP connection now. Nothing: it is gone, or lives in another
   // network namespace than the caller. Needs no privilege. Errors: kIo.
   Result<std::optional<TcpInternals>> tcp_internals(const Flow& flow);

@@ -17,6 +17,13 @@ bool is_first(const char* path, ino_t number) noexcept {
 
 }  // namespace
 
+std::uint32_t home_netns() noexcept {
+  struct stat status {};
+  return ::stat("/proc/thread-self/ns/net", &status) == 0
+             ? static_cast<std::uint32_t>(status.st_ino)
+             : 0;
+}
+
 bool is_in_first_pid_namespace() noexcept {
   return is_first("/proc/self/ns/pid", kFirstPidNamespace);
 }

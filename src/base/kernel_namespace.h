@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether this process lives in the namespaces the kernel began with.
+// The namespaces that this process lives in.
 #pragma once
+
+#include <cstdint>
 
 namespace sockscope {
 
-// True as well where /proc does not tell.
+// The network namespace of the calling thread, as the number of its inode; 0: not known.
+std::uint32_t home_netns() noexcept;
+
+// Whether they are those the kernel began with. True as well where /proc does not tell.
 bool is_in_first_pid_namespace() noexcept;
 bool is_in_first_user_namespace() noexcept;
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <span>
 
 namespace sockscope {
@@ -311,6 +312,11 @@ std::string format_age_us(std::uint64_t microseconds) {
 std::string format_short_age_us(std::uint64_t microseconds) {
   const std::string age = format_age_us(microseconds);
   return age.starts_with("00:") ? age.substr(3) : age;
+}
+
+std::string_view errno_name(int error) noexcept {
+  const char* const name = error == 0 ? nullptr : ::strerrorname_np(error);
+  return name ? name : "";
 }
 
 }  // namespace sockscope

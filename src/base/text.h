@@ -49,4 +49,7 @@ std::string format_age_us(std::uint64_t microseconds);
 // The same in a sentence: "00:18" below an hour.
 std::string format_short_age_us(std::uint64_t microseconds);
 
+// "ECONNREFUSED"; "": 0, or a number that has no name.
+std::string_view errno_name(int error) noexcept;
+
 }  // namespace sockscope

@@ -135,7 +135,7 @@ int FollowedProgram::exit_code_or(int own) {
 bool FollowedProgram::is_waited_for(int stop_fd) {
   signalfd_siginfo came{};
   if (::read(stop_fd, &came, sizeof came) != sizeof came || exit_code()) return false;
-  report("waiting for the program to end", "", "once more does not wait");
+  report("waiting for the program to end", "", "a second signal ends sockscope at once");
   return true;
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "cli/every_interval.h"
 #include "cli/session.h"
 #include "model/descendants.h"
 
@@ -68,6 +69,15 @@ class FollowedProgram {
 
 // What the monitor observes for it: everybody's forks and flows, of which `take` chooses.
 void follow_program(Options& options);
+
+// loop(), which gives what ended it (every_interval()), and once more where a stop waits for the
+// program. null: there is none.
+template <class Loop>
+Result<Wake> until_over(FollowedProgram* program, int stop_fd, Loop loop) {
+  auto ended = loop();
+  const bool is_stopped = ended && *ended == Wake::kStop;
+  return is_stopped && program && program->is_waited_for(stop_fd) ? loop() : std::move(ended);
+}
 
 // go(), when the monitor observes; what of it is not seen is reported, and why it cannot be run.
 // The error is the exit code.

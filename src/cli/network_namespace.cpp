@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/fd.h"
+#include "base/kernel_namespace.h"
 
 namespace sockscope {
 namespace {
@@ -32,9 +33,8 @@ Fd find_in(const char* folder, const char* behind, std::uint32_t inode) {
 
 }  // namespace
 
-Result<void> enter_netns(std::uint32_t inode) {
-  struct stat own {};
-  if (::stat("/proc/self/ns/net", &own) == 0 && own.st_ino == inode) return {};
+Result<bool> enter_netns(std::uint32_t inode) {
+  if (inode == home_netns()) return false;
   const std::string what = fmt::format("enter network namespace {}", inode);
   Fd found = find_in("/run/netns", "", inode);
   if (!found) found = find_in("/proc", "/ns/net", inode);
@@ -43,7 +43,7 @@ Result<void> enter_netns(std::uint32_t inode) {
         Error(ErrorKind::kInvalidArgument, {}, what)
             .with_detail("no name in /run/netns leads there, nor a process that we may look into")
             .with_hint("run it as root, or inside: nsenter --net=FILE"));
-  if (::setns(found.get(), CLONE_NEWNET) == 0) return {};
+  if (::setns(found.get(), CLONE_NEWNET) == 0) return true;
   const ErrorKind kind = errno == EPERM ? ErrorKind::kNotPermitted : ErrorKind::kIo;
   return tl::make_unexpected(
       Error::from_errno(kind, errno, what).with_hint("it takes CAP_SYS_ADMIN: run it as root"));

@@ -282,15 +282,17 @@ void add_thresholds(CLI::App& app, Arguments& arguments) {
       ->configurable();
 }
 
+CLI::Option* add_no_probe(CLI::App& app, Arguments& arguments, const std::string& help) {
+  return app.add_flag_callback(
+      "--no-probe", [&arguments] { arguments.probe = false; }, help);
+}
+
 void add_probe(CLI::App& app, Arguments& arguments) {
   app.add_flag_callback(
       "--probe", [&arguments] { arguments.probe = true; },
-      "ask gateway and DNS server for three echoes a second, while that is shown; otherwise "
+      "ping gateway and DNS server three times a second while their answers are shown; by default "
       "nothing is sent");
-  app.add_flag_callback(
-         "--no-probe", [&arguments] { arguments.probe = false; },
-         "whatever the configuration says, send nothing")
-      ->excludes("--probe");
+  add_no_probe(app, arguments, "do not, whatever the configuration file says")->excludes("--probe");
 }
 
 void add_host_facts(CLI::App& app, Arguments& arguments) {

@@ -91,6 +91,7 @@ void add_interval(CLI::App& app, Arguments& arguments, const std::string& help);
 void add_time_limits(CLI::App& app, Arguments& arguments, const std::string& counted);
 void add_watch(CLI::App& app, Arguments& arguments, const std::string& watched);
 void add_thresholds(CLI::App& app, Arguments& arguments);
+CLI::Option* add_no_probe(CLI::App& app, Arguments& arguments, const std::string& help);
 void add_probe(CLI::App& app, Arguments& arguments);  // in the group there is
 void add_host_facts(CLI::App& app, Arguments& arguments);
 

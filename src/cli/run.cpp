@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <exception>
 #include <new>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -95,10 +96,11 @@ void end_in_order_without_memory() {
   });
 }
 
-// What follows "--" is a program to run, where the command runs any.
-std::vector<std::string> take_program(const Command& command, std::vector<std::string>& words) {
+// What follows "--" is a program to run, where the command runs any. Nothing: there is no "--".
+std::optional<std::vector<std::string>> take_program(const Command& command,
+                                                     std::vector<std::string>& words) {
   const auto dashes = std::ranges::find(words, "--");
-  if (!command.runs_program || dashes == words.end()) return {};
+  if (!command.runs_program || dashes == words.end()) return std::nullopt;
   std::vector<std::string> program(dashes + 1, words.end());
   words.erase(dashes, words.end());
   return program;
@@ -186,13 +188,12 @@ int run(int argc, char** argv) try {
   }
   const Command* command = find_command(words[0]);
   if (command == nullptr) return unknown("command", words[0]);
-  const bool has_program = command->runs_program && std::ranges::count(words, "--") != 0;
-  std::vector<std::string> program = take_program(*command, words);
-  if (has_program && program.empty())
+  auto program = take_program(*command, words);
+  if (program && program->empty())
     return usage_error("after -- comes a program to run", command->name);
   const auto arguments = parse(*command, std::move(words));
   if (!arguments) return arguments.error();
-  (*arguments)->program = std::move(program);
+  if (program) (*arguments)->program = std::move(*program);
   return command->run(**arguments, command->observe(**arguments));
 } catch (const std::bad_alloc&) {
   say_memory_is_out();

@@ -129,9 +129,9 @@ Result<Monitor> open_monitor(const Arguments& arguments, const Options& observed
       return tl::make_unexpected(std::move(entered).error());
   auto monitor = Monitor::open(observed);
   if (!netns || !monitor || monitor->source() == Source::kEbpf) return monitor;
-  if (auto entered = enter_netns(*netns); !entered)
-    return tl::make_unexpected(std::move(entered).error());
-  return Monitor::open(observed);
+  auto moved = enter_netns(*netns);
+  if (!moved) return tl::make_unexpected(std::move(moved).error());
+  return *moved ? Monitor::open(observed) : std::move(monitor);
 }
 
 bool refuses_internals(const Options& observed, std::string_view command) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include <cstring>
 #include <type_traits>
 #include <variant>
 
+#include "base/text.h"
 #include "format/json.h"
 #include "format/json_buffer.h"
 #include "format/json_fields.h"
@@ -69,8 +69,7 @@ template <class Writer>
 void write_what(Writer& writer, const Flow& flow, const event::ConnectFailed& failed) {
   Fields fields(writer);
   fields.number_or_null("latency_us", failed.latency_us);
-  const char* const name = failed.error == 0 ? nullptr : ::strerrorname_np(failed.error);
-  fields.text_or_null("error", name ? name : "");
+  fields.text_or_null("error", errno_name(failed.error));
   fields.optional("retransmits",
                   flow.has_counters ? std::optional(flow.counters.retransmits) : std::nullopt);
 }
@@ -80,8 +79,7 @@ void write_what(Writer& writer, const Flow& flow, const event::Close& close) {
   Fields fields(writer);
   write_counters(writer, flow);
   fields.optional("duration_us", close.duration_us);
-  fields.name("final");
-  writer.Bool(close.is_final);
+  fields.truth("final", close.is_final);
 }
 
 template <class Writer>
@@ -133,23 +131,17 @@ void write_what(Writer& writer, const Flow&, const event::Dns& passed) {
   fields.foreign_text("name", dns.name);
   fields.text("type", dns::type_name(dns.type));
   fields.text_or_null("rcode", dns.is_answer ? dns::rcode_name(dns.rcode) : "");
-  fields.name("truncated");
-  writer.Bool(dns.truncated);
+  fields.truth("truncated", dns.truncated);
   fields.optional("latency_us", dns.latency_us);
   fields.optional("udp_size", dns.udp_size);
   fields.number("answer_count", dns.answer_count);
-  fields.name("answers");
-  writer.StartArray();
-  for (const DnsAnswer& answer : dns.answers) {
-    writer.StartObject();
+  fields.objects("answers", dns.answers, [&](const DnsAnswer& answer) {
     fields.foreign_text("name", answer.name);
     fields.text("type", dns::type_name(answer.type));
     fields.number("ttl_s", answer.ttl_s);
     fields.text_or_null("address", answer.address.family != 0 ? to_string(answer.address) : "");
     fields.foreign_text("target", answer.target);
-    writer.EndObject();
-  }
-  writer.EndArray();
+  });
 }
 
 // Has a line of its own kind.
@@ -198,9 +190,7 @@ void EventWriter::start(const HostId& host, std::uint64_t wall_ns, Source source
   auto& writer = line_->begin();
   Fields fields(writer);
   writer.StartObject();
-  fields.text("schema", kTraceSchema);
-  fields.foreign_text("host", host.name);
-  fields.text_or_null("boot_id", host.boot_id);
+  write_origin(writer, kTraceSchema, host);
   fields.text("start", line_->rfc3339(wall_ns));
   write_source(writer, source);
   write_lost(writer, {});

@@ -98,9 +98,7 @@ std::string host_json(const HostFacts& facts, const HostId& host,
   Fields fields(writer);
   Rfc3339 rfc3339;
   writer.StartObject();
-  fields.text("schema", kHostSchema);
-  fields.foreign_text("host", host.name);
-  fields.text_or_null("boot_id", host.boot_id);
+  json::write_origin(writer, kHostSchema, host);
   fields.text("ts", rfc3339(facts.wall_ns));
   fields.number("ts_ns", facts.wall_ns);
   fields.decimal("interval_s", facts.interval_s);

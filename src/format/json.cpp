@@ -73,9 +73,7 @@ void write_snapshot(Writer& writer, const Snapshot& snapshot, const HostId& host
   Rfc3339 rfc3339;
   Fields fields(writer);
   writer.StartObject();
-  fields.text("schema", kSnapshotSchema);
-  fields.foreign_text("host", host.name);
-  fields.text_or_null("boot_id", host.boot_id);
+  write_origin(writer, kSnapshotSchema, host);
   fields.text("ts", rfc3339(snapshot.wall_ns));
   fields.number("ts_ns", snapshot.wall_ns);
   fields.name("interval_s");

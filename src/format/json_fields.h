@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/timestamp.h"
+#include "format/json.h"
 #include "format/json_text.h"
 #include "model/fields.h"
 
@@ -153,6 +154,15 @@ class Fields {
  private:
   Writer& writer_;
 };
+
+// What it is, and of which host.
+template <class Writer>
+void write_origin(Writer& writer, std::string_view schema, const HostId& host) {
+  Fields fields(writer);
+  fields.text("schema", schema);
+  fields.foreign_text("host", host.name);
+  fields.text_or_null("boot_id", host.boot_id);
+}
 
 template <class Writer>
 void write_lost(Writer& writer, const Loss& lost) {

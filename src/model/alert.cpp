@@ -130,10 +130,10 @@ std::string detail(const Alert& alert) {
                          who(alert));
     case AlertKind::kConnectFailures: break;
   }
-  const int error = static_cast<int>(figure("errno"));
-  const char* reason = error == 0 ? nullptr : ::strerrorname_np(error);
+  const std::string_view reason = errno_name(static_cast<int>(figure("errno")));
   return fmt::format("{:.0f} of {:.0f} attempts failed, the last at {}: {}", figure("failures"),
-                     figure("attempts"), to_string(alert.peer), reason ? reason : "unknown reason");
+                     figure("attempts"), to_string(alert.peer),
+                     reason.empty() ? "unknown reason" : reason);
 }
 
 std::span<const Threshold> thresholds() noexcept {

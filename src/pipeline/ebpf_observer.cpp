@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/kernel_namespace.h"
 #include "decode/process_record.h"
 #include "decode/quic.h"
 #include "decode/record.h"

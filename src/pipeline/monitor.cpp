@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "base/clock.h"
+#include "base/kernel_namespace.h"
 #include "pipeline/options_check.h"
 #include "pipeline/tracker.h"
 #include "source/tcp_internals/tcp_internals.h"
@@ -121,14 +122,7 @@ Result<Snapshot> Monitor::snapshot(const Handler& handler) {
   Snapshot snapshot;
   if (auto done = impl_->tracker->snapshot(handler ? &handler : nullptr, snapshot); !done)
     return tl::make_unexpected(std::move(done).error());
-  if (impl_->tells_internals) {
-    const std::uint32_t home = home_netns();
-    // One that is gone by now, or that the kernel does not tell of, has none.
-    for (Flow& flow : snapshot.flows)
-      if (!flow.closed && flow.protocol == Protocol::kTcp && flow.netns == home)
-        if (const auto known = impl_->internals.read(flow); known && *known)
-          flow.internals = std::make_shared<const TcpInternals>(**known);
-  }
+  if (impl_->tells_internals) add_tcp_internals(snapshot);
   snapshot.wall_ns =
       static_cast<std::uint64_t>(static_cast<std::int64_t>(snapshot.mono_ns) + mono_to_wall_ns());
   snapshot.source = impl_->source;
@@ -138,6 +132,15 @@ Result<Snapshot> Monitor::snapshot(const Handler& handler) {
 
 void Monitor::wait_for_names(Snapshot& snapshot, std::chrono::milliseconds patience) {
   if (impl_) impl_->tracker->wait_for_names(snapshot, patience);
+}
+
+void Monitor::add_tcp_internals(Snapshot& snapshot) {
+  if (!impl_) return;
+  const std::uint32_t home = home_netns();
+  for (Flow& flow : snapshot.flows)
+    if (!flow.internals && !flow.closed && flow.protocol == Protocol::kTcp && flow.netns == home)
+      if (const auto known = impl_->internals.read(flow); known && *known)
+        flow.internals = std::make_shared<const TcpInternals>(**known);
 }
 
 Result<std::optional<TcpInternals>> Monitor::tcp_internals(const Flow& flow) {

@@ -7,10 +7,10 @@
 #include <tuple>
 
 #include "base/clock.h"
+#include "base/kernel_namespace.h"
 #include "decode/packet.h"
 #include "pipeline/translation_watcher.h"
 #include "pipeline/waker.h"
-#include "pipeline/zone_names.h"
 #include "source/pcap/pcap.h"
 #include "track/packet_owners.h"
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/kernel_namespace.h"
 #include "pipeline/dns_capture.h"
 #include "pipeline/observer.h"
 #include "pipeline/refusal_capture.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipeline/translation_watcher.h"
 
-#include "pipeline/zone_names.h"
+#include "base/kernel_namespace.h"
 
 namespace sockscope {
 

@@ -2,20 +2,12 @@
 #include "pipeline/zone_names.h"
 
 #include <net/if.h>
-#include <sys/stat.h>
 
 #include <string>
 
 #include "base/clock.h"
 
 namespace sockscope {
-
-std::uint32_t home_netns() {
-  struct stat status {};
-  return ::stat("/proc/thread-self/ns/net", &status) == 0
-             ? static_cast<std::uint32_t>(status.st_ino)
-             : 0;
-}
 
 void ZoneNames::name(Flow& flow) {
   name(flow.local.addr, flow.interface, flow.netns);

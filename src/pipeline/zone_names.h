@@ -8,9 +8,6 @@
 
 namespace sockscope {
 
-// sockscope's own network namespace; 0: not known.
-std::uint32_t home_netns();
-
 // Gives addresses of one link their zone: the name of the interface in sockscope's own network
 // namespace, its number in others. Names are asked for anew after a second.
 class ZoneNames {

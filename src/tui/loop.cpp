@@ -162,11 +162,7 @@ Result<void> Loop::sample() {
   auto snapshot = monitor_.snapshot(handler_);
   if (!snapshot) return tl::make_unexpected(std::move(snapshot).error());
   // Asked for by a filter that was typed here.
-  if (state_.filter.needs(Needs::kTcpInternals))
-    for (Flow& flow : snapshot->flows)
-      if (!flow.internals && !flow.closed)
-        if (const auto known = monitor_.tcp_internals(flow); known && *known)
-          flow.internals = std::make_shared<const TcpInternals>(**known);
+  if (state_.filter.needs(Needs::kTcpInternals)) monitor_.add_tcp_internals(*snapshot);
   look_for_alerts(*snapshot);
   model_.history.add(*snapshot);
   model_.lost = snapshot->lost;

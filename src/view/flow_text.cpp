@@ -129,8 +129,8 @@ std::string describe_data(const event::Data& data) {
 
 std::string describe_failure(const Event& event) {
   const auto& failed = std::get<event::ConnectFailed>(event.what);
-  const char* name = failed.error == 0 ? nullptr : ::strerrorname_np(failed.error);
-  std::string text = name ? name : "unknown reason";
+  const std::string_view name = errno_name(failed.error);
+  std::string text(name.empty() ? "unknown reason" : name);
   if (event.flow.has_counters && event.flow.counters.retransmits != 0)
     text += fmt::format(" SYN×{}", event.flow.counters.retransmits + 1);
   if (failed.latency_us != 0) text += ' ' + format_duration_us(failed.latency_us);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/kernel_namespace.h"
 #include "base/timestamp.h"
 #include "cli/command.h"
 #include "cli/confinement.h"
@@ -223,7 +224,7 @@ int run(const HostArguments& arguments, const Options& observed) {
   Sinks sinks = make_sinks(arguments, output, id, [&] {
     return std::make_unique<HostTable>(output, id, arguments.units, arguments.watch);
   });
-  const std::uint32_t netns = parse_netns("pid:self").value_or(0);
+  const std::uint32_t netns = home_netns();
 
   if (auto first = host->read(); !first) return report(first.error());
   std::vector<int> files;

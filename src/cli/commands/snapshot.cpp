@@ -67,7 +67,8 @@ void declare(CLI::App& app, SnapshotArguments& arguments) {
   add_expect_match(app, arguments);
   app.add_flag(
       "--tcp-info", arguments.options.tcp_internals,
-      "JSON: what 'ss -ti' tells of each TCP socket; columns and filters of it ask by themselves");
+      "JSON: also what 'ss -ti' shows of each TCP socket; not needed where --columns, --sort or "
+      "--filter name one of these numbers");
   app.add_flag("--holders", arguments.options.holders,
                "every process that has the socket open, as column 'holders'");
   add_one_of(app, "--format", arguments.netwatch, "FORMAT",
@@ -84,9 +85,7 @@ void declare(CLI::App& app, SnapshotArguments& arguments) {
   add_watch(app, arguments, "netwatch: one per interval");
   add_time_limits(app, arguments, "snapshots");
   add_host_facts(app, arguments);
-  app.add_flag_callback(
-      "--no-probe", [&arguments] { arguments.probe = false; },
-      "netwatch: do not ask gateway and DNS server for echoes");
+  add_no_probe(app, arguments, "netwatch: do not ping gateway and DNS server");
   app.final_callback([&app, &arguments] {
     if (!arguments.netwatch)
       refuse(app,

@@ -127,7 +127,11 @@ int run(const StoryArguments& arguments, const Options& observed) {
   if (!sinks.flush()) return sinks.exit_code();
   std::vector<int> files{monitor.fd()};
   if (program) {
-    if (auto done = let_go(*program, arguments.program[0], *session); !done) return done.error();
+    if (auto done = let_go(*program, arguments.program[0], *session); !done) {
+      sinks.tell(&Sink::end, {printed, monitor.loss()});
+      sinks.flush();
+      return done.error();
+    }
     files.push_back(program->fd());
   }
 
@@ -136,15 +140,12 @@ int run(const StoryArguments& arguments, const Options& observed) {
     book.release(mono_now_ns(), write);
     return !arguments.is_enough(printed) && !(program && program->exit_code());
   };
-  const auto follow = [&] {
+  const auto ended = until_over(program, session->stop_fd(), [&] {
     return every_interval({.interval = kLookAgain,
                            .duration = arguments.duration,
                            .only_while = [&book] { return book.is_waiting(); }},
                           session->stop_fd(), files, sinks, step);
-  };
-  auto ended = follow();
-  if (ended && *ended == Wake::kStop && program && program->is_waited_for(session->stop_fd()))
-    ended = follow();
+  });
   if (!ended) return report(ended.error());
   if (*ended == Wake::kReaderGone) return sinks.exit_code();
   // Its end, and what the kernel closes after it, is on its way.

@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 
+#include "base/kernel_namespace.h"
 #include "cli/commands/top.h"
 #include "cli/confinement.h"
 #include "cli/lookup.h"
@@ -103,7 +104,7 @@ int top_screen(const TopArguments& arguments, const Options& observed) {
   loop.host = this_host();
   tui::Model& model = loop.model;
   model.kernel = kernel.release;
-  model.home_netns = parse_netns("pid:self").value_or(0);
+  model.home_netns = home_netns();
   model.keep_closed_ms = static_cast<std::uint64_t>(observed.keep_closed.count());
   model.unobserved = count_unobserved(doors);
   model.source = monitor->source() == Source::kEbpf ? "eBPF" : to_string(monitor->source());

@@ -164,8 +164,7 @@ std::string figures_of(const Event& event, const CellOptions& cells) {
     if (connect->latency_us != 0) latency_us = connect->latency_us;
   } else if (const auto* const failed = std::get_if<event::ConnectFailed>(&event.what)) {
     if (failed->latency_us != 0) latency_us = failed->latency_us;
-    if (const char* text = failed->error == 0 ? nullptr : ::strerrorname_np(failed->error))
-      error = text;
+    error = errno_name(failed->error);
   } else if (const auto* const dns = std::get_if<event::Dns>(&event.what)) {
     latency_us = dns->message->latency_us;
     name = csv_text(clean_text(dns->message->name), cells);
@@ -347,12 +346,9 @@ int run(const TraceArguments& arguments, const Options& observed) {
     return monitor.consume(take).map(
         [&](std::size_t) { return !is_over && !arguments.is_enough(printed); });
   };
-  const auto follow = [&] {
+  const auto ended = until_over(program, session->stop_fd(), [&] {
     return every_interval({.duration = arguments.duration}, session->stop_fd(), files, sinks, step);
-  };
-  auto ended = follow();
-  if (ended && *ended == Wake::kStop && program && program->is_waited_for(session->stop_fd()))
-    ended = follow();
+  });
   if (!ended) return report(ended.error());
   if (*ended == Wake::kReaderGone) return sinks.exit_code();
   // What happened before the end is still on its way, for as long as owners are waited for.
