@@ -116,12 +116,21 @@ static __always_inline struct socket_state *make_in_storage(void *socket) {
   return state;
 }
 
+/* Another processor may have made it since it was looked for: a pass over open files meets a socket that
+ * its process connects. Then that one is taken, which knows more. */
 static __always_inline struct socket_state *make_state(const void *socket, __u16 protocol,
                                                        __u64 cookie) {
   if (!is_state_in_hash(protocol))
     return make_in_storage((void *)socket);
-  struct socket_state fresh = {};
-  return make_in_hash(socket, cookie, &fresh);
+  struct socket_state fresh = {.identity = number_of(socket, cookie)};
+  __u64 key = key_of(socket);
+  if (bpf_map_update_elem(&states, &key, &fresh, BPF_NOEXIST)) {
+    struct socket_state *other = find_in_hash(key);
+    if (other && !is_of_another(other, fresh.identity))
+      return other;
+    put_state(socket, &fresh);
+  }
+  return find_in_hash(key);
 }
 
 #define MAKE_STATE(socket, protocol) \
