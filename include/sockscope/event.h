@@ -76,6 +76,14 @@ struct Refused {
   std::uint64_t attempts = 1;
 };
 
+// A listening TCP socket dropped connections, or requests for them: its queue is full, or there is
+// no memory. The flow is the listener. The kernel counts them, and is asked once a second.
+struct ListenDrop {
+  std::uint64_t dropped = 0;  // since it was asked before
+  std::uint32_t waiting = 0;  // connections that wait to be accepted, now
+  std::uint32_t backlog = 0;  // how many may
+};
+
 // An unconnected UDP socket closed: one for each remote end it had, whose counters are final.
 struct UdpPeerClose {
   std::optional<std::uint64_t> duration_us;
@@ -115,6 +123,7 @@ enum class EventKind : std::uint8_t {
   kData,
   kProcess,
   kRefused,
+  kListenDrop,
   kUdpPeer,
   kDns,
   kAlert,
@@ -123,10 +132,11 @@ enum class EventKind : std::uint8_t {
 
 struct Event {
   // ProcessEvent: something happened to a process; of the flow only the owner means something.
-  using What = std::variant<event::Connect, event::Accept, event::ConnectFailed, event::Close,
-                            event::Retransmit, event::Reset, event::OwnerChange, event::Attempt,
-                            event::StateChange, event::Data, ProcessEvent, event::Refused,
-                            event::UdpPeerClose, event::Dns, event::AlertChange, event::Gap>;
+  using What =
+      std::variant<event::Connect, event::Accept, event::ConnectFailed, event::Close,
+                   event::Retransmit, event::Reset, event::OwnerChange, event::Attempt,
+                   event::StateChange, event::Data, ProcessEvent, event::Refused, event::ListenDrop,
+                   event::UdpPeerClose, event::Dns, event::AlertChange, event::Gap>;
 
   std::uint64_t mono_ns = 0;
   // Its counters mean something only where `what` says so.

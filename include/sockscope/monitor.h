@@ -66,6 +66,9 @@ struct Options {
   // SYNs to this host that meet no listener, as event::Refused. Polled sources read them with
   // libpcap, which needs CAP_NET_RAW.
   bool refusals = false;
+  // What listening TCP sockets of the caller's network namespace drop, as event::ListenDrop: once a
+  // second they, and no others, are asked for over netlink.
+  bool listen_drops = false;
   // One event per send and receive: costly. Process, name (when it is not a regex) and ports of the
   // filter are then applied in the kernel.
   bool data = false;

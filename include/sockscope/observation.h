@@ -56,6 +56,7 @@ enum class Observation : std::uint8_t {
   // of any source
   kReverseNames,  // of remote ends, looked up
   kTranslations,  // of addresses, by netfilter
+  kListenDrops,   // event::ListenDrop
   kSource,
   kSockets,  // read from a capture
 };

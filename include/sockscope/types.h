@@ -156,8 +156,8 @@ struct Flow {
 };
 
 // What the kernel knows of one TCP socket beyond its counters. Empty: this kernel does not tell. Of
-// one that listens only the queues mean something: connections that wait to be accepted, and how
-// many may.
+// one that listens only the queues mean something (connections that wait to be accepted, and how
+// many may), and what it dropped.
 struct TcpInternals {
   std::array<char, 16> congestion_control{};
   std::uint32_t congestion_window = 0;                // segments
@@ -186,6 +186,9 @@ struct TcpInternals {
   std::optional<double> buffer_limited() const noexcept;
   std::optional<std::uint32_t> duplicate_acks;  // DSACKs: what was sent again in vain
   std::optional<std::uint32_t> reorderings_seen;
+  // Of one that listens: connections, and requests for them, that it dropped since it was made, for
+  // want of room above all. Of a connection: segments that found no room.
+  std::optional<std::uint32_t> drops;
 };
 
 // The sum over one process's flows, those already closed included.

@@ -16,7 +16,7 @@
 #include "base/kernel_namespace.h"
 #include "base/text.h"
 #include "cli/report.h"
-#include "cli/wishes.h"
+#include "model/diagnosis.h"
 #include "model/match.h"
 
 namespace sockscope {

@@ -21,6 +21,7 @@
 #include "cli/network_namespace.h"
 #include "cli/report.h"
 #include "cli/wishes.h"
+#include "model/diagnosis.h"
 #include "view/columns.h"
 
 namespace sockscope {
@@ -175,7 +176,7 @@ Result<Snapshot> Session::snapshot(const Monitor::Handler& handler) {
 }
 
 int Session::exit_code(bool has_match) const {
-  if (arguments.strict && count_unobserved(doors()) != 0) return kExitIncomplete;
+  if (arguments.strict && !unobserved(doors()).empty()) return kExitIncomplete;
   return arguments.expects_match && !has_match ? kExitFailed : kExitDone;
 }
 

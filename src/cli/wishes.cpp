@@ -3,12 +3,12 @@
 
 #include <fmt/format.h>
 
-#include <set>
-#include <span>
+#include <algorithm>
 #include <string>
 #include <string_view>
 
 #include "cli/report.h"
+#include "model/diagnosis.h"
 #include "view/suggest.h"
 
 namespace sockscope {
@@ -29,6 +29,7 @@ const std::vector<Wish>& wishes() {
       {&Options::dns, {Observation::kDnsMessages}, true},
       {&Options::holders, {Observation::kHolders}, true},
       {&Options::refusals, {Observation::kRefusedAttempts}, true},
+      {&Options::listen_drops, {Observation::kListenDrops}, true},
       {&Options::translations, {Observation::kTranslations}, true},
       {&Options::exact_owners, {Observation::kTcpUse}, false, Where::kHooks},
       {&Options::data,
@@ -44,28 +45,18 @@ const std::vector<Wish>& wishes() {
   return kWishes;
 }
 
-// The last door to it: one that is in use, or the last that was refused. Null: there is none.
-const Door* find_door(std::span<const Door> doors, Observation observation) {
-  const Door* last = nullptr;
-  for (const Door& door : doors)
-    if (door.observation == observation && (last == nullptr || !last->refused.empty()))
-      last = &door;
-  return last;
-}
-
 }  // namespace
-
-bool is_observed(std::span<const Door> doors, Observation observation) {
-  const Door* door = find_door(doors, observation);
-  return door != nullptr && door->refused.empty();
-}
 
 std::vector<Door> complete_doors(std::vector<Door> doors, const Options& asked, Source in_use) {
   const bool is_polled = in_use != Source::kEbpf;
+  const auto is_mentioned = [&](Observation observation) {
+    return std::any_of(doors.begin(), doors.end(),
+                       [&](const Door& door) { return door.observation == observation; });
+  };
   for (const Wish& wish : wishes()) {
     if (!(asked.*wish.asked) || wish.where == (is_polled ? Where::kHooks : Where::kPolls)) continue;
     for (const Observation observation : wish.observations)
-      if (find_door(doors, observation) == nullptr)
+      if (!is_mentioned(observation))
         doors.push_back({observation, std::string(to_string(in_use)),
                          is_polled ? "only eBPF has a way" : "--doors leaves no way"});
   }
@@ -73,13 +64,16 @@ std::vector<Door> complete_doors(std::vector<Door> doors, const Options& asked, 
 }
 
 void report_unobserved(const std::vector<Door>& doors, const Options& asked) {
+  const std::vector<Door> refused = unobserved(doors);
   for (const Wish& wish : wishes()) {
     if (!(asked.*wish.asked)) continue;
     std::vector<std::string_view> missing;
     std::string_view why;
     for (const Observation observation : wish.observations) {
-      const Door* door = find_door(doors, observation);
-      if (door == nullptr || door->refused.empty()) continue;
+      const auto door = std::find_if(refused.begin(), refused.end(), [&](const Door& each) {
+        return each.observation == observation;
+      });
+      if (door == refused.end()) continue;
       if (missing.empty())
         why = std::string_view(door->refused).substr(0, door->refused.find('\n'));
       missing.push_back(to_string(observation));
@@ -89,14 +83,6 @@ void report_unobserved(const std::vector<Door>& doors, const Options& asked) {
                        wish.is_plural || missing.size() > 1 ? "are" : "is", why),
            "", "");
   }
-}
-
-std::size_t count_unobserved(const std::vector<Door>& doors) {
-  std::set<Observation> refused;
-  for (const Door& door : doors) refused.insert(door.observation);
-  for (const Door& door : doors)
-    if (door.refused.empty()) refused.erase(door.observation);
-  return refused.size();
 }
 
 }  // namespace sockscope

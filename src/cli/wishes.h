@@ -4,7 +4,6 @@
 
 #include <sockscope/monitor.h>
 
-#include <span>
 #include <vector>
 
 namespace sockscope {
@@ -15,11 +14,5 @@ std::vector<Door> complete_doors(std::vector<Door> doors, const Options& asked, 
 
 // On stderr, a line for each option that asks for something that is not observed.
 void report_unobserved(const std::vector<Door>& doors, const Options& asked);
-
-// Whether there is a door to it that opened.
-bool is_observed(std::span<const Door> doors, Observation observation);
-
-// How many observations have no door that opened.
-std::size_t count_unobserved(const std::vector<Door>& doors);
 
 }  // namespace sockscope

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "model/diagnosis.h"
+
 namespace sockscope {
 namespace {
 
@@ -53,7 +55,7 @@ TEST(Wishes, WhatNoDoorMentionsIsRefusedToo) {
   EXPECT_EQ(polled[0].name, "sock_diag");
   EXPECT_EQ(polled[0].refused, "only eBPF has a way");
   EXPECT_EQ(polled[1].observation, Observation::kEachCall);
-  EXPECT_EQ(count_unobserved(polled), 2u);
+  EXPECT_EQ(unobserved(polled).size(), 2u);
   asked.data = false;
   const auto hooked = complete_doors({}, asked, Source::kEbpf);
   ASSERT_EQ(hooked.size(), 1u);

@@ -67,6 +67,7 @@ bool decode_socket_message(std::span<const std::byte> bytes, Protocol protocol,
     switch (attribute->type) {
       case INET_DIAG_INFO: info = value; break;
       case INET_DIAG_CGROUP_ID: read_struct(value, cgroup_id); break;
+      case INET_DIAG_SKMEMINFO: socket.drops = decode_socket_drops(value); break;
       case INET_DIAG_SKV6ONLY:  // of listening and unconnected ones
         if (!value.empty()) ipv6_only = value[0] != std::byte{0};
         break;
@@ -97,7 +98,11 @@ bool decode_socket_message(std::span<const std::byte> bytes, Protocol protocol,
   if (head.idiag_state == 0 || head.idiag_state > kLastState) return false;
   flow.state = TcpState{head.idiag_state};
   flow.has_counters = decode_tcp_info(info, socket);
-  if (flow.state == TcpState::kListen) flow.direction = Direction::kListen;
+  if (flow.state == TcpState::kListen) {
+    flow.direction = Direction::kListen;
+    socket.waiting = head.idiag_rqueue;
+    socket.backlog = head.idiag_wqueue;
+  }
   // Half open, and what is left of a connection that this end has closed: no sockets of their own.
   if (flow.state == TcpState::kSynRecv && info.empty()) flow.state = TcpState::kNewSynRecv;
   if (flow.state == TcpState::kFinWait2 && info.empty()) flow.state = TcpState::kTimeWait;
@@ -105,6 +110,13 @@ bool decode_socket_message(std::span<const std::byte> bytes, Protocol protocol,
 }
 
 }  // namespace
+
+std::optional<std::uint32_t> decode_socket_drops(std::span<const std::byte> memory) noexcept {
+  std::uint32_t drops = 0;
+  constexpr std::size_t kAt = SK_MEMINFO_DROPS * sizeof drops;
+  if (memory.size() <= kAt || !read_struct(memory.subspan(kAt), drops)) return std::nullopt;
+  return drops;
+}
 
 std::size_t decode_diag(std::span<const std::byte> bytes, Protocol asked,
                         DiagMessage& message) noexcept {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "model/polled_socket.h"
@@ -26,6 +27,9 @@ struct DiagMessage {
   int error = 0;
   PolledSocket socket;
 };
+
+// What a socket dropped, of its attribute INET_DIAG_SKMEMINFO. Empty: this kernel does not tell.
+std::optional<std::uint32_t> decode_socket_drops(std::span<const std::byte> memory) noexcept;
 
 // One message of a datagram; bytes may hold more after it. Returns its size with padding, 0 when
 // the bytes hold no complete message. asked: the protocol of the request; what comes unasked names

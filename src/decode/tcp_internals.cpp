@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "decode/inet_diag.h"
 #include "decode/netlink.h"
 
 namespace sockscope {
@@ -81,6 +82,8 @@ std::optional<TcpInternals> decode_tcp_internals(std::span<const std::byte> mess
     const auto value = attribute->data;
     if (attribute->type == INET_DIAG_INFO) {
       has_info = read_info(value, out);
+    } else if (attribute->type == INET_DIAG_SKMEMINFO) {
+      out.drops = decode_socket_drops(value);
     } else if (attribute->type == INET_DIAG_CONG) {
       const std::size_t size = std::min(value.size(), out.congestion_control.size() - 1);
       std::memcpy(out.congestion_control.data(), value.data(), size);

@@ -1,34 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "format/doctor.h"
 
-#include <algorithm>
-
 #include "format/json_buffer.h"
 #include "format/json_fields.h"
 
 namespace sockscope {
-
-std::vector<Diagnosis> diagnose(const std::vector<Door>& doors) {
-  std::vector<Diagnosis> diagnoses;
-  for (const Door& door : doors) {
-    auto found = std::find_if(diagnoses.begin(), diagnoses.end(), [&](const Diagnosis& known) {
-      return known.observation == door.observation;
-    });
-    if (found == diagnoses.end())
-      found = diagnoses.insert(diagnoses.end(), Diagnosis{door.observation, nullptr, {}});
-    if (door.refused.empty())
-      found->in_use = &door;
-    else
-      found->refused.push_back(&door);
-  }
-  return diagnoses;
-}
-
-bool is_complete(const std::vector<Diagnosis>& diagnoses, Source source) {
-  return source == Source::kEbpf &&
-         std::all_of(diagnoses.begin(), diagnoses.end(),
-                     [](const Diagnosis& diagnosis) { return diagnosis.in_use != nullptr; });
-}
 
 std::string doctor_json(const std::vector<Diagnosis>& diagnoses, Source source,
                         std::string_view kernel, std::string_view machine, bool is_confined) {

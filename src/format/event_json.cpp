@@ -121,6 +121,14 @@ void write_what(Writer& writer, const Flow&, const event::Refused& refused) {
 }
 
 template <class Writer>
+void write_what(Writer& writer, const Flow&, const event::ListenDrop& drop) {
+  Fields fields(writer);
+  fields.number("dropped", drop.dropped);
+  fields.number("waiting", drop.waiting);
+  fields.number("backlog", drop.backlog);
+}
+
+template <class Writer>
 void write_what(Writer& writer, const Flow&, const event::Dns& passed) {
   const DnsMessage& dns = *passed.message;
   Fields fields(writer);

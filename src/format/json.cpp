@@ -31,7 +31,7 @@ class Pieces {
   std::size_t used_ = 0;
 };
 
-// Of a listener the queues alone.
+// Of a listener its queue alone.
 template <class Writer>
 void write_internals(Writer& writer, const TcpInternals& tcp, bool is_listener) {
   Fields fields(writer);

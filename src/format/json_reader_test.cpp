@@ -124,7 +124,8 @@ Snapshot sample() {
                    .busy_us = 3'001,
                    .receiver_limited_us = 1'000,
                    .buffer_limited_us = 1,
-                   .duplicate_acks = 2});
+                   .duplicate_acks = 2,
+                   .drops = 8});
   tcp.holders = std::make_shared<const std::vector<SocketHolder>>(
       std::vector<SocketHolder>{{.pid = 12, .fd = 3, .comm = {'c'}}, {.pid = 13, .fd = 4}});
   Alert scan;

@@ -21,6 +21,7 @@ static_assert(kIs<EventKind::kConnect, event::Connect> && kIs<EventKind::kAccept
               kIs<EventKind::kAttempt, event::Attempt> &&
               kIs<EventKind::kState, event::StateChange> && kIs<EventKind::kData, event::Data> &&
               kIs<EventKind::kProcess, ProcessEvent> && kIs<EventKind::kRefused, event::Refused> &&
+              kIs<EventKind::kListenDrop, event::ListenDrop> &&
               kIs<EventKind::kUdpPeer, event::UdpPeerClose> && kIs<EventKind::kDns, event::Dns> &&
               kIs<EventKind::kAlert, event::AlertChange> && kIs<EventKind::kGap, event::Gap> &&
               std::variant_size_v<Event::What> == static_cast<std::size_t>(EventKind::kGap) + 1);
@@ -58,6 +59,7 @@ std::string_view to_string(EventKind kind) noexcept {
     case EventKind::kData: return "data";
     case EventKind::kProcess: return "process";
     case EventKind::kRefused: return "refused";
+    case EventKind::kListenDrop: return "listen_drop";
     case EventKind::kUdpPeer: return "udp_peer";
     case EventKind::kDns: return "dns";
     case EventKind::kAlert: return "alert";

@@ -131,10 +131,11 @@ inline constexpr std::tuple kRemoteNameFields{
     Field{"name_comm", &RemoteName::comm, Unknown::kNull, kLater},
 };
 
-// Of a TCP socket; of one that listens the queues alone.
+// Of a TCP socket; of one that listens these alone.
 inline constexpr std::tuple kQueueFields{
     Field{"recv_queue", &TcpInternals::receive_queue, Unknown::kZero},
     Field{"send_queue", &TcpInternals::send_queue, Unknown::kZero},
+    Field{"drops", &TcpInternals::drops, Unknown::kNull, kLater},
 };
 inline constexpr std::tuple kTcpInternalsFields{
     Field{"notsent", &TcpInternals::unsent_bytes},

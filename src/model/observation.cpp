@@ -39,6 +39,7 @@ const char* to_string(Observation observation) noexcept {
     case Observation::kHolders: return "holders of sockets";
     case Observation::kReverseNames: return "reverse lookups";
     case Observation::kTranslations: return "translated addresses";
+    case Observation::kListenDrops: return "drops of listening sockets";
     case Observation::kUdpBytes: return "udp bytes";
     case Observation::kTcpFigures: return "tcp bytes, segments, round trip times";
     case Observation::kFinalFigures: return "final figures of closed sockets";

@@ -116,6 +116,7 @@ void StoryBook::apply(const Event& event, const Handler& handler) {
     case EventKind::kState:
     case EventKind::kData:
     case EventKind::kRefused:
+    case EventKind::kListenDrop:
     case EventKind::kUdpPeer:
     case EventKind::kAlert:
     case EventKind::kGap: break;

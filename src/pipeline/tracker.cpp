@@ -66,6 +66,7 @@ Result<void> Tracker::start() {
   if (auto done = waker_.open(); !done) return done;
   if (auto done = open_resolver(); !done) return done;
   if (auto done = open_translations(); !done) return done;
+  if (auto done = open_listeners(); !done) return done;
   for (Door& door : observer_->doors()) add_door(std::move(door));
   if (auto done = waker_.add(observer_->fd()); !done) return done;
   if (auto done = watch_processes(); !done) return done;
@@ -104,6 +105,53 @@ Result<void> Tracker::open_translations() {
   translations_ = std::make_unique<TranslationWatcher>(std::move(*opened));
   add_door({Observation::kTranslations, Conntrack::kDoor, {}, Conntrack::kLimits});
   return waker_.add(translations_->fd());
+}
+
+// As above.
+Result<void> Tracker::open_listeners() {
+  if (!options_.listen_drops) return {};
+  constexpr const char* kDoor = "sock_diag";
+  auto opened = ListenerWatcher::open();
+  if (!opened) {
+    add_refused(Observation::kListenDrops, kDoor, opened.error());
+    return {};
+  }
+  listeners_.emplace(std::move(*opened));
+  add_door({Observation::kListenDrops, kDoor, {}, "not of other network namespaces"});
+  return {};
+}
+
+// The sockets of these cookies, as the observer shows them. Where events are all that is wanted
+// nobody has shown a listener before.
+Result<void> Tracker::seek(std::map<std::uint64_t, Flow>& by_cookie) {
+  if (auto done = read_owners(); !done) return done;
+  sought_ = &by_cookie;
+  auto done = observer_->read_sockets(*this, false);
+  sought_ = nullptr;
+  return done;
+}
+
+Result<void> Tracker::watch_listeners(bool is_last) {
+  const std::uint64_t now = host_.now_ns();
+  if (!listeners_ || !handler_ || (now < next_look_ns_ && !is_last)) return {};
+  next_look_ns_ = now + kSecond;
+  auto dropped = listeners_->look();
+  if (!dropped) return tl::make_unexpected(std::move(dropped).error());
+  std::map<std::uint64_t, Flow> unknown;
+  for (const ListenerWatcher::Dropped& each : *dropped)
+    if (!table_.contains(each.listener.cookie)) unknown[each.listener.cookie] = each.listener;
+  if (!unknown.empty() && !traits_.polls)
+    if (auto done = seek(unknown); !done) return done;
+  for (ListenerWatcher::Dropped& each : *dropped) {
+    Event event;
+    event.mono_ns = now;
+    if (!read_flow(each.listener.cookie, event.flow))
+      event.flow = std::move(unknown[each.listener.cookie]);
+    event.what = each.what;
+    complete(event);
+    add(event);
+  }
+  return {};
 }
 
 Result<void> Tracker::watch_processes() {
@@ -219,6 +267,11 @@ void Tracker::take_dns_packet(Event& packet, const DnsPayload& payload) {
 }
 
 FlowTable::Change Tracker::show(Flow& socket) {
+  if (sought_ != nullptr) [[unlikely]] {
+    const auto place = sought_->find(socket.cookie);
+    if (place != sought_->end()) place->second = socket;
+    return {};
+  }
   if (checks_ && !table_.contains(socket.cookie)) return {};
   zones_.name(socket);
   return table_.sync(socket);
@@ -389,6 +442,8 @@ void Tracker::rest(bool busy) {
   const bool wakes = observer_->rest(waker_, busy || !settler_.empty());
   std::uint64_t after = wakes ? ~std::uint64_t{0} : batch;
   if (peers_due_) after = std::min(after, std::max(batch, kSecond / 10));
+  if (listeners_)
+    after = std::min(after, std::max(batch, next_look_ns_ > now ? next_look_ns_ - now : 0));
   if (dns_ && options_.dns && dns_->next_ns() != ~std::uint64_t{0})
     after = std::min(after, std::max(batch, dns_->next_ns() > now ? dns_->next_ns() - now : 0));
   const std::uint64_t next = wants_pass() ? next_pass_ns_ : next_check_ns_;
@@ -416,6 +471,7 @@ Result<void> Tracker::work(const Handler& handler, bool is_last) {
   } else if (now >= next_check_ns_) {
     if (auto done = check(); !done) return done;
   }
+  if (auto done = watch_listeners(is_last); !done) return done;
   if (peers_due_ && (is_last || now >= peers_not_before_ns_))
     if (auto done = read_peers(); !done) return done;
   if (now >= expire_at_ns_) expire(now);
@@ -441,6 +497,7 @@ Result<void> Tracker::snapshot(const Handler* handler, Snapshot& snapshot) {
   if (resolver_) resolver_->work(host_.now_ns());
   note_loss(true);
   if (auto done = pass(true); !done) return done;
+  if (auto done = watch_listeners(false); !done) return done;
   const std::uint64_t now = host_.now_ns();
   expire(now);
   std::vector<Flow> peers;

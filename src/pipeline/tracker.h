@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -15,6 +16,7 @@
 #include "base/clock.h"
 #include "model/match.h"
 #include "pipeline/dns_watcher.h"
+#include "pipeline/listener_watcher.h"
 #include "pipeline/observer.h"
 #include "pipeline/process_watcher.h"
 #include "pipeline/reverse_resolver.h"
@@ -83,7 +85,8 @@ class Tracker {
   // Sockets of a pass.
   FlowTable::Change show(Flow& socket);
   void show_figures(const Flow& socket) {
-    if (!table_.sync_counters(socket) && !checks_) strangers_.push_back(socket.cookie);
+    if (sought_ == nullptr && !table_.sync_counters(socket) && !checks_)
+      strangers_.push_back(socket.cookie);
   }
   const FlowTable& table() const noexcept { return table_; }
   DnsWatcher* dns() noexcept { return dns_ ? &*dns_ : nullptr; }  // null: not wanted
@@ -96,6 +99,9 @@ class Tracker {
   Result<void> start();
   Result<void> open_resolver();
   Result<void> open_translations();
+  Result<void> open_listeners();
+  Result<void> watch_listeners(bool is_last);
+  Result<void> seek(std::map<std::uint64_t, Flow>& by_cookie);
   Result<void> watch_processes();
   Result<void> scan_processes();
   Result<void> work(const Handler& handler, bool is_last);
@@ -148,6 +154,9 @@ class Tracker {
   std::optional<DnsWatcher> dns_;  // when names or messages are wanted
   std::optional<ReverseResolver> resolver_;
   std::unique_ptr<TranslationWatcher> translations_;  // null: not wanted
+  std::optional<ListenerWatcher> listeners_;          // of what they drop, when that is wanted
+  std::uint64_t next_look_ns_ = 0;                    // at them
+  std::map<std::uint64_t, Flow>* sought_ = nullptr;   // a pass under way only fills these in
   std::optional<UdpPeers> udp_peers_;
   bool peers_due_ = false;  // a socket closed that may have had some
   std::uint64_t peers_not_before_ns_ = 0;

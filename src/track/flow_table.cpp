@@ -275,6 +275,7 @@ bool FlowTable::apply(const Event& event) {
     case EventKind::kData:
     case EventKind::kProcess:
     case EventKind::kRefused:
+    case EventKind::kListenDrop:
     case EventKind::kUdpPeer:
     case EventKind::kDns:
     case EventKind::kAlert:

@@ -68,6 +68,7 @@ void PacketOwners::note(const Event& event) {
     case EventKind::kData:
     case EventKind::kProcess:
     case EventKind::kRefused:
+    case EventKind::kListenDrop:
     case EventKind::kUdpPeer:
     case EventKind::kDns:
     case EventKind::kAlert:

@@ -40,7 +40,9 @@ class Keys {
   void switch_to(const View& view);
   void show(const View& view);
   void next_view(int step);
+  void go(const View& view);
   void enter();
+  void look_into(const Alert& alert);
   void back();
   void freeze(std::optional<std::uint64_t> sample);
   void live();
@@ -111,13 +113,13 @@ void Keys::next_view(int step) {
 void Keys::back() {
   if (&focused_view(state_) != state_.view) {
     state_.in_pane = false;
+  } else if (state_.scope.exists() && state_.view == &kConnectionsView) {
+    state_.view = state_.scope.from;
+    state_.scope = {};
+    table().order.renew();
   } else if (!state_.back.empty()) {
     state_.view = state_.back.back();
     state_.back.pop_back();
-    table().order.renew();
-  } else if (state_.scope.exists()) {
-    state_.view = state_.scope.from;
-    state_.scope = {};
     table().order.renew();
   } else if (!state_.filter_text.empty()) {
     state_.filter_text.clear();
@@ -128,14 +130,31 @@ void Keys::back() {
   }
 }
 
+void Keys::go(const View& view) {
+  state_.back.push_back(state_.view);
+  state_.view = &view;
+  table().start_over();
+}
+
+// Who does it; where that is not known, the connections with the other end.
+void Keys::look_into(const Alert& alert) {
+  const ProcessId id{alert.owner.pid, alert.owner.start_ns};
+  if (id.pid != 0 && model_.history.find_process(shown_sample(model_, state_), id) != nullptr) {
+    state_.process = RowKey::of(id);
+    return go(kProcessView);
+  }
+  if (alert.peer.addr.family != 0) {
+    state_.scope = {RowKey::of(alert.peer.addr), to_string(alert.peer.addr), state_.view};
+    state_.view = &kConnectionsView;
+    return table().start_over();
+  }
+  if (alert.kind == AlertKind::kBandwidth) return switch_to(kThisHostView);
+  say(state_, "its process has no connections now", now_);
+}
+
 void Keys::enter() {
   const Row* row = selected_row();
   if (row == nullptr) return;
-  const auto go = [&](const View& view) {
-    state_.back.push_back(state_.view);
-    state_.view = &view;
-    table().start_over();
-  };
   if (row->key.is_group) return fold('*');
   switch (row->key.kind) {
     case RowKey::Kind::kProcess:
@@ -156,7 +175,12 @@ void Keys::enter() {
       state_.connection = RowKey::of(logged->event.flow);
       return go(kConnectionView);
     }
+    case RowKey::Kind::kAlert: {
+      const Alert* alert = find_alert(model_, row->key);
+      return alert == nullptr ? void() : look_into(*alert);
+    }
     case RowKey::Kind::kPlace:  // of groups only
+    case RowKey::Kind::kUnobserved:
     case RowKey::Kind::kInterface:
     case RowKey::Kind::kNone: return;
   }
@@ -358,8 +382,8 @@ void Keys::act(Action action) {
   const bool has_list = !state_.view->columns.empty();
   Settings& settings = state_.settings;
   if (action >= Action::kFirstView)
-    return show(*kMainViews[static_cast<std::size_t>(action) -
-                            static_cast<std::size_t>(Action::kFirstView)]);
+    return show(*kKeyedViews[static_cast<std::size_t>(action) -
+                             static_cast<std::size_t>(Action::kFirstView)]);
   switch (action) {
     case Action::kQuit: return do_effect(Effect::Kind::kQuit);
     case Action::kHelp: return open_overlay(Overlay::kHelp);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <random>
 
@@ -61,7 +62,7 @@ TEST_F(App, events_are_followed_whatever_was_done_elsewhere) {
 
 TEST_F(App, without_privileges_the_header_says_what_is_shown) {
   model.source = "procfs";
-  model.unobserved = 5;
+  model.unobserved.resize(5);
   model.doors = {{Observation::kOtherUsersOwners, "/proc/PID/fd", "may not look"}};
   const auto line = [&](int columns, int rows) {
     state.size = {columns, rows};
@@ -222,6 +223,85 @@ TEST_F(App, mouse) {
   shown(model, state);
   click(KeyName::kDoubleClick, Hit::Kind::kRow, 0);
   EXPECT_EQ(state.view, &kProcessView);
+}
+
+TEST_F(App, alerts_lead_to_who_does_it) {
+  const Sample& newest = model.history.newest();
+  Alert beacon;
+  beacon.key = "beaconing/curl";
+  beacon.owner = model.history.find_flow(newest, 6)->owner;
+  Alert scan;
+  scan.key = "port_scan/in";
+  scan.direction = Direction::kInbound;
+  scan.peer = model.history.find_flow(newest, 1)->remote;
+  Alert gone;
+  gone.key = "connect_failures/gone";
+  gone.kind = AlertKind::kConnectFailures;
+  gone.owner.pid = 4'000'000;
+  gone.ended_ns = newest.mono_ns;
+  model.alerts = {beacon, scan, gone};
+  model.unobserved.resize(1);
+  keys("2A");
+  EXPECT_EQ(state.view, &kAlertsView);
+  ASSERT_EQ(state.table().listing.rows.size(), 4u);  // the newest first
+  keys("A");
+  EXPECT_EQ(state.view, &kAlertsView);
+  key(KeyName::kEnter);
+  EXPECT_EQ(state.view, &kConnectionsView);
+  EXPECT_EQ(state.scope.name, to_string(scan.peer.addr));
+  for (const Row& row : state.table().listing.rows)
+    EXPECT_EQ(model.history.flow(row.index).remote.addr, scan.peer.addr);
+  key(KeyName::kEnter);
+  EXPECT_EQ(state.view, &kConnectionView);
+  key(KeyName::kEscape);
+  EXPECT_EQ(state.view, &kConnectionsView);
+  key(KeyName::kEscape);
+  EXPECT_EQ(state.view, &kAlertsView);
+  EXPECT_FALSE(state.scope.exists());
+  keys("j");
+  key(KeyName::kEnter);
+  EXPECT_EQ(state.view, &kProcessView);
+  EXPECT_EQ(state.process.a, beacon.owner.pid);
+  key(KeyName::kEscape);
+  keys("j");
+  key(KeyName::kEnter);
+  EXPECT_EQ(state.view, &kAlertsView);
+  EXPECT_FALSE(state.message.empty());
+  keys("j");
+  key(KeyName::kEnter);  // nothing more to show of what is not observed
+  EXPECT_EQ(state.view, &kAlertsView);
+  key(KeyName::kEscape);
+  EXPECT_EQ(state.view, &kConnectionsView);
+}
+
+TEST_F(App, a_click_on_the_alerts_shows_them) {
+  Alert scan;
+  scan.key = "port_scan/in";
+  model.alerts = {scan};
+  for (const Size size : {Size{40, 12}, Size{80, 24}, Size{120, 40}, Size{200, 50}}) {
+    state = state_of(kProcessesView, size);
+    const Screen screen = shown(model, state);
+    const auto way = std::find_if(screen.hits.begin(), screen.hits.end(), [](const Hit& hit) {
+      return hit.kind == Hit::Kind::kKey &&
+             static_cast<Action>(hit.number) == action_of(kAlertsView);
+    });
+    ASSERT_NE(way, screen.hits.end()) << size.columns;
+    press({KeyName::kClick, "", way->from, way->row}, model, state);
+    EXPECT_EQ(state.view, &kAlertsView) << size.columns;
+  }
+}
+
+// Of the moment that is shown, not of what came later.
+TEST_F(App, alerts_of_a_frozen_screen) {
+  Alert later;
+  later.key = "later";
+  later.first_ns = model.history.newest().mono_ns + kTestSecond;
+  keys(" A");
+  model.alerts = {later};
+  pass(3);
+  EXPECT_TRUE(state.table().listing.rows.empty());
+  keys(" ");
+  EXPECT_EQ(state.table().listing.rows.size(), 1u);
 }
 
 // No key, in whatever order, breaks what must always hold. With sanitizers a key takes

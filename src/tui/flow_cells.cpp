@@ -263,6 +263,7 @@ std::optional<CellValue> sum_value(ColumnId column, const Sum& sum) {
     case kMeanRtt: return sum.srtt_count == 0 ? CellValue() : number(sum.srtt_us());
     case kRetransmits: return number(sum.retransmits);
     case kRetransmitRate: return CellValue(sum.retransmit_rate);
+    case kFailures: return sum.failures ? number(*sum.failures) : CellValue();
     default: return std::nullopt;
   }
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <span>
 
 #include "base/text.h"
 #include "base/timestamp.h"
@@ -47,9 +48,11 @@ void put_live(const LiveText& live, int end, int y, Grid& grid) {
   if (live.role == Role::kLive && live.text.size() > 5) grid.put(x + 4, y, live.text.substr(4));
 }
 
-// "! port_scan", "! 3 alerts", in little room "!3"; empty: there are none.
+// Of those that go on: "! port_scan", "! 3 alerts", in little room "!3"; empty: there are none.
 LiveText alerts_text(const Model& model, int columns) {
-  const std::vector<Alert>& alerts = model.alerts;
+  const auto end = std::find_if(model.alerts.begin(), model.alerts.end(),
+                                [](const Alert& alert) { return alert.ended_ns != 0; });
+  const std::span<const Alert> alerts(model.alerts.begin(), end);
   if (alerts.empty()) return {"", Role::kText};
   const bool is_critical = std::any_of(alerts.begin(), alerts.end(), [](const Alert& alert) {
     return alert.severity == AlertSeverity::kCritical;
@@ -59,6 +62,14 @@ LiveText alerts_text(const Model& model, int columns) {
   return {alerts.size() == 1 ? "! " + std::string(to_string(alerts[0].kind))
                              : fmt::format("! {} alerts", alerts.size()),
           is_critical ? Role::kBroken : Role::kLook};
+}
+
+// A click on it does what the key of the alerts does. Returns where it begins.
+int put_way_to_alerts(const LiveText& text, int end, int y, Screen& screen) {
+  const int x = screen.grid.put_right(end, y, text.text, {text.role});
+  screen.hits.push_back(
+      {Hit::Kind::kKey, y, x, end, static_cast<std::size_t>(action_of(kAlertsView))});
+  return x;
 }
 
 std::string interval_text(std::uint64_t ms) {
@@ -170,8 +181,9 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
     }
     put_live(live, columns, y, grid);
     const LiveText alerts = alerts_text(model, columns);
-    const int from = columns - static_cast<int>(live.text.size() + alerts.text.size()) - 1;
-    if (from > end_of_figures) grid.put(from, y, alerts.text, {alerts.role});
+    const int end = columns - static_cast<int>(live.text.size()) - 1;
+    if (!alerts.text.empty() && end - static_cast<int>(alerts.text.size()) > end_of_figures)
+      put_way_to_alerts(alerts, end, y, screen);
     return;
   }
   const bool detail = state.view->is_detail();
@@ -181,9 +193,9 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
   std::string right;
   if (columns >= 120 && !detail) {
     right = sees_own_processes_only(model) ? own_processes_text(model.source, columns / 4)
-            : model.unobserved == 0
+            : model.unobserved.empty()
                 ? model.source + " ok"
-                : fmt::format("{}, {} not observed", model.source, model.unobserved);
+                : fmt::format("{}, {} not observed", model.source, model.unobserved.size());
     right += fmt::format(" · lost {}", model.lost.total());
     // The names of the views say more than what this program costs; both where there is room.
     const std::string cost = fmt::format(" · self {:.1f}% CPU", model.self_cpu * 100);
@@ -193,15 +205,18 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
   }
   int end = columns;
   if (!right.empty()) {
-    const bool bad = model.lost.total() != 0 || model.unobserved != 0;
-    end = grid.put_right(end, y, right, {bad ? Role::kLook : Role::kDim}) - 3;
+    const bool bad = model.lost.total() != 0 || !model.unobserved.empty();
+    const LiveText said{right, bad ? Role::kLook : Role::kDim};
+    end = (model.unobserved.empty() ? grid.put_right(end, y, said.text, {said.role})
+                                    : put_way_to_alerts(said, end, y, screen)) -
+          3;
   }
   put_live(live, end, y, grid);
   end -= static_cast<int>(live.text.size()) + 1;
   // Where there is no line for it below.
   if (const LiveText alerts = alerts_text(model, columns);
       !alerts.text.empty() && (frame.plot < 0 || frame.plot_rows != 1)) {
-    end = grid.put_right(end - 1, y, alerts.text, {alerts.role}) - 2;
+    end = put_way_to_alerts(alerts, end - 1, y, screen) - 2;
   }
 
   int x = grid.put(1, y, "sockscope", {Role::kTitle});
@@ -273,9 +288,10 @@ void draw_plot_line(const Model& model, const State& state, const Frame& frame, 
   } else if (sees_own_processes_only(model)) {
     right = own_processes_text(model.source, columns - kRates);
     right_role = Role::kLook;
-  } else if (model.unobserved != 0) {
+  } else if (!model.unobserved.empty()) {
     const std::string source = model.source == "eBPF" || columns < 80 ? "" : model.source + ": ";
-    right = fmt::format("{} conns  {}{} not observed", sample.open_flows, source, model.unobserved);
+    right = fmt::format("{} conns  {}{} not observed", sample.open_flows, source,
+                        model.unobserved.size());
     right_role = Role::kLook;
   } else {
     right = fmt::format("{} conns", sample.open_flows);
@@ -288,8 +304,10 @@ void draw_plot_line(const Model& model, const State& state, const Frame& frame, 
   // Where there is room for it beside what must be said.
   if ((columns >= 80 || share.value_or(0) > 0) && static_cast<int>(words) + 6 + kRates <= columns)
     end = grid.put_right(end, y, retransmits, {share_role(share.value_or(0))}) - 2;
-  end = grid.put_right(end, y, right, {right_role}) - 2;
-  if (!alerts.text.empty()) end = grid.put_right(end, y, alerts.text, {alerts.role}) - 2;
+  end = (model.unobserved.empty() ? grid.put_right(end, y, right, {right_role})
+                                  : put_way_to_alerts({right, right_role}, end, y, screen)) -
+        2;
+  if (!alerts.text.empty()) end = put_way_to_alerts(alerts, end, y, screen) - 2;
   // Two rates of up to eleven characters, the rest for the plots.
   const int cells = std::max((end - 1 - 2 * 15) / 2, 0);
   const std::uint64_t step = plot_step(state, static_cast<std::size_t>(cells) * 2);

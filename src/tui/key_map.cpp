@@ -111,7 +111,7 @@ std::span<const ActionSpec> actions() {
     for (const ActionSpec& spec : kActions) {
       specs.push_back(spec);
       if (spec.action != Action::kPreviousView) continue;
-      for (const View* view : kMainViews)
+      for (const View* view : kKeyedViews)
         specs.push_back({action_of(*view), view->name, view->key, view->meaning});
     }
     return specs;

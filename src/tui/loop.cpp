@@ -83,6 +83,7 @@ class Loop {
     state_.size = driver_.size();
     handler_ = [this](const Event& event) {
       detectors_.take(event, alert_handler_);
+      model_.remotes.take(event);
       // Of what is many and only wanted at times, what nobody looks at does not fill the log.
       const bool is_extra = event.kind() == EventKind::kDns || event.kind() == EventKind::kRefused;
       if (!is_extra || (state_.hidden_events >> static_cast<unsigned>(event.kind()) & 1) == 0)
@@ -154,7 +155,6 @@ void Loop::look_for_alerts(const Snapshot& snapshot) {
   detectors_.take(snapshot, alert_handler_);
   detectors_.tick(snapshot.mono_ns, clock_offset_, alert_handler_);
   model_.alerts = detectors_.alerts();
-  std::erase_if(model_.alerts, [](const Alert& alert) { return alert.ended_ns != 0; });
 }
 
 Result<void> Loop::sample() {

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/remote_health.h"
 #include "tui/history.h"
 #include "tui/host_history.h"
 
@@ -52,7 +53,7 @@ struct Model {
   std::string version;
   std::string kernel;
   std::string source = "eBPF";
-  std::size_t unobserved = 0;  // observations without a door that opened
+  std::vector<Door> unobserved;  // of each thing that is not observed, why
   std::vector<Door> doors;
   Loss lost;
   double self_cpu = 0;  // share of one core
@@ -68,7 +69,8 @@ struct Model {
   HostHistory host_readings;  // from when they were first wanted
   std::string host_problem;   // why there are none; empty: there is no reason
   EventLog events;
-  std::vector<Alert> alerts;  // that go on
+  RemoteHealth remotes;       // by the events so far
+  std::vector<Alert> alerts;  // that go on, oldest first; then those that are over
   // Those of the sample on the screen that have no sockets, by number; while they are shown as a
   // tree.
   std::map<std::uint32_t, std::shared_ptr<const ProcessInfo>> ancestors;

@@ -99,7 +99,7 @@ HelpLines help_lines(const Model& model, const State& state) {
     lines.push_back({"SENDQ CC", "bytes not acknowledged; congestion control; as of now"});
   }
   std::string views;
-  for (const View* view : kMainViews)
+  for (const View* view : kKeyedViews)
     if (const std::string key = keys.key_of(action_of(*view)); !key.empty()) views += key + ' ';
   views += keys.key_of(kNextView);
   if (views.ends_with(' ')) views.pop_back();

@@ -20,6 +20,9 @@ std::optional<std::size_t> reading_index(const Model& model, const State& state)
 // cursor on the screen. `visible`: rows that fit. now_ns: CLOCK_MONOTONIC.
 void arrange(const Model& model, State& state, std::size_t visible, std::uint64_t now_ns);
 
+// Null: it is too old to be kept.
+const Alert* find_alert(const Model& model, const RowKey& key);
+
 // Of a row that is a connection.
 const Flow& flow_of(const Model& model, const State& state, const Row& row);
 // As the screen has it; null: it was not there then, nor opened since.

@@ -64,6 +64,48 @@ TEST(Golden, this_host) {
   compare("this_host", all_sizes(web_model(), kThisHostView, nullptr));
 }
 
+// A host that refuses, a name that is not found, a hostile one that nobody answers, and how the
+// name server does.
+Model failing() {
+  Model model = web_model();
+  const Sample& newest = model.history.newest();
+  const auto dns = [&](std::string name, std::uint16_t rcode, bool is_unanswered) {
+    Event event = event_of(EventKind::kDns, *model.history.find_flow(newest, 6));
+    event.mono_ns = newest.mono_ns - kTestSecond;
+    event.flow.remote = {{{192, 0, 2, 53}, 4}, dns::kPort};
+    DnsMessage message;
+    message.name = std::move(name);
+    message.rcode = rcode;
+    message.is_answer = !is_unanswered;
+    message.is_unanswered = is_unanswered;
+    if (!is_unanswered) message.latency_us = 4'100;
+    event.what = event::Dns{is_unanswered, std::make_shared<const DnsMessage>(message)};
+    model.remotes.take(event);
+  };
+  dns("www.example.net", dns::kNoError, false);
+  dns("nosuch.example.net", dns::kNxDomain, false);
+  dns("nosuch.example.net", dns::kNxDomain, false);
+  dns("\033[31mevil.example", dns::kNoError, true);
+  Event failed = event_of(EventKind::kConnectFailed, *model.history.find_flow(newest, 6));
+  failed.mono_ns = newest.mono_ns - 2 * kTestSecond;
+  failed.what = event::ConnectFailed{.error = 111};
+  for (int i = 0; i < 3; ++i) model.remotes.take(failed);
+  return model;
+}
+TEST(Golden, remote_ends_that_fail) {
+  const auto failed_first = [](const Model& model, State& state) {
+    state.table().sort_by(ColumnId::kFailures, false);
+    shown(model, state);
+  };
+  compare("remote_ends_that_fail",
+          all_sizes(failing(), kHostsView, failed_first) +
+              all_sizes(failing(), kHostsView,
+                        [](const Model& model, State& state) {
+                          press_all(" ", model, state);  // of the past that is not known
+                        }) +
+              all_sizes(failing(), kThisHostView, nullptr));
+}
+
 Model awkward_host() {
   Model model = web_model(1);
   HostFacts facts = web_facts(2);
@@ -110,6 +152,8 @@ Model alerted() {
     model.events.add(event, model.now_wall_ns);
   };
   Alert scan;
+  scan.key = "port_scan/in/198.51.100.66";
+  scan.first_ns = kTestMono + 3 * kTestSecond;
   scan.direction = Direction::kInbound;
   scan.severity = AlertSeverity::kCritical;
   scan.peer.addr = {{198, 51, 100, 66}, 4};
@@ -117,17 +161,38 @@ Model alerted() {
   log(scan);
   model.alerts.push_back(scan);
   Alert beacon;
+  beacon.key = "beaconing/curl";
+  beacon.first_ns = kTestMono - 600 * kTestSecond;
+  beacon.ended_ns = kTestMono + 5 * kTestSecond;
   beacon.kind = AlertKind::kBeaconing;
   beacon.phase = AlertPhase::kEnded;
   beacon.owner = model.history.flow(0).owner;
   beacon.peer = {{{203, 0, 113, 9}, 4}, 443};
   beacon.figures = {{"attempts", 9}, {"interval_s", 60}, {"jitter_pct", 2}};
   log(beacon);
+  model.alerts.push_back(beacon);
   return model;
 }
 TEST(Golden, alerts) {
   compare("alerts", all_sizes(alerted(), kEventsView, nullptr) +
                         all_sizes(alerted(), kProcessesView, nullptr));
+}
+
+Model unobserving() {
+  Model model = alerted();
+  model.unobserved.push_back(
+      {Observation::kUdpPeers, "cgroup_skb/egress",
+       "Operation not permitted: a hostile \033[31mreason\nand its second line", "",
+       "give the program CAP_NET_ADMIN: the kernel lets nobody else hook the packets of the root "
+       "control group; no other way shows the remote ends of sockets that are not connected"});
+  return model;
+}
+TEST(Golden, alert_view) {
+  compare("alert_view",
+          all_sizes(unobserving(), kAlertsView, nullptr) +
+              all_sizes(unobserving(), kAlertsView,
+                        [](const Model& model, State& state) { press_all("G", model, state); }) +
+              all_sizes(web_model(), kAlertsView, nullptr));
 }
 
 TEST(Golden, process_details) {

@@ -2,6 +2,7 @@
 // What the user has chosen to see, and where he is. Keys change it, views read it.
 #pragma once
 
+#include <sockscope/alert.h>
 #include <sockscope/host.h>
 #include <sockscope/types.h>
 
@@ -31,7 +32,17 @@ namespace sockscope::tui {
 
 // What a row is about: it stays the same while rows come, go and change places.
 struct RowKey {
-  enum class Kind : std::uint8_t { kNone, kProcess, kFlow, kHost, kEvent, kPlace, kInterface };
+  enum class Kind : std::uint8_t {
+    kNone,
+    kProcess,
+    kFlow,
+    kHost,
+    kEvent,
+    kPlace,
+    kInterface,
+    kAlert,
+    kUnobserved
+  };
   Kind kind = Kind::kNone;
   bool is_group = false;
   std::uint64_t a = 0;
@@ -48,6 +59,12 @@ struct RowKey {
   static RowKey of(const Interface& interface) {
     return {Kind::kInterface, false, interface.index, 0, 0};
   }
+  static RowKey of(const Alert& alert) {
+    return {Kind::kAlert, false, std::hash<std::string_view>{}(alert.key), alert.first_ns, 0};
+  }
+  static RowKey of(const Door& unobserved) {
+    return {Kind::kUnobserved, false, static_cast<std::uint64_t>(unobserved.observation), 0, 0};
+  }
   static RowKey of_event(std::uint64_t number) { return {Kind::kEvent, false, number, 0, 0}; }
   ProcessId process() const { return {static_cast<std::uint32_t>(a), b}; }
   bool exists() const noexcept { return kind != Kind::kNone; }
@@ -56,7 +73,8 @@ struct RowKey {
 struct Row {
   RowKey key;
   // A process or flow of the history, a flow's place among those opened since, an event's in the
-  // log, an interface's in its reading, a group's or host's among sums.
+  // log, an interface's in its reading, a group's or host's among sums, an alert's among those of
+  // the model.
   std::uint32_t index = 0;
   std::uint8_t depth = 0;
   bool is_parent = false;  // rows of more depth follow, unless it is folded
@@ -73,6 +91,7 @@ struct Sum {
   std::uint32_t pid = 0;
   std::uint32_t flows = 0;
   std::set<ProcessId> processes;
+  std::optional<std::uint32_t> failures;    // of a remote end or a name, lately; empty: not known
   std::optional<std::uint32_t> process;     // of the history; empty: it has no sockets, or is none
   std::shared_ptr<const ProcessInfo> info;  // of a process
   double retransmit_rate = 0;

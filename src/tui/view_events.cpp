@@ -45,6 +45,7 @@ Role role_of(const Event& event) {
   switch (event.kind()) {
     case EventKind::kConnectFailed:
     case EventKind::kReset:
+    case EventKind::kListenDrop:
     case EventKind::kGap: return Role::kBroken;
     case EventKind::kRetransmit: return Role::kLook;
     default: return Role::kText;
@@ -184,6 +185,7 @@ std::string_view short_event_name(EventKind kind) {
   switch (kind) {
     case EventKind::kConnectFailed: return "failed";
     case EventKind::kRetransmit: return "retrans";
+    case EventKind::kListenDrop: return "dropped";
     default: return to_string(kind);
   }
 }
@@ -214,6 +216,9 @@ std::string describe(const Event& event) {
       return fmt::format("lost {}, resynced", std::get<event::Gap>(event.what).lost.total());
     case EventKind::kData: return describe_data(std::get<event::Data>(event.what));
     case EventKind::kRefused: return fmt::format(":{} no listener", event.flow.local.port);
+    case EventKind::kListenDrop:
+      return fmt::format(":{} {}", event.flow.local.port,
+                         describe_drop(std::get<event::ListenDrop>(event.what)));
     case EventKind::kDns: return describe_dns(*std::get<event::Dns>(event.what).message);
     case EventKind::kAlert: return describe_alert(*alert_of(event));
     case EventKind::kOwner: return "uses it from now on";

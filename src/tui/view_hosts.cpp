@@ -2,6 +2,9 @@
 // The remote ends, all their connections together.
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "base/text.h"
 #include "tui/arranger.h"
 #include "tui/flow_cells.h"
 #include "tui/rows.h"
@@ -17,12 +20,54 @@ constexpr ColumnSpec kColumns[] = {
     {kRemote, 10, 0, 40, 40}, {kRemote, 16, 40, 60, 40}, {kRemote, 24, 60, INT32_MAX, 50},
     {kConns, 5, 60},          {kProcs, 5, 66},           {kRate, 8, 20, 40},
     {kRxRate, 8, 40},         {kTxRate, 8, 40},          {kMeanRtt, 7, 60},
-    {kRetransmits, 5, 78},    {kRxBytes, 9, 100},        {kTxBytes, 9, 100},
+    {kRetransmits, 5, 78},    {kFailures, 7, 72},        {kRxBytes, 9, 100},
+    {kTxBytes, 9, 100},
 };
 
 constexpr FooterKey kFooter[] = {
     {Action::kHelp},     {Action::kFilter}, {Action::kSort},    {Action::kDetails, "connections"},
     {Action::kNextView}, {Action::kFreeze}, {Action::kLoopback}};
+
+// Attempts to connect, and names that were not found: of now, they are not kept sample by sample.
+void add_failures(Arranger& a) {
+  const auto add = [&](const std::string& name, const RepeatedFailure& failure, bool is_name) {
+    if (failure.last_ns + RemoteHealth::kKept < a.sample.mono_ns) return;
+    ++a.listing.candidates;
+    Flow flow;
+    flow.owner = failure.owner;
+    if (is_name)
+      flow.remote_name = std::make_shared<const RemoteName>(RemoteName{.name = name});
+    else
+      flow.remote.addr = failure.address;
+    if (!is_name && is_loopback(flow) && !a.state.settings.loopback) {
+      ++a.listing.loopback_hidden;
+      return;
+    }
+    if (!a.state.filter.matches(flow)) return;
+    ++a.listing.matching;
+    const RowKey key = is_name ? RowKey::of_place(name) : RowKey::of(failure.address);
+    a.listing.sums[a.sum_of(key, [&] { return Sum{.name = name}; })].failures = failure.times;
+  };
+  for (const auto& [address, failure] : a.model.remotes.failed_addresses())
+    add(address, failure, false);
+  for (const auto& [name, failure] : a.model.remotes.failed_names()) add(name, failure, true);
+}
+
+// "no answer, 3 times, 12 s ago: curl 812"; empty: it did not fail.
+std::string failure_text(const Model& model, const Sum& sum) {
+  const auto& failures = sum.key.kind == RowKey::Kind::kPlace ? model.remotes.failed_names()
+                                                              : model.remotes.failed_addresses();
+  const auto found = failures.find(sum.name);
+  if (!sum.failures.value_or(0) || found == failures.end()) return "";
+  const RepeatedFailure& failure = found->second;
+  const std::uint64_t now = model.history.newest().mono_ns;
+  std::string text = failure.why.empty() ? "failed" : failure.why;
+  text += failure.times == 1 ? ", once, " : fmt::format(", {} times, ", failure.times);
+  text += format_duration_us((now - std::min(failure.last_ns, now)) / 1000) + " ago";
+  if (failure.owner.pid != 0)
+    text += fmt::format(": {} {}", failure.owner.name(), failure.owner.pid);
+  return text;
+}
 
 void arrange(Arranger& a) {
   const auto smoothed = a.history.smoothed_flows(a.index);
@@ -35,6 +80,10 @@ void arrange(Arranger& a) {
     const std::size_t sum = a.sum_of(RowKey::of(flow.remote.addr),
                                      [&] { return Sum{.name = to_string(flow.remote.addr)}; });
     a.add_to(a.listing.sums[sum], flow, smoothed[i]);
+  }
+  if (!a.state.is_frozen()) {
+    for (Sum& sum : a.listing.sums) sum.failures = 0;
+    add_failures(a);
   }
   std::vector<Keyed> rows;
   for (std::size_t i = 0; i < a.listing.sums.size(); ++i) {
@@ -58,7 +107,13 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
         return sum_cell(state, sum, column.id());
       },
       screen);
-  std::string status = fmt::format("{} remote ends", listing.rows.size());
+  const auto names = static_cast<std::size_t>(
+      std::count_if(listing.rows.begin(), listing.rows.end(),
+                    [](const Row& row) { return row.key.kind == RowKey::Kind::kPlace; }));
+  const std::size_t ends = listing.rows.size() - names;
+  std::string status = fmt::format("{} remote {}", ends, ends == 1 ? "end" : "ends");
+  if (names != 0)
+    status += fmt::format(" · {} {} asked for in vain", names, names == 1 ? "name" : "names");
   if (state.is_frozen()) status += opened_since_text(model, state);
   if (listing.loopback_hidden != 0)
     status += fmt::format(" · {} loopback connections hidden ({})", listing.loopback_hidden,
@@ -72,7 +127,9 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
     if (process != nullptr) users += fmt::format("  {} {}", process->name(), process->pid);
   }
   const std::string name = sum.remote_name.empty() ? "" : "  " + sum.remote_name;
-  screen.grid.put(1, frame.detail, fmt::format("{}{}{}", sum.name, name, users));
+  std::string failed = failure_text(model, sum);
+  if (!failed.empty()) failed = "  failed: " + failed;
+  screen.grid.put(1, frame.detail, fmt::format("{}{}{}{}", sum.name, name, users, failed));
 }
 
 }  // namespace
@@ -88,6 +145,8 @@ constinit const View kHostsView = {
     .footer = kFooter,
     .help = [](const State& state) -> HelpLines {
       return {{"Hosts: the remote ends, all their connections together.", ""},
+              {"FAILED", "attempts to connect to it in the last ten minutes; and names that"},
+              {" ", "were asked for in vain: not found, refused, no answer"},
               {state.keys.key_of(Action::kDetails), "the connections with this host"}};
     },
     .frame = [](Size size) { return list_frame(size, false, false); },

@@ -80,7 +80,10 @@ class Facts {
     int x = grid_.put(1, y + 1, "gateway ");
     x = put_probe(x, y + 1, reading_.facts.gateway, grid_.size().columns);
     x = grid_.put(x + 2, y + 1, "dns ");
-    put_probe(x, y + 1, reading_.facts.dns, grid_.size().columns);
+    if (const auto asked = asked_server())
+      grid_.put(x, y + 1, answers_text(*asked), {role_of(*asked)});
+    else
+      put_probe(x, y + 1, reading_.facts.dns, grid_.size().columns);
   }
 
   void draw_system(int x, int end, int y) {
@@ -111,7 +114,10 @@ class Facts {
                           bytes_text(system.swap_used_bytes), bytes_text(system.swap_total_bytes)),
               {}, end);
     draw_probe(x, end, y + 3, "Gateway", reading_.facts.gateway);
-    draw_probe(x, end, y + 4, "DNS", reading_.facts.dns);
+    const auto asked = asked_server();
+    if (!asked) return draw_probe(x, end, y + 4, "DNS", reading_.facts.dns);
+    at = grid_.put(label(x, y + 4, "DNS"), y + 4, asked->server, {}, end);
+    grid_.put(at + 2, y + 4, answers_text(*asked), {role_of(*asked)}, end);
   }
 
   // The interfaces' bytes against those of the processes.
@@ -153,6 +159,19 @@ class Facts {
       return std::nullopt;
     return 100.0 * static_cast<double>(*system.memory_used_bytes) /
            static_cast<double>(*system.memory_total_bytes);
+  }
+
+  // The name server that processes asked most in the last minute, as they saw it answer. Echoes of
+  // our own, where they are asked for, say more of the way to it.
+  std::optional<NameServerHealth> asked_server() const {
+    if (reading_.facts.probes || state_.is_frozen()) return std::nullopt;
+    const auto servers = model_.remotes.name_servers(model_.history.newest().mono_ns);
+    return servers.empty() ? std::nullopt : std::optional(servers[0]);
+  }
+  static Role role_of(const NameServerHealth& health) {
+    return health.answered == 0                      ? Role::kBroken
+           : health.refused + health.unanswered != 0 ? Role::kLook
+                                                     : Role::kText;
   }
 
   int label(int x, int y, std::string_view name) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The views of top, in the order of their tabs and keys; after those, the ones that are opened from
-// a row. Each is one value in a file of its own, view_NAME.cpp.
+// The views of top, in the order of their tabs; after those, one that has a key only, and the ones
+// that are opened from a row. Each is one value in a file of its own, view_NAME.cpp.
 #pragma once
 
 #include <array>
@@ -16,15 +16,18 @@ extern const View kConnectionsView;
 extern const View kHostsView;
 extern const View kEventsView;
 extern const View kThisHostView;
+extern const View kAlertsView;
 extern const View kProcessView;
 extern const View kConnectionView;
 
 inline constexpr std::array kViews = {&kProcessesView, &kConnectionsView, &kHostsView,
-                                      &kEventsView,    &kThisHostView,    &kProcessView,
-                                      &kConnectionView};
+                                      &kEventsView,    &kThisHostView,    &kAlertsView,
+                                      &kProcessView,   &kConnectionView};
 
 // Those with a tab and a key.
 inline constexpr auto kMainViews = std::span(kViews).first<5>();
+// Those with a key.
+inline constexpr auto kKeyedViews = std::span(kViews).first<6>();
 
 // Its place among them.
 constexpr std::size_t number_of(const View& view) {

@@ -253,18 +253,25 @@ constexpr auto internal_count = internal<[](const TcpInternals& tcp) -> CellValu
     return tcp.*member ? CellValue(std::uint64_t{*(tcp.*member)}) : CellValue();
 }>;
 
-// Of listeners too: connections that wait to be accepted, and how many may.
+// Of listeners too: connections that wait to be accepted, how many may, and what was dropped.
 template <auto member>
 CellValue queue(const Flow& f, const Options&) {
   return f.internals ? CellValue(std::uint64_t{(*f.internals).*member}) : CellValue();
 }
+CellValue socket_drops(const Flow& f, const Options&) {
+  return f.internals && f.internals->drops ? CellValue(std::uint64_t{*f.internals->drops})
+                                           : CellValue();
+}
 
-constexpr std::array<Column<Flow>, 17> kInternalColumns{{
+constexpr std::array<Column<Flow>, 18> kInternalColumns{{
     {kReceiveQueue, 6,
      "bytes not yet read by the process; of a listener: connections not yet accepted",
      queue<&TcpInternals::receive_queue>},
     {kSendQueue, 6, "bytes not yet acknowledged; of a listener: how many connections may wait",
      queue<&TcpInternals::send_queue>},
+    {kSocketDrops, 5,
+     "segments that found no room; of a listener: connections, and requests for them, dropped",
+     socket_drops},
     {kNotSent, 7, "bytes of them that did not leave yet",
      internal_count<&TcpInternals::unsent_bytes>},
     {kCwnd, 5, "congestion window, segments", internal_count<&TcpInternals::congestion_window>},

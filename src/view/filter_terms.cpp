@@ -411,7 +411,7 @@ Parsed congestion_control_test(const Value& value) {
   };
 }
 
-const std::array<Key, 48> kKeys{{
+const std::array<Key, 49> kKeys{{
     number_key(
         kPid, [](const Flow& f) -> Readings { return {known(f.owner.pid)}; }, {}, kMostPid),
     {kComm, nullptr, comm_test, true},
@@ -473,6 +473,7 @@ const std::array<Key, 48> kKeys{{
         "retr"),
     column_key<kReceiveQueue>(),
     column_key<kSendQueue>(),
+    column_key<kSocketDrops>(),
     column_key<kNotSent>(),
     column_key<kCwnd>(),
     column_key<kSsthresh>(),

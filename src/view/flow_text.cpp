@@ -127,6 +127,10 @@ std::string describe_data(const event::Data& data) {
   return fmt::format("{} {}", data.sent ? "send" : "recv", data.bytes);
 }
 
+std::string describe_drop(const event::ListenDrop& drop) {
+  return fmt::format("{} dropped, {} of {} wait", drop.dropped, drop.waiting, drop.backlog);
+}
+
 std::string describe_failure(const Event& event) {
   const auto& failed = std::get<event::ConnectFailed>(event.what);
   const std::string_view name = errno_name(failed.error);

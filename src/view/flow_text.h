@@ -57,6 +57,7 @@ std::optional<std::uint64_t> duration_of(const Event& event);
 
 // "send 1448"
 std::string describe_data(const event::Data& data);
+std::string describe_drop(const event::ListenDrop& drop);  // "3 dropped, 129 of 128 wait"
 
 // Cleaned: "A www.example.net" for a query; for an answer its code, what it says
 // first and how long it took: "A www.example.net → 192.0.2.7 +3 12 ms", "A nosuch.example

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace sockscope {
 
 std::string speed_text(const Interface& interface) {
@@ -28,6 +30,18 @@ std::string probe_text(const ProbeHealth& health) {
   if (!health.loss_pct) return "no answer yet";
   return (health.rtt_ms ? fmt::format("{:.2f} ms", *health.rtt_ms) : std::string("no answer")) +
          fmt::format("  loss {:.0f} %", *health.loss_pct);
+}
+
+std::string answers_text(const NameServerHealth& health) {
+  std::string text = health.median_us
+                         ? format_ms(static_cast<std::uint32_t>(
+                               std::min<std::uint64_t>(*health.median_us, UINT32_MAX))) +
+                               " ms"
+                         : std::string(kUnknown);
+  text += fmt::format("  {} {}", health.answered, health.answered == 1 ? "answer" : "answers");
+  if (health.refused != 0) text += fmt::format("  {} refused", health.refused);
+  if (health.unanswered != 0) text += fmt::format("  {} without answer", health.unanswered);
+  return text;
 }
 
 }  // namespace sockscope

@@ -40,7 +40,8 @@ class Doctor(unittest.TestCase):
         document = json.loads(self.doctor("--json").stdout)
         doors = {entry["observation"]: entry["door"] for entry in document["observations"]}
         trace = subprocess.run([support.program(), "trace", "--json", "--processes", "--dns",
-                                "--attempts", "--udp-peers", "--exact-owner", "--nat", "-d", "0.1"],
+                                "--attempts", "--listen-drops", "--udp-peers", "--exact-owner",
+                                "--nat", "-d", "0.1"],
                                capture_output=True, text=True, check=True, timeout=60)
         header = json.loads(trace.stdout.splitlines()[0])
         used = {door["observation"]: door["door"] for door in header["doors"]
@@ -105,6 +106,7 @@ ASKED = {
     "--dns": {"dns messages"},
     "--holders": {"holders of sockets"},
     "--attempts": {"attempts that meet no listener"},
+    "--listen-drops": {"drops of listening sockets"},
     "--exact-owner": {"process that uses a tcp connection"},
     "--nat": {"translated addresses"},
     "--data": {"each send and receive", "process that uses a tcp connection", "udp sent bytes, sending process",

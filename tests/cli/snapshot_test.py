@@ -383,7 +383,7 @@ class TcpInfo(unittest.TestCase):
 
     def test_a_listeners_queue(self):
         row = self.rows("--tcp-info")[support.cookie_of(self.listener)]
-        self.assertEqual(row["tcp_info"], {"recv_queue": 3, "send_queue": 7})
+        self.assertEqual(row["tcp_info"], {"recv_queue": 3, "send_queue": 7, "drops": 0})
         done = support.run("snapshot", "-L", str(self.port), "--filter", "state:listen recv_queue>2",
                            "--columns", "local,recv_queue,send_queue,cwnd", "-o", "csv")
         self.assertEqual(done.stdout, f"local,recv_queue,send_queue,cwnd\n127.0.0.1:{self.port},3,7,\n")

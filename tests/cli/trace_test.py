@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -349,6 +350,28 @@ class KindsOfEvents(unittest.TestCase):
         self.assertEqual([e["event"] for e in client], ["attempt", "connect", "close"])
         self.assertEqual(client[0]["pid"], os.getpid())
 
+    def test_listen_drops(self):
+        """As many as the listener's own count in the kernel, at the end to the last one."""
+        with socket.create_server(("127.0.0.1", 0), backlog=1) as listener:
+            port = listener.getsockname()[1]
+            with Trace("--listen-drops", *traffic(port)) as trace:
+                clients = [socket.socket() for _ in range(6)]
+                for client in clients:
+                    client.setblocking(False)
+                    client.connect_ex(("127.0.0.1", port))
+                before = drops_of(listener)
+                stream = trace.stop()
+                after = drops_of(listener)
+                for client in clients:
+                    client.close()
+        told = stream.of("listen_drop")
+        self.assertGreaterEqual(before, 1)
+        self.assertTrue(before <= sum(e["dropped"] for e in told) <= after, (before, told, after))
+        for event in told:
+            self.assertEqual((event["waiting"], event["backlog"]), (2, 1))
+            self.assertEqual((event["local_port"], event["pid"], event["direction"]),
+                             (port, os.getpid(), "listen"))
+
     def test_states(self):
         client, every = self.events_of_a_connection("--states")
         changes = [(e["old_state"], e["state"]) for e in client if e["event"] == "state"]
@@ -372,6 +395,11 @@ class KindsOfEvents(unittest.TestCase):
             served.close()
             stream = trace.stop()
         self.assertEqual({e["reset"] for e in stream.of("reset")}, {"sent", "received"})
+
+
+def drops_of(sock):
+    """SO_MEMINFO (55): the last of nine numbers is what the socket dropped."""
+    return struct.unpack("9I", sock.getsockopt(socket.SOL_SOCKET, 55, 36))[8]
 
 
 class Table(unittest.TestCase):

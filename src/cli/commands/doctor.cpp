@@ -14,7 +14,6 @@
 #include "cli/output.h"
 #include "cli/report.h"
 #include "cli/session.h"
-#include "cli/wishes.h"
 
 namespace sockscope {
 namespace {
@@ -56,7 +55,7 @@ std::string report_of(const std::vector<Door>& doors, const std::vector<Diagnosi
       if (!door->advice.empty()) text += fmt::format("          to do: {}\n", door->advice);
     }
   }
-  const std::size_t missing = count_unobserved(doors);
+  const std::size_t missing = unobserved(doors).size();
   text += missing == 0 ? "\nnothing is missing\n"
                        : fmt::format("\n{} of {} cannot be observed\n", missing, diagnoses.size());
   return text;
@@ -76,6 +75,7 @@ Options observe(const Arguments& arguments) {
   options.holders = true;
   options.dns = true;
   options.refusals = true;
+  options.listen_drops = true;
   options.udp_peers = true;
   options.exact_owners = true;
   options.translations = true;

@@ -7,8 +7,8 @@
 #include "cli/every_interval.h"
 #include "cli/host_id.h"
 #include "cli/report.h"
-#include "cli/wishes.h"
 #include "format/dns_figures.h"
+#include "model/diagnosis.h"
 
 namespace sockscope {
 namespace {
@@ -77,7 +77,7 @@ int snapshot_netwatch(const SnapshotArguments& arguments, const Options& observe
     auto line = netwatch::make_snapshot(*facts, *snapshot);
     if (is_observed(snapshot->doors, Observation::kDnsMessages)) line.dns_analytics = dns.figures();
     session->output.text() += netwatch_line(std::move(line), arguments, info ? &*info : nullptr,
-                                            snapshot->lost, count_unobserved(snapshot->doors) == 0);
+                                            snapshot->lost, unobserved(snapshot->doors).empty());
     return arguments.watch && !arguments.is_enough(++printed);
   };
   const auto ended =

@@ -9,7 +9,7 @@
 #include "cli/process_text.h"
 #include "cli/report.h"
 #include "cli/session.h"
-#include "cli/wishes.h"
+#include "model/diagnosis.h"
 #include "model/match.h"
 
 namespace sockscope {

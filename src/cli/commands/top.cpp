@@ -10,7 +10,7 @@
 #include "cli/every_interval.h"
 #include "cli/option_groups.h"
 #include "cli/table_choice.h"
-#include "cli/wishes.h"
+#include "model/diagnosis.h"
 
 namespace sockscope {
 namespace {
@@ -43,16 +43,16 @@ std::string head_line(const Snapshot& snapshot, const HostId& host, Units units)
     tx += process.tx_rate.value_or(0);
     open += process.open_flows;
   }
-  const std::size_t unobserved = count_unobserved(snapshot.doors);
+  const std::size_t missing = unobserved(snapshot.doors).size();
   std::string line = fmt::format("sockscope  {}  {}  {:.1f} s   ↓ {}  ↑ {}  {} conns  lost {}",
                                  clean_text(host.name), time_of_day(snapshot.wall_ns).substr(0, 8),
                                  snapshot.interval_s.value_or(0), rate_with_unit(rx, units),
                                  rate_with_unit(tx, units), open, snapshot.lost.total());
   line += fmt::format("  {}{}", to_string(snapshot.source),
                       snapshot.source == Source::kEbpf ? "" : " (polled)");
-  if (unobserved != 0)
-    line += fmt::format("  {} {} not observed (see doors in --json)", unobserved,
-                        unobserved == 1 ? "thing" : "things");
+  if (missing != 0)
+    line += fmt::format("  {} {} not observed (see doors in --json)", missing,
+                        missing == 1 ? "thing" : "things");
   return line;
 }
 
@@ -194,6 +194,7 @@ Options observe(const TopArguments& arguments) {
     options.settle_owner = {};
   } else {
     options.describe = true;
+    options.listen_drops = true;
   }
   return options;
 }

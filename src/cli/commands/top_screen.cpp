@@ -12,6 +12,7 @@
 #include "cli/lookup.h"
 #include "cli/report.h"
 #include "cli/wishes.h"
+#include "model/diagnosis.h"
 #include "tui/driver.h"
 #include "tui/loop.h"
 #include "view/columns.h"
@@ -106,7 +107,7 @@ int top_screen(const TopArguments& arguments, const Options& observed) {
   model.kernel = kernel.release;
   model.home_netns = home_netns();
   model.keep_closed_ms = static_cast<std::uint64_t>(observed.keep_closed.count());
-  model.unobserved = count_unobserved(doors);
+  model.unobserved = unobserved(doors);
   model.source = monitor->source() == Source::kEbpf ? "eBPF" : to_string(monitor->source());
   if (host)
     loop.host_monitor = &*host;
@@ -120,7 +121,7 @@ int top_screen(const TopArguments& arguments, const Options& observed) {
   loop.state = first_state(arguments, std::move(*filter), *driver);
   const auto done = tui::run_loop(*monitor, std::move(*driver), std::move(loop));
   if (!done) return report(done.error());
-  return arguments.strict && count_unobserved(doors) != 0 ? kExitIncomplete : kExitDone;
+  return arguments.strict && !unobserved(doors).empty() ? kExitIncomplete : kExitDone;
 }
 
 }  // namespace sockscope

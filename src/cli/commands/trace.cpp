@@ -75,6 +75,7 @@ std::string describe(const Event& event) {
       const std::uint64_t attempts = std::get<event::Refused>(event.what).attempts;
       return attempts == 1 ? "no listener" : fmt::format("no listener, {}x", attempts);
     }
+    case EventKind::kListenDrop: return describe_drop(std::get<event::ListenDrop>(event.what));
     case EventKind::kDns: return describe_dns(*std::get<event::Dns>(event.what).message);
     case EventKind::kAccept:
     case EventKind::kOwner:
@@ -239,6 +240,8 @@ void declare(CLI::App& app, TraceArguments& arguments) {
   app.add_flag_callback(
       "--attempts", [&options] { options.attempts = options.refusals = true; },
       "also each connection attempt, and those from outside that meet no listener");
+  app.add_flag("--listen-drops", options.listen_drops,
+               "also what listening sockets drop because their queue is full");
   app.add_flag("--states", options.states, "also every TCP state change");
   app.add_flag("--data", options.data, "also each send and receive; select with -p, -c or ports");
   add_number<std::size_t>(app, "--ring-kib", arguments.ring_kib, "KIB", 4, 1u << 20,
@@ -266,8 +269,8 @@ void declare(CLI::App& app, TraceArguments& arguments) {
     if (!arguments.alerts)
       return refuse(app, {"--threshold", "--allow-domain", "--no-dns"}, "needs --alerts");
     refuse(app,
-           {"--fails", "--processes", "--attempts", "--states", "--data", "--dns", "--columns",
-            "--resolve", "--udp-peers", "--nat", "--expect-match"},
+           {"--fails", "--processes", "--attempts", "--listen-drops", "--states", "--data", "--dns",
+            "--columns", "--resolve", "--udp-peers", "--nat", "--expect-match"},
            "excludes --alerts");
     if (arguments.format == OutputFormat::kCsv)
       throw CLI::ValidationError("--alerts has no CSV: use --json");

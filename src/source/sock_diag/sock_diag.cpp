@@ -43,6 +43,13 @@ Fd open_netlink() {
   return fd;
 }
 
+// The kernel always answers; should it not, we do not hang.
+Fd open_tables() {
+  Fd tables = open_netlink();
+  if (tables) ::setsockopt(tables.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
+  return tables;
+}
+
 Error refused(int error) {
   switch (error) {
     case EPERM:
@@ -66,11 +73,8 @@ Error refused(int error) {
 }  // namespace
 
 Result<std::unique_ptr<SockDiag>> SockDiag::open(bool with_closes) {
-  Fd tables = open_netlink();
+  Fd tables = open_tables();
   if (!tables) return tl::make_unexpected(refused(errno));
-  // The kernel always answers; should it not, we do not hang.
-  ::setsockopt(tables.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
-
   Fd closes;
   std::string closes_refused;
   if (with_closes) {
@@ -92,9 +96,9 @@ Result<std::unique_ptr<SockDiag>> SockDiag::open(bool with_closes) {
   auto source = std::make_unique<SockDiag>(std::move(tables), std::move(closes));
   const auto ignore = [](PolledSocket&) {};
   // A table in which nothing is to be found: is there such a table at all?
-  if (auto done = source->dump(AF_INET, Protocol::kTcp, ignore); !done)
+  if (auto done = source->dump({AF_INET, Protocol::kTcp, kStates, INET_DIAG_INFO}, ignore); !done)
     return tl::make_unexpected(refused(done.error().code().value()));
-  const auto udp = source->dump(AF_INET, Protocol::kUdp, ignore);
+  const auto udp = source->dump({AF_INET, Protocol::kUdp, kStates, INET_DIAG_INFO}, ignore);
   source->udp_refused_ = !udp;
   source->doors_ = {
       {Observation::kTcpSockets, "sock_diag", {}},
@@ -106,16 +110,25 @@ Result<std::unique_ptr<SockDiag>> SockDiag::open(bool with_closes) {
   return source;
 }
 
-Result<SockDiag::Ended> SockDiag::dump_once(int family, Protocol protocol, const Handle& handle) {
+Result<std::unique_ptr<SockDiag>> SockDiag::open_listeners() {
+  Fd tables = open_tables();
+  if (!tables) return tl::make_unexpected(refused(errno));
+  auto source = std::make_unique<SockDiag>(std::move(tables), Fd());
+  if (auto done = source->read_listeners([](PolledSocket&) {}); !done)
+    return tl::make_unexpected(refused(done.error().code().value()));
+  return source;
+}
+
+Result<SockDiag::Ended> SockDiag::dump_once(const Question& question, const Handle& handle) {
   Request request{};
   request.header.nlmsg_len = sizeof request;
   request.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
   request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
   request.header.nlmsg_seq = ++sequence_;
-  request.body.sdiag_family = static_cast<std::uint8_t>(family);
-  request.body.sdiag_protocol = static_cast<std::uint8_t>(protocol);
-  request.body.idiag_ext = 1 << (INET_DIAG_INFO - 1);
-  request.body.idiag_states = kStates;
+  request.body.sdiag_family = static_cast<std::uint8_t>(question.family);
+  request.body.sdiag_protocol = static_cast<std::uint8_t>(question.protocol);
+  request.body.idiag_ext = static_cast<std::uint8_t>(1 << (question.extension - 1));
+  request.body.idiag_states = question.states;
   const auto failed = [](int error) {
     return tl::make_unexpected(Error::from_errno(ErrorKind::kIo, error, "read the sockets"));
   };
@@ -134,7 +147,7 @@ Result<SockDiag::Ended> SockDiag::dump_once(int family, Protocol protocol, const
     std::span<const std::byte> bytes{buffer.data(),
                                      std::min(static_cast<std::size_t>(count), buffer.size())};
     while (!bytes.empty()) {
-      const std::size_t size = decode_diag(bytes, protocol, message);
+      const std::size_t size = decode_diag(bytes, question.protocol, message);
       if (size == 0) {
         ++lost_.malformed;
         break;
@@ -159,9 +172,9 @@ Result<SockDiag::Ended> SockDiag::dump_once(int family, Protocol protocol, const
   }
 }
 
-Result<void> SockDiag::dump(int family, Protocol protocol, const Handle& handle) {
+Result<void> SockDiag::dump(const Question& question, const Handle& handle) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    const auto ended = dump_once(family, protocol, handle);
+    const auto ended = dump_once(question, handle);
     if (!ended) return tl::make_unexpected(ended.error());
     if (*ended == Ended::kDone) return {};
   }
@@ -172,8 +185,16 @@ Result<void> SockDiag::read(const Handle& handle) {
   for (const Protocol protocol : {Protocol::kTcp, Protocol::kUdp}) {
     if (protocol == Protocol::kUdp && udp_refused_) continue;
     for (const int family : {AF_INET, AF_INET6})
-      if (auto done = dump(family, protocol, handle); !done) return done;
+      if (auto done = dump({family, protocol, kStates, INET_DIAG_INFO}, handle); !done) return done;
   }
+  return {};
+}
+
+Result<void> SockDiag::read_listeners(const Handle& handle) {
+  constexpr std::uint32_t kListening = 1u << static_cast<unsigned>(TcpState::kListen);
+  for (const int family : {AF_INET, AF_INET6})
+    if (auto done = dump({family, Protocol::kTcp, kListening, INET_DIAG_SKMEMINFO}, handle); !done)
+      return done;
   return {};
 }
 

@@ -15,6 +15,11 @@ class SockDiag : public SocketSource {
   // Errors: kNotPermitted, kKernelLacksFeature, kIo.
   static Result<std::unique_ptr<SockDiag>> open(bool with_closes);
 
+  // To read listening sockets alone, of the network namespace of now. Errors: as of open().
+  static Result<std::unique_ptr<SockDiag>> open_listeners();
+  // Listening TCP sockets, with PolledSocket::drops. The kernel looks at no others for it.
+  Result<void> read_listeners(const Handle& handle);
+
   // For tests: the other end of these sockets answers as the kernel does. Either may be empty.
   SockDiag(Fd tables, Fd closes) : tables_(std::move(tables)), closes_(std::move(closes)) {}
 
@@ -27,8 +32,14 @@ class SockDiag : public SocketSource {
 
  private:
   enum class Ended { kDone, kInterrupted };
-  Result<Ended> dump_once(int family, Protocol protocol, const Handle& handle);
-  Result<void> dump(int family, Protocol protocol, const Handle& handle);
+  struct Question {
+    int family;
+    Protocol protocol;
+    std::uint32_t states;    // a bit each
+    std::uint8_t extension;  // INET_DIAG_…
+  };
+  Result<Ended> dump_once(const Question& question, const Handle& handle);
+  Result<void> dump(const Question& question, const Handle& handle);
 
   Fd tables_;
   Fd closes_;

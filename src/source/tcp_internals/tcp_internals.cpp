@@ -38,7 +38,8 @@ Result<std::optional<TcpInternals>> TcpInternalsReader::read(const Flow& flow) {
   inet_diag_req_v2& body = request.body;
   body.sdiag_family = flow.local.addr.family == 6 ? AF_INET6 : AF_INET;
   body.sdiag_protocol = IPPROTO_TCP;
-  body.idiag_ext = 1 << (INET_DIAG_INFO - 1) | 1 << (INET_DIAG_CONG - 1);
+  body.idiag_ext =
+      1 << (INET_DIAG_INFO - 1) | 1 << (INET_DIAG_CONG - 1) | 1 << (INET_DIAG_SKMEMINFO - 1);
   body.idiag_states = ~0u;
   body.id.idiag_sport = htons(flow.local.port);
   body.id.idiag_dport = htons(flow.remote.port);

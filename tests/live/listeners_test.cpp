@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// What listening sockets drop because their queue is full. The truth is the kernel's own count, which
+// whoever holds the socket can ask for.
+#include <fcntl.h>
+#include <linux/sock_diag.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <thread>
+
+#include "acts_conversation.h"
+
+namespace sockscope::live {
+namespace {
+
+std::uint32_t drops_of(int fd) {
+  std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
+  socklen_t size = sizeof memory;
+  EXPECT_EQ(::getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory.data(), &size), 0);
+  return memory[SK_MEMINFO_DROPS];
+}
+
+// Nobody accepts them: they fill the queue, and the rest is dropped.
+std::vector<Fd> knock(const Endpoint& at, int times) {
+  std::vector<Fd> clients;
+  for (int i = 0; i < times; ++i) {
+    Fd fd = open_socket(at.addr.family, SOCK_STREAM);
+    ::fcntl(fd.get(), F_SETFL, O_NONBLOCK);
+    (void)try_connect(fd.get(), at);
+    clients.push_back(std::move(fd));
+  }
+  return clients;
+}
+
+class Listeners : public testing::TestWithParam<std::uint8_t> {
+ protected:
+  static Options watching() {
+    Options options;
+    options.listen_drops = true;
+    return options;
+  }
+  // Of a listener, all that was told so far.
+  static std::uint64_t told_of(const Collector& collector, std::uint64_t cookie) {
+    std::uint64_t dropped = 0;
+    for (const Event& event : collector.events_of(cookie))
+      if (const auto* drop = std::get_if<event::ListenDrop>(&event.what)) dropped += drop->dropped;
+    return dropped;
+  }
+  // Until as much was told as was dropped since.
+  static void expect_told(Collector& collector, int listener, std::uint32_t before) {
+    const std::uint64_t cookie = cookie_of(listener);
+    const auto end = std::chrono::steady_clock::now() + patience();
+    std::uint64_t truth = 0;
+    do {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      truth = drops_of(listener) - before;
+      collector.catch_up();
+    } while (told_of(collector, cookie) < truth && std::chrono::steady_clock::now() < end);
+    EXPECT_GE(told_of(collector, cookie), truth);
+    EXPECT_LE(told_of(collector, cookie), drops_of(listener) - before);
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Family, Listeners, testing::Values(4, 6), family_name);
+
+TEST_P(Listeners, WhatAFullQueueDropsIsTold) {
+  constexpr int kBacklog = 2;
+  Fd listener = listen_on(loopback(GetParam()), kBacklog);
+  const Endpoint at = local_of(listener.get());
+  const std::vector<Fd> earlier = knock(at, kBacklog + 3);
+  const std::uint32_t before = drops_of(listener.get());
+  ASSERT_GE(before, 1u);
+
+  Collector collector(watching());
+  const std::vector<Fd> later = knock(at, 5);
+  expect_told(collector, listener.get(), before);
+
+  const std::uint64_t cookie = cookie_of(listener.get());
+  ASSERT_GE(collector.count(EventKind::kListenDrop, cookie), 1u);
+  for (const Event& event : collector.events_of(cookie)) {
+    if (event.kind() != EventKind::kListenDrop) continue;
+    const auto& drop = std::get<event::ListenDrop>(event.what);
+    EXPECT_EQ(drop.waiting, static_cast<std::uint32_t>(kBacklog + 1));
+    EXPECT_EQ(drop.backlog, static_cast<std::uint32_t>(kBacklog));
+    EXPECT_EQ(event.flow.local, at);
+    EXPECT_EQ(event.flow.direction, Direction::kListen);
+    EXPECT_EQ(event.flow.state, TcpState::kListen);
+    EXPECT_EQ(event.flow.netns, own_netns());
+    EXPECT_EQ(event.flow.owner.pid, own_identity().pid);
+    EXPECT_EQ(event.flow.owner.comm, own_identity().comm);
+  }
+}
+
+// One that is made later: all that it ever dropped.
+TEST_P(Listeners, ThatOfANewListenerToo) {
+  Collector collector(watching());
+  Fd listener = listen_on(loopback(GetParam()), 0);
+  const std::vector<Fd> clients = knock(local_of(listener.get()), 4);
+  expect_told(collector, listener.get(), 0);
+  EXPECT_GE(told_of(collector, cookie_of(listener.get())), 1u);
+}
+
+TEST_P(Listeners, NotAskedForNothingIsTold) {
+  Collector collector;
+  Fd listener = listen_on(loopback(GetParam()), 0);
+  const std::vector<Fd> clients = knock(local_of(listener.get()), 4);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1'100));
+  collector.catch_up();
+  ASSERT_GE(drops_of(listener.get()), 1u);
+  EXPECT_EQ(collector.count(EventKind::kListenDrop, cookie_of(listener.get())), 0u);
+  EXPECT_EQ(door_of(collector.monitor(), Observation::kListenDrops), nullptr);
+}
+
+TEST_P(Listeners, InternalsHaveTheKernelsCount) {
+  Fd listener = listen_on(loopback(GetParam()), 0);
+  const std::vector<Fd> clients = knock(local_of(listener.get()), 3);
+  Options options;
+  options.tcp_internals = true;
+  options.connections = options.quality = false;
+  Collector collector(options);
+  const std::uint32_t before = drops_of(listener.get());
+  const auto flow = collector.flow_of(cookie_of(listener.get()));
+  ASSERT_TRUE(flow);
+  ASSERT_TRUE(flow->internals);
+  ASSERT_TRUE(flow->internals->drops);
+  EXPECT_GE(*flow->internals->drops, before);
+  EXPECT_LE(*flow->internals->drops, drops_of(listener.get()));
+  EXPECT_GE(before, 1u);
+}
+
+}  // namespace
+}  // namespace sockscope::live
