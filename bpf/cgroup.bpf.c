@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Doors: hooks of the root cgroup that run in the process's own context, seldom. Their context is
- * the socket itself, but the verifier lets us read only a few of its fields: the rest is read as
- * kernel memory. */
+/* Hooks of the root cgroup that run in the process's own context, and seldom. Their context is the
+ * socket itself, but the verifier allows only a few of its members: all others are read as kernel
+ * memory. */
 #include "bpf/lib/context_cgroup.h"
 
 #include "bpf/lib/use.h"
@@ -24,9 +24,9 @@ int cgroup__sock_release(struct bpf_sock *ctx) {
   return ALLOW;
 }
 
-/* accept(2) asks the new socket for its peer's name while the acceptor runs: the one place, short
- * of probing the kernel's functions, where the acceptor shows itself. getpeername(2) looks the
- * same from here, so this is a use like any other. */
+/* accept(2) asks the new socket for its peer's name while the accepting process runs. No other hook
+ * shows that process, except probes of kernel functions. getpeername(2) cannot be told apart here,
+ * so the call counts as a use like any other. */
 static __always_inline int on_peer_name(struct bpf_sock_addr *ctx) {
   struct bpf_sock *socket = ctx->sk;
   if (ctx->protocol == IPPROTO_TCP && socket)
@@ -40,8 +40,8 @@ int cgroup__getpeername4(struct bpf_sock_addr *ctx) { return on_peer_name(ctx); 
 SEC("?cgroup/getpeername6")
 int cgroup__getpeername6(struct bpf_sock_addr *ctx) { return on_peer_name(ctx); }
 
-/* Whom an unconnected socket asks is told by the call alone: netfilter may put another server, and another
- * port, into the packet. A call that is for somebody else ends that. */
+/* Only the call tells which name server an unconnected socket asks: netfilter may write another
+ * server and another port into the packet. A later call to any other port removes the entry. */
 static __always_inline int on_udp_send(struct bpf_sock_addr *ctx, const void *address) {
   __u64 cookie = bpf_get_socket_cookie(ctx);
   if (ctx->protocol == IPPROTO_UDP && ctx->user_port == bpf_htons(WIRE_DNS_PORT))
@@ -63,15 +63,16 @@ int cgroup__sendmsg6(struct bpf_sock_addr *ctx) {
   return on_udp_send(ctx, address);
 }
 
-/* Programs that keep states in the hash cannot make the kernel number a socket. Its birth can, of
- * those that a process opens; and the moment before they are established, of those it accepts. */
+/* Programs that keep states in the hash cannot make the kernel number a socket. These can: at
+ * creation, for sockets that a process opens, and just before establishment, for those that it
+ * accepts. */
 SEC("?cgroup/sock_create")
 int cgroup__sock_create__number(struct bpf_sock *ctx) {
   if (!is_internet(ctx->family))
     return ALLOW;
   __u64 cookie = bpf_get_socket_cookie(ctx);
   struct socket_state *state = find_state(ctx, (__u16)ctx->protocol);
-  if (state && state->identity >> 63) /* a moment ago: nobody was told yet */
+  if (state && state->identity >> 63) /* nothing has reported the number yet */
     state->identity = cookie;
   return ALLOW;
 }

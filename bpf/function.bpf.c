@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Doors: entry and return of kernel functions by trampoline, with typed pointers. The position of
- * what follows the parameters depends on how many this kernel's function has. */
+/* Entry and return of kernel functions through the trampoline (fentry, fexit), with typed pointers.
+ * What follows the parameters (the return value) has its place after as many parameters as this
+ * kernel's function has. */
 #include "bpf/lib/context_tracing.h"
 
 #include "bpf/lib/lifecycle.h"
@@ -45,7 +46,8 @@ int BPF_PROG(fexit__tcp_sendpage, struct sock *sk, void *page, int offset, unsig
   return on_tcp_io(sk, result, 0, WIRE_SENT);
 }
 
-/* An IPv6 socket's datagram to an IPv4 address passes through both: it counts in the first. */
+/* A datagram from an IPv6 socket to an IPv4 address passes udpv6_sendmsg and then udp_sendmsg; only
+ * the first one counts it. */
 SEC("?fexit/udp_sendmsg")
 int BPF_PROG(fexit__udp_sendmsg, struct sock *sk, void *message, unsigned long size, int result) {
   return sk->__sk_common.skc_family == AF_INET ? on_udp_io(sk, result, 0, WIRE_SENT) : 0;
@@ -132,7 +134,7 @@ int BPF_PROG(fentry__tcp_v6_send_reset__refused, struct sock *sk, struct sk_buff
 SEC("?fentry/tcp_reset")
 int BPF_PROG(fentry__tcp_reset, struct sock *sk) { return on_reset(sk, WIRE_RECEIVED); }
 
-/* listen(2) changes the state by itself; all else goes through tcp_set_state. */
+/* Only in listen(2) does the kernel set the state without tcp_set_state. */
 SEC("?fentry/tcp_set_state")
 int BPF_PROG(fentry__tcp_set_state, struct sock *sk, int state) {
   return on_state_of_two(sk, sk->__sk_common.skc_state, state, false);

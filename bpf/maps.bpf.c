@@ -15,7 +15,7 @@ struct asked_servers_map asked_servers SEC(".maps");
 volatile __u32 owner_changes = 0;
 const volatile struct wire_config config SEC(".rodata") = {};
 
-/* Never read: put the layout of the records into the object's BTF, for tests/wire_abi. */
+/* Never read. They put the layout of the records into the object's BTF, for tests/wire_abi. */
 const volatile struct wire_flow_totals *const totals_layout SEC(".rodata") = NULL;
 const volatile struct wire_retransmit *const retransmit_layout SEC(".rodata") = NULL;
 const volatile struct wire_counters *const counters_layout SEC(".rodata") = NULL;

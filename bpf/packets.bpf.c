@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Doors: every packet that a socket of this host sends or gets. One pair of programs for all that looks
- * at packets, because what costs is that there is one: UDP's bytes (config.udp_in_packets), what
- * unconnected UDP sockets exchange with each remote end (config.udp_peers), and copies of those from or
- * to port 53 (config.dns). Of TCP nothing but the ports is looked at, and those only for DNS. */
+/* Every packet that a socket of this host sends or receives. One pair of programs does everything
+ * that looks at packets, because the cost is in having a program at all: UDP's bytes
+ * (config.udp_in_packets), what unconnected UDP sockets exchange with each remote end
+ * (config.udp_peers), and copies of packets from or to port 53 (config.dns). Of TCP only the ports
+ * are read, and only for DNS. */
 #include "bpf/lib/context_cgroup.h"
 
 #include "bpf/lib/emit.h"
@@ -15,8 +16,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define ALLOW 1
 
 #define QUIC_LONG_HEADER 0x80
-#define QUIC_LEAST 1200       /* of a datagram with an Initial packet that asks for an answer */
-#define QUIC_TRIES 4          /* so many of a socket's datagrams are told */
+#define QUIC_LEAST 1200       /* least size of a datagram with a client's Initial */
+#define QUIC_TRIES 4          /* how many of a socket's datagrams are reported */
 
 /* ---- DNS */
 
@@ -36,7 +37,8 @@ static __always_inline void fill_socket(struct __sk_buff *skb, struct bpf_sock *
 
 static __always_inline void put_address(__u8 family, __u32 ipv4, __u32 first, __u32 second, __u32 third,
                                         __u32 fourth, __u8 *to) {
-  /* The compiler must not make one load of two: it would reckon with the socket's pointer. */
+  /* Keeps the compiler from merging two loads into one, for which it would do arithmetic on the
+   * socket's pointer; the verifier refuses that. */
   asm volatile("" : "+r"(ipv4));
   __u32 parts[4] = {ipv4};
   if (family == AF_INET6) {
@@ -48,9 +50,9 @@ static __always_inline void put_address(__u8 family, __u32 ipv4, __u32 first, __
   __builtin_memcpy(to, parts, sizeof(parts));
 }
 
-/* A message to or from a name server. A sent packet may have other ends by now than its socket gave it,
- * where netfilter translates addresses: `packet` gets back the ports, and `server` the address, where
- * the socket knows them. */
+/* A message to or from a name server. Where netfilter translates addresses, a sent packet may
+ * already have other ends than its socket gave it. Where the socket knows the original ones, the
+ * ports are put back into `packet` and the address into `server`. */
 static __always_inline bool is_dns(struct __sk_buff *skb, struct bpf_sock *socket, bool sent,
                                    struct packet *packet, struct asked_server *server,
                                    bool *knows_server) {
@@ -65,7 +67,8 @@ static __always_inline bool is_dns(struct __sk_buff *skb, struct bpf_sock *socke
     __u64 cookie = bpf_get_socket_cookie(skb);
     const struct asked_server *asked = bpf_map_lookup_elem(&asked_servers, &cookie);
     __u8 head[6]; /* number, flags, questions */
-    /* The same socket may speak to others, too: a query has one question, and nothing set of an answer. */
+    /* The same socket may also speak to others. A query has one question, and no flag of an
+     * answer. */
     *knows_server = asked && !bpf_skb_load_bytes(skb, packet->payload_at, head, sizeof(head)) &&
                     !(head[2] & 0xf8) && head[4] == 0 && head[5] == 1;
     if (*knows_server)
@@ -78,7 +81,8 @@ static __always_inline bool is_dns(struct __sk_buff *skb, struct bpf_sock *socke
   return is_plain || *knows_server || socket->src_port == WIRE_DNS_PORT;
 }
 
-/* `server`: whom it was sent to, where the socket knows that. `room`: how many bytes the record has for the message, a power of two. */
+/* `server`: the server it was sent to, where the socket knows it. `room`: how many bytes the record
+ * has for the message, a power of two. */
 static __always_inline void tell_dns(struct __sk_buff *skb, struct bpf_sock *socket,
                                      const struct packet *packet, const struct asked_server *server,
                                      __u32 room, __u32 payload_size, bool sent) {
@@ -86,7 +90,8 @@ static __always_inline void tell_dns(struct __sk_buff *skb, struct bpf_sock *soc
   if (!record)
     return;
   __u32 captured = payload_size < room ? payload_size : room;
-  /* 1 to `room`, so that every verifier believes it; the compiler must not take it out. */
+  /* Limits `captured` to 1 … `room` in a way that every verifier understands and the compiler
+   * cannot remove. */
   captured -= 1;
   if (room == WIRE_DNS_LITTLE)
     asm volatile("%0 &= 511" : "+r"(captured));
@@ -117,7 +122,7 @@ static __always_inline void tell_dns(struct __sk_buff *skb, struct bpf_sock *soc
   }
   if (server) {
     __builtin_memcpy(record->flow.remote_addr, server->address, sizeof(server->address));
-    if (socket && socket->dst_port) /* connected: its own address is settled, too */
+    if (socket && socket->dst_port) /* connected: its own address is fixed, too */
       put_address(packet->family, socket->src_ip4, socket->src_ip6[0], socket->src_ip6[1],
                   socket->src_ip6[2], socket->src_ip6[3], record->flow.local_addr);
   }
@@ -134,7 +139,6 @@ static __always_inline void tell_dns(struct __sk_buff *skb, struct bpf_sock *soc
 
 /* ---- UDP's remote ends */
 
-/* Fills the remote end. */
 static __always_inline void set_remote(struct __sk_buff *skb, const struct packet *packet, bool sent,
                                        struct wire_udp_peer_key *key) {
   key->family = packet->family;
@@ -149,7 +153,8 @@ static __always_inline void set_remote(struct __sk_buff *skb, const struct packe
     key->interface = skb->ifindex;
 }
 
-/* What the socket itself sends tells what it speaks; anybody may send it anything. */
+/* Only what the socket itself sends shows which protocol it speaks: anybody may send it
+ * anything. */
 static __always_inline void tell_quic(struct __sk_buff *skb, struct bpf_sock *socket, __u64 cookie,
                                       __u32 payload_at, __u32 size) {
   __u8 first;
@@ -176,7 +181,7 @@ static __always_inline void tell_quic(struct __sk_buff *skb, struct bpf_sock *so
     submit(record);
 }
 
-/* The first datagram to or from this end; NULL: the socket is closed. */
+/* Called for the first datagram to or from this remote end. NULL: the socket is closed. */
 static __always_inline struct wire_udp_peer *make_peer(const struct wire_udp_peer_key *key,
                                                   struct bpf_sock *socket) {
   if (bpf_map_lookup_elem(&closed_udp, &key->cookie))
@@ -224,10 +229,10 @@ static __always_inline void count_peer(struct __sk_buff *skb, struct bpf_sock *s
 
 /* ---- UDP's bytes */
 
-/* Older than us, and not found at start. */
+/* The socket is older than sockscope and was not found at the start. */
 static __always_inline struct socket_state *make_udp_state(struct __sk_buff *skb,
                                                            struct bpf_sock *socket) {
-  /* Older verifiers let nobody reckon with the socket itself. */
+  /* Older verifiers allow no arithmetic on the socket's pointer. */
   struct sock *plain = (struct sock *)address_of(socket);
   struct socket_state fresh = {};
   struct socket_state *state =
@@ -265,7 +270,7 @@ static __always_inline int on_packet(struct __sk_buff *skb, bool sent) {
   struct bpf_sock *socket = skb->sk;
   if (socket)
     socket = bpf_sk_fullsock(socket);
-  /* A raw socket may send UDP too. */
+  /* A raw socket can send UDP too; that is not counted. */
   if (packet.protocol == IPPROTO_UDP && socket && socket->protocol == IPPROTO_UDP) {
     __u32 datagrams = 1;
     __u32 segment = skb->gso_size;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Doors: kprobes, on kernels and machines where nothing better attaches. */
+/* Kprobes, for kernels and machines where nothing better attaches. */
 #include "bpf/lib/context_kprobe.h"
 
 #include "bpf/lib/lifecycle.h"
@@ -8,7 +8,7 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* A call under way: the return probe does not see the arguments. */
+/* A call in progress: the return probe does not see the arguments. */
 struct call_key {
   __u64 pid_tgid;
   __u64 function;
@@ -27,8 +27,8 @@ struct {
 
 enum { ACCEPT, TCP_SEND, TCP_RECEIVE, UDP_SEND, UDP_RECEIVE, UDPV6_SEND, UDPV6_RECEIVE, SEND_PAGE };
 
-/* The kernel follows only so many calls of a function at a time to their return. When a thread
- * calls again and its last call is still here, nobody saw that one return. */
+/* The kernel follows only a limited number of calls of a function to their return at a time. When a
+ * thread calls again and its last call is still noted here, that call's return was missed. */
 static __always_inline void enter(__u64 function, struct sock *sk, int flags) {
   struct call_key key = {.pid_tgid = bpf_get_current_pid_tgid(), .function = function};
   struct call call = {.sk = sk, .flags = flags};
@@ -76,7 +76,7 @@ static __always_inline int receive_flags(struct pt_regs *ctx, __u8 args) {
     return leave_io(number, result, sent);                       \
   }
 
-/* Who uses a connection is known before the call is over; the bytes are not. */
+/* The process that uses a connection is known at entry; the number of bytes only at return. */
 #define ON_TCP_ENTRY(function, number, flags, sent)                                \
   SEC("?kprobe/" #function)                                                        \
   int BPF_KPROBE(kprobe__##function, struct sock *sk) {                            \
@@ -94,7 +94,8 @@ ON_RETURN(tcp_sendpage, SEND_PAGE, WIRE_SENT)
 ON_TCP_ENTRY(tcp_recvmsg, TCP_RECEIVE, receive_flags(ctx, config.tcp_recvmsg_args), WIRE_RECEIVED)
 ON_RETURN(tcp_recvmsg, TCP_RECEIVE, WIRE_RECEIVED)
 
-/* An IPv6 socket's datagram to an IPv4 address passes through both: it counts in the first. */
+/* A datagram from an IPv6 socket to an IPv4 address passes udpv6_sendmsg and then udp_sendmsg; only
+ * the first one counts it. */
 #define ON_UDP_ENTRY(function, number, flags, wanted)                              \
   SEC("?kprobe/" #function)                                                        \
   int BPF_KPROBE(kprobe__##function, struct sock *sk) {                            \
@@ -128,7 +129,7 @@ int BPF_KRETPROBE(kretprobe__inet_csk_accept, struct sock *accepted) {
   return 0;
 }
 
-/* Runs within accept, for all families: no return probe is needed where the kernel has it. */
+/* Called within accept for all address families. Kernels that have it need no return probe. */
 SEC("?kprobe/security_sock_graft")
 int BPF_KPROBE(kprobe__security_sock_graft, struct sock *accepted) {
   return READ(accepted, sk_protocol) == IPPROTO_TCP ? on_accept(accepted, accepted, accepted) : 0;
@@ -182,13 +183,14 @@ int BPF_KPROBE(kprobe__tcp_v6_send_reset__refused, struct sock *sk, struct sk_bu
 SEC("?kprobe/tcp_reset")
 int BPF_KPROBE(kprobe__tcp_reset, struct sock *sk) { return on_reset(sk, WIRE_RECEIVED); }
 
-/* listen(2) changes the state by itself; all else goes through tcp_set_state. */
+/* Only in listen(2) does the kernel set the state without tcp_set_state. */
 SEC("?kprobe/tcp_set_state")
 int BPF_KPROBE(kprobe__tcp_set_state, struct sock *sk, int state) {
   return on_state(sk, READ(sk, __sk_common.skc_state), state);
 }
 
-/* The process is known at the start, that the socket listens at the first connection. */
+/* At this call the process is known; whether the socket really listens only shows at the first
+ * connection. */
 SEC("?kprobe/inet_csk_listen_start")
 int BPF_KPROBE(kprobe__inet_csk_listen_start, struct sock *sk) {
   return on_state(sk, TCP_CLOSE, TCP_LISTEN);

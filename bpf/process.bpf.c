@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Processes: made, executing, renamed, changing users, sessions and tracers, dumping core, ended; and
- * those there are. Threads are not told: what is said of a process is what its leader is. */
+/* Processes: made, executing, renamed, changing users, sessions and tracers, dumping core, ended;
+ * and the list of those that exist. Threads are not reported: what holds for a process is what
+ * holds for its leader. */
 #include "bpf/lib/context_kprobe.h"
 
 #include "bpf/lib/emit.h"
@@ -17,7 +18,7 @@ enum { PATH_STEPS = 40 };
   ((1u << SIGQUIT) | (1u << SIGILL) | (1u << SIGTRAP) | (1u << SIGABRT) | (1u << SIGBUS) | \
    (1u << SIGFPE) | (1u << SIGSEGV) | (1u << SIGXCPU) | (1u << SIGXFSZ) | (1u << SIGSYS))
 
-/* The number of a pid in its innermost namespace; 0 when there is none but the host's. */
+/* The process's number in its innermost pid namespace; 0 when it has only the host's. */
 static __always_inline __u32 inner_number(const struct pid *pid) {
   __u32 level = BPF_CORE_READ(pid, level);
   if (level == 0 || level > 32)
@@ -38,7 +39,7 @@ static __always_inline __u32 host_number(const struct pid *pid) {
   return number;
 }
 
-/* leader: of the process's threads. */
+/* `leader`: the leader of the process's threads. */
 static __always_inline void fill_process(struct wire_process *record, __u16 type, __u16 size,
                                          const struct task_struct *leader) {
   const struct cred *cred = BPF_CORE_READ(leader, cred);
@@ -83,14 +84,15 @@ int BPF_PROG(tp_btf__sched_process_fork, struct task_struct *parent, struct task
   return 0;
 }
 
-/* The path that /proc/PID/exe has, up to the root of the mount namespace. A file that no folder ever
- * had (memfd_create) is a root of its own, but not its mount's. */
+/* Path of the executable as /proc/PID/exe has it, up to the root of the mount namespace. A file
+ * that was never in a folder (memfd_create) is its own root, but not the root of its mount. */
 static __always_inline void fill_path(struct wire_exec *record, const struct file *file) {
   const struct dentry *entry = BPF_CORE_READ(file, f_path.dentry);
   const struct mount *mount = NULL;
   mount = (const void *)((const char *)BPF_CORE_READ(file, f_path.mnt) -
                          bpf_core_field_offset(mount->mnt));
-  /* In memory a verifier does not follow what it is: it would try each length there may be. */
+  /* Kept in memory (volatile), where the verifier does not track its value: otherwise it would try
+   * every possible length. */
   volatile __u16 *size = &record->path_size;
   *size = 0;
   record->path_whole = 0;
@@ -113,7 +115,7 @@ static __always_inline void fill_path(struct wire_exec *record, const struct fil
     __u64 at = *size;
     if (at >= WIRE_PATH / 2)
       break;
-    asm volatile("" : "+r"(at)); /* the mask stays, for verifiers that forget the comparison */
+    asm volatile("" : "+r"(at)); /* keeps the mask, for verifiers that forget the comparison */
     long got = bpf_probe_read_kernel_str(record->path + (at & (WIRE_PATH / 2 - 1)), WIRE_PATH / 2,
                                          BPF_CORE_READ(entry, d_name.name));
     if (got <= 1)
@@ -144,7 +146,7 @@ int BPF_PROG(tp_btf__sched_process_exec, struct task_struct *task, int old_pid,
   record->arguments_size = size > 0xffffffffu ? 0xffffffffu : (__u32)size;
   if (size > WIRE_ARGUMENTS - 1)
     size = WIRE_ARGUMENTS - 1;
-  /* The page was written by the kernel a moment ago: it is there. */
+  /* The kernel wrote this page a moment ago, so it is in memory and can be read here. */
   asm volatile("" : "+r"(size));
   size &= WIRE_ARGUMENTS - 1;
   if (bpf_probe_read_user(record->arguments, (__u32)size, (const void *)start) != 0)
@@ -154,7 +156,7 @@ int BPF_PROG(tp_btf__sched_process_exec, struct task_struct *task, int old_pid,
   return 0;
 }
 
-/* Called for each thread; the process ends with the last one. */
+/* Called for each thread; the process ends with its last one. */
 SEC("?tp_btf/sched_process_exit")
 int BPF_PROG(tp_btf__sched_process_exit, struct task_struct *task) {
   const struct signal_struct *signal = BPF_CORE_READ(task, signal);
@@ -165,7 +167,7 @@ int BPF_PROG(tp_btf__sched_process_exit, struct task_struct *task) {
     return 0;
   const struct task_struct *leader = BPF_CORE_READ(task, group_leader);
   fill_process(record, WIRE_EXIT, sizeof(*record), leader);
-  /* The namespaces of a leader that ended before are gone with it. */
+  /* If the leader ended before the last thread, its namespaces are gone: this thread's are read. */
   record->header.netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
   if (BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT)
     record->exit_status = (__u32)BPF_CORE_READ(signal, group_exit_code);
@@ -175,7 +177,7 @@ int BPF_PROG(tp_btf__sched_process_exit, struct task_struct *task) {
   return 0;
 }
 
-/* Before the name changes; exec has its own record. */
+/* Runs before the name changes. exec has its own record. */
 SEC("?tp_btf/task_rename")
 int BPF_PROG(tp_btf__task_rename, struct task_struct *task, const char *name) {
   if (!is_leader(task) || (BPF_CORE_READ(task, flags) & PF_KTHREAD))
@@ -192,7 +194,7 @@ int BPF_PROG(tp_btf__task_rename, struct task_struct *task, const char *name) {
   return 0;
 }
 
-/* In the context of the process that gets the signal. */
+/* Runs in the process that gets the signal. */
 SEC("?tp_btf/signal_deliver")
 int BPF_PROG(tp_btf__signal_deliver, int signal, void *info, struct k_sigaction *action) {
   if (signal <= 0 || signal > 31 || !((1u << signal) & SIGNALS_THAT_DUMP))
@@ -204,8 +206,8 @@ int BPF_PROG(tp_btf__signal_deliver, int signal, void *info, struct k_sigaction 
   return 0;
 }
 
-/* What the kernel calls to tell the process events connector, whether or not anybody listens to it.
- * One body for two doors. */
+/* The functions by which the kernel tells its process events connector, whether or not anybody
+ * listens to that. One body for two kinds of hooks. */
 static __always_inline int on_change(__u16 type, const struct task_struct *task, __u32 value,
                                      __u32 extra) {
   if (!is_leader(task))
@@ -229,7 +231,7 @@ static __always_inline int on_identity(const struct task_struct *task, int which
   return 0;
 }
 
-/* In the context of the tracer. */
+/* Runs in the tracer. */
 static __always_inline int on_trace(const struct task_struct *task, int request) {
   __u64 tracer = request == PTRACE_ATTACH ? bpf_get_current_pid_tgid() : 0;
   return on_change(WIRE_PTRACE, task, (__u32)(tracer >> 32), (__u32)tracer);
@@ -286,7 +288,7 @@ static __always_inline int write_holder(struct bpf_iter__task_file *ctx, struct 
   record.header.size = sizeof(record);
   record.header.netns = read_netns(&sk->__sk_common);
   record.header.mono_ns = bpf_ktime_get_ns();
-  /* 0 when nobody asked for it yet: a pass over the sockets does. */
+  /* 0 while nobody has asked for the cookie; a pass over the sockets asks. */
   record.cookie = (__u64)BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
   record.start_ns = BPF_CORE_READ(leader, start_boottime);
   record.pid = (__u32)BPF_CORE_READ(task, tgid);

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The state of every socket on demand, and at start the owners of those that were there before. */
+/* Reads the state of every socket on demand, and at the start the owners of sockets that existed
+ * before. */
 #include "bpf/lib/context_tracing.h"
 
 #include "bpf/lib/pass.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Established and half closed: connections that a connect or accept event has announced. */
+/* Established or half closed: a connect or accept event has announced such a connection. */
 static __always_inline bool is_announced(__u8 state) {
   return state == TCP_ESTABLISHED || (state >= TCP_FIN_WAIT1 && state != TCP_TIME_WAIT &&
                                       state != TCP_CLOSE && state <= TCP_LAST_ACK);
 }
 
-/* The state of a socket that nobody touched lately is not in the cache: looking it up costs as
- * much as all the rest. */
+/* The state of a socket that was not used lately is not in the processor's cache: looking it up
+ * costs as much as all the rest, so it is avoided. */
 static __always_inline void write_counters(struct seq_file *seq, struct sock_common *common,
                                            const struct tcp_sock *tcp) {
   struct wire_counters record = {};
@@ -23,7 +24,7 @@ static __always_inline void write_counters(struct seq_file *seq, struct sock_com
   record.cookie = IDENTITY(common, state);
   record.state = common->skc_state;
   FILL_TCP_COUNTERS(&record, tcp, state ? state->direction : WIRE_DIRECTION_UNKNOWN);
-  if (!state && record.tx_bytes != TCP_COUNTED(tcp)) { /* rare: worth a look at a cold state */
+  if (!state && record.tx_bytes != TCP_COUNTED(tcp)) { /* rare, so the lookup may cost that */
     state = FIND_OWN_STATE(tcp, IPPROTO_TCP);
     if (state)
       record.tx_bytes = tcp_sent(TCP_COUNTED(tcp), TCP_PASSED(tcp), state->direction);
@@ -84,9 +85,9 @@ int iter__udp(struct bpf_iter__udp *ctx) {
   return 0;
 }
 
-/* iter/tcp and iter/udp show one network namespace. The sockets of all others have storage, or
- * are in the hash (snapshot_hash.bpf.c); where iterators over maps are refused, those that a process
- * has open are found by its files (snapshot_files.bpf.c). */
+/* iter/tcp and iter/udp show one network namespace. The sockets of all others are found by their
+ * storage, or in the hash (snapshot_hash.bpf.c). Where iterators over maps are refused, those that
+ * a process has open are found by its files (snapshot_files.bpf.c). */
 SEC("?iter/bpf_sk_storage_map")
 int iter__bpf_sk_storage_map(struct bpf_iter__bpf_sk_storage_map *ctx) {
   struct sock *sk = ctx->sk;
@@ -98,8 +99,8 @@ int iter__bpf_sk_storage_map(struct bpf_iter__bpf_sk_storage_map *ctx) {
   return 0;
 }
 
-/* Run once at start, after the other programs are attached: sockets that already have an owner by
- * then keep it. */
+/* Run at the start, after the other programs are attached: a socket that has an owner by then keeps
+ * that owner. */
 SEC("?iter/task_file")
 int iter__task_file(struct bpf_iter__task_file *ctx) {
   struct task_struct *task = ctx->task;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The sockets of other network namespaces by the files of the processes that have them open, where
- * iterators over maps are refused. A part of an MPTCP socket is a plain pointer here, which is why all
- * are read as plain memory; the socket itself is one that the verifier knows, and has storage. */
+/* Finds sockets of other network namespaces by the files of the processes that have them open,
+ * where iterators over maps are refused. All are read as plain memory, because a part of an MPTCP
+ * socket is a plain pointer here; the file's own socket is one that the verifier knows, and has
+ * storage. */
 #include "bpf/lib/context_files.h"
 
 #include "bpf/lib/pass.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The passes that go another way where sockets' states, or TCP's alone, are in the hash. */
+/* The passes over sockets where all states, or only TCP's, are in the hash. */
 #include "bpf/lib/context_kprobe.h"
 
 #include "bpf/lib/pass.h"
@@ -10,7 +10,7 @@ SEC("?iter/bpf_map_elem")
 int iter__bpf_map_elem(struct bpf_iter__bpf_map_elem *ctx) {
   __u64 *address = ctx->key;
   struct socket_state *state = ctx->value;
-  if (!address || !state || !state->identity) /* none: not established yet */
+  if (!address || !state || !state->identity) /* no identity: not established yet */
     return 0;
   if (state->netns != config.home_netns)
     write_foreign(ctx->meta->seq, (struct sock *)*address, state, state->identity);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Doors: tracepoints that hand over typed pointers. */
+/* Tracepoints, which pass typed pointers. */
 #include "bpf/lib/context_tracing.h"
 
 #include "bpf/lib/lifecycle.h"
@@ -20,7 +20,7 @@ int BPF_PROG(tp_btf__inet_sock_set_state__copy, const struct sock *sk, const int
   return on_state_of_two(sk, old_state, new_state, true);
 }
 
-/* Kernels since 6.15 also report those that failed, and pass the error. */
+/* Since Linux 6.15 the kernel also reports retransmits that failed, and passes the error. */
 SEC("?tp_btf/tcp_retransmit_skb")
 int BPF_PROG(tp_btf__tcp_retransmit_skb__error, const struct sock *sk, const struct sk_buff *skb,
              int error) {
@@ -34,12 +34,12 @@ int BPF_PROG(tp_btf__tcp_retransmit_skb, const struct sock *sk, const struct sk_
 
 SEC("?tp_btf/tcp_send_reset")
 int BPF_PROG(tp_btf__tcp_send_reset, const struct sock *sk, const struct sk_buff *skb) {
-  if (!sk) /* an answer to a packet for which there is no socket */
+  if (!sk) /* the reset answers a packet for which there is no socket */
     return 0;
   return on_reset(sk, WIRE_SENT);
 }
 
-/* Kernels since 6.10 also report those without a socket, and pass the reason. */
+/* Since Linux 6.10 the kernel also reports resets without a socket, and passes the reason. */
 SEC("?tp_btf/tcp_send_reset")
 int BPF_PROG(tp_btf__tcp_send_reset__refused, const struct sock *sk, const struct sk_buff *skb,
              enum sk_rst_reason reason) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The records that travel from the kernel programs to user space, in the ring buffer and through
  * the iterators. Compiled as BPF C, C11 and C++20. Rules: fixed-width members ordered by size,
- * padding named, numbers written out, append-only. Host byte order unless a comment says otherwise.
+ * padding named, numbers written out, append only. Host byte order unless a comment says otherwise.
  * tests/wire_abi compares every offset here with the BTF of the built objects. */
 #ifndef SOCKSCOPE_WIRE_RECORD_H
 #define SOCKSCOPE_WIRE_RECORD_H
@@ -16,35 +16,35 @@
 #define WIRE_ASSERT(condition) _Static_assert(condition, #condition)
 #endif
 
-/* wire_header.type. 1 to 4 mean what they always meant to readers of the old record. */
-#define WIRE_CONNECT_V4 1u     /* wire_flow: outbound connection established; value = handshake, us */
+/* wire_header.type. 1 to 4 are the numbers that NetWatch's record already used. */
+#define WIRE_CONNECT_V4 1u     /* wire_flow: outbound connection established; value = latency, us */
 #define WIRE_CONNECT_V6 2u     /* the same, IPv6 */
 #define WIRE_ACCEPT 3u         /* wire_flow: inbound connection established */
 #define WIRE_CLOSE 4u          /* wire_flow_totals: connection or UDP socket closed */
-#define WIRE_CONNECT_FAILED 5u /* wire_flow_totals: value = errno (0 unknown), extra = us since SYN */
+#define WIRE_CONNECT_FAILED 5u /* wire_flow_totals: value = errno, 0 unknown; extra = latency, us */
 #define WIRE_RETRANSMIT 6u     /* wire_retransmit: value = retransmits of the connection so far */
 #define WIRE_RESET 7u          /* wire_flow: value = WIRE_SENT or WIRE_RECEIVED */
 #define WIRE_OWNER 8u          /* wire_flow: another process uses the connection now */
 #define WIRE_ATTEMPT 9u        /* wire_flow: SYN about to be sent */
 #define WIRE_STATE 10u         /* wire_flow: TCP state change old_state -> state */
 #define WIRE_DATA 11u          /* wire_flow: value = bytes, extra = WIRE_SENT or WIRE_RECEIVED */
-#define WIRE_SOCKET 12u        /* wire_flow_totals: one socket of a snapshot pass (iterators only) */
-#define WIRE_COUNTERS 13u      /* wire_counters: the same in short, of a connection known by events */
-#define WIRE_FORK 14u          /* wire_process: a process was made; its threads are not told */
+#define WIRE_SOCKET 12u        /* wire_flow_totals: one socket of a pass (iterators only) */
+#define WIRE_COUNTERS 13u      /* wire_counters: a shorter WIRE_SOCKET, of announced connections */
+#define WIRE_FORK 14u          /* wire_process: a process was made; threads are not reported */
 #define WIRE_EXEC 15u          /* wire_exec */
 #define WIRE_EXIT 16u          /* wire_process: the last of its threads ended */
 #define WIRE_COMM 17u          /* wire_process: renamed, not by exec */
 #define WIRE_COREDUMP 18u      /* wire_process: a signal that dumps core is about to end it */
-#define WIRE_PROCESS 19u       /* wire_process: one there is (iterator only) */
+#define WIRE_PROCESS 19u       /* wire_process: a process that exists (iterator only) */
 #define WIRE_HOLDER 20u        /* wire_holder (iterator only) */
 #define WIRE_UID 21u           /* wire_process_change: value = real, extra = effective */
 #define WIRE_GID 22u           /* wire_process_change: the same */
-#define WIRE_SID 23u           /* wire_process_change: leads a session of its own */
-#define WIRE_PTRACE 24u        /* wire_process_change: value = tracer's pid, 0 none, extra = its tid */
-#define WIRE_DNS 25u           /* wire_dns, and behind it the bytes of the message */
-#define WIRE_REFUSED 26u       /* wire_flow: SYN that met no listener; value = those before it not told */
+#define WIRE_SID 23u           /* wire_process_change: became leader of a session of its own */
+#define WIRE_PTRACE 24u        /* wire_process_change: value = tracer's pid or 0, extra = its tid */
+#define WIRE_DNS 25u           /* wire_dns, followed by the bytes of the message */
+#define WIRE_REFUSED 26u       /* wire_flow: SYN that met no listener; value = untold before it */
 /* 27 was in use until 0.1.0 */
-#define WIRE_DATAGRAM 28u      /* wire_datagram: one that may be of QUIC was sent */
+#define WIRE_DATAGRAM 28u      /* wire_datagram: a datagram was sent that may be QUIC */
 #define WIRE_TYPE_END 29u      /* first number not in use */
 
 #define WIRE_RECEIVED 0u
@@ -82,7 +82,7 @@ WIRE_ASSERT(__builtin_offsetof(struct wire_header, mono_ns) == 8);
 struct wire_flow {
   struct wire_header header;
   uint64_t cookie;           /* socket cookie; 0: the kernel has none (yet) */
-  uint64_t since_ns;         /* CLOCK_MONOTONIC of establishment or creation; 0: older than sockscope */
+  uint64_t since_ns;         /* CLOCK_MONOTONIC of establishment or creation; 0: before sockscope */
   uint64_t cgroup_id;        /* of the owner, cgroup v2; 0: unknown */
   uint64_t process_start_ns; /* CLOCK_BOOTTIME start of the owner's group leader; 0: unknown */
   uint8_t local_addr[16];    /* network order; IPv4 uses the first four */
@@ -92,15 +92,15 @@ struct wire_flow {
   uint8_t family;    /* AF_INET 2, AF_INET6 10 */
   uint8_t protocol;  /* IPPROTO_TCP 6, IPPROTO_UDP 17 */
   uint8_t state;     /* kernel's TCP state number; for UDP 0 */
-  uint8_t old_state; /* WIRE_STATE, WIRE_CLOSE: the state left */
+  uint8_t old_state; /* WIRE_STATE, WIRE_CLOSE: the state before */
   uint8_t direction; /* WIRE_DIRECTION_ */
   uint8_t owner;     /* WIRE_OWNER_ */
-  uint16_t interface; /* the socket is bound to, or this packet passes; 0: none, or above 65535 */
+  uint16_t interface; /* bound to, or passed by this packet; 0: none, or above 65535 */
   uint32_t pid; /* thread group that uses the socket; 0: unknown */
   uint32_t opener_pid; /* thread group that connected, accepted or created; 0: unknown */
   uint32_t uid;        /* of the owner, else of the socket; WIRE_UID_UNKNOWN */
-  uint32_t value;      /* per type, above */
-  uint32_t extra;      /* per type, above */
+  uint32_t value;      /* meaning depends on the type, above */
+  uint32_t extra;      /* meaning depends on the type, above */
   char comm[16];       /* name of the owner's group leader, NUL-terminated */
 };
 WIRE_ASSERT(sizeof(struct wire_flow) == 128);
@@ -108,8 +108,8 @@ WIRE_ASSERT(__builtin_offsetof(struct wire_flow, comm) == 112);
 
 struct wire_flow_totals {
   struct wire_flow flow;
-  uint64_t tx_bytes; /* TCP: payload the kernel sent at least once; UDP: payload since observed */
-  uint64_t rx_bytes; /* TCP: payload the kernel took in order; UDP: payload read by the process */
+  uint64_t tx_bytes; /* TCP: payload sent at least once; UDP: payload since it is observed */
+  uint64_t rx_bytes; /* TCP: payload received in order; UDP: payload read by the process */
   uint64_t tx_segments; /* TCP segments, UDP datagrams */
   uint64_t rx_segments;
   uint32_t retransmits; /* segments */
@@ -125,14 +125,14 @@ WIRE_ASSERT(__builtin_offsetof(struct wire_flow_totals, min_rtt_us) == 168);
 struct wire_retransmit {
   struct wire_flow flow;
   uint32_t sequence;     /* of the first byte sent again */
-  uint32_t window;       /* congestion window, segments; 0: nothing here is known (no full socket) */
-  uint32_t prior_window; /* before the loss that is being recovered from; 0: none is */
+  uint32_t window;       /* congestion window in segments; 0: not a full socket, nothing known */
+  uint32_t prior_window; /* before the loss that TCP is recovering from; 0: no recovery */
   uint32_t pad0;
 };
 WIRE_ASSERT(sizeof(struct wire_retransmit) == 144);
 WIRE_ASSERT(__builtin_offsetof(struct wire_retransmit, prior_window) == 136);
 
-/* An established TCP connection in a short pass: what events have told of it is left out. */
+/* An established TCP connection in a short pass: without what its events have already said. */
 struct wire_counters {
   struct wire_header header;
   uint64_t cookie;
@@ -159,7 +159,7 @@ struct wire_process {
   uint32_t parent_pid;
   uint32_t parent_tid;
   uint32_t session;
-  uint32_t inner_pid; /* in its innermost pid namespace; 0: it has but one */
+  uint32_t inner_pid; /* in its innermost pid namespace; 0: it has only the host's */
   uint32_t uid;       /* effective */
   uint32_t gid;
   uint32_t exit_status; /* WIRE_EXIT: as waitpid(2) tells it */
@@ -177,22 +177,23 @@ WIRE_ASSERT(__builtin_offsetof(struct wire_process, comm) == 80);
 
 struct wire_exec {
   struct wire_process process;
-  uint32_t arguments_size; /* of all arguments; `arguments` may hold less */
+  uint32_t arguments_size; /* of all arguments; `arguments` may hold fewer */
   uint16_t path_size;      /* bytes of `path` */
-  uint8_t path_whole;      /* 0: it has no room, or cannot be read */
-  uint8_t path_deleted;    /* 1: no folder has the file (any more) */
-  char filename[WIRE_FILENAME]; /* as it was given to exec; cut to fit */
+  uint8_t path_whole;      /* 0: the path does not fit, or cannot be read */
+  uint8_t path_deleted;    /* 1: no folder has the file, or no longer */
+  char filename[WIRE_FILENAME]; /* as given to exec; cut to fit */
   char arguments[WIRE_ARGUMENTS]; /* a NUL behind each */
-  char path[WIRE_PATH]; /* of the executable: names from its own up to the root's folder, a NUL behind each */
+  char path[WIRE_PATH]; /* the executable's name and its folders' names up to the root, a NUL behind
+                         * each */
 };
 WIRE_ASSERT(sizeof(struct wire_exec) == 1000);
 WIRE_ASSERT(__builtin_offsetof(struct wire_exec, arguments) == 232);
 WIRE_ASSERT(__builtin_offsetof(struct wire_exec, path) == 488);
 
 struct wire_process_change {
-  struct wire_process process; /* after it */
-  uint32_t value;              /* per type, above */
-  uint32_t extra;              /* per type, above */
+  struct wire_process process; /* as it is after the change */
+  uint32_t value;              /* meaning depends on the type, above */
+  uint32_t extra;              /* meaning depends on the type, above */
 };
 WIRE_ASSERT(sizeof(struct wire_process_change) == 104);
 WIRE_ASSERT(__builtin_offsetof(struct wire_process_change, extra) == 100);
@@ -210,34 +211,34 @@ WIRE_ASSERT(sizeof(struct wire_holder) == 56);
 WIRE_ASSERT(__builtin_offsetof(struct wire_holder, comm) == 40);
 
 #define WIRE_DNS_PORT 53u
-#define WIRE_DNS_LITTLE 512u /* most messages; room for one in the ring is one of these two */
+#define WIRE_DNS_LITTLE 512u /* enough for most; a record has room for this or WIRE_DNS_MOST */
 #define WIRE_DNS_MOST 4096u
 
-/* What one packet from or to port 53 carries. flow: the socket, with the ends of this packet;
- * flow.extra = WIRE_SENT or WIRE_RECEIVED. `captured` bytes follow the structure. */
+/* The part that is captured of one packet from or to port 53. flow: the socket, with the ends of
+ * this packet; flow.extra = WIRE_SENT or WIRE_RECEIVED. `captured` bytes follow the structure. */
 struct wire_dns {
   struct wire_flow flow;
-  uint32_t payload_size; /* bytes behind the UDP or TCP header */
-  uint32_t captured;     /* of them, at most WIRE_DNS_MOST */
-  uint32_t sequence;     /* TCP: of the first byte */
+  uint32_t payload_size; /* bytes after the UDP or TCP header */
+  uint32_t captured;     /* how many of them follow, at most WIRE_DNS_MOST */
+  uint32_t sequence;     /* TCP: sequence number of the first byte */
   uint32_t pad0;
 };
 WIRE_ASSERT(sizeof(struct wire_dns) == 144);
 WIRE_ASSERT(__builtin_offsetof(struct wire_dns, sequence) == 136);
 
-/* No record: what the map of UDP peers keeps of each remote end of an unconnected socket. */
+/* Not a record: key and value of the map of remote ends of unconnected UDP sockets. */
 struct wire_udp_peer_key {
   uint64_t cookie;         /* of the socket */
   uint8_t remote_addr[16]; /* network order; IPv4 uses the first four */
   uint16_t remote_port;    /* network order */
   uint8_t family; /* of the datagrams: AF_INET also where an IPv6 socket exchanges IPv4 */
   uint8_t pad0;
-  uint32_t interface; /* that the datagrams pass, where the address means something on one link only */
+  uint32_t interface; /* that the datagrams pass, for addresses that are valid on one link only */
 };
 WIRE_ASSERT(sizeof(struct wire_udp_peer_key) == 32);
 
 struct wire_udp_peer {
-  uint64_t tx_bytes; /* payload that left the socket, before it is cut into fragments */
+  uint64_t tx_bytes; /* payload that left the socket, before it was cut into fragments */
   uint64_t rx_bytes; /* payload that reached the socket, read by the process or not */
   uint64_t tx_datagrams;
   uint64_t rx_datagrams;
@@ -250,7 +251,7 @@ WIRE_ASSERT(sizeof(struct wire_udp_peer) == 40);
 struct wire_datagram {
   struct wire_header header;
   uint64_t cookie;       /* of the socket */
-  uint32_t payload_size; /* of the datagram, not less than WIRE_DATAGRAM_START */
+  uint32_t payload_size; /* of the datagram, at least WIRE_DATAGRAM_START */
   uint32_t pad0;
   uint8_t start[WIRE_DATAGRAM_START]; /* of the payload */
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What every context begins with; a program includes one of context_NAME.h, before anything else. */
+/* The beginning of every context. A program includes one of context_NAME.h, before anything
+ * else. */
 #ifdef SOCKSCOPE_BPF_CONTEXT_H
 #error "a program has one context"
 #endif

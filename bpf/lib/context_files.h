@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What iterators over files can do: they copy each member from kernel memory, because the sockets that
- * they meet may be plain pointers, but a file's own socket has storage and a cookie. */
+/* What iterators over files can do. They copy each member from kernel memory, because some sockets
+ * that they reach are plain pointers; a file's own socket has storage and a cookie. */
 #include "bpf/lib/context_copying.h"
 
 #define HAS_STORAGE 1

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What programs can do whose pointers the verifier knows and lets them follow: tracepoints with types,
- * fentry and fexit, iterators over sockets. A program includes one context, before anything else. */
+/* What programs can do whose pointers the verifier knows and allows them to follow: typed
+ * tracepoints, fentry and fexit, iterators over sockets. A program includes one context, before
+ * anything else. */
 #include "bpf/lib/context.h"
 
 #define FOLLOWS_POINTERS 1

@@ -19,12 +19,12 @@ static __always_inline void *reserve(__u16 type, __u64 size) {
 }
 
 /* A wake-up costs the traced process microseconds, so only the first record after the reader went
- * to sleep pays for one. The reader sets reader_waiting before it looks at the ring for the last
- * time; the flag is read after the reservation, so one of the two sees the other. The atomic on our
- * own record is the full barrier between the two. */
+ * to sleep causes one. The reader sets reader_waiting before its last look at the ring, and this
+ * function reads the flag after it has reserved its record, so at least one of the two sees the
+ * other. The atomic operation on our own record is the full barrier that this needs. */
 static __always_inline void submit(void *record) {
   struct wire_control *shared = get_control();
-#ifdef __TARGET_ARCH_x86 /* 5.10 has no atomic that returns a value; here this one is a barrier too */
+#ifdef __TARGET_ARCH_x86 /* Linux 5.10 has no atomic that returns a value; this is a barrier */
   asm volatile("r0 = 0\n lock *(u64 *)(%0 + 8) += r0" ::"r"(record) : "r0", "memory");
 #else
   __u64 time = __sync_fetch_and_add(&((struct wire_header *)record)->mono_ns, 0);
@@ -77,12 +77,13 @@ static __always_inline __u16 interface_number(__u32 index) {
   return index > 0xffff ? 0 : (__u16)index;
 }
 
-/* Works on every kind of socket that starts with sock_common: full, request and TIME_WAIT. */
+/* Works for every kind of socket that starts with sock_common: full, request and TIME_WAIT. */
 static __always_inline void fill_address(struct wire_flow *record, const struct sock_common *common) {
 #if FOLLOWS_POINTERS
 #define MEMBER(member) (&common->member)
 #else
-  /* One copy of all members instead of six. The verifier refuses a kernel that has one behind it. */
+  /* One copy of all members instead of six. On a kernel where a member lies beyond it, the verifier
+   * refuses the program. */
   __u8 copy[96];
   bpf_probe_read_kernel(copy, sizeof(copy), common);
 #define MEMBER(member) \
@@ -111,9 +112,9 @@ static __always_inline __u32 netns_of(const struct sock_common *common,
   return read_netns(common);
 }
 
-/* The payload that left at least once. bytes_sent - bytes_retrans is too much where a queue discipline
- * refused segments: the kernel counts those each time they are tried. What sequence numbers went
- * by is exact, but a SYN of our own is among them. */
+/* The payload that was sent at least once. bytes_sent - bytes_retrans (`counted`) is too much where
+ * a queueing discipline refused segments, because the kernel counts those at each try. The sequence
+ * numbers used so far (`passed`) are exact, but include our own SYN. */
 static __always_inline __u64 tcp_sent(__u64 counted, __u64 passed, __u8 direction) {
   if (direction == WIRE_DIRECTION_OUTBOUND)
     return passed ? passed - 1 : 0;
@@ -121,12 +122,12 @@ static __always_inline __u64 tcp_sent(__u64 counted, __u64 passed, __u8 directio
     return passed;
   if (direction == WIRE_DIRECTION_LISTEN)
     return counted;
-  return counted + 1 == passed ? counted : passed; /* whose the SYN was is not known */
+  return counted + 1 == passed ? counted : passed; /* not known which end sent the SYN */
 }
 
 #define TCP_COUNTED(tcp) (READ(tcp, bytes_sent) - READ(tcp, bytes_retrans))
 
-/* A FIN is passed when all is that was to be sent. */
+/* The FIN has a sequence number too. It has been sent once everything written has been sent. */
 #define TCP_PASSED(tcp)                                                                         \
   ({                                                                                            \
     __u8 state_ = READ(tcp, inet_conn.icsk_inet.sk.__sk_common.skc_state);                      \
@@ -137,8 +138,8 @@ static __always_inline __u64 tcp_sent(__u64 counted, __u64 passed, __u8 directio
     passed_ - (is_ending_ && passed_ && next_ == READ(tcp, write_seq));                         \
   })
 
-/* TCP's own counters, of wire_flow_totals and of wire_counters. A received FIN is in bytes_received
- * and is taken out. */
+/* TCP's own counters, for wire_flow_totals and wire_counters. The kernel counts a received FIN in
+ * bytes_received; it is subtracted here. */
 #define FILL_TCP_COUNTERS(record, tcp, direction)                                            \
   do {                                                                                       \
     const struct sock *sk_ = &(tcp)->inet_conn.icsk_inet.sk;                                 \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* TCP connections: opened, failed, closed, retransmitting, reset. Nothing here runs per send or
- * receive: tcp_sock already counts, and is read once, at close. */
+/* TCP connections: opened, failed, closed, retransmitting, reset. Nothing here runs at each send or
+ * receive: tcp_sock counts already, and is read once, at close. */
 #ifndef SOCKSCOPE_BPF_LIFECYCLE_H
 #define SOCKSCOPE_BPF_LIFECYCLE_H
 
@@ -24,7 +24,7 @@ static __always_inline void fill_flow(struct wire_flow *record, __u16 type, __u1
   fill_owner(record, state);
 }
 
-/* At CLOSE the socket's own is released already; inet_sport still holds it. */
+/* At CLOSE the socket has already released its port; inet_sport still has it. */
 static __always_inline void restore_port(struct wire_flow *record, const struct tcp_sock *tcp) {
   if (tcp && record->local_port == 0)
     record->local_port = bpf_ntohs(READ(tcp, inet_conn.icsk_inet.inet_sport));
@@ -46,7 +46,7 @@ static __always_inline void emit_flow(__u16 type, const struct sock *sk,
   submit(record);
 }
 
-/* A connection or an attempt that ended. */
+/* Reports a connection or an attempt that ended. */
 static __always_inline void emit_end(__u16 type, const struct sock *sk,
                                      const struct socket_state *state, __u32 value, __u32 extra,
                                      __u8 old_state, __u64 now_ns) {
@@ -67,7 +67,7 @@ static __always_inline void emit_end(__u16 type, const struct sock *sk,
   submit(record);
 }
 
-/* `skb`: what is sent again; NULL: not known. */
+/* `skb`: the segment that is sent again; NULL: not known. */
 static __always_inline void emit_retransmit(const struct sock *sk, const struct sk_buff *skb,
                                             const struct socket_state *state, __u32 total,
                                             __u8 tcp_state) {
@@ -80,7 +80,7 @@ static __always_inline void emit_retransmit(const struct sock *sk, const struct 
   record->sequence = record->window = record->prior_window = record->pad0 = 0;
   const struct tcp_sock *tcp = tcp_state == TCP_NEW_SYN_RECV ? NULL : TCP_SOCK(sk);
   if (tcp) {
-    /* struct tcp_skb_cb begins with it. */
+    /* The first member of struct tcp_skb_cb is the sequence number. */
     bpf_probe_read_kernel(&record->sequence, sizeof(record->sequence), &skb->cb);
     record->window = READ(tcp, snd_cwnd);
     if (BPF_CORE_READ_BITFIELD_PROBED((const struct inet_connection_sock *)tcp, icsk_ca_state) >= TCP_CA_CWR)
@@ -89,8 +89,8 @@ static __always_inline void emit_retransmit(const struct sock *sk, const struct 
   submit(record);
 }
 
-/* Why a connection attempt ended. The kernel keeps the reason in sk_err, except when the attempt
- * never left connect(2), and when the process itself gave up. */
+/* Why a connection attempt ended. The kernel keeps the reason in sk_err, except when connect(2)
+ * sent nothing, and when the process itself gave up. */
 static __always_inline __u32 failure_of(const struct sock *sk) {
   int error = READ(sk, sk_err);
   if (error)
@@ -105,14 +105,15 @@ static __always_inline __u32 failure_of(const struct sock *sk) {
   return 0;
 }
 
-/* A process inside close(2) that resets the connection. That the socket is locked by a process is
- * not enough: one that only looks at it (ss, an iterator) works off the packets that came meanwhile. */
+/* Whether a process inside close(2) resets the connection. A lock held by a process does not prove
+ * it: one that only looks at the socket (ss, an iterator) handles the packets that arrived
+ * meanwhile. */
 static __always_inline bool is_closed_by_current(const struct sock *sk, int old_state) {
   return READ(sk, sk_lock.owned) && READ(sk, sk_shutdown) == SHUTDOWN_MASK &&
          (old_state == TCP_ESTABLISHED || old_state == TCP_CLOSE_WAIT || old_state == TCP_SYN_RECV);
 }
 
-/* Before its handshake is over, TCP fast open gave the connection to its server. */
+/* Whether TCP fast open gave the connection to its server before the handshake was over. */
 static __always_inline bool is_given_early(const struct sock *sk) {
   const struct socket_state *state = FIND_OWN_STATE(sk, IPPROTO_TCP);
   const struct tcp_sock *tcp = TCP_SOCK(sk);
@@ -120,8 +121,8 @@ static __always_inline bool is_given_early(const struct sock *sk) {
          ((state && READ(sk, sk_socket)) || READ(tcp, bytes_received) || fast_open_since(sk));
 }
 
-/* connect(2) and listen(2): the process that calls them is running. `fresh`: room for a state that
- * goes into the hash, zeroed. */
+/* For connect(2) and listen(2): the calling process is running. `fresh`: zeroed room for a state
+ * that goes into the hash. */
 static __always_inline struct socket_state *open_state(const struct sock *sk, __u8 direction,
                                                        __u64 now_ns, struct socket_state *fresh) {
   struct socket_state *state = fresh;
@@ -141,7 +142,8 @@ static __always_inline struct socket_state *open_state(const struct sock *sk, __
   return state;
 }
 
-/* Made where there is none: the connection is older than us, or its birth was missed. `fresh`: as above. */
+/* Makes a state where there is none, because the connection is older than sockscope or its
+ * beginning was missed. `fresh`: as above. */
 static __always_inline struct socket_state *find_or_make(const struct sock *sk,
                                                          struct socket_state *fresh) {
   struct socket_state *state = FIND_OWN_STATE(sk, IPPROTO_TCP);
@@ -151,10 +153,11 @@ static __always_inline struct socket_state *find_or_make(const struct sock *sk,
                                        : make_in_storage((void *)sk);
 }
 
-/* What storage does by itself: a new connection gets a copy of its listener's. The kernel copies the
- * whole listener first and renews each member after it has told of the new one's first state: until
- * then the empty list in it still is the listener's own. Where that state is not told, or the list is
- * not what we think, the port decides at establishment. */
+/* Socket storage does this by itself: a new connection gets a copy of its listener's state. To find
+ * the listener: the kernel first copies the whole listener and renews each member only after it has
+ * announced the new socket's first state. Until then the empty list `tsq_node` in the new socket
+ * points into the listener. Where that state is not announced, or the list is not what we expect,
+ * the port decides at establishment. */
 static __always_inline void inherit_state(const struct sock *sk, struct socket_state *fresh) {
   const struct tcp_sock *tcp = TCP_SOCK(sk);
   if (!tcp)
@@ -170,8 +173,8 @@ static __always_inline void inherit_state(const struct sock *sk, struct socket_s
   put_state(sk, fresh);
 }
 
-/* Listening sockets by their port, for connections that were not seen to be born. Of those that
- * several processes listen for nobody is the owner until one shows itself. */
+/* Listening sockets by port, for connections whose beginning was not seen. Where several processes
+ * listen on a port, nobody is the owner until one of them uses the connection. */
 static __always_inline void note_listener(__u16 port, const struct socket_state *state) {
   if (!is_state_in_hash(IPPROTO_TCP))
     return;
@@ -219,11 +222,12 @@ static __always_inline struct socket_state *grown_state(const struct sock *sk,
     state->identity = number_of(sk, COOKIE((void *)sk));
   else if (!state ||
            (state->direction != WIRE_DIRECTION_OUTBOUND && state->told_state != TCP_SYN_RECV))
-    state = make_accepted_state(sk, fresh); /* else: both ends connected, or it was used before */
+    state = make_accepted_state(sk, fresh); /* else: a simultaneous open, or used before */
   return state;
 }
 
-/* Softirq: the current task means nothing. Returns the record to send. */
+/* Runs in softirq, where the current task says nothing about the connection. Returns the type of
+ * the record to send. */
 static __always_inline __u16 establish(const struct sock *sk, struct socket_state *state,
                                        int old_state, __u64 now_ns, __u32 *latency_us) {
   bool outbound =
@@ -246,7 +250,7 @@ static __always_inline int on_state(const struct sock *sk, int old_state, int ne
   struct socket_state fresh = {};
   if (new_state == TCP_SYN_RECV && old_state == TCP_LISTEN && is_state_in_hash(IPPROTO_TCP))
     inherit_state(sk, &fresh);
-  /* Half of all changes are of no interest. */
+  /* Half of all changes are needed only where every change is reported. */
   if (!(config.observe & WIRE_OBSERVE_STATES) &&
       (new_state == TCP_SYN_RECV || new_state == TCP_FIN_WAIT2 ||
        (new_state == TCP_CLOSE_WAIT && old_state != TCP_SYN_RECV) || new_state == TCP_TIME_WAIT ||
@@ -299,12 +303,12 @@ static __always_inline int on_state(const struct sock *sk, int old_state, int ne
       emit_end(WIRE_CLOSE, sk, state, 0, 0, (__u8)old_state, now_ns);
     }
   } else if (new_state == TCP_FIN_WAIT1 || new_state == TCP_LAST_ACK) {
-    /* Only close(2) and shutdown(2) lead there, unless the lock says that no process is at work. */
+    /* Only close(2) and shutdown(2) lead to these states, unless no process holds the lock. */
     if (READ(sk, sk_lock.owned)) {
       state = find_or_make(sk, &fresh);
       __u32 owner_before = state ? state->pid : 0;
       if (state && note_use(state) && state->pid != owner_before)
-        type = WIRE_OWNER; /* else the close record tells it */
+        type = WIRE_OWNER; /* otherwise the close record says it */
     }
   }
   if (type)
@@ -318,7 +322,7 @@ states:
   }
   if (state) {
     state->told_state = (__u8)new_state;
-    if (!state->netns) /* else known since the SYN, or from the listener */
+    if (!state->netns) /* otherwise known since the SYN, or from the listener */
       note_netns(state, read_netns(&sk->__sk_common));
   }
   if (new_state == TCP_CLOSE && config.forget_at_close)
@@ -326,10 +330,11 @@ states:
   return 0;
 }
 
-/* The kernel does not run a tracing program while the same one is at work on this processor, and an
- * interrupt may change connections just then. So two copies stand one after the other, in either
- * order: what one was not run for, the other does. on_state() takes some hundred nanoseconds, the way
- * from one copy to the next a few; for a change that interrupts there, the state knows. */
+/* The kernel does not run a tracing program while the same program is already running on this
+ * processor, and an interrupt may change a connection just then. So two copies of the program are
+ * attached, and run one after the other in either order: what one was not run for, the other
+ * handles. on_state() takes some hundred nanoseconds, and only a few pass between the two copies;
+ * if a change interrupts in that gap, the socket's state says whether it was handled. */
 static __always_inline int on_state_of_two(const struct sock *sk, int old_state, int new_state,
                                            bool is_copy) {
   __u32 zero = 0;
@@ -353,7 +358,8 @@ static __always_inline int on_state_of_two(const struct sock *sk, int old_state,
   return 0;
 }
 
-/* The hash keeps a connection's state until here: resets are told of those already closed. */
+/* The hash keeps a connection's state until the socket is destroyed, because resets are also
+ * reported of connections that are already closed. */
 static __always_inline int on_destroy(const struct sock *sk) {
   drop_state(sk, IPPROTO_TCP);
   return 0;
@@ -362,7 +368,7 @@ static __always_inline int on_destroy(const struct sock *sk) {
 static __always_inline int on_retransmit(const struct sock *sk, const struct sk_buff *skb) {
   struct socket_state *state = NULL;
   __u32 total = 0;
-  /* SYN+ACK retransmits come with a request socket, which has no storage and no counters. */
+  /* A retransmitted SYN+ACK comes with a request socket, which has no storage and no counters. */
   __u8 tcp_state = READ(sk, __sk_common.skc_state);
   if (tcp_state != TCP_NEW_SYN_RECV && tcp_state != TCP_TIME_WAIT) {
     state = FIND_OWN_STATE(sk, IPPROTO_TCP);
@@ -374,8 +380,9 @@ static __always_inline int on_retransmit(const struct sock *sk, const struct sk_
   return 0;
 }
 
-/* Of two functions one of which calls the other, unless the compiler has made them one: what was told
- * is not told again. `now`: segments that the kernel has not counted yet. */
+/* Attached to two functions of which one calls the other, unless the compiler has inlined it: what
+ * one reported the other does not report again. `now`: segments that the kernel has not counted
+ * yet. */
 static __always_inline int on_retransmit_call(const struct sock *sk, const struct sk_buff *skb,
                                               __u32 now) {
   __u8 tcp_state = READ(sk, __sk_common.skc_state);
@@ -393,14 +400,15 @@ static __always_inline int on_retransmit_call(const struct sock *sk, const struc
 }
 
 static __always_inline int on_reset(const struct sock *sk, __u32 sent) {
-  /* Some verifiers hold that sk is never NULL and take the test for it out: its fields read 0. */
+  /* Some verifiers assume that sk is never NULL and remove a test for it. The members of a NULL sk
+   * read as 0. */
   if (!is_internet(READ(sk, __sk_common.skc_family)))
     return 0;
   struct socket_state *state = NULL;
   __u8 tcp_state = READ(sk, __sk_common.skc_state);
   if (tcp_state != TCP_NEW_SYN_RECV && tcp_state != TCP_TIME_WAIT) {
     if (tcp_state == TCP_LISTEN)
-      return 0; /* a reset for a stranger's packet, not of a connection */
+      return 0; /* a reset that answers a stray packet, not of a connection */
     state = FIND_OWN_STATE(sk, IPPROTO_TCP);
   }
   emit_flow(WIRE_RESET, sk, state, sent, 0, tcp_state, tcp_state, bpf_ktime_get_ns());

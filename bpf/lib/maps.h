@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The maps and settings all programs share, defined in maps.bpf.c; the files are compiled one by one
- * and linked into one object, so that the kernel's BTF is read once. */
+/* The maps and settings that all programs share, defined in maps.bpf.c. The files are compiled one
+ * by one and linked into one object, so that the kernel's BTF is read once. */
 #ifndef SOCKSCOPE_BPF_MAPS_H
 #define SOCKSCOPE_BPF_MAPS_H
 
@@ -11,16 +11,17 @@
 #include "wire/control.h"
 #include "wire/record.h"
 
-/* What we remember of a socket beside what the kernel counts itself. Kernel side only. */
+/* What sockscope remembers of a socket in addition to what the kernel counts. Only the kernel side
+ * uses it. */
 struct socket_state {
   __u64 identity; /* only when config.state_in_hash: the cookie, or a number of our own */
-  __u64 since_ns; /* mono: SYN, then establishment, or creation; 0 older than us */
+  __u64 since_ns; /* monotonic: SYN, then establishment, or creation; 0: older than sockscope */
   __u64 process_start_ns;
   __u64 cgroup_id;
   union {
-    __u64 tx_bytes; /* UDP, as the next three: the kernel keeps no such counters */
+    __u64 tx_bytes; /* UDP, like the next three: the kernel keeps no such counters */
     struct {        /* TCP */
-      __u32 told_retransmits; /* by those who may see one twice */
+      __u32 told_retransmits; /* as last reported, where two programs may see the same one */
       __u8 told_state;        /* the last change that was handled */
     };
   };
@@ -37,14 +38,14 @@ struct socket_state {
   __u8 direction; /* WIRE_DIRECTION_ */
   __u8 has_peers; /* UDP, with config.udp_peers */
   __u8 told_datagrams;
-  __u16 held_pass;      /* the last over open files that saw the owner with it */
-  __u32 drops;          /* UDP counted in packets: what the kernel dropped, as of the last one */
-  __u32 last_size : 20; /* and that one */
+  __u16 held_pass;      /* the latest pass over open files that found the owner with it */
+  __u32 drops;          /* UDP counted in packets: the kernel's count of drops at the last packet */
+  __u32 last_size : 20; /* bytes and datagrams of that packet */
   __u32 last_datagrams : 12;
   char comm[16];
 };
 
-/* With the socket it belongs to: born, inherited from the listener, and freed by the kernel. */
+/* Lives with its socket: the kernel creates it, copies it from the listener, and frees it. */
 struct sockets_map {
   __uint(type, BPF_MAP_TYPE_SK_STORAGE);
   __uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
@@ -53,8 +54,8 @@ struct sockets_map {
 };
 extern struct sockets_map sockets SEC(".maps");
 
-/* The same by the socket's address, where a program cannot reach its storage (kprobes; any tracing
- * program before 5.11). User space sets the sizes; 1 when it is not in use. */
+/* The same state by the socket's address, where a program cannot reach storage (kprobes; before
+ * Linux 5.11 any tracing program). User space sets the sizes; 1 means not in use. */
 struct states_map {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, 1);
@@ -91,15 +92,15 @@ struct control_map {
 };
 extern struct control_map control SEC(".maps");
 
-/* Which process each processor saw last use which connection: nearly always the same again, and
- * looking up the socket's state costs more than all the rest of the hook. A change of owner
- * anywhere makes all of it stale. */
+/* Which process each processor last saw using which connection. It is nearly always the same
+ * process again, and looking up the socket's state costs more than the rest of the hook. Any change
+ * of owner makes all entries stale. */
 #define NOTED_USES 1024
 
 struct noted_use {
   __u64 cookie;
   __u32 pid;
-  __u32 owner_changes; /* as of then */
+  __u32 owner_changes; /* the value of `owner_changes` at that time */
 };
 struct noted_uses_map {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -109,8 +110,8 @@ struct noted_uses_map {
 };
 extern struct noted_uses_map noted_uses SEC(".maps");
 
-/* The change of state that each processor handled last, while one of two programs for it has yet to
- * come (bpf/lib/lifecycle.h). */
+/* The change of state that each processor handled last, until the second of its two programs has
+ * run (bpf/lib/lifecycle.h). */
 struct handled_change {
   __u64 socket;
   __u64 state;
@@ -123,11 +124,11 @@ struct handled_changes_map {
 };
 extern struct handled_changes_map handled_changes SEC(".maps");
 
-/* What each processor told of refused attempts in this turn (bpf/lib/refusal.h). */
+/* How many refused attempts each processor reported in the current turn (bpf/lib/refusal.h). */
 struct refusal_turn {
   __u64 began_ns;
   __u32 told;
-  __u32 untold; /* since the last one told */
+  __u32 untold; /* since the last one that was reported */
 };
 struct refusal_turns_map {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -137,8 +138,8 @@ struct refusal_turns_map {
 };
 extern struct refusal_turns_map refusal_turns SEC(".maps");
 
-/* What an unconnected UDP socket exchanged with one remote end. User space sets the size, reads the map
- * in batches and takes out what belongs to sockets that are closed. */
+/* What an unconnected UDP socket exchanged with one remote end. User space sets the size, reads the
+ * map in batches and removes the entries of closed sockets. */
 struct udp_peers_map {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
   __uint(max_entries, 1);
@@ -147,7 +148,7 @@ struct udp_peers_map {
 };
 extern struct udp_peers_map udp_peers SEC(".maps");
 
-/* Cookies of sockets that had such and are closed. */
+/* Cookies of closed sockets that had entries in udp_peers. */
 struct closed_udp_map {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
   __uint(max_entries, 1);
@@ -168,7 +169,7 @@ struct asked_servers_map {
 };
 extern struct asked_servers_map asked_servers SEC(".maps");
 
-/* Bumped each time a socket passes from one process to another. */
+/* Incremented each time a socket passes from one process to another. */
 extern volatile __u32 owner_changes;
 
 extern const volatile struct wire_config config;

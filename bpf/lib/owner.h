@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Who uses a socket. All functions that look at the current task may only be called where the
- * process that touches the socket is the one running: not from softirq. */
+/* Who uses a socket. Functions that look at the current task may be called only where the process
+ * that touches the socket is running: not from softirq. */
 #ifndef SOCKSCOPE_BPF_OWNER_H
 #define SOCKSCOPE_BPF_OWNER_H
 
 #include "bpf/lib/state.h"
 
-/* A socket handed back and forth between processes changes owner at once this many times, after
- * that at most once a second, so that a shared one costs no more than any other. */
+/* A socket that processes hand back and forth changes its owner at once this many times, and then
+ * at most once a second, so that a shared socket costs no more than any other. */
 #define OWNER_CHANGES_AT_ONCE 32
 #define OWNER_CHANGE_INTERVAL_NS 1000000000ull
 
-/* Where there are cookies, this pointer can be followed too (5.12, 5.11). */
+/* Kernels that have cookies (5.12) also allow this pointer to be followed (5.11). */
 static __always_inline struct task_struct *current_leader(void) {
   if (FOLLOWS_POINTERS && config.has_cookies)
     return bpf_get_current_task_btf()->group_leader;
@@ -36,13 +36,13 @@ static __always_inline void set_process(struct socket_state *state, __u32 pid,
 
 static __always_inline __u32 current_pid(void) { return (__u32)(bpf_get_current_pid_tgid() >> 32); }
 
-/* A thread of the kernel's own is nobody's process: it opens sockets for the kernel, and works off what
- * processes left behind, the last reference to a socket among it. */
+/* A kernel thread is never an owner: it opens sockets for the kernel, and finishes work that
+ * processes left behind, such as dropping the last reference to a socket. */
 static __always_inline bool is_kernel_thread(struct task_struct *leader) {
   return (BPF_CORE_READ(leader, flags) & PF_KTHREAD) != 0;
 }
 
-/* The running process opens this socket. */
+/* Makes the running process, which opens this socket, its opener and owner. */
 static __always_inline void set_opener(struct socket_state *state) {
   struct task_struct *leader = current_leader();
   if (is_kernel_thread(leader)) {
@@ -55,8 +55,8 @@ static __always_inline void set_opener(struct socket_state *state) {
   state->owner = WIRE_OWNER_EXACT;
 }
 
-/* Reading iter/task_file holds each file for a moment, and may close it in its owner's stead: who reads
- * uses nothing, another sockscope neither. */
+/* Reading iter/task_file holds each file for a moment, and so may be the one that closes it instead
+ * of its owner. The reader, be it this sockscope or another, does not use the socket. */
 static __always_inline bool is_reading_files(void) {
   if (FOLLOWS_POINTERS && config.has_cookies)
     return bpf_get_current_task_btf()->timer_slack_ns == WIRE_PASS_TIMER_SLACK_NS;
@@ -65,14 +65,14 @@ static __always_inline bool is_reading_files(void) {
 }
 
 /* When the kernel answered the SYN of a connection that TCP fast open gave to its server before the
- * handshake is over. 0: it is none, or it is no longer known. */
+ * end of the handshake. 0: not such a connection, or no longer known. */
 static __always_inline __u64 fast_open_since(const struct sock *sk) {
   const struct request_sock *request = BPF_CORE_READ((const struct tcp_sock *)sk, fastopen_rsk);
   return request ? BPF_CORE_READ((const struct tcp_request_sock *)request, snt_synack) * 1000 : 0;
 }
 
-/* A connection's state is a copy of its listener's, made when it was born, until it is established or, by
- * TCP fast open, used before. `since_ns`: 0: not known. */
+/* A new connection's state is a copy of its listener's until the connection is established or, with
+ * TCP fast open, used before that. This turns the copy into its own. `since_ns`: 0: not known. */
 static __always_inline void begin_inbound(struct socket_state *state, __u64 since_ns) {
   if (state->direction == WIRE_DIRECTION_INBOUND)
     return;
@@ -85,15 +85,15 @@ static __always_inline void begin_inbound(struct socket_state *state, __u64 sinc
   state->since_ns = since_ns;
 }
 
-/* The running process uses this socket. Returns true when that changed what is known of the owner. Who
- * inherited it from the listener, or was found with it, is now who he is now: he may have dropped his user
- * or run another program since. */
+/* The running process uses this socket. Returns true when that changed what is known of the owner.
+ * A process that was an inherited owner, or was found with the socket, is read anew: it may have
+ * dropped its user or run another program since. */
 static __always_inline bool note_use(struct socket_state *state) {
   __u32 pid = current_pid();
   struct task_struct *leader = current_leader();
   if (pid == state->pid) {
-    state->cgroup_id = bpf_get_current_cgroup_id(); /* it may have been moved since */
-    /* What is older than us stays what it was found to be. */
+    state->cgroup_id = bpf_get_current_cgroup_id(); /* the process may have been moved since */
+    /* For sockets older than sockscope, the owner found with the socket stays marked as found. */
     bool was_found = state->owner == WIRE_OWNER_BOOTSTRAP && state->since_ns;
     if (state->owner != WIRE_OWNER_INHERITED && !was_found)
       return false;
@@ -108,8 +108,8 @@ static __always_inline bool note_use(struct socket_state *state) {
       state->owner_changes++;
     state->owner_changed_ns = now;
 
-    /* A process older than the connection accepted it itself (a worker of a preforking server); a
-     * younger one was forked to serve it by the process that accepted. */
+    /* A process older than the connection accepted it itself (a worker of a preforking server). A
+     * younger one was forked to serve it by the process that accepted it. */
     bool unconfirmed = state->owner == WIRE_OWNER_INHERITED || state->owner == WIRE_OWNER_UNKNOWN;
     if (unconfirmed && BPF_CORE_READ(leader, start_time) <= state->since_ns)
       state->opener_pid = pid;

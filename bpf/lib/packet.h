@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Headers of packets as programs of control groups see them: from the IP header on, in one piece. A sent
- * packet is seen before it is cut into fragments, and before UDP_SEGMENT's are cut into datagrams; a
- * received one after both, unless the socket asked for UDP_GRO, and before it is put into the receive
- * buffer. */
+/* Packet headers as cgroup programs see them: in one piece, from the IP header on. A sent packet is
+ * seen before it is cut into fragments, and before UDP_SEGMENT cuts it into datagrams. A received
+ * packet is seen after both, unless the socket asked for UDP_GRO, and before it is put into the
+ * receive buffer. */
 #ifndef SOCKSCOPE_BPF_PACKET_H
 #define SOCKSCOPE_BPF_PACKET_H
 
@@ -29,11 +29,12 @@ struct packet {
 
 static __always_inline __u16 u16_at(const __u8 *bytes) { return bpf_ntohs(*(const __be16 *)bytes); }
 
-/* IPv6 puts more headers between its own and that of the transport, in a chain. 0: too many. */
+/* Skips IPv6 extension headers, which stand in a chain between the IPv6 header and that of the
+ * transport. Returns 0 when there are too many. */
 static __always_inline __u32 skip_extensions(struct __sk_buff *skb, __u8 *protocol) {
   __u32 at = IPV6_HEADER;
   for (int i = 0; i < MOST_EXTENSIONS; i++) {
-    __u8 head[2]; /* what comes next, and the length */
+    __u8 head[2]; /* type of the next header, and length of this one */
     if (*protocol == IPPROTO_UDP || *protocol == IPPROTO_TCP)
       return at;
     if (*protocol != IPPROTO_HOPOPTS && *protocol != IPPROTO_ROUTING && *protocol != IPPROTO_DSTOPTS)
@@ -46,7 +47,8 @@ static __always_inline __u32 skip_extensions(struct __sk_buff *skb, __u8 *protoc
   return 0;
 }
 
-/* False: neither UDP nor TCP, or cut; without config.dns also TCP, of which nothing else is of interest. */
+/* False: neither UDP nor TCP, or truncated; without config.dns also for TCP, which only DNS
+ * needs. */
 static __always_inline bool read_packet(struct __sk_buff *skb, struct packet *packet) {
   const __u8 *data = (const __u8 *)(unsigned long)skb->data;
   const __u8 *end = (const __u8 *)(unsigned long)skb->data_end;

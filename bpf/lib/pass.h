@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* One socket of a pass over all of them. */
+/* What a pass does with each socket, and with each open file. */
 #ifndef SOCKSCOPE_BPF_PASS_H
 #define SOCKSCOPE_BPF_PASS_H
 
@@ -16,7 +16,7 @@ static __always_inline void fill_socket(struct wire_flow_totals *record, struct 
   fill_address(&record->flow, common);
   record->flow.protocol = protocol;
   fill_owner(&record->flow, state);
-  /* A copy of the listener's state that no hook has corrected. */
+  /* Still a copy of the listener's state, which no hook has corrected. */
   if (record->flow.direction == WIRE_DIRECTION_LISTEN && record->flow.state != TCP_LISTEN) {
     record->flow.direction = WIRE_DIRECTION_INBOUND;
     record->flow.owner = WIRE_OWNER_INHERITED;
@@ -24,7 +24,7 @@ static __always_inline void fill_socket(struct wire_flow_totals *record, struct 
   }
 }
 
-/* After the totals. */
+/* Must be called after the totals were filled in, which clears this member. */
 static __always_inline void note_ipv6_only(struct wire_flow_totals *record,
                                            const struct sock_common *common) {
   bool is_open = record->flow.protocol == IPPROTO_TCP ? record->flow.state == TCP_LISTEN
@@ -34,8 +34,8 @@ static __always_inline void note_ipv6_only(struct wire_flow_totals *record,
                                                                             : WIRE_IPV6_OPEN;
 }
 
-/* A socket the kernel made for itself: a tunnel's, a file server's. One that no process was seen with,
- * and not the part of a connection that a process has by another protocol. */
+/* Marks a socket that the kernel made for itself (a tunnel's, a file server's): one that no process
+ * was seen with, and that is not a part of a process's MPTCP connection. */
 static __always_inline void note_kernels_own(struct wire_flow *flow, const struct sock *sk) {
   if (flow->owner != WIRE_OWNER_UNKNOWN || !BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock))
     return;
@@ -45,7 +45,7 @@ static __always_inline void note_kernels_own(struct wire_flow *flow, const struc
   flow->owner = WIRE_OWNER_KERNEL;
 }
 
-/* A socket of another network namespace than the one that iter/tcp and iter/udp show. */
+/* Writes a socket of a network namespace other than the one that iter/tcp and iter/udp show. */
 static __always_inline void write_foreign(struct seq_file *seq, struct sock *sk,
                                           struct socket_state *state, __u64 identity) {
   struct wire_flow_totals record;
@@ -81,8 +81,9 @@ static __always_inline void set_holder(struct socket_state *state, struct task_s
   state->owner = WIRE_OWNER_BOOTSTRAP;
 }
 
-/* What a process has open of MPTCP is not what TCP has: the listener, or the connection it began with,
- * which is the kernel's own. That one gets the owner. Connections added to it later have none. */
+/* The file of an MPTCP socket is not a TCP socket. TCP has its listener or the first of its
+ * connections, which belongs to the kernel; that one gets the process as its owner. Connections
+ * that are added to it later have no owner. */
 static __always_inline void note_mptcp_holder(struct task_struct *task, struct sock *sk) {
   if (!config.mptcp_owners || !bpf_core_field_exists(struct mptcp_sock, first))
     return;
@@ -92,7 +93,7 @@ static __always_inline void note_mptcp_holder(struct task_struct *task, struct s
   struct socket_state state = {.identity = known_cookie(first)};
   set_holder(&state, task);
   note_netns(&state, read_netns(&first->__sk_common));
-  if (state.netns != config.home_netns) /* shown by its state alone */
+  if (state.netns != config.home_netns) /* such a socket is shown only by its state */
     state.identity = number_of(first, state.identity);
   if (BPF_CORE_READ(first, __sk_common.skc_state) == TCP_LISTEN) {
     state.direction = WIRE_DIRECTION_LISTEN;
@@ -101,9 +102,10 @@ static __always_inline void note_mptcp_holder(struct task_struct *task, struct s
   put_state(first, &state);
 }
 
-/* What passes over open files say of an owner that is known. An accept that was not seen is settled at
- * once: whoever has the connection open serves it, the listener's own process before others. An owner
- * who was seen to use it loses it to another when a whole pass did not find it with him. */
+/* A pass over open files found a socket that has an owner with this process. An inherited owner is
+ * replaced at once: whoever has the connection open serves it, and the listener's own process comes
+ * before others. An owner who was seen using it is replaced only when a whole pass did not find the
+ * socket with that owner. */
 static __always_inline void note_held(struct socket_state *state, struct task_struct *task,
                                       struct sock *sk, __u16 protocol) {
   struct wire_control *shared = get_control();
@@ -115,7 +117,7 @@ static __always_inline void note_held(struct socket_state *state, struct task_st
     state->held_pass = pass;
     if (is_settled)
       return;
-    set_holder(state, task); /* who it is now: it may have dropped its user since */
+    set_holder(state, task); /* read anew: the process may have dropped its user since */
   } else {
     if (state->held_pass == pass)
       return;
@@ -137,7 +139,7 @@ static __always_inline void note_held(struct socket_state *state, struct task_st
   }
 }
 
-/* A process has the socket open. One that has no owner gets it. */
+/* A process has the socket open; it becomes the owner if the socket has none. */
 static __always_inline void note_holder(struct task_struct *task, struct sock *sk) {
   if (READ(sk, sk_protocol) == IPPROTO_MPTCP && is_internet(READ(sk, __sk_common.skc_family))) {
     note_mptcp_holder(task, sk);
@@ -161,7 +163,7 @@ static __always_inline void note_holder(struct task_struct *task, struct sock *s
   }
 }
 
-/* An MPTCP socket's connections are sockets of the kernel's own, known by the hash alone. */
+/* The TCP connections of an MPTCP socket belong to the kernel; only the hash knows them. */
 static __always_inline void write_mptcp_parts(struct seq_file *seq, struct sock *sk) {
   struct sock *first = BPF_CORE_READ((struct mptcp_sock *)sk, first);
   struct socket_state *state = first ? find_in_hash(address_of(first)) : NULL;
@@ -169,7 +171,8 @@ static __always_inline void write_mptcp_parts(struct seq_file *seq, struct sock 
     write_foreign(seq, first, state, state->identity);
 }
 
-/* A process has this socket open: one of another network namespace is shown, once for each file. */
+/* A process has this socket open. If the socket is of another network namespace, it is written,
+ * once for each file. */
 static __always_inline void write_held(struct seq_file *seq, struct task_struct *task,
                                        struct sock *sk) {
   if (!is_internet(READ(sk, __sk_common.skc_family)) ||

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* SYNs to this host that met no listener: the kernel answers with a reset, and has no socket. */
+/* SYNs to this host that met no listener: the kernel answers them with a reset, and has no socket
+ * for them. */
 #ifndef SOCKSCOPE_BPF_REFUSAL_H
 #define SOCKSCOPE_BPF_REFUSAL_H
 
 #include "bpf/lib/emit.h"
 
-#define REFUSAL_TURN_NS (1ull << 27) /* an eighth of a second, about */
+#define REFUSAL_TURN_NS (1ull << 27) /* about an eighth of a second */
 #define REFUSALS_A_TURN 256
 #define TCP_SYN 0x02
 #define TCP_ACK 0x10
 
-/* Who floods this host with SYNs must not flush everything else out of the ring. */
+/* A flood of SYNs to this host must not push all other records out of the ring. */
 static __always_inline bool may_tell_refusal(__u64 now_ns, __u32 *untold) {
   __u32 zero = 0;
   struct refusal_turn *turn = bpf_map_lookup_elem(&refusal_turns, &zero);
@@ -30,8 +31,8 @@ static __always_inline bool may_tell_refusal(__u64 now_ns, __u32 *untold) {
   return true;
 }
 
-/* Of a packet that is answered with a reset and belongs to no socket. Everything is read as kernel
- * memory, by every door: it is quick to load. */
+/* For a packet that is answered with a reset and belongs to no socket. All hooks read it as kernel
+ * memory, because such programs load quickly. */
 static __always_inline int on_refusal(const struct sk_buff *skb) {
   const unsigned char *head = BPF_CORE_READ(skb, head);
   const unsigned char *transport = head + BPF_CORE_READ(skb, transport_header);
@@ -72,8 +73,8 @@ static __always_inline int on_refusal(const struct sk_buff *skb) {
   return 0;
 }
 
-/* The same, of any packet that is answered so. A test of sk for NULL some verifiers would take out:
- * its fields read 0. */
+/* The same for any packet that is answered with a reset. Some verifiers would remove a test of sk
+ * for NULL; the members of a NULL sk read as 0. */
 static __always_inline int on_refusal_or_reset(const struct sock *sk, const struct sk_buff *skb) {
   return BPF_CORE_READ(sk, __sk_common.skc_family) == 0 ? on_refusal(skb) : 0;
 }

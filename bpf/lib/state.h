@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Finding and making a socket's state, in its storage or in the hash. `socket` is what the program
- * type offers: struct sock, bpf_sock or a plain address; `protocol` IPPROTO_TCP or IPPROTO_UDP. */
+/* Finding and making a socket's state, in its storage or in the hash. `socket` is what the type
+ * of program offers: struct sock, bpf_sock or a plain address. `protocol`: IPPROTO_TCP or
+ * IPPROTO_UDP. */
 #ifndef SOCKSCOPE_BPF_STATE_H
 #define SOCKSCOPE_BPF_STATE_H
 
@@ -13,14 +14,14 @@ static __always_inline void count_lost_storage(void) {
     __sync_fetch_and_add(&shared->lost_storage, 1);
 }
 
-/* A pointer as the number it is. */
+/* A pointer as a number. */
 static __always_inline __u64 address_of(const void *socket) {
   __u64 address = 0;
   bpf_probe_read_kernel(&address, sizeof(address), &socket);
   return address;
 }
 
-/* Verifiers older than the helper for cookies refuse pointers in a key. */
+/* Verifiers that are older than the cookie helper refuse pointers in a map key. */
 static __always_inline __u64 key_of(const void *socket) {
   if (HAS_STORAGE && config.has_cookies)
     return (__u64)socket;
@@ -32,7 +33,7 @@ static __always_inline bool is_state_in_hash(__u16 protocol) {
          (config.states_in == WIRE_STATES_BY_PROTOCOL && protocol == IPPROTO_TCP);
 }
 
-/* Some program in use cannot make cookies: what a flow is known by is in its state. */
+/* Some program in use cannot get cookies, so the state holds what the flow is known by. */
 static __always_inline bool is_identity_in_state(void) {
   return !HAS_STORAGE || config.states_in == WIRE_STATES_IN_HASH;
 }
@@ -48,7 +49,7 @@ static __always_inline struct socket_state *find_state(const void *socket, __u16
   return find_in_hash(key_of(socket));
 }
 
-/* A hash knows nothing of a socket's end but what we tell it. */
+/* A hash is not told when a socket ends: its entry must be removed. */
 static __always_inline void drop_state(const void *socket, __u16 protocol) {
   if (!is_state_in_hash(protocol))
     return;
@@ -60,8 +61,8 @@ static __always_inline __u64 known_cookie(const void *socket) {
   return (__u64)BPF_CORE_READ((const struct sock_common *)socket, skc_cookie.counter);
 }
 
-/* The kernel numbers a socket when it is first asked. When nobody did, and we cannot, it gets a number
- * of ours. */
+/* The kernel numbers a socket when it is first asked for its cookie. Where nobody asked, and this
+ * program cannot, the socket gets a number of our own. */
 static __always_inline __u64 number_of(const void *socket, __u64 cookie) {
   if (!cookie)
     cookie = known_cookie(socket);
@@ -70,13 +71,13 @@ static __always_inline __u64 number_of(const void *socket, __u64 cookie) {
   return cookie;
 }
 
-/* What the hash has at a socket's address may be of one that was there before, where its end was not
- * seen, or of one that just ended. `cookie`: of the socket that is there now. */
+/* The hash entry at a socket's address may belong to an earlier socket, whose end was missed or has
+ * only just happened. `cookie`: that of the socket that is there now. */
 static __always_inline bool is_of_another(const struct socket_state *state, __u64 cookie) {
   return cookie && state->identity && state->identity != cookie && !(state->identity >> 63);
 }
 
-/* find_state() of a socket that can be read, without what is of another. */
+/* find_state() for a socket whose members can be read; ignores the state of an earlier socket. */
 #define FIND_OWN_STATE(sk, protocol)                                                            \
   ({                                                                                            \
     struct socket_state *found_ = find_state((void *)(sk), protocol);                           \
@@ -88,14 +89,14 @@ static __always_inline bool is_of_another(const struct socket_state *state, __u6
     found_;                                                                                     \
   })
 
-/* Replaces what the hash may still have of a socket that was at this address before. */
+/* Replaces what the hash may still have of an earlier socket at this address. */
 static __always_inline void put_state(const void *socket, const struct socket_state *state) {
   __u64 key = key_of(socket);
   if (bpf_map_update_elem(&states, &key, state, 0))
     count_lost_storage();
 }
 
-/* `fresh`: what goes there, zeroed; a program has little room for such. */
+/* `fresh`: zeroed room for the new state, because a program's stack has little. */
 static __always_inline struct socket_state *make_in_hash(const void *socket, __u64 cookie,
                                                          struct socket_state *fresh) {
   fresh->identity = number_of(socket, cookie);
@@ -103,7 +104,7 @@ static __always_inline struct socket_state *make_in_hash(const void *socket, __u
   return find_in_hash(key_of(socket));
 }
 
-/* A creation race leaves its loser with NULL: the winner's is taken then. */
+/* When two programs create it at once, the loser gets NULL and takes the winner's. */
 static __always_inline struct socket_state *make_in_storage(void *socket) {
   struct socket_state *state = NULL;
   if (HAS_STORAGE) {
@@ -146,7 +147,8 @@ static __always_inline struct socket_state *make_state(const void *socket, __u16
     state_;                                                              \
   })
 
-/* What a flow is known by: what its state remembers, or the cookie, which the kernel is asked for. */
+/* What the flow is known by: the number in its state, or else its cookie, which the kernel
+ * makes. */
 #define IDENTITY(socket, state)                                                   \
   ((state) && (state)->identity                                                   \
        ? (state)->identity                                                        \

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Datagrams that were counted as received although the kernel then found no room for them, or another
- * fault. It counts those itself, after we have counted them. */
+/* Datagrams that were counted as received although the kernel then dropped them, for want of room
+ * or another fault. The kernel counts those drops, but only after we have counted the datagram. */
 #ifndef SOCKSCOPE_BPF_UDP_DROPS_H
 #define SOCKSCOPE_BPF_UDP_DROPS_H
 
 #include "bpf/lib/access.h"
 #include "bpf/lib/maps.h"
 
-/* Read as kernel memory, by all. */
+/* Reads kernel memory, so every kind of program can call it. */
 static __always_inline __u32 read_drops(const struct sock *sk) {
   struct numa_drop_counters *counters = NULL;
   if (bpf_core_field_exists(struct sock___numa, sk_drop_counters))
@@ -18,14 +18,14 @@ static __always_inline __u32 read_drops(const struct sock *sk) {
   return (__u32)BPF_CORE_READ(sk, sk_drops.counter);
 }
 
-/* Bytes and datagrams that are counted too much; 0: none. Between two datagrams of a socket it is the
- * former that was dropped. When several processors deliver to one socket at once it may have been
- * another, of another size. */
+/* How many bytes and datagrams were counted too many; 0: none. The drop is that of the datagram
+ * before this one. When several processors deliver to one socket at once, it may have been another
+ * one, of another size. */
 static __always_inline __u32 late_drops(const struct socket_state *state, __u32 drops, __u64 *bytes) {
   __u64 dropped = drops - state->drops;
   __u64 datagrams = dropped * state->last_datagrams;
   *bytes = dropped * state->last_size;
-  /* More: from before we counted. */
+  /* More drops than we counted: some are older than our counting. */
   return datagrams > state->rx_datagrams || *bytes > state->rx_bytes ? 0 : (__u32)datagrams;
 }
 
@@ -41,7 +41,7 @@ static __always_inline void take_off_drops(struct socket_state *state, __u32 dro
   __sync_fetch_and_add(&state->rx_bytes, -bytes);
 }
 
-/* The same for what is told of the socket. Only a packet changes its state. */
+/* The same for a record about the socket. Only a packet may change the socket's state. */
 static __always_inline void take_off_late_drops(struct wire_flow_totals *record,
                                                 const struct socket_state *state,
                                                 const struct sock *sk) {

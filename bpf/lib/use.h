@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What processes do with sockets: each send and receive, where UDP is counted, because the kernel
- * keeps no counters for it, and for TCP only the process that uses the connection is noted; accept;
- * the birth of UDP sockets and the last close of any. */
+/* What processes do with sockets. At each send and receive, UDP is counted, because the kernel
+ * keeps no counters for it, and for TCP only the process that uses the connection is noted. Also:
+ * accept, the creation of UDP sockets, and the last close of any socket. */
 #ifndef SOCKSCOPE_BPF_USE_H
 #define SOCKSCOPE_BPF_USE_H
 
@@ -72,8 +72,9 @@ static __always_inline void emit_record(__u16 type, struct sock *sk, __u64 ident
   submit(record);
 }
 
-/* Made where there is none: the socket is older than us and was not found at start, or its birth was
- * missed. note_use() makes the running process its owner then, not its opener. */
+/* Makes a state where there is none: the socket is older than sockscope and was not found at the
+ * start, or its creation was missed. note_use() then makes the running process its owner, but not
+ * its opener. */
 static __always_inline struct socket_state *state_at_use(struct sock *sk, __u16 protocol) {
   struct socket_state *state = FIND_OWN_STATE(sk, protocol);
   if (state)
@@ -84,8 +85,8 @@ static __always_inline struct socket_state *state_at_use(struct sock *sk, __u16 
   return state;
 }
 
-/* A process has a connection before its handshake is over: TCP fast open gave it. `cookie`: the kernel's,
- * 0 where it cannot be asked. */
+/* A process has a connection before the handshake is over, which TCP fast open makes possible.
+ * `cookie`: the kernel's; 0 where it cannot be asked. */
 static __always_inline void begin_early(struct sock *sk, struct socket_state *state, __u64 cookie) {
   begin_inbound(state, fast_open_since(sk));
   state->told_state = TCP_SYN_RECV;
@@ -123,11 +124,11 @@ static __always_inline int on_udp(struct sock *sk, int result, __u32 sent) {
   struct socket_state *state = state_at_use(sk, IPPROTO_UDP);
   if (!state)
     return 0;
-  /* Into which control group the process was moved since is seen at the close, and by passes. */
+  /* Whether the process was moved to another cgroup is seen at the close, and by passes. */
   if (state->owner != WIRE_OWNER_EXACT || state->pid != current_pid())
     note_use(state);
   if (sent) {
-    /* One call with UDP_SEGMENT set on the socket leaves as several datagrams. */
+    /* With UDP_SEGMENT set on the socket, one call sends several datagrams. */
     __u16 segment = BPF_CORE_READ((struct udp_sock *)sk, gso_size);
     __u64 datagrams = 1;
     if (segment && (__u32)result > segment)
@@ -147,21 +148,21 @@ static __always_inline bool only_looks(int flags, __u32 sent) {
   return !sent && (flags & (MSG_PEEK | MSG_ERRQUEUE));
 }
 
-/* result < 0: the call failed; 0: the stream ended. */
+/* result: negative, the call failed; 0, the stream ended. */
 static __always_inline int on_tcp_io(struct sock *sk, int result, int flags, __u32 sent) {
   if (result <= 0 || only_looks(flags, sent) || transport_of(sk) != IPPROTO_TCP)
     return 0;
   return on_tcp(sk, result, sent);
 }
 
-/* 0: an empty datagram. */
+/* result: 0 is an empty datagram. */
 static __always_inline int on_udp_io(struct sock *sk, int result, int flags, __u32 sent) {
   if (result < 0 || only_looks(flags, sent) || transport_of(sk) != IPPROTO_UDP)
     return 0;
   return on_udp(sk, result, sent);
 }
 
-/* Of any socket. */
+/* For sockets of any protocol. */
 static __always_inline int on_io(struct sock *sk, int result, int flags, __u32 sent) {
   if (result < 0 || only_looks(flags, sent))
     return 0;
@@ -173,8 +174,9 @@ static __always_inline int on_io(struct sock *sk, int result, int flags, __u32 s
   return 0;
 }
 
-/* The process that accepts, or asks for the peer's name, is running. What can be read, what has the
- * state, and what COOKIE wants are three different pointers in some programs. */
+/* The process that accepts, or asks for the peer's name, is running. In some programs the pointer
+ * that can be read (`sk`), the one with the state (`socket`) and the one for COOKIE (`context`)
+ * differ. */
 static __always_inline int on_accept(struct sock *sk, void *socket, void *context) {
   struct socket_state *state = find_state(socket, IPPROTO_TCP);
   if (!state || is_of_another(state, (__u64)READ(sk, __sk_common.skc_cookie.counter)))
@@ -199,15 +201,16 @@ static __always_inline int on_birth(struct sock *sk, __u16 protocol) {
   return 0;
 }
 
-/* Who closed it last is not known: a pass over open files held the file in that moment, and closes it in
- * his stead. Who was seen before is the likeliest, but it may be a child that he forked to serve. */
+/* Not known who closed it last: a pass over open files held the file at that moment, and so closed
+ * it instead of its process. The owner seen before is the likeliest, but a child forked to serve
+ * the connection may have been the one. */
 static __always_inline void note_unseen_close(struct socket_state *state) {
   if (state->owner == WIRE_OWNER_EXACT)
     state->owner = state->direction == WIRE_DIRECTION_INBOUND ? WIRE_OWNER_INHERITED
                                                               : WIRE_OWNER_BOOTSTRAP;
 }
 
-/* The last close of a socket, by the process that does it. */
+/* Runs in the process that does the last close of a socket. */
 static __always_inline int on_release(struct sock *sk, __u16 protocol) {
   if (protocol != IPPROTO_UDP && protocol != IPPROTO_TCP)
     return 0;
@@ -220,7 +223,7 @@ static __always_inline int on_release(struct sock *sk, __u16 protocol) {
   else
     note_use(state);
   if (protocol == IPPROTO_TCP) {
-    /* Unless somebody else closes it than used it, the close record tells all. */
+    /* The close record is enough unless the process that closes it is not the one that used it. */
     if (state->pid != owner_before && state->direction != WIRE_DIRECTION_LISTEN && state->since_ns)
       emit_record(WIRE_OWNER, sk, IDENTITY(sk, state), IPPROTO_TCP, state, 0, 0);
     return 0;
