@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a socket is. Plain data.
+// The address of a socket's end. Plain data.
 #pragma once
 
 #include <array>
@@ -9,15 +9,17 @@
 
 namespace sockscope {
 
-// The network interface that an address of one link belongs to, by name: "eth0". In a network
-// namespace other than sockscope's the interface's number there is its name. Copies are numbers of
-// a table that all threads share and that keeps each name as long as the program runs.
+// The network interface that a link-local address belongs to, by name: "eth0". In a network
+// namespace other than sockscope's, the interface's number there serves as its name. A Zone is a
+// number into a table that all threads share; the table keeps each name as long as the program
+// runs.
 class Zone {
  public:
   Zone() = default;
-  // Cleaned for a terminal; empty, and all new names after 65,535 different ones: none.
+  // The name is cleaned for a terminal. An empty name makes no zone, and so does every new name
+  // after 65,535 different ones.
   explicit Zone(std::string_view name);
-  std::string_view name() const noexcept;  // empty: none; ends with a NUL
+  std::string_view name() const noexcept;  // empty: no zone; followed by a NUL
   bool operator==(const Zone&) const = default;
 
  private:
@@ -28,14 +30,15 @@ class Zone {
 struct Address {
   std::array<std::uint8_t, 16> bytes{};  // network order; IPv4 uses the first four
   std::uint8_t family = 0;               // 4 or 6
-  Zone zone{};                           // of is_of_zone() only, where it is known
+  Zone zone{};                           // only where is_of_zone(), and known
 
   bool is_unspecified() const noexcept;  // 0.0.0.0 or ::
   bool is_loopback() const noexcept;     // 127.0.0.0/8 or ::1
-  // Means the same host in every network: not private (RFC 1918, 4193, 6598), of one link,
-  // loopback, multicast or reserved.
+  // The address means the same host in every network: it is not private (RFC 1918, 4193, 6598),
+  // link-local, loopback, multicast or reserved.
   bool is_global() const noexcept;
-  // IPv6 that means something on one link only, so with its zone (RFC 4007): fe80::/10, ff02::/16.
+  // An IPv6 address that has a meaning on one link only, and so needs its zone (RFC 4007):
+  // fe80::/10, ff02::/16.
   bool is_of_zone() const noexcept;
   bool operator==(const Address&) const = default;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Errors are values: what went wrong, what we were doing, and what the user can do about it.
+// Errors are values: what went wrong, what was being done, and what the user can do about it.
 #pragma once
 
 #include <string>
@@ -9,19 +9,19 @@
 namespace sockscope {
 
 enum class ErrorKind {
-  kUnsupportedPlatform,  // not a kernel sockscope can run on at all
+  kUnsupportedPlatform,  // sockscope cannot run on this kernel at all
   kNotPermitted,         // a capability is missing; hint() names it
-  kKernelLacksFeature,   // too old, or built without what is needed
+  kKernelLacksFeature,   // too old, or built without a feature that is needed
   kLoadFailed,           // the kernel refused a program; detail() has the verifier's words
   kAttachFailed,         // a hook refused a program; detail() names the hook
   kIo,                   // a system call failed
   kInvalidArgument,      // the caller's options make no sense
-  kOtherNamespace,       // only to be had in the host's own namespaces; detail() names which
+  kOtherNamespace,       // works only in the host's own namespaces; detail() says which
 };
 
 class [[nodiscard]] Error {
  public:
-  // code: errno-like reason, may be empty. doing: what was attempted, e.g. "load the programs".
+  // code: an errno-like reason, may be empty. doing: what was attempted, e.g. "load the programs".
   Error(ErrorKind kind, std::error_code code, std::string doing)
       : kind_(kind), code_(code), doing_(std::move(doing)) {}
 
@@ -46,9 +46,9 @@ class [[nodiscard]] Error {
   std::string message() const {
     return "cannot " + doing_ + (code_ ? ": " + code_.message() : std::string());
   }
-  // Why, in the kernel's or our own words; empty when there is nothing to add. May have many lines.
+  // Why, in the kernel's or our own words. Empty when there is nothing to add; may have many lines.
   const std::string& detail() const noexcept { return detail_; }
-  // What to do about it; empty when we do not know.
+  // What to do about it; empty when nothing is known.
   const std::string& hint() const noexcept { return hint_; }
 
  private:

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What happens: an Event is when, to which flow, and one of the things in namespace event. Plain
+// What happens. An Event has a time, a flow, and one of the structures in namespace event. Plain
 // data.
-//
-//   if (const auto* close = std::get_if<event::Close>(&event.what))
-//     print(event.flow.owner.name(), event.flow.counters.tx_bytes, close->duration_us);
 #pragma once
 
 #include <sockscope/types.h>
@@ -20,7 +17,7 @@ namespace event {
 
 // An outbound connection is established.
 struct Connect {
-  std::uint64_t latency_us = 0;  // of the handshake; 0: not known, as from polls
+  std::uint64_t latency_us = 0;  // of the handshake; 0: not known, for example with polled sources
 };
 
 // An inbound connection is established.
@@ -32,27 +29,28 @@ struct ConnectFailed {
   std::uint64_t latency_us = 0;  // since the SYN; 0: not known
 };
 
-// The flow's counters are final, but for what polled sources could not get.
+// The flow's counters are final, unless is_final says otherwise.
 struct Close {
   TcpState old_state = TcpState::kNone;
   std::optional<std::uint64_t> duration_us;  // empty: opened before sockscope started
-  bool is_final = true;  // false: the counters are those of the last poll, or none
+  bool is_final = true;  // false (polled sources): the counters are those of the last poll, or none
 };
 
-// A segment is sent again; the flow's counters have only how many were.
+// A segment is sent again. Of the flow's counters only the number of retransmits is filled in.
 struct Retransmit {
-  // From eBPF: TCP's number of the first byte sent again, and the congestion window in segments as
-  // the kernel has set it by then; 0: not known, then neither is the sequence.
+  // From eBPF: the TCP sequence number of the first byte sent again, and the congestion window in
+  // segments as the kernel has set it by then. Window 0: neither is known.
   std::uint32_t sequence = 0;
   std::uint32_t congestion_window = 0;
-  std::uint32_t prior_window = 0;  // before the loss that TCP recovers from; 0: it knows of none
+  std::uint32_t prior_window = 0;  // the window before the loss that TCP is recovering from; 0: no
+                                   // recovery
 };
 
 struct Reset {
   bool sent = false;  // by this end
 };
 
-// Another process uses the connection from now on: the flow's owner.
+// From now on another process uses the connection: the owner of the flow.
 struct OwnerChange {};
 
 // A connection attempt begins.
@@ -71,8 +69,8 @@ struct Data {
 
 // A SYN to this host met no listener. The flow has its ends, network namespace and interface.
 struct Refused {
-  // This one, and those before it that came faster than they are told one by one (some 2,000 a
-  // second for each processor).
+  // This attempt and the unreported ones before it. Attempts are reported one by one up to about
+  // 2,000 a second for each processor.
   std::uint64_t attempts = 1;
 };
 
@@ -89,27 +87,27 @@ struct UdpPeerClose {
   std::optional<std::uint64_t> duration_us;
 };
 
-// A DNS query or answer passed a socket of this host, or none came. The flow is the socket with the
-// ends of this very message; the server is the end with port 53, so `remote` where this host asks.
+// A DNS query or answer passed a socket of this host, or no answer came. The flow is the socket,
+// with the ends of this message. The server is the end with port 53: `remote` where this host asks.
 struct Dns {
   bool sent = false;                          // by this end
   std::shared_ptr<const DnsMessage> message;  // never null
 };
 
-// Never told by a Monitor: for whoever runs Detectors and keeps one log of all. The flow has the
-// alert's owner and remote end.
+// A Monitor never reports this. It is for programs that run Detectors and keep one log of
+// everything. The flow has the alert's owner and remote end.
 struct AlertChange {
   std::shared_ptr<const Alert> alert;  // never null
 };
 
-// Something was lost before this point. The flow is empty.
+// Something was lost before this event. The flow is empty.
 struct Gap {
-  Loss lost;  // how much since the gap before
+  Loss lost;  // since the previous gap
 };
 
 }  // namespace event
 
-// Of the alternatives of Event::What, in their order.
+// The kinds of Event::What, in the same order.
 enum class EventKind : std::uint8_t {
   kConnect,
   kAccept,
@@ -139,19 +137,19 @@ struct Event {
                    event::UdpPeerClose, event::Dns, event::AlertChange, event::Gap>;
 
   std::uint64_t mono_ns = 0;
-  // Its counters mean something only where `what` says so.
+  // The counters have a meaning only where the structure in `what` says so.
   Flow flow;
   What what = event::Gap{};
 
   EventKind kind() const noexcept { return static_cast<EventKind>(what.index()); }
 };
 
-// The alternative of that kind, empty.
+// An empty structure of that kind.
 Event::What make_what(EventKind kind);
 
 // "connect", "connect_failed", …: as in JSON.
 std::string_view to_string(EventKind) noexcept;
-// The same, but of what happened to a process: "exec", "exit", …
+// The same, but for a ProcessEvent what happened to the process: "exec", "exit", …
 std::string_view name_of(const Event&) noexcept;
 
 }  // namespace sockscope

@@ -33,16 +33,17 @@ struct Record {
   bool operator==(const Record&) const = default;
 };
 
-// Empty when the record has no room for it: kConnectV6, and ends that are not IPv4.
+// Empty when the record cannot hold it: kConnectV6, and ends that are not IPv4.
 std::optional<RecordBytes> encode_record(const Record& record) noexcept;
 
-// The first 48 bytes; more may follow. Empty when they are fewer, or the kind is none of those that
-// have this layout.
+// Reads the first 48 bytes; more may follow. Empty when there are fewer, or when the kind has
+// another layout.
 std::optional<Record> decode_record(std::span<const std::byte> bytes) noexcept;
 
-// Of a connect, accept or close of TCP; empty for other events, and where encode_record() has no
-// room. A connect over IPv6 to an address mapped from IPv4 is one over IPv4. Add mono_to_boot_ns to
-// a CLOCK_MONOTONIC time to get CLOCK_BOOTTIME. The thread is not known: tid is the process's.
+// Makes a record of a connect, accept or close of TCP; empty for other events, and where the record
+// cannot hold them. A connect over IPv6 to an IPv4-mapped address counts as IPv4. mono_to_boot_ns:
+// what to add to a CLOCK_MONOTONIC time to get CLOCK_BOOTTIME. The thread is not known: tid is the
+// process's.
 std::optional<Record> make_record(const Event& event, std::int64_t mono_to_boot_ns) noexcept;
 
 }  // namespace sockscope::netwatch

@@ -7,14 +7,14 @@
 
 namespace sockscope {
 
-// What a monitor observes, each thing by a door of its own (Door). Which of them a source has
+// What a monitor can observe. Each observation has a door of its own (Door). Which ones exist
 // depends on the source.
 enum class Observation : std::uint8_t {
   // eBPF
   kTcpSockets,
   kUdpSockets,
   kForeignSockets,  // of other network namespaces
-  kOlderOwners,     // of sockets that were there before
+  kOlderOwners,     // owners of sockets that existed before
   kSocketCookies,
   kTcpEnd,
   kTcpLifecycle,
@@ -40,10 +40,11 @@ enum class Observation : std::uint8_t {
   kProcessSession,
   kProcessTracer,
   kDnsMessages,
-  kTranslatedDns,  // queries of unconnected sockets to servers that netfilter turns to another port
+  kTranslatedDns,  // queries of unconnected sockets to servers that netfilter redirects to another
+                   // port
   kUdpPeers,       // remote ends of unconnected UDP sockets
   kHolders,
-  // polled sources, beside those of the above that they have or lack
+  // polled sources, in addition to those above that they share
   kUdpBytes,
   kTcpFigures,
   kFinalFigures,
@@ -51,8 +52,8 @@ enum class Observation : std::uint8_t {
   kLosses,  // retransmits and resets
   kEachCall,
   kOwners,
-  kOtherUsersOwners,  // refused: this source may not look into the processes of other users
-  kProtectedOwners,   // refused: a security module hides what some processes have open
+  kOtherUsersOwners,  // refused: this source may not inspect other users' processes
+  kProtectedOwners,   // refused: a security module hides the open files of some processes
   // of any source
   kReverseNames,  // of remote ends, looked up
   kTranslations,  // of addresses, by netfilter
@@ -63,9 +64,9 @@ enum class Observation : std::uint8_t {
 inline constexpr std::size_t kObservationCount =
     static_cast<std::size_t>(Observation::kSockets) + 1;
 
-// "tcp lifecycle", "dns messages", …: as users, JSON and `doctor` have it.
+// "tcp lifecycle", "dns messages", …: as in JSON and `doctor`.
 const char* to_string(Observation observation) noexcept;
-// The observation of that text; none: no observation has it.
+// The observation with that text; empty: there is none.
 std::optional<Observation> observation_of(std::string_view text) noexcept;
 
 }  // namespace sockscope

@@ -15,19 +15,19 @@
 namespace sockscope {
 
 enum class ProcessEventKind : std::uint8_t {
-  kUnknown,  // something this version has no name for: ProcessEvent::number says what
+  kUnknown,  // a kind that this version does not know: ProcessEvent::number says which
   kFork,     // pid, tid: the new process or thread
   kExec,
   kUid,
   kGid,
-  kSid,       // became the leader of a session of its own
-  kPtrace,    // a tracer took hold of it, or (tracer_pid 0) let go
-  kComm,      // a new name, not by exec
+  kSid,       // became the leader of a new session
+  kPtrace,    // a tracer attached to it, or detached (tracer_pid 0)
+  kComm,      // got a new name, not by exec
   kCoredump,  // a signal that dumps core is about to end it
   kExit,
 };
 
-// Only the fields named for its kind mean something; number, cpu, times, pid and tid always do.
+// number, cpu, times, pid and tid are always set; other members only for the kinds they name.
 struct ProcessEvent {
   ProcessEventKind kind = ProcessEventKind::kUnknown;
   std::uint32_t number = 0;  // the kernel's own, PROC_EVENT_…
@@ -35,27 +35,29 @@ struct ProcessEvent {
   std::uint64_t mono_ns = 0;  // CLOCK_MONOTONIC
   std::uint32_t pid = 0;
   std::uint32_t tid = 0;
-  std::uint32_t parent_pid = 0;  // kFork, kExit, kCoredump; 0: this kernel does not tell
+  std::uint32_t parent_pid = 0;  // kFork, kExit, kCoredump; 0: not known on this kernel
   std::uint32_t parent_tid = 0;
   std::uint32_t tracer_pid = 0;  // kPtrace
   std::uint32_t tracer_tid = 0;
   std::uint32_t real_id = 0;       // kUid, kGid
   std::uint32_t effective_id = 0;  // kUid, kGid
   std::uint32_t exit_status = 0;   // kExit: as waitpid(2) tells it
-  std::uint32_t exit_signal = 0;   // kExit: the signal its parent gets; 0: none, as of a thread
-  std::uint64_t start_ns = 0;   // CLOCK_BOOTTIME start of the process; 0: the source does not tell
-  std::array<char, 16> comm{};  // kComm: hostile bytes possible
+  std::uint32_t exit_signal = 0;   // kExit: the signal that its parent gets; 0: none, as for
+                                   // threads
+  std::uint64_t start_ns = 0;      // CLOCK_BOOTTIME start of the process; 0: not known from this
+                                   // source
+  std::array<char, 16> comm{};     // kComm: hostile bytes possible
 
-  // A thread's, not the process's own.
+  // The event is that of a thread, not of the process itself.
   bool is_thread() const noexcept { return pid != tid; }
   std::string_view name() const noexcept;  // comm up to its NUL
 
-  // kExit. Empty: a signal ended it.
+  // kExit. Empty: ended by a signal.
   std::optional<std::uint32_t> exit_code() const noexcept {
     if ((exit_status & 0x7f) != 0) return std::nullopt;
     return (exit_status >> 8) & 0xff;
   }
-  // kExit. 0: none, it exited.
+  // kExit: the signal that ended it. 0: it exited by itself.
   std::uint32_t ended_by() const noexcept { return exit_status & 0x7f; }
   bool dumped_core() const noexcept { return (exit_status & 0x80) != 0; }
 
@@ -65,24 +67,24 @@ struct ProcessEvent {
 // Lower-case names as in JSON: "fork", "exec", "uid", …, "unknown".
 std::string_view to_string(ProcessEventKind) noexcept;
 
-// Sets of kinds: what a subscription wants.
+// Sets of kinds, to say which events are wanted.
 using ProcessEventMask = std::uint32_t;
 constexpr ProcessEventMask mask_of(ProcessEventKind kind) noexcept {
   return 1u << static_cast<unsigned>(kind);
 }
 inline constexpr ProcessEventMask kAllProcessEvents =
-    mask_of(ProcessEventKind::kExit) * 2 - 1;  // those without a name too
-// Instead of kExit: exits with a status that is not 0.
+    mask_of(ProcessEventKind::kExit) * 2 - 1;  // including unknown kinds
+// Instead of kExit: only exits with a status other than 0.
 inline constexpr ProcessEventMask kNonzeroExits = kAllProcessEvents + 1;
 
-// What a process runs: shared by those forked from it.
+// What a process runs. Processes forked from it share this.
 struct Program {
   std::string exe;        // path of the executable, as /proc/PID/exe has it
-  std::string cmdline;    // arguments with a space between
-  std::string exe_given;  // what exec was given, where it was seen: a link, a script, "./x"
+  std::string cmdline;    // arguments, separated by a space
+  std::string exe_given;  // the path given to exec, if seen: a link, a script, "./x"
   std::vector<std::string> arguments;
-  // There were more: than Options::whole_arguments allows, or the process ended before they were
-  // read.
+  // There were more arguments than Options::whole_arguments allows, or the process ended before
+  // they were read.
   bool arguments_truncated = false;
   bool operator==(const Program&) const = default;
 };
@@ -99,28 +101,27 @@ enum class ContainerRuntime : std::uint8_t {
   kUnknown,
 };
 
-// Where a process belongs: its cgroup and what that stands for. Empty: not known, or none.
+// Where a process belongs: its cgroup and what the cgroup stands for. Empty: not known, or none.
 struct ControlGroup {
   std::string path;            // "/system.slice/nginx.service"
-  std::string unit;            // of the host's systemd: "nginx.service"
-  std::string container_unit;  // of a systemd that runs in the container
+  std::string unit;            // of the systemd of the host: "nginx.service"
+  std::string container_unit;  // of a systemd inside the container
   ContainerRuntime runtime = ContainerRuntime::kNone;
-  std::string container_id;    // of LXC and systemd-nspawn its name
-  std::string container_name;  // where the runtime's files can be read
+  std::string container_id;    // for LXC and systemd-nspawn the name
+  std::string container_name;  // if the runtime's files can be read
   std::string pod_uid;         // Kubernetes
   bool operator==(const ControlGroup&) const = default;
 };
 
-// A process: pid and start_ns are its identity. Hostile bytes are possible in all texts.
+// A process. pid and start_ns together identify it. All texts may contain hostile bytes.
 struct ProcessInfo {
   std::uint32_t pid = 0;
-  std::uint64_t start_ns = 0;  // CLOCK_BOOTTIME; from /proc only to a hundredth of a second
-  std::uint32_t parent_pid =
-      0;  // the process that forked it, or in whose care it was when first seen
+  std::uint64_t start_ns = 0;    // CLOCK_BOOTTIME; from /proc it is rounded to 10 ms
+  std::uint32_t parent_pid = 0;  // the process that forked it, or its parent when it was first seen
   std::uint32_t session = 0;
   std::uint32_t netns = 0;           // inode number
   std::uint64_t cgroup_id = 0;       // cgroup v2
-  std::uint32_t inner_pid = 0;       // in a pid namespace of its own; 0: it has no other
+  std::uint32_t inner_pid = 0;       // its pid in its own pid namespace; 0: it has none of its own
   std::optional<std::uint32_t> uid;  // effective
   std::optional<std::uint32_t> gid;
   std::array<char, 16> comm{};
@@ -138,7 +139,7 @@ struct ProcessInfo {
   }
   std::string_view unit() const noexcept { return cgroup ? std::string_view(cgroup->unit) : ""; }
   std::string_view pod() const noexcept { return cgroup ? std::string_view(cgroup->pod_uid) : ""; }
-  // Name, else the first twelve of the id; "" outside of containers.
+  // The name, otherwise the first twelve characters of the id; "" outside of containers.
   std::string_view container() const noexcept;
 };
 
@@ -146,7 +147,7 @@ struct ProcessInfo {
 struct SocketHolder {
   std::uint32_t pid = 0;
   std::uint64_t start_ns = 0;
-  std::uint32_t fd = 0;  // the lowest, when it has several for the same socket
+  std::uint32_t fd = 0;  // the lowest, if it has several for this socket
   std::array<char, 16> comm{};
 
   std::string_view name() const noexcept;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which version these headers are of, for the preprocessor. version() (monitor.h) says which
-// version the library is that a program runs with.
+// The version of these headers, for the preprocessor. version() (monitor.h) says which version of
+// the library a program runs with.
 #pragma once
 
 #define SOCKSCOPE_VERSION_MAJOR 0
