@@ -5,8 +5,7 @@
 
 namespace sockscope {
 
-// The effective capabilities of this thread, a bit each (capabilities(7)); also where /proc is
-// missing.
+// The effective capabilities of this thread, one bit each (capabilities(7)); works without /proc.
 std::uint64_t effective_capabilities() noexcept;
 
 inline bool has_capability(int capability) noexcept {

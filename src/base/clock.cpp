@@ -19,8 +19,8 @@ bool take_number(std::string_view& text, std::int64_t& value) {
   return true;
 }
 
-// The file tells of the namespace that children are born into: a process that asked for a new one
-// lives in the old one until it execs.
+// timens_offsets describes the namespace that children are created in. A process that has asked for
+// a new one still runs in its old one until it calls exec.
 TimeOffsets read_time_offsets() {
   struct stat own {};
   struct stat childrens {};
@@ -42,7 +42,7 @@ TimeOffsets parse_time_offsets(std::string_view text) noexcept {
     std::int64_t seconds = 0;
     std::int64_t nanoseconds = 0;
     if (!take_number(line, seconds) || !take_number(line, nanoseconds)) continue;
-    // Seconds that are no offset of any clock are not multiplied.
+    // A clock's offset is never larger; larger numbers could overflow when multiplied.
     constexpr std::int64_t kMost = 9'000'000'000;
     if (seconds > kMost || seconds < -kMost) continue;
     const std::int64_t offset = seconds * 1'000'000'000 + nanoseconds;

@@ -15,24 +15,23 @@ inline std::uint64_t clock_ns(clockid_t clock) noexcept {
          static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-// How far this process's clocks are ahead of the host's: in a time namespace of its own they are.
-// What the kernel's records and messages say is the host's time, what clock_gettime(2) and /proc
-// say is not.
+// How far this process's clocks are ahead of the host's; nonzero only in a time namespace. The
+// kernel's records and messages have the host's time; clock_gettime(2) and /proc do not.
 struct TimeOffsets {
   std::int64_t monotonic_ns = 0;
   std::int64_t boottime_ns = 0;
 };
 const TimeOffsets& time_offsets() noexcept;
 
-// From the text of /proc/self/timens_offsets.
+// Reads the text of /proc/self/timens_offsets.
 TimeOffsets parse_time_offsets(std::string_view text) noexcept;
 
-// CLOCK_MONOTONIC as the host has it.
+// CLOCK_MONOTONIC in the host's time.
 inline std::uint64_t mono_now_ns() noexcept {
   return clock_ns(CLOCK_MONOTONIC) - static_cast<std::uint64_t>(time_offsets().monotonic_ns);
 }
 
-// CLOCK_BOOTTIME as the host has it, of one that /proc tells.
+// Turns a CLOCK_BOOTTIME from /proc into the host's time.
 inline std::uint64_t host_boottime_ns(std::uint64_t told_ns) noexcept {
   return told_ns - static_cast<std::uint64_t>(time_offsets().boottime_ns);
 }

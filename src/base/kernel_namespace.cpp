@@ -6,7 +6,7 @@
 namespace sockscope {
 namespace {
 
-// The kernel's numbers of its first namespaces: PROC_USER_INIT_INO, PROC_PID_INIT_INO.
+// The kernel's inode numbers for its first namespaces: PROC_USER_INIT_INO, PROC_PID_INIT_INO.
 constexpr ino_t kFirstUserNamespace = 0xEFFFFFFD;
 constexpr ino_t kFirstPidNamespace = 0xEFFFFFFC;
 

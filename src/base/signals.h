@@ -5,7 +5,7 @@
 
 namespace sockscope {
 
-// Whoever started this process wants it to ignore the signal: nohup, a shell's background.
+// True when whoever started this process wants the signal ignored: nohup, a shell's background job.
 inline bool is_ignored(int signal) noexcept {
   struct sigaction action {};
   return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;

@@ -17,8 +17,8 @@ struct Range {
   char32_t last;
 };
 
-// Characters that take no room, or look as if there were none: two names that look alike would
-// differ.
+// Characters that take no room or look like empty space: with them, two different names could look
+// the same.
 constexpr Range kInvisible[] = {
     {0x00AD, 0x00AD},    // soft hyphen
     {0x034F, 0x034F},    // combining grapheme joiner
@@ -34,7 +34,7 @@ constexpr Range kInvisible[] = {
     {0xFFA0, 0xFFA0},    // filler of Hangul
     {0xFFF0, 0xFFFB},    // interlinear annotation
     {0x1BCA0, 0x1BCA3},  // format controls of shorthand
-    {0x1D173, 0x1D17A},  // and of music
+    {0x1D173, 0x1D17A},  // format controls of music
     {0xE0000, 0xE0FFF},  // tags, more variation selectors
 };
 
@@ -119,7 +119,7 @@ constexpr Range kZeroWidth[] = {
     {0x1E000, 0x1E02A}, {0x1E130, 0x1E136}, {0x1E2AE, 0x1E2AE}, {0x1E2EC, 0x1E2EF},
     {0x1E8D0, 0x1E8D6}, {0x1E944, 0x1E94A}, {0xE0001, 0xE01EF}};
 
-// Unicode 14: East Asian Width W and F. Holes of unassigned code points are closed.
+// Unicode 14: East Asian Width W and F. Gaps of unassigned code points are included.
 constexpr Range kDoubleWidth[] = {
     {0x1100, 0x115F},   {0x231A, 0x231B},   {0x2329, 0x232A},   {0x23E9, 0x23EC},
     {0x23F0, 0x23F0},   {0x23F3, 0x23F3},   {0x25FD, 0x25FE},   {0x2614, 0x2615},
@@ -161,7 +161,7 @@ struct Decoded {
   bool valid = false;
 };
 
-// The first character of a text that is not empty. Overlong forms and surrogates are not valid.
+// Decodes the first character of a non-empty text. Overlong forms and surrogates are invalid.
 Decoded decode(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char lead = byte(0);
@@ -253,7 +253,7 @@ std::string format_rate(double bytes_per_second, Units units) {
   const bool iec = units == Units::kIbits || units == Units::kIbytes;
   double value = bits ? bytes_per_second * 8 : bytes_per_second;
   if (!std::isfinite(value) || value < 1) return "0";
-  // 999.5 would print as 1000: a digit too many.
+  // 999.5 and more would be printed as 1000, with one digit too many.
   if (value < 999.5) return fmt::format("{:.0f}", value);
   constexpr std::string_view kPrefixes = "kMGTPE";
   std::size_t prefix = 0;

@@ -7,8 +7,8 @@
 
 namespace sockscope {
 
-// RFC 3339 in UTC with nanoseconds: "2026-11-20T23:54:50.123456789Z". Remembers the second it was
-// last asked for, since events come many to one second.
+// RFC 3339 in UTC with nanoseconds: "2026-11-20T23:54:50.123456789Z". Keeps the text of the last
+// second, because many events fall into the same second.
 class Rfc3339 {
  public:
   // The text is valid until the next call.
@@ -21,7 +21,8 @@ class Rfc3339 {
 
 // "14:03:22.118", local time.
 std::string time_of_day(std::uint64_t wall_ns);
-// What local time is called then: "UTC", "CEST", "+0530"; of letters, digits and signs.
+// The name of local time at that moment: "UTC", "CEST", "+0530". Contains only letters, digits and
+// signs.
 std::string time_zone(std::uint64_t wall_ns);
 
 }  // namespace sockscope

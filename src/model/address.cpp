@@ -16,7 +16,7 @@
 namespace sockscope {
 namespace {
 
-// Never destroyed: addresses may be asked for their zone while a program ends.
+// Never destroyed: threads may still ask addresses for their zone while the program ends.
 struct Names {
   std::mutex mutex;
   std::deque<std::string> names{""};
@@ -82,7 +82,7 @@ std::string to_string(const Address& address) {
     const std::string_view zone = address.zone.name();
     return zone.empty() ? std::string(text) : text + ('%' + std::string(zone));
   }
-  std::string text;  // inet_ntop takes a printf for this, twice per event
+  std::string text;  // inet_ntop uses printf for this, and it runs twice per event
   for (std::size_t i = 0; i < 4; ++i) {
     char digits[4];
     if (i != 0) text += '.';

@@ -8,11 +8,11 @@
 
 namespace sockscope {
 
-// "10.0.0.1", "::1", "[::1]", each with or without "%zone", of which addresses that have none
-// forget it. A mapped address is the IPv4 one it is.
+// "10.0.0.1", "::1", "[::1]", each with or without "%zone", which is dropped for addresses that
+// have no zone. An IPv4-mapped address becomes the IPv4 address it is.
 std::optional<Address> parse_address(std::string_view text);
 
-// As packets and interfaces' own addresses have it.
+// As packets, and the kernel's lists of interface addresses, have it.
 inline Address without_zone(Address address) noexcept {
   address.zone = {};
   return address;

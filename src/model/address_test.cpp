@@ -84,7 +84,7 @@ TEST(Zone, NamesAreCleanAndStay) {
   EXPECT_EQ(hostile.name().data(), name);
 }
 
-// In a process of its own: the table is full from then on.
+// In a process of its own, because afterwards the table is full.
 TEST(ZoneDeathTest, TooManyNamesAreNone) {
   const auto fill = [] {
     const Zone known("eth0");

@@ -10,7 +10,7 @@
 namespace sockscope {
 namespace {
 
-// Bounds keep what is remembered bounded.
+// The upper limits bound the memory that detectors use.
 constexpr Threshold kThresholds[] = {
     {"hold", &AlertOptions::hold_s, 1, 86'400, "seconds until an alert that is not renewed ends"},
     {"scan.ports", &AlertOptions::scan_ports, 2, 256, "different ports at one host"},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Both ends of a connection as a key.
+// Both ends of a connection, usable as a key.
 #pragma once
 
 #include <sockscope/types.h>

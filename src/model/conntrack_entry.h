@@ -15,10 +15,11 @@ struct ConntrackTuple {
 
 struct ConntrackEntry {
   Protocol protocol = Protocol::kTcp;
-  ConntrackTuple original;  // of who began it
+  ConntrackTuple original;  // of the packets from the side that began the connection
   ConntrackTuple reply;     // of the answers
 
-  // Not the mere inverse: netfilter puts other addresses or ports into the packets.
+  // True when the reply is not the exact inverse: netfilter changes addresses or ports in the
+  // packets.
   bool is_translated() const noexcept {
     return reply.source != original.destination || reply.destination != original.source;
   }

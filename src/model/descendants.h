@@ -8,15 +8,15 @@
 
 namespace sockscope {
 
-// A process and all that come from it, by the events of processes: those of everybody, from before
-// it has children.
+// A process and everything descended from it, learnt from process events. It must see the events of
+// all processes, and begin before the root has children.
 class Descendants {
  public:
   explicit Descendants(std::uint32_t root) : pids_{root} {}
 
-  // Every event, in their order. Whether it is of one of them.
+  // Takes each event, in order. Returns whether it concerns one of these processes.
   bool take(const Event& event);
-  // Those that ended too, until another process has the number.
+  // Also true for processes that have ended, until another process gets the pid.
   bool contains(std::uint32_t pid) const { return pids_.contains(pid); }
 
  private:

@@ -11,7 +11,7 @@ namespace {
 
 using Named = std::pair<std::uint16_t, std::string_view>;
 
-// https://www.iana.org/assignments/dns-parameters, those that are met.
+// The types seen in practice, from https://www.iana.org/assignments/dns-parameters.
 constexpr std::array kTypes = {
     Named{1, "A"},      Named{2, "NS"},     Named{5, "CNAME"},       Named{6, "SOA"},
     Named{10, "NULL"},  Named{12, "PTR"},   Named{13, "HINFO"},      Named{15, "MX"},

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The figures of the records that JSON is made of: each member's name, in the order in which they
-// are written. Whoever writes or reads them walks these lists, so a new figure is a line here;
-// docs/schema and docs/json-format.md say what it is, and a test compares. What is not told as the
-// member has it (an age, a time, addresses) is no part of them.
+// The figures of the records that JSON is made of: the name of each member, in the order in which
+// they are written. All code that writes or reads such records walks these lists, so a new figure
+// is one line here. docs/schema and docs/json-format.md define the figures, and a test compares
+// them with these lists. Not listed here is what is written in another form than the member has (an
+// age, a time, addresses).
 #pragma once
 
 #include <sockscope/types.h>
@@ -13,10 +14,10 @@
 
 namespace sockscope {
 
-// How 0, no text, an empty list and an empty optional are told.
+// How 0, an empty text, an empty list and an empty optional are written.
 enum class Unknown : std::uint8_t {
   kNull,
-  kZero,  // of numbers: 0 is one like any other
+  kZero,  // for numbers: 0 is an ordinary value
   kLeftOut,
 };
 
@@ -24,7 +25,7 @@ inline constexpr bool kLater = true;
 
 template <class Struct, class Member>
 struct Field {
-  std::string_view name;  // a literal: a NUL follows
+  std::string_view name;  // a literal, so a NUL follows
   Member Struct::*member;
   Unknown unknown = Unknown::kNull;
   bool is_later = false;  // documents written by earlier versions do not have it
@@ -48,7 +49,7 @@ inline constexpr std::tuple kLossFields{
     Field{"udp_peers", &Loss::udp_peers, Unknown::kZero, kLater},
 };
 
-// Before the ends of a flow.
+// Written before the ends of a flow.
 inline constexpr std::tuple kSocketFields{
     Field{"cookie", &Flow::cookie},
     Field{"peer_of", &Flow::peer_of, Unknown::kLeftOut},
@@ -66,7 +67,7 @@ inline constexpr std::tuple kOwnerFields{
     Field{"owner", &Owner::kind},
 };
 
-// Without Flow::has_counters all are null, without Flow::has_segments those of segments.
+// Without Flow::has_counters all of these are null, without Flow::has_segments those of segments.
 inline constexpr std::tuple kByteFields{
     Field{"tx_bytes", &Counters::tx_bytes, Unknown::kZero},
     Field{"rx_bytes", &Counters::rx_bytes, Unknown::kZero},
@@ -99,7 +100,7 @@ inline constexpr std::tuple kProcessFields{
     Field{"rx_rate", &Process::rx_rate},
 };
 
-// What is known of a process, in records of flows, of processes and of what happens to them.
+// What is known of a process, in records of flows, of processes and of process events.
 inline constexpr std::tuple kProcessInfoFields{
     Field{"start_ns", &ProcessInfo::start_ns},   Field{"ppid", &ProcessInfo::parent_pid},
     Field{"parents", &ProcessInfo::parents},     Field{"session", &ProcessInfo::session},
@@ -122,7 +123,7 @@ inline constexpr std::tuple kControlGroupFields{
     Field{"pod_uid", &ControlGroup::pod_uid},
 };
 
-// Behind `remote_name` and its age.
+// Written after `remote_name` and its age.
 inline constexpr std::tuple kRemoteNameFields{
     Field{"name_source", &RemoteName::source},
     Field{"name_server", &RemoteName::server},

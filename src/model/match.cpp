@@ -34,7 +34,7 @@ bool is_in(const Filter& filter, const ProcessInfo* process) {
 
 bool is_of_family(const Flow& flow, std::uint8_t family) {
   if (flow.local.addr.family == family) return true;
-  // An IPv6 socket that takes IPv4 as well.
+  // An IPv6 socket that also accepts IPv4.
   return family == 4 && flow.ipv6_only == false && flow.local.addr.is_unspecified();
 }
 

@@ -10,20 +10,20 @@
 
 namespace sockscope {
 
-// The filter asks for what only Owner::process tells.
+// True when the filter asks for something that only Owner::process has.
 inline bool needs_process(const Filter& filter) noexcept {
   return !filter.cgroup.empty() || !filter.container.empty() || !filter.unit.empty();
 }
 
-// A Filter, ready for use.
+// A Filter prepared for matching.
 class FlowMatcher {
  public:
-  // Errors: kInvalidArgument when the regular expression is not one.
+  // Errors: kInvalidArgument when the regular expression is invalid.
   static Result<FlowMatcher> compile(const Filter& filter);
 
   bool operator()(const Flow& flow) const;
   bool matches_all() const noexcept { return matches_all_; }
-  // The name filter is a plain name, which the kernel side can compare.
+  // True when the name filter is a plain name, which the kernel programs can compare.
   bool has_plain_name() const noexcept { return !filter_.comm.empty() && !name_; }
 
  private:

@@ -63,7 +63,7 @@ TEST(FlowMatcher, AnIpv6SocketThatTakesIpv4IsOfBoth) {
   flow.ipv6_only = false;
   EXPECT_TRUE(of_ipv4());
   EXPECT_TRUE((*FlowMatcher::compile({.family = 6}))(flow));
-  flow.local.addr.bytes[15] = 1;  // [::1] has no IPv4 to answer to
+  flow.local.addr.bytes[15] = 1;  // a socket on [::1] does not accept IPv4
   EXPECT_FALSE(of_ipv4());
 }
 

@@ -13,14 +13,14 @@ class RE2;
 namespace sockscope {
 
 // A user's regular expression (RE2's syntax: no back references, no look-around), searched for in
-// texts that strangers choose. Time is linear in the text, of which only the beginning is looked
-// at.
+// texts that strangers choose. Matching takes linear time, and only the beginning of a text is
+// searched.
 class Pattern {
  public:
-  static constexpr std::size_t kMostText = 4096;  // bytes of a text
+  static constexpr std::size_t kMostText = 4096;  // how many bytes of a text are searched
   enum class Case { kMatters, kIgnored };
 
-  // The error says why it is none.
+  // The error says why the expression is invalid.
   static tl::expected<Pattern, std::string> compile(const std::string& text,
                                                     Case letters = Case::kMatters);
   bool is_in(std::string_view text) const;

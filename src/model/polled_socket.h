@@ -8,8 +8,7 @@
 
 namespace sockscope {
 
-// A socket as a table of the kernel shows it to whoever asks. Its owner is not among what it tells,
-// but for the user.
+// A socket as the kernel's socket tables show it. They name the user, but not the process.
 struct PolledSocket {
   Flow flow;
   std::uint64_t inode = 0;        // of the open file; 0: no process holds one (yet, or any more)

@@ -6,9 +6,9 @@
 namespace sockscope {
 namespace {
 
-// How many times the patience it is while connections are still open.
+// How many times `patience_ns` a story waits while connections are still open.
 constexpr std::uint64_t kRounds = 10;
-// Queries of one process that wait for their answers; more are not looked after.
+// Most queries of one process that are remembered until their answers come.
 constexpr std::size_t kMostAsked = 1024;
 
 }  // namespace
@@ -35,8 +35,8 @@ void StoryBook::take_dns(const Event& event, const Key& key) {
     if (entry.asked.size() >= kMostAsked || entry.asked.insert(query).second) ++entry.queries;
     return;
   }
-  if (message.is_answer && is_sent) return;  // a server
-  // Its story may be told by now.
+  if (message.is_answer && is_sent) return;  // this process is a name server
+  // Its story may have been handed over already.
   const auto entry = entries_.find(key);
   if (entry == entries_.end()) return;
   entry->second.asked.erase(query);
@@ -52,7 +52,7 @@ void StoryBook::apply(const Event& event, const Handler& handler) {
       if (flow.owner.pid != 0) add(flow);
       break;
 
-    // A connection counts for the process that has it at its end.
+    // A connection counts for the process that owns it at the end.
     case EventKind::kOwner:
     case EventKind::kClose: {
       if (flow.owner.pid == 0) break;
@@ -65,7 +65,7 @@ void StoryBook::apply(const Event& event, const Handler& handler) {
         }
         open_.erase(open);
         add(flow);
-        if (flow.closed) {  // add() takes open ones only
+        if (flow.closed) {  // add() accepts only open ones
           ++entry_of(flow.owner).story.connections;
           ++entry_of(flow.owner).open;
           open_.emplace(flow.cookie, key);
@@ -104,7 +104,7 @@ void StoryBook::apply(const Event& event, const Handler& handler) {
         story.mono_ns = event.mono_ns;
         story.exit_status = happened.exit_status;
         if (entry.began_ns != 0) story.duration_us = (event.mono_ns - entry.began_ns) / 1000;
-        // Sockets are closed a moment after the end is told: they are waited for in any case.
+        // Sockets are closed a moment after the exit is reported, so every story waits.
         ended_.emplace(event.mono_ns + patience_ns_, key);
       }
       break;

@@ -16,28 +16,29 @@ namespace sockscope {
 
 // What a process did on the network, from its start to its end.
 struct Story {
-  std::shared_ptr<const ProcessInfo> process;  // as it was at its end; never null
+  std::shared_ptr<const ProcessInfo> process;  // as at its end; never null
   std::uint64_t mono_ns = 0;                   // of its end
   std::optional<std::uint64_t> duration_us;    // empty: it is older than sockscope
   std::uint32_t exit_status = 0;               // as waitpid(2) tells it
-  std::uint64_t connections = 0;  // TCP connections made or taken, UDP sockets that moved bytes
+  std::uint64_t connections = 0;  // TCP connections opened or accepted, UDP sockets that moved
+                                  // bytes
   std::uint64_t failed = 0;       // connection attempts
-  std::uint64_t still_open = 0;   // connections whose end was not seen: somebody else holds them
+  std::uint64_t still_open = 0;   // connections whose end was not seen: another process has them
   std::uint64_t tx_bytes = 0;
   std::uint64_t rx_bytes = 0;
   std::uint64_t retransmits = 0;
-  // DNS queries it sent (asked again, one counts once), and those of them without an answer within
-  // five seconds or until its end. Empty: nobody looks at DNS.
+  // DNS queries it sent (a repeated query counts once), and how many of them got no answer within
+  // five seconds or before its end. Empty: DNS is not observed.
   std::optional<std::uint64_t> dns_queries;
   std::optional<std::uint64_t> dns_unanswered;
   std::uint32_t worst_rtt_us =
-      0;  // the largest smoothed round trip time a connection ended with; 0: none measured
+      0;  // the largest smoothed round trip time at the end of a connection; 0: none measured
 };
 
-// Puts the stories together out of events. The kernel tells the end of a process before its sockets
-// are closed, and of a connection when the other side has answered: a story waits `patience_ns`,
-// and up to ten times as long while connections are open. Pure; its clock is that of the events and
-// of release().
+// Builds stories from events. The kernel reports the exit of a process before its sockets are
+// closed, and the end of a connection only when the other side has answered. A story therefore
+// waits `patience_ns`, and up to ten times as long while connections are open. Pure; its clock is
+// the time of the events and of release().
 class StoryBook {
  public:
   using Handler = std::function<void(const Story&)>;
@@ -46,9 +47,9 @@ class StoryBook {
       : patience_ns_(patience_ns), looks_at_dns_(looks_at_dns) {}
 
   void apply(const Event& event, const Handler& handler);
-  // A connection that is there already.
+  // Adds a connection that already exists.
   void add(const Flow& flow);
-  // Hands over what has waited long enough. now_ns ~0: everything.
+  // Hands over the stories that have waited long enough. now_ns ~0: all of them.
   void release(std::uint64_t now_ns, const Handler& handler);
   bool is_waiting() const noexcept { return !ended_.empty(); }
 
@@ -64,7 +65,7 @@ class StoryBook {
     Story story;
     std::uint64_t queries = 0;
     std::uint64_t unanswered = 0;
-    std::set<Query> asked;       // within the last seconds
+    std::set<Query> asked;       // within the last five seconds
     std::uint64_t began_ns = 0;  // CLOCK_MONOTONIC; 0: not seen
     std::uint64_t open = 0;
   };
@@ -76,7 +77,7 @@ class StoryBook {
   std::uint64_t patience_ns_;
   bool looks_at_dns_;
   std::map<Key, Entry> entries_;
-  std::unordered_map<std::uint64_t, Key> open_;  // cookie of a TCP connection → whose it is
+  std::unordered_map<std::uint64_t, Key> open_;  // cookie of a TCP connection → its process
   std::multimap<std::uint64_t, Key> ended_;      // by the time their patience is over
 };
 

@@ -61,7 +61,7 @@ TEST_F(StoryBookTest, FromStartToEnd) {
   Event end = process(ProcessEventKind::kExit, 7, 94 * kMs);
   std::get<ProcessEvent>(end.what).exit_status = 3 << 8;
   apply(end);
-  apply(close(7, 102, 95 * kMs, 1, 2, 300));  // by the kernel, after its end
+  apply(close(7, 102, 95 * kMs, 1, 2, 300));  // closed by the kernel, after the exit
   EXPECT_TRUE(told_.empty());
   EXPECT_TRUE(book_.is_waiting());
   release(194 * kMs);
@@ -103,15 +103,15 @@ TEST_F(StoryBookDns, QueriesAndThoseWithoutAnAnswer) {
   answer(1, 30 * kMs);
   query(2, 40 * kMs);
   dns(7, 2, 5040 * kMs, true, false, true);
-  query(3, 5050 * kMs);                 // its process ends before
-  dns(7, 9, 5060 * kMs, false, false);  // asked as a server, and answering
+  query(3, 5050 * kMs);                 // the process ends before the answer
+  dns(7, 9, 5060 * kMs, false, false);  // asked as a server, which answers
   dns(7, 9, 5070 * kMs, true, true);
   apply(process(ProcessEventKind::kExit, 7, 5080 * kMs));
   release(6000 * kMs);
   ASSERT_EQ(told_.size(), 1u);
   EXPECT_EQ(told_[0].dns_queries, 3u);
   EXPECT_EQ(told_[0].dns_unanswered, 2u);
-  // What comes to light behind it begins no story.
+  // What is noticed after the story begins no new one.
   dns(7, 3, 10'050 * kMs, true, false, true);
   release(~std::uint64_t{0});
   EXPECT_EQ(told_.size(), 1u);
@@ -148,7 +148,7 @@ TEST_F(StoryBookTest, ButNotForever) {
   EXPECT_EQ(told_[0].still_open, 1u);
 }
 
-// A connection counts for the process that has it at its end.
+// A connection counts for the process that owns it at the end.
 TEST_F(StoryBookTest, AConnectionHandedOn) {
   apply(flow(EventKind::kAccept, 7, 100, 1 * kMs));
   apply(flow(EventKind::kOwner, 8, 100, 2 * kMs));

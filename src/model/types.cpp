@@ -12,7 +12,7 @@ std::string_view until_nul(const std::array<char, 16>& text) noexcept {
   return {text.data(), ::strnlen(text.data(), text.size())};
 }
 
-// In per cent.
+// The share in per cent.
 std::optional<double> share_of(const std::optional<std::uint64_t>& part,
                                const std::optional<std::uint64_t>& whole) noexcept {
   if (!part || !whole) return std::nullopt;
