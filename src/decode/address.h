@@ -9,8 +9,8 @@
 
 namespace sockscope {
 
-// Both addresses of a socket, in network order: 4 bytes each, of IPv6 sockets 16. An unspecified
-// end of a socket whose other end is mapped belongs to the same family.
+// Both addresses of a socket, in network order: 4 bytes each, 16 for IPv6 sockets. When either is
+// IPv4-mapped, both become IPv4: the other one is mapped too, or unspecified.
 inline void set_addresses(bool is_ipv6, const std::uint8_t* local, const std::uint8_t* remote,
                           Flow& flow) noexcept {
   constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};

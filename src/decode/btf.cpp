@@ -10,12 +10,12 @@
 namespace sockscope {
 namespace {
 
-// Newer than the oldest <linux/btf.h> to build with.
+// The oldest <linux/btf.h> that we build with does not have these.
 constexpr std::uint32_t kDeclTag = 17;
 constexpr std::uint32_t kTypeTag = 18;
 constexpr std::uint32_t kEnum64 = 19;
 
-// Bytes behind a type's head; empty: a kind that is not known, behind which nothing can be read.
+// How many bytes follow a type's header. Empty: an unknown kind, so nothing after it can be read.
 std::optional<std::size_t> tail_of(std::uint32_t kind, std::size_t members) {
   switch (kind) {
     case BTF_KIND_PTR:
@@ -59,10 +59,11 @@ class Types {
     return !types_.empty() && !names_.empty() && names_.back() == std::byte{0};
   }
 
-  // Calls handle(id, type) for each. False: it is cut, or has a kind that nobody knew.
+  // Calls handle(id, type) for each type. False: the data is truncated, or contains an unknown
+  // kind.
   template <class Handle>
   bool walk(Handle&& handle) {
-    starts_ = {0};  // type 0 is void and not written down
+    starts_ = {0};  // type 0 is void and not stored
     for (std::size_t at = 0; at < types_.size();) {
       if (types_.size() - at < sizeof(btf_type)) return false;
       btf_type type{};
@@ -90,7 +91,7 @@ class Types {
 
  private:
   std::span<const std::byte> types_;
-  std::span<const std::byte> names_;  // the last ends with 0
+  std::span<const std::byte> names_;  // ends with a 0
   std::vector<std::uint32_t> starts_;
 };
 
@@ -118,12 +119,14 @@ bool find_targets(std::span<const std::byte> btf, KernelTargets& targets) {
   for (const auto& [target, type] : found) {
     auto prototype = types.at(type.type);
     const bool is_tracepoint = BTF_INFO_KIND(type.info) == BTF_KIND_TYPEDEF;
-    if (is_tracepoint && prototype) prototype = types.at(prototype->type);  // behind a pointer
+    if (is_tracepoint && prototype)
+      prototype = types.at(prototype->type);  // the type is a pointer
+                                              // to it
     if (!prototype || BTF_INFO_KIND(prototype->info) != BTF_KIND_FUNC_PROTO) {
       target->id = 0;
       continue;
     }
-    // A tracepoint's first is its own.
+    // A tracepoint's first parameter is its own data.
     target->parameters = static_cast<int>(BTF_INFO_VLEN(prototype->info)) - (is_tracepoint ? 1 : 0);
   }
   return is_whole;

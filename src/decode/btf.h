@@ -10,19 +10,19 @@
 
 namespace sockscope {
 
-// A function of the kernel, or a tracepoint: there the function type that its programs get called
-// by.
+// A function of the kernel; or a tracepoint, described by the type of the functions it calls.
 struct KernelTarget {
-  std::uint32_t id = 0;  // of the type, as programs name what they attach to; 0: there is none
+  std::uint32_t id = 0;  // the type's number, by which programs name what they attach to; 0: there
+                         // is none
   int parameters = 0;
 };
 
-// By name: of a function as it is, of a tracepoint with "btf_trace_" before it.
+// By name: functions by their own, tracepoints with "btf_trace_" in front.
 using KernelTargets = std::unordered_map<std::string, KernelTarget>;
 
-// Fills in those keys of `targets` that the type information has, in one walk over it (the kernel's
-// has more than 100,000 types). False: it is no type information of this machine, or cut; what was
-// found so far stays.
+// Fills in those keys of `targets` that the type information contains, in one walk over it (the
+// kernel's has more than 100,000 types). False: the data is not type information of this machine,
+// or is truncated; what was found before that stays filled in.
 bool find_targets(std::span<const std::byte> btf, KernelTargets& targets);
 
 }  // namespace sockscope

@@ -11,7 +11,8 @@
 namespace sockscope {
 namespace {
 
-// As libbpf writes it: a type of each kind that may stand between, a function and a tracepoint.
+// Type information written by libbpf: one type of every kind, with a function and a tracepoint
+// among them.
 class Written {
  public:
   Written() : btf_(btf__new_empty()) {
@@ -82,7 +83,7 @@ TEST(Btf, FunctionsAndTracepointsAreFoundByName) {
 TEST(Btf, CutAndChangedBytesAreNeverReadBeyond) {
   const std::vector<std::byte> whole = Written().bytes();
   for (std::size_t size = 0; size < whole.size(); ++size) {
-    // In memory of its own, so that the sanitizer sees a read behind it.
+    // In memory of exactly this size, so that the sanitizer notices a read beyond it.
     const std::vector<std::byte> cut(whole.begin(), whole.begin() + static_cast<long>(size));
     KernelTargets targets{{"tcp_recvmsg", {}}};
     EXPECT_FALSE(find_targets(cut, targets)) << size;

@@ -8,10 +8,11 @@
 
 namespace sockscope {
 
-// As any of the tools spells it: "ESTAB", "Established", "TIME-WAIT", "FIN_WAIT_2". kNone: not one.
+// Accepts the spelling of any of the tools: "ESTAB", "Established", "TIME-WAIT", "FIN_WAIT_2".
+// kNone: not a state.
 TcpState parse_tcp_state(std::string_view text);
 
-// Cut to what the kernel keeps of a name.
+// Cuts the name to the length that the kernel stores.
 void set_comm(Owner& owner, std::string_view name);
 
 }  // namespace sockscope

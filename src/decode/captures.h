@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What other tools print about sockets, perhaps on another machine, to flows. Pure.
+// Turns what other tools print about sockets, perhaps on another machine, into flows. Pure.
 #pragma once
 
 #include <sockscope/types.h>
@@ -12,11 +12,11 @@ namespace sockscope {
 
 struct Capture {
   std::vector<Flow> flows;
-  // Lines that should have been a socket and could not be understood.
+  // Lines that look like a socket and could not be understood.
   std::size_t malformed = 0;
 };
 
-// `ss -tunapi`, with or without -e and -O. Counters and round trip times come from -i.
+// `ss -tunapi`, also with -e and -O. Counters and round trip times come from -i.
 Capture parse_ss(std::string_view text);
 
 // `lsof -i -n -P -F pcPtTn`.

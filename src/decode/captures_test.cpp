@@ -100,7 +100,7 @@ TEST(ParseSs, ReadsSocketsOwnersAndCounters) {
   EXPECT_EQ(curl.counters.srtt_us, 38'250u);
   EXPECT_EQ(curl.counters.min_rtt_us, 21'400u);
 
-  EXPECT_EQ(capture.flows[3].counters.rx_bytes, 10u);  // 11 with the FIN
+  EXPECT_EQ(capture.flows[3].counters.rx_bytes, 10u);  // 11 including the FIN
   EXPECT_EQ(capture.flows[3].owner.kind, OwnerKind::kUnknown);
   EXPECT_EQ(ends(capture.flows[4]), "10.0.0.7:22 10.0.0.9:5000");
 }
@@ -187,7 +187,7 @@ TEST(ParseLsof, SurvivesWhatIsNoFieldOutput) {
   EXPECT_EQ(parse_lsof("\n\n\r\np\nc\nf\nP\nT\nn\n").flows.size(), 0u);
   EXPECT_EQ(parse_lsof("p1\nf1\nPTCP\nnnonsense\nf2\nPTCP\nf3\nPTCP\nn1.1.1.1:1->x\n").malformed,
             3u);
-  // Field lines without a process: the owner is not known.
+  // Field lines that follow no process: the owner is not known.
   const Capture capture = parse_lsof("PTCP\nn1.1.1.1:1->2.2.2.2:2\nTST=ESTABLISHED");
   ASSERT_EQ(capture.flows.size(), 1u);
   EXPECT_EQ(capture.flows[0].owner.kind, OwnerKind::kUnknown);

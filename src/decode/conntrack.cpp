@@ -33,7 +33,7 @@ void decode_addresses(std::span<const std::byte> bytes, ConntrackTuple& tuple) n
   }
 }
 
-// Gives the protocol; 0: there is none.
+// Returns the protocol; 0: there is none.
 std::uint8_t decode_ports(std::span<const std::byte> bytes, ConntrackTuple& tuple) noexcept {
   std::uint8_t protocol = 0;
   while (const auto attribute = take_attribute(bytes)) {
@@ -48,7 +48,7 @@ std::uint8_t decode_ports(std::span<const std::byte> bytes, ConntrackTuple& tupl
   return protocol;
 }
 
-// As above; also 0 where the tuple is of a zone of its own.
+// Like decode_ports(); also 0 where the tuple has a zone of its own.
 std::uint8_t decode_tuple(std::span<const std::byte> bytes, ConntrackTuple& tuple) noexcept {
   std::uint8_t protocol = 0;
   while (const auto attribute = take_attribute(bytes)) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel's connection tracking says of one connection. Pure; lengths are not believed.
+// What the kernel's connection tracking says of one connection. Pure; lengths in the data are not
+// trusted.
 #pragma once
 
 #include <cstddef>
@@ -10,8 +11,8 @@
 
 namespace sockscope {
 
-// The payload of an IPCTNL_MSG_CT_NEW or _DELETE. Empty: neither TCP nor UDP, a zone of its own (in
-// which the same addresses mean something else), or not whole.
+// The payload of an IPCTNL_MSG_CT_NEW or _DELETE. Empty: neither TCP nor UDP, or incomplete, or in
+// a zone of its own, where the same addresses mean other connections.
 std::optional<ConntrackEntry> decode_conntrack(std::span<const std::byte> payload);
 
 }  // namespace sockscope

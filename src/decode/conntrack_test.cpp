@@ -40,7 +40,7 @@ void add_tuple(Bytes& bytes, unsigned type, std::uint8_t protocol, const Endpoin
   add_attribute(bytes, type | NLA_F_NESTED, tuple);
 }
 
-// 10.0.0.1:40000 connects to 10.0.0.96:443, which is 10.0.0.2:6443.
+// 10.0.0.1:40000 connects to 10.0.0.96:443, which netfilter translates to 10.0.0.2:6443.
 Bytes payload(std::uint8_t protocol = 6, std::uint8_t family = 4, std::uint16_t reply_port = 6443) {
   Bytes bytes;
   append(bytes, nfgenmsg{});
@@ -78,7 +78,7 @@ TEST(Conntrack, OtherProtocolsAndZonesAreNone) {
   Bytes in_zone = payload();
   add_value(in_zone, CTA_ZONE, htons(7));
   EXPECT_FALSE(decode_conntrack(in_zone));
-  // Of one direction only.
+  // Only one direction is in a zone.
   for (const unsigned direction : {CTA_TUPLE_ORIG, CTA_TUPLE_REPLY}) {
     Bytes bytes = payload();
     Bytes zone;

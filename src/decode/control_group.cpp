@@ -34,7 +34,7 @@ bool remove_suffix(std::string_view& text, std::string_view suffix) {
   return true;
 }
 
-// Build steps of BuildKit: lower letters and digits.
+// An id of a BuildKit build step: lower-case letters and digits.
 bool is_build_id(std::string_view text) {
   constexpr std::size_t kBuildIdLength = 25;
   return text.size() == kBuildIdLength && std::all_of(text.begin(), text.end(), [](char c) {
@@ -46,8 +46,9 @@ struct Prefix {
   std::string_view text;
   ContainerRuntime runtime;
 };
-// "PREFIX-ID.scope" with systemd's cgroup driver, "PREFIX-ID" without, "SLICE:PREFIX:ID" where the
-// one who named it had systemd's driver and the one who made it had not.
+// "PREFIX-ID.scope" with systemd's cgroup driver, "PREFIX-ID" without it, and "SLICE:PREFIX:ID"
+// where the program that chose the name used systemd's driver and the one that made the cgroup did
+// not.
 constexpr std::array kPrefixes{
     Prefix{"docker", ContainerRuntime::kDocker},
     Prefix{"libpod", ContainerRuntime::kPodman},
@@ -57,7 +58,7 @@ constexpr std::array kPrefixes{
     Prefix{"containerd", ContainerRuntime::kContainerd},
     Prefix{"crio", ContainerRuntime::kCrio},
 };
-// Used by hand or by builders, their containers have names of any kind.
+// Used by hand or by builders; their containers may have any name.
 constexpr std::array<std::string_view, 4> kNamedPrefixes{"runc", "crun", "youki", "buildah"};
 
 struct Container {
@@ -65,7 +66,8 @@ struct Container {
   std::string id;
 };
 
-// "pod1b2c…" or "kubepods-burstable-pod1b2c_….slice": systemd's names have no dash to spare.
+// "pod1b2c…" or "kubepods-burstable-pod1b2c_….slice": in systemd's names a dash separates slices,
+// so the pod's dashes are written as "_".
 std::string pod_of(std::string_view component) {
   if (const std::size_t at = component.find(".slice:"); at != std::string_view::npos)
     component = component.substr(0, at + std::string_view(".slice").size());
@@ -77,7 +79,7 @@ std::string pod_of(std::string_view component) {
   if (!remove_prefix(component, "pod")) return {};
   std::string uid(component);
   std::replace(uid.begin(), uid.end(), '_', '-');
-  // A UUID, or of a static pod the hash of its manifest.
+  // A UUID or, for a static pod, the hash of its manifest.
   const bool fits =
       (uid.size() == 36 || uid.size() == 32) &&
       std::all_of(uid.begin(), uid.end(), [](char c) { return is_hex(c) || c == '-'; });
@@ -106,7 +108,7 @@ std::optional<Container> container_of_prefix(std::string_view name, std::string_
   return std::nullopt;
 }
 
-// Of systemd's names: "\x2d" is a dash. "": it would be no name of a file.
+// Decodes systemd's names, where "\x2d" is a dash. "": the result could not be a file name.
 std::string unescaped(std::string_view text) {
   std::string plain;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -123,8 +125,9 @@ std::string unescaped(std::string_view text) {
   return plain.find('/') == std::string::npos ? plain : std::string();
 }
 
-// A machine of systemd-nspawn, which runs as a unit of the host or registers a scope; NixOS has a
-// template of its own. Scopes of libvirt begin with the driver: virtual machines are no containers.
+// A machine of systemd-nspawn: it runs as a unit of the host or registers a scope, and NixOS has
+// its own template. The scopes of libvirt's virtual machines, which are not containers, begin with
+// the driver's name.
 std::optional<Container> machine_of(std::string_view component) {
   std::string_view name = component;
   if ((remove_prefix(name, "systemd-nspawn@") || remove_prefix(name, "container@")) &&
@@ -146,8 +149,8 @@ std::optional<Container> machine_of(std::string_view component) {
   return Container{ContainerRuntime::kNspawn, std::move(plain)};
 }
 
-// The container that a component of a path stands for. `before`: the component before it; depth:
-// how many there are.
+// The container that a component of a path stands for. `before`: the component before it; `depth`:
+// its place in the path, from 1.
 std::optional<Container> container_of(std::string_view component, std::string_view before,
                                       int depth) {
   using enum ContainerRuntime;
@@ -157,7 +160,7 @@ std::optional<Container> container_of(std::string_view component, std::string_vi
     return Container{kLxc, std::string(id)};
   if (auto machine = machine_of(component)) return machine;
   const bool is_scope = remove_suffix(id, ".scope");
-  // "SLICE:PREFIX:ID"
+  // The form "SLICE:PREFIX:ID".
   const std::size_t colon = id.find(':');
   const std::size_t second = colon == std::string_view::npos ? colon : id.find(':', colon + 1);
   if (second != std::string_view::npos) {
@@ -167,21 +170,21 @@ std::optional<Container> container_of(std::string_view component, std::string_vi
   }
   for (std::size_t dash = id.find('-'); dash != std::string_view::npos;
        dash = id.find('-', dash + 1)) {
-    // Without systemd's driver Buildah's are "buildah-buildahNUMBER".
+    // Without systemd's driver, Buildah's names are "buildah-buildahNUMBER".
     const bool is_builders = id.starts_with("buildah-buildah");
     if (auto found =
             container_of_prefix(id.substr(0, dash), id.substr(dash + 1), is_scope || is_builders))
       return found;
   }
   if (before == "buildkit") return Container{kBuildkit, std::string(id)};
-  // containerd's own namespaces of containers: the names of `ctr` are whatever its user likes.
+  // containerd's own namespaces of containers. With `ctr` users choose any name.
   const bool is_containerds = before == "default" || before == "k8s.io" || before == "moby";
   if (is_containerds && depth == 2) return Container{kContainerd, std::string(id)};
   if (!is_container_id(id)) return std::nullopt;
   if (before == "docker") return Container{kDocker, std::string(id)};
   if (before == "libpod_parent") return Container{kPodman, std::string(id)};
   if (is_containerds) return Container{kContainerd, std::string(id)};
-  // Without systemd's driver a pod's containers are bare ids, whatever runs them.
+  // Without systemd's driver a pod's containers are bare ids, whichever runtime made them.
   return Container{kUnknown, std::string(id)};
 }
 
@@ -192,7 +195,7 @@ std::string text_of(const rapidjson::Value& object, const char* key) {
   return {member->value.GetString(), member->value.GetStringLength()};
 }
 
-// Without recursion: what a container writes may be nested as deep as it likes.
+// Parses without recursion: text from a container may be nested to any depth.
 bool parse(std::string_view json, rapidjson::Document& document) {
   document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
   return !document.HasParseError();
@@ -204,7 +207,7 @@ ControlGroup classify_control_group(std::string_view path) {
   ControlGroup group;
   group.path = path;
   Container inside;
-  Container outside;  // what `inside` is in
+  Container outside;  // the container that contains `inside`
   std::string_view before;
   for (int depth = 1; !path.empty();) {
     const std::size_t slash = path.find('/');
@@ -219,7 +222,7 @@ ControlGroup classify_control_group(std::string_view path) {
       if (!was_inside && is_unit(component)) group.unit = component;
     } else if (component == "supervisor" && inside.runtime == ContainerRuntime::kNspawn &&
                machine_of(before)) {
-      inside = outside;  // where systemd-nspawn itself is
+      inside = outside;  // systemd-nspawn itself runs here
     } else if (is_unit(component)) {
       (was_inside ? group.container_unit : group.unit) = component;
     }

@@ -18,7 +18,7 @@ struct Case {
   std::string container_unit = {};
 };
 
-// As the runtimes write them, with systemd's cgroup driver and without.
+// Paths as the runtimes make them, with and without systemd's cgroup driver.
 TEST(ClassifyControlGroup, Runtimes) {
   const std::string pod = "1b2c3d4e-0000-4111-8222-333344445555";
   const std::string pod_in_slice = "1b2c3d4e_0000_4111_8222_333344445555";
@@ -63,7 +63,7 @@ TEST(ClassifyControlGroup, Runtimes) {
       {"/x/docker-" + kId.substr(1) + ".scope", R::kNone, "", "docker-" + kId.substr(1) + ".scope",
        ""},
       {"/kubepods/podnonsense/x", R::kNone, "", "", ""},
-      // kubelet names for systemd's driver, runc is told to use none.
+      // kubelet names it for systemd's driver, but runc is configured without that.
       {"/system.slice/containerd.service/kubepods-burstable-pod" + pod_in_slice +
            ".slice:cri-containerd:" + kId,
        R::kContainerd, kId, "containerd.service", pod},
@@ -72,7 +72,7 @@ TEST(ClassifyControlGroup, Runtimes) {
       {"/system.slice:docker:" + kId, R::kDocker, kId, "", ""},
       {"/machine.slice:libpod:" + kId, R::kPodman, kId, "", ""},
       {"/a:b:c", R::kNone, "", "", ""},
-      // kind: a node is a container itself.
+      // kind: each node is itself a container.
       {"/system.slice/docker-" + kOther +
            ".scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice/"
            "kubelet-kubepods-burstable-pod" +

@@ -10,7 +10,7 @@ namespace sockscope {
 namespace {
 
 constexpr std::size_t kHeaderSize = 12;
-constexpr std::size_t kLongestName = 255;  // on the wire, lengths and the root's included
+constexpr std::size_t kLongestName = 255;  // on the wire, including length bytes and the root
 constexpr std::uint16_t kOpt = 41;
 constexpr std::uint16_t kInternet = 1;
 
@@ -38,12 +38,11 @@ class Reader {
   }
   void skip(std::size_t size) noexcept { take(size); }
 
-  // Each pointer must lead before everything the name consists of so far, so that it comes to an
-  // end.
+  // Each pointer must point before every part of the name read so far: so the loop ends.
   std::string name() {
     std::string text;
     std::size_t at = at_;
-    std::size_t before = at_;  // where a pointer must lead to before
+    std::size_t before = at_;  // a pointer must point before this
     std::size_t size = 0;
     bool has_jumped = false;
     for (;;) {
@@ -74,7 +73,7 @@ class Reader {
     return text.empty() ? "." : text;
   }
 
-  // True when what went wrong is more than that the bytes end.
+  // True when the data is wrong, not only truncated.
   bool refused() const noexcept { return refused_; }
 
  private:
@@ -98,7 +97,7 @@ class Reader {
   bool refused_ = false;
 };
 
-// The data of a record to what is kept of it. False: it does not fit its type.
+// Takes from a record's data what is kept. False: the data does not fit the record's type.
 bool read_data(std::span<const std::byte> message, std::size_t at, std::size_t size,
                DnsAnswer& answer) {
   const auto data = message.subspan(at, size);
@@ -108,7 +107,7 @@ bool read_data(std::span<const std::byte> message, std::size_t at, std::size_t s
     answer.address.family = answer.type == dns::kA ? 4 : 6;
     std::memcpy(answer.address.bytes.data(), data.data(), wanted);
   } else if (answer.type == dns::kCname || answer.type == dns::kPtr) {
-    // The name may lead back out of the data, but not go on behind it.
+    // The name may point back out of the data, but must end within it.
     Reader reader(message.first(at + size));
     reader.skip(at);
     answer.target = reader.name();
@@ -117,7 +116,7 @@ bool read_data(std::span<const std::byte> message, std::size_t at, std::size_t s
   return true;
 }
 
-// One record; the question's name and OPT included. False: the bytes end, or say nonsense.
+// Reads one record of any section, including OPT. False: truncated, or invalid (is_nonsense).
 bool read_record(Reader& reader, std::span<const std::byte> message, DnsMessage& dns,
                  bool is_answer, bool& is_nonsense) {
   DnsAnswer record;
@@ -199,7 +198,7 @@ std::optional<DnsMessage> parse_dns(std::span<const std::byte> bytes, std::size_
   for (unsigned i = 0; i < records; ++i) {
     bool is_nonsense = false;
     if (read_record(reader, bytes, dns, i < dns.answer_count, is_nonsense)) continue;
-    // Servers that say "truncated" may end anywhere.
+    // A server that sets "truncated" may end the message anywhere.
     const bool may_end = whole_size > bytes.size() || dns.truncated;
     if (is_nonsense || !may_end) return std::nullopt;
     dns.is_cut = i < dns.answer_count;
@@ -213,7 +212,7 @@ void DnsStream::push(std::uint32_t sequence, std::span<const std::byte> bytes,
                      const std::function<void(std::span<const std::byte>)>& take) {
   if (whole_size < bytes.size()) whole_size = bytes.size();
   if (next_) {
-    // Sequence numbers wrap around: the difference tells which is first.
+    // Sequence numbers wrap around, so the sign of the difference says which is later.
     const auto ahead = static_cast<std::int32_t>(sequence - *next_);
     if (ahead > 0) {
       buffer_.clear();

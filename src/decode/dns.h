@@ -14,27 +14,29 @@
 
 namespace sockscope {
 
-// One message without the length that stands before it over TCP. `whole_size`: of the message as it
-// was sent, when `bytes` are only its beginning. latency_us is left empty. Nothing for what is no
-// standard query, or says of itself what is not there; a compressed name may only lead back.
+// Parses one message, without the length that precedes it over TCP. `whole_size`: size of the
+// message as sent, when `bytes` are only its beginning. latency_us stays empty. Nothing for
+// messages that are not standard queries or that contradict themselves. A compressed name may point
+// only backwards.
 std::optional<DnsMessage> parse_dns(std::span<const std::byte> bytes, std::size_t whole_size = 0);
 
-// A query that wants recursion. The name is ASCII, its labels no longer than 63 and without dots.
+// Makes a query that asks for recursion. The name must be ASCII, its labels at most 63 bytes long
+// and without dots.
 std::vector<std::byte> make_dns_query(std::uint16_t id, std::string_view name, std::uint16_t type);
 
-// One direction of a TCP connection: cuts it into messages. Knows repeated segments by their
-// sequence number. Where bytes are missing it goes on with the next segment as if a message began
-// there; segments out of order are not put in order: what comes late is not followed.
+// Cuts one direction of a TCP connection into messages. Recognises repeated segments by their
+// sequence number. When bytes are missing, it continues with the next segment as if a message began
+// there. Segments are not reordered: those that come late are ignored.
 class DnsStream {
  public:
-  // `bytes`: the beginning of a segment of `whole_size`.
+  // `bytes`: the captured beginning of a segment of `whole_size` bytes.
   void push(std::uint32_t sequence, std::span<const std::byte> bytes, std::size_t whole_size,
             const std::function<void(std::span<const std::byte>)>& take);
   std::size_t buffered() const noexcept { return buffer_.size(); }
 
  private:
   std::optional<std::uint32_t> next_;
-  std::vector<std::byte> buffer_;  // of a message that is not complete: less than 64 KiB + 2
+  std::vector<std::byte> buffer_;  // of an incomplete message: less than 64 KiB + 2
 };
 
 }  // namespace sockscope

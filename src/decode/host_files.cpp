@@ -9,14 +9,15 @@
 namespace sockscope {
 namespace {
 
-// The second is written as a number of at most 64 bits; a larger one is not believed.
+// The product of two numbers; empty when it does not fit into 64 bits, which no real value exceeds.
 std::optional<std::uint64_t> times(std::uint64_t a, std::uint64_t b) {
   std::uint64_t product = 0;
   if (__builtin_mul_overflow(a, b, &product)) return std::nullopt;
   return product;
 }
 
-// user nice system idle iowait irq softirq steal; guest times after them are part of user and nice.
+// user nice system idle iowait irq softirq steal; the guest times after them are already part of
+// user and nice.
 std::optional<CpuTimes> parse_cpu(std::string_view rest) {
   std::array<std::uint64_t, 8> ticks{};
   std::size_t count = 0;
@@ -49,7 +50,7 @@ bool is_partition_of(std::string_view name, std::string_view disk) {
   return is_number(rest);
 }
 
-// Spaces and the like are written as \040 in /proc/mounts.
+// /proc/mounts writes spaces and the like as \040.
 std::string unescape_octal(std::string_view field) {
   std::string text;
   for (std::size_t i = 0; i < field.size(); ++i) {
@@ -66,7 +67,7 @@ std::string unescape_octal(std::string_view field) {
   return text;
 }
 
-// "key<separator> value" of the first line with this key; surrounding blanks are dropped.
+// The value in the first line "key<separator> value" with this key, without blanks around it.
 std::string_view find_value(std::string_view text, std::string_view key, char separator) {
   while (!text.empty()) {
     std::string_view value = take_line(text);
@@ -125,7 +126,7 @@ void parse_loadavg(std::string_view text, SystemFacts& facts) {
 }
 
 std::optional<std::uint64_t> parse_listen_drops(std::string_view text) {
-  // A line of names, and one of their values.
+  // Each line of names is followed by a line of their values.
   while (!text.empty()) {
     std::string_view names = take_line(text);
     if (take_word(names) != "TcpExt:") continue;
@@ -141,7 +142,7 @@ std::optional<std::uint64_t> parse_listen_drops(std::string_view text) {
 }
 
 std::optional<DiskIo> parse_diskstats(std::string_view text) {
-  constexpr std::uint64_t kSector = 512;  // whatever the disk's own are
+  constexpr std::uint64_t kSector = 512;  // the kernel's unit, whatever sector size the disk has
   DiskIo io;
   bool found = false;
   std::vector<std::string_view> disks;
@@ -153,7 +154,7 @@ std::optional<DiskIo> parse_diskstats(std::string_view text) {
     if (name.empty() || name.starts_with("loop") || name.starts_with("ram") ||
         name.starts_with("dm-"))
       continue;
-    // A disk stands before its partitions.
+    // The kernel lists a disk before its partitions.
     if (std::any_of(disks.begin(), disks.end(),
                     [name](std::string_view disk) { return is_partition_of(name, disk); }))
       continue;

@@ -8,7 +8,7 @@ namespace {
 
 TEST(ParseStat, SumsTicksOfAllAndOfEachCore) {
   const CpuReading reading = parse_cpu_stat(
-      "cpu  100 20 30 400 50 6 7 8 90 10\n"  // guest times are in user and nice
+      "cpu  100 20 30 400 50 6 7 8 90 10\n"  // guest times are part of user and nice
       "cpu0 60 10 10 200 20 3 3 4 0 0\n"
       "cpu2 40 10 20 200 30\n"
       "cpux 1 2 3 4\ncpu3 1 2 x 4\n"
@@ -76,7 +76,7 @@ TEST(ParseDiskstats, CountsEachByteOnce) {
       " 254       1 vda1 9 0 90 5 20 0 190 7 0 0 0\n"
       " 259       0 nvme0n1 1 0 7 0 1 0 9 0\n"
       " 259       1 nvme0n1p1 1 0 7 0 1 0 9 0\n"
-      " 259       2 nvme0n12 1 0 1 0 1 0 2 0\n"  // a disk of its own
+      " 259       2 nvme0n12 1 0 1 0 1 0 2 0\n"  // another disk, not a partition
       " 253       0 dm-0 10 0 100 5 20 0 200 7\n"
       "   8       0 sdb 1 0 x\n");
   ASSERT_TRUE(io);

@@ -13,17 +13,17 @@ namespace sockscope {
 struct Echo {
   std::uint16_t identifier = 0;
   std::uint16_t sequence = 0;
-  std::uint64_t token = 0;  // carried as payload: whose request it is
+  std::uint64_t token = 0;  // carried as payload; shows whose request it is
   bool operator==(const Echo&) const = default;
 };
 
 inline constexpr std::size_t kEchoSize = 16;
 using EchoBytes = std::array<std::byte, kEchoSize>;
 
-// With checksum for IPv4; for IPv6 the kernel makes it. family: 4 or 6.
+// Includes the checksum for IPv4; for IPv6 the kernel computes it. family: 4 or 6.
 EchoBytes encode_echo_request(std::uint8_t family, const Echo& echo) noexcept;
 
-// Empty for all that is no whole echo reply. `has_ip_header`: as raw IPv4 sockets get it.
+// Empty unless the packet is a complete echo reply. `has_ip_header`: raw IPv4 sockets receive it.
 std::optional<Echo> decode_echo_reply(std::uint8_t family, bool has_ip_header,
                                       std::span<const std::byte> packet) noexcept;
 

@@ -24,7 +24,7 @@ TEST(IcmpEcho, RequestIsTheseBytes) {
   EXPECT_TRUE(std::equal(request.begin(), request.end(), expected.begin(), expected.end()));
   const EchoBytes request6 = encode_echo_request(6, kEcho);
   EXPECT_EQ(request6[0], std::byte{128});
-  EXPECT_EQ(request6[2], std::byte{0});  // the kernel's business
+  EXPECT_EQ(request6[2], std::byte{0});  // computed by the kernel
 }
 
 TEST(IcmpEcho, ReplyWithAndWithoutIpHeader) {
@@ -51,9 +51,9 @@ TEST(IcmpEcho, OtherMessagesAreNoReplies) {
   packet[1] = std::byte{1};
   EXPECT_FALSE(decode_echo_reply(4, false, packet));
   EXPECT_FALSE(decode_echo_reply(6, false, packet));
-  auto lies = bytes({0x4f});  // claims a header of 60 bytes
+  auto lies = bytes({0x4f});  // claims an IP header of 60 bytes
   EXPECT_FALSE(decode_echo_reply(4, true, lies));
-  lies[0] = std::byte{0x41};  // and one of 4
+  lies[0] = std::byte{0x41};  // claims one of 4 bytes
   lies.resize(40);
   EXPECT_FALSE(decode_echo_reply(4, true, lies));
 }

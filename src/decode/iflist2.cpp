@@ -23,7 +23,7 @@ constexpr std::size_t kOutErrors = kData + 48;
 constexpr std::size_t kInBytes = kData + 64;
 constexpr std::size_t kOutBytes = kData + 72;
 constexpr std::size_t kInDrops = kData + 96;
-// struct sockaddr_dl, behind it.
+// struct sockaddr_dl, which follows it.
 constexpr std::size_t kNameLength = 5;
 constexpr std::size_t kName = 8;
 
@@ -38,7 +38,7 @@ T value_at(std::span<const std::byte> bytes, std::size_t at) noexcept {
   return value;
 }
 
-// False: no name, or one that does not fit into the message.
+// False: there is no name, or it does not fit into the message.
 bool decode_message(std::span<const std::byte> message, Interface& link) {
   if (message.size() < kHeader + kName) return false;
   const auto name = message.subspan(kHeader);
@@ -59,7 +59,7 @@ bool decode_message(std::span<const std::byte> message, Interface& link) {
                    .rx_errors = value_at<std::uint64_t>(message, kInErrors),
                    .tx_errors = value_at<std::uint64_t>(message, kOutErrors),
                    .rx_drops = value_at<std::uint64_t>(message, kInDrops),
-                   .tx_drops = 0};  // the kernel does not tell
+                   .tx_drops = 0};  // not reported by the kernel
   return true;
 }
 

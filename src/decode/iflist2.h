@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The interfaces of macOS, as sysctl(NET_RT_IFLIST2) gives them. Pure: built and fuzzed everywhere.
+// The interfaces of macOS, as sysctl(NET_RT_IFLIST2) returns them. Pure, so it is built and fuzzed
+// on every platform.
 #pragma once
 
 #include <sockscope/host.h>
@@ -10,8 +11,8 @@
 
 namespace sockscope {
 
-// Without lo0. A message that claims to be shorter than its own head, or longer than what is there,
-// ends the walk; what came before it is kept. Byte order: the caller's.
+// All interfaces except lo0. A message that claims to be shorter than its header, or longer than
+// the remaining bytes, ends the reading; the messages before it are kept. Byte order: the caller's.
 std::vector<Interface> parse_iflist2(std::span<const std::byte> bytes);
 
 }  // namespace sockscope

@@ -9,7 +9,7 @@
 namespace sockscope {
 namespace {
 
-// A buffer as the kernel of macOS fills it, byte by byte after its headers.
+// A buffer as the kernel of macOS fills it.
 class Buffer {
  public:
   template <class T>
@@ -51,7 +51,7 @@ TEST(ParseIflist2, ReadsEveryField) {
   buffer.add_interface("en0", kUpRunning, 1ull << 40, 5);
   const auto links = buffer.parse();
   ASSERT_EQ(links.size(), 1u);
-  EXPECT_EQ(links[0].name, "en0");  // padding behind it is not part of it
+  EXPECT_EQ(links[0].name, "en0");  // without the padding behind the name
   EXPECT_TRUE(links[0].is_up);
   EXPECT_EQ(links[0].index, 4u);
   EXPECT_EQ(links[0].mtu, 1500u);
@@ -83,8 +83,8 @@ TEST(ParseIflist2, StepsOverOtherMessagesAndLoopback) {
   Buffer buffer;
   buffer.begin(0xc, 20);  // RTM_NEWADDR
   buffer.add_interface("lo0", 0x49, 1);
-  buffer.begin(0x13, 4);  // RTM_NEWMADDR2, as short as can be
-  buffer.begin(0xe, 33);  // RTM_IFINFO of odd size: what follows is not aligned
+  buffer.begin(0x13, 4);  // RTM_NEWMADDR2, of the least possible size
+  buffer.begin(0xe, 33);  // RTM_IFINFO of odd size: the next message is not aligned
   buffer.add_interface("utun3", kUpRunning, 100);
   const auto links = buffer.parse();
   ASSERT_EQ(links.size(), 1u);

@@ -21,19 +21,20 @@ constexpr std::uint8_t kAfInet = 2;
 constexpr std::uint8_t kAfInet6 = 10;
 constexpr std::uint8_t kLastState = 12;
 
-// A FIN is counted as a byte received. It came in these states; in a closed socket nothing tells.
+// The kernel counts a FIN as a received byte. These states show that one was received; in a closed
+// socket nothing does.
 bool has_received_fin(TcpState state) noexcept {
   return state == TcpState::kCloseWait || state == TcpState::kLastAck ||
          state == TcpState::kClosing;
 }
 
-// tcp_info grows with the kernel: an older one is shorter, a newer one longer.
+// Newer kernels have a longer tcp_info than this header, older ones a shorter one.
 bool decode_tcp_info(std::span<const std::byte> bytes, PolledSocket& socket) noexcept {
   if (bytes.size() < offsetof(tcp_info, tcpi_segs_in) + sizeof(tcp_info::tcpi_segs_in))
     return false;
   tcp_info info{};
   info.tcpi_min_rtt = ~0u;
-  const std::size_t size = std::min(bytes.size(), sizeof info) / 4 * 4;  // no half numbers
+  const std::size_t size = std::min(bytes.size(), sizeof info) / 4 * 4;  // whole numbers only
   std::memcpy(&info, bytes.data(), size);
   Counters& counters = socket.flow.counters;
   const bool counts_sent =
@@ -91,7 +92,9 @@ bool decode_socket_message(std::span<const std::byte> bytes, Protocol protocol,
   if (flow.local.addr.family == 6) flow.ipv6_only = ipv6_only;
   flow.owner.cgroup_id = cgroup_id;
   socket.inode = head.idiag_inode;
-  if (socket.inode != 0) flow.owner.uid = head.idiag_uid;  // else the kernel has forgotten it
+  if (socket.inode != 0)
+    flow.owner.uid = head.idiag_uid;  // otherwise the kernel no longer knows
+                                      // the user
   flow.has_counters = false;
   if (protocol == Protocol::kUdp) return true;
 

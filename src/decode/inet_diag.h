@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Netlink messages of NETLINK_SOCK_DIAG to values. Pure; reads nothing outside the span, whatever
-// the bytes are.
+// Decodes netlink messages of NETLINK_SOCK_DIAG. Pure; reads nothing outside the span, whatever the
+// bytes are.
 #pragma once
 
 #include <cstddef>
@@ -18,12 +18,12 @@ struct DiagMessage {
     kDone,       // of a dump; error may say why it ended early
     kError,      // error is an errno, 0: an acknowledgement
     kOverrun,    // the kernel dropped messages
-    kOther,      // nothing that concerns us
-    kMalformed,  // says it is a socket, but is none that can be read
+    kOther,      // nothing that is needed here
+    kMalformed,  // claims to be a socket, but cannot be read as one
   };
   Kind kind = Kind::kOther;
-  bool is_interrupted = false;  // the table changed while it was dumped: something may be missing
-  std::uint32_t sequence = 0;   // of the request; 0 in what comes unasked
+  bool is_interrupted = false;  // the table changed during the dump, so something may be missing
+  std::uint32_t sequence = 0;   // of the request; 0 in unrequested messages
   int error = 0;
   PolledSocket socket;
 };

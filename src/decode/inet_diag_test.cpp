@@ -260,7 +260,7 @@ TEST(DecodeDiag, RefusesWhatIsCutOrLies) {
   for (std::size_t size = 0; size < whole.size(); ++size) {
     EXPECT_EQ(decode_diag(std::span(whole).first(size), Protocol::kTcp, message), 0u) << size;
     if (size < sizeof(nlmsghdr)) continue;
-    // The same with a header that says it is all: never more than a part is believed.
+    // The same with a length in the header that fits: at most the first part is accepted.
     Bytes shorter(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
     const auto length = static_cast<std::uint32_t>(size);
     std::memcpy(shorter.data(), &length, sizeof length);

@@ -11,7 +11,8 @@
 namespace sockscope {
 namespace {
 
-// lsof writes bytes that cannot be printed as \xHH, and some as \n or ^X: those stay as they are.
+// lsof writes unprintable bytes as \xHH, which is decoded here, and some as \n or ^X, which stay as
+// they are.
 std::string unescape(std::string_view text) {
   std::string name;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -51,7 +52,7 @@ class LsofReader {
       case 'c': set_comm(owner_, unescape(value)); break;
       case 'u': owner_.uid = to_number<std::uint32_t>(value); break;
       case 'f': end_file(); break;
-      // Without 'f' among the fields that were asked for, the type begins a file.
+      // If 'f' is not among the requested fields, the type is the first line of a file.
       case 't':
         if (has_begun()) end_file();
         file_.type = value;
@@ -104,7 +105,8 @@ class LsofReader {
         return;
       }
       flow.remote = *remote;
-      // Several processes, or descriptors of one, may hold the same socket: the first one is shown.
+      // Several processes, or several descriptors of one, may hold the same socket: only the first
+      // is kept.
       if (!connected_.insert(std::string(file.protocol) + std::string(file.name)).second) return;
     }
     capture_.flows.push_back(flow);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What all netlink messages are made of. Pure; lengths are not believed.
+// The parts that all netlink messages are made of. Pure; lengths in the data are not trusted.
 #pragma once
 
 #include <linux/netlink.h>
@@ -16,7 +16,7 @@ constexpr std::size_t netlink_aligned(std::size_t size) noexcept {
   return (size + 3) & ~std::size_t{3};
 }
 
-// The whole bytes of T at the begin of `bytes`. False: there are not so many.
+// Copies the first bytes into `value`. False: there are too few.
 template <class T>
 bool read_struct(std::span<const std::byte> bytes, T& value) noexcept {
   if (bytes.size() < sizeof value) return false;
@@ -25,12 +25,12 @@ bool read_struct(std::span<const std::byte> bytes, T& value) noexcept {
 }
 
 struct NetlinkAttribute {
-  int type = 0;  // without NLA_F_NESTED and its like
+  int type = 0;  // without flags such as NLA_F_NESTED
   std::span<const std::byte> data;
 };
 
-// Takes the next attribute off. Empty at the end, and when it does not fit into what is left, which
-// stays as it is then: at the end nothing is left that could hold one.
+// Removes the next attribute from `bytes` and returns it. Empty when there is none, or when it is
+// longer than what is left; then `bytes` stay as they are.
 inline std::optional<NetlinkAttribute> take_attribute(std::span<const std::byte>& bytes) noexcept {
   nlattr header;
   if (!read_struct(bytes, header) || header.nla_len < sizeof header ||

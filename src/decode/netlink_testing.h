@@ -22,7 +22,7 @@ void append(Bytes& bytes, const T& value) {
   std::memcpy(&bytes[at], &value, sizeof value);
 }
 
-// Padded to four bytes, as netlink has them.
+// Padded to four bytes, as netlink requires.
 inline void add_attribute(Bytes& bytes, unsigned type, std::span<const std::byte> data) {
   append(bytes, nlattr{static_cast<std::uint16_t>(sizeof(nlattr) + data.size()),
                        static_cast<std::uint16_t>(type)});

@@ -17,7 +17,8 @@ bool is_timestamp(std::string_view word) {
   return word.size() >= 8 && is_digit(word[0]) && is_digit(word[1]) && word[2] == ':';
 }
 
-// "Google Chrome He.589   8208255   5803656 …": the name ends with the last word that has a pid.
+// "Google Chrome He.589   8208255   5803656 …": the name ends with the last word that contains
+// ".PID".
 bool parse_process(std::string_view line, Owner& owner) {
   std::string_view rest = line;
   owner = {};
@@ -64,7 +65,7 @@ void parse_columns(std::string_view rest, Flow& flow) {
   }
 }
 
-// False: not understood.
+// False: the line was not understood.
 bool parse_connection(std::string_view kind, std::string_view rest, Flow& flow) {
   flow.has_counters = false;
   flow.protocol = kind.starts_with("tcp") ? Protocol::kTcp : Protocol::kUdp;

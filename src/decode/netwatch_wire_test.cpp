@@ -8,8 +8,8 @@
 namespace sockscope::netwatch {
 namespace {
 
-// Written down by hand: curl (thread 1234568 of process 1234567) connects from 10.0.0.7:48122 to
-// 203.0.113.10:443, 0x0102030405060708 ns after boot; on a little-endian host.
+// Written by hand for a little-endian host: curl (thread 1234568 of process 1234567) connects from
+// 10.0.0.7:48122 to 203.0.113.10:443, 0x0102030405060708 ns after boot.
 constexpr unsigned char kConnect[kRecordSize] = {
     0x01, 0x00, 0x00, 0x00,                          // kind, padding
     0x87, 0xd6, 0x12, 0x00, 0x88, 0xd6, 0x12, 0x00,  // tgid, tid

@@ -12,8 +12,8 @@ constexpr unsigned kEtherIpv6 = 0x86dd;
 constexpr unsigned kEtherVlan = 0x8100;
 constexpr unsigned kEtherServiceVlan = 0x88a8;
 constexpr unsigned kEtherOldServiceVlan = 0x9100;
-constexpr unsigned kPacketOutgoing = 4;  // of cooked captures
-// A header chain longer than any stack makes is hostile.
+constexpr unsigned kPacketOutgoing = 4;  // in captures with a "cooked" link header
+// No network stack makes a longer chain of headers: more is hostile.
 constexpr int kMostVlanTags = 4;
 constexpr int kMostExtensions = 16;
 
@@ -28,7 +28,7 @@ constexpr std::uint8_t kMobility = 135;
 constexpr std::uint8_t kHostIdentity = 139;
 constexpr std::uint8_t kShim6 = 140;
 
-// The rest of a packet: what was captured, and how many bytes there were.
+// The rest of a packet: the captured bytes, and how many there were on the wire.
 class Bytes {
  public:
   Bytes(std::span<const std::byte> captured, std::size_t wire_size) noexcept
@@ -45,7 +45,7 @@ class Bytes {
     return static_cast<std::uint32_t>(word(at)) << 16 | word(at + 2);
   }
   const std::byte* at(std::size_t offset) const noexcept { return captured_.data() + offset; }
-  // count: not more than has() says.
+  // count: at most what has() allows.
   void skip(std::size_t count) noexcept {
     captured_ = captured_.subspan(count);
     wire_size_ -= count;
@@ -78,7 +78,7 @@ void decode_transport(Bytes bytes, PacketView& view) noexcept {
   if (view.protocol == kUdp) {
     if (!bytes.has(8)) return;
     header = 8;
-    // 0: a jumbogram, or one yet to be segmented.
+    // 0: a jumbogram, or a packet that is still to be segmented.
     const std::size_t size = bytes.word(4);
     if (size >= header && !view.is_fragment) bytes.cut(size);
   } else if (view.protocol == kTcp) {
@@ -96,7 +96,7 @@ void decode_transport(Bytes bytes, PacketView& view) noexcept {
   if (bytes.has(header)) {
     bytes.skip(header);
     take_payload();
-  } else {  // TCP's options were cut off
+  } else {  // the capture ends within TCP's options
     view.payload = {};
     view.payload_size = static_cast<std::uint32_t>(bytes.wire_size() - header);
   }
@@ -161,7 +161,7 @@ bool decode_ipv6(Bytes bytes, PacketView& view) noexcept {
     if (length == 0 || !bytes.has(length)) break;
     next = bytes.byte(0);
     bytes.skip(length);
-    if (view.fragment_offset != 0) {  // what follows is from the middle of the datagram
+    if (view.fragment_offset != 0) {  // what follows is from the middle of a datagram
       view.protocol = next;
       break;
     }
@@ -176,7 +176,7 @@ bool decode_ip(Bytes bytes, PacketView& view) noexcept {
   return bytes.byte(0) >> 4 == 6 ? decode_ipv6(bytes, view) : decode_ipv4(bytes, view);
 }
 
-// Behind a link header that names its protocol; tags of VLANs stand before IP's own type.
+// Decodes what follows a link header that names its protocol. VLAN tags come before the type of IP.
 bool decode_ether(unsigned type, Bytes bytes, PacketView& view) noexcept {
   for (int tags = 0; tags < kMostVlanTags; ++tags) {
     if (type == kEtherIpv4) return decode_ipv4(bytes, view);
@@ -212,7 +212,7 @@ bool decode_link(LinkType link, Bytes bytes, PacketView& view) noexcept {
       return decode_ether(type, bytes, view);
     case LinkType::kNull:
     case LinkType::kLoop:
-      // The family's number for IPv6 differs from system to system; the version tells the same.
+      // The number of the IPv6 family differs between systems, so the IP version is used instead.
       if (!bytes.has(4)) return false;
       bytes.skip(4);
       return decode_ip(bytes, view);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A captured packet from its link header down to the payload of TCP and UDP. Pure.
+// Decodes a captured packet from its link header to the payload of TCP and UDP. Pure.
 #pragma once
 
 #include <sockscope/types.h>
@@ -11,12 +11,11 @@
 
 namespace sockscope {
 
-// Numbers of LINKTYPE_ in capture files; a live capture's raw IP (DLT_RAW 12) has another number
-// there.
+// LINKTYPE_ numbers as in capture files. In a live capture raw IP has another number (DLT_RAW 12).
 enum class LinkType : std::uint16_t {
   kNull = 0,  // BSD loopback: address family in the byte order of the capturing host
   kEthernet = 1,
-  kRaw = 101,   // IPv4 or IPv6, by its version
+  kRaw = 101,   // IPv4 or IPv6, according to its version
   kLoop = 108,  // OpenBSD loopback: the family in network order
   kLinuxSll = 113,
   kIpv4 = 228,
@@ -24,7 +23,7 @@ enum class LinkType : std::uint16_t {
   kLinuxSll2 = 276,
 };
 
-// Whether decode_packet() reads it.
+// Whether decode_packet() can read it.
 bool is_known(LinkType link) noexcept;
 
 inline constexpr std::uint8_t kTcpFin = 0x01;
@@ -34,33 +33,33 @@ inline constexpr std::uint8_t kTcpPush = 0x08;
 inline constexpr std::uint8_t kTcpAck = 0x10;
 inline constexpr std::uint8_t kTcpUrgent = 0x20;
 
-// What one packet says. The payload is a part of the bytes given to decode_packet().
+// The contents of one packet. The payload points into the bytes given to decode_packet().
 struct PacketView {
   Endpoint source;  // ports are 0 without has_ports
   Endpoint destination;
-  std::uint8_t protocol = 0;  // of IP: 6 TCP, 17 UDP, 1 ICMP, …; behind IPv6's extension headers
-  // Ports, and for TCP sequence and flags, are known: TCP or UDP, its header captured, and no later
-  // fragment of a datagram.
+  std::uint8_t protocol = 0;  // of IP: 6 TCP, 17 UDP, 1 ICMP, …; after IPv6's extension headers
+  // True for TCP and UDP whose header was captured, unless it is a later fragment. Then ports, and
+  // for TCP sequence and flags, are known.
   bool has_ports = false;
   bool is_fragment = false;           // one of several
   std::uint16_t fragment_offset = 0;  // bytes into the datagram
-  std::uint32_t fragment_id = 0;      // what joins them, with addresses and protocol
+  std::uint32_t fragment_id = 0;      // with addresses and protocol, it joins fragments
   std::uint8_t tcp_flags = 0;
   std::uint32_t tcp_sequence = 0;
-  std::optional<bool> is_outgoing;    // cooked captures tell
-  std::uint32_t interface_index = 0;  // SLL2 tells; 0: not known
-  // Behind TCP's or UDP's header, else behind IP's, as far as it was captured.
+  std::optional<bool> is_outgoing;    // known in cooked captures
+  std::uint32_t interface_index = 0;  // known with SLL2; 0: not known
+  // What follows the header of TCP or UDP, else that of IP, as far as it was captured.
   std::span<const std::byte> payload;
-  // Its bytes on the wire: padding of short frames is none of it. The rest of what is on the wire,
-  // where a packet yet to be segmented does not tell its length.
+  // Size of the payload on the wire, without the padding of short frames. Where a packet that is
+  // still to be segmented has no length, everything on the wire after the header.
   std::uint32_t payload_size = 0;
 };
 
-// The interface that the packet passed, as its link header tells it; 0: it does not.
+// The interface that the packet passed, according to its link header; 0: not known.
 std::uint32_t interface_of(LinkType link, std::span<const std::byte> bytes) noexcept;
 
-// wire_size: bytes the packet had, of which `bytes` may be the first only. Empty: no whole IP
-// header, or another protocol than IP.
+// wire_size: full size of the packet, of which `bytes` may be only the beginning. Empty: the IP
+// header is incomplete, or the protocol is not IP.
 std::optional<PacketView> decode_packet(LinkType link, std::span<const std::byte> bytes,
                                         std::size_t wire_size) noexcept;
 

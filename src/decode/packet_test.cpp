@@ -12,7 +12,7 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 
-// Hexadecimal digits; what is none of them is a space.
+// Hexadecimal digits to bytes; other characters are ignored.
 Bytes hex(std::string_view text) {
   Bytes bytes;
   int high = -1;
@@ -29,7 +29,7 @@ std::string text_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// As tcpdump wrote them: a SYN of curl to 127.0.0.1:8000, and a DNS query, cut to its first bytes.
+// Captured by tcpdump: a SYN of curl to 127.0.0.1:8000, and the first bytes of a DNS query.
 constexpr std::string_view kSyn =
     "4500003c 1c464000 40062074 7f000001 7f000001 c3501f40 11223344 00000000 a002ffd7 fe300000"
     "0204ffd7 0402080a 00000001 00000000 01030307";
@@ -106,7 +106,7 @@ TEST(Packet, WhatWasCutOffIsCountedAsItWasOnTheWire) {
   EXPECT_EQ(text_of(view->payload), "hello");
   EXPECT_EQ(view->payload_size, 15u);
 
-  // In the middle of TCP's options.
+  // Ends in the middle of TCP's options.
   const Bytes syn = hex(kSyn);
   const auto cut = decode_packet(LinkType::kRaw, std::span(syn).first(50), syn.size());
   ASSERT_TRUE(cut);
@@ -126,7 +126,7 @@ TEST(Packet, Ipv4Options) {
 }
 
 TEST(Packet, Ipv4Fragments) {
-  // UDP's length is that of the datagram, of which the first fragment holds 8 bytes.
+  // UDP's length is that of the whole datagram; the first fragment holds 8 bytes of it.
   const Bytes first =
       hex("45000024 abcd2000 40110000 c0a80001 0a000007 14e90035 07d80000"
           "6162636465666768");
@@ -150,7 +150,7 @@ TEST(Packet, Ipv4Fragments) {
 }
 
 TEST(Packet, Ipv6WithExtensionHeaders) {
-  // Hop by hop, destination options, routing and an authentication header before UDP.
+  // Before UDP: hop-by-hop and destination options, routing, and an authentication header.
   const Bytes bytes = hex("60000000 003b 00 40" + std::string(kAddresses6) +
                           "3c00 010400000000 2b00 010400000000 3300 000000000000"
                           "1104 0000 00000001 00000001 000000000000000000000000"
@@ -183,7 +183,7 @@ TEST(Packet, Ipv6Fragments) {
 }
 
 TEST(Packet, LengthsNotYetKnown) {
-  // A packet the interface is to segment (BIG TCP) says a total length of 0.
+  // A packet that the interface is to segment (BIG TCP) has a total length of 0.
   std::string head = "45000000" + std::string(kSyn.substr(8));
   const Bytes bytes = hex(head + "616263");
   const auto view = decode_packet(LinkType::kRaw, bytes, 100'000);
@@ -204,18 +204,19 @@ TEST(Packet, OtherProtocolsHaveNoPorts) {
 }
 
 TEST(Packet, WhatLies) {
-  // Header lengths below the least and beyond the end, a total shorter than its header.
+  // Header lengths below the minimum and beyond the end, and a total length shorter than the
+  // header.
   for (const char* bytes : {"44000014 00000000 40110000 c0a80001 0a000007",
                             "4f000014 00000000 40110000 c0a80001 0a000007",
                             "45000010 00000000 40110000 c0a80001 0a000007", "45", "", "60", "50"})
     EXPECT_FALSE(decode_packet(LinkType::kRaw, hex(bytes), hex(bytes).size())) << bytes;
-  // A TCP header shorter than the least: addresses are known, ports are not.
+  // A TCP header shorter than the minimum: addresses are known, ports are not.
   Bytes bytes = hex(kSyn);
   bytes[32] = std::byte{0x40};
   const auto view = decode_packet(LinkType::kRaw, bytes, bytes.size());
   ASSERT_TRUE(view);
   EXPECT_FALSE(view->has_ports);
-  // Extension headers without end.
+  // More extension headers than are followed.
   std::string endless = "60000000 0400 00 40" + std::string(kAddresses6);
   for (int i = 0; i < 128; ++i) endless += "0000010400000000";
   const Bytes chain = hex(endless);
@@ -224,7 +225,7 @@ TEST(Packet, WhatLies) {
   EXPECT_FALSE(tired->has_ports);
 }
 
-// Every prefix of a packet is decoded without reading beyond it (a copy of its own for the
+// Every prefix of a packet is decoded without reading beyond it (each in its own memory, for the
 // sanitizer).
 TEST(Packet, EveryPrefix) {
   const Bytes whole =

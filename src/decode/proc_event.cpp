@@ -13,9 +13,9 @@
 namespace sockscope {
 namespace {
 
-// The layout is the kernel's ABI. Where each member stands is written out here and compared with
-// the kernel's header, so that a header which moves one cannot pass unseen.
-constexpr std::size_t kDetail = 16;  // event_data: what, cpu and time stand before it
+// The layout is the kernel's ABI. The place of each member is written out here and compared with
+// the kernel's header, so that a header that moves one does not compile.
+constexpr std::size_t kDetail = 16;  // offset of event_data, after what, cpu and time
 
 #define STANDS_AT(member, offset)                         \
   static_assert(offsetof(proc_event, member) == (offset), \
@@ -44,7 +44,7 @@ STANDS_AT(event_data.exit.parent_tgid, kDetail + 20);
 #undef STANDS_AT
 static_assert(sizeof(cn_msg) == 20 && sizeof(nlmsghdr) == 16);
 
-// The enumerators stand inside proc_event or, since Linux 6.6, beside it.
+// The enumerators are inside proc_event or, since Linux 6.6, next to it.
 struct Numbers : proc_event {
   static constexpr std::uint32_t kNone = PROC_EVENT_NONE;
   static constexpr std::uint32_t kFork = PROC_EVENT_FORK;
@@ -61,7 +61,7 @@ struct Numbers : proc_event {
 struct Kind {
   std::uint32_t number;
   ProcessEventKind kind;
-  std::size_t size;  // of event_data, as far as it is needed
+  std::size_t size;  // how much of event_data is needed
 };
 constexpr std::array kKinds{
     Kind{Numbers::kFork, ProcessEventKind::kFork, 16},
@@ -78,7 +78,7 @@ constexpr std::array kKinds{
 class Reader {
  public:
   explicit Reader(std::span<const std::byte> bytes) : bytes_(bytes) {}
-  // 0 past the end: what an older kernel does not send is not known.
+  // 0 beyond the end: older kernels send less.
   std::uint32_t u32(std::size_t offset) const noexcept {
     std::uint32_t value = 0;
     if (offset + sizeof value <= bytes_.size())
@@ -98,10 +98,10 @@ class Reader {
   std::span<const std::byte> bytes_;
 };
 
-// The end of a thread is no signal to anybody: -1 in the kernel.
+// The end of a thread sends a signal to nobody: the kernel reports -1.
 constexpr std::uint32_t kNoSignal = 0xffffffff;
 
-// Netlink's errors are negative, the connector's are not.
+// Netlink's errors are negative, those of the connector are not.
 int positive(std::int32_t error) noexcept {
   return error == INT32_MIN ? INT32_MAX : std::abs(error);
 }
@@ -188,7 +188,7 @@ bool take_proc_message(std::span<const std::byte>& bytes, ProcMessage& message) 
   std::memcpy(&header, bytes.data(), sizeof header);
   if (header.nlmsg_len < sizeof header || header.nlmsg_len > bytes.size()) return false;
   const auto payload = bytes.subspan(sizeof header, header.nlmsg_len - sizeof header);
-  // The padding behind the last message need not be there.
+  // The padding after the last message may be missing.
   const std::size_t padded = (std::size_t{header.nlmsg_len} + 3) & ~std::size_t{3};
   bytes = bytes.subspan(std::min(padded, bytes.size()));
 
@@ -205,14 +205,14 @@ bool take_proc_message(std::span<const std::byte>& bytes, ProcMessage& message) 
       message.error = positive(error);
       return true;
     }
-    default: break;  // the connector's own are NLMSG_DONE; older ones had other types
+    default: break;  // the connector uses NLMSG_DONE, older ones other types
   }
   return decode_connector(payload, message);
 }
 
 std::uint32_t proc_event_numbers(ProcessEventMask mask) noexcept {
   if ((mask & mask_of(ProcessEventKind::kUnknown)) != 0) return 0xffffffffu;
-  constexpr std::uint32_t kNonzeroExit = 0x20000000;  // PROC_EVENT_NONZERO_EXIT of Linux 6.6
+  constexpr std::uint32_t kNonzeroExit = 0x20000000;  // PROC_EVENT_NONZERO_EXIT, Linux 6.6
   std::uint32_t numbers = (mask & kNonzeroExits) != 0 ? kNonzeroExit : 0;
   for (const Kind& kind : kKinds)
     if ((mask & mask_of(kind.kind)) != 0) numbers |= kind.number;

@@ -15,7 +15,7 @@ namespace {
 using Bytes = std::vector<std::byte>;
 using Kind = ProcMessage::Kind;
 
-// As the kernel builds them, from its own structs.
+// Built from the kernel's own structs.
 class Datagram {
  public:
   Datagram& add(std::uint16_t type, const void* payload, std::size_t size) {
@@ -158,7 +158,7 @@ TEST(ProcEvent, Coredump) {
   EXPECT_EQ(only_event(raw), expected);
 }
 
-// The kernel says -1.
+// The kernel reports -1.
 TEST(ProcEvent, NobodyGetsASignalOfAThreadsEnd) {
   proc_event raw = raw_event(0x80000000);
   raw.event_data.exit.exit_signal = 0xffffffff;
@@ -188,7 +188,7 @@ TEST(ProcEvent, Exit) {
   EXPECT_TRUE(expected.dumped_core());
 }
 
-// Kernels before 4.18 do not tell the parent.
+// Kernels before 4.18 do not report the parent.
 TEST(ProcEvent, ShorterExitOfOlderKernels) {
   proc_event raw = raw_event(0x80000000);
   raw.event_data.exit.process_pid = raw.event_data.exit.process_tgid = 7;

@@ -27,7 +27,7 @@ bool parse_whole(std::string_view text, int base, T& value) noexcept {
   return error == std::errc{} && end == text.data() + text.size() && !text.empty();
 }
 
-// "0100007F:0CEA": words of four bytes each in network order, printed as numbers of this host.
+// "0100007F:0CEA": groups of four bytes in network order, each printed as a number in host order.
 bool parse_endpoint(std::string_view text, std::array<std::uint8_t, 16>& address,
                     std::size_t& address_bytes, std::uint16_t& port) noexcept {
   const std::size_t colon = text.find(':');
@@ -67,7 +67,8 @@ std::optional<PolledSocket> parse_socket_line(std::string_view line, Protocol pr
   const std::string_view inode_text = next_word(line);
   unsigned timer = 0;
   std::uint32_t uid = 0;
-  // A line that was cut short ends within a number: only what is followed by something is whole.
+  // A truncated line ends within a number, so only a number that is followed by something is
+  // complete.
   if (!parse_whole(timer_text.substr(0, timer_text.find(':')), 16, timer) ||
       !parse_whole(uid_text, 10, uid) || !parse_whole(inode_text, 10, socket.inode) || line.empty())
     return std::nullopt;
@@ -77,7 +78,7 @@ std::optional<PolledSocket> parse_socket_line(std::string_view line, Protocol pr
   if (state == 0 || state > kLastState) return std::nullopt;
   flow.state = TcpState{state};
   if (flow.state == TcpState::kListen) flow.direction = Direction::kListen;
-  // As with sock_diag: neither is a socket of its own.
+  // As with sock_diag: these are not full sockets.
   if (flow.state == TcpState::kSynRecv && socket.inode == 0) flow.state = TcpState::kNewSynRecv;
   if (timer == kTimeWaitTimer && socket.inode == 0) flow.state = TcpState::kTimeWait;
   return socket;

@@ -60,7 +60,7 @@ TEST(ParseSocketLine, WhatIsNoSocketOfItsOwn) {
   EXPECT_EQ(remnant->inode, 0u);
   EXPECT_FALSE(remnant->flow.owner.uid);
   std::string half(kTimeWait);
-  half.replace(half.find(" 06 "), 4, " 05 ");  // FIN_WAIT2, kept as TIME_WAIT is
+  half.replace(half.find(" 06 "), 4, " 05 ");  // FIN_WAIT2 that the kernel keeps like TIME_WAIT
   EXPECT_EQ(parse_socket_line(half, Protocol::kTcp)->flow.state, TcpState::kTimeWait);
   const auto request = parse_socket_line(kRequest, Protocol::kTcp);
   ASSERT_TRUE(request);
@@ -87,7 +87,7 @@ TEST(ParseSocketLine, Udp) {
   EXPECT_EQ(socket->flow.owner.uid, 102u);
 }
 
-// A prefix is either refused or, behind the inode, tells the same.
+// A prefix is either refused or, if it ends after the inode, gives the same result.
 TEST(ParseSocketLine, TruncatedLinesTellNothingWrong) {
   for (const std::string_view whole : {kConnection, kTimeWait, kV6, kUdp}) {
     const Protocol protocol = whole == kUdp ? Protocol::kUdp : Protocol::kTcp;

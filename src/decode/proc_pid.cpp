@@ -30,7 +30,7 @@ bool take_number(std::string_view& text, T& value) {
   return error == std::errc{} && end == field.data() + field.size() && !field.empty();
 }
 
-// In /proc/PID/stat there are fields that are -1.
+// Some fields of /proc/PID/stat are -1.
 bool skip_fields(std::string_view& text, int count) {
   for (; count > 0; --count)
     if (take_field(text).empty()) return false;
@@ -41,7 +41,7 @@ bool skip_fields(std::string_view& text, int count) {
 
 std::optional<ProcStat> parse_proc_stat(std::string_view text) {
   ProcStat stat;
-  // The name is the only field that may hold a parenthesis: its end is the last one.
+  // Only the name may contain parentheses, so the last one ends it.
   const std::size_t open = text.find('(');
   const std::size_t close = text.rfind(')');
   if (open == std::string_view::npos || close == std::string_view::npos || close < open)
@@ -78,7 +78,7 @@ std::optional<ProcStatus> parse_proc_status(std::string_view text) {
       if (!skip_fields(line, 1) || !take_number(line, status.gid)) return std::nullopt;
     } else if (key == "TracerPid") {
       if (!take_number(line, status.tracer_pid)) return std::nullopt;
-    } else if (key == "NSpid") {  // from this namespace inwards
+    } else if (key == "NSpid") {  // from this namespace to the innermost
       std::uint32_t pid = 0;
       std::size_t levels = 0;
       for (; take_number(line, pid); ++levels) status.inner_pid = pid;
@@ -112,7 +112,7 @@ std::string parse_proc_cgroup(std::string_view text) {
   std::string_view best;
   int best_rank = 0;
   while (!text.empty()) {
-    // hierarchy:controllers:path; the path may hold colons.
+    // hierarchy:controllers:path; the path may contain colons.
     std::string_view line = take_line(text);
     const std::size_t first = line.find(':');
     const std::size_t second = first == std::string_view::npos ? first : line.find(':', first + 1);
@@ -124,8 +124,8 @@ std::string parse_proc_cgroup(std::string_view text) {
     const bool tells =
         group.runtime != ContainerRuntime::kNone || !group.unit.empty() || !group.pod_uid.empty();
     const bool is_second = controllers.empty();
-    // Containers before units before any place before the root; of equals version 2's, then
-    // systemd's own hierarchy.
+    // Order of preference: a container, a unit, any place below the root, the root. Among equals:
+    // version 2, then systemd's own hierarchy.
     int rank = group.runtime != ContainerRuntime::kNone ? 40 : tells ? 30 : path != "/" ? 20 : 10;
     rank += is_second ? 3 : controllers == "name=systemd" ? 2 : 1;
     if (is_second && path != "/") rank += 100;

@@ -35,7 +35,7 @@ bool is_change(std::uint16_t type) noexcept {
   return type >= WIRE_UID && type <= WIRE_PTRACE;
 }
 
-// All process records begin with a wire_process.
+// Every process record begins with a wire_process.
 union Record {
   wire_process process;
   wire_process_change change;
@@ -61,7 +61,7 @@ void fill(const wire_process& record, ProcessInfo& info) {
   std::memcpy(info.comm.data(), record.comm, sizeof record.comm);
 }
 
-// As the kernel writes it where it has a path's text.
+// The path as the kernel writes it in /proc/PID/exe.
 std::string path_of(const wire_exec& record) {
   if (record.path_whole == 0) return {};
   std::string_view names(record.path, std::min<std::size_t>(record.path_size, sizeof record.path));
@@ -117,7 +117,7 @@ bool decode_process_event(std::span<const std::byte> bytes, ProcessEvent& event,
   }
   if (kind == ProcessEventKind::kExit) {
     event.exit_status = process.exit_status;
-    // -1: nobody gets one.
+    // -1: nobody gets a signal.
     event.exit_signal = process.exit_signal == 0xffffffff ? 0 : process.exit_signal;
   }
   if (kind == ProcessEventKind::kUid || kind == ProcessEventKind::kGid) {

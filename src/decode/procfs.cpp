@@ -14,7 +14,7 @@ std::string_view take_until(std::string_view& text, char end) {
   return head;
 }
 
-// Spaces and the like are written as \040 there.
+// /proc/self/mounts writes spaces and the like as \040.
 std::string unescape(std::string_view field) {
   std::string text;
   for (std::size_t i = 0; i < field.size(); ++i) {
@@ -46,7 +46,7 @@ std::optional<std::string> find_cgroup2_mount(std::string_view mounts) {
 std::string find_cgroup2_root(std::string_view mountinfo) {
   while (!mountinfo.empty()) {
     std::string_view line = take_until(mountinfo, '\n');
-    const std::size_t end = line.find(" - cgroup2 ");  // of the fields that may be any number
+    const std::size_t end = line.find(" - cgroup2 ");  // a varying number of fields comes before it
     if (end == std::string_view::npos) continue;
     for (int before = 0; before < 3; ++before) take_until(line, ' ');
     return unescape(take_until(line, ' '));
@@ -70,7 +70,7 @@ std::string relative_cgroup(std::string_view path, std::string_view root) {
 }
 
 std::optional<ProcessStat> parse_stat(std::string_view stat) noexcept {
-  // The name stands in parentheses and may hold any bytes, parentheses too.
+  // The name stands in parentheses and may contain any bytes, including parentheses.
   const std::size_t open = stat.find('(');
   const std::size_t close = stat.rfind(')');
   if (open == stat.npos || close == stat.npos || close < open) return std::nullopt;
@@ -83,7 +83,7 @@ std::optional<ProcessStat> parse_stat(std::string_view stat) noexcept {
   for (int field = kFirstAfterName; field < kStartField; ++field) take_until(rest, ' ');
   const auto [end, error] =
       std::from_chars(rest.data(), rest.data() + rest.size(), process.start_ticks);
-  // What was cut short ends within the number.
+  // A truncated text ends within the number.
   if (error != std::errc{} || end == rest.data() + rest.size()) return std::nullopt;
   return process;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Text files of /proc to values. Pure.
+// Decodes text files of /proc. Pure.
 #pragma once
 
 #include <array>
@@ -13,12 +13,13 @@ namespace sockscope {
 // Where cgroup2 is mounted, from the text of /proc/self/mounts.
 std::optional<std::string> find_cgroup2_mount(std::string_view mounts);
 
-// What of the cgroups that mount shows, from the text of /proc/self/mountinfo: "/" for all that
-// this cgroup namespace has, "/.." for one level above it. "": there is no such mount.
+// Which part of the cgroup hierarchy that mount shows, from the text of /proc/self/mountinfo: "/"
+// for everything in this cgroup namespace, "/.." for one level above it. "": there is no such
+// mount.
 std::string find_cgroup2_root(std::string_view mountinfo);
 
-// The path of a cgroup as a cgroup namespace has it whose root is the other: "/../x" beside it.
-// Both from the same place, "" for that itself.
+// The path of a cgroup as seen in a cgroup namespace whose root is `root`: "/../x" for one beside
+// the root, "" for the root itself. Both paths must start from the same place.
 std::string relative_cgroup(std::string_view path, std::string_view root);
 
 // Name and start of a process, from the text of /proc/PID/stat.

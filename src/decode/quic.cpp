@@ -19,11 +19,12 @@ bool is_known(std::uint32_t version) noexcept {
          (version >= kFirstDraft && version <= kLastDraft);
 }
 
-bool is_grease(std::uint32_t version) noexcept {  // RFC 9000, 15
+bool is_grease(std::uint32_t version) noexcept {  // versions reserved to exercise negotiation (RFC
+                                                  // 9000, 15)
   return (version & 0x0f0f0f0f) == 0x0a0a0a0a;
 }
 
-// The length of the variable-length integer at `at`, its value in `value`; 0: cut off.
+// The length of the variable-length integer at `at`, with its value in `value`; 0: truncated.
 std::size_t read_number(std::span<const std::byte> bytes, std::size_t at,
                         std::uint64_t& value) noexcept {
   if (at >= bytes.size()) return 0;
@@ -42,8 +43,8 @@ bool is_quic_initial(std::span<const std::byte> start, std::size_t whole_size) n
   if (whole_size < kLeast || start.size() < 7 || byte(0) < 0x80) return false;
   const std::uint32_t version = byte(1) << 24 | byte(2) << 16 | byte(3) << 8 | byte(4);
   const std::uint32_t initial = version == kVersion2 ? 1 : 0;
-  // A server may clear the fixed bit (RFC 9287), and RTP begins so: a version of grease, one of
-  // 65,536, does not tell them apart.
+  // A server may clear the fixed bit (RFC 9287), and RTP packets begin the same way. A reserved
+  // version, one in 65,536, is not enough to tell them apart.
   const bool has_fixed_bit = (byte(0) & 0x40) != 0;
   if (!is_known(version) && !(has_fixed_bit && is_grease(version))) return false;
   if ((byte(0) >> 4 & 3) != initial) return false;
@@ -54,14 +55,15 @@ bool is_quic_initial(std::span<const std::byte> start, std::size_t whole_size) n
   const std::size_t source = byte(at);
   if (source > kLongestId || start.size() - at - 1 < source) return false;
   at += 1 + source;
-  // A client's first goes to an id of its own making, so only one of them may be empty (7.2).
+  // A client's first packet is sent to an id that the client made, so at most one of the two ids
+  // can be empty (7.2).
   if (destination == 0 && source == 0) return false;
   std::uint64_t token = 0;
   const std::size_t token_size = read_number(start, at, token);
   if (token_size == 0) return false;
   if (token > whole_size - at - token_size) return false;
   at += token_size + static_cast<std::size_t>(token);
-  if (at >= start.size()) return true;  // the token hides the rest
+  if (at >= start.size()) return true;  // the token extends beyond the captured bytes
   std::uint64_t length = 0;
   const std::size_t length_size = read_number(start, at, length);
   if (length_size == 0) return at + 8 > start.size();

@@ -26,7 +26,7 @@ constexpr std::string_view kClient =
 constexpr std::string_view kClientVersion2 =
     "d76b3343cf088394c8f03e5157080000449ea0c95e82ffe67b6abcdb4298b485"
     "dd04de806071bf03dceebfa162e75d6c96058bdbfb127cdfcbf903388e99ad04";
-// RFC 9001, A.3, as if it were padded: a server's, whose client has no id.
+// RFC 9001, A.3, as if it were padded: a server's packet to a client that has no id.
 constexpr std::string_view kServer =
     "cf000000010008f067a5502a4262b5004075c0d95a482cd0991cd25b0aac406a"
     "5816b6394100f37a1c69797554780bb38cc5a99f5ede4cf73c3ec2493a1839b3";
@@ -59,12 +59,13 @@ TEST(Quic, ServersMayClearTheFixedBit) {
 }
 
 TEST(Quic, NotAnInitial) {
-  EXPECT_FALSE(told(kClient, 1199));                   // too small to want an answer
+  EXPECT_FALSE(told(kClient, 1199));                   // too small to demand an answer
   EXPECT_FALSE(told(with(kClient, 0, "40")));          // short header
-  EXPECT_FALSE(told(with(kClient, 0, "800a0a0a0a")));  // without the fixed bit: RTP begins so
+  EXPECT_FALSE(told(with(kClient, 0, "800a0a0a0a")));  // without the fixed bit: RTP packets begin
+                                                       // like this
   for (const char* type : {"d0", "e0", "f0"})          // 0-RTT, Handshake, Retry
     EXPECT_FALSE(told(with(kClient, 0, type))) << type;
-  EXPECT_FALSE(told(with(kClientVersion2, 0, "c7")));  // Retry there
+  EXPECT_FALSE(told(with(kClientVersion2, 0, "c7")));  // a Retry in version 2
   EXPECT_FALSE(told(with(kClient, 5, "15")));          // an id of 21 bytes
   EXPECT_FALSE(told(with(kClient, 14, "15")));
   EXPECT_FALSE(told("c0000000010000004100" + std::string(64, '0')));  // both ids empty
@@ -74,12 +75,12 @@ TEST(Quic, NotAnInitial) {
 }
 
 TEST(Quic, TokenBeyondWhatIsSeen) {
-  EXPECT_TRUE(told(with(kClient, 15, "4080")));  // 128 bytes of token, 64 are here
+  EXPECT_TRUE(told(with(kClient, 15, "4080")));  // a token of 128 bytes, of which 64 are here
 }
 
 TEST(Quic, CutOff) {
   const auto whole = bytes_of(kClient);
-  // The header ends before byte 18; what is cut before the length is told by none.
+  // The header needs at least 16 bytes to be recognised.
   for (std::size_t size = 0; size < 16; ++size)
     EXPECT_FALSE(is_quic_initial(std::span(whole).first(size), 1200)) << size;
   EXPECT_TRUE(is_quic_initial(std::span(whole).first(18), 1200));

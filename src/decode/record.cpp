@@ -63,7 +63,7 @@ bool decode_flow(const wire_flow& record, Flow& flow) noexcept {
   return true;
 }
 
-// Of wire_flow_totals or wire_counters.
+// Record: wire_flow_totals or wire_counters.
 template <class Record>
 void decode_counters(const Record& record, Counters& counters) noexcept {
   counters = {.tx_bytes = record.tx_bytes,
@@ -75,7 +75,7 @@ void decode_counters(const Record& record, Counters& counters) noexcept {
               .min_rtt_us = record.min_rtt_us};
 }
 
-// Fills what is special about the record's type. False: not an event.
+// Fills in what depends on the record's type. False: not an event.
 bool decode_what(const wire_flow& record, Event& event) noexcept {
   switch (record.header.type) {
     case WIRE_CONNECT_V4:

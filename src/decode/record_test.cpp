@@ -244,7 +244,7 @@ TEST(DecodeSocket, ListeningSocketHasThatDirectionWithoutAnOwner) {
   EXPECT_EQ(flow.direction, Direction::kListen);
 }
 
-// Readers use one Flow for all records.
+// Readers use one Flow for all records, so each record must overwrite everything.
 TEST(DecodeSocket, NothingIsLeftOfTheRecordBefore) {
   wire_flow_totals record = sample(WIRE_SOCKET);
   record.flow.header.size = sizeof record;

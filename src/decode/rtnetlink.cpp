@@ -54,7 +54,7 @@ void decode_gateway(const NetlinkAttribute& attribute, std::uint8_t family,
   if (attribute.type == RTA_GATEWAY) {
     route.gateway = address_of(family, attribute.data);
   } else if (attribute.type == RTA_VIA && attribute.data.size() > sizeof(std::uint16_t)) {
-    // An IPv4 route over an IPv6 neighbour.
+    // An IPv4 route through an IPv6 neighbour.
     const auto via_family = value_of<std::uint16_t>(attribute.data);
     route.gateway = address_of(static_cast<std::uint8_t>(via_family),
                                attribute.data.subspan(sizeof via_family));
@@ -131,7 +131,7 @@ std::optional<AddressRecord> decode_address(std::span<const std::byte> payload) 
   record.index = header.ifa_index;
   record.address.prefix = header.ifa_prefixlen;
   std::optional<Address> local;
-  std::optional<Address> address;  // of a point-to-point link: the other end's
+  std::optional<Address> address;  // on a point-to-point link the other end's
   auto attributes = payload.subspan(std::min(netlink_aligned(sizeof header), payload.size()));
   while (const auto attribute = take_attribute(attributes)) {
     if (attribute->type == IFA_LOCAL) local = address_of(header.ifa_family, attribute->data);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernel's messages about links, addresses and routes. Pure; lengths are not believed.
+// The kernel's messages about links, addresses and routes. Pure; lengths in the data are not
+// trusted.
 #pragma once
 
 #include <sockscope/host.h>
@@ -18,11 +19,11 @@ struct NetlinkMessage {
   std::span<const std::byte> payload;
 };
 
-// Takes the next message off a datagram. Empty at its end, and when the message does not fit into
-// what is left: the rest is dropped then.
+// Removes the next message from a datagram. Empty at its end, and when the message is longer than
+// what is left; the rest is then dropped.
 std::optional<NetlinkMessage> take_netlink_message(std::span<const std::byte>& datagram) noexcept;
 
-// NLMSG_ERROR, NLMSG_DONE: the errno value it carries, 0 for success.
+// NLMSG_ERROR, NLMSG_DONE: the errno value in it; 0: success.
 int netlink_error(const NetlinkMessage& message) noexcept;
 
 struct LinkRecord {
@@ -46,8 +47,8 @@ struct RouteRecord {
   std::uint32_t index = 0;  // of the interface; 0: none
   std::optional<Address> gateway;
 };
-// RTM_NEWROUTE; empty for routes that do not forward (local, blackhole, …). Of several paths the
-// first one that has a gateway.
+// RTM_NEWROUTE; empty for routes that do not forward (local, blackhole, …). If there are several
+// paths, the first one with a gateway.
 std::optional<RouteRecord> decode_route(std::span<const std::byte> payload);
 
 }  // namespace sockscope

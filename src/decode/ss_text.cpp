@@ -9,8 +9,7 @@
 namespace sockscope {
 namespace {
 
-// ss leaves out the columns that are the same in all rows: -t has no Netid, a state filter no
-// State.
+// ss leaves out a column that is the same in all rows: with -t Netid, with a state filter State.
 struct SsColumns {
   bool netid = true;
   bool state = true;
@@ -25,9 +24,9 @@ std::optional<SsColumns> parse_heading(std::string_view line) {
                    .state = before.find("State") != std::string_view::npos};
 }
 
-// users:(("nginx",pid=100,fd=3),("nginx",pid=101,fd=3)). A name is not quoted and may hold
-// anything, that which follows a name too; but it has 15 bytes at the most, and from one name to
-// the next are 16.
+// users:(("nginx",pid=100,fd=3),("nginx",pid=101,fd=3)). Names are not quoted and may contain
+// anything, including text that looks like what follows a name. But a name has at most 15 bytes,
+// and at least 16 lie between one name and the next.
 void parse_users(std::string_view line, Owner& owner) {
   constexpr std::string_view kUsers = "users:((\"";
   constexpr std::string_view kPid = "\",pid=";
@@ -50,7 +49,7 @@ std::uint32_t to_us(double ms) {
   return ms < 4e6 ? static_cast<std::uint32_t>(std::lround(ms * 1000)) : 0;
 }
 
-// Of -e and -i. Those of -i are printed only when they are not 0.
+// The details that -e and -i add. -i prints only those that are not 0.
 void parse_details(std::string_view line, Flow& flow) {
   Counters& counters = flow.counters;
   std::uint64_t sent = counters.tx_bytes;
@@ -68,7 +67,7 @@ void parse_details(std::string_view line, Flow& flow) {
     } else if (key == "minrtt") {
       if (const auto ms = to_decimal(value)) counters.min_rtt_us = to_us(*ms);
     } else if (key == "retrans") {
-      take_before(value, '/');  // those not acknowledged yet
+      take_before(value, '/');  // before the slash: those not yet acknowledged
       counters.retransmits = to_number<std::uint32_t>(value).value_or(0);
     } else if (const auto number = to_number<std::uint64_t>(value)) {
       if (key == "bytes_sent")
@@ -87,7 +86,7 @@ void parse_details(std::string_view line, Flow& flow) {
     }
   }
   counters.tx_bytes = sent > resent ? sent - resent : 0;
-  // The kernel counts the other end's FIN as a byte.
+  // The kernel counts the FIN of the other end as a byte.
   const bool has_fin = flow.state == TcpState::kCloseWait || flow.state == TcpState::kLastAck ||
                        flow.state == TcpState::kClosing;
   if (has_fin && flow.has_counters && counters.rx_bytes > 0) --counters.rx_bytes;
@@ -113,14 +112,14 @@ Row parse_socket(std::string_view line, SsColumns columns, Flow& flow) {
     return Row::kMalformed;
   const std::string_view local = take_word(rest);
   const std::string_view remote = take_word(rest);
-  // "*" stands for any address of both families: an IPv6 socket's.
+  // "*" is any address of both families, so it is an IPv6 socket.
   const auto local_end = parse_endpoint(local, ':', 6);
   if (!local_end) return Row::kMalformed;
   const auto remote_end = parse_endpoint(remote, ':', local_end->addr.family);
   if (!remote_end) return Row::kMalformed;
   flow.local = *local_end;
   flow.remote = *remote_end;
-  // An unspecified end belongs to the family of the other one.
+  // An unspecified end takes the family of the other end.
   if (flow.local.addr.is_unspecified() && !flow.remote.addr.is_unspecified())
     flow.local.addr.family = flow.remote.addr.family;
   parse_users(rest, flow.owner);

@@ -17,11 +17,11 @@ namespace {
 
 constexpr std::uint32_t kNoThreshold = 0x7FFFFFFF;  // never left slow start
 
-// tcpi_rcv_wnd stands behind tcpi_snd_wnd since Linux 6.2, which Debian 12's header is older than.
+// tcpi_rcv_wnd follows tcpi_snd_wnd since Linux 6.2; the header of Debian 12 is older.
 constexpr std::size_t kReceiveWindowAt = 232;
 static_assert(offsetof(tcp_info, tcpi_snd_wnd) + 4 == kReceiveWindowAt);
 
-// tcp_info grows with the kernel: what lies behind its end is not known.
+// tcp_info grows with the kernel: members beyond its end are not known.
 bool read_info(std::span<const std::byte> bytes, TcpInternals& out) noexcept {
   tcp_info info{};
   constexpr std::size_t kLeast = offsetof(tcp_info, tcpi_total_retrans) + 4;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cutting text into lines, words and numbers. Nothing is copied, nothing is read past the end.
+// Cuts text into lines, words and numbers. Copies nothing, and reads nothing past the end.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,8 @@
 
 namespace sockscope {
 
-// What stands before `end`, which is dropped; all of it when `end` is not there.
+// Removes and returns the text before `end`, and drops `end`; returns everything when `end` is
+// missing.
 inline std::string_view take_before(std::string_view& text, char end) {
   const std::size_t at = text.find(end);
   const std::string_view head = text.substr(0, at);
@@ -32,7 +33,7 @@ inline std::string_view take_word(std::string_view& text) {
   return word;
 }
 
-// The whole text is the number.
+// Empty unless the whole text is a number.
 template <class T>
 std::optional<T> to_number(std::string_view text, int base = 10) {
   T value{};

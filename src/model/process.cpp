@@ -21,7 +21,7 @@ std::string_view ProcessInfo::container() const noexcept {
   if (!cgroup) return "";
   if (!cgroup->container_name.empty()) return cgroup->container_name;
   const std::string_view id = cgroup->container_id;
-  constexpr std::size_t kLong = 64;  // an id of this length is cut, all others are names
+  constexpr std::size_t kLong = 64;  // the length of an id; any other text is a name
   constexpr std::size_t kShort = 12;
   return id.size() == kLong ? id.substr(0, kShort) : id;
 }
