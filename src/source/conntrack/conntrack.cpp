@@ -18,7 +18,7 @@
 namespace sockscope {
 namespace {
 
-// There while connections are tracked at all.
+// This file exists while connections are tracked at all.
 constexpr const char* kInUse = "/proc/sys/net/netfilter/nf_conntrack_count";
 constexpr const char* kToldOf = "/proc/sys/net/netfilter/nf_conntrack_events";
 constexpr int kEventBytes = 8 << 20;
@@ -26,7 +26,7 @@ constexpr timeval kPatience{5, 0};
 constexpr const char* kDoing = "read the connections that netfilter translates";
 constexpr int kAttempts = 3;
 
-// What the kernel puts into one datagram grows up to 32 KiB with the reader's buffer.
+// The larger the reader's buffer, the more the kernel puts into one datagram, up to 32 KiB.
 using Buffer = std::array<std::byte, std::size_t{64} << 10>;
 
 constexpr std::uint16_t message_type(int message) {
@@ -45,7 +45,8 @@ Result<Fd> open_netlink() {
   Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
   sockaddr_nl kernel{};
   kernel.nl_family = AF_NETLINK;
-  // Connected, it has a number, without which it hears nothing, and nobody else's messages get in.
+  // connect() gives the socket an address, without which it receives nothing, and keeps out
+  // messages from other programs.
   if (!fd || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&kernel), sizeof kernel) != 0)
     return tl::make_unexpected(failed(errno));
   return fd;
@@ -71,7 +72,7 @@ Result<Dumped> dump_once(int socket, std::uint32_t sequence, const Conntrack::Ta
     if (count <= 0) return tl::make_unexpected(failed(count < 0 ? errno : EPIPE));
     auto datagram = std::span<const std::byte>(buffer).first(static_cast<std::size_t>(count));
     while (const auto message = take_netlink_message(datagram)) {
-      if (message->sequence != sequence) continue;  // of a dump that was given up
+      if (message->sequence != sequence) continue;  // of an earlier dump that was abandoned
       is_interrupted |= (message->flags & NLM_F_DUMP_INTR) != 0;
       if (message->type == NLMSG_ERROR || message->type == NLMSG_DONE) {
         if (const int error = netlink_error(*message); error != 0)
@@ -116,7 +117,7 @@ Result<Conntrack> Conntrack::open(const Take& take) {
   auto table = open_netlink();
   if (!table) return tl::make_unexpected(std::move(table).error());
   ::setsockopt(table->get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
-  // What a changing table is read twice of is only noted twice.
+  // When the table changes during the dump, it is read again: an entry may be handed over twice.
   for (std::uint32_t attempt = 1; attempt <= kAttempts; ++attempt) {
     const auto dumped = dump_once(table->get(), attempt, take);
     if (!dumped) return tl::make_unexpected(dumped.error());

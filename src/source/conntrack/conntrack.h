@@ -11,28 +11,30 @@
 
 namespace sockscope {
 
-// The connections that netfilter tracks, of the network namespace of the thread that opens it:
-// those that are there, then those that come and go. The kernel makes a message of each connection
-// for whoever listens (some microseconds), and nobody can ask without CAP_NET_ADMIN: so it is asked
-// once, by open().
+// The connections that netfilter tracks in the network namespace of the thread that opens it: first
+// the existing ones, then those that begin and end. While somebody listens, the kernel makes a
+// message for each connection (some microseconds). Reading the table needs CAP_NET_ADMIN, so it is
+// read once, by open().
 class Conntrack {
  public:
-  // How the door is called, and what it cannot do.
+  // The name of the door, and what it cannot see.
   static constexpr const char* kDoor = "conntrack";
   static constexpr const char* kLimits = "not of other network namespaces, nor of zones";
 
-  // Whether connections are tracked at all, as anybody can see.
+  // Whether connections are tracked at all; anybody may ask this.
   static bool is_in_use() noexcept;
 
-  // `take` has the connections that are there. Nothing begins to be tracked for it: where nothing
-  // is yet, that is kKernelLacksFeature. Other errors: kNotPermitted, kIo.
+  // Hands the existing connections to `take`. This does not make the kernel begin to track
+  // connections: where it tracks none, the error is kKernelLacksFeature. Other errors:
+  // kNotPermitted, kIo.
   using Take = std::function<void(const ConntrackEntry&)>;
   static Result<Conntrack> open(const Take& take);
 
   int fd() const noexcept { return events_.get(); }
-  // Hands over, without waiting, those that began and those that ended since. Errors: kIo.
+  // Hands over, without waiting, the connections that began and those that ended since the last
+  // call. Errors: kIo.
   Result<void> read(const Take& began, const Take& ended);
-  // How often the kernel had no room for a message.
+  // How often the kernel had no room for messages.
   std::uint64_t overruns() const noexcept { return overruns_; }
 
  private:

@@ -14,7 +14,7 @@
 namespace sockscope {
 namespace {
 
-constexpr std::size_t kMostServers = 3;  // as many as the C library asks
+constexpr std::size_t kMostServers = 3;  // the same limit as in the C library
 constexpr std::size_t kMostAtOnce = 64;
 
 Fd connect_to(const Address& server) {
@@ -73,7 +73,7 @@ void DnsClient::receive(const Take& take) {
   for (const Server& server : servers_) {
     for (std::size_t count = 0; count < kMostAtOnce; ++count) {
       const ssize_t size = ::recv(server.socket.get(), buffer.data(), buffer.size(), 0);
-      if (size < 0 && errno == ECONNREFUSED) continue;  // of what was sent before
+      if (size < 0 && errno == ECONNREFUSED) continue;  // about an earlier message
       if (size < 0) break;
       if (const auto answer = parse_dns(std::span(buffer).first(static_cast<std::size_t>(size))))
         take(*answer, server.endpoint);

@@ -16,19 +16,20 @@
 
 namespace sockscope {
 
-// Asks name servers over UDP, without waiting. Each has a connected socket, whose port the kernel
-// chose: answers from elsewhere do not come in. Not thread-safe.
+// Asks name servers over UDP, without waiting. Each server has its own connected socket with a port
+// that the kernel chose, so answers from other addresses are not received. Not thread-safe.
 class DnsClient {
  public:
-  // Needs no privilege. Servers that cannot be reached (no IPv6 here) are left out. Errors:
-  // kInvalidArgument when none is left, kIo.
+  // Needs no privilege. Servers that cannot be reached (IPv6 on a host without it) are left out.
+  // Errors: kInvalidArgument when none is left, kIo.
   static Result<DnsClient> open(const std::vector<Address>& servers);
 
-  // Readable when an answer is there.
+  // Readable when an answer has arrived.
   int fd() const noexcept { return epoll_.get(); }
   const Endpoint& first_server() const noexcept { return servers_.front().endpoint; }
 
-  // To the server of this attempt: they take turns. What cannot be sent is lost, as on its way.
+  // Sends to the server whose turn this attempt is. A message that cannot be sent counts as lost on
+  // the way.
   void send(unsigned attempt, std::span<const std::byte> message);
 
   using Take = std::function<void(const DnsMessage&, const Endpoint& server)>;

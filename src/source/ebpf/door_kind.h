@@ -8,25 +8,25 @@
 
 namespace sockscope {
 
-// The kinds of doors into the kernel, as a user names them.
+// The kinds of doors into the kernel; users name them in --doors.
 enum class DoorKind : std::uint8_t {
   kIterator,      // over the sockets of one network namespace
   kTaskIterator,  // over processes and their open files
-  kMapIterator,   // over the elements of our own maps; some hardened kernels refuse these to
-                  // everybody
+  kMapIterator,   // over the elements of our own maps; some hardened kernels refuse these to every
+                  // user
   kNumbering,     // gives sockets their cookies
   kTracepoint,
   kCgroup,
-  kFunction,  // entry or return of a kernel function, by trampoline
+  kFunction,  // entry or return of a kernel function, through a trampoline
   kProbe,
 };
 
 // "iter", "iter_task", "iter_map", "cgroup", "tp_btf", "cgroup", "fexit", "kprobe".
 std::string_view to_string(DoorKind kind) noexcept;
 
-// A choice of doors, as a user makes it: names separated by commas. Those of iterators choose among
-// iterators, all others among the rest; what is open to everybody who may load anything at all
-// (kIterator, kNumbering) is never left out.
+// The kinds of doors that a user allows: names separated by commas. Names of iterators choose among
+// iterators, all other names among the rest. kIterator and kNumbering are always allowed, because
+// everybody who may load any program may use them.
 class DoorChoice {
  public:
   DoorChoice() = default;

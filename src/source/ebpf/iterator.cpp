@@ -15,8 +15,8 @@
 namespace sockscope {
 namespace {
 
-// While it lives, programs know that this thread uses no socket although it holds some. Threads of
-// the real-time classes have no timer slack, and cannot say so.
+// While it exists, our programs know that this thread does not use the sockets whose files it
+// holds. Threads of a real-time scheduling class have no timer slack and cannot be marked.
 class FilePass {
  public:
   FilePass() {
@@ -29,7 +29,8 @@ class FilePass {
   FilePass& operator=(const FilePass&) = delete;
 
  private:
-  // Negative: a filter of system calls refuses it; set to that, no wait would ever end.
+  // Negative: a filter of system calls refuses the question. Restoring a negative value would set a
+  // huge slack, with which waits never end.
   const int before_ = ::prctl(PR_GET_TIMERSLACK);
 };
 
@@ -42,7 +43,7 @@ Result<void> read_iterator(const bpf_link* link,
     return tl::make_unexpected(
         Error::from_errno(ErrorKind::kIo, errno, "start a pass over the sockets"));
   const FilePass marked;
-  // The kernel collects whole records in a buffer of 32 KiB and hands out what fits into ours.
+  // The kernel collects whole records in a buffer of 32 KiB and returns as many as fit into ours.
   alignas(8) std::array<std::byte, 64 << 10> buffer;
   for (;;) {
     const ssize_t count = ::read(iterator.get(), buffer.data(), buffer.size());
@@ -50,7 +51,7 @@ Result<void> read_iterator(const bpf_link* link,
       handle({buffer.data(), static_cast<std::size_t>(count)});
     else if (count == 0)
       return {};
-    else if (errno != EAGAIN && errno != EINTR)  // EAGAIN: a long stretch without records
+    else if (errno != EAGAIN && errno != EINTR)  // EAGAIN: many sockets in a row made no record
       return tl::make_unexpected(Error::from_errno(ErrorKind::kIo, errno, "read the sockets"));
   }
 }

@@ -11,8 +11,8 @@ struct bpf_link;
 
 namespace sockscope {
 
-// One pass of an attached iterator. handle gets whole records, many at a time, valid during the
-// call. Errors: kIo.
+// Makes one pass of an attached iterator. handle gets whole records, many at a time, valid during
+// the call. Errors: kIo.
 Result<void> read_iterator(const bpf_link* link,
                            const std::function<void(std::span<const std::byte>)>& handle);
 

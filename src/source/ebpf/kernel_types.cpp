@@ -36,7 +36,7 @@ Result<KernelTargets> read_kernel_targets(const std::vector<std::string>& names)
   } else {
     std::vector<std::byte> bytes(size);
     std::size_t count = 0;
-    while (count < size) {  // a page at a time is what the file hands out
+    while (count < size) {  // the file returns at most a page per read
       const ssize_t got = ::read(file.get(), bytes.data() + count, size - count);
       if (got < 0 && errno == EINTR) continue;
       if (got <= 0) return tl::make_unexpected(refused(got < 0 ? errno : EIO));

@@ -10,8 +10,9 @@
 
 namespace sockscope {
 
-// The running kernel's functions and tracepoints of these names (see KernelTargets). From 6.16 on
-// its type information (5 MB) is mapped, before it is read. Errors: kKernelLacksFeature.
+// The running kernel's functions and tracepoints with these names (see KernelTargets). The type
+// information (5 MB) is mapped since Linux 6.16, and read on older kernels. Errors:
+// kKernelLacksFeature.
 Result<KernelTargets> read_kernel_targets(const std::vector<std::string>& names);
 
 }  // namespace sockscope

@@ -14,8 +14,8 @@ namespace {
 
 thread_local std::string* current = nullptr;
 
-// libbpf has one print function for the whole process. Ours stands there from the first log to the
-// last that live at a time; threads without a log get the one that stood there before.
+// libbpf has one print function for the whole process. Ours is installed while at least one log
+// exists; threads without a log are passed on to the one that was installed before.
 std::mutex mutex;
 int logs = 0;
 std::atomic<libbpf_print_fn_t> outside = nullptr;

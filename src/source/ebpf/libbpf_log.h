@@ -5,9 +5,9 @@
 
 namespace sockscope {
 
-// Keeps what libbpf and the verifier print on this thread as long as it lives; nothing reaches
-// stderr. Any number of threads may have one. The process's own print function gets what other
-// threads cause, and is put back at the end.
+// Keeps, while it exists, what libbpf and the verifier print on this thread; nothing reaches
+// stderr. Any number of threads may have one. The messages of other threads still go to the
+// process's own print function, which is restored at the end.
 class LibbpfLog {
  public:
   LibbpfLog();
@@ -15,10 +15,10 @@ class LibbpfLog {
   LibbpfLog(const LibbpfLog&) = delete;
   LibbpfLog& operator=(const LibbpfLog&) = delete;
 
-  // The program that made a load fail; empty when it was not a program.
+  // The program that made a load fail; empty when the cause was not a program.
   std::string refused_program() const;
   std::string last_lines(int count) const;
-  // The verifier's closing objection; empty when it had none, or was not asked at all.
+  // The verifier's final error message; empty when it had none, or did not run.
   std::string objection() const;
 
  private:

@@ -6,7 +6,7 @@
 namespace sockscope {
 namespace {
 
-// bpf_link_info of a probe as it is since 6.7; older headers end before that.
+// bpf_link_info of a kprobe as it is since Linux 6.7; older headers have a shorter one.
 struct ProbeLinkInfo {
   std::uint32_t type;
   std::uint32_t id;
@@ -14,7 +14,7 @@ struct ProbeLinkInfo {
   std::uint32_t pad0;
   std::uint32_t event_type;
   std::uint32_t pad1;
-  std::uint64_t function;  // where to write its name: nowhere
+  std::uint64_t function;  // where the kernel may write its name; not wanted
   std::uint32_t name_size;
   std::uint32_t offset;
   std::uint64_t address;

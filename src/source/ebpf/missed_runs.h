@@ -6,16 +6,16 @@
 
 namespace sockscope {
 
-// Times the kernel did not run a program because the same one, or of kprobes any, was at work on
-// that processor. The kernel counts them, and tells since Linux 5.12, of kprobes since 6.7; 0
-// before.
+// Counts how often the kernel did not run a program because the same one (of kprobes: any) was
+// already running on that processor. The kernel reports it since Linux 5.12, for kprobes since 6.7;
+// before that the count is 0.
 class MissedRuns {
  public:
-  // Descriptors of the caller's, of a program and of the link of a kprobe; open as long as this is
-  // asked.
+  // Descriptors of a program, and of the link of a kprobe. They stay the caller's, and must stay
+  // open while this is used.
   void watch_program(int program) { programs_.push_back(program); }
   void watch_probe(int link) { probes_.push_back(link); }
-  // Since they were loaded. A system call for each.
+  // Since the programs were loaded. Makes one system call for each.
   std::uint64_t count() const noexcept;
 
  private:

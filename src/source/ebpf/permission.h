@@ -5,13 +5,13 @@
 
 namespace sockscope {
 
-// Whether this process can load and attach at all; the error names what is missing.
+// Whether this process may load and attach programs at all; the error names what is missing.
 Result<void> check_permission();
 
-// Whether this process may attach programs to control groups.
+// Whether this process may attach programs to cgroups.
 bool has_net_admin();
 
-// What the kernel meant by refusing more than one program.
+// The likely reason why the kernel refused more than one program.
 Error explain_refusal(Error error);
 
 }  // namespace sockscope

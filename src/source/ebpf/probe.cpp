@@ -16,7 +16,7 @@
 namespace sockscope {
 namespace {
 
-// {first, exit}; returns errno, 0: it was taken.
+// Loads the program {first, exit}. Returns errno; 0: the kernel accepted it.
 int load(const bpf_program* program, std::uint32_t target, bpf_insn first,
          std::span<char> verifier_words = {}) {
   std::array<bpf_insn, 2> instructions{first, {}};
@@ -40,7 +40,8 @@ int load(const bpf_program* program, std::uint32_t target, bpf_insn first,
 int probe_program(const bpf_program* program, std::uint32_t target) {
   bpf_insn result{};
   result.code = BPF_ALU64 | BPF_MOV | BPF_K;
-  result.imm = target == 0 ? 1 : 0;  // "go on", in control groups; of the rest most must return 0
+  result.imm = target == 0 ? 1 : 0;  // cgroup programs return 1 for "go on"; most others must
+                                     // return 0
   return load(program, target, result);
 }
 
@@ -50,7 +51,7 @@ bool lacks_helper(const bpf_program* program, std::uint32_t target, int helper) 
   call.imm = helper;
   std::array<char, 4096> words{};
   if (load(program, target, call, words) == 0) return false;
-  // Where it is known the verifier objects to what it is called with.
+  // If the helper exists, the verifier objects to its arguments instead.
   const std::string_view said(words.data());
   return said.find("unknown func") != said.npos || said.find("cannot use helper") != said.npos;
 }

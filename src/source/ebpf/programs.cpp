@@ -32,7 +32,8 @@
 namespace sockscope {
 namespace {
 
-constexpr ino_t kRootCgroup = 1;  // of the whole hierarchy; in a cgroup namespace it is another
+constexpr ino_t kRootCgroup = 1;  // of the whole hierarchy; the root of a cgroup namespace has
+                                  // another
 
 struct SkeletonDeleter {
   void operator()(sockscope_bpf* skeleton) const { sockscope_bpf__destroy(skeleton); }
@@ -43,33 +44,33 @@ struct LinkDeleter {
 using Skeleton = std::unique_ptr<sockscope_bpf, SkeletonDeleter>;
 using Link = std::unique_ptr<bpf_link, LinkDeleter>;
 
-// "tp_btf/inet_sock_set_state", "sockops": the section, less the mark that says "not loaded unless
-// asked for".
+// "tp_btf/inet_sock_set_state", "sockops": the section name, without libbpf's mark for "not loaded
+// automatically".
 std::string_view attach_point_of(const bpf_program* program) {
   std::string_view section = bpf_program__section_name(program);
   if (section.starts_with('?')) section.remove_prefix(1);
   return section;
 }
 
-// The kernel's function or tracepoint.
+// The function or tracepoint of the kernel.
 std::string target_of(const bpf_program* program) {
   const std::string_view point = attach_point_of(program);
   return std::string(point.substr(std::min(point.find('/') + 1, point.size())));
 }
 
-// As users see it.
+// The name that users see.
 std::string door_of(const bpf_program* program, const ProgramRef& reference) {
   return std::string(attach_point_of(program)) +
          (reference.program == &ProgramSet::tp_btf__tcp_retransmit_skb__error ? " with its error"
                                                                               : "");
 }
 
-// Programs that the kernel does not run on top of themselves.
+// Whether the kernel does not run such a program while it is already running on the same processor.
 bool is_interruptible(DoorKind kind) {
   return kind == DoorKind::kTracepoint || kind == DoorKind::kFunction || kind == DoorKind::kProbe;
 }
 
-// Under which name the kernel's types have it; empty: it attaches to nothing that has a type.
+// The name of its target in the kernel's type information; empty: the target has no type.
 std::string target_name(const bpf_program* program, DoorKind kind) {
   switch (kind) {
     case DoorKind::kIterator:
@@ -88,7 +89,7 @@ bool is_of_cgroups(DoorKind kind) {
   return kind == DoorKind::kCgroup || kind == DoorKind::kNumbering;
 }
 
-// Where it is, a hash that is not filled in advance costs little (Linux 6.1).
+// Where this function exists (Linux 6.1), a hash without preallocated elements is fast.
 constexpr const char* kQuickAllocation = "bpf_mem_cache_alloc";
 constexpr std::uint32_t kStatesInHash = 1u << 16;
 constexpr std::uint32_t kMostStatesInHash = 1u << 22;
@@ -98,8 +99,8 @@ constexpr std::uint32_t kListenersInHash = 1u << 13;
 constexpr std::uint32_t kClosedUdp = 1u << 12;
 constexpr std::uint32_t kAskedServers = 1u << 12;
 
-// So many that the host's memory runs out of sockets first: a hash that is not filled in advance
-// takes 16 bytes of kernel memory for each that it has room for.
+// Enough that the host's memory is used up by sockets first: a hash without preallocated elements
+// takes 16 bytes of kernel memory for each element that it has room for.
 std::uint32_t states_by_memory() {
   const auto pages = static_cast<std::uint64_t>(std::max(::sysconf(_SC_PHYS_PAGES), 0L));
   const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
@@ -116,7 +117,7 @@ Fd open_root_cgroup() {
   return is_root ? std::move(cgroup) : Fd();
 }
 
-// map: what an iterator over a map's elements is for.
+// map: the map whose elements an iterator reads.
 Link attach(bpf_program* program, DoorKind kind, int cgroup, int map) {
   if (is_of_cgroups(kind)) return Link(bpf_program__attach_cgroup(program, cgroup));
   if (kind != DoorKind::kMapIterator) return Link(bpf_program__attach(program));
@@ -129,7 +130,8 @@ Link attach(bpf_program* program, DoorKind kind, int cgroup, int map) {
   return Link(bpf_program__attach_iter(program, &options));
 }
 
-// Whether the kernel refused it without a word of its verifier.
+// Why the kernel refused a program; without an objection of the verifier it refused before looking
+// at it.
 Refusal refusal_of(DoorKind kind, int error, const std::string& objection) {
   if (error < 0) error = -error;
   if (!objection.empty()) return {RefusalReason::kVerifier, objection, error};
@@ -152,17 +154,17 @@ struct Programs::Impl {
 
   WayChoice choice;
   Skeleton skeleton;
-  std::vector<std::vector<Link>> links;  // of each plan
+  std::vector<std::vector<Link>> links;  // one list for each plan
   MissedRuns missed;
   Mapping control;
   std::vector<Door> doors;
   KernelTargets targets;
-  std::set<std::string> taken;  // programs that the kernel would take, by name
-  Fd cgroup;                    // the host's root; empty: not to be seen from here
+  std::set<std::string> taken;  // names of programs that the kernel would accept
+  Fd cgroup;                    // the host's root; empty: not visible from here
   std::optional<UdpPeerMap> udp_peers;
 
   struct Failure {
-    std::size_t plan = plans().size();  // that: not a matter of one program
+    std::size_t plan = plans().size();  // this value: not the fault of one program
     bpf_program* ProgramSet::*program = nullptr;
     Refusal refusal = {};
     Error error;
@@ -204,7 +206,7 @@ Programs::Impl::Impl(const Wanted& wanted, DoorChoice allowed)
               case Need::kRefusals: return wanted.refusals;
               case Need::kUdpPeers: return wanted.udp_peers != 0;
               case Need::kTcpInHash:
-              case Need::kAllInHash: break;  // the choice itself knows
+              case Need::kAllInHash: break;  // decided by the choice of ways itself
             }
             return false;
           },
@@ -245,7 +247,7 @@ Result<void> Programs::Impl::read_types() {
   return {};
 }
 
-// Ways whose tracepoint or function this kernel does not have.
+// Refuses the ways whose tracepoint or function does not exist in this kernel.
 void Programs::Impl::refuse_by_types() {
   choice.refuse_where([this](const Way& way) -> Refusal {
     for (const ProgramRef& reference : way.programs) {
@@ -278,29 +280,31 @@ void Programs::Impl::refuse_by_privilege() {
   });
 }
 
-// What all programs depend on, asked with one that is always there.
+// Asks for the helpers that all programs need, with a program that every kernel accepts.
 void Programs::Impl::ask_helpers() {
   const bpf_program* program = skeleton->progs.iter__tcp;
   const std::uint32_t target = targets[target_name(program, DoorKind::kIterator)].id;
   if (lacks_helper(program, target, BPF_FUNC_get_socket_cookie))
-    choice.lose_cookies();  // the hash gives the sockets their numbers then
+    choice.lose_cookies();  // then the hash gives sockets their numbers
   else if (lacks_helper(program, target, BPF_FUNC_sk_storage_get))
     choice.lose_storage();
 }
 
-// False: the kernel would not take one of the programs, and there is another choice to make.
+// Probes the chosen programs. False: the kernel would refuse one, and another choice must be made.
 bool Programs::Impl::ask_chosen(const Wanted& wanted) {
   for (std::size_t i = 0; i < plans().size(); ++i) {
     for (const ProgramRef& reference : programs_of(i, wanted)) {
       const DoorKind kind = choice.way_of(i)->kind;
       const bpf_program* program = find(reference);
       if (!taken.insert(bpf_program__name(program)).second) continue;
-      // kprobes are not bound to a type.
+      // A kprobe program has no type of the kernel as its target.
       const std::uint32_t target =
           kind == DoorKind::kProbe ? 0 : targets[target_name(program, kind)].id;
       const int error = probe_program(program, target);
       if (error == 0) continue;
-      if (kind == DoorKind::kIterator) return true;  // nothing is open, and loading says why
+      if (kind == DoorKind::kIterator)
+        return true;  // then nothing can be loaded, and loading says
+                      // why
       choice.refuse(i, reference.program, refusal_of(kind, error, {}));
       return false;
     }
@@ -344,7 +348,7 @@ void Programs::Impl::fill_config(const Wanted& wanted) {
   config.udp_in_calls = udp_by(DoorKind::kTracepoint);
   config.tcp_in_calls = is_by(DoorKind::kTracepoint, Observation::kTcpUse) ? 1 : 0;
   config.forget_at_close = choice.way_of(Observation::kTcpEnd) ? 0 : 1;
-  // Where nothing tells of their end only for as long as one pass takes.
+  // Where nothing reports the end of these sockets, their owners are kept only during one pass.
   config.mptcp_owners = states_in != StateIn::kStorage || !wanted.connections;
   bool by_function = false;
   for (std::size_t i = 0; i < plans().size(); ++i)
@@ -366,7 +370,8 @@ void Programs::Impl::fill_config(const Wanted& wanted) {
   }
   if (config.asked_servers) bpf_map__set_max_entries(skeleton->maps.asked_servers, kAskedServers);
   if (states_in == StateIn::kByProtocol) {
-    bpf_map__set_map_flags(skeleton->maps.sockets, BPF_F_NO_PREALLOC);  // connections get no copy
+    bpf_map__set_map_flags(skeleton->maps.sockets, BPF_F_NO_PREALLOC);  // no BPF_F_CLONE:
+                                                                        // connections get no copy
     bpf_map__set_map_flags(skeleton->maps.states, BPF_F_NO_PREALLOC);
     bpf_map__set_map_flags(skeleton->maps.listeners, BPF_F_NO_PREALLOC);
     bpf_map__set_max_entries(skeleton->maps.states, states_by_memory());
@@ -410,7 +415,7 @@ Programs::Impl::Outcome Programs::Impl::load_chosen(const Wanted& wanted) {
 }
 
 Programs::Impl::Outcome Programs::Impl::attach_chosen(const Wanted& wanted) {
-  std::set<const bpf_program*> attached;  // one may serve two observations
+  std::set<const bpf_program*> attached;  // one program may serve two observations
   for (std::size_t i = 0; i < plans().size(); ++i) {
     const std::vector<ProgramRef> references = programs_of(i, wanted);
     for (std::size_t at = 0; at < references.size(); ++at) {
@@ -429,7 +434,7 @@ Programs::Impl::Outcome Programs::Impl::attach_chosen(const Wanted& wanted) {
         return tl::make_unexpected(
             Failure{i, reference.program, refusal_of(kind, errno, {}),
                     Error::from_errno(ErrorKind::kAttachFailed, errno, doing)});
-      // What one of the two does for the other is not missed.
+      // Of two copies one does what the other was not run for: that is not missed.
       if (is_interruptible(kind) && !has_copy) missed.watch_program(bpf_program__fd(program));
       if (kind == DoorKind::kProbe) missed.watch_probe(bpf_link__fd(link.get()));
       links[i].push_back(std::move(link));
@@ -452,7 +457,9 @@ void Programs::Impl::describe_doors() {
     if (!choice.is_wanted(i)) continue;
     const Observation observation = plans()[i].observation;
     choice.for_each_refusal(i, [&](const Way& way, const Refusal& refusal) {
-      if (refusal.reason == RefusalReason::kNoPackets) return;  // it is open, and was not preferred
+      if (refusal.reason == RefusalReason::kNoPackets)
+        return;  // it works, but another way was
+                 // preferred
       doors.push_back(
           {observation, name_of(way), to_string(refusal), {}, advice_for(way.kind, refusal)});
     });
@@ -530,7 +537,7 @@ Programs::~Programs() = default;
 
 Result<void> Programs::read(Observation pass,
                             const std::function<void(std::span<const std::byte>)>& handle) const {
-  // Those of other network namespaces may be kept in two places.
+  // Sockets of other network namespaces may be kept in two places, each with its own iterator.
   Result<void> done;
   for (const Link& link : impl_->links_of(pass))
     if (done) done = read_iterator(link.get(), handle);

@@ -20,28 +20,28 @@ struct wire_udp_peer;
 
 namespace sockscope {
 
-// The kernel programs: loaded, attached, with their maps. Nothing but held file descriptors is
-// needed after load(), so capabilities can be dropped then.
+// The kernel programs: loaded, attached, with their maps. After load() only the held file
+// descriptors are needed, so capabilities can be dropped.
 class Programs {
  public:
   struct Wanted {
     bool connections = true;
-    bool exact_owners = false;  // TCP's senders and receivers
+    bool exact_owners = false;  // note TCP's owners at each send and receive
     bool quality = true;
     bool processes = false;      // their events
     bool process_table = false;  // Observation::kProcessList
     bool holders = false;
     bool dns = false;
-    bool translated_dns = false;  // with dns: also what netfilter turns to other ports
+    bool translated_dns = false;  // with dns: also queries that netfilter redirects to other ports
     bool refusals = false;
     std::uint32_t udp_peers = 0;  // how many remote ends to remember; 0: none
     std::size_t ring_bytes = 0;   // a power of two, at least a page
-    std::string doors;            // DoorChoice::parse()
+    std::string doors;            // for DoorChoice::parse()
     wire_config config{};
   };
 
-  // Each observation has doors, best first; one that the kernel refuses is remembered with its
-  // reason and the next is tried. Only the loss of an essential observation is an error.
+  // Tries the ways to each observation, best first; when the kernel refuses one, the reason is kept
+  // and the next is tried. It is an error only when an essential observation has no way left.
   static Result<Programs> load(const Wanted& wanted);
 
   Programs(Programs&&) noexcept;
@@ -60,21 +60,21 @@ class Programs {
   Result<void> read(Observation pass,
                     const std::function<void(std::span<const std::byte>)>& handle) const;
 
-  // The remote ends of UDP sockets; those of closed sockets are told once and forgotten. Returns
-  // how many those were.
+  // Reads the remote ends of UDP sockets. Those of closed sockets are handed over once and then
+  // forgotten; returns how many those were.
   using HandlePeer =
       std::function<void(const wire_udp_peer_key&, const wire_udp_peer&, bool is_closed)>;
   Result<std::size_t> read_udp_peers(const HandlePeer& handle);
 
-  // The pass over kForeignSockets shows only sockets that a process has open.
+  // True when the pass over kForeignSockets shows only sockets that a process has open.
   bool shows_only_held_foreign_sockets() const noexcept;
 
   int ring_fd() const noexcept;
   std::size_t ring_bytes() const noexcept;
   wire_control& control() const noexcept;
-  // Times the kernel did not run a program because another was at work (MissedRuns), since they
-  // were loaded. Those that a copy made good are not among them. A system call or two for each
-  // program.
+  // Times the kernel did not run a program because another one was running (MissedRuns), since they
+  // were loaded. Those that a copy of the program made good do not count. Makes a system call or
+  // two for each program.
   std::uint64_t missed_runs() const noexcept;
   const std::vector<Door>& doors() const noexcept;
   bool is_made(Observation observation) const noexcept;

@@ -8,21 +8,21 @@
 
 namespace sockscope {
 
-// Why a way into the kernel is not open.
+// Why a way to observe something cannot be used.
 enum class RefusalReason : std::uint8_t {
   kNone,
-  kNotAmongDoors,      // the user named others
+  kNotAmongDoors,      // the user allowed only others
   kNoTracepoint,       // detail: its name
   kTracepointTooPoor,  // detail: its name
   kNoFunction,         // detail: its name
   kNoKprobes,
   kNoRootCgroup,
-  kBarred,         // refused before the verifier looked at it, to whoever may load anything else
-  kLacksNetAdmin,  // the same, for want of CAP_NET_ADMIN
-  kNotSupported,   // attaching: this architecture has no such trampolines
-  kSeesNoCalls,    // each send and receive was asked for
-  kNoPackets,      // nothing else looks at packets: another way is better, if there is one
-  kVerifier,       // error, and the verifier's objection as detail
+  kBarred,         // refused before the verifier ran, although other programs can be loaded
+  kLacksNetAdmin,  // the same, because CAP_NET_ADMIN is missing
+  kNotSupported,   // cannot be attached: this architecture has no such trampolines
+  kSeesNoCalls,    // not usable, because each send and receive was asked for
+  kNoPackets,      // nothing else looks at packets, so another way is better if there is one
+  kVerifier,       // error; detail: the verifier's objection
   kOther,          // error
 };
 
@@ -34,7 +34,8 @@ struct Refusal {
   explicit operator bool() const noexcept { return reason != RefusalReason::kNone; }
 };
 
-// Linux's own error, not among the C library's: what an architecture without trampolines says.
+// An error number of Linux that the C library does not define (ENOTSUPP): the architecture has no
+// trampolines.
 inline constexpr int kNotSupportedByArchitecture = 524;
 
 // For users: "the kernel has no tracepoint sock_send_length".

@@ -8,7 +8,8 @@
 
 namespace sockscope {
 
-// A ring buffer's file: the consumer's page, the producer's page, the data, the data again.
+// The file of a ring buffer contains the consumer's page, the producer's page, the data, and the
+// data again.
 Result<RingReader> RingReader::open(int map_fd, std::size_t size) {
   RingReader reader;
   reader.map_fd_ = map_fd;

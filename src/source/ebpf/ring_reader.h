@@ -11,20 +11,22 @@
 
 namespace sockscope {
 
-// The consumer's end of a BPF ring buffer. libbpf's own maps all of the data, twice in a row: for a
-// ring large enough to outlive a stall that is more resident memory than all the rest. This one
-// maps a window of it at a time; the kernel's second copy keeps records in one piece at the end.
+// The consumer's end of a BPF ring buffer. libbpf's own reader maps all of the data, twice in a
+// row; for a ring that is large enough to outlive a stall, that is more resident memory than all
+// the rest. This one maps a window of it at a time. Because the kernel repeats the data after its
+// end, a record that wraps around is still in one piece.
 class RingReader {
  public:
   // map_fd: a BPF_MAP_TYPE_RINGBUF of `size` bytes; not owned, must stay open.
   static Result<RingReader> open(int map_fd, std::size_t size);
 
-  // Calls handle(std::span<const std::byte>) for each record that was there at the call; the bytes
-  // are valid during the call. Gives the space back to the kernel as it goes. Returns how many.
+  // Calls handle(std::span<const std::byte>) for each record that was there when drain() was
+  // called; the bytes are valid during the call. Returns the space to the kernel as it proceeds.
+  // Returns the number of records.
   template <class Handle>
   std::size_t drain(Handle&& handle);
 
-  // Something was reserved that drain() has not handed over yet, finished or not.
+  // Whether drain() has not yet handed over all reserved records, finished or not.
   bool has_pending() const noexcept { return load(producer_) != load(consumer_); }
 
  private:
@@ -37,7 +39,7 @@ class RingReader {
   static std::uint64_t load(const std::uint64_t* position) noexcept {
     return __atomic_load_n(position, __ATOMIC_ACQUIRE);
   }
-  // The record at this place of the data; nullptr when its window cannot be mapped.
+  // The record at this offset of the data; nullptr when its window cannot be mapped.
   const std::byte* at(std::size_t offset) noexcept {
     if (offset - window_begin_ >= window_size_ && !move_window(offset)) return nullptr;
     return window_.data() + (offset - window_begin_);
@@ -60,15 +62,15 @@ template <class Handle>
 std::size_t RingReader::drain(Handle&& handle) {
   std::size_t count = 0;
   std::uint64_t position = *consumer_;
-  // What comes while we are at it is left for the next time: else a busy host would never let us
-  // go.
+  // Records that arrive meanwhile are left for the next call; otherwise on a busy host this would
+  // never return.
   const std::uint64_t end = load(producer_);
   while (position < end) {
     const std::byte* record = at(position & (size_ - 1));
     if (!record) return count;
     const std::uint32_t length_and_flags =
         __atomic_load_n(reinterpret_cast<const std::uint32_t*>(record), __ATOMIC_ACQUIRE);
-    if (length_and_flags & kBusy) return count;  // still being written: later
+    if (length_and_flags & kBusy) return count;  // not yet written completely
     const std::size_t length = length_and_flags & ~(kBusy | kDiscarded);
     if (!(length_and_flags & kDiscarded)) {
       handle(std::span<const std::byte>(record + kHeader, length));

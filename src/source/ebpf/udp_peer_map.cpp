@@ -8,11 +8,10 @@
 namespace sockscope {
 namespace {
 
-// The kernel hands out whole buckets of its hash: a batch must have room for the fullest one.
+// The kernel returns whole buckets of its hash, so a batch must have room for the fullest one.
 constexpr std::uint32_t kBatch = 1024;
 constexpr std::uint32_t kMostBatch = 1u << 20;
 
-// Calls handle(key, value) for each element.
 template <class Key, class Value, class Handler>
 Result<void> for_each_element(int map, Handler handle) {
   std::vector<Key> keys(kBatch);
@@ -28,7 +27,7 @@ Result<void> for_each_element(int map, Handler handle) {
       values.resize(values.size() * 2);
       continue;
     }
-    if (result != 0 && result != -ENOENT)  // no entry: that was the last
+    if (result != 0 && result != -ENOENT)  // ENOENT: that was the last batch
       return tl::make_unexpected(
           Error::from_errno(ErrorKind::kIo, result, "read the remote ends of UDP sockets"));
     for (std::uint32_t i = 0; i < count; ++i) handle(keys[i], values[i]);

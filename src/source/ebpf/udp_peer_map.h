@@ -13,19 +13,19 @@
 
 namespace sockscope {
 
-// The kernel side's map of what unconnected UDP sockets exchanged with each remote end
-// (bpf/udp.bpf.c), read in batches. Elements of sockets that are closed are handed over a last time
-// and taken out.
+// The kernel programs' map of what unconnected UDP sockets exchanged with each remote end
+// (bpf/packets.bpf.c), read in batches. Elements of closed sockets are handed over a last time and
+// removed.
 class UdpPeerMap {
  public:
   using Handle =
       std::function<void(const wire_udp_peer_key&, const wire_udp_peer&, bool is_closed)>;
 
-  // Descriptors of the caller's, open as long as this is used: of the map, and of that of the
-  // closed sockets' cookies.
+  // Descriptors of the map, and of the map with the cookies of closed sockets. They stay the
+  // caller's, and must stay open while this is used.
   UdpPeerMap(int peers, int closed) : peers_(peers), closed_(closed) {}
 
-  // Returns how many were taken out.
+  // Returns how many were removed.
   Result<std::size_t> read(const Handle& handle);
 
  private:

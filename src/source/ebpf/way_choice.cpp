@@ -28,7 +28,7 @@ bool WayChoice::is_usable(std::size_t plan, std::size_t way, StateIn states) con
          (candidate.state == StateIn::kAny || candidate.state == states);
 }
 
-// Returns whether a kprobe would make an observation that nothing else does.
+// Returns whether a kprobe could make an observation that no other way can.
 bool WayChoice::choose_with(StateIn states) {
   states_in_ = states;
   bool would_gain = false;
@@ -48,9 +48,9 @@ bool WayChoice::choose_with(StateIn states) {
   return would_gain;
 }
 
-// TCP's states are cheaper in the hash, where connections are seen to be born and to end; UDP's in
-// storage. All go into the hash only when the storage cannot be reached, or for an observation that
-// nothing but a kprobe can make.
+// TCP's states are cheaper in the hash, provided that the beginning and end of connections are
+// seen; UDP's are cheaper in storage. All states go into the hash only when storage cannot be used,
+// or for an observation that only a kprobe can make.
 void WayChoice::choose() {
   bool would_gain = false;
   if (has_storage_) {
@@ -69,7 +69,7 @@ void WayChoice::refuse(std::size_t plan, bpf_program* ProgramSet::*program,
   const bool is_kind_barred =
       refusal.reason == RefusalReason::kBarred &&
       (taken.kind == DoorKind::kMapIterator || taken.kind == DoorKind::kFunction);
-  // What the verifier says may be true only of where the states are now.
+  // The verifier's objection may hold only for where the states are kept now.
   const bool is_final = refusal.reason != RefusalReason::kVerifier;
   states_[plan].refused[states_[plan].chosen] = refusal;
   refuse_where([&](const Way& way) {
@@ -124,7 +124,8 @@ void WayChoice::for_each_refusal(
     const Way& candidate = plans()[plan].ways[way];
     const Refusal& refusal = state.refused[way];
     if (!refusal || !doors_.allows(candidate.kind)) continue;
-    // Ways that differ only in where the states are were refused for one reason, told once.
+    // Ways that differ only in where states are kept were refused for the same reason, which is
+    // reported once.
     const bool is_same = told && told->reason == refusal.reason && told->detail == refusal.detail &&
                          candidate.kind == plans()[plan].ways[way - 1].kind;
     told = &refusal;

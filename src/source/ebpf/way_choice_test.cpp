@@ -58,7 +58,7 @@ TEST(WayChoice, GoesByFilesWhereIteratorsOverMapsAreBarred) {
     const std::size_t foreign = WayChoice::position_of(Observation::kForeignSockets);
     choice.refuse(foreign, choice.way_of(foreign)->programs[0].program,
                   {RefusalReason::kBarred, {}, EPERM});
-    choice.choose();  // at once, not after each program of that kind was tried
+    choice.choose();  // in one step, without trying each program of that kind
     ASSERT_NE(choice.way_of(foreign), nullptr);
     EXPECT_EQ(choice.way_of(foreign)->kind, DoorKind::kTaskIterator);
     EXPECT_EQ(choice.way_of(foreign)->state, has_cookies ? StateIn::kByProtocol : StateIn::kHash);

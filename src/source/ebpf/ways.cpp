@@ -30,7 +30,7 @@ constexpr std::string_view kWithFailures = "attempts that fail count too";
 constexpr std::string_view kOnlyHeld =
     "of the older ones those that no process has open are missing: not yet accepted, left behind";
 
-// A misspelt name does not compile.
+// Makes a reference to a program; a misspelt name does not compile.
 #define P(name)       \
   ProgramRef {        \
     &ProgramSet::name \
@@ -48,7 +48,7 @@ ProgramRef copy(ProgramRef reference) {
   reference.is_copy = true;
   return reference;
 }
-// This kernel's tracepoint has at least so many parameters.
+// Usable only where the kernel's tracepoint has at least this many parameters.
 ProgramRef with_parameters(int least, ProgramRef reference) {
   reference.least_parameters = least;
   return reference;
@@ -56,11 +56,11 @@ ProgramRef with_parameters(int least, ProgramRef reference) {
 
 }  // namespace
 
-// UDP's own functions come first: they cost TCP nothing. Programs that see packets and the
-// tracepoints of send and receive cost it some 5 % each, and UDP more by packets than by calls: so
-// packets come first where they are looked at anyhow, for DNS or remote ends. Those of a whole
-// socket's life cost next to nothing either way. kprobes come last: they keep the sockets' states
-// in a hash.
+// The order of ways, best first. For UDP its own functions come first, because they cost TCP
+// nothing. Programs for packets and the tracepoints of send and receive slow TCP down by some 5 %
+// each; UDP is slowed more by packets than by calls. So packets come first only where they are
+// looked at in any case, for DNS or remote ends. What happens once in a socket's life costs next to
+// nothing with any way. kprobes come last, because they need the sockets' states in the hash.
 const std::vector<Plan>& plans() {
   static const std::vector<Plan> all = {
       {Observation::kTcpSockets, Need::kAlways, true, {{kIterator, {P(iter__tcp)}}}},

@@ -10,12 +10,12 @@
 #include "source/ebpf/door_kind.h"
 #include "wire/control.h"
 
-// Wants the one above.
+// Needs the include above.
 #include "source/ebpf/sockscope.skel.h"
 
 namespace sockscope {
 
-// When an observation is made.
+// When an observation is wanted.
 enum class Need : std::uint8_t {
   kAlways,
   kTcpInHash,
@@ -32,29 +32,29 @@ enum class Need : std::uint8_t {
   kUdpPeers,
 };
 
-// Where the sockets' states are (bpf/lib/state.h), and must be for a way to work.
+// Where the sockets' states are kept (bpf/lib/state.h); for a way: where they must be.
 enum class StateIn : std::uint8_t { kAny, kStorage, kByProtocol, kHash };
 
 using ProgramSet = decltype(sockscope_bpf::progs);
 
 struct ProgramRef {
   bpf_program* ProgramSet::*program = nullptr;
-  bool where_function_exists = false;  // left out where the kernel has no such function
+  bool where_function_exists = false;  // left out where the kernel lacks the function
   bool for_data = false;               // only when each send and receive is an event
-  bool is_copy = false;                // does what the program before it was not run for
-  int least_parameters = 0;            // of its tracepoint
+  bool is_copy = false;                // handles what the program before it was not run for
+  int least_parameters = 0;            // that its tracepoint must have
 };
 
 struct Way {
   DoorKind kind;
   std::vector<ProgramRef> programs;
   StateIn state = StateIn::kAny;
-  std::string_view limits = {};  // what is not exact about it; empty: nothing
-  bool sees_no_calls = false;    // of no use where each send and receive is an event
-  bool beside_packets = false;   // best only where packets are looked at anyhow
+  std::string_view limits = {};  // what it cannot see exactly; empty: nothing
+  bool sees_no_calls = false;    // not usable where each send and receive is an event
+  bool beside_packets = false;   // best only where packets are looked at in any case
 };
 
-// One thing to observe, and the ways to it, best first.
+// An observation with the ways to it, best first.
 struct Plan {
   Observation observation;
   Need need;
@@ -62,7 +62,7 @@ struct Plan {
   std::vector<Way> ways;
 };
 
-// Those of eBPF, each observation once.
+// All plans of eBPF, one for each observation.
 const std::vector<Plan>& plans();
 
 }  // namespace sockscope

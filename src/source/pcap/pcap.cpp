@@ -14,8 +14,8 @@ constexpr int kReadTimeoutMs = 50;
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr int kLinkTypeRaw = 101;
 
-// Linked, libpcap and the ten libraries behind it would be loaded by every command; those that
-// capture nothing need not even have it (docs/decisions/0007).
+// If libpcap were linked, every command would load it and the ten libraries that it needs. Loaded
+// on demand, it need not be installed for commands that capture nothing (docs/decisions/0007).
 struct Library {
   decltype(&::pcap_create) create;
   decltype(&::pcap_set_snaplen) set_snaplen;
@@ -65,11 +65,11 @@ bool find_all(void* handle, Library& library) {
          find(handle, "pcap_close", library.close);
 }
 
-// Null: it is not to be had here. Stays loaded.
+// Null: libpcap is not installed. Once loaded it stays loaded.
 const Library* load_library() {
   static const Library* const loaded = []() -> const Library* {
     static Library library;
-    // Debian's name, and that of the others.
+    // Debian's name, and the name elsewhere.
     for (const char* name : {"libpcap.so.0.8", "libpcap.so.1"})
       if (void* handle = ::dlopen(name, RTLD_NOW | RTLD_LOCAL);
           handle != nullptr && find_all(handle, library))
@@ -124,7 +124,7 @@ Result<void> Pcap::Impl::activate(const PcapOptions& options) {
     default:
       if (status < 0) return tl::make_unexpected(failed(ErrorKind::kIo, doing));
   }
-  // Of "any" only this tells the interface; an old libpcap does not have it.
+  // For the device "any", only this link type names the interface; an old libpcap does not have it.
   if (library->datalink(handle) == DLT_LINUX_SLL) library->set_datalink(handle, DLT_LINUX_SLL2);
   const int link = library->datalink(handle);
   link_type = static_cast<std::uint16_t>(link == DLT_RAW ? kLinkTypeRaw : link);
@@ -135,7 +135,7 @@ Result<void> Pcap::Impl::activate(const PcapOptions& options) {
   if (fd < 0)
     return tl::make_unexpected(
         Error(ErrorKind::kIo, {}, doing).with_detail("it cannot be waited for"));
-  // libpcap leaves it to programs that the caller starts.
+  // libpcap's descriptor would be inherited by programs that the caller starts.
   if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
     return tl::make_unexpected(Error::from_errno(ErrorKind::kIo, errno, doing));
   return set_filter(options.filter);
@@ -193,7 +193,7 @@ Result<bool> Pcap::next(CapturedPacket& packet) {
   if (status == 0) return false;
   if (status < 0) return tl::make_unexpected(impl_->failed(ErrorKind::kIo, "read packets"));
   packet.wall_ns = static_cast<std::uint64_t>(header->ts.tv_sec) * kSecond +
-                   static_cast<std::uint64_t>(header->ts.tv_usec);  // nanoseconds, as asked for
+                   static_cast<std::uint64_t>(header->ts.tv_usec);  // nanoseconds, as requested
   packet.wire_size = header->len;
   packet.bytes = {reinterpret_cast<const std::byte*>(bytes), header->caplen};
   return true;

@@ -23,11 +23,11 @@
 namespace sockscope {
 namespace {
 
-// In a storm of events the kernel's answer may find no room.
+// During a flood of events there may be no room for the kernel's answer.
 constexpr int kMostRequests = 5;
 constexpr std::uint32_t kEveryNumber = 0xffffffff;
 
-// struct proc_input of Linux 6.6, which older headers lack.
+// struct proc_input of Linux 6.6; older headers do not have it.
 struct FilteredRequest {
   std::uint32_t operation;
   std::uint32_t events;
@@ -59,10 +59,10 @@ struct ProcConnector::Impl {
   std::size_t granted = 0;
   ProcessEventMask wanted = 0;  // 0: not subscribed
   bool in_kernel = false;
-  // The answers to other programs come to this socket as well: numbers of our own.
+  // Numbers of our own, because answers to other programs arrive at this socket too.
   std::uint32_t requests = static_cast<std::uint32_t>(::getpid()) << 10;
   ProcConnectorLoss lost;
-  // By CPU: the number the next event has; empty: none seen since the subscription.
+  // For each CPU the number of its next event; empty: none was seen since the subscription.
   std::vector<std::optional<std::uint32_t>> expected;
 
   bool counts_gaps() const noexcept { return wanted == kAllProcessEvents; }
@@ -80,7 +80,7 @@ struct ProcConnector::Impl {
   void note_sequence(const ProcMessage& message);
 };
 
-// 0 or errno.
+// Returns 0 or errno.
 int ProcConnector::Impl::send(std::uint32_t operation, std::optional<std::uint32_t> events) {
   const FilteredRequest request{operation, events.value_or(0)};
   const std::size_t length = events ? sizeof request : sizeof request.operation;
@@ -103,7 +103,7 @@ int ProcConnector::Impl::send(std::uint32_t operation, std::optional<std::uint32
   return sent < 0 ? errno : 0;
 }
 
-// One datagram that the kernel sent. < 0: none, see errno; 0: one that is to be passed over.
+// Reads one datagram of the kernel. < 0: none, see errno; 0: one that must be ignored.
 ssize_t ProcConnector::Impl::read(std::span<std::byte> buffer,
                                   std::span<const std::byte>& datagram) {
   sockaddr_nl from{};
@@ -124,9 +124,9 @@ ssize_t ProcConnector::Impl::read(std::span<std::byte> buffer,
   return size;
 }
 
-// Reads up to the kernel's answer, which is in the buffer when the request returns, unless there
-// was no room; what stands before it was sent before the subscription. `error` says what the answer
-// was.
+// Reads up to the kernel's answer. The kernel puts it into the buffer before the request returns,
+// unless there was no room. Messages before it are older than the subscription. `error` is the
+// error in the answer.
 ProcConnector::Impl::Answer ProcConnector::Impl::await_answer(int& error) {
   std::array<std::byte, kBufferSize> buffer;
   bool was_full = false;
@@ -155,8 +155,8 @@ ProcConnector::Impl::Answer ProcConnector::Impl::await_answer(int& error) {
   }
 }
 
-// Asks until the answer is not lost among events. `error`: what the request met, or the answer
-// says.
+// Repeats the request until its answer is not lost among events. `error`: that of the request, or
+// of the answer.
 ProcConnector::Impl::Answer ProcConnector::Impl::ask(std::optional<std::uint32_t> events,
                                                      int& error) {
   auto answer = Answer::kLost;
@@ -246,9 +246,9 @@ Result<void> ProcConnector::subscribe(ProcessEventMask wanted) {
         Error(ErrorKind::kInvalidArgument, {}, "subscribe to no process events at all"));
   if (auto done = unsubscribe(); !done) return done;
   impl.expected.clear();
-  // A filter that does not want everything leaves out the kernel's answer too, and kernels
-  // before 6.6 pass over a request that has one: whether this one knows filters shows by its answer
-  // to one that wants everything.
+  // A filter that leaves out some events also leaves out the kernel's answer, and kernels before
+  // 6.6 ignore a request with a filter. So the first request has a filter that wants everything:
+  // only a kernel that knows filters answers it.
   const std::uint32_t numbers = proc_event_numbers(wanted);
   const bool is_filtered = numbers != kEveryNumber;
   int error = 0;

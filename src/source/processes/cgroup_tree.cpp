@@ -37,8 +37,8 @@ CgroupTree::CgroupTree(const std::string& root, const std::string& proc) {
   if (!mount) return;
   top_ = root + *mount;
   if (!find_cgroup2_root(read_text((self + "mountinfo").c_str())).starts_with("/..")) return;
-  // Its name is known to those outside only: it is where this process is, but for the rest of its
-  // path.
+  // The name of the namespace's root is known only outside of it: it is the path of this process
+  // seen from outside, without the path seen from inside.
   const std::string inside =
       find_cgroup2_path(read_text((self + "cgroup").c_str())).value_or("/..");
   std::string own = folder_of(std::to_string(::getpid()));
@@ -49,7 +49,7 @@ CgroupTree::CgroupTree(const std::string& root, const std::string& proc) {
     own_root_ = own;
 }
 
-// "": in none of them.
+// "": the process is in none of them.
 std::string CgroupTree::folder_of(const std::string& pid) const {
   std::string found;
   for_each([&](std::uint64_t, const std::string& path) {

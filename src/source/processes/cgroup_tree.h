@@ -7,18 +7,18 @@
 
 namespace sockscope {
 
-// The cgroups (v2) there are, by the paths that /proc/PID/cgroup has here: in a cgroup namespace
-// those are below, and beside, the cgroup that the namespace was made in, while a mount from
-// outside it shows all.
+// The existing cgroups (v2), by the paths that /proc/PID/cgroup has here. In a cgroup namespace
+// these paths start at the cgroup that the namespace was made in, while a mount from outside of it
+// shows all cgroups.
 class CgroupTree {
  public:
-  // root: before all paths, for tests.
+  // root: put before all paths, for tests.
   CgroupTree(const std::string& root, const std::string& proc);
 
-  // The inode of its directory; 0: there is none.
+  // The inode of the cgroup's directory; 0: there is none.
   std::uint64_t number_of(const std::string& path) const;
 
-  // Until it answers false.
+  // Calls `handle` for each cgroup until it returns false.
   using Handle = std::function<bool(std::uint64_t number, const std::string& path)>;
   void for_each(const Handle& handle) const;
 
@@ -27,7 +27,7 @@ class CgroupTree {
   std::string folder_of(const std::string& pid) const;
 
   std::string top_;       // the mount's folder; "": there is none
-  std::string own_root_;  // of the namespace, below it; "": the same
+  std::string own_root_;  // the namespace's root, below top_; "": the same
 };
 
 }  // namespace sockscope

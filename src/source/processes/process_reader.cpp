@@ -21,7 +21,7 @@
 namespace sockscope {
 namespace {
 
-// More than any host has at a time; old ones are forgotten all at once.
+// More than any host has at a time. When there are more, all are forgotten at once.
 constexpr std::size_t kMostGroups = 20'000;
 constexpr std::uint64_t kSecond = 1'000'000'000;
 
@@ -91,8 +91,8 @@ std::shared_ptr<const Program> ProcessReader::read_program(std::uint32_t pid) co
   return std::make_shared<const Program>(std::move(program));
 }
 
-// "task/TID/" of another thread than the first, which has nothing left to read when it ended before
-// the others. "": there is none that has.
+// "task/TID/" of a thread that still runs: when the first thread ended before the others, its files
+// are empty. "": there is none.
 std::string ProcessReader::living_thread_of(std::uint32_t pid) const {
   const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
   const Directory entries(::opendir((root_ + tasks).c_str()));
@@ -116,7 +116,8 @@ std::shared_ptr<const Program> ProcessReader::read_rest(std::uint32_t pid, std::
   return std::make_shared<const Program>(std::move(whole));
 }
 
-// A title that was written over the arguments has NULs behind it, which look like empty last ones.
+// A process that writes a title over its arguments leaves NULs behind it, which look like empty
+// arguments at the end.
 void ProcessReader::read_arguments(std::uint32_t pid, const std::string& thread,
                                    Program& program) const {
   const std::string path = root_ + "/proc/" + std::to_string(pid) + '/' + thread + "cmdline";
@@ -132,7 +133,7 @@ void ProcessReader::read_arguments(std::uint32_t pid, const std::string& thread,
   while (arguments.size() > 1 && arguments.back().empty()) arguments.pop_back();
 }
 
-// As exec was given them; 0: not to be read.
+// The number of arguments that exec was given; 0: it cannot be read.
 std::uint32_t ProcessReader::count_arguments(std::uint32_t pid, const std::string& thread) const {
   const auto stat = parse_proc_stat(text_of(pid, thread + "stat"));
   const std::string path = root_ + "/proc/" + std::to_string(pid) + '/' + thread + "mem";
@@ -175,7 +176,7 @@ std::shared_ptr<const ControlGroup> ProcessReader::group_of(const std::string& p
   return place->second;
 }
 
-// Each runtime keeps the names where only root can read them.
+// Each runtime keeps the names in files that only root can read.
 void ProcessReader::name_container(ControlGroup& group) const {
   const std::string& id = group.container_id;
   if (group.runtime == ContainerRuntime::kNone || id.empty()) return;
@@ -228,7 +229,7 @@ std::shared_ptr<const ControlGroup> ProcessReader::find_cgroup(std::uint64_t id)
       paths_.try_emplace(number, path);
       return paths_.size() < kMostGroups;
     });
-    // One that is not there is looked for once: the cgroup of a process gone may be gone as well.
+    // A missing cgroup is searched for only once: when its process is gone, it may be gone too.
     paths_.try_emplace(id);
   }
   const std::string& path = paths_[id];

@@ -15,35 +15,37 @@
 
 namespace sockscope {
 
-// What files say of processes: /proc, the cgroup file system, and the files of container runtimes.
-// All are read below `root` ("" for the real ones), so that tests can use recorded trees.
+// What files say about processes: /proc, the cgroup file system, and the files of container
+// runtimes. All paths start at `root` ("" for the real ones), so that tests can use recorded trees.
 //
-// Without capabilities the executable and the network namespace of other users' processes cannot be
-// read: they stay unknown.
+// Without capabilities, the executable and the network namespace of other users' processes cannot
+// be read; they stay unknown.
 class ProcessReader {
  public:
-  // most_arguments: bytes of them that are read of a process; it chooses how many there are.
+  // most_arguments: how many bytes of a process's arguments are read; the process chooses how many
+  // there are.
   static constexpr std::size_t kMostArguments = 4096;
   explicit ProcessReader(std::string root = "", std::size_t most_arguments = kMostArguments);
 
-  // Empty: there is no such process (any more).
+  // Empty: there is no such process, or no longer.
   std::optional<ProcessInfo> read(std::uint32_t pid);
 
-  // One file each, for what is missing of a process known otherwise.
+  // These read one file each, to complete what another source told of a process.
   std::shared_ptr<const Program> read_program(std::uint32_t pid) const;
-  // `told` with what it lacks, while the process still runs it.
+  // Returns `told`, completed if the process still runs that program.
   std::shared_ptr<const Program> read_rest(std::uint32_t pid, std::uint64_t start_ns,
                                            std::shared_ptr<const Program> told) const;
-  // number: of the cgroup (v2); 0: not to be had.
+  // number: of the cgroup (v2); 0: not available.
   std::shared_ptr<const ControlGroup> read_cgroup(std::uint32_t pid, std::uint64_t& number);
-  // CLOCK_BOOTTIME, to a hundredth of a second; 0: gone.
+  // CLOCK_BOOTTIME, rounded to 10 ms; 0: the process is gone.
   std::uint64_t read_start_ns(std::uint32_t pid) const;
-  std::uint32_t read_threads(std::uint32_t pid) const;  // 0: gone
+  std::uint32_t read_threads(std::uint32_t pid) const;  // 0: the process is gone
 
-  // The cgroup (v2) of that number; looked for in the file system. null: there is none (any more).
+  // The cgroup (v2) with that number, searched in the file system. null: there is none, or no
+  // longer.
   std::shared_ptr<const ControlGroup> find_cgroup(std::uint64_t id);
 
-  // All numbers in /proc.
+  // Calls `handle` with every process in /proc.
   void for_each_pid(const std::function<void(std::uint32_t pid)>& handle) const;
 
  private:
@@ -60,7 +62,7 @@ class ProcessReader {
   std::uint64_t tick_ns_;
   CgroupTree cgroups_;
   std::unordered_map<std::string, std::shared_ptr<const ControlGroup>> groups_;  // by path
-  std::unordered_map<std::uint64_t, std::string> paths_;  // by number; empty: there is none
+  std::unordered_map<std::uint64_t, std::string> paths_;  // by number; an empty path: there is none
 };
 
 }  // namespace sockscope

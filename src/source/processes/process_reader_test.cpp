@@ -14,7 +14,7 @@ namespace {
 
 const std::string kId = "4c01db0b339c6b8a4e1e2a4a1b4b5c7d9e8f0123456789abcdef0123456789ab";
 
-// A tree as a host has it, below a directory of its own.
+// A tree like a host's, below a directory of its own.
 class ProcessReaderTest : public testing::Test {
  protected:
   ProcessReaderTest() {
@@ -71,8 +71,8 @@ TEST_F(ProcessReaderTest, EveryField) {
   EXPECT_EQ(info->unit(), "x.service");
 }
 
-// What setproctitle(3) leaves of shorter arguments looks like empty last ones: the stack knows
-// better.
+// After setproctitle(3) with shorter text, the rest looks like empty arguments; the count on the
+// stack shows how many there really are.
 TEST_F(ProcessReaderTest, ATitleIsOneArgument) {
   using List = std::vector<std::string>;
   put_process(42, "/");
@@ -111,7 +111,7 @@ TEST_F(ProcessReaderTest, ArgumentsWithoutEndAreCut) {
 TEST_F(ProcessReaderTest, TheRestOfAProgramIsReadWhileItIsTheSame) {
   put_process(42, "/");
   const ProcessReader reader(root_);
-  const std::uint64_t start_ns = reader.read_start_ns(42) + 7;  // to the nanosecond
+  const std::uint64_t start_ns = reader.read_start_ns(42) + 7;  // exact to the nanosecond
   const auto told = std::make_shared<const Program>(Program{"", "prog", "./prog", {"prog"}, true});
   const auto whole = reader.read_rest(42, start_ns, told);
   EXPECT_EQ(*whole, (Program{"/usr/bin/prog", "prog -x", "./prog", {"prog", "-x"}, false}));
@@ -181,7 +181,7 @@ TEST_F(ProcessReaderTest, NamesOfContainersFromTheRuntimesFiles) {
 
   EXPECT_EQ(group_of("/lxc/box").container_name, "box");
 
-  // systemd-machined knows which of its machines are none.
+  // systemd-machined's files show which machines are not containers.
   put("/run/systemd/machines/web", "NAME=web\nCLASS=container\nSCOPE=machine-web.scope\n");
   put("/run/systemd/machines/guest", "NAME=guest\nCLASS=vm\nSCOPE=machine-guest.scope\n");
   EXPECT_EQ(group_of("/machine.slice/machine-web.scope/payload").container_name, "web");
@@ -189,7 +189,7 @@ TEST_F(ProcessReaderTest, NamesOfContainersFromTheRuntimesFiles) {
   EXPECT_EQ(group_of("/machine.slice/machine-guest.scope").container_id, "");
 }
 
-// Bare ids below a pod: the one runtime that has a file for it is the one.
+// A bare id below a pod belongs to the runtime that has a file for it.
 TEST_F(ProcessReaderTest, ABareIdIsOfTheRuntimeThatKnowsIt) {
   const std::string path = "/kubepods/pod1b2c3d4e-0000-4111-8222-333344445555/" + kId;
   EXPECT_EQ(group_of(path).runtime, ContainerRuntime::kUnknown);

@@ -26,12 +26,13 @@ namespace sockscope {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
-// A process may take over a socket just while we walk; after that nobody we may look into holds it.
+// A process may take over a socket during a search, so one search is not enough. After this many,
+// no process that we may inspect holds the socket.
 constexpr std::uint8_t kSearches = 3;
-// So many seconds a socket is looked after.
+// How many seconds a holder is checked again.
 constexpr std::uint8_t kChecks = 5;
 constexpr std::uint64_t kShareOfTime = 10;
-// Compared with each other, of one process.
+// Most tables of open files in one process that are compared with each other.
 constexpr std::size_t kMostTables = 8;
 
 struct CloseDirectory {
@@ -45,7 +46,7 @@ std::uint32_t number_of(const char* name) {
   return std::from_chars(name, end, number).ptr == end ? number : 0;
 }
 
-// Processes, or threads of one.
+// The processes, or the threads of a process.
 std::vector<std::uint32_t> all_in(const std::string& path) {
   std::vector<std::uint32_t> numbers;
   const Directory directory(::opendir(path.c_str()));
@@ -55,7 +56,7 @@ std::vector<std::uint32_t> all_in(const std::string& path) {
   return numbers;
 }
 
-// False also where the kernel does not tell.
+// Also false where the kernel does not say.
 bool share_files(std::uint32_t tid, std::uint32_t other) {
   return ::syscall(SYS_kcmp, tid, other, KCMP_FILES, 0, 0) == 0;
 }
@@ -93,8 +94,8 @@ bool SocketOwners::still_holds(std::uint64_t inode, const Holder& holder) const 
   return length > 0 && parse_socket_link({link.data(), static_cast<std::size_t>(length)}) == inode;
 }
 
-// Processes end while others hold their sockets, pids are used again, and a server hands a
-// connection to its child soon after it accepted it.
+// Needed because processes end while others hold their sockets, pids are reused, and a server hands
+// a connection to its child soon after it has accepted it.
 void SocketOwners::verify() {
   for (auto each = processes_.begin(); each != processes_.end();) {
     auto& [pid, process] = *each;
@@ -194,8 +195,8 @@ bool SocketOwners::look_into(std::uint32_t pid, std::uint32_t tid) {
   return found;
 }
 
-// Those whose files are not the first thread's, which may have ended: of threads that share theirs
-// one.
+// Looks into threads whose open files are not those of the first thread, which may also have ended.
+// Of threads that share their files, only one is looked into.
 bool SocketOwners::look_into_threads(std::uint32_t pid) {
   std::vector<std::uint32_t> seen{pid};
   bool found = false;

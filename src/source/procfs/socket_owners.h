@@ -12,38 +12,38 @@
 
 namespace sockscope {
 
-// Which process holds a socket, from the links in /proc/PID/fd, and in those of threads that have
-// open files of their own. What was found is remembered from poll to poll, so that a host on which
-// no socket comes costs no walk. Of several holders it is the one with the least pid, but a process
-// that is known to hold sockets is asked first.
+// Which process holds a socket, found by the links in /proc/PID/fd and in those of threads with
+// open files of their own. What was found is kept from poll to poll, so that a poll without new
+// sockets needs no search. Of several holders the one with the lowest pid is taken; but processes
+// that are known to hold sockets are searched first.
 class SocketOwners {
  public:
   explicit SocketOwners(std::string proc = "/proc");
 
-  // A poll begins. Processes that are gone are forgotten with what they held, and so is what a
-  // process has handed on since.
+  // Begins a poll. Forgets processes that are gone, with their sockets, and sockets that a process
+  // has handed on.
   void begin(std::uint64_t now_ns);
-  // nullptr: not known. Then a later find_unknown() looks for it.
+  // nullptr: not known; the next find_unknown() then searches for it.
   const Owner* find(std::uint64_t inode);
-  // Looks for the holders of what find() did not know. True: found some. Unless it must be at once,
-  // it does nothing while searches would take more than a tenth of a CPU.
+  // Searches for the holders that find() did not know. True: found some. Unless `at_once`, it does
+  // nothing while searches would take more than a tenth of a CPU.
   bool find_unknown(std::uint64_t now_ns, bool at_once = false);
-  // The poll is over: what was not asked for is forgotten.
+  // Ends the poll: forgets the sockets that find() was not asked for.
   void end();
 
   std::size_t known_inodes() const noexcept { return holders_.size(); }
   std::size_t known_processes() const noexcept { return processes_.size(); }
   std::uint64_t walks() const noexcept { return walks_; }
-  // Open files of some process could not be seen.
+  // True when the open files of some process could not be read.
   bool was_refused() const noexcept { return was_refused_; }
-  // Those, and why: for want of privileges, or hidden from everybody.
+  // That, with the reason: missing privileges, or hidden from everybody.
   Door refused_door() const;
 
  private:
   struct Holder {
     std::uint32_t pid = 0;  // 0: not found
     std::uint32_t poll = 0;
-    std::uint32_t tid = 0;  // the thread whose files have it
+    std::uint32_t tid = 0;  // the thread whose open files contain it
     std::uint32_t fd = 0;
     std::uint8_t searches = 0;
     std::uint8_t checks = 0;
@@ -51,7 +51,7 @@ class SocketOwners {
   struct Process {
     Owner owner;
     std::uint64_t start_ticks = 0;
-    std::uint32_t poll = 0;  // last one that asked for something it holds
+    std::uint32_t poll = 0;  // the last one in which a socket of this process was asked for
   };
 
   bool look_into(std::uint32_t pid, std::uint32_t tid);
@@ -63,7 +63,7 @@ class SocketOwners {
   bool exhausted(const Holder& holder) const noexcept;
 
   std::string proc_;
-  bool is_live_;  // the kernel can be asked about the numbers in it
+  bool is_live_;  // the pids in it are this kernel's own, so kcmp(2) works
   CgroupTree cgroups_;
   std::uint64_t tick_ns_;
   std::unordered_map<std::uint64_t, Holder> holders_;

@@ -23,9 +23,9 @@ class SocketOwnersTest : public testing::Test {
     proc.add_socket(400, 5, 2000);
   }
 
-  // A poll that sees these sockets; the pids of their owners, 0 for unknown.
+  // Makes a poll that sees these sockets; returns the pids of their owners, 0 for unknown.
   std::vector<std::uint32_t> poll(const std::vector<std::uint64_t>& inodes) {
-    now_ += kHour;  // no search is put off
+    now_ += kHour;  // no search is delayed
     owners.begin(now_);
     for (const std::uint64_t inode : inodes) owners.find(inode);
     owners.find_unknown(now_);
@@ -142,7 +142,7 @@ TEST_F(SocketOwnersTest, AThreadWithFilesOfItsOwn) {
   proc.add_thread_socket(300, 301, 7, 5000);
   EXPECT_EQ(poll({1000, 5000}), (Pids{300, 300}));
   EXPECT_EQ(poll({1000, 5000}), (Pids{300, 300}));
-  // It closes it, and another process has it.
+  // The thread is gone, and another process has the socket.
   proc.remove_thread(300, 301);
   proc.add_socket(400, 6, 5000);
   EXPECT_EQ(poll({1000, 5000}), (Pids{300, 400}));

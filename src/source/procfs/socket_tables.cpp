@@ -52,7 +52,7 @@ Result<std::unique_ptr<SocketTables>> SocketTables::open(std::string proc) {
 void SocketTables::name(PolledSocket& socket) {
   Flow& flow = socket.flow;
   if (flow.protocol != Protocol::kTcp || flow.remote.port == 0) {
-    // Sockets that share an address have inodes of their own.
+    // Sockets may share an address, so the inode identifies them.
     flow.cookie = socket.inode != 0 ? socket.inode : next_number_++;
     return;
   }
@@ -95,7 +95,7 @@ bool SocketTables::read_table(const char* name_of_table, Protocol protocol, cons
       handle(*socket);
     }
     held = rest.size();
-    if (held == text.size()) {  // no line of the kernel's is so long
+    if (held == text.size()) {  // the kernel writes no line of this length
       ++lost_.malformed;
       held = 0;
     }
@@ -110,7 +110,7 @@ Result<void> SocketTables::read(const Handle& handle) {
   if (!read_table("tcp", Protocol::kTcp, handle))
     return tl::make_unexpected(
         Error::from_errno(ErrorKind::kIo, errno, "read the sockets from " + proc_ + "/net/tcp"));
-  // A host without IPv6 has no such files.
+  // A host without IPv6 does not have the files of IPv6.
   read_table("tcp6", Protocol::kTcp, handle);
   read_table("udp", Protocol::kUdp, handle);
   read_table("udp6", Protocol::kUdp, handle);

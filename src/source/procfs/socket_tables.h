@@ -10,9 +10,9 @@
 
 namespace sockscope {
 
-// /proc/net/{tcp,tcp6,udp,udp6}: addresses and states, no counters and no cookies. A socket's
-// number is that of its inode; without one (half open, not accepted yet, or nobody's any more) it
-// keeps the number its addresses had, or gets one of our own from 2^52 up.
+// /proc/net/{tcp,tcp6,udp,udp6}: addresses and states, without counters and cookies. A socket is
+// known by its inode. Without one (half open, not yet accepted, or no longer held) it keeps the
+// number that its addresses had before, or gets a number made here, from 2^52 up.
 class SocketTables : public SocketSource {
  public:
   // Errors: kNotPermitted, kKernelLacksFeature.

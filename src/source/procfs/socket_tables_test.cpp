@@ -9,7 +9,7 @@
 namespace sockscope {
 namespace {
 
-// A line as the kernel prints it: 127.0.0.1:local to 127.0.0.1:remote, or to nowhere.
+// A line as the kernel prints it: 127.0.0.1:local to 127.0.0.1:remote; remote 0: not connected.
 std::string line(unsigned local, unsigned remote, unsigned state, std::uint64_t inode) {
   return fmt::format(
       "   0: 0100007F:{:04X} {}:{:04X} {:02X} 00000000:00000000 {}:00000000 00000000  1000        "
@@ -98,7 +98,7 @@ TEST_F(SocketTablesTest, SocketsThatShareAnAddressAreSeveral) {
   for (std::size_t i = 0; i < flows.size(); ++i) EXPECT_EQ(flows[i].cookie, 7 + i);
 }
 
-// Larger than any buffer, so that lines are cut by reads.
+// Larger than the buffer, so that reads end within lines.
 TEST_F(SocketTablesTest, ManyLines) {
   std::string text;
   for (unsigned i = 1; i <= 5'000; ++i) text += line(80, 10'000 + i, 1, i);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A tree that looks like /proc, for the tests of this folder.
+// A tree that looks like /proc, for the tests in this folder.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ class ProcTree {
     std::filesystem::create_directories((root_ / name).parent_path());
     std::ofstream(root_ / name) << text;
   }
-  // With a heading.
+  // Adds a heading.
   void write_table(const std::string& name, const std::string& lines) const {
     write("net/" + name, "  sl  local_address rem_address   st …\n" + lines);
   }

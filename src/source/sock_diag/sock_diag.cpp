@@ -17,13 +17,13 @@
 namespace sockscope {
 namespace {
 
-// What the kernel puts into one datagram grows up to 32 KiB with the reader's buffer.
+// The larger the reader's buffer, the more the kernel puts into one datagram, up to 32 KiB.
 constexpr std::size_t kDatagram = std::size_t{64} << 10;
 using Buffer = std::array<std::byte, kDatagram>;
 
-// TCP_ESTABLISHED (1) to TCP_NEW_SYN_RECV (12): sockets that are only bound have a state beyond.
+// TCP_ESTABLISHED (1) to TCP_NEW_SYN_RECV (12); sockets that are only bound have a higher state.
 constexpr std::uint32_t kStates = 0x1ffe;
-// A dump that the table's changes keep interrupting is taken as it is then.
+// How often a dump is repeated because the table changed meanwhile; the last one is used as it is.
 constexpr int kAttempts = 4;
 constexpr int kClosesBytes = 8 << 20;
 constexpr timeval kPatience{5, 0};
@@ -37,7 +37,7 @@ Fd open_netlink() {
   Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
   sockaddr_nl kernel{};
   kernel.nl_family = AF_NETLINK;
-  // Connected, nobody else's messages get in.
+  // A connected socket receives no messages from other programs.
   if (fd && ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&kernel), sizeof kernel) != 0)
     fd.reset();
   return fd;
@@ -87,7 +87,7 @@ Result<std::unique_ptr<SockDiag>> SockDiag::open(bool with_closes) {
         closes.reset();
       }
     }
-    // Beyond the limit of the host where that is allowed, else up to it.
+    // Exceeds the host's limit where that is permitted; otherwise the limit applies.
     if (closes && ::setsockopt(closes.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kClosesBytes,
                                sizeof kClosesBytes) != 0)
       ::setsockopt(closes.get(), SOL_SOCKET, SO_RCVBUF, &kClosesBytes, sizeof kClosesBytes);
@@ -142,7 +142,7 @@ Result<SockDiag::Ended> SockDiag::dump_once(const Question& question, const Hand
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && errno == ENOBUFS) return Ended::kInterrupted;
     if (count <= 0) return failed(count == 0 ? EPIPE : errno);
-    // A datagram larger than we asked for was cut: what is missing must be asked for again.
+    // A datagram larger than the buffer was cut, so the rest must be asked for again.
     if (static_cast<std::size_t>(count) > buffer.size()) is_interrupted = true;
     std::span<const std::byte> bytes{buffer.data(),
                                      std::min(static_cast<std::size_t>(count), buffer.size())};
@@ -153,7 +153,9 @@ Result<SockDiag::Ended> SockDiag::dump_once(const Question& question, const Hand
         break;
       }
       bytes = bytes.subspan(size);
-      if (message.sequence != request.header.nlmsg_seq) continue;  // of a dump that was given up
+      if (message.sequence != request.header.nlmsg_seq)
+        continue;  // of an earlier dump that was
+                   // abandoned
       is_interrupted |= message.is_interrupted;
       switch (message.kind) {
         case DiagMessage::Kind::kSocket: handle(message.socket); break;
@@ -202,11 +204,11 @@ void SockDiag::read_closes(const Handle& handle) {
   if (!closes_) return;
   alignas(8) Buffer buffer;
   DiagMessage message;
-  // What comes while we are at it is left for the next time: no more than the buffer holds.
+  // Reads at most what the socket's buffer holds: what arrives meanwhile is left for the next call.
   for (std::size_t taken = 0; taken < static_cast<std::size_t>(kClosesBytes);) {
     const ssize_t count = ::recv(closes_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0 && errno == ENOBUFS) {  // said once, however many were dropped
+    if (count < 0 && errno == ENOBUFS) {  // reported once, however many were dropped
       ++lost_.netlink_full;
       continue;
     }

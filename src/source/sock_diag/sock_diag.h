@@ -8,11 +8,12 @@
 
 namespace sockscope {
 
-// NETLINK_SOCK_DIAG: the kernel's tables with tcp_info, and news of sockets that are gone.
+// NETLINK_SOCK_DIAG: the kernel's socket tables with tcp_info, and messages about sockets that were
+// closed.
 class SockDiag : public SocketSource {
  public:
-  // with_closes: listen to the news too; refused, it is a door that is closed.
-  // Errors: kNotPermitted, kKernelLacksFeature, kIo.
+  // with_closes: also receive the messages about closed sockets; if the kernel refuses those,
+  // doors() says so. Errors: kNotPermitted, kKernelLacksFeature, kIo.
   static Result<std::unique_ptr<SockDiag>> open(bool with_closes);
 
   // To read listening sockets alone, of the network namespace of now. Errors: as of open().

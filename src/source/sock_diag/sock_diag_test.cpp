@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernel's part is played by the other end of a pair of sockets.
+// In these tests the other end of a pair of sockets plays the kernel's part.
 #include "source/sock_diag/sock_diag.h"
 
 #include <gtest/gtest.h>
@@ -81,7 +81,7 @@ class SockDiagTest : public testing::Test {
     return source_->read([this](PolledSocket& socket) { seen_.push_back(socket.flow.cookie); });
   }
 
-  // What was asked for: protocol and family of each request.
+  // The requests received so far: protocol and family of each.
   std::vector<std::pair<int, int>> requests() {
     std::vector<std::pair<int, int>> asked;
     struct {
@@ -157,7 +157,7 @@ TEST_F(SockDiagTest, ARefusalIsAnError) {
   const auto refused = read();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), std::errc::operation_not_permitted);
-  // The next read is not confused by what comes late.
+  // Answers that come late do not confuse the next read.
   answer(done(1));
   for (std::uint32_t sequence = 2; sequence <= 5; ++sequence) answer(done(sequence));
   EXPECT_TRUE(read());

@@ -24,7 +24,7 @@ Result<std::optional<TcpInternals>> TcpInternalsReader::read(const Flow& flow) {
   if (!socket_) {
     socket_ = Fd(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
     if (!socket_) return failed(errno);
-    // The kernel answers while we ask; nobody waits longer than this for what went wrong.
+    // The kernel answers before the request returns; this only limits the wait after an error.
     const timeval patience{.tv_sec = 0, .tv_usec = 100'000};
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   }
@@ -53,7 +53,7 @@ Result<std::optional<TcpInternals>> TcpInternalsReader::read(const Flow& flow) {
   const ssize_t size = ::recv(socket_.get(), answer.data(), answer.size(), 0);
   if (size < 0) {
     const int error = errno;
-    socket_.reset();  // a late answer must not be taken for the next one's
+    socket_.reset();  // otherwise a late answer could be taken for the next one's
     return failed(error);
   }
   return decode_tcp_internals({answer.data(), static_cast<std::size_t>(size)}, flow.cookie);

@@ -10,11 +10,11 @@
 
 namespace sockscope {
 
-// Asks the kernel about single TCP sockets (NETLINK_SOCK_DIAG); needs no privilege. Sees those of
-// the network namespace it was first used in.
+// Asks the kernel about single TCP sockets (NETLINK_SOCK_DIAG); needs no privilege. Sees the
+// sockets of the network namespace in which it was first used.
 class TcpInternalsReader {
  public:
-  // Nothing: there is no such socket here any more. Errors: kIo.
+  // Nothing: the socket no longer exists in that namespace. Errors: kIo.
   Result<std::optional<TcpInternals>> read(const Flow& flow);
 
  private:

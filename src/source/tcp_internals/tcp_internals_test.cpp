@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel tells over netlink beside what it tells the socket's owner.
+// Compares what the kernel says over netlink with what it tells the socket's owner.
 #include "source/tcp_internals/tcp_internals.h"
 
 #include <arpa/inet.h>
@@ -93,7 +93,7 @@ TEST_P(Pair, is_what_the_owner_is_told) {
   EXPECT_EQ((*told)->congestion_window, info.tcpi_snd_cwnd);
   EXPECT_EQ((*told)->receive_space, info.tcpi_rcv_space);
   EXPECT_STREQ((*told)->congestion_control.data(), name);
-  std::array<char, 512> all{};  // what this header does not name, too
+  std::array<char, 512> all{};  // also members that this header does not have
   socklen_t all_size = all.size();
   ASSERT_EQ(::getsockopt(client_.get(), IPPROTO_TCP, TCP_INFO, all.data(), &all_size), 0);
   EXPECT_EQ((*told)->receive_window.has_value(), all_size >= 236);
@@ -145,12 +145,12 @@ TEST(DecodeTcpInternals, older_kernels_tell_less) {
   };
   EXPECT_FALSE(decode(0));
   EXPECT_FALSE(decode(100));
-  ASSERT_TRUE(decode(104));  // up to total_retrans, Linux 2.6
+  ASSERT_TRUE(decode(104));  // ends after total_retrans, Linux 2.6
   EXPECT_FALSE(decode(104)->busy_us);
   EXPECT_FALSE(decode(104)->unsent_bytes);
   EXPECT_TRUE(decode(160)->unsent_bytes);
   message.info[232] = 7;
-  EXPECT_FALSE(decode(232)->receive_window);  // up to snd_wnd, Linux 5.4
+  EXPECT_FALSE(decode(232)->receive_window);  // ends after snd_wnd, Linux 5.4
   EXPECT_FALSE(decode(235)->receive_window);
   EXPECT_EQ(decode(240)->receive_window, 7u);
 }
