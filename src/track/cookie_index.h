@@ -7,8 +7,9 @@
 
 namespace sockscope {
 
-// Socket cookie → slot number. Open addressing with linear probing and backward-shift deletion, so
-// that it never allocates between growths and never degrades. Cookie 0 cannot be stored.
+// Maps socket cookies to slot numbers. Open addressing with linear probing and backward-shift
+// deletion, so that it allocates only when it grows and does not become slower with use. Cookie 0
+// cannot be stored.
 class CookieIndex {
  public:
   static constexpr std::uint32_t kNone = 0xffffffff;
@@ -22,14 +23,14 @@ class CookieIndex {
     }
   }
 
-  // The cookie must not be there yet.
+  // The cookie must not be stored yet.
   void insert(std::uint64_t cookie, std::uint32_t slot) {
     if ((size_ + 1) * 4 > cells_.size() * 3) grow();
     place(cookie, slot);
     ++size_;
   }
 
-  // Nothing happens when it is not there.
+  // Does nothing when the cookie is not stored.
   void erase(std::uint64_t cookie) noexcept {
     std::size_t hole = home(cookie);
     while (cells_[hole].cookie != cookie) {

@@ -17,20 +17,20 @@ namespace sockscope {
 // In lower case, as DNS compares names.
 std::string dns_lower(std::string_view name);
 
-// Which query an answer answers: that of the same socket with the same number, type and name. The
-// server's address is not compared: where addresses are translated, it is another on the way back.
-// Time is that of the events. Memory is bounded: what is older than five seconds goes, and beyond
-// kMost the oldest.
+// Matches answers to queries: same socket, number, type and name. The server's address is not
+// compared, because with address translation the answer may come from another one. The clock is the
+// events'. Memory is bounded: queries older than five seconds are forgotten, and beyond kMost the
+// oldest.
 class DnsQueries {
  public:
   static constexpr std::uint64_t kPatienceNs = 5'000'000'000;
   static constexpr std::size_t kMost = 16'384;
 
-  // Of an event::Dns. A query is remembered (asked again, the first counts); of an answer the time
-  // since its query, and the query is forgotten.
+  // Takes an event::Dns. Remembers a query (when it is repeated, the first one counts). For an
+  // answer, returns the time since its query and forgets the query.
   std::optional<std::uint64_t> note(const Event& event);
-  // Forgets what no answer came to by now, the oldest first; hands over those that this host sent,
-  // as noted.
+  // Forgets queries that got no answer in time, oldest first; hands over those that this host sent,
+  // as they were noted.
   void advance(std::uint64_t now_ns, const std::function<void(const Event&)>& unanswered);
   // When advance() has something to do; ~0: never.
   std::uint64_t next_ns() const noexcept {
@@ -41,7 +41,7 @@ class DnsQueries {
  private:
   struct Key {
     std::uint64_t cookie = 0;
-    Endpoint local;  // only where there is no cookie: it may be translated on its way, too
+    Endpoint local;  // only without a cookie; it may be translated, too
     std::uint16_t id = 0;
     std::uint16_t type = 0;
     std::string name;
@@ -55,14 +55,14 @@ class DnsQueries {
   using ByAge = std::list<Queries::value_type*>;
   struct Query {
     std::uint64_t asked_ns = 0;
-    std::unique_ptr<const Event> sent;  // null: received
+    std::unique_ptr<const Event> sent;  // null: the query was received
     ByAge::iterator by_age;
   };
 
   void forget(Queries::value_type& query);
 
   Queries queries_;
-  ByAge by_age_;  // the oldest first
+  ByAge by_age_;  // oldest first
 };
 
 }  // namespace sockscope

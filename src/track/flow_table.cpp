@@ -8,7 +8,7 @@
 namespace sockscope {
 namespace {
 
-// What a counter grew by; all of it when it began anew.
+// How much a counter grew; all of it when the counter has started again from 0.
 template <class T>
 T grown(T now, T before) noexcept {
   return now >= before ? now - before : now;
@@ -35,7 +35,7 @@ std::uint32_t FlowTable::add(const Flow& flow, std::uint64_t now_ns) {
   entry.state = flow.state;
   set_ends(entry, flow);
   entry.opened_ns = flow.opened_ns;
-  if (in_pass_) entry.pass = pass_;  // it came while the pass was under way
+  if (in_pass_) entry.pass = pass_;  // added while a pass is in progress
   ++processes_[0].references;
   set_owner(entry, flow, now_ns);
   return slot;
@@ -62,8 +62,8 @@ void FlowTable::remove(std::uint32_t slot) {
   free_.push_back(slot);
 }
 
-// Where the owner before was only a guess (the listener's, or none), all that was moved is the new
-// one's.
+// Where the previous owner was only a guess (inherited, or none), everything the flow has moved is
+// credited to the new owner.
 void FlowTable::set_owner(Entry& entry, const Flow& flow, std::uint64_t now_ns) {
   const Owner& owner = flow.owner;
   if (owner.kind == OwnerKind::kUnknown && entry.owner != OwnerKind::kUnknown) return;
@@ -86,8 +86,8 @@ void FlowTable::set_owner(Entry& entry, const Flow& flow, std::uint64_t now_ns) 
             entry.process == 0 || was_guessed || !has_moved);
 }
 
-// A process keeps what it moved as long as the flow is known; what moves from now on is the next
-// one's.
+// The previous process keeps what the flow has moved so far, as long as the flow is known; from now
+// on the next process is credited.
 void FlowTable::hand_over(Entry& entry, std::uint32_t slot, bool is_correction) {
   ProcessTotals::Entry& from = processes_[entry.process];
   ProcessTotals::Entry& to = processes_[slot];
@@ -108,7 +108,7 @@ void FlowTable::hand_over(Entry& entry, std::uint32_t slot, bool is_correction) 
     return;
   }
   if (entry.former != 0) --processes_[entry.former].references;
-  entry.former = std::exchange(entry.process, slot);  // with its reference
+  entry.former = std::exchange(entry.process, slot);  // takes over the reference
   credit_held(entry);
 }
 
@@ -126,7 +126,7 @@ void FlowTable::credit_held(const Entry& entry) {
   held_.erase(held);
 }
 
-// Asked once a pass for all its flows.
+// Asks once per pass for all flows of a process.
 bool FlowTable::is_owner_gone(const Entry& entry) {
   if (!is_running_ || entry.process == 0 || entry.closed) return false;
   ProcessTotals::Entry& process = processes_[entry.process];
@@ -152,7 +152,7 @@ void FlowTable::count(Entry& entry, const Counters& counters) {
   }
 }
 
-// The same socket again, after a disconnect: a new flow, while the old one stays in the sums.
+// The same socket connected again: this is a new flow; sums keep the old one.
 void FlowTable::reopen(std::uint32_t slot, const Flow& flow, std::uint64_t now_ns) {
   remove(slot);
   add(flow, now_ns);
@@ -179,8 +179,9 @@ void FlowTable::close(std::uint32_t slot, std::uint64_t now_ns) {
   if (closed_ > limits_.max_closed && !still_shown(at(oldest_closed_))) remove(oldest_closed_);
 }
 
-// A pass found that it ended. Where that was a moment ago its kClose may still come: it has time
-// until the next pass. Listeners and half open connections end without one.
+// A pass found that the connection has ended. If that was only a moment ago, its kClose may still
+// come, so it has time until the next pass. Listeners and half-open connections end without a
+// kClose.
 void FlowTable::expect_end(std::uint32_t slot) {
   Entry& entry = at(slot);
   if (!counts_untold_ || entry.protocol != Protocol::kTcp ||
@@ -235,7 +236,7 @@ bool FlowTable::apply(const Event& event) {
       }
       if (slot == kNone) slot = add(flow, event.mono_ns);
       set_owner(at(slot), flow, event.mono_ns);
-      if (at(slot).closed) {  // a pass missed it before: these are its true figures
+      if (at(slot).closed) {  // a pass did not show it before; these are its true figures
         at(slot).missed = at(slot).untold = false;
         count(at(slot), flow.counters);
         at(slot).has_counters = flow.has_counters;
@@ -300,7 +301,7 @@ FlowTable::Change FlowTable::sync(const Flow& socket) {
     Entry& entry = at(slot);
     if (socket.has_counters) count(entry, socket.counters);
     entry.has_counters = socket.has_counters;
-    // Bytes from before this interval are not part of its rate.
+    // Bytes from before this interval do not count for its rate.
     if (entry.opened_ns == 0 || entry.opened_ns < interval_began_ns_) {
       entry.interval_tx = entry.counters.tx_bytes;
       entry.interval_rx = entry.counters.rx_bytes;
@@ -325,13 +326,13 @@ FlowTable::Change FlowTable::sync(const Flow& socket) {
   }
   if (socket.has_counters && (socket.counters.tx_bytes < entry.counters.tx_bytes ||
                               socket.counters.rx_bytes < entry.counters.rx_bytes)) {
-    // Connected anew, and the events that told so were lost.
+    // Smaller counters: the socket connected again, and the events of that were lost.
     close(slot, pass_began_ns_);
     slot = find(socket.cookie);
     if (slot != kNone) remove(slot);
     return sync(socket);
   }
-  if (socket.state == TcpState::kTimeWait) {  // its close event was lost; the kernel's figures too
+  if (socket.state == TcpState::kTimeWait) {  // its close event was lost, with its final figures
     expect_end(slot);
     entry.state = socket.state;
     close(slot, pass_began_ns_);

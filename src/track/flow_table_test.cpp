@@ -111,7 +111,7 @@ TEST_F(FlowTableTest, TotalsOutliveTheirFlows) {
 
 TEST_F(FlowTableTest, SegmentsPerSecondAreThoseOfTcpOfTheInterval) {
   Flow old = shown(1, 0, 100);
-  old.counters.tx_segments = 1'000'000;  // from before
+  old.counters.tx_segments = 1'000'000;  // from before it was observed
   Flow datagrams = shown(2, 0, 100);
   datagrams.protocol = Protocol::kUdp;
   datagrams.state = TcpState::kNone;
@@ -154,7 +154,7 @@ TEST_F(FlowTableTest, AProcessKeepsWhatItMovedWhenAnotherTakesTheConnectionOver)
   EXPECT_EQ(snapshot.flows[0].owner.pid, 8u);
   EXPECT_EQ(snapshot.flows[0].counters.tx_bytes, 700u);
 
-  // Back and forth, and closed by a third one, who moved the rest.
+  // Handed back and forth, then closed by a third process, which moved the rest.
   table.apply(event(EventKind::kOwner, 1, 4 * kSecond, owner(7)));
   pass(5 * kSecond, {shown(1, 800, 100)});
   table.apply(closed(1, 6 * kSecond, 850, 0, owner(9, "closer")));
@@ -166,7 +166,8 @@ TEST_F(FlowTableTest, AProcessKeepsWhatItMovedWhenAnotherTakesTheConnectionOver)
   EXPECT_TRUE(take(1001 * kSecond).processes.empty());
 }
 
-// It forked, passed the connection on and ended; only a pass over open files finds the child.
+// The process forked, passed the connection on and exited; only a pass over open files finds the
+// child.
 TEST_F(FlowTableTest, WhatMovesWhenTheOwnerIsGoneIsTheNextOnes) {
   std::set<std::uint32_t> running = {7, 8};
   int asked = 0;
@@ -191,14 +192,14 @@ TEST_F(FlowTableTest, WhatMovesWhenTheOwnerIsGoneIsTheNextOnes) {
   EXPECT_EQ(process(snapshot, 7).tx_bytes, 800u);
   EXPECT_EQ(process(snapshot, 8).tx_bytes, 900u);
 
-  // Nobody is found: it may be that we cannot see them.
+  // No owner is found, perhaps because it cannot be seen.
   running.erase(8);
   const Flow orphan = shown(1, 1600, 100, TcpState::kEstablished, owner(8, "child"));
   EXPECT_EQ(process(look({orphan}), 8).tx_bytes, 900u);
   EXPECT_EQ(process(look({orphan}), 8).tx_bytes, 900u);
   EXPECT_EQ(process(look({orphan}), 8).tx_bytes, 900u);
   EXPECT_EQ(process(look({orphan}), 8).tx_bytes, 1000u);
-  // The kernel sends what it left behind.
+  // The kernel sends the data that the process left behind.
   look({shown(1, 1650, 100, TcpState::kFinWait1, owner(8, "child"))});
   table.apply(closed(1, now, 1700, 0, owner(8, "child")));
   Snapshot last;
@@ -474,7 +475,7 @@ TEST_F(FlowTableTest, WantedChoosesFlowsAndTheirProcesses) {
   EXPECT_EQ(snapshot.processes[0].pid, 8u);
 }
 
-// What a source without events learns from a pass.
+// How a source without events learns what happened, from a pass.
 TEST_F(FlowTableTest, APassTellsWhatChanged) {
   table.begin_sync(kSecond);
   FlowTable::Change change = table.sync(shown(1, 0, 0, TcpState::kSynSent));
@@ -531,7 +532,7 @@ TEST_F(FlowTableTest, AProcessOfWhichNothingIsCountedHasNoRates) {
 TEST_F(FlowTableTest, WithoutCountersThereAreNoRates) {
   Flow uncounted = shown(1, 0, 0);
   uncounted.has_counters = false;
-  Flow remnant = shown(3, 0, 0, TcpState::kTimeWait);  // moves nothing any more
+  Flow remnant = shown(3, 0, 0, TcpState::kTimeWait);  // no longer moves anything
   remnant.has_counters = false;
   pass(kSecond, {uncounted, shown(2, 0, 0), remnant});
   take(kSecond);
@@ -570,8 +571,8 @@ TEST_F(FlowTableTest, EndsThatNobodyToldAreCountedByTheNextPass) {
     for (const Flow& socket : sockets) table.sync(socket);
     table.end_sync();
   };
-  // 1 is gone, 2 too but its close is under way, 3 is in TIME_WAIT, 5 too but its close is under
-  // way, 6 was passed over.
+  // 1 is gone. 2 is gone and its close is on the way. 3 is in TIME_WAIT. 5 too, and its close is on
+  // the way. 6 was skipped.
   pass(2 * kSecond, {shown(3, 0, kSecond, TcpState::kTimeWait),
                      shown(5, 0, kSecond, TcpState::kTimeWait), shown(7, 0, kSecond)});
   EXPECT_EQ(table.open_flows(), 1u);
@@ -599,7 +600,7 @@ TEST_F(FlowTableTest, EndsThatALossExplainsAreNotCounted) {
   table.begin_sync(2 * kSecond, true);
   table.sync(shown(2, 0, kSecond));
   table.end_sync();
-  table.begin_sync(3 * kSecond, false);  // there was a loss since
+  table.begin_sync(3 * kSecond, false);  // something was lost since then
   table.end_sync();
   table.begin_sync(4 * kSecond, true);
   table.end_sync();

@@ -20,7 +20,7 @@ void RemoteNames::make_room() {
   if (young_.size() >= kMostAddresses / 2) old_ = std::exchange(young_, {});
 }
 
-// What is in use stays young.
+// Marks the address as used, so that it is forgotten later than others.
 std::vector<RemoteNames::Learnt>* RemoteNames::look_up(const Address& address) {
   if (const auto found = young_.find(address); found != young_.end()) return &found->second;
   auto known = old_.extract(address);
@@ -35,7 +35,7 @@ void RemoteNames::remember(const Address& address, Learnt learnt) {
     make_room();
     names = &young_[address];
   }
-  // Newest last. Asked for again, a name keeps its place in the process's history.
+  // Newest last. A name that is asked for again keeps its place in the process's history.
   const auto before = std::find_if(names->rbegin(), names->rend(), [&](const Learnt& known) {
     return known.name->pid == learnt.name->pid && known.process_start_ns == learnt.process_start_ns;
   });
@@ -53,7 +53,7 @@ void RemoteNames::learn(const Event& answer) {
   const std::string asked = dns_lower(dns.name);
   std::string owner = asked;
   std::uint32_t ttl_s = ~0u;
-  // Servers write a chain in its order; each turn follows one alias at least or ends it.
+  // The records of a chain may come in any order; each turn follows at least one alias or ends.
   for (std::size_t turn = 0; turn < dns.answers.size(); ++turn) {
     const auto alias =
         std::find_if(dns.answers.begin(), dns.answers.end(), [&](const DnsAnswer& record) {
@@ -97,7 +97,7 @@ std::shared_ptr<const RemoteName> RemoteNames::find(const Flow& flow) {
       own->source = NameSource::kProcess;
       return own;
     }
-    if (flow.remote.addr.is_loopback()) continue;  // everybody's own, under any name
+    if (flow.remote.addr.is_loopback()) continue;  // every process may use loopback, under any name
     if (!of_namespace && known->netns == flow.netns) of_namespace = &*known;
     if (!of_host && flow.remote.addr.is_global()) of_host = &*known;
   }

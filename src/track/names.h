@@ -12,22 +12,22 @@
 
 namespace sockscope {
 
-// What the addresses of remote ends were called by those who asked for them. Time is that of the
-// events. Memory is bounded: at most kMostAddresses, each with the last kMostNames that somebody
-// asked for; those longest out of use go first.
+// The names by which processes asked for the addresses of remote ends. The clock is the events'.
+// Memory is bounded: at most kMostAddresses, each with the last kMostNames that were asked for;
+// those that were unused for the longest time are forgotten first.
 class RemoteNames {
  public:
   static constexpr std::size_t kMostAddresses = 8'192;
   static constexpr std::size_t kMostNames = 4;
 
-  // Of a kDns event that is an answer this host received and had asked for. Aliases are followed
-  // from the question; records that it does not lead to teach nothing.
+  // Takes a kDns event with an answer that this host received to its own query. Follows aliases
+  // from the question on; other records in the answer are ignored.
   void learn(const Event& answer);
 
-  // The name of the flow's remote end: what its process asked for last before the flow began, else
-  // what another process of the same network namespace did, else, of a global address, one of any.
-  // Flows that came from outside have none.
-  // Of UDP, and of flows older than the monitor, also what was asked for later.
+  // The name of the flow's remote end. First choice is what its process asked for last before the
+  // flow began; then what another process of the same network namespace asked for; then, for a
+  // global address, what any process asked for. Inbound flows have no name. For UDP, and for flows
+  // older than the monitor, later queries count too.
   std::shared_ptr<const RemoteName> find(const Flow& flow);
 
   std::size_t addresses() const noexcept { return young_.size() + old_.size(); }

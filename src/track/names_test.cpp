@@ -90,7 +90,7 @@ TEST(RemoteNames, TheFlowsOwnProcessComesFirst) {
   EXPECT_EQ(name_of(names, inbound), "");
 }
 
-// Blocklists answer with such.
+// Blocklists answer with such addresses.
 TEST(RemoteNames, WhatOthersCallALoopbackAddressIsNoNameOfIt) {
   RemoteNames names;
   const Address home{.bytes = {127, 0, 0, 1}, .family = 4};
@@ -131,7 +131,7 @@ TEST(RemoteNames, ANameIsOfItsTime) {
   EXPECT_EQ(name_of(names, flow_to(address(1), 1, 4 * kSecond)), "process second");
   EXPECT_EQ(name_of(names, flow_to(address(1), 1, 6 * kSecond)), "process first");
   Flow udp = flow_to(address(1), 1, kSecond / 2);
-  udp.protocol = Protocol::kUdp;  // made before its name was asked for
+  udp.protocol = Protocol::kUdp;  // made before the query
   EXPECT_EQ(name_of(names, udp), "process first");
 }
 

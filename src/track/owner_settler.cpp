@@ -27,7 +27,7 @@ void OwnerSettler::push(const Event& event, bool waits) {
 void OwnerSettler::pop() {
   if (queue_[front_].waits) waiting_.erase(queue_[front_].event.flow.cookie);
   ++front_;
-  // Move up only when that is less than what was taken out.
+  // Moves the remaining events only when there are no more of them than of those taken out.
   if (front_ * 2 < queue_.size()) return;
   first_ += static_cast<std::uint32_t>(front_);
   queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(front_));

@@ -10,10 +10,10 @@
 
 namespace sockscope {
 
-// Holds an accept back for a moment while its owner is only inherited from the listener: the
-// process that serves the connection shows itself by touching it, and that may be a child of the
-// one that accepted. Keeps the order of all events. Its clock is that of the events: a reader that
-// comes late finds the accept and what settles it together, and must not judge by its own.
+// Holds an accept back for a moment while its owner is only inherited from the listener. The
+// process that serves the connection, perhaps a child of the one that accepted, becomes known when
+// it uses the connection. All events keep their order. The clock is the events': a reader that
+// comes late finds the accept and what settles it together, so its own clock would mislead.
 class OwnerSettler {
  public:
   explicit OwnerSettler(std::uint64_t patience_ns) : patience_ns_(patience_ns) {}
@@ -32,8 +32,8 @@ class OwnerSettler {
     release(event.mono_ns, hand_over);
   }
 
-  // A kOwner event that only confirms whom we took for the owner: it is not handed over, and the
-  // accept goes on waiting, because that process may fork another to serve the connection.
+  // A kOwner event that only confirms the assumed owner. It is not handed over, and the accept goes
+  // on waiting, because that process may fork another to serve the connection.
   template <class HandOver>
   void confirm(const Event& event, HandOver&& hand_over) {
     if (Event* const accept = find_waiting(event.flow.cookie))
@@ -47,8 +47,8 @@ class OwnerSettler {
     release(~std::uint64_t{0}, hand_over);
   }
 
-  // Hands over what has waited long enough, and what stands behind it. now_ns: no event from before
-  // it is still to come.
+  // Hands over what has waited long enough, and the events behind it. now_ns: no event from before
+  // this time will still come.
   template <class HandOver>
   void release(std::uint64_t now_ns, HandOver&& hand_over) {
     while (!empty()) {
@@ -59,7 +59,7 @@ class OwnerSettler {
     }
   }
 
-  // Whether an accept is about to be handed over as it is, within this time.
+  // Whether an accept will be handed over within this time without having been settled.
   bool is_due(std::uint64_t now_ns, std::uint64_t within_ns) const noexcept {
     return !empty() && queue_[front_].waits &&
            queue_[front_].event.mono_ns + patience_ns_ <= now_ns + 2 * within_ns;
@@ -78,7 +78,7 @@ class OwnerSettler {
   void pop();
 
   std::uint64_t patience_ns_;
-  std::vector<Held> queue_;  // from front_ on; what stands before it was handed over
+  std::vector<Held> queue_;  // elements before front_ were handed over
   std::size_t front_ = 0;
   std::uint32_t first_ = 0;  // number of queue_[0]; numbers may wrap around
   CookieIndex waiting_;      // cookie → number of its waiting accept

@@ -23,7 +23,7 @@ void PacketOwners::remember(const Flow& flow, std::uint64_t now_ns) {
   std::vector<Flow>& known = flows_[key_of(flow)];
   auto same = std::find_if(known.begin(), known.end(),
                            [&](const Flow& other) { return other.cookie == flow.cookie; });
-  // A connection between the same ends follows the one before.
+  // A connection with the same ends as an earlier one replaces it.
   if (same == known.end() && !known.empty() && flow.protocol == Protocol::kTcp &&
       flow.direction != Direction::kListen) {
     if (flow.closed) return;
@@ -39,7 +39,7 @@ void PacketOwners::remember(const Flow& flow, std::uint64_t now_ns) {
   if (closed_ > limits_.closed) forget_closed(now_ns);
 }
 
-// Those that are old, or when there are too many, all.
+// Forgets old closed flows, or all of them when there are too many.
 void PacketOwners::forget_closed(std::uint64_t now_ns) {
   const bool is_full = closed_ > limits_.closed;
   for (auto entry = flows_.begin(); entry != flows_.end();) {
@@ -80,7 +80,8 @@ void PacketOwners::note(const Snapshot& snapshot) {
   std::unordered_set<std::uint64_t> open;
   for (const Flow& flow : snapshot.flows) {
     if (flow.closed || flow.peer_of != 0) continue;
-    // What an event told, a pass does not take back: it may have been read before.
+    // A snapshot does not reopen a flow that an event closed: it may have been read before the
+    // event.
     open.insert(flow.cookie);
     remember(flow, snapshot.mono_ns);
   }
@@ -96,8 +97,8 @@ void PacketOwners::note(const Snapshot& snapshot) {
   snapshot_ns_ = snapshot.mono_ns;
 }
 
-// What a socket of UDP had not got when it was closed it never gets; a connection goes on for a
-// while. Of those that are closed the last one counts, and only where none is open.
+// A UDP socket receives nothing more after its close, but packets of a TCP connection follow for a
+// while. Of several closed flows the last one counts, and only when none is open.
 bool PacketOwners::look_up(const Key& key, std::uint64_t at_ns, Found& found) const {
   constexpr std::uint64_t kClocksDiffer = 1'000'000;
   const auto known = flows_.find(key);
@@ -148,11 +149,11 @@ void PacketOwners::find(Protocol protocol, const Endpoint& local, const Endpoint
   key.local.addr = {};
   key.local.addr.family = local.addr.family;
   if (look_up(key, at_ns, found)) return;
-  key.local.addr.family = 6;  // an IPv6 socket takes IPv4 too
+  key.local.addr.family = 6;  // an IPv6 socket may accept IPv4 too
   look_up(key, at_ns, found);
 }
 
-// False: something of it may yet be told.
+// False: later events may say more about the packet.
 bool PacketOwners::decide(Packet& packet, const PacketEnds& ends, bool stays_here,
                           bool is_last_call) {
   find(ends.protocol, ends.source, ends.destination, ends.at_ns, is_last_call, sender_);

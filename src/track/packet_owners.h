@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whose packet: from its ends to the flows of this host it belongs to. Pure: time comes in.
+// Finds the flows of this host that a packet belongs to, by the packet's ends. Pure: time comes in
+// as an argument.
 //
-// A packet is often here before what tells of its connection, so it is held for a short while, and
-// those behind it, that their order is kept.
+// A packet often arrives before the events of its connection. So it is held for a short while, with
+// those behind it, which keeps their order.
 #pragma once
 
 #include <sockscope/event.h>
@@ -25,7 +26,7 @@ struct PacketEnds {
   Protocol protocol = Protocol::kTcp;
   Endpoint source;
   Endpoint destination;
-  std::uint64_t at_ns = 0;  // CLOCK_MONOTONIC, when the kernel had it; 0: not known
+  std::uint64_t at_ns = 0;  // CLOCK_MONOTONIC of the packet's time stamp; 0: not known
 };
 
 class PacketOwners {
@@ -33,32 +34,34 @@ class PacketOwners {
   struct Limits {
     std::uint64_t hold_ns = 250'000'000;
     std::size_t held_bytes = std::size_t{32} << 20;
-    // For the packets that follow the close, and those that were still on their way.
+    // Kept for packets that follow the close, and those that were still on their way.
     std::uint64_t keep_closed_ns = 10'000'000'000;
     std::size_t closed = 65'536;
   };
   using Handler = std::function<void(const Packet&)>;
 
-  // netns: only its flows are considered; addresses mean something else in another. translations:
-  // how to get from a packet's ends to a socket's; null: they are the same. Must outlive this.
+  // netns: only flows of this network namespace are considered, because addresses have another
+  // meaning in others. translations: how a packet's ends lead to a socket's; null: they are equal.
+  // Must outlive this object.
   PacketOwners(std::uint32_t netns, Limits limits, const Translations* translations = nullptr)
       : netns_(netns), limits_(limits), translations_(translations) {}
 
   void note(const Event& event);
-  // All sockets: flows that are not among them are closed.
+  // Takes all sockets: flows that are not in the snapshot are closed.
   void note(const Snapshot& snapshot);
 
-  // ends: empty when nobody can own it. stays_here: both of its ends are on this host. Hands over
-  // this packet and those before it as soon as they are decided.
+  // ends: empty when no socket can own the packet. stays_here: both of its ends are on this host.
+  // Hands over this packet, and those before it, as soon as they are decided.
   void offer(const Packet& packet, const std::optional<PacketEnds>& ends, bool stays_here,
              std::uint64_t now_ns, const Handler& handler);
-  // Hands over what is decided by now.
+  // Hands over what has been decided by now.
   void release(std::uint64_t now_ns, const Handler& handler);
-  // Hands over all of it.
+  // Hands over everything.
   void finish(const Handler& handler) { release(~std::uint64_t{0}, handler); }
 
   bool is_holding() const noexcept { return !held_.empty(); }
-  // A packet came since the last snapshot whose flow no event told within a fifth of the time.
+  // True when a packet came after the last snapshot, and no event explained it within a fifth of
+  // the holding time.
   bool wants_snapshot(std::uint64_t now_ns) const noexcept;
 
   std::size_t known_flows() const noexcept { return flows_.size(); }
@@ -70,15 +73,15 @@ class PacketOwners {
     std::vector<std::byte> bytes;
     PacketEnds ends;
     bool stays_here = false;
-    bool is_decided = false;  // nothing more is awaited
+    bool is_decided = false;  // need not wait any longer
     std::uint64_t since_ns = 0;
   };
 
-  // Sockets at one end of a packet: one, or several that share its address.
+  // The sockets at one end of a packet: one, or several that share its address.
   struct Found {
     const Flow* flow = nullptr;
     std::vector<const Flow*> candidates;
-    Flow shared;  // what they have in common, when all are one process's
+    Flow shared;  // what they have in common, when all belong to one process
 
     bool any() const noexcept { return flow != nullptr || !candidates.empty(); }
   };

@@ -42,7 +42,7 @@ Event event(EventKind kind, const Flow& of, std::uint64_t at) {
 
 class PacketOwnersTest : public testing::Test {
  protected:
-  // The first of its bytes tells which packet it is.
+  // The first byte of a packet is its name.
   void offer(char name, Protocol protocol, const Endpoint& from, const Endpoint& to,
              std::uint64_t now, bool stays_here = false, std::size_t size = 1,
              std::uint64_t at_ns = 0) {
@@ -50,7 +50,7 @@ class PacketOwnersTest : public testing::Test {
     Packet packet;
     packet.bytes = bytes;
     owners.offer(packet, PacketEnds{protocol, from, to, at_ns}, stays_here, now, keep());
-    std::fill(bytes.begin(), bytes.end(), std::byte{'?'});  // valid while it is offered only
+    std::fill(bytes.begin(), bytes.end(), std::byte{'?'});  // valid only during the call
   }
   void snapshot(std::vector<Flow> flows, std::uint64_t now) {
     Snapshot taken;
@@ -58,7 +58,7 @@ class PacketOwnersTest : public testing::Test {
     taken.flows = std::move(flows);
     owners.note(taken);
   }
-  // "a1-" sent by flow 1, received by none known; "a-(23)" by one of 2 and 3
+  // "a1-": sent by flow 1, receiver unknown; "a-(23)": received by flow 2 or 3
   PacketOwners::Handler keep() {
     return [this](const Packet& packet) {
       const auto name = [](const Flow* of) { return of ? std::to_string(of->cookie) : "-"; };
@@ -106,11 +106,11 @@ class TranslatedPackets : public PacketOwnersTest {
 TEST_F(TranslatedPackets, OfAServiceAddressAreTheClients) {
   owners.note(event(EventKind::kConnect, flow(1, Protocol::kTcp, client, service), 1));
   offer('a', Protocol::kTcp, client, server, 2);
-  EXPECT_EQ(out, "");  // nobody has said yet what this is
+  EXPECT_EQ(out, "");  // not yet known what this is
   translate(Protocol::kTcp, server);
   owners.release(3, keep());
   offer('b', Protocol::kTcp, server, client, 4);
-  offer('c', Protocol::kTcp, service, client, 5);  // seen before it is translated back
+  offer('c', Protocol::kTcp, service, client, 5);  // captured before it is translated back
   EXPECT_EQ(out, "a1- b-1 c-1");
 }
 
@@ -124,7 +124,7 @@ TEST_F(TranslatedPackets, ToAPublishedPortAreTheServers) {
 
 TEST_F(TranslatedPackets, OfUnconnectedSocketsAreFoundByTheirOwnPort) {
   translate(Protocol::kUdp, server);
-  // One is bound to the published port itself: it gets nothing of it.
+  // Another socket is bound to the published port itself; none of these packets belongs to it.
   snapshot({flow(1, Protocol::kUdp, end(0, 80), end(0, 0)),
             flow(2, Protocol::kUdp, end(0, 443), end(0, 0))},
            1);
@@ -160,7 +160,7 @@ TEST_F(PacketOwnersTest, WhatNothingIsSaidOfIsHandedOverInTheEnd) {
   EXPECT_EQ(out, "a--");
 }
 
-// A SYN that nobody answers is still one to the process that listens.
+// A SYN without an answer still belongs to the process that listens.
 TEST_F(PacketOwnersTest, AListenerIsTheLastResort) {
   Flow listener = flow(3, Protocol::kTcp, end(0, 80), end(0, 0));
   listener.state = TcpState::kListen;
@@ -177,7 +177,7 @@ TEST_F(PacketOwnersTest, UnconnectedUdp) {
             flow(3, Protocol::kUdp, end(2, 55), end(0, 0))},
            1);
   offer('a', Protocol::kUdp, client, end(2, 53), 2);
-  offer('b', Protocol::kUdp, client, end(2, 54), 2);  // an IPv6 socket takes IPv4 too
+  offer('b', Protocol::kUdp, client, end(2, 54), 2);  // an IPv6 socket may accept IPv4 too
   offer('c', Protocol::kUdp, end(2, 55), client, 2);
   offer('d', Protocol::kTcp, client, end(2, 53), 2);
   EXPECT_EQ(out, "a-1 b-2 c3-");
@@ -185,7 +185,7 @@ TEST_F(PacketOwnersTest, UnconnectedUdp) {
   EXPECT_EQ(out, "a-1 b-2 c3- d--");
 }
 
-// Workers that share a port: which of them got it is not to be seen in the packet.
+// Workers share a port: the packet does not show which of them received it.
 TEST_F(PacketOwnersTest, OfSeveralThatFitNoneIsTaken) {
   const auto worker = [](std::uint64_t cookie, std::uint32_t pid) {
     Flow made = flow(cookie, Protocol::kUdp, end(0, 53), end(0, 0));
@@ -256,7 +256,7 @@ TEST_F(PacketOwnersTest, AClosedFlowStillHasPackets) {
   EXPECT_EQ(out, "a-1 b-2");
 }
 
-// A snapshot closes what it does not show.
+// A flow that a snapshot does not show is closed.
 TEST_F(PacketOwnersTest, SnapshotsForget) {
   snapshot({flow(1, Protocol::kUdp, server, end(0, 0))}, 1);
   snapshot({}, 2);

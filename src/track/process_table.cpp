@@ -6,12 +6,12 @@
 namespace sockscope {
 namespace {
 
-// /proc knows starts to a tick. What two sources say of one process differs by no more.
+// /proc has start times only in clock ticks, so two sources may differ by up to one tick.
 constexpr std::uint64_t kTickNs = 10'000'000;
 
 bool is_same_start(std::uint64_t a, std::uint64_t b) noexcept {
   if (a == 0 || b == 0 || a == b) return true;
-  // One of them is whole ticks: the other rounded down must be that.
+  // One of them is in whole ticks: the other one, rounded down, must be equal.
   return (a % kTickNs == 0 || b % kTickNs == 0) && a / kTickNs == b / kTickNs;
 }
 
@@ -19,7 +19,7 @@ void fill_unknown(ProcessInfo& info, const ProcessInfo& more) {
   const auto take = [](auto& to, const auto& from) {
     if (to == std::decay_t<decltype(to)>{}) to = from;
   };
-  // The finer of two starts.
+  // Takes the more precise start time.
   if (info.start_ns == 0 || (info.start_ns % kTickNs == 0 && more.start_ns != 0))
     info.start_ns = more.start_ns;
   take(info.parent_pid, more.parent_pid);
@@ -34,7 +34,7 @@ void fill_unknown(ProcessInfo& info, const ProcessInfo& more) {
   take(info.cgroup_id, more.cgroup_id);
 }
 
-// What a source says now counts more than what was known before.
+// What a source reports now replaces what was known before.
 void refresh(ProcessInfo& info, const ProcessInfo& now) {
   const auto take = [](auto& to, const auto& from) {
     if (from != std::decay_t<decltype(to)>{}) to = from;
@@ -47,7 +47,10 @@ void refresh(ProcessInfo& info, const ProcessInfo& now) {
   take(info.gid, now.gid);
   take(info.comm, now.comm);
   take(info.program, now.program);
-  if (now.cgroup_id != 0 && now.cgroup_id != info.cgroup_id) info.cgroup = nullptr;  // it moved
+  if (now.cgroup_id != 0 && now.cgroup_id != info.cgroup_id)
+    info.cgroup = nullptr;  // moved to
+                            // another
+                            // cgroup
   take(info.cgroup_id, now.cgroup_id);
   take(info.cgroup, now.cgroup);
 }
@@ -78,7 +81,7 @@ std::shared_ptr<const ProcessInfo> ProcessTable::get(std::uint32_t pid,
   return slot == kNone ? nullptr : at(slot).info;
 }
 
-// Those who hold what was known before keep that.
+// Copies the entry first if somebody still holds it: what was handed out must not change.
 ProcessInfo& ProcessTable::change(std::uint32_t slot) {
   std::shared_ptr<ProcessInfo>& info = at(slot).info;
   if (info.use_count() > 1) info = std::make_shared<ProcessInfo>(*info);
@@ -153,7 +156,7 @@ void ProcessTable::exit(std::uint32_t slot, std::uint32_t status, std::uint64_t 
   if (exited_ > limits_.max_exited) remove(oldest_exit_);
 }
 
-// "bash < sshd < sshd": as far as is known, and as far as tells anything.
+// "bash < sshd < sshd": as many as are known, at most kMost, and without pid 1.
 void ProcessTable::name_parents(ProcessInfo& info) const {
   constexpr int kMost = 4;
   info.parents.clear();
@@ -168,10 +171,11 @@ void ProcessTable::name_parents(ProcessInfo& info) const {
   }
 }
 
-// A child is its parent's copy until it changes something.
+// A child is a copy of its parent until something about it changes.
 void ProcessTable::fork(const ProcessEvent& event, const ProcessInfo* seen) {
   if (const std::uint32_t before = find_running(event.pid); before != kNone) {
-    // From a scan that was faster than the event; or its exit was lost.
+    // Either a scan saw the child before this event came, or the exit of an earlier process was
+    // lost.
     if (is_same_start(at(before).info->start_ns, event.start_ns) && at(before).seen_ns == 0 &&
         event.start_ns != 0) {
       if (seen) refresh(change(before), *seen);
@@ -209,12 +213,12 @@ void ProcessTable::apply(const ProcessEvent& event, const ProcessInfo* seen) {
   }
   std::uint32_t slot = find_running(event.pid);
   if (slot != kNone && !is_same_start(at(slot).info->start_ns, event.start_ns)) {
-    exit(slot, 0, event.mono_ns);  // its exit was lost, and the fork of its successor
+    exit(slot, 0, event.mono_ns);  // lost: its exit, and the fork of the next process with this pid
     slot = kNone;
   }
   if (slot == kNone) {
     if (event.kind == ProcessEventKind::kUnknown) return;
-    // Events of one that is gone already, as a scan or an exit said, are late.
+    // A late event of a process that is already known to have exited.
     if (find_slot(event.pid, event.start_ns) != kNone && event.start_ns != 0) return;
     slot = add(event.pid);
     if (slot == kNone) return;
@@ -256,7 +260,7 @@ void ProcessTable::scan(const ProcessInfo& process) {
     slot = kNone;
   }
   if (slot == kNone) {
-    // Its exit came during the scan.
+    // It exited during the scan.
     const std::uint32_t gone = find_slot(process.pid, process.start_ns);
     if (gone != kNone && at(gone).info->exited_ns >= scan_began_ns_) return;
     slot = add(process.pid);
@@ -275,7 +279,7 @@ void ProcessTable::end_scan() {
     if (!entry.in_use || entry.info->exited || entry.scan == scan_) continue;
     if (entry.seen_ns < scan_began_ns_) exit(slot, 0, scan_began_ns_);
   }
-  // Parents may have come after their children.
+  // A scan may show a parent after its children.
   for (std::uint32_t slot = 0; slot < entries_.size(); ++slot)
     if (at(slot).in_use && !at(slot).info->exited && at(slot).info->parents.empty())
       name_parents(change(slot));

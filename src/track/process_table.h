@@ -11,9 +11,9 @@
 
 namespace sockscope {
 
-// All processes of the host, running ones and those that exited a while ago. A process is pid and
-// start time: one with a pid that was used before is another entry. Filled by a scan, kept by
-// events, healed by another scan after events were lost. Pure: time comes in as an argument.
+// All processes of the host: running ones, and those that exited a while ago. Pid and start time
+// identify a process, so a reused pid is another entry. A scan fills the table, events keep it up
+// to date, and another scan repairs it after events were lost. Pure: time comes in as an argument.
 //
 //            fork, exec, seen in a scan             exit, gone in a scan
 //   (none) ─────────────────────────────▶ running ─────────────────────▶ exited ──▶ (none)
@@ -22,37 +22,37 @@ class ProcessTable {
  public:
   struct Limits {
     std::uint64_t keep_exited_ns = 60'000'000'000;
-    std::size_t max_exited = 10'000;  // the one that exited first goes first
-    // Exited ones go before their time when all together are more; past that, new ones are not
-    // taken.
+    std::size_t max_exited = 10'000;  // beyond it, those that exited first are dropped
+    // Beyond it, exited processes are dropped early; when that is not enough, new ones are not
+    // added.
     std::size_t max_processes = 200'000;
   };
 
   explicit ProcessTable(Limits limits) : limits_(limits) {}
 
-  // What an event cannot say may be given beside it: of an exec the program; with kernel programs
-  // as the source what `seen` holds of the process. Events of threads change nothing.
+  // `seen`: what is known besides the event: after an exec the program; from kernel programs also
+  // what they read of the process. Events of threads change nothing.
   void apply(const ProcessEvent& event, const ProcessInfo* seen = nullptr);
 
-  // A scan: begin, one scan() per process there is, end. What was running before the scan and is
-  // not in it has exited; when and how is not known.
+  // A scan: begin, one scan() for each existing process, end. A process that ran before the scan
+  // and is not in it has exited; when and how is not known.
   void begin_scan(std::uint64_t mono_ns);
   void scan(const ProcessInfo& process);
   void end_scan();
 
   // null: not known. start_ns 0: the latest with that pid.
   const ProcessInfo* find(std::uint32_t pid, std::uint64_t start_ns = 0) const;
-  // The same, to be kept: it does not change any more.
+  // The same as a pointer that may be kept; what it points to never changes.
   std::shared_ptr<const ProcessInfo> get(std::uint32_t pid, std::uint64_t start_ns = 0) const;
 
-  // Adds what is not known yet of one that is in the table.
+  // Adds what is not yet known of a process in the table.
   void complete(std::uint32_t pid, std::uint64_t start_ns, const ProcessInfo& more);
 
-  // It is in that cgroup now. null: nothing is known of the one with that number.
+  // The process is now in that cgroup. null: nothing is known of the cgroup with that number.
   void place(std::uint32_t pid, std::uint64_t start_ns, std::shared_ptr<const ControlGroup> cgroup,
              std::uint64_t cgroup_id);
 
-  // Drops exited ones that are too old or too many.
+  // Drops exited processes that are too old or too many.
   void expire(std::uint64_t mono_ns);
 
   std::size_t running() const noexcept { return size_ - exited_; }
@@ -73,7 +73,7 @@ class ProcessTable {
     std::uint32_t older = kNone;        // with the same pid
     std::uint32_t newer_exit = kNone;   // list of exited ones, oldest first
     std::uint32_t older_exit = kNone;
-    std::uint32_t scan = 0;     // last scan that showed it
+    std::uint32_t scan = 0;     // the last scan that showed it
     std::uint64_t seen_ns = 0;  // CLOCK_MONOTONIC of its first event; 0: from a scan
     bool in_use = false;
   };

@@ -190,7 +190,7 @@ TEST_F(ProcessTableTest, AReusedPidIsAnotherProcess) {
   EXPECT_NE(table_.find(10, 100 * kSecond + 4), nullptr);
 }
 
-// /proc knows the start to a hundredth of a second, the kernel to a nanosecond.
+// /proc has the start in hundredths of a second, the kernel in nanoseconds.
 TEST_F(ProcessTableTest, TheSameStartMoreOrLessFinely) {
   scan({process(10, "x", 1, 500 * kSecond)});
   EXPECT_NE(table_.find(10, 500 * kSecond + 9'999'999), nullptr);
@@ -212,7 +212,7 @@ TEST_F(ProcessTableTest, AScanHealsWhatEventsLost) {
   EXPECT_EQ(table_.find(13)->name(), "came");
 }
 
-// What happens while a scan is under way is newer than what it shows.
+// An event during a scan is newer than what the scan shows.
 TEST_F(ProcessTableTest, EventsDuringAScanStand) {
   scan({process(10, "x")});
   table_.begin_scan(100);
@@ -272,7 +272,7 @@ TEST_F(ProcessTableTest, ItMovesToAnotherCgroup) {
   EXPECT_EQ(held->cgroup->path, "/a");
   EXPECT_EQ(held->cgroup_id, 7u);
   EXPECT_EQ(table_.find(10)->cgroup->path, "/b");
-  // Nothing new copies nothing.
+  // When nothing is new, nothing is copied.
   const auto placed = table_.get(10);
   table_.place(10, start_ns, group("/b"), 8);
   EXPECT_EQ(table_.get(10), placed);
@@ -281,7 +281,7 @@ TEST_F(ProcessTableTest, ItMovesToAnotherCgroup) {
   EXPECT_EQ(table_.find(10)->cgroup_id, 9u);
 }
 
-// An exit whose process nobody told of is still an exit.
+// The exit of a process that was not known before is still an exit.
 TEST_F(ProcessTableTest, AnUnknownProcessThatExits) {
   table_.apply(exit_of(10, 9, 5, 3));
   EXPECT_EQ(table_.running(), 0u);

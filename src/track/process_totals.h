@@ -10,23 +10,23 @@
 
 namespace sockscope {
 
-// Sums per process over its flows. A process is pid and start time, so that a reused pid is a new
-// process. Slot 0 stands for flows whose owner is not known.
+// Sums per process over its flows. Pid and start time identify a process, so a reused pid is a new
+// one. Slot 0 is for flows whose owner is not known.
 class ProcessTotals {
  public:
   struct Entry {
-    Process sums;                  // rates and open_flows, listeners, srtt are filled by take()
-    std::uint32_t references = 0;  // flows in the flow table that point here
+    Process sums;                  // take() fills in rates, open_flows, listeners and srtt
+    std::uint32_t references = 0;  // how many flows in the flow table point here
     std::uint64_t last_used_ns = 0;
-    std::uint32_t asked_pass = 0;  // when it was last asked whether it runs
+    std::uint32_t asked_pass = 0;  // the pass in which it was last asked whether it runs
     bool runs = true;
-    // What flows that closed in the running interval moved in it.
+    // What flows that closed in the current interval moved in it.
     std::uint64_t closed_tx = 0;
     std::uint64_t closed_rx = 0;
     std::uint64_t closed_retransmits = 0;
     std::uint64_t closed_segments = 0;
-    // What its flows were, of those that move bytes: without any that is counted, nothing is known
-    // of how much it moves.
+    // Whether it had flows with counters, and flows without. With no counted flow, nothing is known
+    // of how much the process moves.
     bool had_counted = false;
     bool had_uncounted = false;
     bool in_use = false;
@@ -34,15 +34,16 @@ class ProcessTotals {
 
   ProcessTotals() : entries_(1) { entries_[0].in_use = true; }
 
-  // The slot of a flow's owner, made when it is new; name, user and cgroup follow the latest owner.
+  // The slot of a flow's owner, made if necessary; name, user and cgroup are those of the latest
+  // owner.
   std::uint32_t slot_of(const Owner& owner, std::uint64_t now_ns);
 
   Entry& operator[](std::uint32_t slot) noexcept { return entries_[slot]; }
   const Entry& operator[](std::uint32_t slot) const noexcept { return entries_[slot]; }
   std::uint32_t slots() const noexcept { return static_cast<std::uint32_t>(entries_.size()); }
 
-  // Forgets processes without flows that were not used since `before_ns` and no longer run, and
-  // past kMaxIdle the longest unused ones even when they do.
+  // Forgets processes without flows that were not used since `before_ns` and no longer run. Beyond
+  // kMaxIdle also running ones, those that were unused for the longest time first.
   void expire(std::uint64_t before_ns, const std::function<bool(std::uint32_t pid)>& is_running);
 
   static constexpr std::size_t kMaxIdle = 10'000;

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
 
-// The PTR record of what was asked for, behind aliases (RFC 2317). Null: there is none.
+// The PTR record of the name that was asked for, following aliases (RFC 2317). Null: there is none.
 const DnsAnswer* find_ptr(const DnsMessage& answer, const std::string& asked) {
   std::string owner = asked;
   for (std::size_t turn = 0; turn <= answer.answers.size(); ++turn) {
@@ -51,7 +51,7 @@ std::size_t ReverseNames::Hash::operator()(const Address& address) const noexcep
   return std::hash<std::string_view>{}(bytes) ^ address.family;
 }
 
-// What is in use stays young.
+// Marks the address as used, so that it is forgotten later than others.
 ReverseNames::Entry& ReverseNames::entry_of(const Address& address) {
   if (const auto found = young_.find(address); found != young_.end()) return found->second;
   auto known = old_.extract(address);

@@ -14,11 +14,12 @@
 
 namespace sockscope {
 
-// Which addresses to look up in reverse, and what they are called: the cache and the queue of a
-// resolver, without its sockets. Pure: time comes in. Memory is bounded: at most kMostAddresses,
-// those longest out of use go first; kMostWaiting to be asked, more are refused until there is
-// room; kMostAtOnce under way. An answer counts for its time to live, within kLeastNs and kMostNs;
-// that there is none for kNothingNs.
+// Which addresses to look up in reverse, and their names: the cache and the queue of a resolver,
+// without its sockets. Pure: time comes in as an argument. Memory is bounded: at most
+// kMostAddresses, of which those unused for the longest time are forgotten first; at most
+// kMostWaiting wait to be asked, and more are refused until there is room; at most kMostAtOnce are
+// in progress. A name is kept for its time to live, limited to kLeastNs … kMostNs; that there is no
+// name is kept for kNothingNs.
 class ReverseNames {
  public:
   static constexpr std::size_t kMostAddresses = 4'096;
@@ -36,22 +37,22 @@ class ReverseNames {
     unsigned attempt = 0;
   };
 
-  // What the address is called; null: not known, or it has no name. What is not known, or is too
-  // old, waits for its turn to be asked.
+  // The name of the address; null: not known, or there is none. An address whose name is not known
+  // or too old is queued.
   std::shared_ptr<const RemoteName> find(const Address& address, std::uint64_t now_ns);
 
-  // The next question, which counts as sent now. Its number is the first free one from this on,
-  // which the caller chooses at random. Empty: there is none, or enough are under way.
+  // The next question, which counts as sent now. Its number is the first free one from `id` on,
+  // which the caller chooses at random. Empty: there is none, or enough are in progress.
   std::optional<Question> next(std::uint16_t id, std::uint64_t now_ns);
 
-  // What some server said. Answers to what was not asked are dropped. One that says nothing of the
-  // address (SERVFAIL, REFUSED) makes it be asked again, or gives it up.
+  // Takes the answer of a server. Answers without a question are ignored. After one that says
+  // nothing about the address (SERVFAIL, REFUSED) the question is repeated or given up.
   void take(const DnsMessage& answer, const Endpoint& server, std::uint64_t now_ns);
 
-  // Questions without an answer are asked again, or given up.
+  // Repeats or gives up questions that got no answer in time.
   void expire(std::uint64_t now_ns);
 
-  // When expire() has something to do; 0: nothing is under way.
+  // When expire() has something to do; 0: nothing is in progress.
   std::uint64_t deadline_ns() const noexcept;
   bool is_idle() const noexcept { return waiting_.empty() && under_way_.empty(); }
   std::size_t addresses() const noexcept { return young_.size() + old_.size(); }
@@ -60,7 +61,7 @@ class ReverseNames {
   struct Entry {
     std::shared_ptr<const RemoteName> name;
     std::uint64_t until_ns = 0;
-    bool is_asked = false;  // waits, or is under way
+    bool is_asked = false;  // waits, or is in progress
   };
   struct Hash {
     std::size_t operator()(const Address& address) const noexcept;

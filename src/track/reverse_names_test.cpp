@@ -67,7 +67,7 @@ TEST(ReverseNames, AskedOnceAndAgainWhenItIsOld) {
   EXPECT_EQ(known->ttl_s, 120u);
   EXPECT_EQ(known->server, kServer);
   EXPECT_TRUE(names.is_idle());
-  EXPECT_EQ(name_of(names, address(1), 123 * kSecond), "host.example");  // and asked anew
+  EXPECT_EQ(name_of(names, address(1), 123 * kSecond), "host.example");  // and is asked again
   EXPECT_FALSE(names.is_idle());
 }
 
@@ -135,7 +135,7 @@ TEST(ReverseNames, AFloodIsBounded) {
   std::size_t sent = 0;
   while (names.next(0, 1)) ++sent;
   EXPECT_EQ(sent, ReverseNames::kMostAtOnce);
-  while (!names.is_idle()) {  // each is asked twice, and no more
+  while (!names.is_idle()) {  // each is asked twice, not more
     names.expire(1 + ++sent * ReverseNames::kPatienceNs);
     while (names.next(0, 1 + sent * ReverseNames::kPatienceNs)) continue;
     ASSERT_LT(sent, 3 * ReverseNames::kMostWaiting);

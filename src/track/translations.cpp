@@ -6,12 +6,12 @@
 namespace sockscope {
 namespace {
 
-// The ends of whoever sends in this direction.
+// The ends as the sender in this direction has them.
 ConnectionEnds ends_of(Protocol protocol, const ConntrackTuple& tuple) {
   return {tuple.source, tuple.destination, protocol};
 }
 
-// What packets have of who sends in the direction that `other` answers.
+// The ends in the packets of the sender whose direction `other` answers.
 std::shared_ptr<const Translation> inverse(const ConntrackTuple& other) {
   return std::make_shared<const Translation>(Translation{other.destination, other.source});
 }
@@ -19,7 +19,7 @@ std::shared_ptr<const Translation> inverse(const ConntrackTuple& other) {
 }  // namespace
 
 void Translations::note(const ConntrackEntry& entry) {
-  forget(entry);  // what had these ends before
+  forget(entry);  // an earlier connection with the same ends
   if (!entry.is_translated()) return;
   if (size() >= kMost) {
     drop(ConnectionEnds(ends_.begin()->first));

@@ -21,27 +21,28 @@ class Translations {
  public:
   static constexpr std::size_t kMost = 131'072;  // connections
 
-  // Of entries that are not translated nothing is kept. When there are too many, some other goes:
-  // of those that were there before somebody listened the kernel never tells the end.
+  // Entries without translation are not kept. When there are too many, some other entry is dropped,
+  // because the kernel never reports the end of connections that existed before it was listened to.
   void note(const ConntrackEntry& entry);
   void forget(const ConntrackEntry& entry);
 
-  // What packets have of the connection that a socket has with these ends; null: the same, or not
+  // The ends in the packets of the connection whose socket has these ends; null: the same, or not
   // known.
   std::shared_ptr<const Translation> of_socket(Protocol protocol, const Endpoint& local,
                                                const Endpoint& remote) const;
-  // The other way round: the ends, local and remote, that the socket has.
+  // The reverse: the ends, local and remote, of the socket whose packets have these ends.
   std::optional<std::pair<Endpoint, Endpoint>> socket_of(Protocol protocol, const Endpoint& local,
                                                          const Endpoint& remote) const;
 
   std::size_t size() const noexcept { return ends_.size() / 2; }
-  // Those that went because there were too many.
+  // How many were dropped because there were too many.
   std::uint64_t lost() const noexcept { return lost_; }
 
  private:
-  void drop(const ConnectionEnds& ends);  // both of its views
+  void drop(const ConnectionEnds& ends);  // seen from both of its ends
 
-  // By what a socket has. A packet's ends are found by what the socket at its other end would have.
+  // By the ends of the socket. A packet's ends are found as those that the socket at its other end
+  // would have.
   std::unordered_map<ConnectionEnds, std::shared_ptr<const Translation>, ConnectionEndsHash> ends_;
   std::uint64_t lost_ = 0;
 };

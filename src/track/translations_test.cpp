@@ -18,7 +18,7 @@ constexpr Protocol kTcp = Protocol::kTcp;
 
 class TranslationsTest : public testing::Test {
  protected:
-  // A client at .1 connects to .96:443; a router that is .9 sends it to the server at .2:6443.
+  // A client at .1 connects to .96:443; the router .9 forwards it to the server at .2:6443.
   const Endpoint client = end(1, 40'000), service = end(96, 443), router = end(9, 50'000),
                  server = end(2, 6443);
   const ConntrackEntry entry{kTcp, {client, service}, {server, router}};
@@ -38,7 +38,7 @@ TEST_F(TranslationsTest, EachEndHasItsOwnView) {
 TEST_F(TranslationsTest, FromThePacketBackToTheSocket) {
   translations.note(entry);
   using Ends = std::pair<Endpoint, Endpoint>;
-  // As it leaves towards the server, and as it comes from the client.
+  // As it leaves for the server, and as it comes from the client.
   EXPECT_EQ(translations.socket_of(kTcp, router, server), (Ends{client, service}));
   EXPECT_EQ(translations.socket_of(kTcp, service, client), (Ends{server, router}));
   EXPECT_FALSE(translations.socket_of(kTcp, end(9, 50'001), server));
@@ -68,7 +68,7 @@ TEST_F(TranslationsTest, TheNextWithTheSameEndsTakesItsPlace) {
   EXPECT_EQ(translations.of_socket(kTcp, client, service)->remote, end(3, 6443));
   EXPECT_FALSE(translations.of_socket(kTcp, server, router));
   EXPECT_EQ(translations.size(), 1u);
-  // Directly now: the old one must not be believed.
+  // Now without translation: the old entry must not be used.
   translations.note({kTcp, {client, service}, {service, client}});
   EXPECT_FALSE(translations.of_socket(kTcp, client, service));
   EXPECT_EQ(translations.size(), 0u);

@@ -27,7 +27,7 @@ bool UdpPeers::take(const UdpPeer& peer, std::uint64_t now_ns) {
   }
   Entry& entry = found->second;
   if (entry.closed_ns != 0) return false;
-  if (entry.peer.since_ns != peer.since_ns) {  // the kernel forgot it and began anew
+  if (entry.peer.since_ns != peer.since_ns) {  // the kernel forgot it and started again
     entry.interval_tx = entry.interval_rx = 0;
     if (entry.peer.since_ns != 0) entry.number = ++last_number_;
   }
@@ -41,7 +41,9 @@ bool UdpPeers::take(const UdpPeer& peer, std::uint64_t now_ns) {
     ++closed_;
     return true;
   }
-  if (entry.pass != pass_) ++open_;  // an entry that moves in the kernel's table may show twice
+  if (entry.pass != pass_)
+    ++open_;  // an entry that moves within the kernel's table may appear
+              // twice
   entry.pass = pass_;
   return false;
 }
@@ -65,7 +67,7 @@ bool UdpPeers::fill(const UdpPeer& peer, const ReadSocket& socket, Flow& flow) c
   flow.app = app_of(peer.socket);
   flow.remote = peer.remote;
   if (peer.interface != 0) flow.interface = peer.interface;
-  // An IPv6 socket bound to any address takes part in IPv4.
+  // An IPv6 socket that is bound to any address also exchanges IPv4.
   if (flow.local.addr.family != peer.remote.addr.family && flow.local.addr.is_unspecified())
     flow.local.addr = {.family = peer.remote.addr.family};
   flow.counters = peer.counters;

@@ -15,28 +15,28 @@
 
 namespace sockscope {
 
-// The remote ends of unconnected UDP sockets, and which sockets speak QUIC. Fed by passes over what
-// the kernel remembers; an end that a pass does not show any more was forgotten there. Memory is
+// The remote ends of unconnected UDP sockets, and which sockets use QUIC. Fed by passes over what
+// the kernel remembers; when a pass no longer shows an end, the kernel has forgotten it. Memory is
 // bounded by what one pass shows and max_closed; time comes in as an argument.
 class UdpPeers {
  public:
-  static constexpr std::size_t kMostQuic = 16'384;  // sockets; the oldest are forgotten
+  static constexpr std::size_t kMostQuic = 16'384;  // sockets; beyond it the oldest are forgotten
 
   explicit UdpPeers(std::size_t max_closed) : max_closed_(max_closed) {}
 
   void begin_pass() noexcept;
-  // True: its socket closed since the pass before, and these are the last figures.
+  // True: the socket has closed since the last pass, and these are the final figures.
   bool take(const UdpPeer& peer, std::uint64_t now_ns);
-  // keep: whether a closed socket of this cookie is still to be shown.
+  // keep: whether remote ends of a closed socket with this cookie are still to be shown.
   void end_pass(const std::function<bool(std::uint64_t cookie)>& keep);
-  // Of sockets that are open, as of the last pass.
+  // Remote ends of open sockets, as of the last pass.
   std::size_t open() const noexcept { return open_; }
 
-  // The flow of one, without rates: `socket` gives the flow that it is part of, false: not known;
-  // then the owner is not either.
+  // The flow of a remote end, without rates. `socket` reads the flow of the socket that it is part
+  // of; false: the socket is not known, and so neither is the owner.
   using ReadSocket = std::function<bool(std::uint64_t cookie, Flow& flow)>;
   bool fill(const UdpPeer& peer, const ReadSocket& socket, Flow& flow) const;
-  // Those of sockets that are known, for a snapshot, with rates since the call before.
+  // The remote ends of known sockets, for a snapshot, with rates since the previous call.
   std::vector<Flow> flows(std::uint64_t now_ns, const ReadSocket& socket);
 
   void note_quic(std::uint64_t cookie);
@@ -57,7 +57,7 @@ class UdpPeers {
     UdpPeer peer;
     std::uint64_t number = 0;
     std::uint64_t closed_ns = 0;
-    std::uint64_t interval_tx = 0;  // bytes when the running rate interval began
+    std::uint64_t interval_tx = 0;  // bytes at the beginning of the current rate interval
     std::uint64_t interval_rx = 0;
     std::uint32_t pass = 0;
   };

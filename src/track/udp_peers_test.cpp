@@ -59,14 +59,14 @@ TEST_F(UdpPeersTest, RowsOfTheirSocket) {
   EXPECT_EQ(rows[0].owner.pid, 107u);
   EXPECT_EQ(rows[0].protocol, Protocol::kUdp);
   EXPECT_EQ(to_string(rows[0].remote), "10.0.0.1:5000");
-  EXPECT_EQ(to_string(rows[0].local), "0.0.0.0:53");  // of the family that is spoken
+  EXPECT_EQ(to_string(rows[0].local), "0.0.0.0:53");  // of the address family that is used
   EXPECT_EQ(rows[0].counters.rx_bytes, 10u);
   EXPECT_EQ(rows[0].counters.rx_segments, 2u);
   EXPECT_EQ(rows[0].opened_ns, kSecond);
   EXPECT_FALSE(rows[0].closed);
   EXPECT_NE(rows[0].cookie, rows[1].cookie);
   EXPECT_GT(rows[0].cookie, std::uint64_t{1} << 52);
-  EXPECT_LT(rows[1].cookie, std::uint64_t{1} << 53);  // a JSON number everywhere
+  EXPECT_LT(rows[1].cookie, std::uint64_t{1} << 53);  // exact as a JSON number everywhere
 }
 
 TEST_F(UdpPeersTest, RatesAreThoseBetweenSnapshots) {
@@ -90,7 +90,7 @@ TEST_F(UdpPeersTest, WhatThePassDoesNotShowIsForgotten) {
   pass({peer(7, 2, 30, 40), again});
   const auto rows = flows(6 * kSecond);
   ASSERT_EQ(rows.size(), 2u);
-  EXPECT_GT(rows[1].cookie, number);  // another row, from nothing
+  EXPECT_GT(rows[1].cookie, number);  // a new row, which starts from 0
   EXPECT_DOUBLE_EQ(*rows[1].rx_rate, 2.5);
 }
 
@@ -133,14 +133,14 @@ TEST_F(UdpPeersTest, ClosedOnesAreBounded) {
     shown.push_back(peer(7, i, 1, 1));
     shown.back().socket_closed = true;
   }
-  EXPECT_EQ(pass(shown), 5u);  // all are told
+  EXPECT_EQ(pass(shown), 5u);  // all are handed over
   EXPECT_EQ(flows(3 * kSecond).size(), 2u);
   pass({}, 4 * kSecond, false);
   EXPECT_EQ(pass(shown), 5u);
   EXPECT_EQ(flows(5 * kSecond).size(), 2u);
 }
 
-// Its end was missed: the kernel has its peers until others need the room.
+// The socket's end was missed: the kernel keeps its peers until it needs the room for others.
 TEST_F(UdpPeersTest, NoRowsOfASocketThatIsNotKnown) {
   pass({peer(77, 1, 1, 1), peer(7, 1, 1, 1)});
   const auto rows = flows(3 * kSecond);
@@ -162,7 +162,7 @@ TEST_F(UdpPeersTest, Quic) {
   EXPECT_EQ(peers.app_of(7), App::kUnknown);
   for (std::uint64_t cookie = 100; cookie < 100 + UdpPeers::kMostQuic; ++cookie)
     peers.note_quic(cookie);
-  EXPECT_EQ(peers.app_of(8), App::kUnknown);  // the oldest goes
+  EXPECT_EQ(peers.app_of(8), App::kUnknown);  // the oldest is forgotten
   EXPECT_EQ(peers.app_of(100), App::kQuic);
 }
 

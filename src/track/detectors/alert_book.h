@@ -12,7 +12,7 @@
 
 namespace sockscope::detectors {
 
-// What one condition says of itself when it is seen.
+// What a detector reports each time it sees a condition.
 struct Sighting {
   AlertKind kind = AlertKind::kPortScan;
   std::string key;
@@ -27,16 +27,16 @@ struct Sighting {
   std::vector<AlertFigure> figures;
 };
 
-// The alerts there are: one for each condition, however often it is seen.
+// The active and ended alerts: one for each condition, however often it is seen.
 class AlertBook {
  public:
   explicit AlertBook(std::uint64_t hold_ns) : hold_ns_(hold_ns) {}
 
-  // False: there are too many, it is counted only.
+  // False: there are too many alerts; the condition is only counted.
   bool see(Sighting sighting, const Detectors::Handler& handler);
-  // Whether see() would make a new alert of it.
+  // True when the condition has an active alert, so that see() makes no new one.
   bool is_active(std::string_view key) const { return find(key) != nullptr; }
-  // A process does it right now.
+  // True when there is an active alert of that kind about the process.
   bool is_active(AlertKind kind, const Owner& owner) const;
   void end(std::string_view key, std::uint64_t now_ns, const Detectors::Handler& handler);
   void tick(std::uint64_t now_ns, const Detectors::Handler& handler);

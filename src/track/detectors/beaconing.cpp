@@ -11,14 +11,16 @@
 namespace sockscope::detectors {
 namespace {
 
-// Attempts so close behind one another are one: both address families, several connections.
+// Attempts this close together count as one: a program may try both address families, or open
+// several connections at once.
 constexpr std::uint64_t kTogetherNs = kSecond / 2;
 constexpr double kMinute = 60;
-// How long after the whole minute cron's children connect at the latest.
+// Programs started by cron connect at most this long after the whole minute.
 constexpr std::uint64_t kAfterMinuteNs = 3 * kSecond;
 constexpr std::uint64_t kKeepNs = 6 * 3600 * kSecond;
 
-// Of the standard deviation, in per cent of the mean: few random intervals look regular easily.
+// The standard deviation allowed, in per cent of the mean. Few random intervals easily look
+// regular, so fewer attempts are allowed less.
 double allowed_jitter(std::size_t attempts, const AlertOptions& options) {
   const auto count = static_cast<double>(attempts);
   if (count < 2 * options.beacon_attempts) return options.beacon_jitter_pct / 4;
@@ -28,7 +30,7 @@ double allowed_jitter(std::size_t attempts, const AlertOptions& options) {
 
 }  // namespace
 
-// Looks for the longest run of latest attempts that is regular enough for its length.
+// Finds the longest run of the latest attempts that is regular enough for its length.
 void Beaconing::judge(Target& target, const AlertOptions& options) {
   target.is_regular = false;
   const auto least = static_cast<std::size_t>(options.beacon_attempts);
@@ -65,7 +67,8 @@ bool Beaconing::is_timer(const Target& target) const {
 }
 
 void Beaconing::note(Target& target, const Event& event, const AlertOptions& options) {
-  // When it began: how long it took is the network's jitter, not the program's.
+  // The time when the attempt began, because its duration varies with the network, not with the
+  // program.
   const auto* const connect = std::get_if<event::Connect>(&event.what);
   const std::uint64_t latency_us =
       connect ? connect->latency_us : std::get<event::ConnectFailed>(event.what).latency_us;
@@ -92,8 +95,8 @@ void Beaconing::take(const Event& event, const Bench& bench) {
   key.add_program(flow.owner).add(flow.remote);
   Target& endpoint = endpoints_.use(key, event.mono_ns);
   note(endpoint, event, bench.options);
-  // One name may lead to another address each time. What an address is called by those who own it
-  // is nobody's target.
+  // Attempts also count for the name that the program asked for, because a name may lead to another
+  // address each time. Names from reverse lookups do not count: the program did not ask for them.
   if (const RemoteName* const asked = asked_name(flow)) {
     const std::string& name = asked->name;
     endpoint.named = Key()
@@ -104,7 +107,8 @@ void Beaconing::take(const Event& event, const Bench& bench) {
     if (named.name.empty()) named.name = name.substr(0, kMostNameBytes);
     note(named, event, bench.options);
   } else if (Target* const named = names_.find(endpoint.named)) {
-    // Its answer was not seen this time. A target that misses some may look regular.
+    // No answer was seen this time, so the endpoint's last name counts: a target that misses some
+    // attempts may look regular.
     note(*named, event, bench.options);
   }
 }
@@ -135,12 +139,12 @@ void Beaconing::tell(const Target& target, const Bench& bench) {
 }
 
 void Beaconing::tell_news(std::uint64_t now_ns, const Bench& bench) {
-  // An endpoint is passed over while the name it was last called by is a target of its own.
+  // An endpoint is ignored while its last name is itself a regular target.
   endpoints_.each([this](Target& endpoint) {
     const Target* named = names_.find(endpoint.named);
     endpoint.is_passed_over = named != nullptr && named->is_regular;
   });
-  std::unordered_map<Key, std::uint32_t, Key::Hash> regular;  // targets of each program
+  std::unordered_map<Key, std::uint32_t, Key::Hash> regular;  // regular targets of each program
   const auto count = [&](const Target& target) {
     if (!target.is_passed_over && is_going_on(target, now_ns))
       ++regular[Key().add_program(target.owner)];
@@ -149,7 +153,7 @@ void Beaconing::tell_news(std::uint64_t now_ns, const Bench& bench) {
   names_.each(count);
   const auto tell_of = [&](Target& target) {
     if (!std::exchange(target.has_news, false) || target.is_passed_over) return;
-    if (target.connected == 0) return;  // retries: connect_failures tells of them
+    if (target.connected == 0) return;  // retries: connect_failures reports them
     if (regular[Key().add_program(target.owner)] >= bench.options.beacon_targets) return;
     if (bench.options.beacon_timers == 0 && is_timer(target)) return;
     tell(target, bench);

@@ -12,15 +12,15 @@ namespace sockscope::detectors {
 namespace {
 
 constexpr double kMuch = 5;
-// A peer among peers, many of whom are always gone: of so many endpoints it is their share that
-// counts, not how often those that are gone are tried.
+// A program with this many endpoints may be a peer in a peer-to-peer network, where many peers are
+// always gone. Then the share of endpoints that failed counts, not how often the failed ones are
+// tried.
 constexpr std::size_t kManyEndpoints = 20;
 constexpr std::uint64_t kTurnNs = 600 * kSecond;
 
 }  // namespace
 
-// Whether most of the many endpoints that the program tried lately answered, each when it was last
-// tried.
+// Whether the program has tried many endpoints lately, and most of them answered at the last try.
 bool ConnectFailures::is_peer(const Program& program) {
   const std::size_t made = (program.now.made | program.before.made).count();
   const std::size_t gone = (program.now.failed | program.before.failed).count();
@@ -31,7 +31,7 @@ void ConnectFailures::take(const Event& event, const Bench& bench) {
   const auto* const failure = std::get_if<event::ConnectFailed>(&event.what);
   const bool has_failed = failure != nullptr;
   if (!has_failed && event.kind() != EventKind::kConnect) return;
-  // Given up by the program itself: of two address families raced the slower one ends so.
+  // The program itself gave up: where two address families race, the slower attempt ends like this.
   if (has_failed && failure->error == ECANCELED) return;
   const AlertOptions& options = bench.options;
   const std::uint64_t now = event.mono_ns;
@@ -66,7 +66,9 @@ void ConnectFailures::take(const Event& event, const Bench& bench) {
   if (program.told_ns != 0 && now < program.told_ns + kSecond) return;
   program.told_ns = now;
   const Owner& owner = event.flow.owner;
-  if (bench.book.is_active(AlertKind::kPortScan, owner)) return;  // says the same and more
+  if (bench.book.is_active(AlertKind::kPortScan, owner))
+    return;  // that alert says the same and
+             // more
   Sighting sighting;
   sighting.kind = AlertKind::kConnectFailures;
   if (failed >= kMuch * options.failures_count) sighting.severity = AlertSeverity::kCritical;

@@ -8,7 +8,7 @@ namespace {
 
 using namespace detectors;
 
-constexpr std::size_t kAlertBytes = 1024;  // with its texts and figures
+constexpr std::size_t kAlertBytes = 1024;  // including its texts and figures
 constexpr std::size_t kFlowBytes = 64;
 
 }  // namespace

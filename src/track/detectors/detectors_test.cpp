@@ -36,7 +36,7 @@ TEST_F(DetectorsTest, AScanIsOneAlertThatGetsWorseAndEnds) {
 TEST_F(DetectorsTest, OpenPortsOfThisHostAreScannedFromOutside) {
   for (std::uint16_t port = 1; port < 100; ++port)
     connection(EventKind::kAccept, owner("inetd"), kPublic, port);
-  EXPECT_TRUE(told.empty());  // so many may be in use
+  EXPECT_TRUE(told.empty());  // this many are in use at most
   connection(EventKind::kAccept, owner("inetd"), kPublic, 100);
   ASSERT_EQ(of(AlertKind::kPortScan).size(), 1u);
   EXPECT_EQ(told[0].owner.pid, 0u);
@@ -53,7 +53,7 @@ TEST_F(DetectorsTest, AScrapeOfManyExportersIsNoScan) {
   EXPECT_TRUE(of(AlertKind::kPortScan).empty());
 }
 
-// Connections to exporters that answer are kept; what is down is tried each time.
+// Connections to exporters that answer are kept open; an exporter that is down is tried each time.
 TEST_F(DetectorsTest, ATargetThatIsDownIsOnePortHoweverOftenItIsTried) {
   for (int round = 0; round < 10; ++round) {
     at(round * 5.0);
@@ -79,12 +79,12 @@ TEST_F(DetectorsTest, FtpWithAnyPortForDataIsNoScan) {
   EXPECT_TRUE(of(AlertKind::kPortScan).empty());
   for (std::uint16_t port = 2'000; port < 2'020; ++port)
     connection(EventKind::kConnectFailed, owner("mirror"), kPublic, port, ECONNREFUSED);
-  EXPECT_EQ(of(AlertKind::kPortScan).size(), 1u);  // who uses FTP may scan
+  EXPECT_EQ(of(AlertKind::kPortScan).size(), 1u);  // a program that uses FTP can still scan
 }
 
 TEST_F(DetectorsTest, ShutPortsOfThisHostToo) {
   Event event;
-  event.what = event::Refused{3};  // each told one and two that came too fast
+  event.what = event::Refused{3};  // each stands for itself and two unreported ones
   event.flow.direction = Direction::kInbound;
   event.flow.remote = {ip(kPublic), 40'000};
   event.flow.local.addr = ip(kPrivate);
@@ -166,7 +166,7 @@ TEST_F(DetectorsTest, ANameThatIsNotAlwaysKnownIsStillTheTarget) {
   const auto name = called("ftp.example.com", NameSource::kProcess);
   for (int i = 0; i < 40; ++i) {
     at(7 + i * 20.0);
-    // Known every other time; in between at no regular time.
+    // The name is known every other time; the attempts between come at irregular times.
     connection(EventKind::kConnect, owner("mirror"), kPublic, 21, 0, i % 2 == 0 ? name : nullptr);
     at(7 + i * 20.0 + (i * 7) % 17 + 1);
     connection(EventKind::kConnect, owner("mirror"), kPublic, 21);
@@ -177,7 +177,7 @@ TEST_F(DetectorsTest, ANameThatIsNotAlwaysKnownIsStillTheTarget) {
 TEST_F(DetectorsTest, WhatOwnersOfAddressesCallThemIsNoTarget) {
   for (std::uint32_t i = 0; i < 60; ++i) {
     at(7 + i * 37.0);
-    // Each address irregularly, all together regularly.
+    // Each address irregularly, all of them together regularly.
     connection(EventKind::kConnect, owner("browser"), kPublic + (i * i + i / 3) % 11, 443, 0,
                called("host.isp.example", NameSource::kReverse));
   }
@@ -193,7 +193,8 @@ TEST_F(DetectorsTest, RetriesAtANameThatNeverAnswersAreNoBeacon) {
   EXPECT_TRUE(of(AlertKind::kBeaconing).empty());
 }
 
-// As monitoring does: names count as targets, the addresses they lead to do not count again.
+// As monitoring does. The names count as targets, and the addresses they lead to do not count
+// again.
 TEST_F(DetectorsTest, AProgramThatCallsManyNamesRegularlyIsNoBeacon) {
   for (std::uint32_t i = 0; i < 40; ++i) {
     for (std::uint32_t n = 0; n < 4; ++n) {
@@ -214,7 +215,7 @@ TEST_F(DetectorsTest, RandomCallsAreNoBeacon) {
     connection(EventKind::kConnect, owner("browser"), kPublic + static_cast<std::uint32_t>(i % 3),
                443);
   }
-  EXPECT_LE(of(AlertKind::kBeaconing).size(), 1u);  // of 28 hours
+  EXPECT_LE(of(AlertKind::kBeaconing).size(), 1u);  // for 28 hours
 }
 
 TEST_F(DetectorsTest, BandwidthTwiceInARow) {
@@ -246,7 +247,7 @@ TEST_F(DetectorsTest, RetransmitStormsAreAShareOfWhatIsSent) {
     flow.counters.retransmits = retransmits;
     detectors.take(snapshot, handler);
   };
-  take(1000, 900);      // before sockscope looked
+  take(1000, 900);      // from before sockscope started
   take(100'000, 1000);  // 0.1 %
   EXPECT_TRUE(told.empty());
   take(100'200, 1019);  // too few
@@ -275,7 +276,7 @@ TEST_F(DetectorsTest, AmongManyPeersSomeAreAlwaysGone) {
     at(round * 5.0);
     for (std::uint32_t peer = 0; peer < 40; ++peer) {
       const bool is_gone = peer % 3 == 0;
-      if (is_gone || round == 0)  // the connections to others are kept
+      if (is_gone || round == 0)  // connections to peers that exist are kept open
         connection(is_gone ? EventKind::kConnectFailed : EventKind::kConnect, owner("peer"),
                    kPublic + peer, 6881, ETIMEDOUT);
     }
@@ -286,7 +287,7 @@ TEST_F(DetectorsTest, AmongManyPeersSomeAreAlwaysGone) {
   EXPECT_EQ(of(AlertKind::kConnectFailures).size(), 1u);
 }
 
-// An hour: what a workstation and a small server do, all with a fixed seed.
+// An hour of what a workstation and a small server do, generated with a fixed seed.
 TEST_F(DetectorsTest, AnHourOfOrdinaryTrafficRaisesNothing) {
   struct Act {
     double when;
@@ -301,7 +302,7 @@ TEST_F(DetectorsTest, AnHourOfOrdinaryTrafficRaisesNothing) {
                         EventKind kind = EventKind::kConnect, int error = 0) {
     acts.push_back({when, [=, this] { connection(kind, owner(name), host, port, error); }});
   };
-  // A browser: pages at the user's whim, each many connections and names in two seconds.
+  // A browser: pages at random times, each with many connections and names within two seconds.
   for (double when = 5; when < 3600; when += 3 + std::exponential_distribution<>(1 / 40.0)(random))
     for (int i = 0, most = static_cast<int>(uniform(5, 60)); i < most; ++i) {
       const auto host = static_cast<std::uint32_t>(uniform(0, 200));
@@ -317,20 +318,22 @@ TEST_F(DetectorsTest, AnHourOfOrdinaryTrafficRaisesNothing) {
   for (int minute = 0; minute < 60; minute += 5)  // cron
     call(minute * 60 + uniform(0.1, 1.5), "curl", kPublic + 300, 443);
   for (double when = 3; when < 3600;
-       when += 15)  // a prober's targets, regular all, one of them down
+       when += 15)  // the targets of a prober: all regular, one of them down
     for (std::uint32_t target = 0; target < 6; ++target)
       call(when + target * 0.3, "blackbox", kPublic + 400 + target, 443,
            target == 5 ? EventKind::kConnectFailed : EventKind::kConnect, ETIMEDOUT);
-  for (double when = 1; when < 3600; when += 10) {  // agents and balancers at home
+  for (double when = 1; when < 3600; when += 10) {  // agents and load balancers on private
+                                                    // addresses
     call(when, "agent", kPrivate + 5, 8125);
     call(when + 0.2, "haproxy", kPrivate + 6, 80);
     acts.push_back(
         {when, [this] { connection(EventKind::kAccept, owner("sshd"), kPrivate + 7, 22); }});
   }
   for (double when = 2; when < 3600;
-       when += uniform(20, 100))  // a poller that keeps its connection, mostly
+       when += uniform(20, 100))  // a poller that mostly keeps its connection open
     call(when, "mail", kPublic + 500, 993);
-  for (double when = 1; when < 3600; when += uniform(0.5, 2))  // a mail server's lists
+  for (double when = 1; when < 3600; when += uniform(0.5, 2))  // a mail server that asks lists of
+                                                               // addresses
     acts.push_back({when, [this, a = uniform(0, 255), b = uniform(0, 255)] {
                       query(owner("postfix"), std::to_string(static_cast<int>(a)) + ".0." +
                                                   std::to_string(static_cast<int>(b)) +
@@ -347,7 +350,7 @@ TEST_F(DetectorsTest, AnHourOfOrdinaryTrafficRaisesNothing) {
   EXPECT_GT(acts.size(), 5000u);
 }
 
-// What cannot be told from a beacon: one program, one public endpoint, a fixed time.
+// Cannot be told from a beacon: one program, one public endpoint, a fixed interval.
 TEST_F(DetectorsTest, ALoneAgentAtAPublicServiceLooksLikeABeacon) {
   for (int i = 0; i < 20; ++i) {
     at(3.5 + i * 10);

@@ -14,7 +14,7 @@ namespace sockscope {
 
 inline constexpr std::uint64_t kSecond = 1'000'000'000;
 inline constexpr std::uint64_t kBegin =
-    1'000'000 * kSecond;  // a whole minute, with the offset below
+    1'000'000 * kSecond;  // a whole minute when the offset below is added
 inline constexpr std::int64_t kToWall = 20 * std::int64_t{kSecond};
 
 inline Address ip(std::uint32_t number) {
@@ -35,7 +35,7 @@ inline Owner owner(std::string_view name, std::uint32_t pid = 7) {
   return value;
 }
 
-// Detectors, the time that passes for them, and what they told.
+// The detectors, their clock, and the alerts they reported.
 class WithDetectors {
  protected:
   void at(double seconds) {
@@ -59,7 +59,7 @@ class WithDetectors {
     event.flow.remote_name = std::move(name);
     detectors.take(event, handler);
   }
-  // of: the server, whom this host asks; or on this host, whom it is asked by.
+  // of: the server that this host asks; with is_asked, the host that asks a server on this host.
   void query(const Owner& who, const std::string& name, std::uint32_t of = kPrivate,
              bool is_asked = false) {
     DnsMessage message;

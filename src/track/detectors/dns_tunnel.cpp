@@ -11,7 +11,8 @@ namespace sockscope::detectors {
 namespace {
 
 constexpr std::uint64_t kMinuteNs = 60 * kSecond;
-constexpr std::uint64_t kForwardingNs = 5 * kSecond;  // how long a resolver takes, at the most
+constexpr std::uint64_t kForwardingNs = 5 * kSecond;  // the longest a resolver takes to ask
+                                                      // elsewhere
 
 std::uint32_t hash_name(std::string_view name) {
   return static_cast<std::uint32_t>(std::hash<std::string_view>()(name));
@@ -22,7 +23,8 @@ std::uint64_t hash_domain(std::string_view domain) {
   return std::hash<std::string_view>()(domain.substr(0, kMostDomainBytes));
 }
 
-// A name, and the domain whose owner answers for it. below is empty: there is nothing below one.
+// A name split into the domain, whose owner answers for it, and what is below. Empty: the name is
+// not below any domain.
 struct Parts {
   std::string_view below;
   std::string_view domain;
@@ -33,8 +35,8 @@ Parts split(std::string_view name) {
   return {name.substr(0, name.size() - domain.size() - 1), domain};
 }
 
-// "4.3.2.1.zen", and of IPv6 a label for each of its 32 digits: lists of addresses are asked so, by
-// mail servers without end.
+// "4.3.2.1.zen", or for IPv6 one label for each of its 32 digits: mail servers constantly ask lists
+// of addresses in this form.
 bool is_of_address(std::string_view labels) {
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   constexpr std::size_t kDigits = 32;
@@ -54,9 +56,10 @@ bool is_of_address(std::string_view labels) {
   return true;
 }
 
-// Of content networks and clouds, whose hosts have numbers for names and are asked for by the
-// hundred. None of them lets its customers have a name server below it, and without one there is no
-// tunnel. What is connected to is passed over anyway (note_use); QUIC's is not seen to be.
+// Domains of content networks and clouds whose hosts have numbers in their names and are asked for
+// by the hundred. A tunnel needs a name server below the domain, and none of these lets its
+// customers have one. Names that are connected to are excluded anyway (note_use), but connections
+// over QUIC are not seen.
 constexpr std::string_view kNumberedHosts[] = {"1e100.net",
                                                "aaplimg.com",
                                                "akadns.net",
@@ -106,8 +109,8 @@ constexpr std::string_view kNumberedHosts[] = {"1e100.net",
                                                "windows.net",
                                                "ytimg.com"};
 
-// Top-level domains that lists of domains and search lists meet: all of two letters, and the
-// frequent ones.
+// Top-level domains that occur in the queries of lists of domains and of search lists: all with two
+// letters, and the frequent ones.
 constexpr std::string_view kCountries =
     " ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bm bn bo "
     "br bs bt bw by bz ca cc cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm "
@@ -122,7 +125,7 @@ constexpr std::string_view kOthers =
     " app biz cloud club com dev edu gov info int jobs live mil mobi name net online org pro "
     "shop site store tech top xyz ";
 
-// Spaces stand around each of the words; a label may have some of its own.
+// A space precedes and follows each word. A label from the network may contain spaces.
 bool is_one_of(std::string_view words, std::string_view word) {
   if (word.empty() || word.find(' ') != word.npos) return false;
   for (std::size_t at = words.find(word); at != words.npos; at = words.find(word, at + 1))
@@ -130,8 +133,8 @@ bool is_one_of(std::string_view words, std::string_view word) {
   return false;
 }
 
-// "www.example.org" or "www.example.org.corp": what mail servers ask of lists of domains, and what
-// a search list makes of a name. A tunnel's load does not look so: its labels are long.
+// "www.example.org" or "www.example.org.corp": mail servers ask lists of domains in this form, and
+// search lists make such names. A tunnel's data looks different: its labels are long.
 bool is_of_domain(std::string_view labels) {
   constexpr std::size_t kLongest = 25;
   constexpr std::size_t kMost = 64;
@@ -151,16 +154,17 @@ bool is_below(std::string_view name, std::string_view domain) {
                             name[name.size() - domain.size() - 1] == '.');
 }
 
-// Calls visit with each name of two labels and more that a search list may have made this one of.
+// Calls visit with (the hash of) each name, of two labels or more, to which a search list may have
+// added a domain to make this name.
 template <class Visit>
 void each_unexpanded(std::string_view name, Visit visit) {
-  constexpr int kMostLabels = 6;  // of what a search list adds
+  constexpr int kMostLabels = 6;  // that a search list adds
   for (int label = 0; label < kMostLabels; ++label) {
     const auto dot = name.rfind('.');
     if (dot == name.npos) return;
     name = name.substr(0, dot);
     if (name.find('.') == name.npos) return;
-    if (label != 0) visit(hash_name(name));  // the domain that is added has two labels or more
+    if (label != 0) visit(hash_name(name));  // an added domain has two labels or more
   }
 }
 
@@ -174,7 +178,8 @@ bool DnsTunnel::is_in(const RecentlyAsked& names, std::uint32_t name, std::uint6
   return asked.name == name && now_ns < asked.at_ns + kForwardingNs;
 }
 
-// What search lists make of names comes to light when the name itself is asked, before or after.
+// A name turns out to be made by a search list when the original name is asked too, before or after
+// it. This handles the second case: it uncounts the names made of `name`.
 void DnsTunnel::forgive_expansions_of(std::uint32_t name, std::uint64_t now_ns) {
   for (std::size_t slot = 0; slot < kProbes; ++slot) {
     const Expansion& made = expansions_[(name + slot) % expansions_.size()];
@@ -203,7 +208,8 @@ void DnsTunnel::note_expansion(std::string_view name, const Expansion& made) {
   });
 }
 
-// Who connects to where a name leads asked for an address, and not in order to send the name.
+// A program that connects to the address of a name asked in order to get that address, not to send
+// data in the name.
 void DnsTunnel::note_use(const Event& event) {
   const RemoteName* const asked = asked_name(event.flow);
   if (event.kind() != EventKind::kConnect || asked == nullptr) return;
@@ -217,7 +223,8 @@ void DnsTunnel::take(const Event& event, const Bench& bench) {
   const DnsMessage& message = *std::get<event::Dns>(event.what).message;
   if (message.is_answer || message.is_unanswered) return;
   constexpr std::size_t kLongestName = 1024;
-  // Resolvers mix cases on purpose (0x20), and each time anew: one name is asked in many ways.
+  // Resolvers deliberately mix upper and lower case (0x20), each time differently, so one name is
+  // asked in many forms.
   std::string name = message.name.substr(0, kLongestName);
   for (char& c : name)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);

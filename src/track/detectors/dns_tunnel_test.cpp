@@ -27,7 +27,7 @@ TEST_F(DnsTunnelTest, DnsTunnelsByNumberAndByLength) {
   EXPECT_EQ(told[1].name, "example.co.uk");
 }
 
-// Hosts of a content network that is on no list.
+// Hosts of a content network that is not in the list.
 TEST_F(DnsTunnelTest, NamesThatAreConnectedToAreNoTunnel) {
   std::mt19937 random(5);
   for (int i = 0; i < 300; ++i) {
@@ -41,7 +41,7 @@ TEST_F(DnsTunnelTest, NamesThatAreConnectedToAreNoTunnel) {
   EXPECT_TRUE(of(AlertKind::kDnsTunnel).empty());
 }
 
-// Of long labels too, that a tunnel may have; the name itself is asked last, or first.
+// With labels as long as a tunnel's. The original name is asked last, or first.
 class SearchList : public DnsTunnelTest, public testing::WithParamInterface<bool> {};
 
 TEST_P(SearchList, IsNoTunnel) {
@@ -60,7 +60,8 @@ TEST_P(SearchList, IsNoTunnel) {
     if (!is_first) query(browser, name);
   }
   ASSERT_EQ(of(AlertKind::kDnsTunnel).size(), 1u);
-  EXPECT_EQ(of(AlertKind::kDnsTunnel)[0].name, "example.net");  // that one is asked as it is
+  EXPECT_EQ(of(AlertKind::kDnsTunnel)[0].name, "example.net");  // this one is asked in its original
+                                                                // form
 }
 INSTANTIATE_TEST_SUITE_P(Itself, SearchList, testing::Values(false, true));
 
@@ -96,7 +97,7 @@ TEST_F(DnsTunnelTest, ListsOfAddressesAreNoTunnel) {
   EXPECT_EQ(of(AlertKind::kDnsTunnel).size(), 1u);
 }
 
-// Two hundred different ones a minute below one domain.
+// Two hundred different names a minute below one domain.
 const std::pair<const char*, const char*> kOrdinaryNames[] = {
     {"lists of domains", "shop{}.de.dbl.list.example"},
     {"of longer ones", "www.mail{}.co.uk.dbl.list.example"},
@@ -161,7 +162,7 @@ TEST_F(DnsTunnelTest, AForwarderOfThisHostAsksForOthers) {
   EXPECT_EQ(last.owner.pid, 7u);
   EXPECT_LE(last.figure("queries_per_minute"), 200);
   told.clear();
-  for (int i = 0; i < 60; ++i) {  // of its own accord
+  for (int i = 0; i < 60; ++i) {  // not on behalf of another
     at(60 + i * 0.2);
     query(owner("dnsmasq", 8), "b" + std::to_string(i) + ".t.example.net");
   }

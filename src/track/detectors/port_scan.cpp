@@ -8,11 +8,13 @@
 namespace sockscope::detectors {
 namespace {
 
-// Passive FTP, RPC and the like agree on a port above: connections to it that succeed are no probe.
+// Passive FTP, RPC and the like agree on a port from here up, so successful connections to such
+// ports are no probes.
 constexpr std::uint16_t kAgreedFrom = 32'768;
 constexpr double kMuch = 5;  // times the threshold
-// Who finds nearly every port open uses them: a monitor that scrapes exporters, a peer among peers.
-// Unless they are very many.
+// A source that finds nearly all ports open uses them (a monitor that scrapes exporters, a
+// peer-to-peer program) unless they are very many. It scans when at least one of this many is
+// closed.
 constexpr std::size_t kShutOneOf = 8;
 constexpr std::uint16_t kFtp = 21;
 constexpr std::uint16_t kFirstFree = 1024;
@@ -32,7 +34,7 @@ void PortScan::take(const Event& event, const Bench& bench) {
   key.add(std::uint64_t{is_inbound}).add(flow.remote.addr);
   if (!is_inbound) key.add_program(flow.owner);
   Source& source = sources_.use(key, event.mono_ns);
-  // Its data comes from any port that the server likes, one for each file.
+  // An FTP server chooses any port for the data, a new one for each file.
   if (!is_shut && port == kFtp) source.uses_ftp = true;
   if (!is_shut && port >= kFirstFree && source.uses_ftp) return;
   const std::uint64_t window_ns = to_ns(bench.options.scan_window_s);
@@ -68,7 +70,8 @@ void PortScan::take(const Event& event, const Bench& bench) {
     source.ports.each(touch);
   }
 
-  // Of this host at itself: the connections of a process may tell more than their refusals.
+  // For a host that scans itself, the process's own connections may say more than the refusals, so
+  // the report waits.
   if (!source.is_own) tell(source, bench);
 }
 

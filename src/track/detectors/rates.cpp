@@ -16,7 +16,8 @@ AlertSeverity severity_of(double value, double threshold) {
 
 using Since = std::unordered_map<Key, std::uint64_t, Key::Hash>;
 
-// Above the threshold twice in a row. `after` collects what is above it in this reading.
+// True when above the threshold twice in a row. `after` collects all that are above it in this
+// reading.
 bool stays_above(const Key& key, double rx, double tx, double threshold, std::uint64_t now_ns,
                  const Since& known, Since& after, std::uint64_t& since_ns) {
   if (std::max(rx, tx) < threshold) return false;
@@ -101,11 +102,11 @@ void RetransmitStorm::take(const Snapshot& snapshot, const Bench& bench) {
     const auto known = before_.find(flow.cookie);
     Sent then;
     if (known != before_.end()) {
-      // A socket that connects again counts from nothing.
+      // A socket that connects again counts from 0.
       if (known->second.segments <= now.segments && known->second.retransmits <= now.retransmits)
         then = known->second;
     } else if (before_ns_ == 0 || flow.opened_ns < before_ns_) {
-      continue;  // how much of it is older is not known
+      continue;  // not known how much of it is older
     }
     const std::uint32_t again = now.retransmits - then.retransmits;
     if (again == 0 && now.segments == then.segments) continue;

@@ -13,7 +13,8 @@
 
 namespace sockscope::detectors {
 
-// Identities of what detectors count, as bytes: made by add() in the same order each time.
+// Identifies what detectors count. Made of bytes; the parts must be added in the same order each
+// time.
 class Key {
  public:
   Key& add(const Address& address) {
@@ -24,7 +25,7 @@ class Key {
     add(endpoint.addr);
     return put(&endpoint.port, sizeof endpoint.port);
   }
-  // A program: its name and user, whatever its number.
+  // A program: its name and user, whatever its pid.
   Key& add_program(const Owner& owner) {
     const std::uint32_t uid = owner.uid.value_or(0xffffffff);
     put(owner.comm.data(), owner.comm.size());
@@ -54,13 +55,14 @@ class Key {
   std::uint8_t size_ = 0;
 };
 
-// What was seen of many, the longest unused ones forgotten for others when it is full.
+// A map of limited size: when it is full, the entry that was unused for the longest time is
+// forgotten.
 template <class Value>
 class RecentMap {
  public:
   explicit RecentMap(std::size_t most) : most_(most) {}
 
-  // Made when it is not there. Valid until the next call.
+  // Finds or makes the entry. The reference is valid until the next call.
   Value& use(const Key& key, std::uint64_t now_ns) {
     if (const auto found = index_.find(key); found != index_.end()) {
       entries_.splice(entries_.begin(), entries_, found->second);
@@ -79,7 +81,7 @@ class RecentMap {
     const auto found = index_.find(key);
     return found == index_.end() ? nullptr : &found->second->value;
   }
-  // Those not used since; `gone` is called with each.
+  // Forgets the entries that were not used since then; calls `gone` with each.
   template <class Gone>
   void forget_before(std::uint64_t before_ns, Gone gone) {
     while (!entries_.empty() && entries_.back().used_ns < before_ns) {
@@ -97,7 +99,7 @@ class RecentMap {
   }
   std::size_t size() const noexcept { return entries_.size(); }
   std::uint64_t forgotten() const noexcept { return forgotten_; }
-  // Of an entry, with what list and hash table add; what Value owns comes on top.
+  // Bytes of an entry including list and hash table, but without memory that Value owns.
   static constexpr std::size_t kEntryBytes = sizeof(Value) + 2 * sizeof(Key) + 120;
 
  private:
@@ -113,7 +115,7 @@ class RecentMap {
 
   std::size_t most_;
   std::uint64_t forgotten_ = 0;
-  std::list<Entry> entries_;  // latest used first
+  std::list<Entry> entries_;  // last used first
   std::unordered_map<Key, typename std::list<Entry>::iterator, Key::Hash> index_;
 };
 

@@ -18,21 +18,22 @@
 
 namespace sockscope::detectors {
 
-// What the rules share.
+// What all detectors use.
 struct Bench {
   const AlertOptions& options;
   AlertBook& book;
   const Detectors::Handler& handler;
 };
 
-// Different values within a window of time, up to as many as are asked about.
+// The different values seen within a window of time, up to a limit.
 template <class T>
 class RecentSet {
  public:
   static constexpr std::size_t kMost = 256;
-  static constexpr std::size_t kMostBytes = 2 * kMost * 16;  // a vector may have twice the room
+  static constexpr std::size_t kMostBytes = 2 * kMost * 16;  // a vector may reserve twice what it
+                                                             // needs
 
-  // The size after it; limit: how many are kept, the latest. An equal value is replaced.
+  // Returns the size afterwards. limit: how many are kept, the latest. An equal value is replaced.
   std::size_t add(T value, std::uint64_t now_ns, std::uint64_t window_ns, std::size_t limit);
   void remove(T value);
   std::uint64_t oldest_ns(std::uint64_t now_ns, std::uint64_t window_ns) const;
@@ -72,19 +73,19 @@ class PortScan {
   };
   struct Source {
     RecentSet<Port> ports;
-    std::unique_ptr<Ports> all;  // of those that are alerts: since it began
-    std::uint64_t attempts = 0;  // since there was more than one port
+    std::unique_ptr<Ports> all;  // once there is an alert: all ports since it began
+    std::uint64_t attempts = 0;  // since there were two ports
     std::uint64_t first_ns = 0;
     std::uint64_t last_ns = 0;
     Direction direction = Direction::kInbound;
     Owner owner;
     Address peer;
-    Address target;  // of what is done to this host: one of its addresses, the latest
+    Address target;  // inbound: the address of this host that was used last
     bool uses_ftp = false;
     bool is_scanning = false;
-    bool is_own = false;       // of this host at itself
-    bool has_news = false;     // that the alert does not tell yet
-    bool was_refused = false;  // by a full book
+    bool is_own = false;       // this host scans itself
+    bool has_news = false;     // not yet in the alert
+    bool was_refused = false;  // because the book was full
   };
   static std::size_t count_shut(const Source& source);
   void tell(Source& source, const Bench& bench);
@@ -113,21 +114,21 @@ class Beaconing {
   static constexpr std::size_t kTimes = 32;
   static constexpr std::size_t kMostNameBytes = 256;
   struct Target {
-    std::array<std::uint64_t, kTimes> times{};  // ring of the latest
-    std::uint32_t count = 0;                    // in the ring
+    std::array<std::uint64_t, kTimes> times{};  // a ring of the latest attempts
+    std::uint32_t count = 0;                    // how many of `times` are filled
     std::uint32_t next = 0;
     std::uint64_t last_ns = 0;
     std::uint64_t attempts = 0;
-    std::uint64_t connected = 0;  // of the attempts
+    std::uint64_t connected = 0;  // how many attempts succeeded
     Owner owner;
-    Endpoint peer;     // of a name: the latest
-    std::string name;  // of a name
-    Key named;         // of an endpoint: the name it was last called by; empty: none
+    Endpoint peer;     // for a name: its latest address
+    std::string name;  // only for a name
+    Key named;         // for an endpoint: the name it was last called by; empty: none
     bool is_passed_over = false;
     bool is_regular = false;
     double interval_s = 0;
     double jitter_pct = 0;
-    std::uint32_t confirmed = 0;  // attempts since it is regular, that were regular too
+    std::uint32_t confirmed = 0;  // how many attempts in a row have kept it regular
     bool has_news = false;
   };
   static std::uint64_t at(const Target& target, std::size_t age) {
@@ -163,12 +164,12 @@ class DnsTunnel {
   struct Domain {
     RecentSet<std::uint32_t> names;
     RecentSet<std::uint32_t> long_names;
-    std::array<std::uint32_t, 60> queries{};  // by second
-    std::uint64_t second = 0;                 // of the latest
+    std::array<std::uint32_t, 60> queries{};  // for each second
+    std::uint64_t second = 0;                 // of the latest query
     std::uint64_t first_ns = 0;
     std::uint64_t told_ns = 0;
 
-    // That name carried nothing.
+    // That name carried no data: no longer counts it.
     void forgive(std::uint32_t below) {
       names.remove(below);
       long_names.remove(below);
@@ -181,8 +182,9 @@ class DnsTunnel {
   static constexpr std::size_t kMostBytes = kMostDomains * kEntryBytes;
 
  private:
-  // What a server on this host was asked by this host: when it asks elsewhere, it does so for
-  // another, who was counted. By hash, the later one stays.
+  // What this host asked a server that runs on this host. When that server asks elsewhere, it does
+  // so for another program, whose query was already counted. Indexed by hash; a later entry
+  // replaces an earlier one.
   struct Asked {
     std::uint32_t name = 0;
     std::uint64_t at_ns = 0;
@@ -193,11 +195,11 @@ class DnsTunnel {
 
   RecentlyAsked asked_here_{};
   RecentlyAsked asked_whole_{};
-  // A search list makes several names of one. Those that may be made of a name that is not asked as
-  // it is yet, by hash of that name.
+  // A search list makes several names out of one. `name` is the hash of an original name from which
+  // the counted name may have been made, and which has not been asked itself yet.
   struct Expansion {
     std::uint32_t name = 0;
-    std::uint32_t below = 0;   // as it is counted
+    std::uint32_t below = 0;   // as it was counted
     std::uint64_t domain = 0;  // hash of its name
     std::uint64_t at_ns = 0;
   };
@@ -216,7 +218,7 @@ class Bandwidth {
   void take(const HostFacts& facts, const Bench& bench);
 
  private:
-  // Above the threshold in the reading before: since when.
+  // Those above the threshold in the previous reading, with the time since when.
   std::unordered_map<Key, std::uint64_t, Key::Hash> processes_;
   std::unordered_map<Key, std::uint64_t, Key::Hash> interfaces_;
 };
@@ -248,10 +250,10 @@ class ConnectFailures {
   std::size_t bytes() const noexcept { return programs_.size() * kEntryBytes; }
 
  private:
-  // The window in parts; a part that is over leaves as a whole.
+  // The window consists of this many parts; when a part is over, all of it is dropped.
   static constexpr std::size_t kParts = 12;
   static constexpr std::size_t kBits = 1024;
-  struct Endpoints {  // a bit each, by hash
+  struct Endpoints {  // one bit for each endpoint, by hash
     std::bitset<kBits> failed;
     std::bitset<kBits> made;
   };
@@ -260,7 +262,7 @@ class ConnectFailures {
     std::array<std::uint32_t, kParts> made{};
     std::uint64_t part = 0;
     std::uint64_t told_ns = 0;
-    Endpoints now, before;  // lately
+    Endpoints now, before;  // of this turn and the previous one
     std::uint64_t turn_ns = 0;
   };
   static bool is_peer(const Program& program);
@@ -273,15 +275,15 @@ class ConnectFailures {
   RecentMap<Program> programs_{kMostPrograms};
 };
 
-// What the remote end was called when somebody on this host asked for it; null: nobody did, or only
-// its owner's name for it is known.
+// The name that somebody on this host asked for to get the remote end's address. Null: nobody
+// asked, or only the name from a reverse lookup is known.
 inline const RemoteName* asked_name(const Flow& flow) noexcept {
   const RemoteName* const known = flow.remote_name.get();
   return known != nullptr && known->source != NameSource::kReverse ? known : nullptr;
 }
 
 // The domain whose owner answers for the name: its last two labels, or three where the last two are
-// short ("co.uk"). Empty: a single label, or a domain that leads nowhere outside (arpa, local, …).
+// short ("co.uk"). Empty: a single label, or a domain without public name servers (arpa, local, …).
 std::string_view parent_domain(std::string_view name) noexcept;
 
 }  // namespace sockscope::detectors
