@@ -7,7 +7,7 @@ namespace sockscope {
 namespace {
 
 std::uint64_t since(std::uint64_t before, std::uint64_t now) {
-  return now > before ? now - before : 0;  // the kernel's idle time can go back a little
+  return now > before ? now - before : 0;  // the kernel's idle time can decrease a little
 }
 
 std::optional<double> busy_pct(const CpuTimes& before, const CpuTimes& now) {

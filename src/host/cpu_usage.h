@@ -8,8 +8,8 @@ namespace sockscope {
 // How busy the processors were between two readings of /proc/stat, in percent with one decimal.
 class CpuUsage {
  public:
-  // Fills cpu_usage_pct and cpu_per_core; leaves them empty in the first reading, and per core when
-  // one was taken away or added.
+  // Fills in cpu_usage_pct and cpu_per_core. Leaves them empty in the first reading, and the latter
+  // when a core was removed or added.
   void update(CpuReading reading, SystemFacts& facts);
 
  private:

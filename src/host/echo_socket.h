@@ -10,21 +10,21 @@
 
 namespace sockscope {
 
-// Sends ICMP echo requests of one address family and takes the replies, never waiting.
+// Sends ICMP echo requests of one address family and receives the replies, without waiting.
 class EchoSocket {
  public:
-  // An unprivileged socket where the kernel allows the user's group one, else a raw one. Check
-  // error() afterwards.
+  // Opens an unprivileged socket where the kernel allows it to the user's group, otherwise a raw
+  // one. Check error() afterwards.
   explicit EchoSocket(std::uint8_t family);
 
-  // 0, or why there is no socket.
+  // 0, or the errno that says why there is no socket.
   int error() const noexcept { return error_; }
   int fd() const noexcept { return fd_.get(); }
 
-  // index: of the interface, for a link-local address. False: it could not be sent.
+  // index: the interface, for a link-local address. False: it could not be sent.
   bool send(const Address& to, std::uint32_t index, std::uint16_t sequence);
 
-  // wall_ns: the kernel's stamp, 0 when there is none.
+  // wall_ns: the kernel's time stamp; 0: there is none.
   using Take = std::function<void(std::uint16_t sequence, std::uint64_t wall_ns)>;
   void receive(const Take& take);
 

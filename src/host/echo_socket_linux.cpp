@@ -35,12 +35,13 @@ EchoSocket::EchoSocket(std::uint8_t family) : family_(family) {
   if (is_raw_) keep_only_own();
 }
 
-// A raw socket gets every ICMP packet of the host: those of others would drive out ours.
+// A raw socket receives every ICMP packet of the host; packets of others would leave no room in its
+// buffer for ours.
 void EchoSocket::keep_only_own() {
   constexpr std::uint32_t kReply4 = ICMP_ECHOREPLY;
   constexpr std::uint32_t kReply6 = ICMPV6_ECHO_REPLY;
   constexpr std::uint32_t kIdentifier = 4;
-  // IPv4 comes with its header, of which the length is loaded into X.
+  // IPv4 packets come with their header; its length is loaded into X.
   std::array<sock_filter, 7> program{{
       {BPF_LDX | BPF_B | BPF_MSH, 0, 0, 0},
       {BPF_LD | BPF_B | BPF_IND, 0, 0, 0},
@@ -77,14 +78,14 @@ bool EchoSocket::send(const Address& to, std::uint32_t index, std::uint16_t sequ
     address = reinterpret_cast<const sockaddr*>(&address6);
     size = sizeof address6;
   }
-  // An earlier request's error (host unreachable) may be reported here, once.
+  // The error of an earlier request (host unreachable) may be reported here, once.
   for (int i = 0; i < 2; ++i)
     if (::sendto(fd_.get(), request.data(), request.size(), 0, address, size) >= 0) return true;
   return false;
 }
 
 void EchoSocket::receive(const Take& take) {
-  constexpr int kMost = 256;  // per call: somebody might send without end
+  constexpr int kMost = 256;  // per call, because somebody might send without end
   for (int i = 0; fd_ && i < kMost; ++i) {
     std::array<std::byte, 256> packet;
     alignas(cmsghdr) std::array<std::byte, 256> control;
@@ -96,10 +97,10 @@ void EchoSocket::receive(const Take& take) {
     message.msg_controllen = control.size();
     const ssize_t count = ::recvmsg(fd_.get(), &message, MSG_DONTWAIT);
     if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
-    if (count < 0) continue;  // an earlier request's error
+    if (count < 0) continue;  // the error of an earlier request
     const auto echo = decode_echo_reply(family_, is_raw_,
                                         std::span(packet).first(static_cast<std::size_t>(count)));
-    // An unprivileged socket's identifier is the kernel's choice, and its filter too.
+    // For an unprivileged socket the kernel chooses the identifier, and filters by it.
     if (!echo || echo->token != token_ || (is_raw_ && echo->identifier != identifier_)) continue;
     std::uint64_t wall_ns = 0;
     for (cmsghdr* head = CMSG_FIRSTHDR(&message); head != nullptr;

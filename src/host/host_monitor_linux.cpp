@@ -21,7 +21,7 @@
 namespace sockscope {
 namespace {
 
-// How long a gateway or DNS server, once found, is taken for granted.
+// How long a gateway or DNS server that was found is used before it is looked for again.
 constexpr std::uint64_t kTargetAgeNs = 10'000'000'000;
 
 ProbeRounds::Moment now() {
@@ -45,8 +45,8 @@ std::optional<Disk> ask_disk(const std::string& root, const Mount& mount) {
   return disk;
 }
 
-// A file system mounted in several places is one disk, shown where its path is shortest, as df
-// does.
+// A file system that is mounted in several places counts as one disk, shown with its shortest path,
+// as in df.
 std::vector<Disk> ask_disks(const std::string& root) {
   const auto mounts = parse_mounts(read_text((root + "/proc/self/mounts").c_str()));
   std::map<dev_t, const Mount*> by_device;
@@ -64,7 +64,7 @@ std::vector<Disk> ask_disks(const std::string& root) {
   return disks;
 }
 
-// One host that is asked for echoes.
+// A host that echo requests are sent to.
 struct Probe {
   std::optional<Address> target;
   std::uint32_t index = 0;

@@ -61,7 +61,7 @@ TEST_F(InterfaceRatesTest, HistoryHasTheLastSixty) {
 }
 
 TEST_F(InterfaceRatesTest, CountersThatWentBackStartAnew) {
-  read(1, 4'294'960'000, 100);  // as a counter of 32 bits does
+  read(1, 4'294'960'000, 100);  // as a 32-bit counter does
   read(2, 4'294'967'000, 200);
   expect_first(read(3, 500, 300));
   const Interface after = read(4, 1500, 400);

@@ -13,14 +13,15 @@
 
 namespace sockscope {
 
-// Fills deltas, rates and histories of interfaces from one reading to the next. Pure: time comes in
-// as an argument.
+// Fills in deltas, rates and histories of interfaces from one reading to the next. Pure: time comes
+// in as an argument.
 class InterfaceRates {
  public:
   static constexpr std::size_t kHistory = 60;
 
-  // One reading of all interfaces. Those it does not name are forgotten; one with another number is
-  // another one, whatever its name; one whose counters went back starts anew.
+  // Takes one reading of all interfaces. Interfaces that are missing in it are forgotten. One with
+  // another index is another interface, whatever its name. One whose counters went back starts
+  // again.
   void update(std::uint64_t now_ns, std::vector<Interface>& interfaces);
 
  private:
@@ -42,7 +43,7 @@ struct Gateway {
   std::uint32_t index = 0;  // of the interface
 };
 
-// The interfaces of the network namespace of the thread that opened it. One per platform.
+// The interfaces of the network namespace of the thread that opened it. Each platform has its own.
 class InterfaceSource {
  public:
   static Result<InterfaceSource> open();
@@ -50,10 +51,10 @@ class InterfaceSource {
   InterfaceSource& operator=(InterfaceSource&&) noexcept;
   ~InterfaceSource();
 
-  // By number, without rates.
+  // By index, without rates.
   Result<std::vector<Interface>> read();
-  // IPv4 before IPv6; of several the one the kernel prefers. Empty: no default route, or one
-  // without a gateway.
+  // IPv4 before IPv6; if there are several, the one that the kernel prefers. Empty: no default
+  // route, or one without a gateway.
   Result<std::optional<Gateway>> default_gateway();
 
  private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Not built or run where sockscope is developed: docs/platforms.md.
+// Neither built nor run where sockscope is developed: docs/platforms.md.
 #include <net/route.h>
 #include <sys/socket.h>
 #include <sys/sysctl.h>
@@ -26,7 +26,8 @@ Result<InterfaceSource> InterfaceSource::open() {
 
 Result<std::vector<Interface>> InterfaceSource::read() {
   int name[6] = {CTL_NET, AF_ROUTE, 0, 0, NET_RT_IFLIST2, 0};
-  constexpr int kTries = 5;  // the list may grow between asking for its size and for itself
+  constexpr int kTries = 5;  // the list may grow between the question for its size and the one for
+                             // its contents
   for (int i = 0; i < kTries; ++i) {
     std::size_t size = 0;
     if (::sysctl(name, 6, nullptr, &size, nullptr, 0) != 0) break;

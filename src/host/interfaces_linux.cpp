@@ -17,10 +17,10 @@
 namespace sockscope {
 namespace {
 
-// The link's speed in Mb/s as ethtool(8) shows it. Asked like this and not from /sys, which may be
-// another network namespace's.
+// The link's speed in Mb/s, as ethtool(8) shows it. Not read from /sys, which may belong to another
+// network namespace.
 std::optional<std::uint64_t> ask_speed(int fd, const std::string& name) {
-  // Three masks of at most 127 words follow the settings.
+  // The settings are followed by three masks of at most 127 words.
   alignas(ethtool_link_settings)
       std::array<std::byte, sizeof(ethtool_link_settings) + 3 * 127 * sizeof(std::uint32_t)>
           buffer{};
@@ -31,7 +31,7 @@ std::optional<std::uint64_t> ask_speed(int fd, const std::string& name) {
   interface.ifr_data = reinterpret_cast<char*>(buffer.data());
   settings->cmd = ETHTOOL_GLINKSETTINGS;
   if (::ioctl(fd, SIOCETHTOOL, &interface) < 0) return std::nullopt;
-  // The first answer is how many words a mask has, negated.
+  // The first answer has the number of words in a mask, negated.
   const int words = settings->link_mode_masks_nwords;
   if (words >= 0) return std::nullopt;
   buffer = {};
@@ -48,7 +48,8 @@ std::optional<std::uint64_t> ask_speed(int fd, const std::string& name) {
 struct InterfaceSource::Impl {
   Impl(RouteSocket socket, Fd for_ioctl) : routes(std::move(socket)), ioctl(std::move(for_ioctl)) {}
 
-  // The speed changes with the link's state only, and some drivers ask their hardware.
+  // Kept, because the speed changes only with the link's state, and some drivers ask their hardware
+  // for it.
   struct Speed {
     std::uint32_t flags = 0;
     std::uint32_t carrier_changes = 0;
@@ -85,7 +86,7 @@ InterfaceSource::~InterfaceSource() = default;
 Result<InterfaceSource> InterfaceSource::open() {
   auto routes = RouteSocket::open();
   if (!routes) return tl::make_unexpected(std::move(routes).error());
-  // Without it speeds are not known.
+  // If it cannot be opened, speeds are not known.
   Fd for_ioctl(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   return InterfaceSource(std::make_unique<Impl>(std::move(*routes), std::move(for_ioctl)));
 }

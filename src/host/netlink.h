@@ -14,15 +14,15 @@
 
 namespace sockscope {
 
-// Asks the kernel for its tables of links, addresses and routes, in the network namespace of the
-// thread that opened it.
+// Reads the kernel's tables of links, addresses and routes, in the network namespace of the thread
+// that opened it.
 class RouteSocket {
  public:
   // Errors: kIo.
   static Result<RouteSocket> open();
 
-  // Hands over each message of a dump of `type` (RTM_GETLINK, …). A dump that changes underneath is
-  // asked for again, after `restart`. Errors: kIo.
+  // Hands over each message of a dump of `type` (RTM_GETLINK, …). When the table changes during the
+  // dump, `restart` is called and the dump is repeated. Errors: kIo.
   using Take = std::function<void(const NetlinkMessage&)>;
   Result<void> dump(std::uint16_t type, std::uint8_t family, const std::function<void()>& restart,
                     const Take& take);

@@ -19,10 +19,10 @@ tl::unexpected<Error> io_error(int err, std::string doing) {
 Result<RouteSocket> RouteSocket::open() {
   Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
   if (!fd) return io_error(errno, "ask the kernel for its interfaces");
-  // The kernel answers in our own system call; this is for one that does not.
+  // The kernel answers within our system call; this limits the wait if it ever does not.
   const timeval patience{.tv_sec = 1, .tv_usec = 0};
   ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  // Lets the kernel leave out other tables than those asked for, where it can.
+  // Allows the kernel to leave out other tables than those asked for, where it can.
   const int strict = 1;
   ::setsockopt(fd.get(), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &strict, sizeof strict);
   return RouteSocket(std::move(fd));
@@ -63,7 +63,7 @@ Result<RouteSocket::Dumped> RouteSocket::dump_once(std::uint16_t type, std::uint
     if (count <= 0) return io_error(count < 0 ? errno : EPROTO, "read the kernel's interfaces");
     auto datagram = std::span<const std::byte>(buffer_).first(static_cast<std::size_t>(count));
     while (const auto message = take_netlink_message(datagram)) {
-      if (message->sequence != sequence_) continue;  // of a dump that was given up
+      if (message->sequence != sequence_) continue;  // of an earlier dump that was abandoned
       if ((message->flags & NLM_F_DUMP_INTR) != 0) interrupted = true;
       if (message->type == NLMSG_ERROR || message->type == NLMSG_DONE) {
         const int error = netlink_error(*message);
@@ -84,7 +84,7 @@ Result<void> RouteSocket::dump(std::uint16_t type, std::uint8_t family,
     if (!dumped) return tl::make_unexpected(std::move(dumped).error());
     if (*dumped == Dumped::kWhole) break;
   }
-  return {};  // of a table that never rests the last reading is as good as any
+  return {};  // the table changes all the time, so the last reading is used
 }
 
 }  // namespace sockscope

@@ -20,7 +20,7 @@ void ProbeRounds::begin(Moment now, std::uint16_t first) {
 void ProbeRounds::answer(std::uint16_t sequence, std::uint64_t received_wall_ns, Moment now) {
   const auto number = static_cast<std::uint16_t>(sequence - first_);
   if (!under_way_ || number >= kRequests || rtt_ms_[number]) return;
-  // What the clock that is never set says bounds the other one.
+  // The monotonic clock, which is never set, limits what the wall clock may say.
   const std::uint64_t longest = now.mono_ns - began_.mono_ns;
   std::uint64_t rtt = longest;
   if (received_wall_ns >= began_.wall_ns && received_wall_ns - began_.wall_ns <= longest)

@@ -22,7 +22,7 @@ ProbeHealth health_of(const ProbeRounds& rounds) {
 TEST(ProbeRounds, MeanOfThreeAnswers) {
   ProbeRounds rounds;
   EXPECT_TRUE(rounds.is_due(at(0).mono_ns));
-  rounds.begin(at(0), 65535);  // numbers go round
+  rounds.begin(at(0), 65535);  // sequence numbers wrap around
   rounds.answer(65535, at(10).wall_ns, at(500));
   rounds.answer(0, at(20).wall_ns, at(500));
   rounds.answer(0, at(99).wall_ns, at(500));  // a second copy

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every column of every table, on the screen of top too, and what is the same of it wherever it is
+// Every column of every table, including the screen of top, with what is the same wherever it is
 // shown.
 #pragma once
 
@@ -13,7 +13,7 @@ namespace sockscope {
 // clang-format off
 enum class ColumnId : std::uint8_t {
   kNone,
-  // Of connections and processes, in tables and on the screen.
+  // Connections and processes, in tables and on the screen.
   kPid, kOpenerPid, kComm, kUid, kUser, kProto, kLocal, kLport, kRemote, kNat, kRemoteName, kRport,
   kDirection, kStack, kState, kConns, kListeners, kClosedFlows, kRxRate, kTxRate, kRate, kRxBytes, kTxBytes,
   kRxSegments, kTxSegments, kRetransmits, kRetransmitRate, kRtt, kMeanRtt, kMinRtt, kOwner, kNetns,
@@ -30,7 +30,7 @@ enum class ColumnId : std::uint8_t {
 };
 // clang-format on
 
-// What a column's value is; decides how it is printed and aligned.
+// The kind of a column's value; decides how it is printed and aligned.
 enum class ValueKind : std::uint8_t {
   kText,
   kEndpoint,  // shortened in the middle of the address
@@ -38,16 +38,16 @@ enum class ValueKind : std::uint8_t {
   kUser,      // a user's number
   kCount,
   kBytes,
-  kRate,       // bytes per second, printed in the units chosen
+  kRate,       // bytes per second, printed in the chosen units
   kPerSecond,  // events per second
   kRtt,        // microseconds, printed as milliseconds
   kDuration,   // microseconds
 };
 
-// Beyond the sockets themselves.
+// What a column needs in addition to the sockets themselves.
 enum class Needs : std::uint8_t {
   kNothing,
-  kProcess,       // whose it is
+  kProcess,       // the owner
   kDescription,   // Options::describe
   kTcpInternals,  // Options::tcp_internals; on the screen Monitor::tcp_internals()
   kTranslations,  // Options::translations
@@ -59,8 +59,8 @@ struct ColumnInfo {
   std::string_view heading;
   ValueKind kind;
   Needs needs = Needs::kNothing;
-  std::string_view screen_heading = {};  // where top's screen has another one
-  std::string_view short_heading = {};   // where it has less than 60 columns
+  std::string_view screen_heading = {};  // where it differs on top's screen
+  std::string_view short_heading = {};   // for screens narrower than 60 columns
   bool sortable = true;
 
   bool is_text() const noexcept {
@@ -107,7 +107,7 @@ inline constexpr ColumnInfo kColumns[] = {
     {kRetransmits, "retransmits", "RETR", K::kCount},
     {kRetransmitRate, "retr_rate", "RETR/s", K::kPerSecond},
     {kRtt, "rtt", "RTTms", K::kRtt},
-    {kMeanRtt, "rtt", "RTT ms", K::kRtt, kNothing, "", "RTT"},  // of several connections
+    {kMeanRtt, "rtt", "RTT ms", K::kRtt, kNothing, "", "RTT"},  // mean over several connections
     {kMinRtt, "min_rtt", "MINms", K::kRtt},
     {kOwner, "owner", "OWNER", K::kText},
     {kNetns, "netns", "NETNS", K::kId},

@@ -14,7 +14,8 @@
 namespace sockscope {
 namespace {
 
-// A process chooses its arguments: a megabyte of them must not become the width of every row.
+// A process chooses its arguments: without a limit, a megabyte of them would become the width of
+// every row.
 constexpr std::size_t kMostCells = 4096;
 std::string_view bounded(std::string_view text) {
   return text.substr(0, 4 * kMostCells);
@@ -42,13 +43,13 @@ CellValue known(const std::optional<std::uint32_t>& value) {
   return std::uint64_t{*value};
 }
 
-// Of a member, or of a member's member.
+// Reads a member, or a member of a member.
 template <auto... path, class Row>
 CellValue known_of(const Row& row, const Options&) {
   return known((row.*....*path));
 }
 
-// 0 is a figure, too.
+// For counts, where 0 is a value, too.
 template <auto member, class Row>
 CellValue count_of(const Row& row, const Options&) {
   return std::uint64_t{row.*member};
@@ -76,7 +77,7 @@ CellValue state(const Flow& f, const Options& o) {
   return known(o.wide ? to_string(shown) : short_name(shown));
 }
 
-// What a socket that has no remote end yet takes; "": not known, or it has one.
+// Which families a socket without a remote end accepts; "": not known, or it has a remote end.
 std::string_view stack(const Flow& f) {
   if (f.ipv6_only) return *f.ipv6_only || !f.local.addr.is_unspecified() ? "IPv6" : "dual";
   const bool is_open = f.direction == Direction::kListen ||
@@ -84,14 +85,14 @@ std::string_view stack(const Flow& f) {
   return is_open && f.local.addr.family == 4 ? "IPv4" : "";
 }
 
-// Microseconds.
+// In microseconds.
 CellValue age(const Flow& f, const Options& o) {
   const std::uint64_t end = f.closed ? f.closed_ns : o.now_ns;
   if (f.opened_ns == 0 || end < f.opened_ns) return {};
   return (end - f.opened_ns) / 1000;
 }
 
-// More than one segment in a hundred.
+// More than one segment in a hundred was sent again.
 bool many_retransmits(const Flow& f) {
   return std::uint64_t{f.counters.retransmits} * 100 > f.counters.tx_segments;
 }
@@ -100,7 +101,7 @@ bool often_retransmits(const Process& p) {
   return p.retransmit_rate.value_or(0) > 1;
 }
 
-// Of the process behind a row; "" and 0 are not known.
+// The process behind a row; null, "" and 0: not known.
 const ProcessInfo* process_of(const Flow& f) {
   return f.owner.process.get();
 }
@@ -149,7 +150,7 @@ CellValue holders(const Flow& f, const Options&) {
 using K = ValueKind;
 using enum ColumnId;
 
-// What a table can say of the process of each row. They need Options::describe.
+// Columns about the process of each row. They need Options::describe.
 template <class Row>
 constexpr std::array<Column<Row>, 10> kDescribingColumns{{
     {kExe, 12, "path of the executable", process_text<Row, &ProcessInfo::exe>},
@@ -238,7 +239,7 @@ const std::array<Column<Flow>, 31> kOwnFlowColumns{{
     {kAge, 8, "time since it was opened, of closed ones how long it was open (CSV: us)", age},
     {kHolders, 12, "every process that has it open (with --holders)", holders},
 }};
-// Of an open TCP connection. They need Options::tcp_internals.
+// Columns about an open TCP connection. They need Options::tcp_internals.
 template <auto read>
 CellValue internal(const Flow& f, const Options&) {
   const bool is_connection = f.internals && f.state != TcpState::kListen;
@@ -379,7 +380,7 @@ bool is_needed(Needs what, std::string_view columns) {
     const std::size_t comma = columns.find(',');
     const std::string_view name = columns.substr(0, comma);
     const auto* column = find_column<Flow>(name);
-    // A socket's network namespace is known, that of a process is described.
+    // A socket's network namespace is always known, a process's only when it is described.
     if (column &&
         (column->info().needs == what || (what == Needs::kDescription && column->id == kNetns)))
       return true;

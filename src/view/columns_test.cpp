@@ -101,7 +101,7 @@ TEST(FlowColumns, WhatAListenerTakes) {
   flow.local.addr.family = 4;
   EXPECT_EQ(cell("stack", flow), "IPv4");
   flow.local.addr.family = 6;
-  EXPECT_EQ(cell("stack", flow), "—");  // a source that cannot tell
+  EXPECT_EQ(cell("stack", flow), "—");  // a source that does not know
   flow.ipv6_only = false;
   EXPECT_EQ(cell("stack", flow), "dual");
   flow.ipv6_only = true;
@@ -166,7 +166,7 @@ TEST(FlowColumns, AgeOfAClosedFlowIsItsDuration) {
   EXPECT_EQ(cell("age", flow), "84 ms");
   EXPECT_EQ(raw("age", flow), "84500");
   EXPECT_EQ(cell("state", flow), "CLS");
-  EXPECT_EQ(cell("age", curl_flow(), CellOptions()), "—");  // the caller gave no time
+  EXPECT_EQ(cell("age", curl_flow(), CellOptions()), "—");  // the caller passed no time
 }
 
 TEST(FlowColumns, ManyRetransmissionsAreMarked) {

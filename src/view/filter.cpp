@@ -69,13 +69,14 @@ class FilterParser {
   void skip_spaces() {
     while (!at_end() && kSpaces.find(text_[at_]) != kSpaces.npos) ++at_;
   }
-  // What stands at the cursor, up to the next space or '|'.
+  // The text at the cursor, up to the next space or '|'.
   std::string_view peek_word() const {
     const std::size_t end = text_.find_first_of(" \t\n|", at_);
     return text_.substr(at_, end == text_.npos ? end : end - at_);
   }
 
-  // The letters before an operator at the cursor, perhaps none; nothing when a text stands there.
+  // The letters before an operator at the cursor, perhaps none. Nothing when a text is there
+  // instead.
   std::optional<std::string_view> peek_key() const {
     const std::string_view word = peek_word();
     const std::size_t op = word.find_first_of(kOperators);
@@ -128,7 +129,8 @@ class FilterParser {
     for (++at_; !at_end() && text_[at_] != quote; ++at_) {
       if (text_[at_] == '\\' && at_ + 1 < text_.size()) {
         ++at_;
-        // In a regular expression a backslash means something before anything but the slash.
+        // Only before a slash is a backslash dropped: before anything else it belongs to the
+        // regular expression.
         if (value.regex && text_[at_] != quote) value.text += '\\';
       }
       value.text += text_[at_];

@@ -7,8 +7,9 @@
 //   text    = word | '"' words '"' | "/" regular expression "/"
 //   op      = ":" | "=" | "<" | "<=" | ">" | ">="
 //
-// A text is looked for in the process's name and arguments and in both ends ("10.0.0.7:443",
-// "[::1]:443"), words as substrings; case does not matter, in regular expressions (RE2) neither.
+// A text is searched for in the process's name and arguments and in both ends ("10.0.0.7:443",
+// "[::1]:443"). Words match as substrings; case never matters, not even in regular expressions
+// (RE2).
 //
 //   comm name                   like a text, in the process's name only; comm=x is the exact name
 //   user uid                    number or name
@@ -21,14 +22,15 @@
 //   ppid session                numbers, of the process
 //   cc                          congestion control, by its name
 //   recv_queue send_queue notsent cwnd ssthresh rto_us rttvar_us rwnd_limited sndbuf_limited
-//   busy_us delivery_rate lost reordering dsack pmtu mss    numbers, as the columns of these names
-//   have them in CSV pid netns port sport dport  numbers: 80  8000-8100  80,443,8000-8100  or
-//   compared with < <= >
-//   >= rx tx (bytes/s) rxbytes txbytes rtt (ms) retr     the same; suffixes k M G T and Ki Mi Gi Ti
+//     busy_us delivery_rate lost reordering dsack pmtu mss
+//                               numbers, as in the CSV columns of these names
+//   pid netns port sport dport  numbers: 80  8000-8100  80,443,8000-8100, or with < <= > >=
+//   rx tx (bytes/s) rxbytes txbytes rtt (ms) retr
+//                               the same; suffixes k M G T and Ki Mi Gi Ti
 //
-// port is either end's, sport the local one, dport the remote one. What is not known (a rate not
-// yet measured, a round trip time of 0, a port or pid of 0, the retransmissions of UDP) equals
-// nothing and is neither less nor greater.
+// port is the port of either end, sport the local one, dport the remote one. A value that is not
+// known (a rate not yet measured, a round trip time of 0, a port or pid of 0, the retransmissions
+// of UDP) equals nothing and is neither less nor greater.
 #pragma once
 
 #include <sockscope/types.h>
@@ -48,14 +50,14 @@ namespace sockscope {
 
 class FlowFilter {
  public:
-  // A user's number by name, empty when there is no such user.
+  // The number of a user by name; empty when there is no such user.
   using UserLookup = std::optional<std::uint32_t> (*)(std::string_view name);
 
   // Matches everything.
   FlowFilter() = default;
 
-  // The error says which part is wrong and why, in one line fit for a terminal. Text longer than
-  // 1,000 bytes is refused. lookup_user is called only here, for names given to user:.
+  // The error says in one line, safe for a terminal, which part is wrong and why. Text longer than
+  // 1,000 bytes is refused. lookup_user is called only here, for names after user:.
   static tl::expected<FlowFilter, std::string> parse(std::string_view text,
                                                      UserLookup lookup_user = nullptr);
 
@@ -63,7 +65,7 @@ class FlowFilter {
   bool matches_all() const noexcept {
     return alternatives_.size() == 1 && alternatives_[0].empty();
   }
-  // It asks for what is only known with this.
+  // Whether the filter uses something that is only known with this.
   bool needs(Needs what) const { return needs_.contains(what); }
 
  private:

@@ -39,7 +39,7 @@ bool is_digit(char c) {
 
 // Numbers.
 
-// What a number key stands for: one value, or two of which either may match.
+// The values that a number key is compared with: one, or two of which either may match.
 using Readings = std::array<std::optional<double>, 2>;
 using Reader = Readings (*)(const Flow&);
 
@@ -100,7 +100,7 @@ tl::expected<Ranges, std::string> wanted_ranges(const Value& value) {
   }
 }
 
-// most: what there can be of it.
+// most: the largest value that is possible.
 Parsed number_test(Reader read, double most, const Value& value) {
   auto ranges = wanted_ranges(value);
   if (!ranges) return error(ranges.error());
@@ -160,7 +160,7 @@ Parsed remote_name_test(const Value& value) {
   };
 }
 
-// Of the process, as far as it is known.
+// Matches a text of the process, as far as that is known.
 template <std::string_view (*read)(const ProcessInfo&)>
 Parsed process_test(const Value& value) {
   if (value.op == Op::kEqual && !value.regex) {
@@ -291,7 +291,7 @@ Parsed owner_test(const Value& value) {
   return [want = *chosen](const Flow& flow) { return flow.owner.kind == want; };
 }
 
-// "TIME_WAIT", "time-wait" and "timewait" are one.
+// Makes "TIME_WAIT", "time-wait" and "timewait" equal.
 std::string plain(std::string_view word) {
   std::string out = ascii_lower(word);
   std::erase_if(out, [](char c) { return c == '_' || c == '-'; });
@@ -370,14 +370,15 @@ Parsed dst_test(const Value& value) {
 
 // Keys.
 
-// A key has its column's name, but for those that say `as`.
+// A key has the name of its column, unless `as` gives another.
 struct Key {
   ColumnId column;
   Reader read;                   // for numbers
-  Parsed (*make)(const Value&);  // for the others
+  Parsed (*make)(const Value&);  // for all other keys
   bool takes_regex = false;
   std::string_view as = {};
-  double most = std::numeric_limits<double>::infinity();  // of a number, what there can be
+  double most = std::numeric_limits<double>::infinity();  // for a number: the largest value that is
+                                                          // possible
 
   std::string_view name() const { return as.empty() ? info_of(column).name : as; }
 };

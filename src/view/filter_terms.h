@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the keys of the filter language mean. The grammar is in filter.h.
+// The keys of the filter language and what they match. The grammar is in filter.h.
 #pragma once
 
 #include <sockscope/types.h>
@@ -26,13 +26,13 @@ struct FilterValue {
 // The error says why the value cannot be used, without naming the term.
 using FilterTest = tl::expected<std::function<bool(const Flow&)>, std::string>;
 
-// Looks for the value in the process's name, both ends and the remote end's name.
+// Searches for the value in the process's name, both ends and the remote end's name.
 FilterTest anywhere_test(const FilterValue& value);
 
 bool is_filter_key(std::string_view key);
 Needs needs_of_key(std::string_view key);
 
-// The key must be one.
+// `key` must be a filter key.
 FilterTest key_test(std::string_view key, const FilterValue& value);
 
 // "unknown key 'prot': did you mean 'proto'?"

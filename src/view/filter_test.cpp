@@ -102,7 +102,7 @@ TEST(Filter, SpaceIsAnd) {
 TEST(Filter, BarIsOrAndBindsLoosest) {
   EXPECT_TRUE(matches("wget|curl"));
   EXPECT_TRUE(matches("wget dport:80 | curl dport:443"));
-  EXPECT_TRUE(matches("curl | wget dport:80"));  // not (curl or wget) and 80
+  EXPECT_TRUE(matches("curl | wget dport:80"));  // "and" binds tighter than "|"
   EXPECT_TRUE(matches("dport:80 wget | curl"));
   EXPECT_FALSE(matches("curl dport:80 | wget dport:443"));
 }

@@ -83,7 +83,7 @@ std::string shorten_name(const Flow& flow, std::size_t width) {
       std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
   if (!is_plain || width < 2) return {};
   if (name.size() <= width) return name;
-  // The last two labels, with a third one where they are short, as in "example.co.uk".
+  // Finds the last two labels, or three where those are short, as in "example.co.uk".
   std::size_t dot = name.rfind('.', name.size() - 2);
   if (dot != std::string::npos && dot != 0) dot = name.rfind('.', dot - 1);
   if (dot != std::string::npos && dot != 0 && name.size() - dot <= 7)
@@ -155,7 +155,7 @@ std::string describe_dns(const DnsMessage& dns) {
   if (!dns.is_answer) return text;
   if (dns.rcode != dns::kNoError) text += ' ' + dns::rcode_name(dns.rcode);
   if (dns.truncated) text += " truncated";
-  // The address is what was wanted; aliases only lead there.
+  // The address is what was asked for; aliases only lead to it.
   std::string said;
   for (const DnsAnswer& answer : dns.answers) {
     if (answer.address.family != 0) said = to_string(answer.address);

@@ -42,7 +42,7 @@ std::string nearest(std::string_view word, std::span<const std::string_view> can
       continue;
     }
     const std::size_t d = distance(typed, ascii_lower(candidate));
-    // A word replaced letter by letter is another word.
+    // If every letter must be replaced, it is another word.
     if (d < best_distance && d < candidate.size()) {
       best = candidate;
       best_distance = d;

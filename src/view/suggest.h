@@ -7,12 +7,12 @@
 
 namespace sockscope {
 
-// The candidate a mistyped word was most likely meant to be, the first of equals; empty when none
-// is near. One slip (a letter missing, added, wrong, or two swapped) per three letters is near.
-// Case does not matter.
+// The candidate that a mistyped word most likely stands for, the first among equals; empty when
+// none is near. Near means one slip (a letter missing, added, wrong, or two swapped) for every
+// three letters. Case does not matter.
 std::string nearest(std::string_view word, std::span<const std::string_view> candidates);
 
-// ": did you mean 'x'?", or nothing when no candidate is near. For the end of an error message.
+// ": did you mean 'x'?", or "" when no candidate is near. For the end of an error message.
 std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates);
 
 // "a, b, c".

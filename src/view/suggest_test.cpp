@@ -12,10 +12,10 @@ constexpr std::array<std::string_view, 6> kWords{"pid",   "proto",    "port",
                                                  "state", "snapshot", "rx_rate"};
 
 TEST(Nearest, FindsOneSlip) {
-  EXPECT_EQ(nearest("prot", kWords), "proto");  // missing, and the first of equals
+  EXPECT_EQ(nearest("prot", kWords), "proto");  // a letter is missing; the first among equals
   EXPECT_EQ(nearest("statee", kWords), "state");
   EXPECT_EQ(nearest("stave", kWords), "state");
-  EXPECT_EQ(nearest("pdi", kWords), "pid");  // swapped: one slip, not two
+  EXPECT_EQ(nearest("pdi", kWords), "pid");  // two letters are swapped, which is one slip
   EXPECT_EQ(nearest("PID", kWords), "pid");
 }
 

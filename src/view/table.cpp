@@ -41,7 +41,7 @@ std::string csv_field(const std::string& text) {
   return out + '"';
 }
 
-// What a spreadsheet runs.
+// What a spreadsheet would run as a formula.
 bool is_formula(std::string_view text) {
   return text.find_first_of("=+-@\t\r") == 0;
 }

@@ -26,7 +26,7 @@ inline std::array<char, 16> comm(std::string_view name) {
   return out;
 }
 
-// curl (pid 30211, uid 1000) talking to 203.0.113.10:443, everything measured.
+// curl (pid 30211, uid 1000) connected to 203.0.113.10:443, with all figures known.
 inline Flow curl_flow() {
   Flow flow;
   flow.cookie = 77;
