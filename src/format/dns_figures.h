@@ -13,16 +13,17 @@
 
 namespace sockscope::netwatch {
 
-// DNS as this host asked for it, summed up since the start: queries sent to a server, answers
-// received from one. What is asked of a server on this host is not its question. At most kMostNames
-// are counted; beyond them those asked for least give way, and count from one when they come back.
+// The DNS of this host as a client, summed up since the start: queries sent to a server, answers
+// received from one. What servers on this host are asked by others does not count. At most
+// kMostNames names are counted; beyond that, the names asked for least are dropped, and start from
+// one when they come back.
 class DnsFigures {
  public:
   static constexpr std::size_t kMostNames = 4'096;
   static constexpr std::size_t kTopNames = 20;
 
-  void take(const Event& event);  // of any kind
-  DnsAnalytics figures() const;   // names by count, then in order
+  void take(const Event& event);  // accepts events of any kind
+  DnsAnalytics figures() const;   // names by count, then in alphabetical order
 
  private:
   void make_room();

@@ -28,7 +28,7 @@ TEST(DnsFigures, CountWhatThisHostAskedAndGot) {
   figures.take(message("b.example", true, dns::kNxDomain, 4'999));
   for (const std::uint64_t us : {5'000, 9'999, 10'000, 499'999, 500'000, 4'000'000})
     figures.take(message("a.example", true, 0, us));
-  figures.take(message("a.example", true));  // whose query was not seen
+  figures.take(message("a.example", true));  // an answer without a query
   Event served = message("c.example", false);
   std::get<event::Dns>(served.what).sent = false;
   served.flow.remote.port = 40'000;

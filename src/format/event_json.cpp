@@ -13,7 +13,7 @@ namespace {
 
 using namespace json;
 
-// The parts of an exit status, each null when it does not hold.
+// The parts of an exit status; each is null when it does not apply.
 template <class Writer>
 void write_exit(Writer& writer, std::uint32_t status) {
   ProcessEvent ended;
@@ -24,7 +24,7 @@ void write_exit(Writer& writer, std::uint32_t status) {
   fields.truth("core_dumped", ended.dumped_core());
 }
 
-// What an event has beside its flow, by what happened. Kinds without members have nothing more.
+// What an event has in addition to its flow depends on its kind. Kinds without members add nothing.
 template <class Writer, class What>
 requires std::is_empty_v<What>
 void write_what(Writer&, const Flow&, const What&) {}
@@ -152,7 +152,7 @@ void write_what(Writer& writer, const Flow&, const event::Dns& passed) {
   });
 }
 
-// Has a line of its own kind.
+// An alert has its own kind of line.
 template <class Writer>
 void write_what(Writer&, const Flow&, const event::AlertChange&) {}
 
@@ -163,7 +163,7 @@ void write_what(Writer& writer, const Flow&, const event::Gap& gap) {
 
 }  // namespace
 
-// Kept from line to line: making them anew would cost an allocation each.
+// Kept from line to line, because new ones would cost an allocation each.
 struct EventWriter::Line {
   json::Buffer buffer;
   json::Writer<json::Buffer> writer{buffer};
@@ -174,7 +174,7 @@ struct EventWriter::Line {
     writer.Reset(buffer);
     return writer;
   }
-  // With what every record has.
+  // Begins a record with the members that every record has.
   auto& begin(std::string_view event, std::uint64_t wall_ns) {
     begin().StartObject();
     Fields fields(writer);

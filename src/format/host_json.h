@@ -12,7 +12,7 @@ namespace sockscope {
 
 inline constexpr std::string_view kHostSchema = "sockscope.host.v1";
 
-// One line, newline included. problem: why there is no reconciliation; may be empty.
+// One line, including its newline. problem: why there is no reconciliation; may be empty.
 std::string host_json(const HostFacts& facts, const HostId& host,
                       const std::optional<Reconciliation>& bytes, const std::string& problem);
 

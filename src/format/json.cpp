@@ -9,7 +9,7 @@ namespace {
 
 using namespace json;
 
-// RapidJSON's output, handed over whenever a piece is full.
+// RapidJSON's output, handed over in pieces whenever one is full.
 class Pieces {
  public:
   using Ch = char;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Snapshots and events as JSON; docs/json-format.md describes every field. Integers are integers,
-// what is not known is null, text is UTF-8 whatever the bytes were.
+// Snapshots and events as JSON; docs/json-format.md describes every field. Integers are written as
+// integers, what is not known as null; text is always valid UTF-8, whatever its bytes were.
 #pragma once
 
 #include <sockscope/alert.h>
@@ -25,10 +25,10 @@ struct HostId {
   std::string boot_id;
 };
 
-// One line of JSON per call, newline included, appended to `out`.
+// Appends one line of JSON per call to `out`, including its newline.
 class EventWriter {
  public:
-  // mono_to_wall_ns: what to add to the events' times; set it anew from time to time.
+  // mono_to_wall_ns: what to add to the events' times; should be renewed from time to time.
   explicit EventWriter(std::int64_t mono_to_wall_ns);
   ~EventWriter();
   void set_clock_offset(std::int64_t mono_to_wall_ns) { mono_to_wall_ns_ = mono_to_wall_ns; }
@@ -37,7 +37,7 @@ class EventWriter {
              const std::vector<Door>& doors, std::string& out);
   void event(const Event& event, std::string& out);
   void story(const Story& story, std::string& out);
-  void alert(const Alert& alert, std::string& out);  // of its last phase
+  void alert(const Alert& alert, std::string& out);  // about its latest phase
   void end(std::uint64_t wall_ns, std::uint64_t events, const Loss& lost, std::string& out);
 
  private:
@@ -50,8 +50,8 @@ class EventWriter {
   std::unique_ptr<Line> line_;
 };
 
-// Hands the document over in pieces of some 64 KiB, the last one with a newline at its end, so that
-// a host with many sockets needs no memory for all of it. `pretty`: for people.
+// Hands the document over in pieces of some 64 KiB, so that a host with many sockets needs no
+// memory for all of it. The last piece ends with a newline. `pretty`: indented, for people.
 using WriteText = std::function<void(std::string_view)>;
 void write_snapshot_json(const Snapshot& snapshot, const HostId& host, bool pretty,
                          const WriteText& write);

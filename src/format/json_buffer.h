@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// RapidJSON's own allocator looks at no failure: what it could not get is written to.
+// RapidJSON's own allocator does not check for failure, and would write to memory that it did not
+// get.
 #pragma once
 
 #include <rapidjson/prettywriter.h>
@@ -40,8 +41,8 @@ using PrettyWriter = rapidjson::PrettyWriter<Stream, Text, Text, Allocator>;
 
 }  // namespace sockscope::json
 
-// Into a buffer in memory digits are written in place: RapidJSON does so too, but for its own
-// alone.
+// Writes digits directly into a buffer in memory. RapidJSON does this too, but only for its own
+// buffer.
 template <>
 inline bool sockscope::json::Writer<sockscope::json::Buffer>::WriteUint64(std::uint64_t value) {
   constexpr std::size_t kMostDigits = 20;

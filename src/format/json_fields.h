@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What lines of events and documents of snapshots share, for any of RapidJSON's writers.
+// What lines of events and documents of snapshots have in common, for any of RapidJSON's writers.
 #pragma once
 
 #include <rapidjson/writer.h>
@@ -30,8 +30,8 @@ inline bool is_plain(std::string_view text) {
                      [](unsigned char c) { return c >= ' ' && c < 0x7f; });
 }
 
-// Inlined, so that a name and its length are constants where they are written: an event's line
-// takes 5 % less.
+// Inlined, so that a name and its length are constants where they are written: this makes writing
+// an event's line 5 % faster.
 template <class Writer>
 class Fields {
  public:
@@ -44,7 +44,7 @@ class Fields {
   void text_or_null(std::string_view key, std::string_view value) {
     value.empty() ? null(key) : text(key, value);
   }
-  // From outside: any bytes.
+  // Text from outside, with any bytes.
   void foreign_text(std::string_view key, std::string_view value) {
     if (value.empty()) return null(key);
     name(key);
@@ -73,7 +73,7 @@ class Fields {
   void optional(std::string_view key, const std::optional<T>& value) {
     value ? member(key, *value, Unknown::kZero) : null(key);
   }
-  // Of doubles that are no whole number of anything: three decimals.
+  // For real numbers, written with three decimals.
   void decimal(std::string_view key, const std::optional<double>& value) {
     name(key);
     decimal_value(value);
@@ -95,7 +95,7 @@ class Fields {
     writer_.Key(key.data(), static_cast<rapidjson::SizeType>(key.size()));
   }
 
-  // As its type has it.
+  // Written according to its type.
   template <class T>
   [[gnu::always_inline]] void member(std::string_view key, const T& value,
                                      Unknown unknown = Unknown::kNull) {
@@ -119,7 +119,7 @@ class Fields {
     else
       optional(key, value);
   }
-  // All of a list, or as many nulls.
+  // All members of a list, or as many nulls.
   template <class Struct, class... Members>
   void members(const std::tuple<Field<Struct, Members>...>& list, const Struct& of,
                bool are_known = true) {
@@ -155,7 +155,7 @@ class Fields {
   Writer& writer_;
 };
 
-// What it is, and of which host.
+// The schema of the document, and the host that it is about.
 template <class Writer>
 void write_origin(Writer& writer, std::string_view schema, const HostId& host) {
   Fields fields(writer);
@@ -187,7 +187,7 @@ void write_doors(Writer& writer, const std::vector<Door>& doors) {
   });
 }
 
-// Only where it was asked for: null pointers are left out.
+// Members that were not asked for are null pointers, and are left out.
 template <class Writer>
 void write_process_info(Writer& writer, const ProcessInfo& info) {
   static const Program no_program;
@@ -239,7 +239,7 @@ void write_counters(Writer& writer, const Flow& flow) {
   fields.members(kRoundTripFields, flow.counters, flow.has_counters);
 }
 
-// Fields of an alert. Times are CLOCK_MONOTONIC, offset_ns what makes Unix time of them.
+// The fields of an alert. Its times are CLOCK_MONOTONIC; offset_ns turns them into Unix time.
 template <class Writer>
 void write_alert(Writer& writer, const Alert& alert, std::int64_t offset_ns) {
   Rfc3339 rfc3339;

@@ -124,7 +124,7 @@ class Reader {
     return known;
   }
 
-  // Null when the record tells nothing but what every record does.
+  // Null when the record has nothing beyond what every record has.
   std::shared_ptr<const ProcessInfo> info(std::uint32_t pid, const std::array<char, 16>& comm,
                                           const std::optional<std::uint32_t>& uid) {
     if (!object_->HasMember("start_ns")) return nullptr;
@@ -168,7 +168,7 @@ class Reader {
     return all;
   }
 
-  // message and detail are made of the others.
+  // message and detail are not read, because they are made from the other fields.
   void alert(Alert& alert) {
     field("key", alert.key);
     field("category", alert.kind);
@@ -197,7 +197,7 @@ class Reader {
     });
   }
 
-  // Unix nanoseconds; null: stays as it is.
+  // Unix nanoseconds; after null the value stays as it is.
   void time(const char* name, std::uint64_t& wall_ns) {
     std::string text;
     field(name, text);
@@ -224,7 +224,7 @@ class Reader {
     });
   }
 
-  // Null stands for what is not known: the value it has already, 0 or empty.
+  // Null means not known: the value stays as it is, 0 or empty.
   template <class T>
   void field(const char* name, T& value) {
     if (!error_.empty()) return;

@@ -11,13 +11,13 @@
 namespace sockscope {
 
 struct SnapshotDocument {
-  Snapshot snapshot;  // mono_ns is wall_ns: other times count from there
+  Snapshot snapshot;  // mono_ns equals wall_ns; all other times count from there
   HostId host;
 };
 
-// Reads what write_snapshot_json() wrote; written again it is the same text. Fields that are not
-// known are passed over; one that is missing or of the wrong type is an error that names it, as is
-// another schema. Errors: kInvalidArgument, with what is wrong and where as detail.
+// Reads what write_snapshot_json() wrote; writing it again gives the same text. Unknown fields are
+// ignored. A missing field, one of the wrong type, and another schema are errors that name it.
+// Errors: kInvalidArgument, whose detail says what is wrong and where.
 Result<SnapshotDocument> read_snapshot_json(std::string_view json);
 
 }  // namespace sockscope

@@ -23,7 +23,7 @@ std::string text_of(const Snapshot& snapshot, const HostId& host) {
   return text;
 }
 
-// Flows of every kind, with what is known and with what is not.
+// Flows of every kind, with known and with unknown figures.
 Snapshot sample() {
   Snapshot snapshot;
   snapshot.mono_ns = 5'000'000'000;
@@ -188,7 +188,7 @@ TEST(ReadSnapshotJson, TheEmptyOneToo) {
   EXPECT_EQ(text_of(document->snapshot, document->host), text);
 }
 
-// The text with `from` replaced by `to`, read; "" when that was no error.
+// Reads the text with `from` replaced by `to`, and returns the error; "" when there was none.
 std::string problem_with(const std::string& from, const std::string& to) {
   std::string text = text_of(sample(), {});
   const std::size_t at = text.find(from);
@@ -246,7 +246,7 @@ Names names_of(const rapidjson::Value& object) {
   return names;
 }
 
-// Those that any of them has.
+// The names that occur in any of the rows.
 Names names_of_rows(const rapidjson::Value& rows) {
   Names names;
   for (const auto& row : rows.GetArray()) names.merge(names_of(row));
@@ -325,7 +325,7 @@ TEST_F(JsonNames, AreInTheDocumentation) {
 template <class List>
 constexpr std::size_t kSize = std::tuple_size_v<List>;
 
-// These do not compile when a struct has got a member: does it have its line in model/fields.h?
+// These fail to compile when a struct gets a new member: does it have a line in model/fields.h?
 TEST(Fields, NoMemberIsForgotten) {
   {
     [[maybe_unused]] const auto [a, b, c, d, e, f, g, h] = Loss{};

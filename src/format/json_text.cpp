@@ -27,7 +27,7 @@ std::string json_quoted(std::string_view bytes) {
 
 std::string json_decimal(double value) {
   if (!std::isfinite(value)) return "0";
-  char text[400];  // the largest has 309 digits, the smallest some 340 places
+  char text[400];  // the largest number has 309 digits, the smallest some 340 decimal places
   const auto end = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed);
   return end.ec == std::errc{} ? std::string(text, end.ptr) : "0";
 }

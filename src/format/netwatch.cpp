@@ -43,7 +43,7 @@ InterfaceMetric make_interface(const Interface& interface) {
           .tx_errors = counters.tx_errors,
           .rx_drops = counters.rx_drops,
           .tx_drops = counters.tx_drops,
-          // The first sample of an interface has rates of 0 here.
+          // NetWatch has 0 as the rates of an interface's first sample.
           .rx_rate = thousandths(interface.rx_rate.value_or(0)),
           .tx_rate = thousandths(interface.tx_rate.value_or(0)),
           .rx_history = unless_empty(interface.rx_history),
@@ -109,7 +109,7 @@ void add_sockets(const sockscope::Snapshot& sockets, Snapshot& snapshot) {
   std::uint32_t close_wait = 0;
   snapshot.connections.emplace();
   for (const Flow& flow : sockets.flows) {
-    // What is closed is theirs no longer, but what the kernel still keeps is.
+    // NetWatch does not list closed connections, except those that the kernel still keeps.
     if (flow.peer_of != 0 || (flow.closed && flow.state != TcpState::kTimeWait)) continue;
     if (flow.state == TcpState::kEstablished) ++established;
     if (flow.state == TcpState::kTimeWait) ++time_wait;
@@ -133,7 +133,8 @@ void add_sockets(const sockscope::Snapshot& sockets, Snapshot& snapshot) {
                sockets.wall_ns - (sockets.mono_ns - std::min(sockets.mono_ns, alert.first_ns))))});
   }
   if (!sockets.interval_s) return;
-  // Where the source counts nothing, or not their kind of socket, nothing is claimed of them.
+  // Processes for which the source counted nothing are left out, so that nothing is claimed about
+  // them.
   std::set<std::uint32_t> counted;
   for (const Flow& flow : sockets.flows)
     if (flow.has_counters) counted.insert(flow.owner.pid);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// NetWatch's Snapshot, the payload that its servers take: values, and what becomes of ours.
-// docs/schema/netwatch-*.schema.json describe the JSON; field names are those of the members.
+// NetWatch's Snapshot, the payload that its servers accept: its values, and how ours are converted.
+// docs/schema/netwatch-*.schema.json describe the JSON; its field names are the members' names.
 #pragma once
 
 #include <sockscope/host.h>
@@ -116,7 +116,8 @@ struct DnsAnalytics {
   std::uint64_t total_queries = 0;
   std::uint64_t total_responses = 0;
   std::uint64_t nxdomain_count = 0;
-  std::optional<std::uint64_t> unanswered_count;  // queries; ours alone: NetWatch has none
+  std::optional<std::uint64_t> unanswered_count;  // queries; an addition of ours, unknown to
+                                                  // NetWatch
   std::vector<std::uint64_t> latency_buckets;
   std::vector<NameCount> top_domains;
   bool operator==(const DnsAnalytics&) const = default;
@@ -167,11 +168,11 @@ struct IngestRequest {
   bool operator==(const IngestRequest&) const = default;
 };
 
-// Ours as theirs. Processes come with what was measured; DNS (DnsFigures) is others' to fill. What
-// the host facts or the snapshot do not know is left out.
+// Converts our values. Processes are included if they were measured; the caller fills in DNS
+// (DnsFigures). What the host facts or the snapshot do not know is left out.
 Snapshot make_snapshot(const HostFacts& host, const sockscope::Snapshot& sockets);
-// Of sockets alone, taken at wall_ns, perhaps on another machine: interfaces are empty, and rates
-// that were not measured leave out the processes.
+// From sockets alone, taken at wall_ns, perhaps on another machine: there are no interfaces, and no
+// processes if rates were not measured.
 Snapshot make_snapshot(std::uint64_t wall_ns, const sockscope::Snapshot& sockets);
 HostInfo make_host_info(const HostIdentity& identity, std::string host_id);
 

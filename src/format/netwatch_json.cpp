@@ -17,7 +17,7 @@ namespace {
 template <class T, class U>
 concept Is = std::same_as<std::remove_const_t<T>, U>;
 
-// One list of fields for each struct, which both the writer and the reader walk.
+// One list of fields for each struct, which both writer and reader walk.
 template <class V, Is<InterfaceMetric> T>
 void walk(V& v, T& t) {
   v("name", t.name);
@@ -247,7 +247,7 @@ const char* kind_of(const Json& value) {
 
 class Reader {
  public:
-  // Errors are kept: the first one counts.
+  // The first error is kept.
   const std::string& error() const { return error_; }
 
   template <class T>
@@ -323,7 +323,7 @@ class Reader {
 template <class T>
 Result<T> read_document(std::string_view json, const char* doing) {
   rapidjson::Document document;
-  // Iterative: a document may be nested deeper than the stack is.
+  // Iterative, because a document may be nested deeper than the stack allows.
   constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag |
                               rapidjson::kParseValidateEncodingFlag;
   document.Parse<kFlags>(json.data(), json.size());

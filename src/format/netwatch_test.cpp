@@ -179,12 +179,12 @@ sockscope::Snapshot sockets() {
                     flow(Protocol::kUdp, TcpState::kNone, 53),
                     flow(Protocol::kUdp, TcpState::kNone, 0),
                     flow(Protocol::kUdp, TcpState::kNone, 54)};
-  snapshot.flows.back().peer_of = 7;  // a part of the one before
+  snapshot.flows.back().peer_of = 7;  // a remote end of the previous socket
   snapshot.flows[0].owner.pid = 12;
   std::strcpy(snapshot.flows[0].owner.comm.data(), "curl");
   snapshot.flows[0].counters.srtt_us = 38'250;
-  snapshot.flows[1].closed = true;  // the kernel still has it
-  snapshot.flows[2].closed = true;  // gone
+  snapshot.flows[1].closed = true;  // the kernel still keeps it
+  snapshot.flows[2].closed = true;  // the kernel no longer has it
   snapshot.processes.resize(2);
   snapshot.processes[0].rx_bytes = 5;
   snapshot.processes[1].pid = 12;

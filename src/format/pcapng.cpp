@@ -12,7 +12,7 @@
 namespace sockscope {
 namespace {
 
-// Numbers of the format.
+// Numbers defined by the format.
 constexpr std::uint32_t kSectionBlock = 0x0a0d0d0a;
 constexpr std::uint32_t kInterfaceBlock = 1;
 constexpr std::uint32_t kStatisticsBlock = 5;
@@ -20,14 +20,14 @@ constexpr std::uint32_t kPacketBlock = 6;
 constexpr std::uint32_t kByteOrder = 0x1a2b3c4d;
 constexpr std::uint16_t kEnd = 0;
 constexpr std::uint16_t kComment = 1;
-constexpr std::uint16_t kApplication = 4;  // of a section
-constexpr std::uint16_t kName = 2;         // of an interface
+constexpr std::uint16_t kApplication = 4;  // in a section block
+constexpr std::uint16_t kName = 2;         // in an interface block
 constexpr std::uint16_t kResolution = 9;
 constexpr std::uint16_t kFilter = 11;
-constexpr std::uint16_t kFlags = 2;  // of a packet
+constexpr std::uint16_t kFlags = 2;  // in a packet block
 constexpr std::uint32_t kInbound = 1;
 constexpr std::uint32_t kOutbound = 2;
-constexpr std::uint16_t kStartTime = 2;  // of statistics
+constexpr std::uint16_t kStartTime = 2;  // in a statistics block
 constexpr std::uint16_t kEndTime = 3;
 constexpr std::uint16_t kReceived = 4;
 constexpr std::uint16_t kDropped = 5;
@@ -59,7 +59,7 @@ void put_option(std::uint16_t code, std::string_view value, std::string& out) {
   pad(value.size(), out);
 }
 
-// A block's length stands at both of its ends; it is known when the block is whole.
+// A block has its length at both ends, which is known only when the block is complete.
 class Block {
  public:
   Block(std::uint32_t type, std::string& out) : out_(out), begin_(out.size()) {
@@ -80,7 +80,7 @@ class Block {
   std::size_t begin_;
 };
 
-// The name comes last: whoever chose it could write the rest of a comment into it.
+// The name comes last, because whoever chose it could imitate the rest of a comment in it.
 void put_comment(const Flow& flow, std::string_view direction, std::string& out) {
   const Owner& owner = flow.owner;
   std::string text(direction);
@@ -91,7 +91,7 @@ void put_comment(const Flow& flow, std::string_view direction, std::string& out)
   put_option(kComment, text, out);
 }
 
-// One of several processes, in the order of their numbers.
+// For a packet of one of several processes: their pids, in ascending order.
 void put_comment(std::span<const Flow* const> flows, std::string_view direction, std::string& out) {
   std::set<std::uint32_t> pids;
   for (const Flow* flow : flows) pids.insert(flow->owner.pid);
@@ -155,7 +155,7 @@ void PcapngWriter::append_packet(const Packet& packet, std::string& out) {
   if (!packet.senders.empty()) put_comment(packet.senders, "tx", out);
   if (packet.receiver != nullptr) put_comment(*packet.receiver, "rx", out);
   if (!packet.receivers.empty()) put_comment(packet.receivers, "rx", out);
-  if (packet.is_sent() != packet.is_received()) {  // on loopback it is both
+  if (packet.is_sent() != packet.is_received()) {  // on loopback a packet is both
     std::string flags;
     put32(packet.is_sent() ? kOutbound : kInbound, flags);
     put_option(kFlags, flags, out);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A capture file in pcapng's format (draft-ietf-opsawg-pcapng), little-endian.
-// Pure: appends whole blocks to a text that the caller writes.
+// Writes capture files in the pcapng format (draft-ietf-opsawg-pcapng), little-endian. Pure:
+// appends complete blocks to a text, which the caller writes to a file.
 #pragma once
 
 #include <sockscope/packets.h>
@@ -22,21 +22,22 @@ struct PcapngInterface {
 
 class PcapngWriter {
  public:
-  // interface: the one captured on, perhaps "any". name_of: that of an interface which a packet
-  // tells; empty: it has none any more.
+  // interface: the one that is captured on, perhaps "any". name_of: the name of the interface with
+  // that index; empty: it no longer has one.
   using NameOf = std::function<std::string(std::uint32_t index)>;
   PcapngWriter(PcapngInterface interface, NameOf name_of)
       : interface_(std::move(interface)), name_of_(std::move(name_of)) {}
 
-  // The head of the file. application: what wrote it.
+  // Appends the beginning of the file. application: the program that writes it.
   void append_head(std::string_view application, std::string& out);
 
-  // A packet, with a comment for each of its flows: "tx pid=42 flow=4711 owner=exact comm=curl", tx
-  // when the process sends it, rx when it receives it; "rx owner=shared pids=42,43" where one of
-  // them does. Times are in nanoseconds. Before the first one of an interface comes that interface.
+  // Appends a packet with a comment for each of its flows: "tx pid=42 flow=4711 owner=exact
+  // comm=curl", tx when the process sends it, rx when it receives it; "rx owner=shared pids=42,43"
+  // when one of several does. Times are in nanoseconds. The first packet of an interface is
+  // preceded by a block that describes the interface.
   void append_packet(const Packet& packet, std::string& out);
 
-  // The statistics of all of it, at the end.
+  // Appends the statistics of the whole capture, at the end.
   void append_statistics(const PacketCounts& counts, std::uint64_t written,
                          std::uint64_t begin_wall_ns, std::uint64_t end_wall_ns, std::string& out);
 
@@ -46,7 +47,8 @@ class PcapngWriter {
 
   PcapngInterface interface_;
   NameOf name_of_;
-  std::unordered_map<std::uint32_t, std::uint32_t> numbers_;  // in the file, by index
+  std::unordered_map<std::uint32_t, std::uint32_t> numbers_;  // number in the file, by interface
+                                                              // index
   std::uint32_t interfaces_ = 0;
 };
 

@@ -32,7 +32,7 @@ std::vector<std::string> blocks_of(std::string_view file) {
   return blocks;
 }
 
-// "code=value" of a block's options.
+// The options of a block as "code=value".
 std::vector<std::string> options_of(std::string_view block, std::size_t at) {
   std::vector<std::string> options;
   while (at + 8 <= block.size()) {
@@ -81,7 +81,8 @@ TEST(Pcapng, Head) {
             (std::vector<std::string>{"2=any", "9=\x09", std::string("11=\0udp", 7)}));
 }
 
-// One interface block each, before its first packet; packets that tell none are of the first block.
+// Each interface has one block, before its first packet. Packets without an interface belong to the
+// first block.
 TEST(Pcapng, PacketsAreOfTheirInterfaces) {
   PcapngWriter any = writer();
   std::string out;

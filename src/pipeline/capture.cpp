@@ -107,7 +107,7 @@ Result<Snapshot> read_proc_capture(const std::string& directory, std::uint64_t w
   for (PolledSocket& socket : sockets) {
     const Owner* owner = socket.inode != 0 ? owners.find(socket.inode) : nullptr;
     if (owner != nullptr) socket.flow.owner = *owner;
-    socket.flow.cookie = 0;  // the tables' own number
+    socket.flow.cookie = 0;  // it was a number made by the tables
     capture.flows.push_back(std::move(socket.flow));
   }
   capture.malformed = (*tables)->loss().malformed;

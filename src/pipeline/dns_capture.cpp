@@ -14,7 +14,7 @@ constexpr std::uint32_t kLoopbackIndex = 1;  // in every network namespace
 constexpr std::uint32_t kSnapLength = 4'000;
 constexpr std::size_t kBufferBytes = std::size_t{4} << 20;
 
-// Tells connections apart as their ends do.
+// A number for a connection, made from its ends.
 std::uint64_t stream_of(const Event& event) {
   const std::string text = to_string(event.flow.local) + ' ' + to_string(event.flow.remote);
   return std::hash<std::string>{}(text) | 1;
@@ -28,7 +28,7 @@ Result<DnsCapture> DnsCapture::open(std::uint32_t netns) {
   return DnsCapture(std::move(*packets), netns);
 }
 
-// A bridge, bond or VLAN shows a packet once more, on each interface it passes.
+// A packet that passes a bridge, bond or VLAN appears again on each of its interfaces.
 bool DnsCapture::is_again(const PacketView& view, const PacketEnds& ends) {
   const bool is_same = view.interface_index != last_.interface &&
                        ends.protocol == last_.ends.protocol && ends.source == last_.ends.source &&
@@ -71,12 +71,14 @@ Result<void> DnsCapture::take(const PacketView& view, std::uint64_t mono_ns, std
     const auto is_ours = packets_.is_own(event.flow.local.addr, now_ns);
     if (!is_ours) return tl::make_unexpected(is_ours.error());
     if (!*is_ours) continue;
-    // Of a datagram in fragments only the first is here: that it goes on is all that is known.
+    // Only the first fragment of a datagram gets here, so all that is known of its size is that it
+    // is larger.
     const DnsPayload payload{.bytes = view.payload,
                              .whole_size = view.payload_size + (view.is_fragment ? 1u : 0u),
                              .sequence = view.tcp_sequence,
                              .stream = stream_of(event)};
-    // Its query may have been seen before its socket was: its ends alone join them.
+    // The query may have been seen before its socket was, so it and its answer are matched by their
+    // ends alone. The cookie is added after that.
     watcher.take(event, payload, [&](const Event& message) {
       Event told = message;
       told.flow.cookie = socket.cookie;

@@ -13,24 +13,24 @@
 
 namespace sockscope {
 
-// DNS without eBPF: packets of port 53 as libpcap shows them, of the caller's network namespace.
-// They wait in the kernel until they are asked for, which is when the sockets were just read: whose
-// a message is, is known when its socket was among them. Only messages from and to addresses of
-// this host are told, not those that it forwards.
+// DNS without eBPF: packets of port 53 in the caller's network namespace, from libpcap. They wait
+// in the kernel until they are asked for, just after the sockets were read, because a message's
+// process is known only if its socket was among those. Only messages from and to addresses of this
+// host are reported, not forwarded ones.
 class DnsCapture {
  public:
   // Needs CAP_NET_RAW, for this call only. Errors: those of Pcap::open.
   static Result<DnsCapture> open(std::uint32_t netns);
 
-  // How the door is called, and what it cannot do.
+  // The name of the door, and what it cannot see.
   static constexpr const char* kDoor = "libpcap/port 53";
   static constexpr const char* kLimits =
       "the process is known only of sockets that live until a poll";
 
-  // sockets: all with which DNS may be spoken that are there now. Errors: kIo.
+  // sockets: all existing ones that DNS may be spoken with. Errors: kIo.
   Result<void> read(const Snapshot& sockets, DnsWatcher& watcher,
                     const std::function<void(Event&)>& tell);
-  // Packets that the kernel had no room for.
+  // Packets dropped by the kernel for want of room.
   std::uint64_t dropped() const { return packets_.dropped(); }
 
  private:

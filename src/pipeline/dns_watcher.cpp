@@ -26,8 +26,9 @@ void DnsWatcher::message(Event& packet, std::span<const std::byte> bytes, std::s
   message->latency_us = queries_.note(packet);
   const bool was_asked = message->latency_us.has_value();
   if (was_asked) *message->latency_us /= 1000;
-  // Whom this host did not ask may say anything. A query to a server behind a local address may
-  // have been turned to another port on its way: nobody but this host can answer from there.
+  // Only answers to this host's own queries give names, because others can say anything. With a
+  // server behind a loopback address the query may have left for another port (netfilter) and not
+  // been seen; but only this host itself can answer from such an address.
   const bool is_for_us = message->is_answer && !dns.sent && packet.flow.remote.port == dns::kPort;
   if (is_for_us && (was_asked || packet.flow.remote.addr.is_loopback())) names_.learn(packet);
   tell(packet);

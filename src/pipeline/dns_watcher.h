@@ -15,22 +15,25 @@
 
 namespace sockscope {
 
-// Packets from and to port 53 to messages, to answers that know their query, to names of remote
-// ends. Time is that of the packets; memory is bounded: kMostStreams of TCP, and what the tables
-// hold.
+// Turns packets from and to port 53 into messages, matches answers with queries, and learns names
+// of remote ends. The clock is the packets'. Memory is bounded: kMostStreams TCP connections, and
+// the limits of the tables.
 class DnsWatcher {
  public:
   static constexpr std::size_t kMostStreams = 256;
 
-  // packet: an event::Dns without its message. Calls `tell` for each message that is complete with
-  // it, after its names are known. What is no DNS is dropped.
+  // packet: an event::Dns without its message. Calls `tell` for each message that this packet
+  // completes, after names were learnt from it. What is not DNS is ignored.
   void take(Event& packet, const DnsPayload& payload,
             const std::function<void(const Event&)>& tell);
 
-  // Tells the queries of this host that no answer came to by now. To be called before what happened
-  // then is taken, so that all are told in the order of time.
+  // Reports this host's queries that got no answer in time. To be called before later events are
+  // taken, so that everything is reported in order of time.
   void advance(std::uint64_t now_ns, const std::function<void(const Event&)>& tell);
-  std::uint64_t next_ns() const noexcept { return queries_.next_ns(); }  // it has something to tell
+  std::uint64_t next_ns() const noexcept {
+    return queries_.next_ns();
+  }  // when advance() has
+     // something to report
 
   void name(Flow& flow) { flow.remote_name = names_.find(flow); }
   std::size_t streams() const noexcept { return streams_.size(); }
@@ -47,7 +50,7 @@ class DnsWatcher {
   DnsQueries queries_;
   RemoteNames names_;
   std::unordered_map<std::uint64_t, Stream>
-      streams_;  // by payload's, and direction in the lowest bit
+      streams_;  // by DnsPayload::stream, with the direction in the lowest bit
 };
 
 }  // namespace sockscope

@@ -23,7 +23,9 @@ namespace sockscope {
 namespace {
 
 std::uint32_t copy_ranges(const std::vector<PortRange>& from, wire_port_range* to) {
-  if (from.size() > WIRE_FILTER_PORTS) return 0;  // too many for the kernel: user space filters
+  if (from.size() > WIRE_FILTER_PORTS)
+    return 0;  // more than the kernel programs have room for:
+               // user space filters
   std::transform(from.begin(), from.end(), to, [](const PortRange& range) {
     return wire_port_range{range.first, range.last};
   });
@@ -34,7 +36,7 @@ bool wants_connections(const Options& options) {
   return options.connections || options.states || options.attempts || options.data;
 }
 
-// What is known of a process is true only as long as its execs and changes of user are seen.
+// What is known of a process stays true only if its execs and changes of user are seen.
 bool follows_processes(const Options& options) {
   return options.processes || (wants_description(options) && wants_connections(options));
 }
@@ -107,8 +109,8 @@ class EbpfObserver : public Observer {
     return done;
   }
 
-  // A connection that no process has open is not shown, but its close will be told. Listeners and
-  // UDP sockets are open in some process as long as they live.
+  // A connection that no process has open may be missing in the pass; its close will be reported.
+  // Listeners and UDP sockets are open in some process as long as they exist.
   bool may_hide(const Flow& flow) const override {
     return programs_.shows_only_held_foreign_sockets() && flow.netns != home_netns_ &&
            flow.protocol == Protocol::kTcp && flow.direction != Direction::kListen;
@@ -142,7 +144,7 @@ class EbpfObserver : public Observer {
     return made - std::min(made, peers_removed_);
   }
 
-  // Who has each socket open.
+  // Adds which processes have each socket open.
   Result<void> complete(Snapshot& snapshot) override {
     if (!wants_holders_) return {};
     std::unordered_map<std::uint64_t, std::shared_ptr<std::vector<SocketHolder>>> holders;
@@ -153,7 +155,7 @@ class EbpfObserver : public Observer {
       if (size == 0) return size;
       auto& list = holders[cookie];
       if (!list) list = std::make_shared<std::vector<SocketHolder>>();
-      // Files come in the order of processes and of their numbers.
+      // The kernel lists files by process and then by descriptor.
       if (list->empty() || list->back().pid != holder.pid) list->push_back(holder);
       return size;
     });
@@ -183,7 +185,7 @@ class EbpfObserver : public Observer {
 
   int fd() const noexcept override { return programs_.ring_fd(); }
 
-  // While records keep coming the kernel side is not asked to wake us.
+  // While records keep coming, the kernel programs are not asked to wake this process.
   bool rest(Waker&, bool busy) override {
     if (busy) return false;
     std::uint32_t& waiting = programs_.control().reader_waiting;
@@ -225,7 +227,8 @@ class EbpfObserver : public Observer {
     return true;
   }
 
-  // decode(bytes) takes a record from their beginning and returns its size, 0: it cannot be read.
+  // decode(bytes) takes a record from the beginning of the bytes and returns its size; 0: it cannot
+  // be read.
   template <class Decode>
   Result<void> read(Observation pass, Decode&& decode) {
     return programs_.read(pass, [&](std::span<const std::byte> bytes) {
@@ -244,12 +247,12 @@ class EbpfObserver : public Observer {
   RingReader ring_;
   Traits traits_;
   bool wants_holders_;
-  bool counts_udp_;  // with hooks of its own
+  bool counts_udp_;  // with hooks for UDP only
   const std::uint32_t home_netns_ = home_netns();
   Loss lost_;
   std::uint64_t runs_not_before_ns_ = 0;
-  std::uint64_t peers_removed_ = 0;  // from the kernel's map, because their socket is closed
-  // What a record is decoded into; here, because they are large.
+  std::uint64_t peers_removed_ = 0;  // removed from the kernel's map because their socket closed
+  // Records are decoded into these; members, because they are large.
   Event event_;
   Event dns_packet_;
 };
@@ -276,8 +279,8 @@ ObserverResult open_ebpf_observer(const Options& options, const FlowMatcher& mat
   wanted.config = make_config(options, matcher);
   auto programs = Programs::load(wanted);
   if (!programs) return tl::make_unexpected(std::move(programs).error());
-  // The sockets that were there before. After attaching, so that none falls between; those the
-  // hooks already know keep what they know.
+  // Finds the owners of sockets that existed before. Done after attaching, so that no socket is
+  // missed in between; sockets whose owner the hooks already know keep it.
   if (auto done = programs->read(Observation::kOlderOwners, [](auto) {}); !done)
     return tl::make_unexpected(std::move(done).error());
   auto ring = RingReader::open(programs->ring_fd(), programs->ring_bytes());

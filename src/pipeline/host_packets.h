@@ -14,8 +14,8 @@
 
 namespace sockscope {
 
-// Packets of the caller's network namespace as libpcap shows them, on any interface. They wait in
-// the kernel until they are asked for.
+// Packets of the caller's network namespace on any interface, from libpcap. They wait in the kernel
+// until they are asked for.
 class HostPackets {
  public:
   // Needs CAP_NET_RAW, for this call only. Errors: those of Pcap::open.
@@ -24,14 +24,14 @@ class HostPackets {
 
   // mono_ns: when it passed, CLOCK_MONOTONIC.
   using Take = std::function<Result<void>(const PacketView& packet, std::uint64_t mono_ns)>;
-  // Those with ports that there are now, some 65,000 at most. Errors: kIo, and that of `take`,
-  // which ends it.
+  // Hands over the waiting packets that have ports, at most some 65,000. Errors: kIo, and any error
+  // of `take`, which ends it.
   Result<void> read(const Take& take);
-  // Whether the address is this host's. Errors: kIo.
+  // Whether the address belongs to this host. Errors: kIo.
   Result<bool> is_own(const Address& address, std::uint64_t now_ns) {
     return addresses_.has(address, now_ns);
   }
-  // Packets that the kernel had no room for.
+  // Packets dropped by the kernel for want of room.
   std::uint64_t dropped() const { return pcap_.dropped(); }
 
  private:

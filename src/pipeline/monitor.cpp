@@ -27,7 +27,7 @@ Result<std::unique_ptr<Tracker>> open_tracker(Source source, const Options& opti
   return Tracker::open(options, matcher, std::move(*observer), doors);
 }
 
-// Why a source is refused, in one line.
+// In one line, why a source is refused.
 std::string reason(const Error& error) {
   const bool is_told =
       error.kind() == ErrorKind::kNotPermitted || error.kind() == ErrorKind::kKernelLacksFeature;
@@ -53,7 +53,7 @@ Result<Monitor> Monitor::open(const Options& options) {
   auto impl = std::make_unique<Impl>();
   impl->tells_internals = options.tcp_internals;
   std::vector<Source> candidates = {options.source};
-  // Who names doors wants eBPF.
+  // Naming doors implies eBPF.
   if (options.source == Source::kAuto && !options.doors.empty()) candidates = {Source::kEbpf};
   if (options.source == Source::kAuto && options.doors.empty())
     candidates = {Source::kEbpf, Source::kSockDiag, Source::kProcfs};

@@ -11,7 +11,7 @@
 namespace sockscope {
 namespace {
 
-constexpr std::size_t kLongestName = 15;  // of a process: TASK_COMM_LEN without its end
+constexpr std::size_t kLongestName = 15;  // of a process: TASK_COMM_LEN without the NUL
 constexpr std::size_t kLargestRing = std::size_t{1} << 31;
 
 Result<void> refuse(std::string detail) {

@@ -5,8 +5,8 @@
 
 namespace sockscope {
 
-// Whether the options make sense: kInvalidArgument says which does not. What they ask for may still
-// be refused by the kernel.
+// Whether the options are consistent; kInvalidArgument says which are not. The kernel may still
+// refuse what they ask for.
 Result<void> check_options(const Options& options);
 
 }  // namespace sockscope

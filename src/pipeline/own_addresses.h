@@ -12,8 +12,8 @@
 
 namespace sockscope {
 
-// The addresses of this host, in the network namespace it was opened in; read anew at most once a
-// second, when one is asked for that is not among them.
+// The addresses of this host in the network namespace in which it was opened. They are read again
+// at most once a second, when an unknown address is asked for.
 class OwnAddresses {
  public:
   explicit OwnAddresses(InterfaceSource interfaces) : interfaces_(std::move(interfaces)) {}

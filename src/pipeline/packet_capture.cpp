@@ -22,7 +22,7 @@ constexpr std::size_t kPacketsAtOnce = 4096;
 constexpr std::size_t kMostFragmented = 1024;
 
 using AddressBytes = std::array<std::uint8_t, 16>;
-// Addresses, protocol and id of a datagram in fragments.
+// Identifies a datagram in fragments: addresses, protocol and id.
 using Datagram = std::tuple<AddressBytes, AddressBytes, std::uint8_t, std::uint32_t>;
 
 }  // namespace
@@ -41,10 +41,10 @@ struct PacketCapture::Impl {
 
   Pcap pcap;
   std::uint32_t interface_index;                   // 0: any
-  std::optional<TranslationWatcher> translations;  // empty: nothing is translated
+  std::optional<TranslationWatcher> translations;  // empty: not available
   PacketOwners owners;
   Waker waker;
-  std::map<Datagram, std::pair<std::uint16_t, std::uint16_t>> ports;  // of first fragments
+  std::map<Datagram, std::pair<std::uint16_t, std::uint16_t>> ports;  // from first fragments
   std::uint64_t received = 0;
   std::uint64_t unattributed = 0;
 };
@@ -80,7 +80,7 @@ Result<PacketCapture> PacketCapture::open(const PacketOptions& options) {
                          std::to_string(pcap->link_type()) + ", which is not understood")
             .with_hint("capture without -i, on all interfaces"));
   const std::uint32_t index = ::if_nametoindex(options.interface.c_str());
-  // Refused, it is as where nothing is translated.
+  // If refused, packets are treated as not translated.
   std::optional<TranslationWatcher> translations;
   if (auto opened = TranslationWatcher::open()) translations.emplace(std::move(*opened));
   auto impl = std::make_unique<Impl>(std::move(*pcap), index, std::move(translations));
@@ -128,7 +128,7 @@ Result<std::size_t> PacketCapture::read(const Handler& handler) {
   const std::uint64_t booted_wall_ns = clock_ns(CLOCK_REALTIME) - now;
   const auto link = static_cast<LinkType>(link_type());
   CapturedPacket captured;
-  // Not without end, that the caller hears of other things too.
+  // Limited, so that the caller can also attend to other things.
   for (std::size_t read = 0; read < kPacketsAtOnce; ++read) {
     const auto got = impl_->pcap.next(captured);
     if (!got) return tl::make_unexpected(got.error());

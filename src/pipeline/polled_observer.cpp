@@ -19,7 +19,8 @@
 namespace sockscope {
 namespace {
 
-// Closed connections whose sockets live on, because their process has not closed them.
+// Most closed connections remembered whose sockets still exist, because their process has not
+// closed them.
 constexpr std::size_t kMostAwaited = 1 << 16;
 
 bool is_half_open(TcpState state) noexcept {
@@ -32,7 +33,7 @@ bool is_connection(const Flow& flow) noexcept {
          flow.state != TcpState::kNone;
 }
 
-// What no poll can tell.
+// Adds doors for what no poll can see.
 void add_missing(const Options& options, bool with_events, const std::string& source,
                  std::vector<Door>& doors) {
   doors.push_back({Observation::kUdpBytes, source, "the kernel keeps no counters of UDP sockets"});
@@ -47,8 +48,8 @@ void add_missing(const Options& options, bool with_events, const std::string& so
   if (options.data) doors.push_back({Observation::kEachCall, source, "no events in a poll"});
 }
 
-// Reads the kernel's socket tables again and again; events are what differs between two polls, and
-// what the kernel tells of sockets that are gone.
+// Reads the kernel's socket tables again and again. Events are the differences between two polls,
+// and the kernel's messages about closed sockets.
 class PolledObserver : public Observer {
  public:
   PolledObserver(const Options& options, std::unique_ptr<SocketSource> source,
@@ -63,7 +64,7 @@ class PolledObserver : public Observer {
   }
 
   // A connection began at some time before the poll that found it, and its name may have been asked
-  // for while that poll read.
+  // for while that poll was reading.
   Traits traits() const override {
     return {
         .polls = with_events_,
@@ -136,7 +137,7 @@ class PolledObserver : public Observer {
 
   int fd() const noexcept override { return source_->closes_fd(); }
 
-  // A batch of closes is worth waking for, not each: while they keep coming look again after a
+  // It is not worth waking up for each closed socket: while they keep coming, look again after a
   // while.
   bool rest(Waker& waker, bool) override {
     if (fd() < 0) return true;
@@ -149,7 +150,7 @@ class PolledObserver : public Observer {
   }
 
  private:
-  // Packets only add to the picture: refused, that is said and all else goes on.
+  // Packets are not essential: if they are refused, that is reported and everything else goes on.
   template <class Capture>
   void watch_packets(Observation observation, std::optional<Capture>& capture, Tracker& to) {
     auto opened = Capture::open(netns_);
@@ -202,7 +203,7 @@ class PolledObserver : public Observer {
     } else if (change.is_new && flow.state == TcpState::kSynSent && options_.attempts) {
       note(event::Attempt{}, flow);
     } else if (change.is_new && flow.state == TcpState::kTimeWait && !source_->announces_closes()) {
-      note(event::Close{}, flow);  // all that is left of one that came and went
+      note(event::Close{}, flow);  // it began and ended between two polls
     } else if (change.is_closed) {
       note(event::Close{.old_state = change.before}, flow);
     }
@@ -227,7 +228,8 @@ class PolledObserver : public Observer {
 
   void take_close(const PolledSocket& socket, Tracker& to) {
     const bool is_tcp = socket.flow.protocol == Protocol::kTcp;
-    // Never connected, never bound: or reset by its own process, and nothing is left to tell.
+    // Never connected and never bound, so there is nothing to report; the same holds after a reset
+    // by its own process.
     if (socket.flow.remote.port == 0 && (is_tcp || socket.flow.local.port == 0) &&
         !to.table().contains(socket.flow.cookie))
       return;
@@ -262,7 +264,7 @@ class PolledObserver : public Observer {
     event.what = has_failed ? Event::What(event::ConnectFailed{}) : Event::What(close);
     to.apply(event);
     if (!with_events_ || !has_polled_) return;
-    if (is_over) {  // in TIME_WAIT; this poll is about to tell of it, or one before did
+    if (is_over) {  // in TIME_WAIT: this poll will report it, or an earlier one did
       if (close.is_final && !was_told) final_.insert(socket.flow.cookie);
       return;
     }
@@ -277,9 +279,10 @@ class PolledObserver : public Observer {
     }
   }
 
-  // The last figures of a socket; whether they are final. Those of one that was reset by its own
-  // process are gone by now, and whether a FIN is among the bytes received is not said: it is when
-  // it came before the last poll, or, as a rule, when our own was acknowledged.
+  // Fills in the last figures of a socket; returns whether they are final. After a reset by its own
+  // process they are already gone. The kernel does not say whether a FIN is counted among the bytes
+  // received: it is if it came before the last poll, or, as a rule, if our own FIN was
+  // acknowledged.
   bool complete_figures(const PolledSocket& socket, const Flow& known, Flow& flow) const {
     const Flow& last = socket.flow;
     const Counters& before = known.counters;
@@ -298,7 +301,7 @@ class PolledObserver : public Observer {
     return is_final;
   }
 
-  // Events of a poll wait until its end, when owners and final figures are known.
+  // The events of a poll wait until its end, when owners and final figures are known.
   void note(Event::What what, const Flow& flow) {
     pending_.push_back({.mono_ns = poll_began_ns_, .flow = flow, .what = std::move(what)});
   }
@@ -340,13 +343,13 @@ class PolledObserver : public Observer {
   bool tells_refusal_ = false;
   std::optional<RefusalCapture> refusals_;
   std::optional<DnsCapture> dns_packets_;
-  std::vector<std::uint64_t> dns_sockets_;  // cookies of those with which DNS may be spoken
-  std::bitset<65536> listening_;            // local ports of listening sockets: in this poll
-  std::bitset<65536> listened_;             // and in the one before
+  std::vector<std::uint64_t> dns_sockets_;  // cookies of sockets that DNS may be spoken with
+  std::bitset<65536> listening_;            // local ports of listening sockets in this poll
+  std::bitset<65536> listened_;             // and in the previous one
   std::vector<std::pair<std::uint64_t, std::uint64_t>> ownerless_;  // cookie and inode
   std::vector<Event> pending_;
-  std::unordered_set<std::uint64_t> final_;    // pending closes whose figures have come
-  std::unordered_set<std::uint64_t> awaited_;  // told as closed, while their sockets live on
+  std::unordered_set<std::uint64_t> final_;    // reported closes whose final figures have come
+  std::unordered_set<std::uint64_t> awaited_;  // reported as closed while their sockets still exist
   std::uint64_t poll_began_ns_ = 0;
   bool has_polled_ = false;
   bool closes_came_ = false;

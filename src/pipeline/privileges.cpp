@@ -13,9 +13,9 @@
 namespace sockscope {
 namespace {
 
-// Before 5.19, where kernel.unprivileged_bpf_disabled is not 0 (Debian's default), bpf(2) refuses
-// everything to those without CAP_BPF, new passes of an iterator that is attached included. Later
-// kernels look at the file descriptor.
+// Before Linux 5.19, where kernel.unprivileged_bpf_disabled is not 0 (Debian's default), bpf(2)
+// refuses everything without CAP_BPF, even a new pass of an attached iterator. Later kernels check
+// the file descriptor instead.
 bool is_bpf_refused() {
   bpf_attr attributes{};
   attributes.iter_create.link_fd = ~0u;

@@ -6,7 +6,7 @@
 namespace sockscope {
 namespace {
 
-// Holds what 60,000 processes a second tell while the reader is kept away for half a second.
+// Enough for 60,000 processes a second while the reader cannot run for half a second.
 constexpr std::size_t kReceiveBuffer = std::size_t{32} << 20;
 
 }  // namespace
@@ -32,8 +32,8 @@ void ProcessWatcher::open_connector(ProcessEventMask kinds) {
 std::uint64_t ProcessWatcher::lost() const noexcept {
   if (!connector_) return 0;
   const ProcConnectorLoss& loss = connector_->loss();
-  // Where events are missed by their numbers, these say how many; else a full buffer is all that
-  // is known.
+  // Gaps in the events' numbers say how many are missing; without gaps, only that the buffer was
+  // full is known.
   return (loss.missing != 0 ? loss.missing : loss.buffer_full) + loss.overruns + loss.malformed;
 }
 
@@ -66,15 +66,15 @@ void ProcessWatcher::begin_drain(std::uint64_t mono_ns) {
   received_ = false;
 }
 
-// Once per drain and after it began: whatever the connector has from before the record at hand is
-// there by now.
+// Called once per drain, after it began: everything from the connector that is older than the
+// record being handled has arrived by now.
 void ProcessWatcher::receive() {
   received_ = true;
   if (!connector_) return;
   waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(next_));
   next_ = 0;
   std::array<std::byte, ProcConnector::kBufferSize> buffer;
-  constexpr std::size_t kMost = 100'000;  // what comes while we are at it is left for the next time
+  constexpr std::size_t kMost = 100'000;  // what arrives meanwhile is left for the next call
   static_cast<void>(connector_->drain(
       buffer, [this](const ProcessEvent& event) { waiting_.push_back(event); }, kMost));
 }
@@ -97,8 +97,8 @@ void ProcessWatcher::apply(const ProcessEvent& event, const ProcessInfo* seen,
 
 void ProcessWatcher::take(const ProcessEvent& event, ProcessInfo& seen, const Handler& handler) {
   advance(event.mono_ns, handler);
-  // Where version 1 of cgroups is in use all processes have the same number: what the new program
-  // belongs to is asked while it runs.
+  // With version 1 of cgroups all processes have the same number, so the cgroup of the new program
+  // is read while it runs.
   constexpr std::uint64_t kRootCgroup = 1;
   if (event.kind == ProcessEventKind::kExec && wanted_.describe && seen.cgroup_id <= kRootCgroup)
     seen.cgroup = reader_.read_cgroup(event.pid, seen.cgroup_id);
@@ -107,7 +107,7 @@ void ProcessWatcher::take(const ProcessEvent& event, ProcessInfo& seen, const Ha
   apply(event, &seen, handler);
 }
 
-// The connector tells numbers only: the rest is read from /proc, as long as it is there.
+// The connector reports only numbers; the rest is read from /proc while the process exists.
 void ProcessWatcher::apply_from_connector(ProcessEvent event, const Handler& handler) {
   ProcessInfo seen;
   const ProcessInfo* told = nullptr;
@@ -133,7 +133,7 @@ void ProcessWatcher::apply_from_connector(ProcessEvent event, const Handler& han
       event = ended;
     }
   }
-  if (event.is_thread()) return;  // a thread of its own right is none of ours
+  if (event.is_thread()) return;  // threads are not reported
   apply(event, told, handler);
 }
 
@@ -141,7 +141,7 @@ std::shared_ptr<const ProcessInfo> ProcessWatcher::complete(std::uint32_t pid,
                                                             std::uint64_t start_ns,
                                                             std::uint64_t cgroup_id) {
   auto info = table_.get(pid, start_ns);
-  // One that nobody told of: found holding a socket by `snapshot`, or older than a loss.
+  // Not known from events: found holding a socket by `snapshot`, or its events were lost.
   if (!info) {
     auto found = reader_.read(pid);
     if (!found) return nullptr;
@@ -155,21 +155,21 @@ std::shared_ptr<const ProcessInfo> ProcessWatcher::complete(std::uint32_t pid,
   if (!info->exited) {
     if (!info->program) now.program = reader_.read_program(pid);
     if (!is_placed) now.cgroup = reader_.read_cgroup(pid, now.cgroup_id);
-    // It may have gone meanwhile, and another have its number.
+    // The process may have exited meanwhile, and another one have its pid.
     const std::uint64_t now_ns = reader_.read_start_ns(pid);
     if (now_ns / 10'000'000 != info->start_ns / 10'000'000) now = {};
   }
   if (now.cgroup) {
     placed_.insert(pid);
   } else if (!is_placed && cgroup_id != 0 && cgroup_id != info->cgroup_id) {
-    now.cgroup_id = cgroup_id;  // where it did what it did last
+    now.cgroup_id = cgroup_id;  // the cgroup of its latest event
     now.cgroup = reader_.find_cgroup(cgroup_id);
   } else {
     now.cgroup_id = info->cgroup_id;
     now.cgroup = info->cgroup ? info->cgroup : reader_.find_cgroup(info->cgroup_id);
   }
   if (now.cgroup_id == 0) now.cgroup_id = info->cgroup_id;
-  info = nullptr;  // else it would be copied to be changed
+  info = nullptr;  // a second holder would force a copy
   table_.complete(pid, start_ns, now);
   table_.place(pid, start_ns, now.cgroup, now.cgroup_id);
   return table_.get(pid, start_ns);
@@ -178,7 +178,7 @@ std::shared_ptr<const ProcessInfo> ProcessWatcher::complete(std::uint32_t pid,
 void ProcessWatcher::describe(Owner& owner) {
   if (owner.pid == 0) return;
   if (wanted_.describe) {
-    // A number that was copied from the listener is of nobody who can be named by it.
+    // A cgroup number inherited from the listener does not say where this process is.
     const bool is_own = owner.kind == OwnerKind::kExact;
     owner.process = complete(owner.pid, owner.start_ns, is_own ? owner.cgroup_id : 0);
     if (!owner.process) return;

@@ -18,7 +18,7 @@
 
 namespace sockscope {
 
-// What is observed to learn of an event.
+// An event of processes, and what is observed to learn of it.
 struct ProcessObservation {
   ProcessEventKind kind;
   Observation observation;
@@ -35,52 +35,53 @@ inline constexpr ProcessObservation kProcessObservations[] = {
     {ProcessEventKind::kPtrace, Observation::kProcessTracer},
 };
 
-// Who the processes of the host are: from the events that kernel programs tell, where they are let
-// in, else from the process events connector and /proc.
+// Keeps what is known of the host's processes: from the events of kernel programs where those are
+// available, otherwise from the process events connector and /proc.
 class ProcessWatcher {
  public:
   struct Wanted {
-    bool events = false;    // follow them, and tell
-    bool describe = false;  // programs, cgroups and all else
+    bool events = false;    // follow and report events
+    bool describe = false;  // programs, cgroups and everything else
   };
 
   explicit ProcessWatcher(const Wanted& wanted, ProcessReader reader = ProcessReader())
       : wanted_(wanted), table_(ProcessTable::Limits{}), reader_(std::move(reader)) {}
 
-  // For events of these kinds, when events are wanted.
+  // For these kinds, if events are wanted.
   void open_connector(ProcessEventMask kinds);
 
   // The connector's file, to wait for; -1: not in use.
   int fd() const noexcept { return connector_ ? connector_->fd() : -1; }
 
-  // Ways in that are no kernel programs.
+  // Doors that are not kernel programs.
   const std::vector<Door>& doors() const noexcept { return doors_; }
-  // Of the connector, as one number.
+  // The connector's losses, as one number.
   std::uint64_t lost() const noexcept;
 
-  // An event that is in the table by now, with the process as it is after it.
+  // Gets an event that is already in the table, with the process as it is after the event.
   using Handler = std::function<void(const ProcessEvent&)>;
 
-  // A drain: begin, events as they come, end. What the connector has is put between them by its
-  // time.
+  // A drain: begin, events as they come, end. Events of the connector are inserted between them by
+  // their time.
   void begin_drain(std::uint64_t mono_ns);
-  // Before any event, of a flow too: what happened before it.
+  // To be called before any event, including those of flows: handles what happened before that
+  // time.
   void advance(std::uint64_t mono_ns, const Handler& handler);
-  // seen: what was told of the process beside the event.
+  // seen: what the source says of the process besides the event.
   void take(const ProcessEvent& event, ProcessInfo& seen, const Handler& handler);
   void end_drain(const Handler& handler);
 
-  // At the start and after loss: the processes as they are. list: Observer::read_processes().
+  // To be called at the start and after loss: reads all processes as they are. list:
+  // Observer::read_processes().
   using Handle = std::function<void(const ProcessInfo&)>;
   Result<void> scan(std::uint64_t mono_ns, const std::function<Result<bool>(const Handle&)>& list);
   bool needs_scan() const noexcept { return lost() != lost_at_scan_; }
-  // Reads all there is to read of those that run, as far as it is wanted: /proc may refuse it
-  // later.
+  // Reads everything that is wanted of running processes, because /proc may refuse it later.
   void complete_all();
 
   void expire(std::uint64_t mono_ns) { table_.expire(mono_ns); }
 
-  // Name and user as they are now, and with `describe` all that is known.
+  // Fills in name and user as they are now; with `describe`, everything that is known.
   void describe(Owner& owner);
   void describe(Process& process);
 
@@ -99,14 +100,15 @@ class ProcessWatcher {
   std::optional<ProcConnector> connector_;
   ProcessEventMask from_connector_ = 0;
   std::vector<Door> doors_;
-  std::vector<ProcessEvent> waiting_;  // from the connector, from next_ on not yet handed over
+  std::vector<ProcessEvent> waiting_;  // from the connector; not yet handed over from next_ on
   std::size_t next_ = 0;
   bool received_ = false;  // in this drain
   std::uint64_t drain_began_ns_ = 0;
   std::uint64_t lost_at_scan_ = 0;
-  // Whose cgroup was read in this drain: it may be moved at any time, and nothing tells.
+  // Processes whose cgroup was read in this drain. It is read anew in each, because nothing reports
+  // when a process is moved.
   std::unordered_set<std::uint32_t> placed_;
-  // Leaders that ended before their threads, with the connector as the source.
+  // With the connector as the source: leaders that ended before their threads.
   std::unordered_map<std::uint32_t, ProcessEvent> ending_;
 };
 

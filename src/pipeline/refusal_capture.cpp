@@ -11,7 +11,8 @@ namespace {
 constexpr std::uint32_t kSnapLength = 256;
 constexpr std::size_t kBufferBytes = std::size_t{1} << 20;
 constexpr std::size_t kToldAtOnce = 512;
-// RST and ACK with sequence number 0: nothing else answers a SYN so. libpcap's `tcp` is IPv4's.
+// RST and ACK with sequence number 0: only the answer to a SYN looks like this. libpcap's `tcp`
+// means TCP over IPv4 only.
 constexpr const char* kFilter =
     "(tcp[13] & 0x14 = 0x14 and tcp[4:4] = 0) or "
     "(ip6[6] = 6 and ip6[53] & 0x14 = 0x14 and ip6[44:4] = 0)";
@@ -24,7 +25,7 @@ Result<RefusalCapture> RefusalCapture::open(std::uint32_t netns) {
   return RefusalCapture(std::move(*packets), netns);
 }
 
-// False: another host's, or one that was taken already, on another interface it passed.
+// False: the packet of another host, or one already seen on another interface.
 Result<bool> RefusalCapture::is_news(const PacketView& packet) {
   const bool is_again = packet.interface_index != interface_ && packet.source == local_ &&
                         packet.destination == remote_;

@@ -11,20 +11,21 @@
 
 namespace sockscope {
 
-// SYNs that meet no listener, without eBPF: the resets with which the kernel answers them, as
-// libpcap shows them, of the caller's network namespace.
+// SYNs that meet no listener, without eBPF: the resets with which the kernel answers them in the
+// caller's network namespace, from libpcap.
 class RefusalCapture {
  public:
   // Needs CAP_NET_RAW, for this call only. Errors: those of Pcap::open.
   static Result<RefusalCapture> open(std::uint32_t netns);
 
-  // How the door is called, and what it cannot do.
+  // The name of the door, and what it cannot see.
   static constexpr const char* kDoor = "libpcap/resets";
   static constexpr const char* kLimits = "a firewall's own resets count too";
 
-  // Of many only some are told one by one, and those count the others. Errors: kIo.
+  // When there are many, only some are reported one by one; each of these counts the unreported
+  // ones before it. Errors: kIo.
   Result<void> read(const std::function<void(Event&)>& tell);
-  // Packets that the kernel had no room for.
+  // Packets dropped by the kernel for want of room.
   std::uint64_t dropped() const { return packets_.dropped(); }
 
  private:
@@ -36,7 +37,7 @@ class RefusalCapture {
   HostPackets packets_;
   std::uint32_t netns_;
   std::uint64_t untold_ = 0;
-  // Of the packet before.
+  // Of the previous packet.
   Endpoint local_;
   Endpoint remote_;
   std::uint32_t interface_ = 0;

@@ -13,19 +13,19 @@
 
 namespace sockscope {
 
-// Looks up what remote ends without a name are called, in reverse (PTR), at the name servers of
-// /etc/resolv.conf. Nothing waits: names are there some time after they were first wanted.
+// Looks up remote ends that have no name in reverse (PTR), at the name servers of /etc/resolv.conf.
+// No call waits: a name is available some time after it was first wanted.
 class ReverseResolver {
  public:
   // Errors: kInvalidArgument when there is no name server, kIo.
   static Result<ReverseResolver> open(std::uint32_t netns);
 
   int fd() const noexcept { return waker_.fd(); }
-  // At events of fd(), and any time: takes answers, sends what waits.
+  // To be called when fd() is readable, and at any time: takes answers, sends what waits.
   void work(std::uint64_t now_ns);
-  // What the remote end of a flow is called, as far as it is known; else it is looked up. Null also
-  // for flows that have a name or no remote end, and for addresses that mean nothing to a name
-  // server (loopback, of one link, multicast, private ones of another network namespace).
+  // The name of a flow's remote end if it is known; otherwise it is looked up. Null also for flows
+  // that already have a name or have no remote end, and for addresses that no name server knows
+  // (loopback, link-local, multicast, private ones of another network namespace).
   std::shared_ptr<const RemoteName> find(const Flow& flow, std::uint64_t now_ns);
   bool is_idle() const noexcept { return names_.is_idle(); }
   std::string door() const { return "PTR/" + to_string(client_.first_server()); }

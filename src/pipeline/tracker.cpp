@@ -17,7 +17,7 @@ namespace sockscope {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
-// Of a CPU, passes that nobody asked for take one part of so many at the most.
+// Passes that nobody asked for take at most one part in this many of a CPU's time.
 constexpr std::uint64_t kShareOfTime = 20;
 constexpr std::uint64_t kShareOfOwners = 40;
 constexpr std::uint64_t kCheckInterval = 60 * kSecond;
@@ -78,7 +78,8 @@ Result<void> Tracker::start() {
   return {};
 }
 
-// It only adds to the picture: refused, that is said and all else goes on.
+// Names are not essential: if the resolver is refused, that is reported and everything else goes
+// on.
 Result<void> Tracker::open_resolver() {
   if (!options_.resolve) return {};
   auto opened = ReverseResolver::open(home_netns());
@@ -91,12 +92,13 @@ Result<void> Tracker::open_resolver() {
   return waker_.add(resolver_->fd());
 }
 
-// As above.
+// The same for translations.
 Result<void> Tracker::open_translations() {
   if (!options_.translations) return {};
   auto opened = TranslationWatcher::open();
   if (!opened) {
-    if (opened.error().kind() == ErrorKind::kKernelLacksFeature)  // nothing is missed
+    if (opened.error().kind() == ErrorKind::kKernelLacksFeature)  // nothing is tracked, so nothing
+                                                                  // is missed
       add_door({Observation::kTranslations, Conntrack::kDoor, {}, opened.error().detail()});
     else
       add_refused(Observation::kTranslations, Conntrack::kDoor, opened.error());
@@ -212,7 +214,7 @@ void Tracker::look_up_names(Snapshot& snapshot) {
   resolver_->work(host_.now_ns());
 }
 
-// What is known beside what was observed, as of the time of the event.
+// Adds what is known besides the observation, as of the time of the event.
 void Tracker::complete(Event& event) {
   advance_dns(event.mono_ns);
   if (processes_) {
@@ -279,7 +281,7 @@ FlowTable::Change Tracker::show(Flow& socket) {
 
 Result<void> Tracker::deliver() {
   const std::uint64_t now = host_.now_ns();
-  // A connection is tracked from its first packet on: before anything is told of it.
+  // netfilter tracks a connection from its first packet on, so this comes before any of its events.
   if (translations_)
     if (auto done = translations_->update(); !done) return done;
   if (processes_) processes_->begin_drain(now);
@@ -290,13 +292,13 @@ Result<void> Tracker::deliver() {
   return {};
 }
 
-// What was lost on the way comes to light here.
+// Finds out what was lost, and reports it as a gap.
 void Tracker::note_loss(bool exactly) {
   lost_ = observer_->loss(exactly);
   if (processes_) lost_.netlink_full += processes_->lost();
   lost_.udp_peers = peers_lost_;
   if (translations_) lost_.translations = translations_->lost();
-  // What the kernel could not remember no pass can tell either.
+  // Only lost records are made good by a pass: what the kernel could not remember no pass can find.
   if (const std::uint64_t records =
           lost_.ring_full + lost_.malformed + lost_.netlink_full + lost_.missed_runs;
       records != records_lost_) {
@@ -304,7 +306,7 @@ void Tracker::note_loss(bool exactly) {
     resync_wanted_ = true;
     owners_known_ = false;
   }
-  lost_.missed_runs += table_.untold_ends();  // the pass that found them is what heals it
+  lost_.missed_runs += table_.untold_ends();  // already made good by the pass that found them
   if (!handler_ || lost_ == reported_) return;
   Event gap;
   gap.mono_ns = last_event_ns_ != 0 ? last_event_ns_ : host_.now_ns();
@@ -316,16 +318,16 @@ void Tracker::note_loss(bool exactly) {
   add(gap);
 }
 
-// A stranger established itself during the pass, and its event has come by now; or its event was
-// never to be had. And where only passes show what is gone, one may have been passed over while
-// others came and went.
+// Whether the pass must read whole sockets a second time. Either only the figures of a connection
+// were shown, and no event has announced it by now. Or, where only passes show what is gone, an
+// open flow was not shown; it may have been skipped while others came and went.
 bool Tracker::was_passed_over() const {
   return std::any_of(strangers_.begin(), strangers_.end(),
                      [this](std::uint64_t cookie) { return !table_.contains(cookie); }) ||
          (traits_.polls && table_.misses_some());
 }
 
-// Owners that changed unseen, and those that accepts wait for.
+// Finds owners that changed unseen, and those that accepts wait for.
 Result<void> Tracker::read_owners() {
   const std::uint64_t began = host_.now_ns();
   if (!traits_.follows_owners || began < owners_not_before_ns_) return {};
@@ -363,9 +365,9 @@ Result<void> Tracker::pass(bool at_once) {
   return {};
 }
 
-// There are kernels that do not run our programs on top of every task, and count nothing then. For
-// whom only events are wanted, ends that nobody told are found by looking, seldom. It adds nothing
-// to the table.
+// Some kernels do not run our programs in every task, and do not count that. So when only events
+// are wanted, this looks from time to time for ends that were not reported. It adds nothing to the
+// table.
 Result<void> Tracker::check() {
   const std::uint64_t cpu_before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
   begin_sync(host_.now_ns());
@@ -393,7 +395,8 @@ void Tracker::end_sync(bool only_figures) {
   table_.end_sync([this](const Flow& flow) { observer_->gone(flow); }, hides);
 }
 
-// Looking must not become a load of its own, while a loss goes on or of very many sockets.
+// Limits how often passes and checks are made, so that they do not become a load of their own while
+// losses continue, or with very many sockets.
 void Tracker::plan_next(std::uint64_t cpu_before) {
   const std::uint64_t now = host_.now_ns();
   const std::uint64_t rest = kShareOfTime * (clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_before);
@@ -435,7 +438,7 @@ void Tracker::expire(std::uint64_t now_ns) {
   expire_at_ns_ = now_ns + kSecond;
 }
 
-// Sleep until a batch is worth waking for.
+// Prepares for sleeping until there is enough to be worth waking up for.
 void Tracker::rest(bool busy) {
   const std::uint64_t now = host_.now_ns();
   const std::uint64_t batch = nanoseconds(options_.batch);
@@ -458,7 +461,7 @@ Result<void> Tracker::work(const Handler& handler, bool is_last) {
   const std::uint64_t events_before = costs_.events;
   if (resolver_) resolver_->work(host_.now_ns());
   note_loss(is_last);
-  // Before what waits is told, however late we are.
+  // Must come before waiting accepts are handed over, however late this call is.
   if (settler_.is_due(host_.now_ns(), nanoseconds(options_.batch)))
     if (auto done = read_owners(); !done) return done;
   if (auto done = deliver(); !done) return done;
@@ -484,7 +487,7 @@ Result<void> Tracker::work(const Handler& handler, bool is_last) {
   return {};
 }
 
-// The filter, which may ask for what is only known of the process.
+// Applies the filter, which may ask for what is only known of the process.
 bool Tracker::wants(const Flow& flow) {
   if (!processes_) return matcher_(flow);
   Flow described = flow;
@@ -501,7 +504,7 @@ Result<void> Tracker::snapshot(const Handler* handler, Snapshot& snapshot) {
   const std::uint64_t now = host_.now_ns();
   expire(now);
   std::vector<Flow> peers;
-  std::set<std::uint64_t> with_peers;  // sockets, shown for the sake of these
+  std::set<std::uint64_t> with_peers;  // sockets shown because one of their remote ends is
   if (udp_peers_) peers = udp_peers_->flows(now, std::bind_front(&Tracker::read_flow, this));
   FlowTable::Wanted wanted;
   if (!matcher_.matches_all()) {
@@ -530,7 +533,7 @@ Result<void> Tracker::snapshot(const Handler* handler, Snapshot& snapshot) {
 void Tracker::wait_for_names(Snapshot& snapshot, std::chrono::milliseconds patience) {
   if (!resolver_) return;
   const std::uint64_t until = mono_now_ns() + nanoseconds(patience);
-  // Of very many addresses only some wait at a time.
+  // Of very many addresses only some are queued at a time.
   do {
     for (std::uint64_t now = mono_now_ns(); !resolver_->is_idle() && now < until;
          now = mono_now_ns()) {

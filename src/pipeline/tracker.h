@@ -33,25 +33,25 @@ inline bool wants_description(const Options& options) {
   return options.describe || needs_process(options.filter);
 }
 
-// What the Tracker asks of the host itself.
+// What the Tracker asks the host itself; tests replace it.
 struct TrackerHost {
   std::function<std::uint64_t()> now_ns = mono_now_ns;  // CLOCK_MONOTONIC
   std::function<bool(std::uint32_t pid)> is_running;    // null: the kernel is asked
   std::string root;                                     // of /proc, for ProcessReader
 };
 
-// What stands behind a Monitor: all that is known, kept by what an Observer delivers, and told to
-// whom it concerns.
+// Behind every Monitor: keeps everything that is known, from what an Observer delivers, and hands
+// it over to the Monitor's caller.
 class Tracker {
  public:
   using Handler = Monitor::Handler;
 
-  // doors: those that stand before its own.
+  // doors: listed before the observer's own.
   static Result<std::unique_ptr<Tracker>> open(const Options& options, const FlowMatcher& matcher,
                                                std::unique_ptr<Observer> observer,
                                                std::vector<Door> doors, TrackerHost host = {});
 
-  // For the Monitor, whose functions of these names say what they mean.
+  // For the Monitor, whose functions with the same names document them.
   int fd() const noexcept { return waker_.fd(); }
   Result<std::size_t> consume(const Handler& handler) {
     return work(handler, false).map([this] { return told_; });
@@ -59,7 +59,7 @@ class Tracker {
   Result<std::size_t> finish(const Handler& handler) {
     return work(handler, true).map([this] { return told_; });
   }
-  // Fills all but wall_ns, source and doors. handler may be null.
+  // Fills in everything but wall_ns, source and doors. handler may be null.
   Result<void> snapshot(const Handler* handler, Snapshot& snapshot);
   std::shared_ptr<const ProcessInfo> process(std::uint32_t pid) const {
     return processes_ ? processes_->table().get(pid) : nullptr;
@@ -69,8 +69,8 @@ class Tracker {
   const std::vector<Door>& doors() const noexcept { return doors_; }
   void wait_for_names(Snapshot& snapshot, std::chrono::milliseconds patience);
 
-  // For the Observer. Events are completed in place; they come in the order of time.
-  void take(Event& event);  // changes the table, and is told
+  // For the Observer. Events are completed in place, and must come in order of time.
+  void take(Event& event);  // changes the table, and is handed over
   void take_process(const ProcessEvent& event, ProcessInfo& seen) {
     if (processes_) processes_->take(event, seen, tell_process_);
   }
@@ -78,11 +78,11 @@ class Tracker {
   void take_quic(std::uint64_t socket) {
     if (udp_peers_) udp_peers_->note_quic(socket);
   }
-  // Records of events, with those that could not be read.
+  // Counts records of events, including those that could not be read.
   void count_records(std::size_t count) { costs_.events += count; }
   bool apply(const Event& event) { return table_.apply(event); }
-  void tell(Event& event);  // without a change of the table
-  // Sockets of a pass.
+  void tell(Event& event);  // hands over without a change of the table
+  // These take the sockets of a pass.
   FlowTable::Change show(Flow& socket);
   void show_figures(const Flow& socket) {
     if (sought_ == nullptr && !table_.sync_counters(socket) && !checks_)
@@ -151,32 +151,32 @@ class Tracker {
     tell_process(happened);
   };
   Event process_event_;
-  std::optional<DnsWatcher> dns_;  // when names or messages are wanted
+  std::optional<DnsWatcher> dns_;  // present when names or messages are wanted
   std::optional<ReverseResolver> resolver_;
   std::unique_ptr<TranslationWatcher> translations_;  // null: not wanted
   std::optional<ListenerWatcher> listeners_;          // of what they drop, when that is wanted
   std::uint64_t next_look_ns_ = 0;                    // at them
   std::map<std::uint64_t, Flow>* sought_ = nullptr;   // a pass under way only fills these in
   std::optional<UdpPeers> udp_peers_;
-  bool peers_due_ = false;  // a socket closed that may have had some
+  bool peers_due_ = false;  // a socket closed that may have had remote ends
   std::uint64_t peers_not_before_ns_ = 0;
   std::uint64_t peers_lost_ = 0;
 
-  const Handler* handler_ = nullptr;  // of the call under way
-  std::size_t told_ = 0;              // to it
+  const Handler* handler_ = nullptr;  // of the current call
+  std::size_t told_ = 0;              // number of events handed over to it
   Cost costs_;
   Loss lost_;
-  Loss reported_;                   // in gaps
-  std::uint64_t records_lost_ = 0;  // that a pass was asked for
+  Loss reported_;                   // what gaps have reported
+  std::uint64_t records_lost_ = 0;  // for which a pass was asked
   bool resync_wanted_ = false;
-  bool owners_known_ = false;  // by a whole pass, since when nothing was lost
+  bool owners_known_ = false;  // a whole pass was made and nothing was lost since
   std::vector<std::uint64_t>
-      strangers_;  // cookies whose figures were shown though nobody announced them
+      strangers_;  // cookies of connections whose figures were shown, but which no event announced
   std::uint64_t last_event_ns_ = 0;
   std::uint64_t next_pass_ns_ = 0;
   std::uint64_t next_check_ns_ = 0;
-  bool checks_ = false;               // check() is under way
-  std::uint64_t owners_read_ns_ = 0;  // when that began last
+  bool checks_ = false;               // check() is running
+  std::uint64_t owners_read_ns_ = 0;  // when the latest read began
   std::uint64_t owners_not_before_ns_ = 0;
   std::uint64_t expire_at_ns_ = 0;
 };

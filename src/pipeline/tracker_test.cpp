@@ -16,13 +16,13 @@ constexpr std::uint64_t kSecond = 1000 * kMs;
 constexpr std::uint64_t kBegan = 1000 * kSecond;
 constexpr std::uint32_t kNetns = 7;
 
-// What there is to observe, and what was asked of it.
+// What the fake observer sees, and what it was asked for.
 struct World {
   Observer::Traits traits{
       .follows_owners = true, .follows_processes = true, .process_events = kAllProcessEvents};
   std::vector<std::function<void(Tracker&)>> waiting;  // events
   std::vector<Flow> sockets;
-  std::vector<Flow> only_figures;  // of sockets that a short read shows
+  std::vector<Flow> only_figures;  // sockets of which a short read shows only the figures
   std::function<void()> while_reading = [] {};
   std::function<void()> while_reading_owners = [] {};
   std::vector<std::uint64_t> owner_reads;
@@ -216,7 +216,7 @@ TEST_F(TrackerTest, AGapTellsOnceWhatWasLostSinceTheOneBefore) {
   EXPECT_EQ(consume(), 1u);
   ASSERT_EQ(kinds(), Kinds{EventKind::kGap});
   EXPECT_EQ(std::get<event::Gap>(out[0].what).lost, (Loss{.ring_full = 5, .storage_failed = 1}));
-  EXPECT_EQ(out[0].mono_ns, last_event_ns);  // it happened after what was read last
+  EXPECT_EQ(out[0].mono_ns, last_event_ns);  // the gap comes after everything read so far
   EXPECT_EQ(consume(), 0u);
   world.loss = {.ring_full = 7,
                 .storage_failed = 2,
@@ -253,7 +253,7 @@ TEST_F(TrackerTest, ALossThatOnlyASnapshotWithoutHandlerSawIsToldLater) {
   EXPECT_EQ(std::get<event::Gap>(out[0].what).lost.ring_full, 3u);
 }
 
-// The kernel ran no program when 1 ended, and counted nothing.
+// The kernel ran no program when 1 ended, and did not count that.
 TEST_F(TrackerTest, WhoOnlyFollowsEventsLooksForUntoldEndsNowAndThen) {
   open();
   for (const std::uint64_t cookie : {1, 2, 3}) connects(cookie, 10);
@@ -264,8 +264,8 @@ TEST_F(TrackerTest, WhoOnlyFollowsEventsLooksForUntoldEndsNowAndThen) {
   passes(kSecond);
   EXPECT_EQ(consume(), 0u);
   EXPECT_EQ(world.calls, Calls{"figures"});
-  EXPECT_EQ(tracker->table().open_flows(), 1u);  // 4 is older than us: nothing of it was wanted
-  closes(3, 10);                                 // it was under way
+  EXPECT_EQ(tracker->table().open_flows(), 1u);  // 4 is older than the tracker and is not wanted
+  closes(3, 10);                                 // its event was on the way
   passes(60 * kSecond);
   consume();
   ASSERT_EQ(kinds(), (Kinds{EventKind::kClose, EventKind::kGap}));
@@ -277,7 +277,7 @@ TEST_F(TrackerTest, WhoOnlyFollowsEventsLooksForUntoldEndsNowAndThen) {
   EXPECT_EQ(world.calls, (Calls{"figures", "figures", "figures"}));
 }
 
-// A check shows only what is known: of what is new it would rob the next pass.
+// A check shows only known sockets; showing new ones would hide them from the next pass.
 TEST_F(TrackerTest, WhoPollsSeldomIsNotCheckedInBetween) {
   world.traits = {.polls = true};
   options.poll_interval = std::chrono::hours(1);
@@ -299,7 +299,7 @@ TEST_F(TrackerTest, EndsThatAKnownLossExplainsAreNotCountedTwice) {
   EXPECT_EQ(tracker->loss(), Loss{.ring_full = 1});
 }
 
-// Nobody wakes us for the gap that a record leaves which cannot be read.
+// An unreadable record leaves a gap, for which nothing wakes the reader.
 TEST_F(TrackerTest, LooksAgainAfterRecordsThatItCouldNotRead) {
   open();
   world.waiting.push_back([this](Tracker&) { ++world.loss.malformed; });
@@ -316,7 +316,7 @@ TEST_F(TrackerTest, AfterLossTheTableIsReadAnew) {
   connects(1, 10);
   connects(2, 10);
   consume();
-  // The close of 1 is lost, and the opening of 3.
+  // The close of 1 and the opening of 3 are lost.
   world.sockets = {owned_by(flow_of(2), 10), owned_by(flow_of(3), 11)};
   world.loss.ring_full = 2;
   passes(kSecond);
@@ -334,7 +334,7 @@ TEST_F(TrackerTest, AfterLossTheTableIsReadAnew) {
   ASSERT_EQ(world.gone.size(), 1u);
   EXPECT_EQ(world.gone[0].cookie, 1u);
   passes(50 * kSecond);
-  consume();  // all is well again
+  consume();  // everything is in order again
   EXPECT_EQ(world.calls, Calls{"whole"});
 }
 
@@ -388,7 +388,7 @@ TEST_F(TrackerTest, ASocketThatNobodyAnnouncedIsReadWhole) {
   EXPECT_EQ(world.calls, (Calls{"whole", "figures", "whole"}));
   ASSERT_NE(find(taken, 1), nullptr);
   EXPECT_EQ(find(taken, 1)->owner.pid, 10u);
-  // Long gone, it is no reason to read more than the figures.
+  // It is long gone, so figures are enough.
   closes(1, 10);
   consume();
   passes(20 * kSecond);
@@ -415,8 +415,8 @@ TEST_F(TrackerTest, WhatAPassMayHideStaysOpenWhileEventsFollowIt) {
   world.sockets = {flow_of(1)};
   snapshot();
   world.sockets.clear();
-  EXPECT_FALSE(find(snapshot(), 1)->closed);  // a short pass did not show it
-  world.loss.ring_full = 1;                   // its close may be among these
+  EXPECT_FALSE(find(snapshot(), 1)->closed);  // the short pass cannot show it
+  world.loss.ring_full = 1;                   // its close may be among those lost
   EXPECT_TRUE(find(snapshot(), 1)->closed);
 }
 
@@ -426,7 +426,7 @@ TEST_F(TrackerTest, AnAcceptWaitsForTheChildThatServesIt) {
   connects(2, 20);
   EXPECT_EQ(consume(), 0u);
   EXPECT_EQ(consume(), 0u);
-  EXPECT_TRUE(world.was_busy);  // nothing comes, but something is held
+  EXPECT_TRUE(world.was_busy);  // nothing comes, but something is held back
   happens(EventKind::kOwner, owned_by(flow_of(1, Direction::kInbound), 11));
   EXPECT_EQ(consume(), 3u);
   ASSERT_EQ(kinds(), (Kinds{EventKind::kAccept, EventKind::kConnect, EventKind::kOwner}));
@@ -596,7 +596,7 @@ TEST_F(TrackerTest, WhatIsKnownOfExitedProcessesExpires) {
   EXPECT_EQ(tracker->process(10), nullptr);
 }
 
-// More ports than the kernel side has room for: it lets everything through.
+// More ports than the kernel programs have room for, so they let everything through.
 TEST_F(TrackerTest, AFilterTooLongForTheKernelIsAppliedHere) {
   for (std::uint16_t i = 0; i < 100; ++i)
     options.filter.local_ports.push_back(
@@ -647,19 +647,19 @@ TEST_F(TrackerTest, PolledSourcesAreReadAgainAndAgain) {
   world.traits = {.polls = true};
   options.poll_interval = std::chrono::milliseconds(250);
   world.sockets = {flow_of(1)};
-  open();  // reads them a first time
+  open();  // the first read
   passes(200 * kMs);
   consume();
   EXPECT_EQ(world.calls, Calls{});
-  passes(50 * kMs + 20 * kSecond);  // a pass took some CPU, if little
+  passes(50 * kMs + 20 * kSecond);  // a pass took a little CPU time
   world.sockets.clear();
   consume();
-  // What is missing may only have been passed over: that is asked twice.
+  // A missing socket may only have been skipped, so sockets are read twice.
   EXPECT_EQ(world.calls, (Calls{"whole", "whole"}));
   ASSERT_EQ(world.gone.size(), 1u);
   EXPECT_EQ(tracker->cost().resyncs, 0u);
   ASSERT_TRUE(tracker->finish([](const Event&) {}));
-  EXPECT_EQ(world.calls.size(), 3u);  // at the end, however soon that comes
+  EXPECT_EQ(world.calls.size(), 3u);  // at the end, however short the interval
 }
 
 TEST_F(TrackerTest, RemoteEndsOfUdpAreShownWithTheirSocketAndToldWhenItCloses) {
@@ -687,7 +687,7 @@ TEST_F(TrackerTest, RemoteEndsOfUdpAreShownWithTheirSocketAndToldWhenItCloses) {
   EXPECT_EQ(taken.flows[1].owner.pid, 10u);
   EXPECT_EQ(tracker->loss().udp_peers, 0u);
 
-  // Three that are open should be remembered, of which one is.
+  // Three open ones should be remembered, but only one is.
   world.peers_kept = 3;
   taken = snapshot();
   ASSERT_EQ(kinds(), Kinds{EventKind::kGap});

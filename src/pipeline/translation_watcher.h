@@ -8,7 +8,8 @@
 
 namespace sockscope {
 
-// Keeps what netfilter translates, of the caller's network namespace, as of the last update().
+// The connections that netfilter translates in the caller's network namespace, as of the last
+// update().
 class TranslationWatcher {
  public:
   // Errors: those of Conntrack::open.
@@ -17,10 +18,10 @@ class TranslationWatcher {
   int fd() const noexcept { return conntrack_.fd(); }  // readable when update() has something to do
   Result<void> update();                               // errors: kIo
   const Translations& translations() const noexcept { return translations_; }
-  // Gives the flow its translation, if it has one. look_again: also what the kernel told since
-  // update().
+  // Gives the flow its translation, if it has one. look_again: also considers the kernel's news
+  // since update().
   void translate(Flow& flow, bool look_again);
-  // How often there was no room for what is translated, with the kernel or here.
+  // How often there was no room for translated connections, in the kernel or here.
   std::uint64_t lost() const noexcept { return conntrack_.overruns() + translations_.lost(); }
 
  private:

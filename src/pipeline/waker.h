@@ -9,16 +9,16 @@
 
 namespace sockscope {
 
-// One file to wait for, readable when another one is or when a time has come.
+// One file to wait for: readable when another file is, or when a certain time has come.
 class Waker {
  public:
   Result<void> open();
   int fd() const noexcept { return epoll_.get(); }
-  // Negative: there is no such file.
+  // Does nothing for a negative descriptor.
   Result<void> add(int file);
-  // Whether a file that was added counts.
+  // Whether to wait for a file that was added.
   void listen_to(int file, bool wanted) noexcept;
-  // Once, and no longer for what was asked before; 0: not at all.
+  // Wakes once, and replaces the time set before; 0: never.
   void wake_after(std::uint64_t ns) noexcept;
 
  private:

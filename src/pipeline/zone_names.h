@@ -8,13 +8,13 @@
 
 namespace sockscope {
 
-// Gives addresses of one link their zone: the name of the interface in sockscope's own network
-// namespace, its number in others. Names are asked for anew after a second.
+// Gives link-local addresses their zone: the interface's name in sockscope's own network namespace,
+// its number in others. Names are looked up again after a second.
 class ZoneNames {
  public:
   explicit ZoneNames(std::uint32_t home_netns) : home_netns_(home_netns) {}
 
-  // By the flow's interface and namespace.
+  // According to the flow's interface and namespace.
   void name(Flow& flow);
   void name(Address& address, std::uint32_t interface, std::uint32_t netns);
 
