@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernel's own answer to "which sockets are there": inet_diag over netlink, read and walked
-// through, nothing kept. The least a tool can do that asks for TCP's figures this way.
+// The kernel's own answer to "which sockets exist": inet_diag over netlink, read and walked through
+// without keeping anything. No tool that asks for TCP's figures this way can do less.
 #pragma once
 
 #include <linux/inet_diag.h>
@@ -25,12 +25,12 @@ class InetDiag {
       : socket_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG)),
         buffer_(std::size_t{64} << 10) {}
 
-  // All sockets of a protocol, IPv4 and IPv6, in all states. Returns how many, 0 on an error.
+  // Reads all sockets of a protocol, IPv4 and IPv6, in all states. Returns how many; 0 on an error.
   std::size_t dump(std::uint8_t protocol) {
     return dump_family(protocol, AF_INET) + dump_family(protocol, AF_INET6);
   }
 
-  // So that no compiler may leave the walk out.
+  // Uses what was read, so that no compiler can leave out the walk.
   std::uint64_t round_trip_times() const { return round_trip_times_; }
 
  private:

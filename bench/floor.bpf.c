@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Programs that do nothing, on the hooks that `trace` uses: what any program there must cost. */
+/* Programs that do nothing, on the hooks that `trace` uses: the least that any program there must
+ * cost. */
 #include "bpf/kernel_types.h"
 
 #include <bpf/bpf_helpers.h>

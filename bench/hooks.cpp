@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the hooks alone cost the traffic: of each object named, such as programs that do nothing on
-// the same hooks, ours, and ours of yesterday. With "@tcp" behind its name it keeps TCP's states in
-// the hash and UDP's in storage, with "@hash" all in the hash, else all in storage. UDP is counted
-// in packets, with "@peers" by remote end too; with "@calls" at each send and receive instead, and
-// with
-// "@exact" who uses a TCP connection is noted there too. All in one process, a few milliseconds of
-// each in turn, so that a noisy host disturbs all alike; nobody reads the ring, its contents are
-// let go.
+// What hooks alone cost the traffic, for each object named: for example programs that do nothing on
+// the same hooks, ours, and ours of yesterday. A name followed by "@tcp" keeps TCP's states in the
+// hash and UDP's in storage, "@hash" keeps all in the hash; otherwise all are in storage. UDP is
+// counted in packets, with "@peers" also by remote end, and with "@calls" at each send and receive
+// instead. "@exact" also notes there who uses a TCP connection. All run in one process, in turns of
+// a few milliseconds, so that a noisy host disturbs all of them equally. Nobody reads the ring; its
+// contents are dropped.
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -32,11 +31,11 @@ namespace {
 
 constexpr std::array kPrograms = {"tp_btf__inet_sock_set_state", "cgroup__sock_create",
                                   "cgroup__sock_release", "cgroup__getpeername4"};
-// Those of them that the object has.
+// Those that the object has are used.
 constexpr std::array kCallPrograms = {"tp_btf__sock_send_length", "tp_btf__sock_recv_length"};
 constexpr std::array kPacketPrograms = {"cgroup_skb__egress", "cgroup_skb__ingress"};
 constexpr const char* kCopyProgram =
-    "tp_btf__inet_sock_set_state__copy";  // empty programs have none
+    "tp_btf__inet_sock_set_state__copy";  // programs that do nothing have no copy
 constexpr const char* kEndProgram = "tp_btf__tcp_destroy_sock";
 constexpr int kRounds = 60;
 constexpr std::uint32_t kRingBytes = 16u << 20;
@@ -48,7 +47,7 @@ struct LinkDeleter {
   void operator()(bpf_link* link) const { bpf_link__destroy(link); }
 };
 
-// Sets what our programs take from their constants; other objects have no such settings.
+// Sets the constants of our programs; other objects do not have them.
 void configure(bpf_object* object, std::uint8_t states_in, bool with_peers, bool in_calls,
                bool exact_owners) {
   const btf* types = bpf_object__btf(object);
@@ -78,10 +77,10 @@ void configure(bpf_object* object, std::uint8_t states_in, bool with_peers, bool
   require(bpf_map__set_initial_value(constants, bytes.data(), size) == 0, "set the constants");
 }
 
-// A set of programs, loaded once and attached for a while again and again.
+// A set of programs, loaded once and attached for a while, repeatedly.
 class Hooks {
  public:
-  Hooks() = default;  // none
+  Hooks() = default;  // no programs
   explicit Hooks(std::string object) {
     const auto asks_for = [&object](std::string_view way) {
       if (!object.ends_with(way)) return false;
@@ -158,7 +157,7 @@ class Hooks {
   volatile unsigned long* producer_ = nullptr;
 };
 
-// The sockets are made anew for each slice, so that they are born under the programs.
+// The sockets are new for each slice, so that the programs see their creation.
 struct Traffic {
   std::optional<Listener> listener;
   Connection tcp;
@@ -181,7 +180,7 @@ struct Traffic {
     require(::recv(to.get(), message.data(), message.size(), MSG_WAITALL) == 64, "receive");
   }
 
-  // Without TIME_WAIT, so that ports do not run out.
+  // Leaves no TIME_WAIT, so that ports do not run out.
   void churn() const {
     Connection connection;
     connection.client = Fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What it costs a process to be made, to run a program and to end while somebody watches: the
-// kernel programs, the process events connector, and other tools, each named as a shell command. A
-// slice of each in turn, so that a noisy host disturbs all alike; nothing is read within a slice.
-// Then what the process table takes of memory and time.
+// kernel programs, the process events connector, and other tools, which are named as shell
+// commands. They take turns in slices, so that a noisy host disturbs all of them equally; nothing
+// is read within a slice. Then memory and time of the process table.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <malloc.h>
@@ -34,7 +34,7 @@ using namespace sockscope;
 
 constexpr int kRounds = 20;
 
-// Somebody who watches, from construction to destruction.
+// Somebody who watches, as long as the object exists.
 class Watcher {
  public:
   virtual ~Watcher() = default;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How long it takes to know the state of every socket: Monitor::snapshot() beside a bare dump over
-// netlink and beside ss, with many sockets open. With "open": how long the monitor takes to start.
+// How long it takes to know the state of every socket: Monitor::snapshot() compared with a plain
+// dump over netlink and with ss, with many sockets open. With "open": how long the monitor takes to
+// start.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
@@ -63,8 +64,8 @@ void run_unseen(const std::vector<std::string>& words) {
   if (::waitpid(pid, &status, 0) != pid || status != 0) fail(words[0] + " failed");
 }
 
-// Many open sockets in other processes, for as long as this lives: they end with our end of the
-// pipe, whatever becomes of us.
+// Many open sockets in other processes, as long as the object exists: those processes end with our
+// end of the pipe, even when this one is killed.
 class HeldSockets {
  public:
   HeldSockets(const std::string& workload, long tcp, long udp) {
@@ -98,14 +99,14 @@ class HeldSockets {
 
 sockscope::Monitor open_monitor(bool with_events) {
   sockscope::Options options;
-  options.connections = with_events;  // as top
+  options.connections = with_events;  // as in top
   options.quality = false;
   auto monitor = sockscope::Monitor::open(options);
   if (!monitor) fail(monitor.error().message() + ' ' + monitor.error().hint());
   return std::move(*monitor);
 }
 
-constexpr double kSlowMs = 2000;  // what takes longer is run twice only
+constexpr double kSlowMs = 2000;  // what takes longer is run only twice
 
 struct Subject {
   std::string name;
@@ -113,7 +114,7 @@ struct Subject {
   std::vector<double> ms;
 };
 
-// The median of the quotients of runs that stood next to each other.
+// The median of the quotients of neighbouring runs.
 double ratio(const Subject& above, const Subject& below) {
   std::vector<double> quotients;
   for (std::size_t i = 0; i < std::min(above.ms.size(), below.ms.size()); ++i)
@@ -184,7 +185,7 @@ void compare(const std::string& workload, const Kind& kind, long count, int repe
   std::fflush(stdout);
 }
 
-// What a row with TCP's internals costs: each connection asked for by itself.
+// What a row with TCP's internals costs: the kernel is asked for each connection separately.
 void time_internals(const std::string& workload, long count) {
   const HeldSockets held(workload, count, 0);
   sockscope::Monitor monitor = open_monitor(true);
@@ -205,7 +206,7 @@ void time_internals(const std::string& workload, long count) {
              us.size(), median(us), *std::max_element(us.begin(), us.end()));
 }
 
-// One start per process: prints milliseconds of open() and of the first snapshot().
+// Measures one start per process: prints the milliseconds of open() and of the first snapshot().
 int time_start(bool with_events) {
   std::uint64_t began = mono_now_ns();
   sockscope::Monitor monitor = open_monitor(with_events);
@@ -216,7 +217,7 @@ int time_start(bool with_events) {
   return 0;
 }
 
-// Sockets in TIME_WAIT are shown by all of the subjects.
+// All of the subjects show sockets in TIME_WAIT, so others' would count too.
 void warn_of_other_sockets() {
   const std::string text = sockscope::read_text("/proc/net/sockstat");
   const std::size_t at = text.find(" tw ");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the workloads make their traffic with: loopback sockets, a clock, and an end on any error.
+// What the workloads make traffic with: loopback sockets, a clock, and an end of the program on any
+// error.
 #pragma once
 
 #include <netinet/in.h>
@@ -38,8 +39,8 @@ inline void pin_to_core(int core) {
   require(::sched_setaffinity(0, sizeof cores, &cores) == 0, "pin to a core");
 }
 
-// 127.NET.x.y, where x.y is `host`: many addresses, so that ports do not run out. The network tells
-// a reader of events whose connections these are.
+// 127.NET.x.y, where x.y is `host`: many addresses, so that ports do not run out. NET tells the
+// readers of events whose connections these are.
 inline sockaddr_in loopback(std::uint8_t net, std::uint32_t host, std::uint16_t port = 0) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -92,7 +93,7 @@ inline Connection connect_to(const Listener& listener) {
   return connection;
 }
 
-// For small messages that are to leave at once.
+// For small messages that must be sent at once.
 inline Connection connect_without_delay(const Listener& listener) {
   Connection connection = connect_to(listener);
   const int on = 1;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many events a second user space takes on one core: records from a ring through decoding into
-// the flow table, and as JSON text; and how often it asks for memory meanwhile.
+// How many events a second user space handles on one core: records from a ring through decoding
+// into the flow table, and as JSON text; and how often it allocates memory meanwhile.
 //
-// The ring is real (RingReader maps it and moves its positions), but its memory is a plain file and
-// we are the kernel: full rings of made-up records are written outside the measured time.
+// The ring is real (RingReader maps it and moves its positions), but its memory is a plain file,
+// and this program plays the kernel: it writes full rings of made-up records outside the measured
+// time.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sockscope/alert.h>
@@ -29,7 +30,7 @@
 #include "wire/record.h"
 
 namespace {
-std::size_t g_allocations = 0;  // one thread only
+std::size_t g_allocations = 0;  // only one thread counts
 }
 
 void* operator new(std::size_t size) {
@@ -69,7 +70,7 @@ class FakeRing {
 
   int fd() const { return file_.get(); }
 
-  // False when it does not fit any more.
+  // False when there is no more room.
   bool put(const void* record, std::uint32_t size) {
     std::uint64_t& producer = *reinterpret_cast<std::uint64_t*>(memory_.data() + page_);
     const std::uint64_t consumer = *reinterpret_cast<std::uint64_t*>(memory_.data());
@@ -86,7 +87,7 @@ class FakeRing {
   void copy_in(std::uint64_t position, const void* bytes, std::size_t size) {
     std::byte* data = memory_.data() + 2 * page_;
     const std::size_t offset = position & (kRingBytes - 1);
-    std::memcpy(data + offset, bytes, size);  // over the end into the second copy
+    std::memcpy(data + offset, bytes, size);  // may run over the end, into the second copy
     const std::size_t first = std::min(size, kRingBytes - offset);
     std::memcpy(data, static_cast<const std::byte*>(bytes) + first, size - first);
   }
@@ -96,8 +97,8 @@ class FakeRing {
   Mapping memory_;
 };
 
-// Connections between this host's own processes: each gives four records, connect, accept, and a
-// close of either end kOpenConnections later. Every connection has new cookies.
+// Connections between processes of this host. Each makes four records: connect, accept, and a close
+// of each end kOpenConnections later. Every connection has new cookies.
 class Traffic {
  public:
   void fill(FakeRing& ring) {
@@ -116,7 +117,7 @@ class Traffic {
     const std::uint64_t opening = step / 4;
     const bool closes = step % 4 >= 2;
     const bool accepted = step % 2 == 1;
-    // Before the first close is due others' connections end.
+    // Until the first close is due, other connections are closed.
     const std::uint64_t number = closes ? opening : opening + kOpenConnections;
     wire_flow_totals record{};
     wire_flow& flow = record.flow;
@@ -162,7 +163,7 @@ class Traffic {
   std::uint64_t step_ = 0;
 };
 
-// All that comes from a ring goes to a Tracker.
+// Passes everything from a ring to a Tracker.
 class RingObserver : public Observer {
  public:
   Traits traits() const override { return {}; }
@@ -190,7 +191,8 @@ struct Figures {
   std::size_t allocations = 0;
 };
 
-// Drains `rounds` full rings; the first `warm_up` are not counted: tables grow in them.
+// Drains `rounds` full rings. The first `warm_up` of them do not count, because tables grow in
+// them.
 template <class Drain>
 Figures measure(int warm_up, int rounds, Drain&& drain) {
   FakeRing ring;

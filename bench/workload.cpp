@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The traffic that is measured with and without a monitor beside it. Prints nanoseconds per
-// operation, and how many operations there were altogether, the ones that only warm up included.
+// The traffic that is measured with and without a monitor running. Prints nanoseconds per
+// operation, and the number of all operations, including those that only warm up.
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -24,7 +24,7 @@ struct Figures {
   long operations = 0;
 };
 
-// The first tenth warms up and is not timed.
+// The first tenth is for warming up and is not timed.
 template <class Operation>
 Figures time_operations(long count, Operation&& operation) {
   const long warm_up = count / 10;
@@ -35,7 +35,7 @@ Figures time_operations(long count, Operation&& operation) {
   return {took / static_cast<double>(count), count + warm_up};
 }
 
-// A child that does not outlive us.
+// A child that does not outlive this process.
 template <class Work>
 pid_t start_child(Work&& work) {
   const pid_t parent = ::getpid();
@@ -50,7 +50,7 @@ pid_t start_child(Work&& work) {
 void wait_for(pid_t child) {
   int status = 0;
   require(::waitpid(child, &status, 0) == child, "wait for a child");
-  if (status != 0) std::exit(1);  // it has said why
+  if (status != 0) std::exit(1);  // it has already said why
 }
 
 void send_all(int socket, const char* bytes, std::size_t size) {
@@ -88,8 +88,8 @@ Figures run_tcp_pair(long count) {
   });
 }
 
-// Request and response between two processes; on one core the switch between them is part of it,
-// on two the wake-up of the other core, which a virtual machine makes long and noisy.
+// Request and response between two processes. On one core the switch between them is included; on
+// two, the wake-up of the other core, which is slow and irregular in a virtual machine.
 Figures run_tcp_rr(long count, int server_core) {
   Connection connection = traffic_connection();
   const pid_t server = start_child([&] {
@@ -112,7 +112,8 @@ Figures run_tcp_rr(long count, int server_core) {
   return figures;
 }
 
-// Sends of `size` bytes to a process on the other core. All of it has arrived when the clock stops.
+// Sends of `size` bytes to a process on the other core. The clock stops when all of them have
+// arrived.
 Figures run_tcp_stream(long count, std::size_t size) {
   Connection connection = traffic_connection();
   const pid_t receiver = start_child([&] {
@@ -157,8 +158,8 @@ Figures run_udp_pair(long count) {
   });
 }
 
-// Connect, accept, close: the client closes first and leaves a TIME_WAIT, so that the address has
-// to change before its ports run out.
+// Connect, accept, close. The client closes first and leaves a TIME_WAIT, so the address must
+// change before its ports run out.
 Figures churn(long count) {
   constexpr long kPerAddress = 8000;
   std::uint32_t host = static_cast<std::uint32_t>(mono_now_ns() / 1000) ^
@@ -181,7 +182,7 @@ Figures run_churn_on_one_core(long count) {
   return churn(count);
 }
 
-// `count` connections in each of two processes, one per core, that begin together.
+// `count` connections in each of two processes, one per core, that start together.
 Figures run_churn_on_two_cores(long count) {
   struct Child {
     pid_t pid;
@@ -218,7 +219,7 @@ Figures run_churn_on_two_cores(long count) {
   return all;
 }
 
-// Closed by reset, so that no TIME_WAIT of this measurement is part of the next.
+// Closes by a reset, so that no TIME_WAIT of this measurement affects the next.
 void close_by_reset(const Fd& socket) {
   const linger at_once{.l_onoff = 1, .l_linger = 0};
   require(::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0,
@@ -233,7 +234,7 @@ void hold_part(std::uint32_t part, long pairs, long datagram_sockets, int ready,
     Connection connection = connect_to(listener);
     close_by_reset(connection.client);
     close_by_reset(connection.server);
-    const char byte = 'x';  // so that the connection has something to tell
+    const char byte = 'x';  // so that the connection has figures
     require(::send(connection.client.get(), &byte, 1, MSG_NOSIGNAL) == 1, "send");
     held.push_back(std::move(connection.client));
     held.push_back(std::move(connection.server));

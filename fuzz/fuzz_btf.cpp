@@ -5,7 +5,8 @@
 
 #include "decode/btf.h"
 
-// The kernel's own, so nothing that strangers write: but a kernel may be newer than this program.
+// Type information comes from the kernel, not from strangers; but a kernel may be newer than this
+// program.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   sockscope::KernelTargets targets{{"tcp_recvmsg", {}}, {"btf_trace_inet_sock_set_state", {}}};
   (void)sockscope::find_targets({reinterpret_cast<const std::byte*>(data), size}, targets);

@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <cstring>
 
-// The bytes as events of any kind, order and time, with ticks and snapshots between them: nothing
-// grows beyond its bounds, and each alert that is told can be said in words.
+// Reads the bytes as events of any kind, order and time, with ticks and snapshots between them.
+// Nothing grows beyond its limits, and every alert has its texts.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace sockscope;
   const auto next = [&](auto& value) {

@@ -5,8 +5,8 @@
 
 #include "decode/dns.h"
 
-// The bytes as one message, whole and cut; and as a stream in segments whose sizes, gaps and
-// repetitions they tell themselves.
+// Reads the bytes as one message, whole and truncated; and as a stream in segments, whose sizes,
+// gaps and repetitions the bytes determine.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::span bytes(reinterpret_cast<const std::byte*>(data), size);
   if (const auto dns = sockscope::parse_dns(bytes)) {

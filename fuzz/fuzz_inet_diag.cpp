@@ -5,7 +5,7 @@
 
 #include "decode/inet_diag.h"
 
-// A datagram, read to its end as the sources do.
+// Reads the bytes as a datagram, to its end, as the sources do.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace sockscope;
   std::span<const std::byte> bytes{reinterpret_cast<const std::byte*>(data), size};

@@ -3,7 +3,7 @@
 
 #include "decode/packet.h"
 
-// The first byte chooses the link type, the second how much more there was on the wire.
+// The first byte chooses the link type, the second how many more bytes there were on the wire.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using sockscope::LinkType;
   constexpr LinkType kLinks[] = {LinkType::kEthernet, LinkType::kLinuxSll, LinkType::kLinuxSll2,

@@ -19,14 +19,14 @@
 #include <string_view>
 #include <vector>
 
-// The build lists the targets as X(dns) X(packet) ... and gives each one's LLVMFuzzerTestOneInput
-// the name fuzz_dns, fuzz_packet ...
+// The build lists the targets as X(dns) X(packet) … and names each one's LLVMFuzzerTestOneInput
+// fuzz_dns, fuzz_packet, …
 using Target = int(const std::uint8_t* data, std::size_t size);
 #define X(name) extern "C" Target fuzz_##name;
 SOCKSCOPE_FUZZ_TARGETS
 #undef X
 
-// A broken parser shall end by a signal, whoever notices it.
+// A broken parser must end by a signal, whoever notices the fault.
 extern "C" const char* __asan_default_options() {
   return "abort_on_error=1";
 }
@@ -47,7 +47,7 @@ constexpr struct {
 #undef X
 };
 
-constexpr std::size_t kPlaces = 512;  // of longer inputs so many, evenly spread
+constexpr std::size_t kPlaces = 512;  // how many places are tried in longer inputs, evenly spread
 constexpr std::uint8_t kBytes[] = {0x00, 0x01, 0x7f, 0x80, 0xff, '\n', ' ', '9'};
 // Of a processor, not of the clock: the host may be busy. A seed takes less than one: a parser
 // hangs.
@@ -127,5 +127,5 @@ int main(int argc, char** argv) {
     ++seeds;
   }
   std::printf("%zu seeds, %zu inputs\n", seeds, inputs);
-  return seeds == 0;  // nothing was shown
+  return seeds == 0;  // the folder was empty
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// For LD_PRELOAD: a kernel that refuses programs, as hardened ones do. REFUSE_PROGRAMS has the
-// beginnings of their names, separated by commas; each is refused with EPERM before any verifier
-// looks at it, with a log that says so. REFUSE_LOG names a file that gets a line for each program
-// that is taken to the kernel: its name and how many instructions it has.
+// For LD_PRELOAD: acts like a kernel that refuses programs, as hardened ones do. REFUSE_PROGRAMS
+// lists the beginnings of their names, separated by commas; each is refused with EPERM, as if
+// before the verifier ran, with a log that says so. REFUSE_LOG names a file that gets a line for
+// each program that reaches the kernel: its name and number of instructions.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

@@ -21,8 +21,8 @@ bool is_in_accept(pid_t pid) {
 
 class AcceptorActs : public testing::TestWithParam<std::uint8_t> {
  protected:
-  // Accepts without asking for the address, tells it, and touches the connection no more until
-  // asked whose it is.
+  // Accepts without asking for the address, reports it, and does not touch the connection again
+  // until asked for its owner.
   std::unique_ptr<Child> acceptor(int listener) {
     auto child = std::make_unique<Child>([listener](Channel& test) {
       const Fd server = accept_from(listener);

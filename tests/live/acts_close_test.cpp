@@ -81,7 +81,7 @@ TEST_P(CloseActs, ServerClosesFirst) {
   expect_close(client, talk.expected_client(TcpState::kClose), TcpState::kLastAck);
   expect_final_counters(client.flow.counters, client_before, 20, 30);
 
-  // The kernel keeps a remnant of the end that closed first; what was known of it stays.
+  // The kernel keeps the end that closed first in TIME_WAIT; what was known of it before stays.
   const auto remnant = collector_.flow_of(talk.server_socket.cookie);
   ASSERT_TRUE(remnant);
   EXPECT_TRUE(remnant->closed);
@@ -159,7 +159,7 @@ TEST_P(CloseActs, LingerZero) {
   expect_final_counters(server.flow.counters, server_before, 0, 100);
 }
 
-// Bytes that wait in the sender's buffer were not sent.
+// Bytes that still wait in the sender's buffer do not count as sent.
 TEST_P(CloseActs, LingerZeroWithFullBuffers) {
   Conversation talk = converse(collector_, GetParam());
   const std::size_t accepted = send_until_full(talk.client.get());
@@ -291,7 +291,7 @@ TEST_P(CloseActs, Sigkill) {
   EXPECT_EQ(client.flow.counters.rx_bytes, 0u);
 }
 
-// connect() to AF_UNSPEC ends the connection; the same socket then begins another.
+// connect() to AF_UNSPEC ends the connection; then the same socket begins another.
 TEST_P(CloseActs, DisconnectAndConnectAnew) {
   Conversation talk = converse(collector_, GetParam());
   send_bytes(talk.client.get(), 40);

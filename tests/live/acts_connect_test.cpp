@@ -45,7 +45,7 @@ Expected expected_attempt(const Attempt& attempt, TcpState state) {
           .not_before_ns = attempt.began_ns};
 }
 
-// A socket whose local end is known before it connects, because the kernel takes it back on
+// A socket whose local end is known before it connects, because the kernel releases that end on
 // failure.
 Fd bound_socket(const Endpoint& to, Attempt& attempt, int flags = 0) {
   Fd fd = open_socket(to.addr.family, SOCK_STREAM | flags);
@@ -88,7 +88,7 @@ TEST_P(ConnectActs, Refused) {
   EXPECT_FALSE(std::get<event::Reset>(reset.what).sent);
 }
 
-// The usual client: the kernel chooses the local end while the attempt is on its way.
+// The usual client: the kernel chooses the local end during the attempt.
 TEST_P(ConnectActs, RefusedWithoutBind) {
   const Fd closed_port = open_socket(GetParam(), SOCK_STREAM);
   bind_to(closed_port.get(), loopback(GetParam()));
@@ -125,7 +125,7 @@ TEST_P(ConnectActs, TimedOutAfterSeveralSyns) {
   set_option(fd.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, 1500);
   ASSERT_EQ(try_connect(fd.get(), attempt.socket.remote), ETIMEDOUT);
   const Event& failed = collector_.wait_for(EventKind::kConnectFailed, attempt.socket.cookie);
-  // One, or on a busy host, where timers are late, two; each was told.
+  // One retransmission, or two on a busy host, where timers are late; each was reported.
   const std::uint32_t again = failed.flow.counters.retransmits;
   EXPECT_TRUE(again == 1 || again == 2) << again;
   EXPECT_EQ(failed.flow.counters.tx_segments, 1 + again);
@@ -186,7 +186,7 @@ void run(const std::string& command) {
   if (std::system(command.c_str()) != 0) throw std::runtime_error("failed: " + command);
 }
 
-// A neighbour that never answers: the kernel's own link layer reports the host as unreachable.
+// A neighbour that never answers: the link layer of the kernel reports the host as unreachable.
 TEST_P(ConnectActs, HostUnreachable) {
   const bool ipv6 = GetParam() == 6;
   Child child([&](Channel& test) {
@@ -286,11 +286,11 @@ TEST_P(ConnectActs, StatesOfBothEnds) {
             (States{"CLOSE SYN_SENT", "SYN_SENT ESTABLISHED", "ESTABLISHED FIN_WAIT1",
                     "FIN_WAIT1 FIN_WAIT2", "FIN_WAIT2 CLOSE"}));
   States server = states_of(talk.server_socket);
-  // The new socket is made in this state before it has its identity.
+  // The new socket is made in this state, before it has its identity.
   if (!server.empty() && server.front() == "LISTEN SYN_RECV") server.erase(server.begin());
   EXPECT_EQ(server, (States{"SYN_RECV ESTABLISHED", "ESTABLISHED CLOSE_WAIT", "CLOSE_WAIT LAST_ACK",
                             "LAST_ACK CLOSE"}));
-  // Whatever is reported belongs to a socket one can find again.
+  // Whatever is reported belongs to a socket that can be found again.
   for (const Event& event : collector_.events()) {
     if (event.kind() != EventKind::kState || event.flow.local != talk.server_socket.local ||
         event.flow.remote != talk.server_socket.remote)
@@ -301,7 +301,7 @@ TEST_P(ConnectActs, StatesOfBothEnds) {
   }
 }
 
-// TCP's number of the next byte that goes into the send queue.
+// TCP's sequence number of the next byte that goes into the send queue.
 std::uint32_t next_sequence(int fd) {
   constexpr int kOffWithoutProbe = -1;  // TCP_REPAIR_OFF_NO_WP
   set_option(fd, IPPROTO_TCP, TCP_REPAIR, 1);
@@ -313,8 +313,8 @@ std::uint32_t next_sequence(int fd) {
   return number;
 }
 
-// The windows of a retransmission, while nothing else happens to the connection, are those that the
-// socket tells; `before`: that of before the loss.
+// While nothing else happens to the connection, a retransmission must report the windows that the
+// socket has. `before`: the window before the loss.
 void expect_windows(Collector& collector, int fd, std::uint64_t cookie, std::uint32_t before) {
   constexpr std::uint8_t kWindowIsReduced = 2;  // TCP_CA_CWR, Recovery, Loss
   for (int tries = 10; tries-- > 0;) {
@@ -334,9 +334,10 @@ void expect_windows(Collector& collector, int fd, std::uint64_t cookie, std::uin
   FAIL() << "it retransmits faster than one can look";
 }
 
-// A machine may run no program while a timer's interrupt stands on top of certain processes (seen
-// on one whose supervisor is shielded so: 3 of 523 retransmits, all on top of it, while the
-// kernel's own trace had them). So each of a few losses may miss one, but not all of them.
+// Some machines run no program when a timer's interrupt arrives while certain processes run (seen
+// on one that shields its supervisor: 3 of 523 retransmits, all in that process, although the
+// kernel's own trace had them). So one or another of a few losses may be missed, but not all of
+// them.
 TEST_P(ConnectActs, LostSegmentIsRetransmitted) {
   constexpr int kTries = 3;
   for (int left = kTries; left-- > 0;) {
@@ -364,8 +365,9 @@ TEST_P(ConnectActs, LostSegmentIsRetransmitted) {
   }
 }
 
-// The kernel does not run a program on top of another: kprobes share one mark, all others have one
-// each. Here timers retransmit on top of processes that keep the programs for UDP at work.
+// The kernel does not run a program while it is already running on the same processor; all kprobes
+// together count as one program. Here timers retransmit while processes keep the programs for UDP
+// busy.
 bool is_kernel_before(int major, int minor) {
   utsname system{};
   int its_major = 0;
@@ -412,14 +414,14 @@ TEST_F(InterruptActs, WhatIsNotToldIsCounted) {
   for (const Conversation& talk : talks) {
     drop_incoming(talk.server.get());
     send_bytes(talk.client.get(), 100);
-    // Timers that end together are one interrupt, and what it stands on would speak for all of
-    // them.
+    // Timers that end together cause one interrupt, and then a single interrupted process would
+    // decide about all of them.
     std::this_thread::sleep_for(kApart);
   }
   std::this_thread::sleep_for(std::chrono::seconds(3));
   for (const Conversation& talk : talks) stop_dropping(talk.server.get());
   for (const Conversation& talk : talks) ASSERT_TRUE(read_exactly(talk.server.get(), 100));
-  collector_.catch_up();  // an accept of somebody else may hold back what is behind it
+  collector_.catch_up();  // an accept of another process may hold back the events behind it
   const std::uint64_t missed = collector_.snapshot().lost.missed_runs;
   std::uint64_t truth = 0;
   std::uint64_t told = 0;
@@ -432,7 +434,7 @@ TEST_F(InterruptActs, WhatIsNotToldIsCounted) {
   RecordProperty("missed", std::to_string(missed));
   EXPECT_GE(truth, std::uint64_t{2} * kPairs);
   EXPECT_LE(told, truth);
-  // A machine may run no program on top of its supervisor: see above.
+  // A machine may run no program while its supervisor runs: see above.
   EXPECT_GE(told + missed + truth / 20, truth) << told << " told, " << missed << " missed";
 }
 

@@ -6,7 +6,7 @@
 namespace sockscope::live {
 namespace {
 
-// The clock is read for the flow, and again for the event.
+// The clock is read once for the flow and once for the event.
 std::uint64_t read_twice_ns() {
   return static_cast<std::uint64_t>(patience().count()) * 3'333;
 }
@@ -35,7 +35,7 @@ Conversation converse(Collector& collector, std::uint8_t family) {
   EXPECT_LE(std::get<event::Connect>(connect.what).latency_us,
             (connect.mono_ns - talk.began_ns) / 1000);
 
-  // Nobody has touched the accepted socket, and after settle_owner that is what is reported.
+  // Nobody has used the accepted socket, and after settle_owner the accept is reported like that.
   const Event accept = collector.wait_for(EventKind::kAccept, talk.server_socket.cookie);
   expect_event(accept, talk.expected_server(TcpState::kEstablished,
                                             untouched_owner(collector.monitor(), accept)));
@@ -45,7 +45,8 @@ Conversation converse(Collector& collector, std::uint8_t family) {
 
 void expect_open_counters(Collector& collector, int fd) {
   const std::uint64_t cookie = cookie_of(fd);
-  // A delayed acknowledgement may come between the question and the snapshot: ask again then.
+  // A delayed acknowledgement may come between the question and the snapshot; then both are
+  // repeated.
   for (int attempt = 0; attempt < 20; ++attempt) {
     const Counters before = counters_of(fd);
     const auto flow = collector.flow_of(cookie);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A connection on loopback, both ends held by the test's own process, and the truth about it.
+// A connection on loopback, with both ends in the test's own process, and the truth about it.
 #pragma once
 
 #include "acts_expect.h"

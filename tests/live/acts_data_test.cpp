@@ -100,7 +100,7 @@ TEST_P(DataActs, NotWithoutTheOption) {
   EXPECT_EQ(collector.events_of(cookie_of(sender.get())).size(), 0u);
 }
 
-// Two processes send as many datagrams each. The filter lets one of them through, and the other's
+// Two processes send the same number of datagrams. The filter lets one of them through; the other's
 // records must not even reach user space.
 class DataFilter : public testing::Test {
  protected:
@@ -160,8 +160,8 @@ class DataFilter : public testing::Test {
   void expect_only_wanted(const Filter& filter) {
     Options options = data_options();
     options.filter = filter;
-    // Records of connections are not filtered there, and other jobs may make some: the least of a
-    // few attempts counts. Unfiltered it would be twice kCount at least.
+    // Records of connections are not filtered in the kernel, and other jobs may cause some, so the
+    // least of a few attempts counts. Without the filter it would be at least twice kCount.
     std::uint64_t records = observe(options);
     for (int attempt = 1; attempt < 5 && records > kCount + kCount / 2; ++attempt)
       records = std::min(records, observe(options));

@@ -24,13 +24,14 @@ struct Expected {
 };
 
 void expect_owner(const Owner& owner, const ExpectedOwner& expected);
-// Identity, addresses, owner and opened_ns.
+// Checks identity, addresses, owner and opened_ns.
 void expect_flow(const Flow& flow, const Expected& expected);
-// The flow, and that the event's time lies after the flow's beginning and in the past.
+// Checks the flow, and that the event's time is after the flow's beginning and in the past.
 void expect_event(const Event& event, const Expected& expected);
-// expect_event() and what is special about a close, without the counters. state: the one left.
+// expect_event(), and what is special about a close, without the counters. left: the state before
+// it.
 void expect_close(const Event& event, const Expected& expected, TcpState left);
-// Equal but for segments: TCP's last ones come after the truth was asked for.
+// Equal except for segments: TCP's last ones come after the truth was read.
 void expect_final_counters(const Counters& counters, const Counters& before_close,
                            std::uint64_t tx_bytes, std::uint64_t rx_bytes);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// TCP fast open gives a connection to its server before the handshake is over; it may end before,
-// too.
+// TCP fast open gives a connection to its server before the handshake is over; it may even end
+// before that.
 #include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kRequest = 321;
 
-// Of the listener's connections only packets with one of these bits arrive from now on.
+// From now on the listener's connections receive only packets with one of these flags.
 void let_through(int fd, std::uint8_t flags) {
   sock_filter code[] = {
       BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
@@ -32,8 +32,8 @@ struct Talk {
   Identity identity;
 };
 
-// A listener that takes requests with the SYN, in a network namespace where nobody asks for a
-// cookie. The handshake's last packet does not arrive.
+// A listener that accepts data with the SYN, in a network namespace where no cookie is required.
+// The last packet of the handshake does not arrive.
 struct EarlyServer {
   explicit EarlyServer(std::uint8_t of_family) : family(of_family) {
     enter_new_netns();
@@ -54,7 +54,7 @@ struct EarlyServer {
     client_socket = describe(client.get());
   }
 
-  // Accepted and read by the running process while the handshake is not over.
+  // The running process accepts and reads while the handshake is not over.
   Fd serve() const {
     Fd server = accept_from(listener.get(), true);
     EXPECT_TRUE(read_exactly(server.get(), kRequest));
@@ -88,7 +88,7 @@ class FastOpenActs : public testing::TestWithParam<std::uint8_t> {
   void expect_one(EventKind kind, const Talk& talk) {
     EXPECT_EQ(collector_.count(kind, talk.server.cookie), 1u) << to_string(kind);
   }
-  // The server has the request, then `act` ends the connection, which leaves the state `left`.
+  // The server has the request; then `act` ends the connection, whose last state is `left`.
   void serve_and_end(TcpState left, const std::function<void(EarlyServer&, Fd& server)>& act) {
     Child child([&](Channel& test) {
       EarlyServer early(GetParam());
@@ -138,8 +138,8 @@ TEST_P(FastOpenActs, ServerResetsBeforeTheHandshakeIsOver) {
   });
 }
 
-// Nobody accepted it: it is the listener's, with the bytes that came. The kernel has forgotten by
-// then when it was born.
+// Nobody accepted it, so it belongs to the listener, with the bytes that came. By then the kernel
+// no longer knows when it began.
 TEST_P(FastOpenActs, ResetBeforeAnybodyAcceptsIt) {
   Child child([&](Channel& test) {
     EarlyServer early(GetParam());
@@ -164,7 +164,7 @@ TEST_P(FastOpenActs, ResetBeforeAnybodyAcceptsIt) {
   EXPECT_EQ(child.wait(), 0);
 }
 
-// A worker of a preforking server takes it early; then the handshake is over, and all goes on.
+// A worker of a preforking server accepts early; then the handshake ends and everything goes on.
 TEST_P(FastOpenActs, AWorkerTakesItEarly) {
   SOCKSCOPE_SKIP_WHEN(blind_to_quiet_owner(collector_.monitor()));
   Child parent([&](Channel& test) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The least of io_uring: one operation at a time, waited for.
+// The least possible use of io_uring: one operation at a time, waited for.
 #pragma once
 
 #include <linux/io_uring.h>
@@ -17,7 +17,7 @@ class IoUring {
   IoUring(const IoUring&) = delete;
   IoUring& operator=(const IoUring&) = delete;
 
-  // The operation's result: negative errno when it failed.
+  // Returns the operation's result: a negative errno when it failed.
   int run(const io_uring_sqe& operation);
 
  private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whose connection it is: one act, one assertion of every field.
+// The owner of a connection: one act, one assertion of every field.
 #include <poll.h>
 #include <pthread.h>
 #include <sys/prctl.h>
@@ -27,8 +27,8 @@ Announced announce(int fd) {
   return {describe(fd), own_identity()};
 }
 
-// The same of an accepted socket, without asking for its peer: that would be a use of it. Call
-// complete() where the client's end is known.
+// The same for an accepted socket, without asking for its peer, which would count as a use. Call
+// complete() when the client's end is known.
 Announced announce_quietly(int fd) {
   Announced announced;
   announced.socket.cookie = cookie_of(fd);
@@ -66,7 +66,7 @@ class OwnerActs : public testing::TestWithParam<std::uint8_t> {
     return expected(socket, owner, Direction::kOutbound, state);
   }
 
-  // On a busy host it may take its time until who accepts gets to run.
+  // On a busy host it may take a while until the accepting process runs.
   static Options patient() {
     Options options = exact_owners();
     options.settle_owner = std::chrono::seconds(1);
@@ -76,8 +76,8 @@ class OwnerActs : public testing::TestWithParam<std::uint8_t> {
 };
 INSTANTIATE_TEST_SUITE_P(Family, OwnerActs, testing::Values(4, 6), family_name);
 
-// A worker forked before there were connections accepts one that the parent's socket listens for.
-// How it does so is told by `accept`; it then uses the connection as `use` does, and closes it.
+// A worker, forked before there were connections, accepts one on its parent's listening socket in
+// the way of `accept`, then uses it in the way of `use`, and closes it.
 class PreforkActs : public OwnerActs {
  protected:
   void worker_accepts(const std::function<Fd(int)>& accept, bool with_bytes, bool known_at_accept) {
@@ -138,8 +138,8 @@ TEST_P(PreforkActs, AcceptWithoutAddress) {
   worker_accepts([](int listener) { return accept_from(listener); }, true, true);
 }
 
-// Where only an accept with an address is seen, nothing tells who took the connection until it is
-// found with the worker, or closed.
+// Where only an accept with an address is seen, nothing shows who accepted until the worker is
+// found with the connection or closes it.
 TEST_P(PreforkActs, AcceptWithoutAddressAndNoBytes) {
   worker_accepts([](int listener) { return accept_from(listener); }, false,
                  blind_to_accepts(collector_.monitor()).empty());
@@ -216,7 +216,7 @@ TEST_P(ForkingServerActs, AcceptWithoutAddressAndNoBytes) {
   serve(false, false);
 }
 
-// The socket goes from its opener to a process that was there before, over a Unix socket.
+// The socket goes over a Unix socket from its opener to a process that existed before.
 class PassedSocketActs : public OwnerActs {
  protected:
   void pass(bool with_bytes) {
@@ -306,7 +306,7 @@ TEST_P(OwnerActs, InheritedOverFork) {
   EXPECT_EQ(closed.flow.counters.tx_bytes, 5u);
 }
 
-// A short look at the connection by a process that dies does not lose the connection.
+// A process that uses the connection briefly and exits does not keep it.
 TEST_P(OwnerActs, BackToTheParent) {
   SOCKSCOPE_SKIP_WHEN(blind_to_use(collector_.monitor()));
   Conversation talk = converse(collector_, GetParam());
@@ -321,7 +321,7 @@ TEST_P(OwnerActs, BackToTheParent) {
   EXPECT_EQ(collector_.count(EventKind::kOwner, talk.client_socket.cookie), 2u);
 }
 
-// The process is named, not its thread.
+// The reported name is the process's, not the thread's.
 TEST_P(OwnerActs, ThreadWithAnotherName) {
   const Fd listener = listen_on(loopback(GetParam()));
   Child child([&](Channel& test) {
@@ -363,8 +363,7 @@ TEST_P(OwnerActs, OtherUser) {
                outbound(announced.socket, owned_by(announced.identity), TcpState::kEstablished));
 }
 
-// A daemon binds as root, then drops its user and takes another name: who serves is who it is by
-// then.
+// A daemon binds as root, then changes its user and its name: the owner has the later ones.
 TEST_P(OwnerActs, OtherUserThanWhenItListened) {
   Child daemon([&](Channel& test) {
     const Fd listener = listen_on(loopback(GetParam()));
@@ -392,7 +391,7 @@ TEST_P(OwnerActs, OtherUserThanWhenItListened) {
   }
 }
 
-// Gone before anybody could look into /proc.
+// The process is gone before anybody could look into /proc.
 TEST_P(OwnerActs, ProcessThatLivesForAMoment) {
   const Fd listener = listen_on(loopback(GetParam()));
   const std::uint64_t began = mono_ns();
@@ -425,7 +424,7 @@ TEST_P(OwnerActs, ProcessThatLivesForAMoment) {
   EXPECT_EQ(closed.flow.owner.name(), "mayfly");
 }
 
-// Another program by vfork and exec: the name is the program's, not the test's.
+// Another program through vfork and exec: the name is the program's, not the test's.
 TEST_P(OwnerActs, ProgramThatConnectsAndExits) {
   if (::access("/bin/bash", X_OK) != 0) GTEST_SKIP() << "no bash to run";
   const Fd listener = listen_on(loopback(GetParam()));
@@ -455,8 +454,8 @@ TEST_P(OwnerActs, ProgramThatConnectsAndExits) {
   EXPECT_EQ(connected.flow.owner.kind, OwnerKind::kExact);
 }
 
-// Handed back and forth, a socket may change its owner many times: the last one is right in the
-// end.
+// A socket that is handed back and forth may change its owner many times; in the end the last one
+// is right.
 TEST_P(OwnerActs, SharedByTwoProcesses) {
   SOCKSCOPE_SKIP_WHEN(blind_to_use(collector_.monitor()));
   Conversation talk = converse(collector_, GetParam());
@@ -487,10 +486,11 @@ TEST_P(OwnerActs, SharedByTwoProcesses) {
   EXPECT_LE(collector_.count(EventKind::kOwner, talk.client_socket.cookie), 40u);
 }
 
-// Each of a group has its own listening socket at one port; the kernel spreads connections over
-// them.
+// Each process of a group has its own listening socket on one port; the kernel distributes
+// connections among them.
 TEST_P(OwnerActs, InheritedFromTheVeryListener) {
-  // Where states are in a hash and no tracepoint tells of a birth, a listener is known by its port.
+  // Where states are in a hash and no tracepoint reports new connections, a listener is known only
+  // by its port.
   const Door* lifecycle = door_of(collector_.monitor(), Observation::kTcpLifecycle);
   ASSERT_NE(lifecycle, nullptr);
   const bool by_port = !lifecycle->name.starts_with("tp_btf/") &&

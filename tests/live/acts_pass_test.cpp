@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whose connection it is where nothing runs at a send or receive: found with the process that has
+// The owner of a connection where nothing runs at a send or receive: the process that is found with
 // it open.
 #include <signal.h>
 #include <sys/prctl.h>
@@ -16,7 +16,7 @@ namespace {
 
 class PassActs : public testing::TestWithParam<std::uint8_t> {
  protected:
-  // An owner that is known is another's when a whole pass did not find the socket with him.
+  // A known owner is replaced only when a whole pass did not find the socket with it.
   template <class Fits>
   Flow snapshot_until(std::uint64_t cookie, Fits&& fits) {
     const auto deadline = std::chrono::steady_clock::now() + patience();
@@ -48,10 +48,10 @@ TEST_P(PassActs, NothingRunsAtEachCall) {
   EXPECT_EQ(door_of(collector_.monitor(), Observation::kTcpUse), nullptr);
 }
 
-// The accept waits for the child that was forked to serve, although that one does nothing.
+// The accept waits for the child that was forked to serve, although the child does nothing.
 TEST_P(PassActs, ForkedServerThatWaits) {
   Options options;
-  options.settle_owner = std::chrono::seconds(1);  // a fork may take its time
+  options.settle_owner = std::chrono::seconds(1);  // a fork may take a while
   Collector collector(options);
   const Fd listener = listen_on(loopback(GetParam()));
   const Identity parent = own_identity();
@@ -67,7 +67,7 @@ TEST_P(PassActs, ForkedServerThatWaits) {
   const auto served = child.channel().get<Identity>();
   const Event accept = collector.wait_for(EventKind::kAccept, cookie);
   if (blind_to_accepts(collector.monitor()).empty()) {
-    // Who accepts was seen at once.
+    // The accepting process was seen at once.
     EXPECT_EQ(accept.flow.owner.pid, parent.pid);
   } else {
     EXPECT_EQ(accept.flow.owner.pid, served.pid);
@@ -183,8 +183,8 @@ TEST_P(PassActs, SharedItStaysWithWhoOpenedIt) {
   EXPECT_EQ(child.wait(), 0);
 }
 
-// A pass holds each file for a moment, and may be the last to let it go. Who looks is not who
-// closes, another sockscope neither.
+// A pass holds each file for a moment, and may be the last to release it. The process that makes
+// the pass, even another sockscope, must not be reported as the one that closed it.
 TEST_P(PassActs, WhoOnlyLooksClosesNothing) {
   Child other([&](Channel& test) {
     Options options;

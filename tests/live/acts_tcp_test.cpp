@@ -123,7 +123,7 @@ TEST_P(TcpActs, ZeroCopy) {
   set_option(talk.client.get(), SOL_SOCKET, SO_ZEROCOPY, 1);
   send_bytes(talk.client.get(), 40'000, MSG_ZEROCOPY);
   ASSERT_TRUE(read_exactly(talk.server.get(), 40'000));
-  wait_for_hangup(talk.client.get(), 0);  // POLLERR: the notification is there
+  wait_for_hangup(talk.client.get(), 0);  // POLLERR: the notification has arrived
   std::array<char, 128> control;
   msghdr message{};
   message.msg_control = control.data();

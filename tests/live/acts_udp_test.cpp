@@ -44,7 +44,7 @@ class UdpActs : public testing::TestWithParam<std::uint8_t> {
     EXPECT_EQ(counters.min_rtt_us, 0u);
   }
 
-  // Checks the open flow, closes the socket and checks its end.
+  // Checks the open flow, closes the socket and checks the close event.
   void finish(Fd& fd, std::uint64_t tx_bytes, std::uint64_t tx, std::uint64_t rx_bytes,
               std::uint64_t rx) {
     const Socket socket = describe(fd.get());
@@ -114,7 +114,7 @@ TEST_P(UdpActs, NeverUsed) {
   finish(receiver_, 0, 0, 0, 0);
 }
 
-// Without a port the kernel does not list it, but it was there.
+// The kernel does not list a socket without a port, but it existed.
 TEST_P(UdpActs, NeverBound) {
   const Socket socket = describe(sender_.get());
   sender_.reset();
@@ -139,7 +139,7 @@ TEST_P(UdpActs, EmptyDatagramIsADatagram) {
   finish(receiver_, 0, 0, 0, 1);
 }
 
-// Counted in packets, received is what was put into the buffer.
+// When UDP is counted in packets, what was put into the buffer counts as received.
 TEST_P(UdpActs, UnreadDatagramsWereNotReceived) {
   connect_sender();
   send_to_receiver(40);
@@ -149,7 +149,7 @@ TEST_P(UdpActs, UnreadDatagramsWereNotReceived) {
   is_in_packets() ? finish(receiver_, 0, 0, 90, 2) : finish(receiver_, 0, 0, 40, 1);
 }
 
-// What found no room was not received, whatever the sizes of what did.
+// Datagrams that found no room were not received, whatever the sizes of the others.
 TEST_P(UdpActs, DatagramsWithoutRoomWereNotReceived) {
   set_option(receiver_.get(), SOL_SOCKET, SO_RCVBUF, 20'000);
   connect_sender();
@@ -200,8 +200,8 @@ TEST_P(UdpActs, SegmentedSendIsSeveralDatagrams) {
   finish(receiver_, 0, 0, 3'500, 4);
 }
 
-// The way of QUIC servers: the segment size comes with the call.
-// The hook sees the bytes but no control message: one call is one datagram then, as types.h says.
+// What QUIC servers do: the segment size comes with the call. The hook sees the bytes but no
+// control message, so one call counts as one datagram, as types.h says.
 TEST_P(UdpActs, SegmentSizeInAControlMessage) {
   connect_sender();
   std::vector<char> bytes = payload(3'500);
@@ -224,7 +224,7 @@ TEST_P(UdpActs, SegmentSizeInAControlMessage) {
   finish(sender_, 3'500, is_in_packets() ? 4 : 1, 0, 0);
 }
 
-// Counted in packets, it is the datagrams that came.
+// When UDP is counted in packets, the datagrams that arrived are counted.
 TEST_P(UdpActs, CoalescedReceiveIsOneDatagram) {
   connect_sender();
   set_option(receiver_.get(), IPPROTO_UDP, UDP_GRO, 1);

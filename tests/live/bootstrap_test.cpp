@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sockets that were there before the monitor, sockets of other network namespaces, and a monitor
-// that gave up its privileges.
+// Sockets that existed before the monitor, sockets of other network namespaces, and a monitor that
+// gave up its privileges.
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,7 +15,7 @@ struct Sockets {
   Identity identity;
 };
 
-// Opens one socket of each kind and keeps them until told, then sends and closes them one by one.
+// Opens one socket of each kind and keeps them until told to send and close them one by one.
 class Keeper {
  public:
   Keeper(std::uint8_t family, bool own_netns)
@@ -65,8 +65,8 @@ class Keeper {
   const Sockets sockets;
 };
 
-// Before 5.12 an older socket has a number of sockscope's own until its cookie is known: by its
-// ends then.
+// Before Linux 5.12 an older socket has a number made by sockscope until its cookie is known, so it
+// is searched by its ends.
 const Flow* find(const Snapshot& snapshot, const Socket& socket) {
   for (const Flow& flow : snapshot.flows)
     if (flow.cookie == socket.cookie) return &flow;
@@ -77,7 +77,7 @@ const Flow* find(const Snapshot& snapshot, const Socket& socket) {
   return nullptr;
 }
 
-// A process that was found holding a socket need not be the one that opened it.
+// A process that was found holding a socket need not have opened it.
 ExpectedOwner found(const Identity& identity) {
   return {identity, 0, OwnerKind::kBootstrap};
 }
@@ -196,7 +196,7 @@ TEST_P(Bootstrap, AcceptFromAnOlderListener) {
   finish(collector, talk, 4, 0);
 }
 
-// Bytes of an older UDP socket count from now on.
+// The bytes of an older UDP socket are counted from now on.
 TEST_P(Bootstrap, OlderUdpSocket) {
   const Fd receiver = open_socket(GetParam(), SOCK_DGRAM);
   bind_to(receiver.get(), loopback(GetParam()));
@@ -234,7 +234,8 @@ TEST_P(Bootstrap, WithoutEventsOwnersAreStillFound) {
   EXPECT_EQ(collector.events().size(), 0u);
 }
 
-// What the kernel keeps of connections that ended before must not push out what was observed.
+// Connections that ended before, which the kernel still keeps, must not push out those that were
+// observed.
 TEST_P(Bootstrap, RemnantsDoNotDriveOutWhatWasSeen) {
   Fd listener = listen_on(loopback(GetParam()));
   for (int i = 0; i < 1'200; ++i) {
@@ -274,7 +275,7 @@ TEST_P(Bootstrap, RemnantsDoNotDriveOutWhatWasSeen) {
   }
 }
 
-// A whole monitor's life after the privileges are gone; the user is changed too.
+// Everything a monitor does after privileges are dropped; the user is changed too.
 TEST_P(Bootstrap, WithoutPrivileges) {
   Keeper keeper(GetParam(), false);
   Keeper distant(GetParam(), true);

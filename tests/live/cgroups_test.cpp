@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Processes that are moved to another cgroup, as session managers and runtimes do, with no exec
+// Processes that are moved to another cgroup, as session managers and runtimes do, without an exec
 // afterwards.
 #include <sched.h>
 #include <sys/stat.h>
@@ -25,7 +25,7 @@ std::string cgroup_mount() {
   return {};
 }
 
-// A cgroup of the test's own, gone with it.
+// A cgroup that the test makes and removes.
 class Group {
  public:
   explicit Group(const std::string& name)
@@ -87,7 +87,7 @@ const Flow* find_of(const Snapshot& snapshot, const Endpoint& local, pid_t pid) 
   return nullptr;
 }
 
-// Tells its end of the connection.
+// Reports its end of the connection.
 std::function<void(Channel&)> connects_and_waits(int listener) {
   return [listener](Channel& test) {
     const Fd client = connect_to(local_of(listener));
@@ -133,7 +133,7 @@ TEST_P(Moved, TheFilterFollows) {
   child.wait();
 }
 
-// Nobody reads before it is over: the numbers that the kernel's records have are all there is.
+// Nobody reads until everything is over, so only the numbers in the kernel's records are left.
 TEST(MovedAndGone, EventsHaveWhatWasTrueAtThem) {
   const Group group("gone");
   const Fd listener = listen_on(loopback(4));
@@ -160,7 +160,7 @@ TEST(MovedAndGone, EventsHaveWhatWasTrueAtThem) {
   EXPECT_EQ(collector.count(EventKind::kConnect, other), 0u);
 }
 
-// Opened before, closed after.
+// Opened before the move, closed after it.
 TEST(MovedAndGone, TheCloseIsInTheNewOne) {
   const Group group("close");
   const Fd listener = listen_on(loopback(4));
@@ -191,7 +191,7 @@ TEST(MovedAndGone, TheCloseIsInTheNewOne) {
   child.wait();
 }
 
-// The mount is still the one from outside, as of a container that shares it.
+// The mount is still the outer one, as in a container that shares it.
 TEST(MovedAndGone, InACgroupNamespaceThePathIsTheOneSeenThere) {
   const Group group("namespace");
   const std::string inner = group.folder() + "/inner";

@@ -64,26 +64,26 @@ struct Settings {
   std::string truth = "truth";
 };
 
-// What the client sends first; `request` bytes in all, this included.
+// The client sends this first; `request` is the number of all its bytes, including this.
 struct Header {
   std::uint32_t request;
   std::uint32_t response;
   std::uint32_t client_port;
 };
 
-// Seen by all processes.
+// Shared by all processes.
 struct Shared {
   std::array<std::atomic<std::uint32_t>, kListeners> ports;
   std::atomic<std::uint32_t> handled;
-  std::atomic<std::uint32_t> let_go;  // accepted sockets the forking parent has closed
+  std::atomic<std::uint32_t> let_go;  // how many accepted sockets the forking parent has closed
 };
 
 struct Context {
   Settings settings;
   Shared* shared = nullptr;
   int truth_fd = -1;
-  int done_fd = -1;  // a byte is written when all connections are handled
-  int stop_fd = -1;  // end of file: servers end
+  int done_fd = -1;  // gets a byte when all connections are finished
+  int stop_fd = -1;  // at its end of file, servers end
   int ready_fd = -1;
 };
 
@@ -119,7 +119,7 @@ std::uint64_t real_ns() {
          static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-// Whole lines only leave in one write: many processes append to the file.
+// Each write has only whole lines, because many processes append to the file.
 class TruthLog {
  public:
   explicit TruthLog(int fd) : fd_(fd) {}
@@ -161,7 +161,7 @@ std::uint32_t local_port_of(int fd) {
   sockaddr_storage address{};
   socklen_t length = sizeof address;
   check(::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length), "getsockname");
-  // The port stands at the same place in both families.
+  // The port has the same place in both families.
   return ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
 }
 
@@ -219,7 +219,7 @@ socklen_t fill_address(Family family, std::uint32_t host, std::uint32_t port,
 
 using Listeners = std::array<int, kListeners>;
 
-// Non-blocking: several processes are woken for one connection.
+// Non-blocking, because several processes wake up for one connection.
 Listeners open_listeners(const Context& context) {
   Listeners listeners{};
   const Family family = context.settings.family;
@@ -241,7 +241,7 @@ Listeners open_listeners(const Context& context) {
   return listeners;
 }
 
-// Serves a connection to its end. Returns when it is closed and in the log.
+// Serves a connection to its end. Returns after it is closed and in the log.
 void serve(const Context& context, int fd, pid_t opener, std::uint32_t local_port, TruthLog& log,
            const std::atomic<std::uint32_t>* others_closed = nullptr, std::uint32_t number = 0) {
   std::array<std::byte, kMostBytes> bytes{};
@@ -253,7 +253,8 @@ void serve(const Context& context, int fd, pid_t opener, std::uint32_t local_por
   receive_all(fd, bytes.data(), header.request - sizeof header);
   send_all(fd, bytes.data(), header.response);
   if (context.settings.client_closes_first) expect_end_of_stream(fd);
-  // A socket open in two processes is closed by the last of them: the truth needs an order.
+  // A socket that is open in two processes is closed by the last of them; this decides which one
+  // that is.
   while (others_closed && others_closed->load() <= number) ::sched_yield();
   check(::close(fd), "close");
   truth.closed_ns = real_ns();
@@ -284,7 +285,7 @@ void accept_all(const Context& context, const Listeners& listeners, Take take) {
       const bool named = context.settings.accept_address;
       const int fd = ::accept4(listeners[i], named ? reinterpret_cast<sockaddr*>(&peer) : nullptr,
                                named ? &length : nullptr, 0);
-      if (fd < 0 && errno == EAGAIN) continue;  // another worker took it
+      if (fd < 0 && errno == EAGAIN) continue;  // another worker accepted it
       take(check(fd, "accept"), context.shared->ports[i].load());
     }
   }
@@ -312,7 +313,7 @@ void run_threaded_server(const Context& context) {
   std::deque<Accepted> waiting;
   bool stopping = false;
   auto work = [&] {
-    set_process_name("churn-thread");  // of this thread only
+    set_process_name("churn-thread");  // only this thread's name
     TruthLog log(context.truth_fd);
     std::unique_lock lock(mutex);
     for (;;) {
@@ -343,7 +344,7 @@ void run_threaded_server(const Context& context) {
 
 void run_forking_server(const Context& context) {
   set_process_name("churn-server");
-  ::signal(SIGCHLD, SIG_IGN);  // children are reaped by the kernel
+  ::signal(SIGCHLD, SIG_IGN);  // makes the kernel reap children
   const Listeners listeners = open_listeners(context);
   const pid_t acceptor = ::getpid();
   std::uint32_t number = 0;
@@ -471,7 +472,7 @@ std::uint32_t number_of(const std::string& text) {
   return static_cast<std::uint32_t>(std::strtoul(text.c_str(), nullptr, 10));
 }
 
-// Options come in pairs; a wrong one ends the program.
+// Options come in pairs; an invalid one ends the program.
 Settings parse_settings(int argc, char** argv) {
   static const std::map<std::string, ServerKind> kServers = {{"prefork", ServerKind::kPrefork},
                                                              {"threaded", ServerKind::kThreaded},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What live tests ask of a monitor.
+// Runs a monitor for live tests, and finds what they ask for.
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
@@ -14,11 +14,11 @@
 namespace sockscope::live {
 namespace {
 
-// Other jobs on the host may make any amount of traffic while a test waits: unless a test is about
-// the size of the ring, there is room for it. SOCKSCOPE_DOORS forces the doors of all tests.
+// Other jobs on the host may make any amount of traffic while a test waits, so the ring is large,
+// unless a test is about its size. SOCKSCOPE_DOORS chooses the doors of all tests.
 Monitor open_monitor(Options options) {
   if (const char* doors = std::getenv("SOCKSCOPE_DOORS")) options.doors = doors;
-  // What falls back to polls must not look like eBPF.
+  // A fallback to polling must not pass for eBPF.
   if (options.source == Source::kAuto) options.source = Source::kEbpf;
   if (options.ring_bytes == Options{}.ring_bytes) options.ring_bytes = std::size_t{32} << 20;
   auto monitor = Monitor::open(options);
@@ -36,9 +36,10 @@ std::string last_of(const std::deque<Event>& events) {
   return text.str();
 }
 
-// The other end of a closed connection puts its acknowledgement off, and with it the last change of
-// state, to a timer's interrupt. On some machines no program runs on top of some tasks: what one of
-// ours is to see is done here and now.
+// The other end of a closed connection delays its acknowledgement, and with it the last change of
+// state, until a timer's interrupt. On some machines no program runs when an interrupt arrives
+// while certain processes run. So whatever one of our programs must see is made to happen here and
+// now.
 void acknowledge_all() {
   constexpr int kOn = 1;
   for (int fd = 3; fd < 256; ++fd) ::setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &kOn, sizeof kOn);

@@ -16,7 +16,8 @@ TEST(Doors, OneInUseForEachObservationOrReasons) {
   for (const Door& door : collector.monitor().doors()) {
     EXPECT_FALSE(door.name.empty() && door.refused.empty()) << to_string(door.observation);
     in_use[door.observation] += door.refused.empty();
-    // Nobody bars it: a verifier gave up after a million steps, and another door hid that.
+    // A verifier that gave up after a million steps is a fault of ours, which another door would
+    // hide.
     EXPECT_EQ(door.refused.find("too large"), std::string::npos)
         << door.name << ": " << door.refused;
     std::printf("door|%s|%s|%s|%s\n", to_string(door.observation), door.name.c_str(),

@@ -38,7 +38,7 @@ T checked(T result, const char* doing) {
   return result;
 }
 
-// Other tasks of the kernel for this process, such as io_uring's, interrupt calls that wait.
+// Other kernel work for this process, such as io_uring's, interrupts blocking calls.
 template <class Call>
 ssize_t uninterrupted(Call call) {
   ssize_t result;
@@ -121,7 +121,7 @@ Fd open_socket(std::uint8_t family, int type) {
   return Fd(checked(::socket(family == 4 ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, 0), "socket"));
 }
 
-// IPv4: not the address the client gets, so that no test is blind to swapped ends.
+// IPv4: not the address that the client gets, so that tests notice swapped ends.
 Endpoint loopback(std::uint8_t family, std::uint16_t port) {
   Endpoint endpoint;
   endpoint.addr.family = family;
@@ -399,7 +399,7 @@ Fd Channel::get_fd() {
 Child::Child(const Body& body) : channel_(Fd()) {
   int ends[2];
   checked(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), "socketpair");
-  // The other side may have waits of its own to do.
+  // The other side may itself have to wait.
   const timeval longest{7 * patience().count() / 1000, 0};
   for (const int end : ends) ::setsockopt(end, SOL_SOCKET, SO_RCVTIMEO, &longest, sizeof longest);
   Fd parents(ends[0]), childs(ends[1]);

@@ -23,7 +23,7 @@ struct tcp_info;  // <linux/tcp.h>
 
 namespace sockscope::live {
 
-// No wait is longer. SOCKSCOPE_PATIENCE in the environment multiplies it, for slow machines.
+// The longest wait. SOCKSCOPE_PATIENCE in the environment multiplies it, for slow machines.
 std::chrono::milliseconds patience();
 
 class Fd {
@@ -45,28 +45,29 @@ class Fd {
 Fd open_socket(std::uint8_t family, int type);
 Endpoint loopback(std::uint8_t family, std::uint16_t port = 0);
 void bind_to(int fd, const Endpoint& to);
-// connect(2): 0 or errno. A mapped socket is an IPv6 one that connects to an IPv4 address.
+// connect(2): returns 0 or errno. mapped: `fd` is an IPv6 socket that connects to an IPv4 address.
 int try_connect(int fd, const Endpoint& to, bool mapped = false);
 // A TCP or UDP socket connected to `to`; throws when it is refused.
 Fd connect_to(const Endpoint& to, int type = SOCK_STREAM);
 Fd listen_on(const Endpoint& at, int backlog = 64);
 Fd accept_from(int listener, bool with_address = false);
 void set_option(int fd, int level, int name, int value);
-// Blocks until exactly `size` bytes came; false when the stream ended before.
+// Blocks until exactly `size` bytes have arrived; false when the stream ended before.
 bool read_exactly(int fd, std::size_t size);
-// Blocks until the other end sent FIN or RST; reads nothing.
+// Blocks until the other end has sent FIN or RST; reads nothing.
 void wait_for_hangup(int fd, short events = 0);
 void send_bytes(int fd, std::size_t size, int flags = 0);
 std::vector<char> payload(std::size_t size);
-// Sends without blocking until the buffers on both sides are full; how much went in.
+// Sends without blocking until the buffers on both sides are full; returns how many bytes were
+// accepted.
 std::size_t send_until_full(int fd);
-// close(2) will reset the connection.
+// Makes close(2) reset the connection.
 void reset_at_close(int fd);
-// Packets for this socket are lost from now on, or no longer.
+// Drops packets for this socket from now on; or no longer.
 void drop_incoming(int fd);
 void stop_dropping(int fd);
 
-// What the kernel knows of a socket, asked from the process that holds it.
+// What the kernel knows of a socket, read in the process that holds it.
 struct Socket {
   std::uint64_t cookie = 0;
   std::uint32_t netns = 0;
@@ -75,13 +76,13 @@ struct Socket {
   Endpoint remote;  // unspecified: not connected
 };
 Socket describe(int fd);
-// The same of an accepted socket, from what is known of its client: getpeername(2) would be a use
-// of the socket, and sockscope would see it.
+// The same for an accepted socket, derived from its client, because sockscope would see
+// getpeername(2) as a use of the socket.
 Socket describe_accepted(int fd, const Socket& client);
 std::uint64_t cookie_of(int fd);
 Endpoint local_of(int fd);
 tcp_info tcp_info_of(int fd);
-Counters counters_of(int fd);  // TCP_INFO
+Counters counters_of(int fd);  // from TCP_INFO
 void wait_for_tcp_state(int fd, TcpState state);
 
 std::uint32_t own_netns();
@@ -99,7 +100,8 @@ struct Identity {
 Identity identity_of(pid_t pid);
 Identity own_identity();
 
-// One end of a stream between a test and its child: values without pointers, and open files.
+// One end of a stream between a test and its child, which carries values without pointers, and open
+// files.
 class Channel {
  public:
   explicit Channel(Fd fd) : fd_(std::move(fd)) {}
@@ -116,7 +118,7 @@ class Channel {
     read_bytes(&value, sizeof value);
     return value;
   }
-  // A message without content: the other side may go on.
+  // Sends and awaits a message without content, which lets the other side go on.
   void signal() { put('g'); }
   void await() { get<char>(); }
   void put_fd(int fd);
@@ -129,8 +131,8 @@ class Channel {
   Fd fd_;
 };
 
-// A forked process that runs `body` and ends: status 0, 1 when an expectation failed in it, 70 when
-// it threw. Ended with SIGKILL when the test forgets it.
+// A forked process that runs `body` and exits: status 0, 1 when an expectation failed in it, 70
+// when it threw. The destructor ends it with SIGKILL.
 class Child {
  public:
   using Body = std::function<void(Channel&)>;
@@ -142,21 +144,22 @@ class Child {
   Channel& channel() { return channel_; }
   pid_t pid() const { return pid_; }
   void kill();
-  int wait();  // exit status, or minus the signal
+  int wait();  // returns the exit status, or minus the signal
 
  private:
   pid_t pid_ = -1;
   Channel channel_;
 };
 
-// A network namespace of its own for the calling process, with loopback up.
+// Gives the calling process a network namespace of its own, with loopback up.
 void enter_new_netns();
 
 // ---- monitor
 
-// Processes and their events, whose owners are told as they are, at once.
+// Options for processes and their events; accepts are reported at once, with the owner known by
+// then.
 Options watching_processes();
-// Owners of TCP at each send and receive, as `--exact-owner` asks for.
+// Options for TCP owners at each send and receive, like `--exact-owner`.
 Options exact_owners();
 
 class Collector {
@@ -167,16 +170,16 @@ class Collector {
   const Monitor& monitor() const { return monitor_; }
   std::uint64_t opened_ns() const { return opened_ns_; }
 
-  // The first event, old or new, that fits; throws when none came in time.
+  // Returns the first event, old or new, that fits; throws when none comes in time.
   using Predicate = std::function<bool(const Event&)>;
   const Event& wait_for(const Predicate& fits, std::string_view what,
                         std::chrono::milliseconds timeout = patience());
   const Event& wait_for(EventKind kind, std::uint64_t cookie);
-  // The accept of the connection whose other end is `client`.
+  // Returns the accept of the connection whose other end is `client`.
   const Event& wait_for_accept_from(const Socket& client);
 
-  // Returns when all that happened before the call has been collected. Not for monitors whose
-  // filter hides the calling process.
+  // Returns when everything that happened before the call has been collected. Does not work when
+  // the monitor's filter hides the calling process.
   void catch_up();
 
   std::vector<Event> events_of(std::uint64_t cookie) const;
@@ -184,7 +187,7 @@ class Collector {
   const std::deque<Event>& events() const { return events_; }
 
   Snapshot snapshot();
-  // Out of a new snapshot.
+  // From a new snapshot.
   std::optional<Flow> flow_of(std::uint64_t cookie);
 
  private:
@@ -197,18 +200,19 @@ class Collector {
 // The door in use for an observation; nullptr when there is none.
 const Door* door_of(const Monitor& monitor, Observation observation);
 
-// Why the monitor does not see which process sends and receives with TCP; or UDP's bytes; or that
-// it sees an accept only when it asks for the peer's address. Empty: it does.
+// Why the monitor cannot see: which process sends and receives with TCP; UDP's bytes; accepts in
+// which the process does not ask for the peer's address. Empty: it can.
 std::string blind_to_use(const Monitor& monitor);
 std::string blind_to_udp(const Monitor& monitor);
 std::string blind_to_accepts(const Monitor& monitor);
-// Why it sees neither.
+// Why it can see neither a quiet accept nor a use.
 std::string blind_to_quiet_owner(const Monitor& monitor);
-// How the owner of a connection is known that nobody has touched and that was accepted without its
-// address: from the listener, or, once a pass found it with him, from that.
+// How the owner of a connection is known that nobody has used and that was accepted without its
+// address: inherited from the listener or, once a pass has found the connection with the process,
+// found.
 OwnerKind untouched_owner(const Monitor& monitor, const Event& accept);
 
-// Skips the running test where what it is about cannot be seen; says why.
+// Skips the running test, and says why, where its subject cannot be seen.
 #define SOCKSCOPE_SKIP_WHEN(blind) \
   if (const std::string why = (blind); !why.empty()) GTEST_SKIP() << why
 

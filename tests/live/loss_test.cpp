@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A ring buffer that is far too small: what is lost is counted and told, and the picture heals. So
-// are records that nobody knows; what is left of a socket whose end was lost is not the next one's.
+// A ring buffer that is far too small: what is lost is counted and reported, and the picture
+// becomes complete again. The same for unknown records. State left behind by a socket whose end was
+// lost is not taken for that of the next one.
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
 #include <sys/socket.h>
@@ -26,7 +27,7 @@ Options tiny() {
   return options;
 }
 
-// Local and remote port: on loopback with one listening address enough to tell flows apart.
+// Local and remote port: with one listening address on loopback, enough to tell flows apart.
 using Ports = std::pair<std::uint16_t, std::uint16_t>;
 using PortSet = std::set<Ports>;
 
@@ -35,7 +36,7 @@ std::uint16_t port_of(const std::string& endpoint) {
       std::stoul(endpoint.substr(endpoint.rfind(':') + 1), nullptr, 16));
 }
 
-// The kernel's table, as ss shows it, of sockets that touch `port` and are not in TIME_WAIT.
+// The kernel's table, as ss shows it: sockets with `port` at either end that are not in TIME_WAIT.
 PortSet kernel_table(const char* path, std::uint16_t port) {
   PortSet found;
   std::ifstream table(path);
@@ -80,7 +81,8 @@ class LossActs : public testing::TestWithParam<std::uint8_t> {
     }
   }
 
-  // Each server sees its client's end before it closes, so that none lingers in another state.
+  // Each server waits for its client's end before it closes, so that no socket remains in another
+  // state.
   void close_connections(std::size_t keep) {
     while (connections_.size() > keep) {
       connections_.back().client.reset();
@@ -122,7 +124,8 @@ TEST_P(LossActs, NothingIsLostWithEnoughRoom) {
   }
   EXPECT_EQ(connects, static_cast<std::size_t>(kConnections));
   EXPECT_EQ(accepts, static_cast<std::size_t>(kConnections));
-  EXPECT_GE(closes, static_cast<std::size_t>(2 * kConnections - 1));  // one may await its last ACK
+  EXPECT_GE(closes, static_cast<std::size_t>(2 * kConnections - 1));  // one may still wait for its
+                                                                      // last ACK
 }
 
 TEST_P(LossActs, LostOpensAreFoundAgain) {
@@ -138,7 +141,7 @@ TEST_P(LossActs, LostOpensAreFoundAgain) {
   EXPECT_EQ(collector.monitor().loss().malformed, 0u);
   expect_picture_heals(collector, Protocol::kTcp, port_);
 
-  // The hooks remember what the ring could not hold: owner and direction are right none the less.
+  // The hooks remember what the ring could not hold, so owner and direction are right nevertheless.
   const Snapshot snapshot = collector.snapshot();
   EXPECT_GT(snapshot.lost.ring_full, 0u);
   std::size_t clients = 0, servers = 0;
@@ -190,12 +193,12 @@ TEST_P(LossActs, EachGapTellsWhatWasLostSinceTheOneBefore) {
         return ++gaps == 3;
       },
       "a gap for each round");
-  // Others may go on losing events while this is looked at.
+  // Other processes may cause more losses in the meantime.
   EXPECT_LE(sum.ring_full, collector.monitor().loss().ring_full);
   EXPECT_GE(sum.ring_full, 300u);
 }
 
-// Without any snapshot, consuming alone heals the table: the totals of processes follow.
+// Even without a snapshot, consuming repairs the table, and the sums of processes with it.
 TEST_P(LossActs, ConsumingReadsTheSocketsAnew) {
   Collector collector(tiny());
   open_connections(kConnections);
@@ -224,7 +227,7 @@ TEST_P(LossActs, UdpSockets) {
 
 // ---- in the kernel programs' own maps
 
-// The map of the only monitor that this process has open; -1: none.
+// The map of the only monitor open in this process; -1: none.
 int own_map(bpf_map_type type, const char* name) {
   for (int fd = 0; fd < 1024; ++fd) {
     bpf_map_info info{};
@@ -236,7 +239,7 @@ int own_map(bpf_map_type type, const char* name) {
   return -1;
 }
 
-// The address of a socket and what is remembered of it, which has its cookie in it.
+// The address of a socket and the state kept for it, which contains its cookie.
 using State = std::vector<std::uint64_t>;
 std::optional<std::pair<std::uint64_t, State>> find_state(int states, std::uint64_t cookie) {
   bpf_map_info info{};
@@ -252,7 +255,7 @@ std::optional<std::pair<std::uint64_t, State>> find_state(int states, std::uint6
   return {};
 }
 
-// Where the end of a socket was not seen, the next one at its address meets what was its.
+// When the end of a socket was not seen, the next one at its address finds the old state.
 TEST(StaleState, IsNotTakenForThatOfTheNextSocket) {
   Collector collector;
   const Fd listener = listen_on(loopback(4));
@@ -279,7 +282,7 @@ TEST(StaleState, IsNotTakenForThatOfTheNextSocket) {
   other.wait();
 }
 
-// As a kernel program of ours would: nothing else can write there.
+// Acts like a kernel program of ours: nothing else can write there.
 void write_header(int ring, std::uint16_t type) {
   constexpr std::int32_t kSize = 16;  // type, size, network namespace, time
   const auto first_word = static_cast<std::int32_t>(kSize << 16 | type);

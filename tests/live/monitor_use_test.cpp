@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an embedding program may get wrong.
+// Mistakes that an embedding program may make.
 #include <dirent.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -62,8 +62,7 @@ std::map<int, std::string> open_files() {
   return files;
 }
 
-// Of every source, with all that can be asked of it: a program that the caller starts inherits
-// nothing.
+// With every source and every option: a program that the caller starts inherits nothing.
 TEST(MonitorUse, EveryDescriptorIsCloseOnExec) {
   const auto inherited = open_files();
   for (const Source source : {Source::kEbpf, Source::kSockDiag, Source::kProcfs}) {

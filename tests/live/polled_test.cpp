@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Polled sources: the same sockets as eBPF shows, field by field, and events by difference.
+// Polled sources: the same sockets as with eBPF, field by field, and events from differences.
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/resource.h>
@@ -100,7 +100,7 @@ void expect_same(const Flow& polled, const Flow& ebpf, bool with_counters) {
   EXPECT_EQ(polled.owner.uid, ebpf.owner.uid);
   EXPECT_EQ(polled.owner.kind, ebpf.owner.kind);
   EXPECT_EQ(polled.owner.comm, ebpf.owner.comm);
-  // /proc tells the start in ticks.
+  // /proc has the start in clock ticks.
   const auto tick_ns = 1'000'000'000u / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
   EXPECT_EQ(polled.owner.start_ns / tick_ns, ebpf.owner.start_ns / tick_ns);
   if (!with_counters) {
@@ -117,7 +117,7 @@ void expect_same(const Flow& polled, const Flow& ebpf, bool with_counters) {
   EXPECT_EQ(polled.counters.min_rtt_us, ebpf.counters.min_rtt_us);
 }
 
-// A thread may leave the files of its process; a first thread may end before the others.
+// A thread may stop sharing its process's files; a first thread may end before the others.
 TEST_P(Polled, FilesThatAreNotTheFirstThreads) {
   struct Told {
     Endpoint unshared, left;
@@ -172,7 +172,7 @@ TEST_P(Polled, ListenersThatTakeIpv4TooAreToldFromThoseThatDoNot) {
     const Flow* of_dual = find(all, describe(dual.get()));
     const Flow* of_only = find(all, describe(only.get()));
     ASSERT_TRUE(of_dual != nullptr && of_only != nullptr);
-    if (source == Source::kProcfs) {  // its tables do not say
+    if (source == Source::kProcfs) {  // its tables do not have this
       EXPECT_EQ(of_dual->ipv6_only, std::nullopt);
       continue;
     }
@@ -189,7 +189,7 @@ TEST_P(Polled, ListenersThatTakeIpv4TooAreToldFromThoseThatDoNot) {
 TEST_P(Polled, ShowsWhatEbpfShows) {
   Pair four(4), six(6), mapped(4, true), half_closed(4), ended(4);
   for (Pair* pair : {&four, &six, &mapped, &half_closed, &ended}) pair->exchange();
-  half_closed.client.reset();  // CLOSE_WAIT at the other end, where the FIN is no byte
+  half_closed.client.reset();  // CLOSE_WAIT at the other end; the FIN must not count as a byte
   wait_for_hangup(half_closed.server.get());
   ended.client.reset();
   wait_for_hangup(ended.server.get());
@@ -197,7 +197,7 @@ TEST_P(Polled, ShowsWhatEbpfShows) {
   const Fd udp = open_socket(6, SOCK_DGRAM);
   bind_to(udp.get(), loopback(6));
   const Fd talking = connect_to(loopback(4, 9), SOCK_DGRAM);
-  // Delayed acknowledgements are on their way for up to 200 ms.
+  // Delayed acknowledgements may be up to 200 ms late.
   ::usleep(300'000);
 
   const Snapshot ebpf = snapshot_with(Source::kEbpf);
@@ -273,9 +273,9 @@ TEST_P(Polled, TellsOfConnectionsAndTheirEnd) {
     EXPECT_EQ(close.flow.cookie, socket->cookie);
     EXPECT_EQ(close.flow.counters.tx_bytes, is_client ? 1'000u : 23u);
     EXPECT_GE(close.flow.counters.rx_bytes, is_client ? 23u : 1'000u);
-    EXPECT_LE(close.flow.counters.rx_bytes, is_client ? 24u : 1'001u);  // the FIN, perhaps
+    EXPECT_LE(close.flow.counters.rx_bytes, is_client ? 24u : 1'001u);  // perhaps including the FIN
   }
-  // And once only, however often it is polled.
+  // And only once, however often it is polled.
   for (int i = 0; i < 5; ++i) collector.snapshot();
   for (const EventKind kind : {EventKind::kConnect, EventKind::kAccept, EventKind::kClose}) {
     const auto& events = collector.events();
@@ -374,7 +374,7 @@ int open_files() {
   return count;
 }
 
-// In a network namespace whose sockets nobody else makes more of.
+// In a network namespace in which nobody else opens sockets.
 TEST_P(Polled, NothingGrowsFromPollToPoll) {
   Child child([&](Channel&) {
     enter_new_netns();
@@ -395,7 +395,7 @@ TEST_P(Polled, NothingGrowsFromPollToPoll) {
     [[maybe_unused]] const long before = resident();
     for (int i = 0; i < 100; ++i) collector.snapshot();
     EXPECT_EQ(open_files(), files);
-#ifndef __SANITIZE_ADDRESS__  // which keeps what was freed
+#ifndef __SANITIZE_ADDRESS__  // the sanitizer keeps freed memory
     EXPECT_LE(resident(), before + 1'024);
 #endif
     EXPECT_EQ(collector.snapshot().flows.size(), sockets.size());
@@ -436,7 +436,7 @@ TEST(SockDiagNews, AConnectionBetweenTwoPollsIsSeenAtItsEnd) {
   EXPECT_EQ(shown->counters.rx_bytes, 77u);
 }
 
-// A socket may outlive its connection: its own end is no second close.
+// A socket may outlive its connection; its own end is not a second close.
 TEST(SockDiagNews, AResetConnectionClosesOnce) {
   Collector collector(polled(Source::kSockDiag));
   Pair pair(4);
@@ -454,7 +454,7 @@ TEST(SockDiagNews, AResetConnectionClosesOnce) {
   EXPECT_EQ(collector.count(EventKind::kClose, pair.server_socket.cookie), 1u);
 }
 
-// The kernel forgets the figures of a connection that its own process resets.
+// The kernel no longer has the figures of a connection that its own process resets.
 TEST(SockDiagNews, WhatTheKernelForgotIsThatOfTheLastPoll) {
   Collector collector(polled(Source::kSockDiag, kNever));
   Pair pair(4);
@@ -481,7 +481,7 @@ TEST(SockDiagNews, UdpSocketsEndToo) {
   EXPECT_FALSE(close.flow.has_counters);
 }
 
-// Messages the kernel could not give to the netlink sockets of this process, as it says itself.
+// How many messages the kernel says it could not deliver to netlink sockets of this process.
 std::uint64_t dropped_messages() {
   std::set<std::string> own;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
@@ -504,12 +504,12 @@ std::uint64_t dropped_messages() {
   return dropped;
 }
 
-// More closes than the kernel's buffer holds while nobody reads.
+// More closes than the kernel's buffer can hold while nobody reads.
 TEST(SockDiagNews, LossIsTold) {
   Collector collector(polled(Source::kSockDiag, kNever));
   for (int i = 0; i < 500'000 && dropped_messages() == 0; i += 5'000)
     for (int one = 0; one < 5'000; ++one) open_socket(4, SOCK_DGRAM);
-  // A worker of the kernel tells of them, when it gets to run.
+  // A worker of the kernel sends the messages when it gets to run.
   for (int tries = 0; tries < 1'000 && dropped_messages() == 0; ++tries)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   ASSERT_GT(dropped_messages(), 0u);
@@ -519,14 +519,15 @@ TEST(SockDiagNews, LossIsTold) {
   EXPECT_EQ(std::get<event::Gap>(gap.what).lost.total(),
             std::get<event::Gap>(gap.what).lost.netlink_full);
   std::uint64_t dropped = 0;
-  for (int quiet = 0, rounds = 0; quiet < 5 && rounds < 200; ++rounds) {  // the worker has finished
+  for (int quiet = 0, rounds = 0; quiet < 5 && rounds < 200; ++rounds) {  // until the worker has
+                                                                          // finished
     collector.snapshot();
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     quiet = dropped == dropped_messages() ? quiet + 1 : 0;
     dropped = dropped_messages();
   }
-  // And it goes on. Closes of others, told late and many at a time, may drive out the one looked
-  // for.
+  // Then it continues to work. Closes of others, which come late and many at a time, may push out
+  // the one that is looked for.
   for (int left = 4;; --left) {
     try {
       collector.catch_up();

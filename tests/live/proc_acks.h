@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How many answers to subscriptions of process events the kernel has sent. It sends them to all
-// that listen and numbers them like events: another program's subscription may be among what was
-// lost.
+// listeners and numbers them like events, so the answer to another program's subscription may be
+// among what was lost.
 #pragma once
 
 #include <linux/cn_proc.h>
@@ -44,7 +44,7 @@ class ProcAcks {
       throw std::runtime_error("cannot listen to the process events connector");
   }
 
-  // Until now. To be asked often while much happens, or the buffer is too small for it.
+  // The count until now. Must be called often while much happens, or its own buffer overflows.
   std::uint64_t count() {
     std::array<std::byte, 1 << 16> buffer;
     for (;;) {

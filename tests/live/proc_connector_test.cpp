@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The process events connector against processes that know what they did.
+// Compares the process events connector with processes that know what they did.
 #include <poll.h>
 #include <sched.h>
 #include <sockscope/proc_connector.h>
@@ -49,7 +49,7 @@ class ProcConnectorTest : public testing::Test {
     FAIL() << "no " << to_string(kind) << " of " << pid;
   }
   void receive_until_exit_of(std::uint32_t pid) { receive_until(ProcessEventKind::kExit, pid); }
-  // A process that does nothing: a mark in the stream.
+  // A process that does nothing, as a mark in the stream.
   std::uint32_t mark() {
     Child child([](Channel&) {});
     const auto pid = static_cast<std::uint32_t>(child.pid());
@@ -76,7 +76,7 @@ TEST_P(ConnectorActs, IsSeenWhole) {
   auto expected = GetParam().carry_out();
   receive_until_exit_of(expected.back().pid);
   const std::uint64_t after =
-      mono_ns();  // the parent may know of an exit before the connector tells
+      mono_ns();  // the parent may learn of an exit before the connector reports it
   const std::vector<ProcessEvent> seen = only_of(events_, expected);
   expected = as_connector_tells(std::move(expected), seen);
   EXPECT_EQ(seen, expected) << "seen:\n" << as_text(seen) << "expected:\n" << as_text(expected);
@@ -118,7 +118,7 @@ TEST_F(ProcConnectorTest, AFilterLeavesOutWhatIsNotWanted) {
   child.wait();
   receive_until(ProcessEventKind::kExec, pid);
   for (const ProcessEvent& event : events_) EXPECT_EQ(event.kind, ProcessEventKind::kExec);
-  // Another mask takes the place of the one before.
+  // Another mask replaces the earlier one.
   events_.clear();
   subscribe(mask_of(ProcessEventKind::kExit));
   const std::uint32_t other = mark();
@@ -127,7 +127,7 @@ TEST_F(ProcConnectorTest, AFilterLeavesOutWhatIsNotWanted) {
   EXPECT_EQ(connector_->loss().missing, 0u);
 }
 
-// What is not wanted does not even wake the reader, from Linux 6.6 on.
+// Since Linux 6.6, unwanted events do not even wake the reader.
 TEST_F(ProcConnectorTest, TheKernelFilters) {
   utsname system{};
   ::uname(&system);
@@ -139,14 +139,14 @@ TEST_F(ProcConnectorTest, TheKernelFilters) {
   EXPECT_FALSE(connector_->filters_in_kernel());
   subscribe(mask_of(ProcessEventKind::kCoredump));
   EXPECT_EQ(connector_->filters_in_kernel(), can_filter);
-  ASSERT_TRUE(connector_->drain(buffer_, keep_));  // what came before the filter
+  ASSERT_TRUE(connector_->drain(buffer_, keep_));  // events from before the filter
   for (int i = 0; i < 20; ++i) mark();
   pollfd file{.fd = connector_->fd(), .events = POLLIN, .revents = 0};
   EXPECT_EQ(::poll(&file, 1, 0), can_filter ? 0 : 1);
   ASSERT_TRUE(connector_->drain(buffer_, keep_));
   for (const ProcessEvent& event : events_) EXPECT_EQ(event.kind, ProcessEventKind::kCoredump);
 
-  // Nothing is left out, nothing is filtered.
+  // Everything is wanted, so nothing is filtered.
   subscribe();
   EXPECT_FALSE(connector_->filters_in_kernel());
   receive_until_exit_of(mark());
@@ -224,8 +224,8 @@ TEST_F(ProcConnectorTest, ABufferTooSmallLosesThatDatagramOnlyAndSaysSo) {
   EXPECT_EQ(receive(milliseconds(0)), 1u);
 }
 
-// What a small buffer lost is what a large one got more, from the first event on each CPU both saw
-// to the last one.
+// What a small buffer lost must be what a large one received in addition, from the first event on
+// each CPU that both saw to the last one.
 TEST_F(ProcConnectorTest, LossIsCountedExactly) {
   const long cpus = ::sysconf(_SC_NPROCESSORS_ONLN);
   auto whole = ProcConnector::open({.receive_buffer = 64 << 20});
@@ -238,7 +238,7 @@ TEST_F(ProcConnectorTest, LossIsCountedExactly) {
   std::vector<ProcessEvent> all;
   const auto keep_all = [&](const ProcessEvent& event) { all.push_back(event); };
   std::array<std::byte, ProcConnector::kBufferSize> buffer;
-  // A process on each CPU, read at once: where the numbers of each begin and end.
+  // A process on each CPU, read at once, marks where each CPU's numbers begin and end.
   const auto mark_each_cpu = [&] {
     for (int cpu = 0; cpu < cpus; ++cpu) {
       Child child([cpu](Channel&) {
@@ -266,7 +266,8 @@ TEST_F(ProcConnectorTest, LossIsCountedExactly) {
   EXPECT_GE(connector_->loss().buffer_full, 1u);
   EXPECT_EQ(whole->loss(), ProcConnectorLoss{});
   using Key = std::pair<std::uint64_t, std::uint32_t>;  // when, thread
-  std::map<std::uint32_t, std::pair<Key, Key>> ends;    // by CPU, of what the small one saw
+  std::map<std::uint32_t, std::pair<Key, Key>> ends;    // by CPU: the first and the last that the
+                                                        // small one saw
   for (const ProcessEvent& event : events_) {
     const Key key{event.mono_ns, event.tid};
     const auto [place, is_new] = ends.try_emplace(event.cpu, key, key);
@@ -288,8 +289,7 @@ TEST_F(ProcConnectorTest, LossIsCountedExactly) {
   EXPECT_LE(connector_->loss().missing, between - events_.size() + acks.count() - ours);
 }
 
-// What a child in that surrounding gets: 0, or the kind of its error and whether it has words for
-// it.
+// What a child in these namespaces gets: 0, or the kind of its error and whether that has a text.
 struct Refusal {
   int kind = -1;
   bool is_explained = false;

@@ -48,7 +48,7 @@ void must(long result, const char* what) {
   if (result < 0) throw std::runtime_error(std::string(what) + ": " + std::strerror(errno));
 }
 
-// The child that acts is forked by the test and ends with 0: begin and end of its events.
+// The acting child is forked by the test and exits with 0; these events come first and last.
 std::vector<ProcessEvent> in_child(const std::function<void(Channel&)>& act,
                                    const std::function<std::vector<ProcessEvent>(pid_t)>& expect,
                                    int status = 0) {
@@ -88,7 +88,7 @@ std::vector<ProcessEvent> failed_exit() {
                   3 << 8);
 }
 
-// By the system call: the C library's own would change every thread.
+// Through the system call, because the C library's function would change every thread.
 std::vector<ProcessEvent> change_user() {
   return in_child([](Channel&) { must(::syscall(SYS_setresuid, 4711, 4712, 0), "setresuid"); },
                   [](pid_t pid) {
@@ -213,7 +213,7 @@ std::string as_text(const std::vector<ProcessEvent>& events) {
 }
 
 void fork_and_reap(int count) {
-  // Apart from the loop, whose variables vfork's second return might clobber.
+  // Outside of the loop, because vfork's second return might overwrite its variables.
   const auto make = [] {
     const pid_t pid = ::vfork();
     if (pid == 0) ::_exit(0);

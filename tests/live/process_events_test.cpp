@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Processes through the Monitor: events of the kernel programs, and owners that follow what becomes
-// of their process.
+// Processes through the Monitor: events of the kernel programs, and owners that follow their
+// process.
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
@@ -22,8 +22,8 @@
 namespace sockscope::live {
 namespace {
 
-// Programs read the kernel's fast clock, which goes its own way for a moment whenever the exact one
-// is adjusted: 1.6 ms ahead once, in an emulated guest.
+// Programs read the kernel's fast clock, which is off for a moment whenever the exact one is
+// adjusted: 1.6 ms ahead once, in an emulated guest.
 constexpr std::uint64_t kFastClock = 10'000'000;
 
 class ProcessActs : public testing::TestWithParam<ProcessAct> {};
@@ -32,7 +32,7 @@ INSTANTIATE_TEST_SUITE_P(Act, ProcessActs, testing::ValuesIn(process_acts()),
                            return act.param.name;
                          });
 
-// The same list as for the connector: the two streams agree.
+// The same list as for the connector, so the two streams agree.
 TEST_P(ProcessActs, IsSeenWhole) {
   Collector collector(watching_processes());
   const std::uint64_t before = mono_ns();
@@ -177,7 +177,8 @@ TEST(ProcessOwners, NameAndUserFollowSetuidAndExec) {
   child.wait();
 }
 
-// Whoever asks for descriptions only gets those that are true now, and no process events.
+// Descriptions without process events: those who ask only for descriptions still get up-to-date
+// ones.
 TEST(ProcessOwners, DescriptionsFollowExec) {
   const Fd listener = listen_on(loopback(4));
   Options options;
@@ -191,7 +192,7 @@ TEST(ProcessOwners, DescriptionsFollowExec) {
     ::execl("/bin/sleep", "sleep", "100", nullptr);
   });
   child.channel().await();
-  Collector collector(options);  // sees it before its exec
+  Collector collector(options);  // sees the process before its exec
   child.channel().signal();
   const auto cookie = child.channel().get<std::uint64_t>();
   const Fd server = accept_from(listener.get());
@@ -341,9 +342,9 @@ TEST(Holders, ForkedAndPassedOnOnesAreAllListed) {
 
 // ---- storm
 
-// Both CPUs fork as fast as they can: nothing is lost, and nobody has to hurry.
+// Both CPUs fork as fast as they can, and nothing is lost although nobody reads quickly.
 TEST(ProcessStorm, TheKernelProgramsLoseNothing) {
-  constexpr int kForks = 30'000;  // on each of two
+  constexpr int kForks = 30'000;  // on each of two CPUs
   Options options = watching_processes();
   options.describe = false;
   options.connections = false;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The process table kept by the connector through a storm that it cannot follow, and healed from
-// /proc.
+// The process table, kept up to date by the connector through a storm that it cannot follow, and
+// repaired from /proc.
 #include <sockscope/proc_connector.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,7 +31,7 @@ void scan(ProcessReader& reader, ProcessTable& table) {
   table.end_scan();
 }
 
-// Start times by pid; zombies are in /proc and have ended.
+// Start times by pid, without zombies, which are in /proc but have ended.
 std::map<std::uint32_t, std::uint64_t> running_in_proc(ProcessReader& reader) {
   std::map<std::uint32_t, std::uint64_t> running;
   reader.for_each_pid([&](std::uint32_t pid) {
@@ -47,14 +47,14 @@ bool is_dead(std::uint32_t pid) {
          stat.compare(name_end, 3, ") X") == 0;
 }
 
-// When events were, by CPU, in the order of their numbers: what one connector counts as missing,
-// another has. A process set aside between the two makes a time that is older than the one before.
+// Times of events by CPU, in the order of their numbers: what one connector counts as missing,
+// another one has. A process that is preempted between taking time and number can make a time older
+// than the previous one.
 using EventTimes = std::map<std::uint32_t, std::vector<std::uint64_t>>;
 
-//
-// since_ns: not only from the first one seen on, but from then on: the answer to a subscription
-// tells where the numbers of a CPU stood, and what was lost before the first one seen is known to
-// be missing.
+// Counts the events between the first and the last of `seen` that only `all` has. since_ns: counts
+// from this time on instead of the first event seen. The answer to a subscription says where a
+// CPU's numbers stood, so losses before the first event seen are known, too.
 std::uint64_t count_between(const EventTimes& all, const EventTimes& seen,
                             std::uint64_t since_ns = ~std::uint64_t{0}) {
   std::uint64_t count = 0;
@@ -139,7 +139,8 @@ TEST(ProcessTableLive, CountsWhatAStormLosesAndHeals) {
   EXPECT_GE(known, count_between(all, seen));
   EXPECT_LE(known, count_between(all, seen, subscribed_ns) + acks.count() - ours);
 
-  // Others come and go meanwhile: what was there before and after must be in the table.
+  // Other processes come and go meanwhile: those that existed both before and after must be in the
+  // table.
   const auto before = running_in_proc(reader);
   scan(reader, table);
   ASSERT_TRUE(connector->drain(buffer, apply));
@@ -148,15 +149,15 @@ TEST(ProcessTableLive, CountsWhatAStormLosesAndHeals) {
     if (!after.contains(pid) || after.at(pid) != start) continue;
     const ProcessInfo* info = table.find(pid, start);
     ASSERT_NE(info, nullptr) << pid;
-    // Its end is told while it still is in /proc: then it leaves soon.
-    // One that its parent does not wait for stays there, dead.
+    // A process's end is reported while it still is in /proc, which it leaves soon. It stays there
+    // as a zombie if its parent does not wait for it.
     const auto has_left = [&] { return reader.read_start_ns(pid) != start || is_dead(pid); };
     for (int i = 0; i < 500 && info->exited && !has_left(); ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     EXPECT_TRUE(!info->exited || has_left()) << pid;
   }
-  // None that is there no more. One of others may end between the two looks: then not between the
-  // next.
+  // The table must have no process that no longer exists. One of others may end between the two
+  // looks, but then not again between the next two.
   std::vector<std::uint32_t> ghosts;
   for (int left = 50; left > 0; --left) {
     scan(reader, table);

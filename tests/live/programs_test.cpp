@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What processes run and with which arguments, also of those that are gone before anybody can look.
-// The truth about its path is what the program itself reads of /proc/self/exe.
+// Which programs processes run, with which arguments, also of processes that are gone before
+// anybody can look. The truth about the path is what the program itself reads from /proc/self/exe.
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -19,7 +19,7 @@ namespace {
 constexpr const char* kReadlink = "/usr/bin/readlink";
 constexpr const char* kSelf = "/proc/self/exe";
 
-// Files of the test, gone with it.
+// A folder of the test, which is removed with it.
 class Folder {
  public:
   Folder() : path_(::mkdtemp(name_)) {}
@@ -45,10 +45,10 @@ std::string blind_to_execs(const Monitor& monitor) {
 
 struct Outcome {
   std::string said;                     // the first line it wrote
-  std::shared_ptr<const Program> seen;  // as told when it had ended
+  std::shared_ptr<const Program> seen;  // as reported when it had ended
 };
 
-// Forks, runs `execute`, which execs, and waits for the end of it.
+// Forks, runs `execute`, which calls exec, and waits for its end.
 Outcome run(Collector& collector, const std::function<void()>& execute) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe2");
@@ -168,8 +168,7 @@ TEST(Programs, ArgumentsAreAListWithEmptyOnes) {
   EXPECT_FALSE(done.seen->arguments_truncated);
 }
 
-// More than a record holds, of the path and of the arguments: read from /proc, where that is there
-// in time.
+// Path and arguments larger than a record: they are read from /proc if the process still exists.
 TEST(Programs, WhatARecordHasNoRoomForIsReadWhileTheProcessIsThere) {
   const Folder folder;
   const std::string deep =
@@ -209,7 +208,7 @@ TEST(Programs, ArgumentsThatCannotBeReadWholeAreMarked) {
   Collector collector(watching_processes());
   SOCKSCOPE_SKIP_WHEN(blind_to_execs(collector.monitor()));
   const std::string big(100'000, 'z');
-  // Nothing is collected before it has ended.
+  // Nothing is collected before the process has ended.
   const Outcome done = run(collector, [&] { ::execl("/bin/true", "true", big.c_str(), nullptr); });
   ASSERT_TRUE(done.seen);
   EXPECT_TRUE(done.seen->arguments_truncated);

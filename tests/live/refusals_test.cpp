@@ -63,7 +63,7 @@ TEST_P(Refusals, NotOfPacketsThatAreNoAttempt) {
   SOCKSCOPE_SKIP_WHEN(blind_to_refusals(collector.monitor()));
   std::uint16_t port = 0;
   {
-    // Bytes for a connection whose other end has died with data unread: answered with a reset.
+    // Bytes for a connection whose other end exited with unread data: answered with a reset.
     Fd listener = listen_on(loopback(GetParam()));
     port = local_of(listener.get()).port;
     Fd client = connect_to(local_of(listener.get()));
@@ -85,7 +85,7 @@ TEST_P(Refusals, NotOfPacketsThatAreNoAttempt) {
                  (event.flow.local.port == port || event.flow.remote.port == port));
 }
 
-// A flood is not told one by one, but it is counted, and pushes nothing else out of the ring.
+// A flood is not reported one by one, but it is counted, and pushes nothing else out of the ring.
 TEST(RefusalFlood, IsCountedToTheLastAndLosesNothing) {
   cpu_set_t before;
   cpu_set_t one;
@@ -104,7 +104,7 @@ TEST(RefusalFlood, IsCountedToTheLastAndLosesNothing) {
   for (std::uint64_t i = 0; i + 1 < kAttempts; ++i)
     ASSERT_EQ(try_connect(open_socket(4, SOCK_STREAM).get(), shut), ECONNREFUSED);
   const timespec turn{0, 200'000'000};
-  ::nanosleep(&turn, nullptr);  // the next is told, with those that were not
+  ::nanosleep(&turn, nullptr);  // the next one is reported, with the number of those that were not
   ASSERT_EQ(try_connect(open_socket(4, SOCK_STREAM).get(), shut), ECONNREFUSED);
   collector.catch_up();
   std::uint64_t told = 0;

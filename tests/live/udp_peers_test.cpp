@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The remote ends of unconnected UDP sockets: what each of them sent and got is what it knows
-// itself.
+// The remote ends of unconnected UDP sockets: each of them knows itself what it sent and received.
 #include <netinet/udp.h>
 #include <sys/socket.h>
 
@@ -54,7 +53,7 @@ struct Address {
   sockaddr_storage storage{};
   socklen_t size = 0;
 };
-// mapped: of IPv4, for an IPv6 socket.
+// mapped: an IPv4 address for an IPv6 socket.
 Address address_of(const Endpoint& end, bool mapped = false) {
   Address address;
   if (end.addr.family == 4 && !mapped) {
@@ -113,7 +112,7 @@ TEST_F(UdpPeersLive, ClientsOfADualStackServer) {
     bind_to(fd.get(), loopback(family));
     Client client{std::move(fd), {}};
     Endpoint end = loopback(family, socket.local.port);
-    if (family == 4) end.addr.bytes[3] = 1;  // where its answers come from
+    if (family == 4) end.addr.bytes[3] = 1;  // the address that its answers come from
     const Address to = address_of(end);
     for (std::uint32_t k = 0; k <= i; ++k) {
       const std::size_t size = k == 1 ? 0 : 100 * i + k;
@@ -140,7 +139,7 @@ TEST_F(UdpPeersLive, ClientsOfADualStackServer) {
     EXPECT_EQ(flow.netns, own_netns());
     EXPECT_GE(flow.opened_ns, collector_.opened_ns());
     EXPECT_FALSE(flow.closed);
-    // And the other way round, of the client.
+    // And from the client's side.
     const auto mirror = peers_of(snapshot, cookie_of(client.fd.get()));
     ASSERT_EQ(mirror.size(), 1u) << end;
     EXPECT_EQ(sums_of(mirror.begin()->second.counters),
@@ -148,7 +147,7 @@ TEST_F(UdpPeersLive, ClientsOfADualStackServer) {
   }
 }
 
-// The socket's own flow stays the whole, and a process's sums are of sockets only.
+// The socket's own flow still counts everything, and a process's sums count only sockets.
 TEST_F(UdpPeersLive, ProcessTotalsCountOnce) {
   Child other([](Channel& channel) {
     Fd server = open_socket(4, SOCK_DGRAM);
@@ -178,8 +177,8 @@ TEST_F(UdpPeersLive, ProcessTotalsCountOnce) {
   EXPECT_EQ(other.wait(), 0);
 }
 
-// Many datagrams in one call, looked at first, and read into too little room: each counts once and
-// whole.
+// Many datagrams in one call, some peeked at first, some received into too small a buffer: each
+// counts once, with its full size.
 TEST_F(UdpPeersLive, ManyInOneCallPeekedAndTruncated) {
   Fd server = open_socket(4, SOCK_DGRAM);
   bind_to(server.get(), loopback(4));
@@ -269,7 +268,7 @@ TEST_F(UdpPeersLive, EndsAreToldWhenTheSocketCloses) {
     EXPECT_TRUE(told.flow.closed);
     EXPECT_TRUE(std::get<event::UdpPeerClose>(told.what).duration_us);
   }
-  // They stay as long as their socket, and are gone from the kernel.
+  // They stay as long as their socket, and the kernel no longer has them.
   const auto peers = peers_of(collector_.snapshot(), cookie);
   EXPECT_EQ(peers.size(), 3u);
   for (const auto& [end, flow] : peers) EXPECT_TRUE(flow.closed) << end;
@@ -301,7 +300,7 @@ TEST(UdpPeersFlood, WhatDoesNotFitIsCounted) {
   const std::size_t shown = peers_of(snapshot, cookie).size();
   EXPECT_LE(shown, 1024u);
   EXPECT_GT(shown, 256u);
-  // Others of this host may have come in between.
+  // Remote ends of other sockets on this host may have come in between.
   EXPECT_GE(snapshot.lost.udp_peers + shown, kEnds - 64);
   EXPECT_LE(snapshot.lost.udp_peers + shown, kEnds + 1024u);
   for (const Flow& flow : snapshot.flows)
@@ -310,7 +309,7 @@ TEST(UdpPeersFlood, WhatDoesNotFitIsCounted) {
     }
 }
 
-// How RFC 9001, A.2 begins.
+// The beginning of RFC 9001, A.2.
 constexpr std::array<std::uint8_t, 20> kInitial = {
     0xc0, 0, 0, 0, 1, 8, 0x83, 0x94, 0xc8, 0xf0, 0x3e, 0x51, 0x57, 8, 0, 0, 0x44, 0x9e, 0x7b, 0x9a};
 
@@ -328,7 +327,7 @@ TEST_F(UdpPeersLive, QuicIsWhatTheSocketSends) {
                      reinterpret_cast<const sockaddr*>(&to.storage), to.size),
             1200);
   EXPECT_EQ(collector_.flow_of(cookie_of(client.get()))->app, App::kQuic);
-  // What it got was an Initial, but it may be anything.
+  // It received an Initial, but anybody may send it anything.
   EXPECT_EQ(collector_.flow_of(cookie_of(server.get()))->app, App::kUnknown);
   EXPECT_EQ(collector_.flow_of(cookie_of(large.get()))->app, App::kUnknown);
   const std::uint64_t cookie = cookie_of(client.get());
@@ -337,7 +336,7 @@ TEST_F(UdpPeersLive, QuicIsWhatTheSocketSends) {
   EXPECT_EQ(collector_.flow_of(cookie)->app, App::kQuic);
 }
 
-// Short headers (0x40) are no tries, and the fixed bit (0x40) may be clear: RFC 9287.
+// Short headers (0x40) do not count as tries, and the fixed bit (0x40) may be clear: RFC 9287.
 TEST_F(UdpPeersLive, QuicIsToldByTheBitOfTheLongHeader) {
   Fd server = open_socket(4, SOCK_DGRAM);
   bind_to(server.get(), loopback(4));

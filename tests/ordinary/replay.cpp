@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Recorded traffic, as record.py writes it, through the detectors: the alerts it raises, as
-// `trace --alerts --json` would have told them, and a last line with what was seen.
+// Runs recorded traffic, as record.py writes it, through the detectors. Prints the alerts as `trace
+// --alerts --json` would, and a last line with what was seen.
 //
 //   replay [NAME=VALUE ...] <RECORDING   thresholds as in `sockscope help alerts`
 #include <fmt/format.h>
@@ -84,7 +84,7 @@ int error_number(const std::string& name) {
   return 0;
 }
 
-// One end's view of the hour: a host of its own.
+// One end's view of the hour, as a host of its own.
 class Host {
  public:
   Host(std::string name, const AlertOptions& options)

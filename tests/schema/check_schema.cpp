@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// check_schema NAME: says what in standard input does not fit docs/schema/NAME.schema.json, one
-// document a line. For the tests of the program.
+// check_schema NAME: reports what in standard input, one document a line, does not fit
+// docs/schema/NAME.schema.json. For the tests of the program.
 #include <iostream>
 #include <string>
 

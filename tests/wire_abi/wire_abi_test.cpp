@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernel programs and the host must agree on every member of every record: what clang wrote
-// into the object's BTF is compared with what this compiler made of the same header.
+// The kernel programs and the host must agree on every member of every record: compares what clang
+// wrote into the object's BTF with what this compiler made of the same header.
 #include <bpf/btf.h>
 #include <gtest/gtest.h>
 
