@@ -17,31 +17,31 @@ namespace sockscope {
 
 enum class OutputFormat { kTable, kJson, kNdjson, kCsv };
 
-// What the user asked for, as far as several commands have it; what one alone has stands in that
-// command's file. Checked as far as that needs no kernel.
+// What the user asked for, as far as several commands share it; what only one command has is in
+// that command's file. Checked as far as that is possible without the kernel.
 struct Arguments {
   virtual ~Arguments() = default;
 
-  Options options;  // what was asked for by name; the command's observe() adds what it needs
+  Options options;  // asked for by name; the command's observe() adds what it needs itself
   OutputFormat format = OutputFormat::kTable;
   std::string filter;
   std::string columns;
   std::string sort;
   bool reverse = false;
-  std::size_t top = 0;  // rows; 0: all
+  std::size_t top = 0;  // how many rows; 0: all
   bool wide = false;
   bool spreadsheet = false;
   Units units = Units::kBits;
   std::chrono::milliseconds interval{1000};
   std::optional<std::chrono::milliseconds> duration;
-  std::uint64_t count = 0;  // events or tables; 0: no limit
+  std::uint64_t count = 0;  // how many events or tables; 0: no limit
   bool strict = false;
   bool expects_match = false;
   bool quiet = false;
-  bool watch = false;                // one per interval
-  std::string root;                  // host facts: of /proc, /etc and mounts
-  std::vector<std::string> program;  // with its arguments, to run and follow; empty: none
-  std::optional<bool> probe;         // ask gateway and DNS server for echoes
+  bool watch = false;                // one result per interval
+  std::string root;                  // where the host's /proc, /etc and mounts are found
+  std::vector<std::string> program;  // to run and follow, with its arguments; empty: none
+  std::optional<bool> probe;         // send echo requests to gateway and DNS server
   bool dns = true;
   AlertOptions thresholds;
   tui::KeyMap keys;

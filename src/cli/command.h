@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One command of the program, as a value: the program, its help, its suggestions and the
-// configuration file's keys are made of these. A new one is a file of commands/ and a line at the
-// end of this one.
+// A command of the program as a value. The program, its help, its suggestions and the keys of
+// configuration files are made from these. A new command is a file in commands/ and a line at the
+// end of this file.
 #pragma once
 
 #include <sockscope/monitor.h>
@@ -16,24 +16,25 @@ namespace sockscope {
 
 struct Command {
   std::string_view name;
-  std::string_view usage;  // what is typed, in the overview
+  std::string_view usage;  // the command line, in the overview
   std::string_view promise;
   std::string_view summary;
-  std::string_view examples;  // before the options in its own help
-  std::string_view notes;     // after them; may be empty
-  // The configuration file has a section of its name, and [keys] for it.
+  std::string_view examples;  // before the options in the command's own help
+  std::string_view notes;     // after the options; may be empty
+  // The configuration file has a section with its name, and [keys] for it.
   bool has_section = false;
-  bool runs_program = false;  // "-- PROGRAM ARGUMENTS": Arguments::program
+  bool runs_program = false;  // accepts "-- PROGRAM ARGUMENTS": Arguments::program
 
-  // Adds the options to `app`, which fill in what is returned and check that they fit together.
+  // Adds the command's options to `app`. They fill in the returned arguments, and check that they
+  // go together.
   std::unique_ptr<Arguments> (*declare)(CLI::App& app) = nullptr;
-  // What the monitor is to observe for it.
+  // What the monitor must observe for the command.
   Options (*observe)(const Arguments& arguments) = nullptr;
   // Returns the exit code.
   int (*run)(const Arguments& arguments, const Options& observed) = nullptr;
 };
 
-// `texts` with the functions of a command whose arguments are `Own`, a kind of Arguments.
+// Makes a command from its texts and functions. `Own` is its kind of Arguments.
 template <class Own, void declare(CLI::App&, Own&), Options observe(const Own&),
           int run(const Own&, const Options&)>
 constexpr Command make_command(Command texts) {

@@ -52,8 +52,8 @@ bool contains(std::span<const std::string_view> words, std::string_view word) {
 
 using Names = std::vector<std::string_view>;
 
-// What each section may say, in alphabetical order. Names are those of options; what an option
-// --no-X turns off is X as well.
+// What each section may contain, in alphabetical order. Names are those of options; for an option
+// --no-X also X.
 std::map<std::string_view, Names> sections_of(const CLI::App& program) {
   std::map<std::string_view, std::set<std::string_view>> sections;
   for (const Command* command : kCommands)
@@ -91,15 +91,15 @@ std::optional<ConfigProblem> check_name(const std::map<std::string_view, Names>&
                        fmt::format("[{}] has {}", setting.section, comma_list(names))};
 }
 
-// nullopt: there is none, or it is not ours to read.
+// nullopt: there is no file, or it must not be used.
 tl::expected<std::optional<std::string>, std::string> read_place(const ConfigPlace& place) {
   const auto failed = [] { return tl::make_unexpected(std::string(std::strerror(errno))); };
   struct stat status {};
-  // Where the folder of another user is closed to this one there is no file for this one.
+  // If the folder belongs to another user and is closed to this one, there is no file for this one.
   if (!place.must_exist && ::stat(place.path.c_str(), &status) != 0) return std::nullopt;
   const Fd file(::open(place.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0) return failed();
-  // Checked of what was opened: a link may lead elsewhere by now.
+  // Checks the opened file, because the name may lead elsewhere by now.
   if (place.owner && status.st_uid != *place.owner) return std::nullopt;
   if (S_ISDIR(status.st_mode)) return tl::make_unexpected("it is a folder");
   std::string text;
@@ -110,7 +110,7 @@ tl::expected<std::optional<std::string>, std::string> read_place(const ConfigPla
     if (count < 0) return failed();
     if (count == 0) return text;
     text.append(piece.data(), static_cast<std::size_t>(count));
-    if (text.size() > kMostConfigBytes) return text;  // is refused when it is understood
+    if (text.size() > kMostConfigBytes) return text;  // parsing refuses it
   }
 }
 
@@ -127,7 +127,7 @@ Surroundings surroundings() {
   return around;
 }
 
-// The option a name stands for; `inverted`: what the file calls true is the option's false.
+// The option that a name stands for. `inverted`: true in the file means that the option is not set.
 CLI::Option* find_option(CLI::App& app, const std::string& name, bool& inverted) {
   inverted = false;
   if (CLI::Option* option = app.get_option_no_throw("--" + name)) return option;
@@ -135,7 +135,8 @@ CLI::Option* find_option(CLI::App& app, const std::string& name, bool& inverted)
   return app.get_option_no_throw("--no-" + name);
 }
 
-// What the callbacks of options leave to the commands, so that the place in the file is named.
+// Checked here, because options leave this check to the commands, which cannot name the place in
+// the file.
 std::string wrong_column(const std::string& name, const std::string& text) {
   if (name == "sort" && !find_column<Process>(text) && !find_column<Flow>(text))
     return parse_column<Process>(text).error();
@@ -144,7 +145,7 @@ std::string wrong_column(const std::string& name, const std::string& text) {
   return "";
 }
 
-// As if it stood on the command line. The problem: what and why.
+// Sets an option as if it were on the command line. The problem says what is wrong and why.
 std::optional<ConfigProblem> set_option(CLI::App& app, const Setting& setting,
                                         std::set<const CLI::Option*>& decided) {
   bool inverted = false;
@@ -177,7 +178,7 @@ std::optional<ConfigProblem> set_option(CLI::App& app, const Setting& setting,
   return std::nullopt;
 }
 
-// SOCKSCOPE_READ_ONLY=1
+// Applies variables such as SOCKSCOPE_READ_ONLY=1.
 bool apply_environment(CLI::App& app, std::span<const std::string_view> names,
                        std::set<const CLI::Option*>& decided) {
   for (const std::string_view name : names) {
@@ -204,7 +205,7 @@ bool apply_environment(CLI::App& app, std::span<const std::string_view> names,
   return true;
 }
 
-// As defaults, below those of --threshold.
+// Sets them as defaults, which --threshold overrides.
 std::optional<ConfigProblem> set_thresholds(const ConfigFile& file, AlertOptions& options) {
   for (const Setting& setting : file.settings) {
     if (setting.section != "alerts" || setting.name.empty()) continue;
@@ -220,7 +221,7 @@ std::optional<ConfigProblem> set_thresholds(const ConfigFile& file, AlertOptions
   return std::nullopt;
 }
 
-// [keys] of all files, the first one that names an action wins.
+// [keys] of all files; the first file that names an action wins.
 bool set_keys(std::span<const ConfigFile> files, tui::KeyMap& keys) {
   std::map<tui::Action, std::string> places;
   for (const ConfigFile& file : files) {
@@ -241,7 +242,7 @@ bool set_keys(std::span<const ConfigFile> files, tui::KeyMap& keys) {
   const auto conflict = keys.conflict();
   if (!conflict) return true;
   const auto name = [](tui::Action action) { return tui::spec_of(action).name; };
-  // One of them at least was set: the defaults agree.
+  // At least one of them was set, because the defaults do not conflict.
   const auto first = places.find(conflict->first);
   const auto second = places.find(conflict->second);
   const bool is_first = second == places.end();
@@ -273,7 +274,7 @@ std::vector<ConfigPlace> config_places(const ConfigChoice& choice, const Surroun
   if (!choice.file.empty()) return {{choice.file, std::nullopt, true}};
   std::vector<ConfigPlace> places;
   const auto add_below = [&places](const std::string& folder, std::optional<std::uint32_t> owner) {
-    // What is not absolute is to be ignored, says the XDG base directory specification.
+    // The XDG base directory specification says that relative paths must be ignored.
     if (folder.starts_with('/'))
       places.push_back({folder + "/sockscope/config.toml", owner, false});
   };
@@ -311,7 +312,7 @@ bool apply_config(CLI::App& program, const Command& command, const ConfigChoice&
     files.push_back({place.path, std::move(*settings)});
   }
 
-  // The system's first: the user's goes over it, and the command line's over that.
+  // The system's file first; the user's overrides it, and the command line overrides both.
   AlertOptions wanted;
   wanted.allowed_domains = arguments.thresholds.allowed_domains;
   for (std::size_t i = files.size(); i-- > 0;)

@@ -7,12 +7,12 @@
 #include <charconv>
 #include <optional>
 
-// In this file only: it takes seconds to compile. Errors are values here too.
+// Included only in this file, because it takes seconds to compile. Errors are values here too.
 #define TOML_EXCEPTIONS 0
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
-// Of malformed text it asserts what is not so ("[%"), and without assertions lets the compiler rely
-// on it. What comes after finds the mistake.
+// With malformed text ("[%") one of its assertions is false, and without assertions the compiler
+// would rely on it. So assertions do nothing here; later code finds the mistake.
 #undef NDEBUG
 #define TOML_ASSERT(expression) static_assert(true)
 #include <toml++/toml.h>
@@ -42,8 +42,8 @@ std::string_view type_name(const toml::node& node) {
   return "nothing";
 }
 
-// toml++ 3.3 is undefined on letters beyond ASCII where it looks for spaces, so it is shown none:
-// each of their bytes becomes ~ and two digits, and so does ~ itself.
+// toml++ 3.3 has undefined behaviour where it looks for spaces and meets a character beyond ASCII,
+// so it gets none: each of their bytes becomes ~ and two digits, and so does ~ itself.
 std::string encode(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -72,7 +72,7 @@ std::string decode(std::string_view text) {
   return out;
 }
 
-// As one would type it.
+// A value as one would type it.
 std::optional<std::string> scalar(const toml::node& node) {
   if (const auto* text = node.as_string()) return decode(text->get());
   if (const auto* number = node.as_integer()) return std::to_string(number->get());
@@ -131,13 +131,13 @@ tl::expected<std::vector<Setting>, ConfigProblem> parse_config(std::string_view 
       return tl::make_unexpected(
           ConfigProblem{line_of(node), fmt::format("'{}' stands in no section", section),
                         "sections are [common], [top], [alerts] and [keys]"});
-    // An empty one may have a name that does not exist, too.
+    // Even an empty table may have an unknown name.
     if (table->empty()) settings.push_back({section, "", Setting::Kind::kList, {}, line_of(node)});
     for (const auto& [name, below] : *table)
       if (Problem problem = add(section, decode(name.str()), below, settings))
         return tl::make_unexpected(std::move(*problem));
   }
-  // TOML's tables are ordered by name.
+  // toml++ orders tables by name; this restores the order of the file.
   std::stable_sort(settings.begin(), settings.end(),
                    [](const Setting& a, const Setting& b) { return a.line < b.line; });
   return settings;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A configuration file's text to what it sets. Pure; nothing in it is trusted.
+// Parses the text of a configuration file. Pure; nothing in the text is trusted.
 #pragma once
 
 #include <string>
@@ -9,18 +9,18 @@
 
 namespace sockscope {
 
-// One line of it: `interval = 2` below [top].
+// One setting: `interval = 2` below [top].
 struct Setting {
   enum class Kind { kFlag, kNumber, kText, kList };
   std::string section;
-  std::string name;  // of tables in a section with dots: "scan.ports"
+  std::string name;  // for tables in a section with dots: "scan.ports"
   Kind kind = Kind::kText;
-  std::vector<std::string> values;  // one, as the command line would have it; of kList any number
+  std::vector<std::string> values;  // one, as on the command line; for kList any number
   unsigned line = 0;
 };
 
 struct ConfigProblem {
-  unsigned line = 0;  // 0: not of a line
+  unsigned line = 0;  // 0: no single line
   std::string what;
   std::string why;  // may be empty
 };
@@ -28,7 +28,8 @@ struct ConfigProblem {
 // Larger files are refused.
 inline constexpr std::size_t kMostConfigBytes = 1 << 20;
 
-// In the order of the file. TOML; whether sections and names exist is not looked at.
+// Parses TOML; the settings are in the order of the file. Does not check whether sections and names
+// exist.
 tl::expected<std::vector<Setting>, ConfigProblem> parse_config(std::string_view text);
 
 }  // namespace sockscope

@@ -34,11 +34,12 @@ constexpr std::uint32_t kMachine = AUDIT_ARCH_X86_64;
 #elif defined(__aarch64__)
 constexpr std::uint32_t kMachine = AUDIT_ARCH_AARCH64;
 #else
-constexpr std::uint32_t kMachine = 0;  // not known here
+constexpr std::uint32_t kMachine = 0;  // not known
 #endif
 
-// Reading, waiting, memory, printing to what is open, and asking the kernel by sockets and bpf(2),
-// whose commands need the capabilities that are gone. Libraries that look names up do no more.
+// Reading, waiting, memory, writing to open files, and asking the kernel through sockets and
+// bpf(2), whose commands need capabilities that are gone. The libraries that look up names need no
+// more.
 constexpr std::uint32_t kHarmless[] = {
     SYS_read,
     SYS_write,
@@ -119,7 +120,7 @@ constexpr std::uint32_t kHarmless[] = {
     SYS_rt_sigtimedwait,
     SYS_rt_sigsuspend,
     SYS_sigaltstack,
-    // who and where one is
+    // identity and place of the process
     SYS_getpid,
     SYS_getppid,
     SYS_gettid,
@@ -154,7 +155,7 @@ constexpr std::uint32_t kHarmless[] = {
     SYS_sendmmsg,
     SYS_recvmmsg,
     SYS_shutdown,
-#if defined(__x86_64__)  // what younger machines have another call for
+#if defined(__x86_64__)  // newer architectures have other calls for these
     SYS_poll,
     SYS_select,
     SYS_epoll_wait,
@@ -172,14 +173,14 @@ constexpr std::uint32_t kHarmless[] = {
 #endif
 };
 
-// A program of seccomp(2), made without memory of its own: this must work, or fail, when there is
-// none. libseccomp ends the process then.
+// A program for seccomp(2), made without allocating memory: when there is none, this must still
+// work or fail in order. libseccomp would end the process.
 class CallFilter {
  public:
   CallFilter() {
     load(offsetof(seccomp_data, arch));
     add(BPF_JMP | BPF_JEQ | BPF_K, kMachine, 1, 0);
-    end(SECCOMP_RET_ERRNO | ENOSYS);  // the calls of i386, whose numbers mean something else
+    end(SECCOMP_RET_ERRNO | ENOSYS);  // calls of i386, whose numbers have another meaning
     load(offsetof(seccomp_data, nr));
 #if defined(__x86_64__)
     constexpr std::uint32_t kX32 = 0x40000000;
@@ -195,7 +196,8 @@ class CallFilter {
     add(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1);
     end(with);
   }
-  // Where the low half of an argument, masked, is the value; or where it is not.
+  // Allows a call when the low half of an argument, masked, equals the value; with is_not, when it
+  // does not.
   void allow_if(std::uint32_t call, unsigned argument, std::uint32_t mask, std::uint32_t value,
                 bool is_not = false) {
     add(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 5);
@@ -216,7 +218,7 @@ class CallFilter {
     load(offsetof(seccomp_data, nr));
   }
 
-  // 0, or an errno value.
+  // Returns 0 or an errno value.
   int install() {
     end(SECCOMP_RET_ERRNO | EPERM);
     if (size_ > code_.size()) return E2BIG;
@@ -247,7 +249,7 @@ class CallFilter {
 constexpr std::uint32_t kWriting = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND;
 constexpr std::uint32_t kUnnamed = O_TMPFILE & ~O_DIRECTORY;
 
-// open(2) and openat(2) where the masked flags are these.
+// Allows open(2) and openat(2) when the masked flags are equal to these.
 void allow_open(CallFilter& filter, std::uint32_t mask, std::uint32_t flags) {
   filter.allow_if(SYS_openat, 2, mask, flags);
 #ifdef SYS_open
@@ -259,13 +261,13 @@ void add_rules(CallFilter& filter, Allowed allowed) {
   constexpr std::uint32_t kAll = 0xffffffff;
   for (const std::uint32_t call : kHarmless) filter.allow(call);
   allow_open(filter, kWriting | kUnnamed, 0);
-  // Not what writes into a terminal's input.
+  // TIOCSTI would write into a terminal's input.
   filter.allow_if(SYS_ioctl, 1, kAll, TIOCSTI, true);
-  // Threads, no processes. Libraries ask for clone3 first, whose flags cannot be looked at.
+  // Threads, but no processes. Libraries try clone3 first, whose flags a filter cannot see.
   filter.allow_if(SYS_clone, 0, CLONE_THREAD, CLONE_THREAD);
   filter.answer(SYS_clone3, SECCOMP_RET_ERRNO | ENOSYS);
   const auto self = static_cast<std::uint32_t>(::getpid());
-  filter.allow_if(SYS_kill, 1, kAll, 0);  // is it there?
+  filter.allow_if(SYS_kill, 1, kAll, 0);  // asks whether the process exists
   filter.allow_if(SYS_kill, 0, kAll, self);
   filter.allow_if(SYS_tgkill, 0, kAll, self);
   filter.allow_if_null(SYS_prlimit64, 2);
@@ -277,14 +279,14 @@ void add_rules(CallFilter& filter, Allowed allowed) {
     filter.allow(SYS_linkat);
   }
 #if defined(__SANITIZE_ADDRESS__)
-  // It looks for leaks at the end as a debugger does, from a process of its own.
+  // At the end the sanitizer looks for leaks like a debugger, from a process of its own.
   for (const std::uint32_t call : {SYS_clone, SYS_ptrace, SYS_wait4}) filter.allow(call);
 #endif
 }
 
 constexpr std::uint32_t kNobody = 65'534;
 
-// Nothing that the capabilities need depends on it: those are kept until they are dropped.
+// Gives up root's identity. Capabilities do not depend on it: they are kept until they are dropped.
 Result<void> leave_root() {
   const std::uint32_t uid = sudo_uid().value_or(kNobody);
   const passwd* const entry = ::getpwuid(uid);
@@ -309,7 +311,7 @@ Result<void> shed_privileges(Source source, bool is_root_needed, Allowed allowed
   if (auto dropped = drop_privileges(source, allowed.signals ? Keep::kKill : Keep::kNothing);
       !dropped)
     return dropped;
-  (void)confine(allowed);  // doctor says where it is not to be had
+  (void)confine(allowed);  // doctor reports where it is not available
   return {};
 }
 

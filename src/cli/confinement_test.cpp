@@ -28,7 +28,7 @@ constexpr bool kHasSanitizer = true;
 constexpr bool kHasSanitizer = false;
 #endif
 
-// A folder with a file in it, and what a confined process may do there.
+// A folder with a file in it, and what a confined process can do there.
 class Confined : public testing::Test {
  protected:
   Confined() {
@@ -44,7 +44,7 @@ class Confined : public testing::Test {
     ::rmdir(folder_.c_str());
   }
 
-  // How many of the checks fail in a process that is confined, each printed.
+  // How many of the checks fail in a confined process; each failure is printed.
   template <class Checks>
   static int failures(Allowed allowed, Checks checks) {
     const pid_t child = ::fork();
@@ -119,7 +119,7 @@ TEST_F(Confined, NobodyElseIsTouched) {
                        refused(::syscall(SYS_io_uring_setup, 1, nullptr), "io_uring_setup");
                        refused(::listen(0, 1), "listen");
                        refused(::ioctl(0, TIOCSTI, "x"), "ioctl");
-                       if (kHasSanitizer) return;  // it needs these itself
+                       if (kHasSanitizer) return;  // the sanitizer itself needs these
                        refused(::fork(), "fork");
                        refused(::syscall(SYS_ptrace, 16, parent, 0, 0), "ptrace");
                      }),

@@ -22,7 +22,7 @@ Wake wait_until(std::chrono::steady_clock::time_point deadline, int stop_fd, con
     if (polled[0].revents != 0) return Wake::kStop;
     for (std::size_t i = 1; i < first_file; ++i)
       if ((polled[i].revents & (POLLERR | POLLHUP)) != 0) return Wake::kReaderGone;
-    // Before the files: on a busy host there is always something in them.
+    // Checked before the files, because on a busy host those always have something.
     if (std::chrono::steady_clock::now() >= deadline) return Wake::kTime;
     if (ready > 0) return Wake::kFiles;
   }

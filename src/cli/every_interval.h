@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The loop of every command that goes on for a while.
+// The loop of every command that runs for a while.
 #pragma once
 
 #include <sockscope/error.h>
@@ -16,20 +16,20 @@ namespace sockscope {
 
 enum class Wake { kFiles, kTime, kStop, kReaderGone };
 
-// files: those that are readable when there is something to do.
+// files: readable when there is something to do for them.
 Wake wait_until(std::chrono::steady_clock::time_point deadline, int stop_fd, const Sinks& sinks,
                 const std::vector<int>& files);
 
 struct Pace {
-  std::optional<std::chrono::milliseconds> interval;  // none: files and the duration only
+  std::optional<std::chrono::milliseconds> interval;  // none: only files and the duration
   std::optional<std::chrono::milliseconds> duration;
-  // Given, the interval is counted from each look on, and only while it says true.
+  // If set, intervals are counted from each step, and only while this returns true.
   std::function<bool()> only_while;
 };
 
-// step(wake) gives whether to go on, or an error: called when a file is readable (kFiles) and when
-// an interval or the duration is over (kTime). The sinks are flushed after it. Returns what ended
-// it; for kReaderGone the sinks know the exit code.
+// step(wake) returns whether to go on, or an error. It is called when a file is readable (kFiles),
+// and when an interval or the duration is over (kTime). The sinks are flushed after it. Returns
+// what ended the loop; for kReaderGone the sinks have the exit code.
 template <class Step>
 Result<Wake> every_interval(const Pace& pace, int stop_fd, const std::vector<int>& files,
                             Sinks& sinks, Step step) {
@@ -48,7 +48,7 @@ Result<Wake> every_interval(const Pace& pace, int stop_fd, const std::vector<int
     if (wake == Wake::kFiles) continue;
     const auto now = Clock::now();
     if (now >= end) return wake;
-    // A slow step skips beats instead of piling them up.
+    // After a slow step, missed intervals are skipped and not made up for.
     while (next <= now) next += *pace.interval;
   }
 }

@@ -136,7 +136,7 @@ TEST_F(EveryInterval, CountsTheIntervalOnlyWhileSomethingWaits) {
             return true;
           });
   EXPECT_EQ(*ended, Wake::kTime);
-  EXPECT_EQ(steps, 4);  // and the end
+  EXPECT_EQ(steps, 4);  // and the final one
 }
 
 TEST_F(EveryInterval, EndsWithoutAStepWhenTheUserWantsToStop) {

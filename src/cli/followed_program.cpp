@@ -84,7 +84,7 @@ Result<std::unique_ptr<FollowedProgram>> FollowedProgram::start(
   if (::pipe2(failure, O_CLOEXEC) != 0) return tl::make_unexpected(failed("make a pipe"));
   Fd failure_in(failure[0]);
   Fd failure_out(failure[1]);
-  // Ignored, as a caller may have it, the end of a child would leave nothing to ask for.
+  // If a caller has set SIGCHLD to be ignored, the exit code of a child could not be read.
   struct sigaction usual {};
   usual.sa_handler = SIG_DFL;
   ::sigaction(SIGCHLD, &usual, &child_before);
@@ -95,7 +95,7 @@ Result<std::unique_ptr<FollowedProgram>> FollowedProgram::start(
     failure_in.reset();
     become(words, gate_in.get(), failure_out.get());
   }
-  // Also where pidfds are unknown to the C library.
+  // Called directly, for C libraries that do not have pidfd_open.
   Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!pidfd) return tl::make_unexpected(failed("watch a process"));
   return std::unique_ptr<FollowedProgram>(

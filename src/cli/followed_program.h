@@ -17,38 +17,43 @@
 
 namespace sockscope {
 
-// Descriptors for as many as are allowed: watching takes many. A program that is run gets back what
-// there was.
+// Raises the limit of open files as far as allowed, because watching needs many. A program that is
+// run gets the original limit back.
 void raise_file_limit();
-// Writes that nobody takes fail, as those to a full disk do: both are told where they happen. A
-// program that is run gets back what there was, as of the limit.
+// Makes writes beyond the file size limit, and to closed pipes, fail with an error as on a full
+// disk, so that they are reported where they happen. A program that is run gets the original
+// behaviour back.
 void keep_write_errors();
 
-// A program that a command runs and follows with all its descendants (trace -- PROGRAM).
+// A program that a command runs and follows, with all its descendants (trace -- PROGRAM).
 class FollowedProgram {
  public:
-  // Starts a process that waits for go() before it becomes the program: before the monitor is open,
-  // so that nothing of it is missed. Its standard output is our standard error: ours is for what is
-  // told of it. Null: `words` are none. Errors: kIo.
+  // Starts a process that waits for go() before it becomes the program. To be called before the
+  // monitor is opened, so that nothing of the program is missed. The program's standard output is
+  // our standard error, because our standard output is for results. Null: `words` is empty. Errors:
+  // kIo.
   static Result<std::unique_ptr<FollowedProgram>> start(const std::vector<std::string>& words);
-  ~FollowedProgram();  // a program that was never let go is not run
+  ~FollowedProgram();  // without go() the program is never run
 
-  // Lets it run. Errors: kInvalidArgument when it cannot be run, with the reason.
+  // Lets the program run. Errors: kInvalidArgument with the reason when it cannot be run.
   Result<void> go();
 
-  int fd() const noexcept { return pidfd_.get(); }               // readable when it has ended
-  bool take(const Event& event) { return family_.take(event); }  // as Descendants
+  int fd() const noexcept {
+    return pidfd_.get();
+  }                                                              // readable when the program has
+                                                                 // ended
+  bool take(const Event& event) { return family_.take(event); }  // see Descendants
   const Descendants& family() const noexcept { return family_; }
 
-  // Of the program itself, as shells have it: 128 and more when a signal ended it. Empty: it goes
-  // on.
+  // The exit code of the program itself, as in shells: 128 and more when a signal ended it. Empty:
+  // it still runs.
   std::optional<int> exit_code();
-  // What a command ends with: the program's code, or, where that is 0, `own`. That the program goes
-  // on is reported.
+  // The exit code of the command: the program's, or `own` where that is 0. Reports it when the
+  // program still runs.
   int exit_code_or(int own);
-  // After a signal that wants the command to end: whether it goes on nevertheless, until the
-  // program has ended, which had the signal too when it came from the terminal. The next one ends
-  // it.
+  // To be called after a signal asked the command to end. True: the command goes on until the
+  // program has ended, which got the signal too if it came from the terminal. The next signal ends
+  // the command.
   bool is_waited_for(int stop_fd);
 
  private:
@@ -61,17 +66,18 @@ class FollowedProgram {
 
   pid_t pid_;
   Fd pidfd_;
-  Fd gate_;     // a byte lets it run; closed without one, it ends
-  Fd failure_;  // errno of an exec that failed; nothing when it did not
+  Fd gate_;     // a byte lets it run; closed without one, it exits
+  Fd failure_;  // the errno of a failed exec; empty when exec succeeded
   Descendants family_;
   std::optional<int> code_;
 };
 
-// What the monitor observes for it: everybody's forks and flows, of which `take` chooses.
+// What the monitor observes for it: the forks and flows of all processes, from which `take`
+// chooses.
 void follow_program(Options& options);
 
-// loop(), which gives what ended it (every_interval()), and once more where a stop waits for the
-// program. null: there is none.
+// Runs loop(), which returns what ended it (every_interval()), and again when a stop must wait for
+// the program. null: there is no program.
 template <class Loop>
 Result<Wake> until_over(FollowedProgram* program, int stop_fd, Loop loop) {
   auto ended = loop();
@@ -79,8 +85,8 @@ Result<Wake> until_over(FollowedProgram* program, int stop_fd, Loop loop) {
   return is_stopped && program && program->is_waited_for(stop_fd) ? loop() : std::move(ended);
 }
 
-// go(), when the monitor observes; what of it is not seen is reported, and why it cannot be run.
-// The error is the exit code.
+// Calls go() once the monitor observes. Reports what of the program cannot be seen, or why it
+// cannot be run. The error is the exit code.
 tl::expected<void, int> let_go(FollowedProgram& program, const std::string& name,
                                const Session& session);
 

@@ -10,7 +10,7 @@ namespace sockscope {
 // `sockscope help`
 std::string overview();
 
-// `sockscope help NAME` of what is no command.
+// A `sockscope help NAME` that is not a command.
 struct Topic {
   std::string_view name;
   std::string (*text)();

@@ -63,7 +63,8 @@ Result<std::string> host_id() {
   const std::string path = path_of_id();
   std::error_code failed;
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), failed);
-  // Whole or not there: another process may be making it too, and the first one counts.
+  // The file is complete or absent: another process may be making it at the same time, and the
+  // first one counts.
   if (::access(path.c_str(), F_OK) != 0) {
     const std::string draft = fmt::format("{}.{}", path, ::getpid());
     const std::string line = make_uuid() + '\n';

@@ -7,9 +7,9 @@
 
 namespace sockscope {
 
-// The UUID that this host has for servers: made once and kept in /var/lib/sockscope/host_id, or for
-// users in $XDG_STATE_HOME/sockscope/host_id. Errors: kIo; kInvalidArgument when the file holds
-// something else.
+// The UUID by which servers know this host. It is made once and kept in /var/lib/sockscope/host_id,
+// or, for users other than root, in $XDG_STATE_HOME/sockscope/host_id. Errors: kIo;
+// kInvalidArgument when the file contains something else.
 Result<std::string> host_id();
 
 }  // namespace sockscope

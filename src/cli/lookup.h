@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What users write on the command line to what the library wants. Errors are one line.
+// Converts what users write on the command line. Errors are one line.
 #pragma once
 
 #include <sockscope/monitor.h>
@@ -24,13 +24,13 @@ Parsed<std::vector<PortRange>> parse_ports(std::string_view text);
 Parsed<std::uint32_t> parse_user(const std::string& text);
 // An inode number, a name as 'ip netns' has them, a path or pid:N.
 Parsed<std::uint32_t> parse_netns(const std::string& text);
-// A whole number, not negative.
+// A whole number that is not negative.
 Parsed<std::size_t> parse_count(std::string_view text);
-// Seconds with fractions, within the limits.
+// Seconds, with fractions, within the limits.
 Parsed<std::chrono::milliseconds> parse_seconds(const std::string& text, double least, double most);
 
 std::optional<std::uint32_t> user_id(std::string_view name);
-// Who became root with sudo(8); none: nobody did.
+// The user who called sudo(8) to become root; none: nobody did.
 std::optional<std::uint32_t> sudo_uid();
 // "" when the user has no name.
 std::string user_name(std::uint32_t uid);

@@ -22,7 +22,7 @@ Fd open_if(const std::string& path, std::uint32_t inode) {
   return Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
 }
 
-// Of each entry of the folder, and what stands behind it there.
+// Looks at each entry of the folder, followed by `behind`.
 Fd find_in(const char* folder, const char* behind, std::uint32_t inode) {
   std::error_code error;
   for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;

@@ -7,10 +7,10 @@
 
 namespace sockscope {
 
-// Whether it moved: false where it is there already. Moves this process into the network namespace
-// with that inode number, found by its name in /run/netns or by a process that lives in it. Before
-// anything is opened that belongs to one. Errors: kInvalidArgument when nobody shows it,
-// kNotPermitted, kIo.
+// Moves this process into the network namespace with that inode number, which is found by its name
+// in /run/netns or by a process that lives in it. Returns false when this process is already there.
+// To be called before anything is opened that belongs to a namespace. Errors: kInvalidArgument when
+// it cannot be found, kNotPermitted, kIo.
 Result<bool> enter_netns(std::uint32_t inode);
 
 }  // namespace sockscope

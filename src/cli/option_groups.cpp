@@ -10,7 +10,7 @@
 namespace sockscope {
 namespace {
 
-// A flag that sets target to value, and cannot stand beside the flag `other` that sets it too.
+// A flag that sets target to value, and excludes the flag `other`, which sets it too.
 template <class T>
 void add_choice(CLI::App& app, const std::string& name, T& target, T value, const std::string& help,
                 const std::string& other) {
@@ -21,7 +21,7 @@ void add_choice(CLI::App& app, const std::string& name, T& target, T value, cons
   app.add_flag_callback(name, take, help);
 }
 
-// "Example.COM." is "example.com".
+// Makes "Example.COM." into "example.com".
 std::optional<std::string> plain_domain(std::string_view text) {
   if (text.ends_with('.')) text.remove_suffix(1);
   const auto is_letter = [](char c) {
@@ -42,7 +42,7 @@ void refuse(const CLI::App& app, std::initializer_list<const char*> names, std::
       throw CLI::ValidationError(name + ' ' + std::string(why));
 }
 
-// Which processes, by number, name, user and where they belong.
+// Which processes: by pid, name, user, and the group they belong to.
 void add_processes(CLI::App& app, Arguments& arguments) {
   Filter& filter = arguments.options.filter;
   add_parsed(app, "-p,--pid", filter.pids, "PID[,PID]", "these processes", parse_pids);

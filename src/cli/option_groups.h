@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options that several commands have, in the groups their help shows. What `configurable()` marks
-// may stand in configuration files: in [common] where a command without a section of its own has
-// it.
+// Options that several commands have, in the groups of their help. Those marked `configurable()`
+// may be in configuration files; if a command without a section of its own has the option, in
+// [common].
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -17,7 +17,7 @@
 
 namespace sockscope {
 
-// The part of the help where the options stand that are added from now on.
+// The group of the help for the options that are added from now on.
 inline void in_group(CLI::App& app, const std::string& group) {
   app.option_defaults()->group(group);
 }
@@ -27,7 +27,7 @@ inline CLI::Option* add_text(CLI::App& app, const std::string& names, std::strin
   return app.add_option(names, target, help)->type_name(type);
 }
 
-// Options whose text must be understood before it is stored; the callback's error becomes CLI11's.
+// Adds an option whose text is parsed before it is stored; an error of `parse` becomes CLI11's.
 template <class T, class Parse>
 CLI::Option* add_parsed(CLI::App& app, const std::string& names, T& target, const std::string& type,
                         const std::string& help, Parse parse) {
@@ -39,7 +39,7 @@ CLI::Option* add_parsed(CLI::App& app, const std::string& names, T& target, cons
   return app.add_option_function<std::string>(names, take, help)->type_name(type);
 }
 
-// Options that take one of a few words.
+// The words that an option accepts.
 template <class T>
 using Words = std::vector<std::pair<std::string_view, T>>;
 template <class T>
@@ -55,7 +55,7 @@ CLI::Option* add_one_of(CLI::App& app, const std::string& names, T& target, cons
   });
 }
 
-// A whole number within limits.
+// Adds an option with a whole number within limits.
 template <class T>
 CLI::Option* add_number(CLI::App& app, const std::string& names, T& target, const std::string& type,
                         T least, T most, const std::string& help) {
@@ -68,16 +68,16 @@ CLI::Option* add_number(CLI::App& app, const std::string& names, T& target, cons
       });
 }
 
-// Of options that only make sense beside others; for the final callback of a command's app. The
-// first of the names that was given is refused: "--count needs --watch".
+// For options that need others; to be called in the final callback of a command's app. Refuses the
+// first of the names that was given: "--count needs --watch".
 void refuse(const CLI::App& app, std::initializer_list<const char*> names, std::string_view why);
 
-void add_processes(CLI::App& app, Arguments& arguments);  // in the group there is
+void add_processes(CLI::App& app, Arguments& arguments);  // within the present group
 void add_selection(CLI::App& app, Arguments& arguments);
 void add_format(CLI::App& app, Arguments& arguments, OutputFormat of_json);
 void add_output(CLI::App& app, Arguments& arguments, OutputFormat of_json);
 void add_units(CLI::App& app, Arguments& arguments);
-// What matched nothing is a failure (exit_code_of() of its Session).
+// When nothing matches, the exit code is that of a failure (Session::exit_code()).
 void add_expect_match(CLI::App& app, Arguments& arguments);
 void add_quiet_and_strict(CLI::App& app, Arguments& arguments, const std::string& also_strict = "");
 void add_source(CLI::App& app, Arguments& arguments);
@@ -92,7 +92,7 @@ void add_time_limits(CLI::App& app, Arguments& arguments, const std::string& cou
 void add_watch(CLI::App& app, Arguments& arguments, const std::string& watched);
 void add_thresholds(CLI::App& app, Arguments& arguments);
 CLI::Option* add_no_probe(CLI::App& app, Arguments& arguments, const std::string& help);
-void add_probe(CLI::App& app, Arguments& arguments);  // in the group there is
+void add_probe(CLI::App& app, Arguments& arguments);  // within the present group
 void add_host_facts(CLI::App& app, Arguments& arguments);
 
 }  // namespace sockscope

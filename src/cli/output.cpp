@@ -23,8 +23,9 @@ Output::Output(int stop_fd, int fd) : stop_fd_(stop_fd), fd_(fd), is_terminal_(:
   is_file_ = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-// A blocking write would keep the user from stopping us. False: he wants to, and whoever reads does
-// not take the rest in the time that a user waits without noticing.
+// Waits until a write does not block, because a blocking write would keep the user from stopping
+// the program. False: the user wants to stop, and the reader has not taken the rest within
+// kPatience.
 bool Output::wait_for_room(Clock::time_point& until) const {
   if (is_file_) return true;
   pollfd files[2] = {{.fd = fd_, .events = POLLOUT, .revents = 0},
@@ -51,9 +52,9 @@ bool Output::flush() {
     text_.clear();
     return false;
   }
-  // A pipe that has room has it for this much: such a write does not block.
+  // A pipe that reports room has at least this much, so a write of this size does not block.
   constexpr std::size_t kPipeRoom = PIPE_BUF;
-  auto until = Clock::time_point::max();  // from when the user wants to stop
+  auto until = Clock::time_point::max();  // set when the user wants to stop
   std::string_view rest = text_;
   while (!rest.empty()) {
     const bool has_room = wait_for_room(until);

@@ -7,28 +7,29 @@
 
 namespace sockscope {
 
-// Standard output, or a file: text is collected in text() and leaves with flush(), whole lines at a
-// time.
+// Standard output or a file. Text is collected in text() and written by flush(), always whole
+// lines.
 class Output {
  public:
-  // stop_fd: becomes readable when the user wants to stop. Neither is owned.
+  // stop_fd: becomes readable when the user wants to stop. Neither descriptor is owned.
   explicit Output(int stop_fd, int fd = 1);
 
   std::string& text() noexcept { return text_; }
   void line(std::string_view line) { text_.append(line).push_back('\n'); }
 
-  // Takes a piece of something large, and writes when much has come together. False as flush().
+  // Adds a piece of something large, and writes when enough has been collected. Returns false like
+  // flush().
   bool piece(std::string_view piece);
 
-  // Writes all of it. False when nobody reads any more (a closed pipe), when the user wants to stop
-  // while nobody reads (a pipe that stays full), or when the write failed: then exit_code() says
-  // how to leave, and what failed was reported.
+  // Writes everything. False when nobody reads any more (a closed pipe), when the user wants to
+  // stop while nobody reads (a full pipe), or when the write failed. exit_code() is then the code
+  // to exit with, and the failure has been reported.
   bool flush();
 
-  // For a poll set: reports when the reader goes away while nothing is written.
+  // For a poll set: shows that the reader has gone while nothing is being written.
   int fd() const noexcept { return fd_; }
   bool is_terminal() const noexcept { return is_terminal_; }
-  // Columns of the terminal; 0 when it is none: no limit.
+  // Columns of the terminal; 0: no terminal, so no limit.
   std::size_t width() const;
 
   int exit_code() const noexcept { return exit_code_; }

@@ -17,7 +17,7 @@
 namespace sockscope {
 namespace {
 
-// What a shell gives for `>(command)`, too.
+// Also understands what a shell passes for `>(command)`.
 std::optional<int> descriptor_of(std::string_view path) {
   if (path == "-" || path == "/dev/stdout") return 1;
   if (path == "/dev/stderr") return 2;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files that a user names for what sockscope writes.
+// Files that the user names for output.
 #pragma once
 
 #include <sockscope/error.h>
@@ -10,10 +10,10 @@
 
 namespace sockscope {
 
-// The file for what nobody else may read (mode 0600 if it is new), open for writing and not yet
-// emptied. path "-", /dev/stdout and /dev/fd/N: a duplicate of that descriptor. Otherwise no link
-// is followed, and a file that is there must be this user's (or that of who called sudo) and
-// writable by nobody else: whoever may put files into a folder does not choose what is overwritten
+// Opens a file for writing that nobody else may read (mode 0600 if it is new); does not empty it
+// yet. path "-", /dev/stdout and /dev/fd/N: a duplicate of that descriptor. Otherwise links are not
+// followed, and an existing file must belong to this user (or the user who called sudo) and be
+// writable by nobody else: whoever may put files into a folder must not choose what is overwritten
 // or read. Errors: kIo, kInvalidArgument.
 Result<Fd> open_output_file(const std::string& path);
 

@@ -11,7 +11,7 @@
 namespace sockscope {
 namespace {
 
-// The parts may hold names from outside, and the verifier's many lines.
+// The parts may contain names from outside, and the many lines of the verifier.
 std::string indented(std::string_view text) {
   std::string lines;
   while (!text.empty()) {

@@ -16,13 +16,13 @@ enum ExitCode {
   kExitKernelLacks = 5,
 };
 
-// Text on stderr. What cannot be written there is dropped: a message is no reason to stop.
+// Writes to stderr. What cannot be written is dropped: a message is no reason to stop.
 void say(std::string_view text);
 
-// What, why, what to do: on stderr, a line each, empty ones left out.
+// Writes to stderr what failed, why, and what to do: one line each; empty ones are left out.
 void report(std::string_view what, std::string_view why = {}, std::string_view to_do = {});
 
-// The same for a library error. Returns the exit code it stands for.
+// The same for an error of the library. Returns its exit code.
 int report(const Error& error);
 
 }  // namespace sockscope

@@ -26,8 +26,9 @@
 namespace sockscope {
 namespace {
 
-// A closed standard file would become one of ours, and our output go into it. Standard output is
-// given one that cannot be written to, so that the first write tells.
+// If a standard file is closed, a file that we open could take its number, and our output would go
+// into it. So all three are occupied; standard output by something that cannot be written to, so
+// that the first write reports the problem.
 void occupy_standard_files() {
   for (const int fd : {0, 1, 2})
     if (::fcntl(fd, F_GETFD) == -1) ::open("/dev/null", fd == 2 ? O_WRONLY : O_RDONLY);
@@ -43,8 +44,8 @@ int usage_error(const std::string& what, std::string_view command = "") {
   return kExitUsage;
 }
 
-// CLI11's words for a wrong word are its own; ours name the nearest right one.
-// app: of the command whose options it might have been; null: of none.
+// Replaces CLI11's message about an unknown word by one that names the nearest right one. app: the
+// command whose option it may have been; null: none.
 int unknown(std::string_view kind, const std::string& word, const CLI::App* app = nullptr) {
   std::vector<std::string> names;
   if (!word.starts_with('-')) {
@@ -70,13 +71,14 @@ int print(const std::string& text) {
   return output.exit_code();
 }
 
-// Without memory of its own, which report() would need.
+// Allocates no memory, which report() would do.
 void say_memory_is_out() {
   say("sockscope: there is not enough memory\n");
 }
 
-// Libraries throw where they promise not to (CLI11 looks options up so): no reason to dump core.
-// The message stands on the screen that was there before, so it comes when all else is put back.
+// Some libraries throw where they promise not to (CLI11 when it looks up options); for want of
+// memory that must not dump core. The message is printed at exit, after the screen has been
+// restored.
 void end_in_order_without_memory() {
   static bool is_out = false;
   std::atexit([] {
@@ -96,7 +98,7 @@ void end_in_order_without_memory() {
   });
 }
 
-// What follows "--" is a program to run, where the command runs any. Nothing: there is no "--".
+// For commands that run programs, takes the program after "--". Nothing: there is no "--".
 std::optional<std::vector<std::string>> take_program(const Command& command,
                                                      std::vector<std::string>& words) {
   const auto dashes = std::ranges::find(words, "--");
@@ -106,7 +108,8 @@ std::optional<std::vector<std::string>> take_program(const Command& command,
   return program;
 }
 
-// "--config FILE top" is "top --config FILE": which file holds is no part of one command.
+// Turns "--config FILE top" into "top --config FILE", because --config does not belong to one
+// command.
 void put_command_first(std::vector<std::string>& words) {
   std::size_t at = 0;
   while (at < words.size()) {
@@ -122,8 +125,8 @@ void put_command_first(std::vector<std::string>& words) {
                 words.begin() + static_cast<std::ptrdiff_t>(at) + 1);
 }
 
-// words: the command and what follows it. The error is the exit code: help was printed, or what is
-// wrong reported.
+// words: the command and what follows it. The error is the exit code: help was printed, or a
+// mistake reported.
 tl::expected<std::unique_ptr<Arguments>, int> parse(const Command& command,
                                                     std::vector<std::string> words) {
   CLI::App program("", "sockscope");
@@ -139,7 +142,7 @@ tl::expected<std::unique_ptr<Arguments>, int> parse(const Command& command,
     arguments[each->name] = each->declare(*app);
     add_config(*app, config);
   }
-  std::reverse(words.begin(), words.end());  // CLI11 takes them backwards
+  std::reverse(words.begin(), words.end());  // CLI11 wants them in reverse order
   try {
     program.parse(words);
   } catch (const CLI::CallForHelp&) {
@@ -162,7 +165,7 @@ int run(int argc, char** argv) try {
   occupy_standard_files();
   keep_write_errors();
   raise_file_limit();
-  // Set, it stays: else glibc keeps what a snapshot of many sockets took once.
+  // Fixed, because otherwise glibc raises it and keeps the memory of a snapshot with many sockets.
   ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
   std::vector<std::string> words(argv + 1, argv + argc);
   if (words.empty()) {

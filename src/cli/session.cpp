@@ -37,7 +37,7 @@ Fd take_stop_signals() {
 
 namespace {
 
-// What the source in use cannot show of what this command is about.
+// What the source in use cannot show of this command's results.
 std::string limits_of(const Options& options, std::optional<std::string_view> polls_miss,
                       const Monitor& monitor) {
   const bool has_counters = monitor.source() == Source::kSockDiag;
@@ -52,7 +52,7 @@ std::string limits_of(const Options& options, std::optional<std::string_view> po
   return text;
 }
 
-// A user who did not ask for it is told that eBPF is refused, and why.
+// Tells a user who did not ask for another source that eBPF is refused, and why.
 void note_source(const Options& options, std::optional<std::string_view> polls_miss,
                  const Monitor& monitor) {
   const Source source = monitor.source();
@@ -71,7 +71,7 @@ void note_source(const Options& options, std::optional<std::string_view> polls_m
                           : "run with sudo for all of it, or see what it needs with --source ebpf");
 }
 
-// Programs in the kernel tell the host's numbers, whatever /proc shows here.
+// Says that programs in the kernel report the host's pids, whatever /proc shows here.
 void note_pid_namespace(const Monitor& monitor) {
   if (monitor.source() != Source::kEbpf || is_in_first_pid_namespace()) return;
   report("this is a pid namespace of its own: pids are shown as the host has them",
@@ -156,8 +156,8 @@ tl::expected<Session, int> Session::open(const Arguments& arguments, const Optio
     report_unobserved(complete_doors(monitor->doors(), arguments.options, monitor->source()),
                       arguments.options);
   }
-  ::malloc_trim(0);  // reading the kernel's types left much behind that is free
-  // The names of containers stand in files that only root may read.
+  ::malloc_trim(0);  // reading the kernel's types leaves much free memory
+  // The names of containers are in files that only root may read.
   is_root_needed |= observed.describe || observed.processes;
   if (auto shed = shed_privileges(monitor->source(), is_root_needed); !shed)
     return tl::make_unexpected(report(shed.error()));

@@ -17,27 +17,29 @@
 
 namespace sockscope {
 
-// Readable when the user wants us to stop.
+// Readable when the user wants the program to stop.
 Fd take_stop_signals();
 
-// What most commands need: the monitor with privileges dropped, the filter, and standard output.
+// What most commands need: the monitor, with privileges dropped, the filter, and standard output.
 class Session {
  public:
-  // Reports what goes wrong; the error is the exit code then. polls_miss: what of this command's
-  // results a polled source cannot show, besides the connections between two polls; empty: it is of
-  // a moment and misses none of those. is_root_needed: for more than the monitor's work.
+  // Reports what goes wrong; the error is the exit code. polls_miss: what a polled source cannot
+  // show of this command's results, in addition to connections between two polls; empty: the
+  // results are of one moment and need no such connections. is_root_needed: root is needed for more
+  // than the monitor.
   static tl::expected<Session, int> open(const Arguments& arguments, const Options& observed,
                                          std::optional<std::string_view> polls_miss,
                                          bool is_root_needed = false);
 
   int stop_fd() const noexcept { return signals_.get(); }
 
-  // The monitor's, complete with what was asked for by name.
+  // The monitor's doors, completed with what was asked for by name.
   std::vector<Door> doors() const;
-  // Events that are waiting go to `handler`; null: nobody wants them.
+  // Waiting events go to `handler`; null: they are not wanted.
   Result<Snapshot> snapshot(const Monitor::Handler& handler);
 
-  // 0; 3 when --strict and something could not be observed; 1 when --expect-match and nothing was.
+  // 0; 3 with --strict when something could not be observed; 1 with --expect-match when nothing
+  // matched.
   int exit_code(bool has_match = true) const;
 
  private:
@@ -52,25 +54,25 @@ class Session {
   Output output;
 };
 
-// The monitor, in the network namespace that was asked for where its source, or TCP's own numbers,
-// are of the namespace that one lives in.
+// Opens the monitor. If its source, or TCP's internals, only see the namespace they run in, this
+// moves into the network namespace that was asked for.
 Result<Monitor> open_monitor(const Arguments& arguments, const Options& observed);
 
-// Reports that a command which tells events has none of Flow::internals, where they are asked for.
+// Reports that a command that prints events cannot show Flow::internals, where they are asked for.
 bool refuses_internals(const Options& observed, std::string_view command);
 
-// What was asked for by name, and the description of processes where the filter or a column needs
-// it.
+// The options asked for by name; with the description of processes where the filter or a column
+// needs it.
 Options asked_options(const Arguments& arguments);
 
-// What --filter says. Reports what is wrong with it; empty then.
+// Compiles --filter. Reports what is wrong with it and returns nothing then.
 std::optional<FlowFilter> compile_filter(const Arguments& arguments);
 
-// Leaves the flows that the filter lets through, and the processes that have such flows; a
-// process's sums are over all of its flows.
+// Keeps the flows that match the filter, and the processes of those; a process's sums still cover
+// all of its flows.
 void apply_filter(Snapshot& snapshot, const FlowFilter& filter);
 
-// Lets the detectors see the snapshot, and gives it the alerts there are.
+// Passes the snapshot to the detectors, and adds their alerts to it.
 void note_alerts(Detectors& detectors, Snapshot& snapshot);
 
 HostId this_host();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where results go: what happened as it happens, and what there is at an interval.
+// Where results go: events as they happen, and states at an interval.
 #pragma once
 
 #include <sockscope/event.h>
@@ -19,7 +19,7 @@
 
 namespace sockscope {
 
-// A sink shows what it has a form for, and ignores the rest.
+// A sink shows what it has a form for, and ignores everything else.
 class Sink {
  public:
   struct Beginning {
@@ -33,7 +33,7 @@ class Sink {
     const std::string& problem;  // why there is no reconciliation; may be empty
   };
   struct Ending {
-    std::uint64_t told;  // results
+    std::uint64_t told;  // number of results
     const Loss& lost;
   };
 
@@ -46,10 +46,10 @@ class Sink {
   virtual void host(const HostReport&) {}
   virtual void end(const Ending&) {}
 
-  // Passes on what it was given. False: nobody takes it any more, or it failed, which was reported.
+  // Writes what was collected. False: nobody reads it any more, or it failed, which was reported.
   virtual bool flush() = 0;
   virtual int exit_code() const = 0;
-  virtual int fd() const = 0;  // shows an error when nobody takes anything any more
+  virtual int fd() const = 0;  // shows an error when nobody reads any more
 };
 
 class Sinks {
@@ -58,7 +58,7 @@ class Sinks {
   explicit Sinks(std::unique_ptr<Sink> first) { add(std::move(first)); }
   void add(std::unique_ptr<Sink> sink) { all_.push_back(std::move(sink)); }
 
-  // tell(&Sink::event, event)
+  // For example tell(&Sink::event, event).
   template <class What>
   void tell(void (Sink::*take)(const What&), const What& what) {
     for (const auto& sink : all_) (sink.get()->*take)(what);
@@ -80,7 +80,7 @@ class Sinks {
   std::vector<std::unique_ptr<Sink>> all_;
 };
 
-// Into standard output or a file, which must outlive it.
+// Writes to standard output or a file, which must outlive it.
 class TextSink : public Sink {
  public:
   explicit TextSink(Output& output) : output_(output) {}
@@ -92,12 +92,12 @@ class TextSink : public Sink {
   Output& output_;
 };
 
-// Those that the options ask for, one file of sinks/ each; `own` makes what the command has of its
-// own: its table, or its CSV.
+// The sinks that the options ask for, one file in sinks/ each. `own` makes the command's own: its
+// table, or its CSV.
 Sinks make_sinks(const Arguments& arguments, Output& output, const HostId& host,
                  const std::function<std::unique_ptr<Sink>()>& own);
 
-// A line of JSON per result; for people on a terminal snapshots with indentation, when `pretty`.
+// One line of JSON per result; with `pretty`, snapshots are indented for people on a terminal.
 std::unique_ptr<Sink> make_json_sink(Output& output, HostId host, bool pretty = false);
 
 }  // namespace sockscope

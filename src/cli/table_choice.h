@@ -19,7 +19,7 @@ struct TableChoice {
   CellOptions cells;
 };
 
-// Both report a column that does not exist; empty then.
+// Both report a column that does not exist, and return nothing then.
 template <class Row>
 std::optional<ColumnList<Row>> choose_columns(const Arguments& arguments,
                                               std::span<const ColumnId> default_columns) {

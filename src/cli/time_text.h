@@ -21,7 +21,7 @@ inline std::size_t time_text_width(TimeFormat format) {
   return 12;
 }
 
-// since_start_ns: of the program.
+// since_start_ns: since the start of the program.
 inline std::string time_text(TimeFormat format, std::uint64_t wall_ns,
                              std::uint64_t since_start_ns) {
   switch (format) {

@@ -20,7 +20,7 @@ struct Wish {
   bool Options::*asked;
   std::vector<Observation> observations;
   bool is_plural;
-  Where where = Where::kAnywhere;  // the other sources know no such observation
+  Where where = Where::kAnywhere;  // where other sources have no such observation
 };
 
 const std::vector<Wish>& wishes() {

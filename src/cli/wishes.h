@@ -8,11 +8,11 @@
 
 namespace sockscope {
 
-// `doors`, and a refused one for each observation that `asked` asks for and they do not mention:
-// polled sources have no way to some, Options::doors may leave none.
+// `doors`, with a refused door added for each observation that `asked` asks for and `doors` lacks:
+// polled sources cannot make some of them, and Options::doors may allow none.
 std::vector<Door> complete_doors(std::vector<Door> doors, const Options& asked, Source in_use);
 
-// On stderr, a line for each option that asks for something that is not observed.
+// Prints on stderr a line for each option that asks for something that is not observed.
 void report_unobserved(const std::vector<Door>& doors, const Options& asked);
 
 }  // namespace sockscope

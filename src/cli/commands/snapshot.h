@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command snapshot, and what its kinds share: of this host, in NetWatch's format, of what other
-// programs printed.
+// The command snapshot, and what its variants share: of this host, in NetWatch's format, or from
+// what other programs printed.
 #pragma once
 
 #include <sockscope/capture.h>
@@ -25,11 +25,11 @@ struct SnapshotArguments : Arguments {
   CaptureSource from;
 };
 
-// In the format that was asked for, in the order of --sort, as many rows as --top.
+// Prints in the requested format, in the order of --sort, at most --top rows.
 void print_snapshot(Snapshot& snapshot, const HostId& host, const Arguments& arguments,
                     TableChoice<Flow>& choice, Output& output);
 
-// The snapshot as a line, cut to --top; with `host` in an envelope.
+// The snapshot as a line, limited to --top; with `host`, wrapped in an envelope.
 std::string netwatch_line(netwatch::Snapshot snapshot, const Arguments& arguments,
                           const netwatch::HostInfo* host, const Loss& lost, bool all_observed);
 

@@ -10,9 +10,9 @@ namespace sockscope {
 struct TopArguments : Arguments {
   TopArguments() { top = 20; }
 
-  bool idle = false;       // also what neither is open nor moved bytes
-  bool plain = false;      // tables even on a terminal
-  bool read_only = false;  // no signals to processes
+  bool idle = false;       // also rows without open sockets and without traffic
+  bool plain = false;      // print tables even on a terminal
+  bool read_only = false;  // send no signals to processes
   bool mouse = true;
   bool ascii = false;
   std::string theme;
@@ -20,7 +20,7 @@ struct TopArguments : Arguments {
   std::string colour = "auto";
 };
 
-// The full screen. Returns the exit code.
+// Runs the full screen. Returns the exit code.
 int top_screen(const TopArguments& arguments, const Options& observed);
 
 }  // namespace sockscope

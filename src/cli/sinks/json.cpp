@@ -34,7 +34,7 @@ class JsonSink : public TextSink {
     writer_.end(clock_ns(CLOCK_REALTIME), ending.told, ending.lost, output_.text());
   }
   bool flush() override {
-    writer_.set_clock_offset(mono_to_wall_ns());  // the clock may be set while we run
+    writer_.set_clock_offset(mono_to_wall_ns());  // the clock may be set while the program runs
     return TextSink::flush();
   }
 
