@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From keys to the next state. Pure: what has to be done outside is returned.
+// Turns keys into the next state. Pure: what must be done outside is returned as effects.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ struct Effect {
     kSuspend,
     kRedraw,
     kCopy,       // text
-    kWriteJson,  // text: the file
+    kWriteJson,  // text: the contents of the file
     kSignal,     // process, number
     kInterval,   // settings.interval_ms has changed
     kTheme,      // settings.theme has changed
@@ -37,7 +37,7 @@ struct Effect {
 std::vector<Effect> handle_key(const Key& key, const Model& model, const Screen& screen,
                                std::uint64_t now_ns, State& state);
 
-// A word for the user, for a few seconds.
+// Shows a short message to the user for a few seconds.
 void say(State& state, std::string message, std::uint64_t now_ns);
 
 struct SignalName {
@@ -45,22 +45,22 @@ struct SignalName {
   std::string_view name;
   std::string_view meaning;
 };
-// SIGTERM first.
+// SIGTERM comes first.
 std::span<const SignalName> signal_names();
 
-// The columns the sort picker offers, in order: those on the screen.
+// The columns that the sort picker offers: those on the screen, in the same order.
 std::vector<ColumnId> sort_choices(const State& state);
 
-// "14:02", "14:02:30", "yesterday 9:00", "2026-11-20 9:00", "-5m", "-90s", "-1h": Unix nanoseconds,
-// seen from now; a time without a day that is yet to come was yesterday.
+// Parses "14:02", "14:02:30", "yesterday 9:00", "2026-11-20 9:00", "-5m", "-90s", "-1h" into Unix
+// nanoseconds, relative to now. A time without a day that would be in the future means yesterday.
 std::optional<std::uint64_t> parse_time(std::string_view text, std::uint64_t now_wall_ns);
 
-// Keys of prompts and overlays; true: the key was theirs.
+// These handle the keys of prompts and overlays; true: the key was handled.
 bool handle_prompt(const Key& key, const Model& model, State& state, std::vector<Effect>& effects);
 bool handle_overlay(const Key& key, const Model& model, const Screen& screen, std::uint64_t now_ns,
                     State& state, std::vector<Effect>& effects);
 
-// What is copied of a row of a list, or of the connection whose details are shown; null: no row.
+// What is copied for a row of a list, or for the connection whose details are shown; null: no row.
 // Cleaned; empty: nothing.
 std::string text_of(const Model& model, const State& state, const Table& table, const Row* row);
 

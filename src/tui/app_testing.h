@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The program as its user has it, on the host of testing.h, for tests that press keys.
+// The program as its user sees it, on the host of testing.h, for tests that press keys.
 #pragma once
 
 #include <string>
@@ -23,7 +23,7 @@ class Session {
   Session() { shown(model, state); }
   void keys(std::string_view text) { press_all(text, model, state); }
   std::vector<Effect> key(KeyName name) { return press({name}, model, state); }
-  // Seconds pass; the host goes on.
+  // Lets seconds pass on the host.
   void pass(std::uint64_t seconds) {
     for (std::uint64_t i = 0; i < seconds; ++i) model.history.add(web_host(++second));
     model.now_ns = model.history.newest().mono_ns;

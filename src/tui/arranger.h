@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the views make their listings with.
+// What the views use to make their listings.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@
 
 namespace sockscope::tui {
 
-// What rows are ordered by, and what decides between equals.
+// The key that orders a row, and the one that decides between equals.
 struct Keyed {
   SortKey key;
   Row row;
@@ -30,18 +30,18 @@ bool is_rate(ColumnId column);
 SortKey rate_key(ColumnId column, const Smoothed& rate);
 SortKey sum_key(ColumnId column, const Sum& sum);
 
-// Of one list of the sample on the screen; `listing` is what a view fills.
+// Makes one list from the sample on the screen; a view fills `listing`.
 class Arranger {
  public:
-  static constexpr std::uint64_t kNew = 2'000'000'000;  // so long a row is marked as new
+  static constexpr std::uint64_t kNew = 2'000'000'000;  // how long a row is marked as new
 
-  // `keep`: rows stay where they are, new ones come last.
+  // `keep`: rows stay in their places, and new ones come last.
   Arranger(const Model& model, const State& state, const View& view, bool keep);
 
-  // In order, those that are kept first.
+  // The rows in order; rows that keep their places come first.
   std::vector<Row> sorted(const std::vector<Keyed>& rows) const;
 
-  // Of a connection or process.
+  // For a connection or a process.
   template <class Each>
   SortKey key_of(const Each& row, const Smoothed& rate) const {
     if (is_rate(sort)) return rate_key(sort, rate);
@@ -51,12 +51,14 @@ class Arranger {
     return column != nullptr ? sort_key(*column, row, cells) : SortKey();
   }
 
-  // Connections. Whether closed ones and loopback are shown; counts those that are hidden.
+  // For connections: whether this one is shown, given the settings for closed ones and loopback.
+  // Counts the hidden ones.
   bool wanted(const Flow& flow);
-  // Listening sockets, and sockets without a peer that are silent.
+  // True for listening sockets, and for silent sockets without a peer.
   static bool is_idle(const Flow& flow, const Smoothed& rate);
   Row row_of(const Flow& flow, std::uint32_t index, const Smoothed& rate) const;
-  // Those opened after the moment that is shown come below all others, so that none of them moves.
+  // Adds connections opened after the moment that is shown, below all others, so that none of those
+  // moves.
   template <class Wanted>
   void add_later(Wanted wanted_later) {
     const auto& flows = state.opened.flows();
@@ -72,7 +74,8 @@ class Arranger {
     }
   }
 
-  // Groups and remote ends. The place of the sum of that key, made by `name` where there is none.
+  // For groups and remote ends: the place of the sum with that key; `start` makes it where there is
+  // none.
   template <class Start>
   std::size_t sum_of(const RowKey& key, Start start) {
     const auto [place, is_new] = sum_places_.try_emplace(key, listing.sums.size());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the details of a process and those of a connection have in common.
+// What the details of a process and of a connection have in common.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,7 @@
 
 namespace sockscope::tui {
 
-// What of one process or connection stands in two lines of rates.
+// The figures of one process or connection that its two lines of rates show.
 struct Figures {
   std::optional<double> rx_rate;
   std::optional<double> tx_rate;
@@ -25,7 +25,7 @@ struct Figures {
   std::optional<std::uint64_t> tx_segments = {};
 };
 
-// Read anew for a plot of so many cells.
+// Values for a plot of this many cells.
 template <class Read>
 Series shown_series(const Model& model, const State& state, int cells, Read read) {
   const auto points = static_cast<std::size_t>(std::max(cells, 1)) * 2;
@@ -37,7 +37,7 @@ struct Rates {
   Series rx;
   Series tx;
 };
-// `find`: in a sample; null: it was not there.
+// `find` looks in a sample; it returns null when the sample does not contain it.
 template <class Find>
 Rates shown_rates(const Model& model, const State& state, int cells, Find find) {
   const auto read = [&](auto member) {
@@ -53,7 +53,7 @@ Rates shown_rates(const Model& model, const State& state, int cells, Find find) 
 // Two lines: "↓ RX  24.9 Mb/s   avg10s 23.8M   peak 31.0M   total 118.4 MB   80914 segs"
 void put_rates(const Rates& rates, const Figures& now, int y, const State& state, Screen& screen);
 
-// One plot of rx above, tx below zero, `rows` rows each, and an axis; x is where the scale begins.
+// One plot, rx above zero and tx below, `rows` rows each, and an axis. x: where the scale begins.
 void put_plots(const Rates& rates, int x, int y, int rows, const State& state, Screen& screen);
 
 std::string process_line(const Model& model, std::string_view name, ProcessId id,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The terminal: shows grids, reads keys, leaves no trace. ncursesw underneath, which writes into
-// memory; what it wrote goes out as the terminal takes it, so that a slow one delays nobody. The
-// terminal is never asked anything: one that does not answer is as good as another.
+// The terminal: shows grids, reads keys, leaves no trace. ncursesw underneath writes into memory;
+// its output is sent as fast as the terminal accepts it, so that a slow terminal delays nothing.
+// The terminal is never asked a question, so one that does not answer works as well as any.
 #pragma once
 
 #include <sockscope/error.h>
@@ -23,46 +23,47 @@ struct DriverOptions {
   Theme theme{};
 };
 
-// One at a time: ncurses has a state of its own, and crashes must find the way back.
+// Only one may exist, because ncurses has global state, and a crash must find the way to restore
+// the terminal.
 class Driver {
  public:
-  // Takes the terminal that standard input and output are. From now on it is restored at the end of
-  // the process, whatever ends it but SIGKILL. Errors: kInvalidArgument, with a hint, when there is
-  // no terminal that can be used so.
+  // Takes over the terminal of standard input and output. From now on it is restored at the end of
+  // the process, whatever ends it, except SIGKILL. Errors: kInvalidArgument, with a hint, when
+  // there is no usable terminal.
   static Result<Driver> open(const DriverOptions& options);
-  // The checks of open() alone.
+  // Only the checks of open().
   static Result<void> check();
 
   Driver(Driver&&) noexcept;
   Driver& operator=(Driver&&) noexcept;
-  ~Driver();  // restores
+  ~Driver();  // restores the terminal
 
-  // UTF-8 can be shown. Else grids must be ASCII.
+  // Whether UTF-8 can be shown. If not, grids must be ASCII.
   bool is_utf8() const noexcept;
-  // Braille can be shown: the Linux console has no such letters.
+  // Whether Braille can be shown; the Linux console has no such characters.
   bool has_braille() const noexcept;
 
-  Size size() const;  // asked anew
+  Size size() const;  // asks the system each time
 
-  // Shows a grid, as far as the one before has gone out: else this one is passed over, and true
-  // returned by wants_room().
+  // Shows a grid if the previous one has been sent completely. Otherwise this one is skipped, and
+  // wants_room() is true.
   void draw(const Grid& grid);
-  // Everything anew with the next draw().
+  // Makes the next draw() draw everything again.
   void redraw();
   void set_theme(const Theme& theme);
 
-  // Something waits for the terminal to take it: poll output_fd() for POLLOUT, then call flush().
+  // True when output waits for the terminal: poll output_fd() for POLLOUT, then call flush().
   bool wants_room() const noexcept;
   int output_fd() const noexcept;
   // False: the terminal is gone.
   bool flush();
-  // The bytes of the last frame.
+  // The size of the last frame in bytes.
   std::size_t frame_bytes() const noexcept;
 
-  // The next key that was typed, without waiting.
+  // The next key that was typed. Does not wait.
   std::optional<Key> read_key();
 
-  // Puts text on the clipboard of the terminal that has one (OSC 52).
+  // Puts text on the clipboard, if the terminal has one (OSC 52).
   void copy(const std::string& text);
 
   // Gives the terminal back for a while; resume() takes it again.

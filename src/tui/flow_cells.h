@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The cells of rows.
+// The cells of rows of connections and processes.
 #pragma once
 
 #include <cstdint>
@@ -15,45 +15,44 @@ namespace sockscope::tui {
 CellText flow_cell(const Model& model, const State& state, const Flow& flow,
                    const PlacedColumn& column);
 
-// The remote end of an event's connection, as flow_cell() has it but for the process at the other
-// end: of what is over it is not known any more.
+// The remote end of an event's connection, as in flow_cell() but without the process at the other
+// end, because for a closed connection that is no longer known.
 CellText event_remote(const Model& model, const State& state, const Flow& flow, std::size_t width);
 
-// What a process's row shows beyond its own figures; made once per frame.
+// What a process's row shows in addition to its own figures; computed once per frame.
 struct ProcessQuality {
   std::uint32_t p95_us = 0;  // of the smoothed round trip times of its open connections; 0: none
-  std::optional<double> retransmit_share;  // of the segments its open connections sent
+  std::optional<double> retransmit_share;  // share of the segments that its open connections sent
 };
-// Of its whole time, or since the totals were reset.
+// Since its beginning, or since the totals were reset.
 Volume volume_of(const State& state, const Process& process);
 Volume volume_of(const State& state, const Flow& flow);
 CellText process_cell(const Model& model, const State& state, const Process& process,
                       const ProcessQuality& quality, const PlacedColumn& column);
 
-// Of a group or a remote end; empty: it has no such figure, monostate: it is not known.
+// For a group or a remote end. Empty: it has no such figure; monostate: not known.
 std::optional<CellValue> sum_value(ColumnId column, const Sum& sum);
 CellText sum_cell(const State& state, const Sum& sum, ColumnId column);
 
-// What a remote end is called on the screen.
+// The name of a remote end on the screen.
 const std::string& remote_end_name(const State& state, const Sum& sum);
 
-// What the kernel knows of it now. Null: nobody asked, it did not tell, or the screen shows the
-// past.
+// What the kernel knows of the connection now. Null: it was not asked, did not answer, or the
+// screen shows the past.
 const TcpInternals* internals_of(const Model& model, const State& state, const Flow& flow);
 
-// The connections on the screen of which it shows TCP internals, by cookie: no more than it has
-// rows. Of the listing that arrange() made.
+// The cookies of the connections whose TCP internals are shown: at most as many as the screen has
+// rows. Uses the listing that arrange() made.
 std::vector<std::uint64_t> looked_into(const State& state);
 
-// "127.0.0.1:8080 (java 15530)": the remote end, and who has it when it is a connection of the same
+// "127.0.0.1:8080 (java 15530)": the remote end, and its process if it is on this host, in the same
 // network namespace. Cleaned.
 std::string remote_text(const Model& model, const State& state, const Flow& flow);
 
-// The text of a connection's local end, remote end, age, namespace: for the line of the selected
-// row.
+// A connection's local end, remote end, age and namespace, for the line about the selected row.
 std::string flow_line(const Model& model, const State& state, const Flow& flow);
 
-// Its container, else systemd's unit; "": neither. Hostile bytes possible.
+// The container of a process, otherwise its systemd unit; "": neither. Hostile bytes possible.
 std::string_view place_name(const ProcessInfo& process);
 // The same as a cell; null: nothing is known of the process.
 CellText place_cell(const ProcessInfo* process, const PlacedColumn& column);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What all views have around them: header, footer, status, and which rows of the screen they take.
+// What surrounds all views (header, footer, status), and which rows of the screen it takes.
 #pragma once
 
 #include <optional>
@@ -10,36 +10,38 @@
 
 namespace sockscope::tui {
 
-// Rows of the screen; -1: there is no room for it.
+// Row numbers on the screen; -1: there is no room for it.
 struct Frame {
   int header = 0;
   int plot = -1;
   int plot_rows = 0;
   int upper_rule = -1;
   int heading = -1;
-  int first = 0;  // of the list
+  int first = 0;  // the first row of the list
   int count = 0;
   int status = -1;
   int lower_rule = -1;
   int detail = -1;
   int footer = -1;
-  int pane = -1;  // the panes below the list of a wide screen
+  int pane = -1;  // the first row of the panes below the list, on a wide screen
   int pane_rows = 0;
 };
 
-// The plots of a wide screen, the interfaces beside them.
+// Height of the plots on a wide screen, with the interfaces beside them.
 inline constexpr int kHostPaneRows = 8;
 
-// Narrower or lower than this everything fits into one line.
+// On smaller screens everything is put into one line.
 inline constexpr int kLeastColumns = 20;
 inline constexpr int kLeastRows = 3;
 
-// Of a view that is a list: with plots of the host above it, and panes below it, on wide screens.
+// For a view that is a list. On wide screens it has plots of the host above and panes below.
 Frame list_frame(Size size, bool may_have_plots, bool may_have_pane);
 Frame details_frame(Size size);
-// The lines below the list and its panes, from the last one up. Returns the row after those.
+// Places the lines below the list and its panes, from the last one upwards. Returns the row after
+// the list and its panes.
 int place_last_lines(int rows, Frame& frame);
-// Of the pane below the list of processes: rows of events, and rows of connections above them.
+// The pane below the list of processes: how many rows of events, and rows of connections above
+// those.
 inline int pane_event_rows(const Frame& frame) {
   return frame.pane_rows / 3 > 4 ? frame.pane_rows / 3 : 4;
 }
@@ -49,22 +51,22 @@ inline int pane_list_rows(const Frame& frame) {
 
 void draw_one_line(const Model& model, const State& state, Screen& screen);
 void draw_header(const Model& model, const State& state, const Frame& frame, Screen& screen);
-// The filter when there is one, else the host's totals.
+// Draws the filter if there is one, otherwise the host's totals.
 void draw_plot_line(const Model& model, const State& state, const Frame& frame, Screen& screen);
 void draw_status(const State& state, const Frame& frame, std::string_view left, Screen& screen);
 void draw_footer(const State& state, const Frame& frame, Screen& screen);
 void draw_overlay(const Model& model, const State& state, Screen& screen);
 
-// "184.2 Mb/s"; "—": nobody counts.
+// "184.2 Mb/s"; "—": not counted.
 std::string rate_with_unit(std::optional<double> bytes_per_second, Units units);
-// Of segments sent again, as a share of those sent: more than one of a thousand is worth a look, of
-// a hundred broken.
+// The role for a share of segments that were sent again: above 1 in 1,000 it deserves a look, above
+// 1 in 100 something is broken.
 inline Role share_role(double share) {
   return share > 0.01 ? Role::kBroken : share > 0.001 ? Role::kLook : Role::kText;
 }
-// "0.4%", "1.2%!": the sign is for those above one of a hundred.
+// "0.4%", "1.2%!": "!" marks more than 1 in 100.
 std::string share_text(const std::optional<double>& share);
-// Of the host, all processes together.
+// Of the host: the sum over all processes.
 inline std::optional<double> rx_of(const Sample& sample) {
   return sample.counted ? std::optional(sample.rx_rate) : std::nullopt;
 }
@@ -72,16 +74,16 @@ inline std::optional<double> tx_of(const Sample& sample) {
   return sample.counted ? std::optional(sample.tx_rate) : std::nullopt;
 }
 std::string_view unit_words(Units units);
-// "RX/s ▼": what the view's list is ordered by.
+// "RX/s ▼": the column that the view's list is ordered by.
 std::string heading_of_sort(const State& state, const View& view);
-// "of nginx 21408  filter: dport:443": which rows alone are shown; empty: all.
+// "of nginx 21408  filter: dport:443": what limits the rows that are shown; empty: nothing.
 std::string selection_text(const State& state);
 // " · +3 opened since": connections that were opened after the moment that is shown; empty: none.
 std::string opened_since_text(const Model& model, const State& state);
-// The keys that group and fold, as the help has them.
+// The keys that group and fold, as shown in the help.
 std::string fold_keys(const State& state);
 
-// "EST cwnd 42": what the DETAIL column says of an event.
+// "EST cwnd 42": the text of an event in the DETAIL column.
 std::string describe(const Event& event);
 std::string_view short_event_name(EventKind kind);
 

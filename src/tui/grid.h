@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A screen as values: cells with text and the role they play. Views draw into it, the driver shows
-// it; nothing here knows a terminal.
+// A screen as values: cells with text and a role. Views draw into it, and the driver shows it;
+// nothing here depends on a terminal.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@ struct Size {
   bool operator==(const Size&) const = default;
 };
 
-// What a cell is for; a theme turns it into colours and attributes. Meaning never hangs on it
+// What a cell is for; a theme turns it into colours and attributes. No meaning may depend on these
 // alone.
 enum class Role : std::uint8_t {
   kText,
@@ -27,10 +27,10 @@ enum class Role : std::uint8_t {
   kRx,
   kTx,
   kLook,    // deserves a look
-  kBroken,  // is broken
+  kBroken,  // something is broken
   kLive,
   kFrozen,
-  kTab,  // the view that is shown
+  kTab,  // the view on the screen
 };
 inline constexpr std::size_t kRoles = 11;
 
@@ -40,8 +40,8 @@ struct Style {
   bool operator==(const Style&) const = default;
 };
 
-// One cell: a character with the combining characters on it. A wide character owns the cell at its
-// right too, whose text is empty.
+// One cell: a character with its combining characters. A wide character also owns the cell to its
+// right, whose text is empty.
 struct Cell {
   std::string text = " ";
   Style style;
@@ -55,21 +55,21 @@ class Grid {
   Size size() const noexcept { return size_; }
   const Cell& at(int x, int y) const { return cells_[index(x, y)]; }
 
-  // Puts text at (x, y), cleaned of what could do more than show itself, and returns the column
-  // after it. What lies outside of the grid, or at `limit` and beyond, is cut off.
+  // Puts text at (x, y), cleaned so that it can do nothing but show itself, and returns the column
+  // after it. Text outside of the grid, or at column `limit` and beyond, is cut off.
   int put(int x, int y, std::string_view text, Style style = {}, int limit = INT32_MAX);
-  // The same, so that its last cell is the one before `end`. Returns the first column.
+  // Puts text so that it ends before column `end`. Returns its first column.
   int put_right(int end, int y, std::string_view text, Style style = {});
   // A horizontal rule over the whole row, or up to a column.
   void rule(int y, int end = INT32_MAX);
   void clear_row(int y, Style style = {});
-  // Marks the cells of a row as selected, as they are.
+  // Marks cells of a row as selected without changing them otherwise.
   void select(int y, int from, int to);
 
-  // Only ASCII stays: lines, marks and plots become their nearest likeness, other characters '?'.
+  // Leaves only ASCII: lines, marks and plots become the most similar characters, all others '?'.
   void to_ascii();
 
-  // For tests: the text, and for each row the runs of cells that are not plain: "3: 0-8t 9-20d*".
+  // For tests: the text; and for each row the runs of cells that are not plain: "3: 0-8t 9-20d*".
   std::string text() const;
   std::string styles() const;
 
@@ -84,7 +84,7 @@ class Grid {
   std::vector<Cell> cells_;
 };
 
-// The bytes of the first character of a text that is not empty; 1 for a byte that is not UTF-8.
+// How many bytes the first character of a non-empty text has; 1 for a byte that is not UTF-8.
 std::size_t character_length(std::string_view text) noexcept;
 
 }  // namespace sockscope::tui

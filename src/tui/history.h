@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The snapshots of the last minutes, to freeze and to step back in. Rows that did not change from
-// one snapshot to the next are kept once, so that what is idle costs next to nothing.
+// The snapshots of the last minutes, for freezing the screen and stepping back. Rows that do not
+// change from one snapshot to the next are stored once, so that idle ones cost next to nothing.
 #pragma once
 
 #include <sockscope/types.h>
@@ -18,7 +18,7 @@
 
 namespace sockscope::tui {
 
-// A process is its number and its start; a flow its cookie.
+// A process is identified by pid and start, a flow by its cookie.
 struct ProcessId {
   std::uint32_t pid = 0;
   std::uint64_t start_ns = 0;
@@ -31,21 +31,21 @@ inline std::uint64_t id_of(const Flow& flow) {
   return flow.cookie;
 }
 
-// Connections without a process have three rows: those of the kernel's own sockets, which never had
-// one; those being closed, which their process let go before anybody looked; of the others it is
-// not known.
+// Connections without a process are shown in three rows: those of sockets that belong to the
+// kernel, which never had a process; those being closed, which their process released before
+// anybody looked; and the others, whose process is not known.
 inline constexpr ProcessId kUnattributed{0, 0};
 inline constexpr ProcessId kExited{0, 1};
 inline constexpr ProcessId kKernel{0, 2};
 ProcessId owner_of(const Flow& flow);
-// The three as the one that snapshots have.
+// Joins the three into the single one that snapshots have.
 void join_unowned(std::vector<Process>& processes);
 std::string_view name_of(ProcessId id, std::string_view comm);
 inline std::string_view name_of(const Process& process) {
   return name_of(id_of(process), process.name());
 }
 
-// Rows that several samples share, counted.
+// Rows that several samples share, with a reference count.
 template <class Row>
 class SharedRows {
  public:
@@ -69,16 +69,16 @@ class SharedRows {
   std::vector<Index> free_;
 };
 
-// One snapshot: rows ordered by identity.
+// One snapshot, with its rows ordered by identity.
 struct Sample {
-  std::uint64_t number = 0;  // 1, 2, 3, … as they came
+  std::uint64_t number = 0;  // 1, 2, 3, … in the order of arrival
   std::uint64_t mono_ns = 0;
   std::uint64_t wall_ns = 0;
   std::optional<double> interval_s;
   Loss lost;
   std::vector<std::uint32_t> flows;
   std::vector<std::uint32_t> processes;
-  // Of the host: the sums over all processes. counted: there is something to sum up.
+  // Sums over all processes of the host. counted: something was counted.
   bool counted = false;
   double rx_rate = 0;
   double tx_rate = 0;
@@ -86,8 +86,8 @@ struct Sample {
   double tx_segment_rate = 0;
   std::size_t open_flows = 0;
 
-  // Of the TCP segments sent in the interval, those that were sent again, 0 to 1; 0 where none was
-  // sent. Empty: nobody counts them.
+  // The share, 0 to 1, of the TCP segments sent in the interval that were sent again; 0 when none
+  // was sent. Empty: not counted.
   std::optional<double> retransmit_share() const {
     if (!counted) return std::nullopt;
     return tx_segment_rate > 0 ? std::min(retransmit_rate / tx_segment_rate, 1.0) : 0;
@@ -99,20 +99,21 @@ struct Smoothed {
   double tx = 0;
 };
 
-// The values of the last `points` intervals of `step_ns`, oldest first, ended by the moment at
-// `index`. The intervals lie at multiples of their length, so that a plot moves only when one is
-// over. `moments` have mono_ns and interval_s.
+// The values of the last `points` intervals of `step_ns`, oldest first, up to the moment at
+// `index`. Intervals begin at multiples of their length, so that a plot moves only when one is
+// over. `moments` must have mono_ns and interval_s.
 template <class Moments, class Read>
 Series series_of(const Moments& moments, std::size_t index, std::size_t points,
                  std::uint64_t step_ns, Read read) {
   Series out(points);
-  const std::uint64_t last = moments[index].mono_ns / step_ns | 1;  // whole cells of two
+  const std::uint64_t last = moments[index].mono_ns / step_ns | 1;  // an odd number, because a cell
+                                                                    // shows two
   for (std::size_t i = index + 1; i-- > 0;) {
     const auto& moment = moments[i];
     if (last - moment.mono_ns / step_ns >= points) break;
     const std::optional<double> value = read(moment);
     if (!value) continue;
-    // What was read is true of the time since the moment before.
+    // A value holds for the time since the previous moment.
     const auto lasted = static_cast<std::uint64_t>(moment.interval_s.value_or(0) * 1e9);
     const std::uint64_t began = (moment.mono_ns - std::min(lasted, moment.mono_ns)) / step_ns;
     for (std::uint64_t slot = moment.mono_ns / step_ns; last - slot < points; --slot) {
@@ -133,16 +134,16 @@ class History {
   explicit History(Limits limits) : limits_(limits) {}
   History() : History(Limits{}) {}
 
-  // The rows are moved out of the snapshot's order into that of their identities.
+  // Moves the rows from the snapshot's order into that of their identities.
   void add(const Snapshot& snapshot);
 
   bool empty() const noexcept { return samples_.empty(); }
   std::size_t size() const noexcept { return samples_.size(); }
   const Sample& operator[](std::size_t index) const { return samples_[index]; }
   const Sample& newest() const { return samples_.back(); }
-  // The sample of that number, or the oldest or newest one there still is. There must be one.
+  // The sample with that number, or the oldest or newest one that is left. There must be one.
   std::size_t index_of(std::uint64_t number) const;
-  // The last sample not after that time, or the oldest.
+  // The last sample that is not after that time, or the oldest one.
   std::size_t index_at(std::uint64_t wall_ns) const;
 
   const Flow& flow(std::uint32_t index) const { return flows_[index]; }
@@ -151,11 +152,11 @@ class History {
   const Process* find_process(const Sample& sample, ProcessId id) const;
 
   // Rates averaged over some three seconds before the sample, for each of its flows or processes in
-  // their order. What orders rows by them does not jump.
+  // their order. Rows ordered by these do not jump.
   std::vector<Smoothed> smoothed_flows(std::size_t index) const;
   std::vector<Smoothed> smoothed_processes(std::size_t index) const;
 
-  // Of samples; see series_of().
+  // A series over samples; see series_of().
   template <class Read>
   Series series(std::size_t index, std::size_t points, std::uint64_t step_ns, Read read) const {
     return series_of(samples_, index, points, step_ns, read);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Readings of the host around the sockets, beside the samples of History: to step back in, and to
-// plot.
+// Readings of the host around the sockets, which accompany the samples of History: for stepping
+// back, and for plots.
 #pragma once
 
 #include <sockscope/host.h>
@@ -15,14 +15,14 @@
 namespace sockscope::tui {
 
 struct HostReading {
-  std::uint64_t sample = 0;  // the newest one when it was taken
+  std::uint64_t sample = 0;  // the newest sample at that time
   std::uint64_t mono_ns = 0;
   std::optional<double> interval_s;
-  HostFacts facts;  // interfaces without histories: the readings before are those
+  HostFacts facts;  // interfaces have no histories, which are in the earlier readings
   std::optional<Reconciliation> bytes;
 };
 
-// Null: there is none of that index.
+// Null: no interface has that index.
 const Interface* find_interface(const HostReading& reading, std::uint32_t index);
 
 class HostHistory {
@@ -39,7 +39,7 @@ class HostHistory {
   bool empty() const noexcept { return readings_.empty(); }
   std::size_t size() const noexcept { return readings_.size(); }
   const HostReading& operator[](std::size_t index) const { return readings_[index]; }
-  // The last one taken with that sample or before; empty: there was none yet.
+  // The last reading taken with that sample or before it; empty: there was none yet.
   std::optional<std::size_t> index_at(std::uint64_t sample) const;
   std::size_t bytes() const noexcept { return bytes_; }
 
@@ -49,7 +49,7 @@ class HostHistory {
     return series_of(readings_, index, points, step_ns, read);
   }
 
-  // The facts as HostMonitor told them, each interface with its last 60 rates.
+  // The facts as HostMonitor reported them, with the last 60 rates of each interface.
   HostFacts facts(std::size_t index) const;
 
  private:

@@ -8,7 +8,7 @@
 namespace sockscope::tui {
 
 enum class KeyName : unsigned char {
-  kText,  // a character: `text` has it
+  kText,  // a character, in `text`
   kEnter,
   kEscape,
   kTab,
@@ -23,8 +23,8 @@ enum class KeyName : unsigned char {
   kEnd,
   kPageUp,
   kPageDown,
-  kFunction,  // `text` has the number
-  kControl,   // `text` has the lower-case letter
+  kFunction,  // its number is in `text`
+  kControl,   // its lower-case letter is in `text`
   kClick,     // at column, row
   kDoubleClick,
   kWheelUp,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which key does what: the defaults, and what a user put in their place.
+// Which key does what: the defaults, and what a user chose instead.
 #pragma once
 
 #include <cstdint>
@@ -68,35 +68,35 @@ enum class Action : std::uint8_t {
 struct ActionSpec {
   Action action;
   std::string_view name;  // in configuration files
-  std::string_view keys;  // by default, with spaces between
+  std::string_view keys;  // by default, separated by spaces
   std::string_view meaning;
-  std::string_view footer = {};  // what the last line says of it
+  std::string_view footer = {};  // its text in the last line
 };
 // In the order of the help.
 std::span<const ActionSpec> actions();
 const ActionSpec& spec_of(Action action);
 std::optional<Action> find_action(std::string_view name);
 
-// "q", "Space", "Ctrl-L", "PgUp", "F2": names are those of print_key, case does not matter there.
-// The error says what is wrong with it.
+// Parses "q", "Space", "Ctrl-L", "PgUp", "F2", which are the names of print_key(); their case does
+// not matter. The error says what is wrong.
 tl::expected<Key, std::string> parse_key(std::string_view text);
-// As users read it: "q", "Ctrl-L", "↑", "⏎"; as parse_key() does where that is not to be shown.
+// A key as users read it: "q", "Ctrl-L", "↑", "⏎"; with `ascii`, as parse_key() accepts it.
 std::string print_key(const Key& key, bool ascii = false);
 
-// Ctrl-C quits whatever is mapped: there is always a way out.
+// Ctrl-C always quits, whatever else is mapped, so that there is a way out.
 class KeyMap {
  public:
   KeyMap();
 
   std::optional<Action> find(const Key& key) const;
-  // Only these keys do it from now on; none: nothing does. The error: what is wrong with one of
-  // them.
+  // From now on only these keys do the action; none: no key does. The error says what is wrong with
+  // a key.
   tl::expected<void, std::string> set(Action action, std::span<const std::string> keys);
 
-  // What key_of() and its like return is ASCII from now on.
+  // From now on key_of() and similar functions return ASCII.
   void use_ascii() { ascii_ = true; }
 
-  // A key that stands for two actions.
+  // A key that is mapped to two actions.
   struct Conflict {
     Action first;
     Action second;
@@ -104,11 +104,11 @@ class KeyMap {
   };
   std::optional<Conflict> conflict() const;
 
-  // The first key of the action; "" when it has none.
+  // The first key of the action; "": it has none.
   std::string key_of(Action action) const;
-  // The first key of each, with spaces between.
+  // The first key of each action, separated by spaces.
   std::string keys_of(std::initializer_list<Action> wanted) const;
-  // All that keys_of() leaves out.
+  // All other keys, which keys_of() leaves out.
   std::string other_keys_of(std::initializer_list<Action> wanted) const;
 
  private:

@@ -8,10 +8,10 @@
 
 namespace sockscope::tui {
 
-// From what ncurses reads to keys.
+// Turns what ncurses reads into keys.
 class KeyReader {
  public:
-  // Nothing when it stands for no key.
+  // Nothing when the code is not a key.
   std::optional<Key> next(bool is_function_key, unsigned code);
 
  private:

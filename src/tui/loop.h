@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The full-screen program: collects, draws, listens to keys, until the user has seen enough.
+// The full-screen program: collects, draws and handles keys until the user quits.
 #pragma once
 
 #include <sockscope/host.h>
@@ -20,11 +20,11 @@ namespace sockscope::tui {
 
 struct LoopOptions {
   HostId host;
-  State state;  // to begin with
-  Model model;  // what stays as it is: host, kernel, what the monitor was told, names
-  // Read once its figures have been on the screen, with every sample from then on; it sends echo
-  // requests only while the view of the host is, and `probe` is set. Null: the model's host_problem
-  // says why.
+  State state;  // the state at the beginning
+  Model model;  // what does not change: host, kernel, the monitor's options, names
+  // Read with every sample from the moment its figures were first on the screen. Sends echo
+  // requests only while the view of the host is shown, and only if `probe` is set. Null: the
+  // model's host_problem says why.
   HostMonitor* host_monitor = nullptr;
   bool probe = false;
   AlertOptions thresholds;
@@ -32,7 +32,7 @@ struct LoopOptions {
 };
 
 // Returns when the user quits, the duration is over, or a signal asks for it; the terminal is then
-// as it was. Errors: those of the monitor.
+// as it was before. Errors: those of the monitor.
 Result<void> run_loop(Monitor& monitor, Driver driver, LoopOptions options);
 
 }  // namespace sockscope::tui

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What there is to show. Collected by the loop, read by the views.
+// What there is to show. The loop collects it, the views read it.
 #pragma once
 
 #include <sockscope/alert.h>
@@ -56,7 +56,7 @@ struct Model {
   std::vector<Door> unobserved;  // of each thing that is not observed, why
   std::vector<Door> doors;
   Loss lost;
-  double self_cpu = 0;  // share of one core
+  double self_cpu = 0;  // as a share of one core
   double event_rate = 0;
   std::uint64_t now_wall_ns = 0;
   std::uint64_t now_ns = 0;
@@ -66,16 +66,16 @@ struct Model {
   // "https"; "" for a port without a name.
   std::function<std::string(std::uint16_t, Protocol)> port_name;
   History history;
-  HostHistory host_readings;  // from when they were first wanted
-  std::string host_problem;   // why there are none; empty: there is no reason
+  HostHistory host_readings;  // since they were first wanted
+  std::string host_problem;   // why there are none; empty: no reason is known
   EventLog events;
   RemoteHealth remotes;       // by the events so far
   std::vector<Alert> alerts;  // that go on, oldest first; then those that are over
   // Those of the sample on the screen that have no sockets, by number; while they are shown as a
   // tree.
   std::map<std::uint32_t, std::shared_ptr<const ProcessInfo>> ancestors;
-  // Of the connections that are looked into, as of the newest sample, by cookie; empty: the kernel
-  // was asked and did not tell.
+  // By cookie, for the connections that looked_into() lists, as of the newest sample; empty: the
+  // kernel was asked and did not answer.
   std::map<std::uint64_t, std::optional<TcpInternals>> internals;
 };
 

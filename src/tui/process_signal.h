@@ -7,9 +7,8 @@
 
 namespace sockscope::tui {
 
-// Sends a signal to that very process: it is held by a pidfd while its start time is compared, so
-// that a number which was given to another in the meantime harms nobody. Errors: kIo,
-// kNotPermitted.
+// Sends a signal to exactly that process: a pidfd holds it while its start time is compared, so
+// that a process that has got the same pid meanwhile is not harmed. Errors: kIo, kNotPermitted.
 Result<void> send_signal(ProcessId process, int number);
 
 // The start of a process as CLOCK_BOOTTIME clock ticks, from the text of /proc/PID/stat.

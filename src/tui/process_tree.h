@@ -15,14 +15,14 @@ namespace sockscope::tui {
 struct ProcessTree {
   static constexpr std::size_t kNone = SIZE_MAX;
 
-  // One per node: what it and all below it move together. The first ones are the processes given,
-  // in their order; then come ancestors without sockets, or places.
+  // One per node: the sum of its figures and of all below it. First come the given processes, in
+  // their order; then ancestors without sockets, or places.
   std::vector<Sum> sums;
-  std::vector<std::size_t> parents;  // of each node; kNone: it is a root
+  std::vector<std::size_t> parents;  // of each node; kNone: a root
 };
 
 // `processes`: of the history, with their smoothed rates; grouped as the settings say. A chain of
-// parents that bites its own tail, as reused numbers can make one, is cut.
+// parents that leads back to itself, which reused pids can cause, is cut.
 ProcessTree grow_tree(const Model& model, const State& state,
                       std::span<const std::uint32_t> processes, std::span<const Smoothed> smoothed);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rows of the view on the screen, and the moment that they are of.
+// The rows of the view on the screen, and the moment that they show.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +16,8 @@ const Sample& shown_sample(const Model& model, const State& state);
 // The reading of the host that goes with it; empty: there was none by then.
 std::optional<std::size_t> reading_index(const Model& model, const State& state);
 
-// Makes the listing of the view that is shown, keeps the selection on the row it was on, and the
-// cursor on the screen. `visible`: rows that fit. now_ns: CLOCK_MONOTONIC.
+// Makes the listing of the view on the screen. The selection stays on its row, and the cursor on
+// the screen. `visible`: how many rows fit. now_ns: CLOCK_MONOTONIC.
 void arrange(const Model& model, State& state, std::size_t visible, std::uint64_t now_ns);
 
 // Null: it is too old to be kept.
@@ -25,17 +25,19 @@ const Alert* find_alert(const Model& model, const RowKey& key);
 
 // Of a row that is a connection.
 const Flow& flow_of(const Model& model, const State& state, const Row& row);
-// As the screen has it; null: it was not there then, nor opened since.
+// The connection as the screen shows it; null: it did not exist at that moment, and was not opened
+// since.
 const Flow* find_shown_flow(const Model& model, const State& state, std::uint64_t cookie);
-// When it was as the screen has it; CLOCK_MONOTONIC.
+// The moment at which the connection is shown; CLOCK_MONOTONIC.
 std::uint64_t moment_of(const Model& model, const State& state, const Flow& flow);
 
-// How long it has been open then, or was; empty: it is older than this program.
+// How long it has been open at that moment, or was open; empty: it is older than this program.
 std::optional<std::uint64_t> age_us(const Model& model, const State& state, const Flow& flow);
 
-// Whether it is of the process or remote end whose connections alone are shown.
+// Whether the flow belongs to the process or remote end that the list is limited to.
 bool in_scope(const State& state, const Flow& flow);
-// Of one process all connections are shown, as below the list of processes.
+// True when the list is limited to one process, and so shows all its connections, like the pane
+// below the list of processes.
 inline bool has_process_scope(const State& state) {
   return state.scope.of.kind == RowKey::Kind::kProcess;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A whole screen from model and state: pure, so that tests compare it as text.
+// A whole screen from model and state. Pure, so that tests can compare it as text.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 namespace sockscope::tui {
 
-// What a click there means.
+// What a click at a place means.
 struct Hit {
   enum class Kind : std::uint8_t { kView, kRow, kPaneRow, kHeading, kKey, kOverlayRow };
   Kind kind = Kind::kRow;
@@ -28,7 +28,7 @@ struct Screen {
 
 Screen render(const Model& model, const State& state);
 
-// Rows that the list of the view on the screen has room for.
+// How many rows the list of the view on the screen has room for.
 std::size_t visible_rows(const State& state);
 
 }  // namespace sockscope::tui

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the user has chosen to see, and where he is. Keys change it, views read it.
+// What the user has chosen to see, and where the cursor is. Keys change it, views read it.
 #pragma once
 
 #include <sockscope/alert.h>
@@ -30,7 +30,7 @@
 
 namespace sockscope::tui {
 
-// What a row is about: it stays the same while rows come, go and change places.
+// What a row is about. It stays the same while rows come, go and move.
 struct RowKey {
   enum class Kind : std::uint8_t {
     kNone,
@@ -77,17 +77,17 @@ struct Row {
   // the model.
   std::uint32_t index = 0;
   std::uint8_t depth = 0;
-  bool is_parent = false;  // rows of more depth follow, unless it is folded
+  bool is_parent = false;  // deeper rows follow, unless it is folded
   char mark = ' ';         // '+' new, 'x' closed
   bool idle = false;
-  bool is_later = false;  // a flow opened after the moment that is shown: of State::opened
+  bool is_later = false;  // a flow of State::opened, opened after the moment that is shown
 };
 
 // A remote end, or a group of connections.
 struct Sum {
   RowKey key;
   std::string name;
-  std::string remote_name;  // of a remote end, as DNS said last; cleaned
+  std::string remote_name;  // for a remote end: its latest name in DNS, cleaned
   std::uint32_t pid = 0;
   std::uint32_t flows = 0;
   std::set<ProcessId> processes;
@@ -108,32 +108,32 @@ struct Sum {
   }
 };
 
-// The rows of a view, in order. Made by arrange().
+// The rows of a view, in order. arrange() makes it.
 struct Listing {
   std::vector<Row> rows;
   std::vector<Sum> sums;
-  std::size_t candidates = 0;  // rows before the filter
-  std::size_t matching = 0;    // rows that the filter lets through
+  std::size_t candidates = 0;  // how many rows before the filter
+  std::size_t matching = 0;    // how many rows match the filter
   std::size_t idle_hidden = 0;
   std::size_t loopback_hidden = 0;
-  std::size_t later = 0;  // the last so many rows: opened after the moment that is shown
+  std::size_t later = 0;  // how many rows at the end were opened after the moment that is shown
 };
 
-// When the rows of a list change places. After the cursor moved they stay for a while, so that
-// nobody acts on a row that has just slipped away. Times are CLOCK_MONOTONIC.
+// When the rows of a list may move. After the cursor moved they stay in place for a while, so that
+// nobody acts on a row that has just moved away. Times are CLOCK_MONOTONIC.
 class RowOrder {
  public:
-  // With the next frame, once, although the rows are held.
+  // Orders rows anew once, in the next frame, even while they are held.
   void renew() { is_stale_ = true; }
-  // With the next frame and from then on.
+  // Orders rows anew in the next frame, and holds them no longer.
   void release() {
     is_stale_ = true;
     held_until_ns_ = 0;
   }
   void hold(std::uint64_t now_ns) { held_until_ns_ = now_ns + kHold; }
-  // Whether the rows of the frame that is made now stay where they were.
+  // Whether rows stay in place in the frame that is made now.
   bool keeps_places(std::uint64_t now_ns);
-  // 0: they are not held.
+  // 0: not held.
   std::uint64_t held_seconds(std::uint64_t now_ns) const {
     return now_ns < held_until_ns_ ? (held_until_ns_ - now_ns) / kSecond + 1 : 0;
   }
@@ -150,22 +150,22 @@ class RowOrder {
 struct Table {
   RowKey selected;
   std::size_t position = 0;         // of the selected row
-  bool touched = false;             // the cursor was moved; until then it is on the first row
+  bool touched = false;             // the cursor was moved; until then it stays on the first row
   std::size_t top = 0;              // the first row on the screen
-  ColumnId sort = ColumnId::kNone;  // kNone: the view's own
+  ColumnId sort = ColumnId::kNone;  // kNone: the view's own order
   bool reverse = false;
   RowOrder order;
   std::set<RowKey> collapsed;
   Listing listing;
 
-  // The cursor goes to that row and stays with it.
+  // Moves the cursor to that row, with which it then stays.
   void select(std::size_t row, std::uint64_t now_ns) {
     position = row;
     selected = listing.rows[row].key;
     touched = true;
     order.hold(now_ns);
   }
-  // The list is another one from now on.
+  // To be called when the list becomes another one.
   void start_over() {
     touched = false;
     top = 0;
@@ -195,7 +195,7 @@ enum class PromptKind : std::uint8_t { kNone, kFilter, kTime, kInterval, kFile }
 struct Prompt {
   PromptKind kind = PromptKind::kNone;
   std::string text;
-  std::string before;  // what to go back to
+  std::string before;  // what to return to
   std::string error;
 };
 
@@ -204,9 +204,9 @@ struct Settings {
   bool idle = false;
   bool closed = true;
   bool loopback = false;
-  bool names = true;  // of remote ends, where DNS said one
+  bool names = true;  // show names of remote ends where DNS gave one
   bool port_names = false;
-  Grouping grouping = Grouping::kNone;          // of connections: not kTree
+  Grouping grouping = Grouping::kNone;          // of connections; never kTree
   Grouping process_grouping = Grouping::kNone;  // kNone, kContainer, kTree
   std::uint32_t window_s = 60;
   bool ascii = false;
@@ -228,11 +228,11 @@ struct Volume {
   std::uint64_t tx = 0;
 };
 
-// The connections of one process or of one host only.
+// Limits the list to the connections of one process or one host.
 struct Scope {
   RowKey of;
   std::string name;
-  const View* from = nullptr;  // where it was chosen
+  const View* from = nullptr;  // the view in which it was chosen
   bool exists() const noexcept { return of.exists(); }
 };
 
@@ -240,21 +240,22 @@ struct State {
   Size size;
   const View* view = &kProcessesView;
   std::vector<const View*> back;
-  std::array<Table, kViews.size()> tables;  // of the views, in their order
-  RowKey process;        // of the process details; of the pane below the list of processes
-  bool in_pane = false;  // the cursor is in that pane, if there is room for it
-  RowKey connection;     // of the connection details
+  std::array<Table, kViews.size()> tables;  // one for each view, in the same order
+  RowKey process;        // shown in the process details, and in the pane below the list of
+                         // processes
+  bool in_pane = false;  // the cursor is in the pane, if there is room for it
+  RowKey connection;     // shown in the connection details
   Scope scope;
 
-  std::uint64_t frozen_sample = 0;  // number; 0: live
-  std::uint64_t frozen_event = 0;   // the last one shown then
-  OtherEnds other_ends;  // of the sample on the screen, where connections are shown; by arrange()
-  OpenedSince opened;    // on while the sample is the one that was frozen, not one stepped to
+  std::uint64_t frozen_sample = 0;  // number of the sample; 0: live
+  std::uint64_t frozen_event = 0;   // the last event at that moment
+  OtherEnds other_ends;  // of the sample on the screen, if connections are shown; made by arrange()
+  OpenedSince opened;    // collects while the screen shows the frozen sample, not one stepped to
 
   std::string filter_text;
   FlowFilter filter;
   FlowFilter::UserLookup lookup_user = nullptr;
-  std::uint32_t hidden_events = 0;  // a bit per EventKind
+  std::uint32_t hidden_events = 0;  // one bit per EventKind
   bool follow_events = true;
 
   Prompt prompt;
@@ -266,7 +267,7 @@ struct State {
   std::uint64_t message_until_ns = 0;
   Settings settings;
   KeyMap keys;
-  // What was counted when the totals were reset; they are shown since then.
+  // What had been counted when the totals were reset; it is subtracted.
   std::map<ProcessId, Volume> process_base;
   std::map<std::uint64_t, Volume> flow_base;  // by cookie
 
@@ -275,27 +276,27 @@ struct State {
   Table& table() { return table_of(*view); }
   const Table& table() const { return table_of(*view); }
   bool is_frozen() const noexcept { return frozen_sample != 0; }
-  // The rows of every list are put in order anew.
+  // Orders the rows of every list anew.
   void release_order() {
     for (Table& each : tables) each.order.release();
   }
 };
 
-// Whether another view's list stands below that of the view on the screen: connections of the
-// selected process.
+// Whether the list of another view is shown below that of the view on the screen: connections of
+// the selected process.
 bool has_pane(const State& state);
 // The view whose list the cursor is in.
 const View& focused_view(const State& state);
 inline Table& focused_table(State& state) {
   return state.table_of(focused_view(state));
 }
-// The views whose figures are on the screen: its own, and that of the pane.
+// These two look at the view on the screen and at the view in its pane.
 bool shows_other_ends(const State& state);
 
-// What the rows of the view on the screen are grouped by.
+// How the rows of the view on the screen are grouped.
 Grouping grouping_of(const State& state);
 
-// What the list of a view is ordered by; kNone: its rows have an order of their own.
+// What the list of a view is ordered by; kNone: its rows have their own order.
 ColumnId sort_of(const State& state, const View& view);
 
 }  // namespace sockscope::tui

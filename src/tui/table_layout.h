@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which columns fit, how wide they are, and drawing them. Widths hang on the terminal alone, never
-// on what is shown, so that nothing moves while rows come and go.
+// Which columns fit, how wide they are, and drawing them. Widths depend only on the terminal, never
+// on the contents, so that nothing moves while rows come and go.
 #pragma once
 
 #include <functional>
@@ -13,19 +13,19 @@
 
 namespace sockscope::tui {
 
-// Fewer columns have short headings.
+// Narrower screens have short headings.
 inline constexpr int kNarrow = 60;
 
-// Columns from which connections show TCP's internals and who is at the other end, and have their
-// events beside their details.
+// On screens at least this wide, connections show TCP's internals and the process at the other end,
+// and their details have their events beside them.
 inline constexpr int kWide = 160;
 
 struct ColumnSpec {
   ColumnId id;
   int width = 0;
-  int from = 0;        // shown on terminals of at least so many columns …
-  int to = INT32_MAX;  // … and less than that
-  int most = 0;        // grows up to this; 0: does not
+  int from = 0;        // shown on terminals with at least this many columns …
+  int to = INT32_MAX;  // … and fewer than this
+  int most = 0;        // grows up to this width; 0: does not grow
 
   const ColumnInfo& info() const noexcept { return info_of(id); }
   std::string_view heading() const noexcept {
@@ -45,15 +45,15 @@ struct PlacedColumn {
   ColumnId id() const noexcept { return spec->id; }
 };
 
-// Leaves the first column of the screen to marks.
+// The first column of the screen is left to marks.
 std::vector<PlacedColumn> place_columns(std::span<const ColumnSpec> specs, int columns);
 
 struct CellText {
   std::string text;
   Role role = Role::kText;
-  std::string whole = {};  // of a shortened "address:port" in ASCII all of it, else empty
+  std::string whole = {};  // all of a shortened "address:port" in ASCII, otherwise empty
 };
-// The text may be longer than the column: it is cut at the right.
+// The text may be longer than the column; it is then cut at the right.
 using CellReader = std::function<CellText(const PlacedColumn&)>;
 
 void draw_heading(const std::vector<PlacedColumn>& columns, ColumnId sort, bool reverse, int y,
@@ -61,11 +61,12 @@ void draw_heading(const std::vector<PlacedColumn>& columns, ColumnId sort, bool 
 void draw_cells(const std::vector<PlacedColumn>& columns, int y, Role role, const CellReader& read,
                 Screen& screen);
 
-// The rows of the list that are on the screen, the selected one marked. Cells that would show the
-// same although they were shortened from different texts show where those differ.
+// Draws the rows of the list that are on the screen, with the selected one marked. If different
+// texts would look the same after shortening, they are shortened so that their difference is
+// visible.
 using RowReader = std::function<CellText(const Row&, const PlacedColumn&)>;
 void draw_list(const State& state, const Frame& frame, const RowReader& read, Screen& screen);
-// The same of the view whose list is in the pane.
+// The same for the view whose list is in the pane.
 void draw_pane_list(const State& state, int y, const Frame& frame, const RowReader& read,
                     Screen& screen);
 

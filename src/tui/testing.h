@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A host like the one of the design page, for the tests of this folder.
+// A host like the one on the design page, for the tests of this folder.
 #pragma once
 
 #include <algorithm>
@@ -51,7 +51,7 @@ class SnapshotBuilder {
     return *this;
   }
 
-  // What is known of the process that came last; before its flows.
+  // Describes the process that was added last; to be called before its flows are added.
   SnapshotBuilder& runs(std::string_view cmdline, const ControlGroup& cgroup) {
     Process& process = snapshot_.processes.back();
     ProcessInfo info;
@@ -68,7 +68,7 @@ class SnapshotBuilder {
     return *this;
   }
 
-  // Of the process that came last.
+  // Adds a flow to the process that was added last.
   SnapshotBuilder& flow(std::uint64_t cookie, const std::string& local, std::uint16_t local_port,
                         const std::string& remote, std::uint16_t remote_port, double rx,
                         double tx) {
@@ -105,7 +105,7 @@ class SnapshotBuilder {
   Snapshot snapshot_;
 };
 
-// The hosts of the mock-ups, `second` seconds after the first sample.
+// The host of the mock-ups, `second` seconds after the first sample.
 inline Snapshot web_host(std::uint64_t second) {
   const double wave = 1 + 0.5 * static_cast<double>(second % 7) / 7;
   SnapshotBuilder b(second);
@@ -148,7 +148,7 @@ inline Snapshot web_host(std::uint64_t second) {
   return b.snapshot();
 }
 
-// The host around it, with two of eight cores busy.
+// The host around its sockets, with two of eight cores busy.
 inline HostFacts web_facts(std::uint64_t second) {
   HostFacts facts;
   facts.mono_ns = kTestMono + second * kTestSecond;
@@ -310,7 +310,7 @@ inline Key typed(std::string_view character) {
   return {KeyName::kText, std::string(character)};
 }
 
-// Presses a key as the loop would.
+// Presses a key, as the loop would.
 inline std::vector<Effect> press(const Key& key, const Model& model, State& state) {
   const Screen screen = shown(model, state);
   auto effects = handle_key(key, model, screen, model.now_ns, state);

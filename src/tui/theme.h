@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a role looks like. The eight base colours only, so that both black and white backgrounds do.
+// What roles look like. Uses only the eight base colours, which are readable on black and on white
+// backgrounds.
 #pragma once
 
 #include <array>
@@ -24,7 +25,7 @@ using Theme = std::array<Look, kRoles>;
 inline constexpr std::array<std::string_view, 4> kThemeNames = {"default", "mono", "high-contrast",
                                                                 "colour-blind"};
 
-// nullopt: there is none of that name.
+// nullopt: there is no theme of that name.
 std::optional<Theme> find_theme(std::string_view name);
 
 }  // namespace sockscope::tui

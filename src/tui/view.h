@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a view of top is: all that the rest of the program asks of one.
+// What a view of top is: everything that the rest of the program asks of it.
 #pragma once
 
 #include <optional>
@@ -19,36 +19,37 @@ namespace sockscope::tui {
 
 class Arranger;
 
-// "?help", "Space freeze", "j/k next/prev": the keys are highlighted, a click is the first one's.
+// "?help", "Space freeze", "j/k next/prev": keys are highlighted; a click stands for the first one.
 struct FooterKey {
   Action action;
-  std::string_view text = {};        // empty: as ActionSpec has it
+  std::string_view text = {};        // empty: the text of ActionSpec
   std::optional<Action> other = {};  // "+/-"
 };
 
-// A key or sign, and what it means; without a meaning: a heading.
+// A key or sign with its meaning; without a meaning it is a heading.
 using HelpLines = std::vector<std::pair<std::string, std::string>>;
 
 struct View {
-  // Its key, as ActionSpec has it, and its tab; empty: it is opened from a row.
+  // Its key, as ActionSpec has it, and its tab; empty: the view is opened from a row.
   std::string_view name = {};
   std::string_view key = {};
   std::string_view meaning = {};
   std::string_view tab = {};
   std::string_view narrow_tab = {};
 
-  // Its list. No columns: there is none.
+  // Its list; without columns it has none.
   std::span<const ColumnSpec> columns = {};
-  ColumnId (*order)(Size) = nullptr;       // at first; null: its rows have an order of their own
-  std::string_view counted = "conns";      // what its rows are: "3 of 5 conns"
+  ColumnId (*order)(Size) = nullptr;       // initial order; null: its rows have their own order
+  std::string_view counted = "conns";      // what its rows are called: "3 of 5 conns"
   Grouping Settings::*grouping = nullptr;  // null: its rows are not grouped
   std::span<const Grouping> groupings = {};
   bool follows_newest = false;       // the cursor stays on the first row until it is moved
-  bool shows_other_ends = false;     // of connections: which processes they are between
-  bool shows_events = false;         // it is drawn anew when events come
-  bool shows_host = false;           // it is about this host, not about its connections
-  const View* pane = nullptr;        // its list stands below this one's, where there is room
-  RowKey State::*subject = nullptr;  // whose details it shows
+  bool shows_other_ends = false;     // shows which processes its connections are between
+  bool shows_events = false;         // is drawn again when events come
+  bool shows_host = false;           // is about the host, not about its connections
+  const View* pane = nullptr;        // the view whose list is shown below this one's, if there is
+                                     // room
+  RowKey State::*subject = nullptr;  // what it shows the details of
 
   std::span<const FooterKey> footer = {};
   HelpLines (*help)(const State&) = nullptr;
@@ -56,24 +57,25 @@ struct View {
 
   Frame (*frame)(Size) = nullptr;
   void (*arrange)(Arranger&) = nullptr;
-  // There is a sample.
+  // Called only when there is a sample.
   void (*draw)(const Model&, const State&, const Frame&, Screen&) = nullptr;
-  // What its key does instead of showing it whole; false: nothing.
+  // What its key does instead of showing the whole view; false: nothing.
   bool (*open)(const Model&, State&) = nullptr;
-  // What it shows as a document; there is a sample.
+  // Its contents as a document; called only when there is a sample.
   std::string (*json)(const Model&, const State&, const DocumentSource&) = write_filtered;
 
   bool is_detail() const noexcept { return tab.empty(); }
-  // Some actions are done in some views only: those that group, or have them in their footer.
+  // Whether it performs an action: some are done only in views that group, or that have them in
+  // their footer.
   bool answers(Action action) const;
 };
 
-// What the key of a view does.
+// The action that shows a view.
 constexpr Action action_of(const View& view) {
   return static_cast<Action>(static_cast<std::size_t>(Action::kFirstView) + number_of(view));
 }
 
-// Whether the list has columns of TcpInternals on a screen of that size.
+// Whether the list shows columns of TcpInternals on a screen of that size.
 bool shows_tcp_internals(const View& view, Size size);
 
 }  // namespace sockscope::tui

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is on the screen as a document.
+// What is on the screen, as a document.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +18,10 @@ struct DocumentSource {
   std::int64_t clock_offset_ns;
 };
 
-// A snapshot: of the sample those flows, and the processes that have them.
+// A snapshot with the wanted flows of the sample, and the processes of those.
 std::string write_flows(const Model& model, const DocumentSource& from, const Sample& sample,
                         const std::function<bool(const Flow&)>& wanted);
-// Of the sample on the screen what the filter lets through.
+// The flows of the sample on the screen that match the filter.
 std::string write_filtered(const Model& model, const State& state, const DocumentSource& from);
 
 }  // namespace sockscope::tui

@@ -24,12 +24,12 @@ inline constexpr std::array kViews = {&kProcessesView, &kConnectionsView, &kHost
                                       &kEventsView,    &kThisHostView,    &kAlertsView,
                                       &kProcessView,   &kConnectionView};
 
-// Those with a tab and a key.
+// The views with a tab and a key.
 inline constexpr auto kMainViews = std::span(kViews).first<5>();
 // Those with a key.
 inline constexpr auto kKeyedViews = std::span(kViews).first<6>();
 
-// Its place among them.
+// The place of a view among all of them.
 constexpr std::size_t number_of(const View& view) {
   std::size_t number = 0;
   while (kViews[number] != &view) ++number;
