@@ -24,15 +24,15 @@ class Keys {
   void handle(const Key& key);
 
  private:
-  // Of the list the cursor is in.
+  // The list that the cursor is in.
   Table& table() { return focused_table(state_); }
   std::size_t count() { return table().listing.rows.size(); }
 
   void act(Action action);
   void open_overlay(Overlay overlay);
-  // "key 4"; where nothing is mapped the action's name.
+  // "key 4"; the action's name if no key is mapped to it.
   std::string hint(Action action) const;
-  // Names the views that answer it, between two texts, and their keys.
+  // Says which views perform the action, and their keys, between two texts.
   void say_where(Action action, std::string_view before, std::string_view after);
   void click(const Key& key);
   void move_to(std::size_t position);
@@ -82,7 +82,8 @@ void Keys::move_to(std::size_t position) {
 
 void Keys::move_by(std::int64_t rows) {
   const auto at = static_cast<std::int64_t>(table().position) + rows;
-  // Away from the first row and back to it is a choice, too: it must not run away.
+  // Moving away from the first row and back to it is a choice, too: the cursor must then stay with
+  // its row.
   move_to(static_cast<std::size_t>(std::max<std::int64_t>(at, 0)));
 }
 
@@ -94,7 +95,7 @@ void Keys::switch_to(const View& view) {
   table().order.renew();
 }
 
-// As its key does.
+// Does what the view's key does.
 void Keys::show(const View& view) {
   if (view.open == nullptr || !view.open(model_, state_)) switch_to(view);
 }
@@ -193,7 +194,7 @@ void Keys::freeze(std::optional<std::uint64_t> sample) {
     state_.opened.stop();
   else
     state_.opened.start(model_.history.newest());
-  // Events after the moment that is shown have not happened yet.
+  // Events after the moment that is shown must not be visible.
   const std::uint64_t wall = shown_sample(model_, state_).wall_ns;
   state_.frozen_event = model_.events.last_number();
   const auto& log = model_.events.all();
@@ -257,8 +258,7 @@ void Keys::regroup() {
       now_);
 }
 
-// '-' folds the row the cursor is on, or else the one it is below; '+' unfolds it, '*' turns it
-// around.
+// '-' folds the cursor's row, or the one that it belongs to; '+' unfolds it, '*' does either.
 void Keys::fold(char how) {
   const auto& rows = table().listing.rows;
   std::size_t at = table().position;
@@ -278,10 +278,10 @@ void Keys::fold(char how) {
   table().touched = true;
 }
 
-// The next connection, from the details of one.
+// Shows the next connection in the details view.
 void Keys::neighbour(int step) {
   if (state_.back.empty()) return;
-  // Where there is a pane one comes here only from there.
+  // A view with a pane leads here only from the pane.
   const View& from = *state_.back.back();
   Table& list = state_.table_of(from.pane != nullptr ? *from.pane : from);
   const auto& rows = list.listing.rows;

@@ -31,7 +31,7 @@ constexpr SignalName kSignals[] = {
     {SIGKILL, "SIGKILL", "end at once, without cleaning up"},
 };
 
-// While it is typed: what is wrong is said, what was right before stays.
+// Applies a filter while it is typed. A mistake is reported, and the last correct filter stays.
 void try_filter(State& state) {
   auto filter = FlowFilter::parse(state.prompt.text, state.lookup_user);
   if (!filter) {
@@ -54,7 +54,7 @@ void go_to_time(const Model& model, State& state) {
     state.prompt = {};
     return;
   }
-  // A jump to another time than the one asked for would be taken for it.
+  // Jumping to another time than the one asked for would be mistaken for it.
   const std::uint64_t oldest = model.history[0].wall_ns;
   if (*time / kSecond < oldest / kSecond) {
     state.prompt.error =
@@ -234,7 +234,7 @@ std::optional<std::uint64_t> parse_time(std::string_view text, std::uint64_t now
   bool has_day = take("today ");
   if (take("yesterday ")) {
     has_day = true;
-    --parts.tm_mday;  // mktime() knows what is before the first
+    --parts.tm_mday;  // mktime() accepts the day before the first
   } else if (text.find('-') != std::string_view::npos) {
     has_day = true;
     int year = 0;

@@ -196,7 +196,7 @@ TEST_F(App, event_types_and_following) {
   keys("g");
   EXPECT_TRUE(state.follow_events);
   keys("e");
-  key(KeyName::kEnter);  // no more connects
+  key(KeyName::kEnter);  // only the connects are hidden
   key(KeyName::kEscape);
   EXPECT_LT(state.table().listing.rows.size(), all + 1);
 }

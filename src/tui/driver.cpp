@@ -27,7 +27,7 @@
 namespace sockscope::tui {
 namespace {
 
-// What a crash finds: set while the terminal is ours. Fixed memory, read by signal handlers.
+// Used by signal handlers when the program crashes; set while we have the terminal. Fixed memory.
 struct Restore {
   volatile sig_atomic_t armed = 0;
   std::size_t size = 0;
@@ -39,7 +39,7 @@ Restore restore;
 void restore_terminal() {
   if (!restore.armed) return;
   restore.armed = 0;
-  // The terminal may be full and its reader slow, but what restores it must get through.
+  // The terminal may be full and slow to read, but the text that restores it must get through.
   for (std::size_t done = 0; done < restore.size;) {
     const ssize_t count = ::write(STDOUT_FILENO, restore.text + done, restore.size - done);
     if (count < 0 && errno == EINTR) continue;
@@ -57,7 +57,7 @@ void on_fatal(int signal) {
   ::raise(signal);
 }
 
-// tputs() without its padding: nobody has a terminal that slow.
+// Like tputs(), but without padding: no terminal is that slow any more.
 std::string capability(const char* name) {
   const char* text = ::tigetstr(name);
   if (text == nullptr || text == reinterpret_cast<const char*>(-1)) return {};
@@ -82,7 +82,7 @@ tl::unexpected<Error> unusable(std::string why) {
           .with_hint("use 'sockscope top --plain', or 'sockscope snapshot'"));
 }
 
-// Terminals of today whose description many a host lacks.
+// Terminals in use today whose description many hosts lack.
 bool has_known_name(std::string_view name) {
   for (const std::string_view known :
        {"xterm", "alacritty", "foot", "wezterm", "kitty", "ghostty", "tmux", "screen", "rxvt"})
@@ -102,7 +102,7 @@ struct Driver::Impl {
     if (memory_file != nullptr) std::fclose(memory_file);
   }
 
-  // What is left of a frame would follow the restore string's meaning: it goes nowhere.
+  // The rest of a frame would be shown after the terminal was restored, so it is dropped.
   void flush_for_the_last_time() { pending.clear(); }
 
   void take_output();
@@ -113,7 +113,7 @@ struct Driver::Impl {
   void put_row(const Grid& grid, int y);
 
   SCREEN* screen = nullptr;
-  WINDOW* pad = nullptr;  // for keys: reading them from stdscr would draw
+  WINDOW* pad = nullptr;  // to read keys from: reading from stdscr would draw
   FILE* memory_file = nullptr;
   int memory = -1;
   Fd terminal;
@@ -185,8 +185,8 @@ Result<Driver> Driver::open(const DriverOptions& options) {
   auto impl = std::make_unique<Impl>();
   impl->memory = ::memfd_create("frames", MFD_CLOEXEC);
   impl->memory_file = impl->memory < 0 ? nullptr : ::fdopen(impl->memory, "w");
-  // A description of its own, for a shell would be surprised to find its terminal not blocking.
-  // After su it may belong to another user; then the one we have must do.
+  // Opened again, because making the shell's own descriptor non-blocking would surprise the shell.
+  // After su the terminal may belong to another user; then the existing descriptor must do.
   for (const char* path : {"/proc/self/fd/1", "/dev/tty"}) {
     if (impl->terminal) break;
     impl->terminal = Fd(::open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
@@ -229,7 +229,7 @@ Result<Driver> Driver::open(const DriverOptions& options) {
   const std::string leave =
       mouse_off + capability("sgr0") + capability("op") + capability("rmkx") + capability("cnorm");
   std::string last = capability("rmcup");
-  // Without a second screen the shell goes on below.
+  // If the terminal has no alternate screen, the shell goes on below.
   if (last.empty()) last = capability("ed") + "\r\n";
   const std::string text = leave + last;
   restore.size = std::min(text.size(), sizeof restore.text);
@@ -247,7 +247,7 @@ Result<Driver> Driver::open(const DriverOptions& options) {
     std::atexit(restore_terminal);
   }
   impl->enter();
-  ::wgetch(impl->pad);  // sends the keypad's start
+  ::wgetch(impl->pad);  // turns the keypad on
   impl->take_output();
   return Driver(std::move(impl));
 }
@@ -268,7 +268,7 @@ Size Driver::size() const {
   winsize size{};
   if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0)
     return {};
-  // Nobody reads a wider one, and a hostile size must not take all memory.
+  // Nobody reads a wider one, and a hostile size must not use up all memory.
   return {std::min<int>(size.ws_col, 1000), std::min<int>(size.ws_row, 500)};
 }
 
@@ -297,7 +297,7 @@ void Driver::Impl::put_row(const Grid& grid, int y) {
       wchar_t character = 0;
       std::mbstate_t state{};
       if (std::mbrtowc(&character, rest.data(), length, &state) > length) character = L'?';
-      // Widths are our table's; where the C library's differs the row would shift.
+      // Widths come from our table; where the C library's width differs, the row would shift.
       const int width = ::wcwidth(character);
       if (count == 0 && width != static_cast<int>(display_width(rest.substr(0, length)))) {
         characters[count++] = L'?';
@@ -332,7 +332,7 @@ void Driver::draw(const Grid& grid) {
       differs = grid.at(x, y) != impl.shown->at(x, y);
     if (differs) impl.put_row(grid, y);
   }
-  ::wmove(stdscr, 0, 0);  // not at an edge, where terminals differ about what comes next
+  ::wmove(stdscr, 0, 0);  // not at an edge, where terminals behave differently
   ::wnoutrefresh(stdscr);
   ::doupdate();
   impl.shown = std::make_unique<Grid>(grid);
@@ -392,7 +392,7 @@ void Driver::copy(const std::string& text) {
 }
 
 void Driver::suspend() {
-  // Half of a sequence must not be left standing.
+  // Half of an escape sequence must not be left behind.
   for (int tries = 0; wants_room() && tries < 100 && flush(); ++tries) ::usleep(1000);
   impl_->pending.clear();
   restore_terminal();

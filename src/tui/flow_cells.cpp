@@ -41,7 +41,7 @@ CellText plain_cell(const Model& model, const State& state, const Row& row,
 std::string internal_text(const TcpInternals* tcp, const Flow& flow, ColumnId column) {
   if (tcp == nullptr) return kUnknown;
   switch (column) {
-    case kRttVariation:  // before the first answer the kernel says what it begins with
+    case kRttVariation:  // before the first measurement the kernel reports its initial value
       return flow.counters.srtt_us == 0 ? kUnknown : format_ms(tcp->rtt_variance_us);
     case kCwnd: return std::to_string(tcp->congestion_window);
     case kMss: return std::to_string(tcp->mss);
@@ -72,11 +72,11 @@ const Flow* other_end_of(const Model& model, const State& state, const Flow& flo
   return state.other_ends.find(flow, model.history, state.opened);
 }
 
-// Wide screens say the address and who that is: the process at the other end, else its name. Empty:
-// there is no room for both, or nothing to say.
+// Wide screens show the address and either the process at the other end or the end's name. Empty:
+// there is no room for both, or nothing to show.
 std::string remote_and_who(const Model& model, const State& state, const Flow& flow,
                            const Flow* other_end, std::size_t width) {
-  constexpr std::size_t kLeast = 12;  // less of a name says little
+  constexpr std::size_t kLeast = 12;  // a shorter part of a name says too little
   const std::string text = endpoint_text(model, state, flow.remote, flow.protocol) + "  ";
   const std::size_t room = width - std::min(width, display_width(text));
   std::string who;

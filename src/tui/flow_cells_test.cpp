@@ -12,7 +12,7 @@ using enum ColumnId;
 
 using Cookies = std::vector<std::uint64_t>;
 
-// One process with so many connections, of which the screen has room for a few.
+// One process with more connections than the screen has room for.
 Model busy_process(std::uint32_t connections) {
   Model model = web_model(0);
   model.history = History();
@@ -89,7 +89,8 @@ TEST(FlowCell, what_the_kernel_did_not_tell_is_not_known) {
   EXPECT_EQ(cell(model, state, flow, kMss), "1448");
   EXPECT_EQ(cell(model, state, flow, kSendQueue), "0");
   EXPECT_EQ(cell(model, state, flow, kCongestionControl), "cubic");
-  model.internals[6]->congestion_control = {'\033', '[', '2', 'J'};  // modules name themselves
+  model.internals[6]->congestion_control = {'\033', '[', '2', 'J'};  // kernel modules choose this
+                                                                     // name
   EXPECT_EQ(cell(model, state, flow, kCongestionControl).find('\033'), std::string::npos);
   flow.counters.srtt_us = 0;
   EXPECT_EQ(cell(model, state, flow, kRttVariation), "—");
@@ -104,7 +105,7 @@ TEST(FlowLine, who_is_at_the_other_end_on_this_host) {
   SnapshotBuilder b(0);
   b.process(1, "client", 1, 1).flow(1, "127.0.0.1", 38112, "127.0.0.1", 8080, 1, 1);
   b.process(15530, "java\033", 1, 1).flow(2, "127.0.0.1", 8080, "127.0.0.1", 38112, 1, 1);
-  // The same addresses in another network namespace are other ends.
+  // The same addresses in another network namespace are different ends.
   b.process(3, "alone", 1, 1).flow(3, "127.0.0.1", 7000, "127.0.0.1", 7001, 1, 1);
   b.process(4, "elsewhere", 1, 1).flow(4, "127.0.0.1", 7001, "127.0.0.1", 7000, 1, 1);
   b.last_flow().netns = 77;

@@ -19,7 +19,7 @@
 namespace sockscope::tui {
 namespace {
 
-// Of all tabs with a space between them.
+// The width of all tabs with a space between them.
 int width_of_tabs() {
   int width = -1;
   for (const View* view : kMainViews) width += static_cast<int>(view->tab.size()) + 1;
@@ -42,7 +42,7 @@ LiveText live_text(const Model& model, const State& state, bool is_short) {
   return {is_short ? "FROZEN" : fmt::format("FROZEN {} +{}s", time, behind), Role::kFrozen};
 }
 
-// "LIVE" stands out, the time beside it does not.
+// "LIVE" is highlighted, the time beside it is not.
 void put_live(const LiveText& live, int end, int y, Grid& grid) {
   const int x = grid.put_right(end, y, live.text, {live.role});
   if (live.role == Role::kLive && live.text.size() > 5) grid.put(x + 4, y, live.text.substr(4));
@@ -139,7 +139,7 @@ void draw_one_line(const Model& model, const State& state, Screen& screen) {
 
 namespace {
 
-// Of the line with the plots: both arrows and rates.
+// Both arrows and rates in the line with the plots.
 constexpr int kRates = 31;
 
 bool sees_own_processes_only(const Model& model) {
@@ -148,7 +148,7 @@ bool sees_own_processes_only(const Model& model) {
   });
 }
 
-// As much of it as there is room for.
+// The longest text that fits.
 std::string own_processes_text(const std::string& source, int room) {
   for (const std::string& text :
        {fmt::format("source: {}, own processes only - sudo for all", source),
@@ -197,7 +197,8 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
                 ? model.source + " ok"
                 : fmt::format("{}, {} not observed", model.source, model.unobserved.size());
     right += fmt::format(" · lost {}", model.lost.total());
-    // The names of the views say more than what this program costs; both where there is room.
+    // The names of the views are more important than what this program costs; both are shown if
+    // there is room.
     const std::string cost = fmt::format(" · self {:.1f}% CPU", model.self_cpu * 100);
     const auto words = display_width(right + cost + live.text) +
                        std::min<std::size_t>(display_width(clean_text(model.host)), 8);
@@ -213,7 +214,7 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
   }
   put_live(live, end, y, grid);
   end -= static_cast<int>(live.text.size()) + 1;
-  // Where there is no line for it below.
+  // Only if no line below shows the alerts.
   if (const LiveText alerts = alerts_text(model, columns);
       !alerts.text.empty() && (frame.plot < 0 || frame.plot_rows != 1)) {
     end = put_way_to_alerts(alerts, end - 1, y, screen) - 2;
@@ -221,7 +222,7 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
 
   int x = grid.put(1, y, "sockscope", {Role::kTitle});
   if (columns >= 140) x = grid.put(x + 1, y, model.version);
-  // On a wide screen it leaves the views their names in full.
+  // On a wide screen the names of the views are not shortened for it.
   const int tabs = columns >= 120 ? x + width_of_tabs() + 11 : 60;
   const int room_for_host = detail ? 12 : std::max(std::min(columns - 72, end - tabs), 8);
   x = grid.put(x + 2, y,
@@ -231,12 +232,12 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
     return;
   }
   const int spaces =
-      static_cast<int>(kMainViews.size());  // one more before each tab where there is room
+      static_cast<int>(kMainViews.size());  // one more space before each tab if there is room
   if (const std::string kernel = "kernel " + model.kernel;
       columns >= 140 && !model.kernel.empty() &&
       x + static_cast<int>(kernel.size()) + 10 + width_of_tabs() + spaces <= end)
     x = grid.put(x + 2, y, kernel);
-  // The time that is shown says more than how often it moves.
+  // The time that is shown is more important than the interval.
   if (!state.is_frozen() || columns >= 100)
     x = grid.put(x + 2, y, interval_text(state.settings.interval_ms));
   x += columns >= 140 ? 3 : columns >= 80 ? 2 : 1;
@@ -260,7 +261,7 @@ void draw_plot_line(const Model& model, const State& state, const Frame& frame, 
   Grid& grid = screen.grid;
   const int y = frame.plot;
   const int columns = grid.size().columns;
-  if (state.prompt.kind != PromptKind::kNone) return;  // the prompt stands there
+  if (state.prompt.kind != PromptKind::kNone) return;  // the prompt is there
   const Listing& listing = state.table().listing;
   if (const std::string text = selection_text(state); !text.empty()) {
     const std::string count =
@@ -301,7 +302,7 @@ void draw_plot_line(const Model& model, const State& state, const Frame& frame, 
   const auto share = sample.retransmit_share();
   const std::string retransmits = "retr " + share_text(share);
   const std::size_t words = display_width(right) + display_width(retransmits) + alerts.text.size();
-  // Where there is room for it beside what must be said.
+  // If there is room beside what must be shown.
   if ((columns >= 80 || share.value_or(0) > 0) && static_cast<int>(words) + 6 + kRates <= columns)
     end = grid.put_right(end, y, retransmits, {share_role(share.value_or(0))}) - 2;
   end = (model.unobserved.empty() ? grid.put_right(end, y, right, {right_role})
@@ -328,7 +329,7 @@ void draw_plot_line(const Model& model, const State& state, const Frame& frame, 
 
 namespace {
 
-// "bits/s SI (B) · window 60 s (+/-)", with what rows are ordered by where no heading says it.
+// "bits/s SI (B) · window 60 s (+/-)", and the sort column if no heading shows it.
 std::string units_and_window(const State& state) {
   const auto& columns = state.view->columns;
   const bool has_heading = std::any_of(columns.begin(), columns.end(), [&](const auto& column) {
@@ -337,7 +338,7 @@ std::string units_and_window(const State& state) {
   const auto with_keys = [&](std::string text, std::string keys) {
     return keys.empty() ? text : fmt::format("{} ({})", text, keys);
   };
-  // Among groups the same keys fold.
+  // With groups the same keys fold.
   std::string zoom =
       grouping_of(state) == Grouping::kNone ? state.keys.key_of(Action::kZoomIn) : "";
   if (const std::string out = state.keys.key_of(Action::kZoomOut); !zoom.empty() && !out.empty())
@@ -431,11 +432,11 @@ void draw_footer(const State& state, const Frame& frame, Screen& screen) {
         "write JSON to: "};
     const bool wrong = !state.prompt.error.empty();
     std::string_view label = kLabels[static_cast<std::size_t>(state.prompt.kind)];
-    // What is wrong needs the room that examples take.
+    // A mistake is reported where examples would be.
     if (const std::size_t example = label.find(" ("); wrong && example != std::string_view::npos)
       label = label.substr(0, example);
     int x = grid.put(1, y, std::string(label) + (label.ends_with(' ') ? "" : ": "), {Role::kTitle});
-    // The end of the text is where one types.
+    // The end of the text must be visible, because that is where one types.
     std::string text = clean_text(state.prompt.text);
     const int room = grid.size().columns - x - 1;
     while (static_cast<int>(display_width(text)) > std::max(room, 1))
@@ -469,7 +470,7 @@ void draw_footer(const State& state, const Frame& frame, Screen& screen) {
     const int width = static_cast<int>(display_width(label) + display_width(text));
     shown.push_back({&key, std::move(label), std::move(text), width});
   }
-  // The way out is always there.
+  // The key that leads out is always shown.
   const int last_width = shown.empty() ? 0 : shown.back().width;
   int x = 1;
   for (const Shown& key : shown) {

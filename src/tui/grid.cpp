@@ -10,10 +10,10 @@
 namespace sockscope::tui {
 namespace {
 
-// More combining characters than this on one cell are an attack on the eye.
+// More bytes of combining characters than this on one cell can only be an attack.
 constexpr std::size_t kMostBytes = 24;
 
-// The nearest ASCII character of a cell that the views draw; of plots the height decides.
+// The most similar ASCII character for what views draw; for plots it depends on the height.
 char ascii_of(std::string_view text) {
   static constexpr std::array<std::pair<std::string_view, char>, 32> kKnown{{
       {"─", '-'}, {"│", '|'}, {"┤", '|'}, {"┼", '+'}, {"└", '+'}, {"┐", '+'}, {"┌", '+'},
@@ -51,7 +51,7 @@ Grid::Grid(Size size)
 
 void Grid::set(int x, int y, std::string_view text, Style style) {
   Cell& cell = cells_[index(x, y)];
-  // Half of a wide character is none.
+  // Half of a wide character cannot be shown.
   if (cell.text.empty() && x > 0) cells_[index(x - 1, y)].text = " ";
   if (x + 1 < size_.columns && cells_[index(x + 1, y)].text.empty())
     cells_[index(x + 1, y)].text = " ";

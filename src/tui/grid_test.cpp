@@ -27,7 +27,7 @@ TEST(Grid, wide_characters_take_two_cells) {
   EXPECT_EQ(grid.at(0, 0).text, "日");
   EXPECT_EQ(grid.at(1, 0).text, "");
   EXPECT_EQ(grid.at(4, 0).text, "x");
-  grid.put(1, 0, "y");  // half of it goes: all of it does
+  grid.put(1, 0, "y");  // overwriting half of it removes all of it
   EXPECT_EQ(grid.text(), " y本x\n");
   EXPECT_EQ(grid.put(5, 0, "語"), 5);  // no room for half of it
 }
@@ -95,7 +95,7 @@ TEST(ProcessSignal, refuses_another_process_of_that_number) {
   const auto ticks = start_ticks(read_text("/proc/self/stat"));
   ASSERT_TRUE(ticks);
   const std::uint64_t tick_ns = 1'000'000'000 / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
-  EXPECT_TRUE(send_signal({pid, *ticks * tick_ns + 1}, 0));  // 0: only looks
+  EXPECT_TRUE(send_signal({pid, *ticks * tick_ns + 1}, 0));  // signal 0 only checks
   const auto refused = send_signal({pid, (*ticks - 1) * tick_ns}, 0);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().detail(), "another process has this number now");

@@ -29,7 +29,7 @@ bool same(const std::shared_ptr<const Translation>& a,
   return a == b || (a && b && *a == *b);
 }
 
-// Whether b shows nothing that a does not.
+// Whether a and b show the same.
 bool same(const Flow& a, const Flow& b) {
   return a.state == b.state && a.closed == b.closed && same(a.counters, b.counters) &&
          a.tx_rate == b.tx_rate && a.rx_rate == b.rx_rate && a.owner.pid == b.owner.pid &&
@@ -64,8 +64,8 @@ std::optional<double> less(const std::optional<double>& whole, const std::option
   return std::max(*whole - part.value_or(0), 0.0);
 }
 
-// What belongs to `part` is taken out of the row of those that nobody is known of. Together they
-// are what that row was.
+// Takes the flows that belong to `part` out of the row of flows without a process. The two rows
+// together equal the old one.
 void split_unowned(ProcessId part, const std::vector<Flow>& flows,
                    std::vector<Process>& processes) {
   const auto whole = std::find_if(processes.begin(), processes.end(), [](const Process& process) {
@@ -94,8 +94,8 @@ void split_unowned(ProcessId part, const std::vector<Flow>& flows,
   whole->rx_bytes -= std::min(whole->rx_bytes, taken.rx_bytes);
   whole->tx_bytes -= std::min(whole->tx_bytes, taken.tx_bytes);
   whole->retransmits -= std::min(whole->retransmits, taken.retransmits);
-  // Of single connections neither is told per second: they stay where somebody is left to have
-  // them.
+  // These two are not known for single connections, so they stay with the row that still has
+  // connections.
   if (whole->open_flows == 0) {
     std::swap(whole->srtt_us, taken.srtt_us);
     std::swap(whole->retransmit_rate, taken.retransmit_rate);
@@ -104,7 +104,7 @@ void split_unowned(ProcessId part, const std::vector<Flow>& flows,
   processes.push_back(taken);
 }
 
-// The rows in the order of their identities; those like the ones before are shared with them.
+// The rows in the order of their identities. Rows equal to earlier ones are shared with them.
 template <class Row>
 std::vector<std::uint32_t> share(const std::vector<Row>& rows, SharedRows<Row>& shared,
                                  const std::vector<std::uint32_t>* before) {
@@ -138,7 +138,7 @@ const Row* find(const std::vector<std::uint32_t>& rows, const SharedRows<Row>& s
   return place != rows.end() && id_of(shared[*place]) == id ? &shared[*place] : nullptr;
 }
 
-// Walks the samples before `index`, newest first, and averages what they say of its rows.
+// Walks through the samples before `index`, newest first, and averages the rates of its rows.
 template <class Row>
 std::vector<Smoothed> smooth(const std::deque<Sample>& samples, std::size_t index,
                              const SharedRows<Row>& shared,
@@ -239,7 +239,7 @@ void History::add(const Snapshot& snapshot) {
   std::vector<Process> processes = snapshot.processes;
   for (const ProcessId part : {kExited, kKernel}) split_unowned(part, snapshot.flows, processes);
   sample.processes = share(processes, processes_, before ? &before->processes : nullptr);
-  // Of those that only listen it is known that they move nothing, wherever it comes from.
+  // Sockets that only listen move nothing, with any source.
   bool some_counted = false;
   bool some_not = false;
   for (const Process& process : processes) {

@@ -194,7 +194,7 @@ TEST(History, smooths_over_some_seconds) {
     history.add(snapshot);
   }
   EXPECT_NEAR(history.smoothed_processes(19)[0].rx, 3000, 1e-6);
-  // One second of another rate counts for about a quarter.
+  // One second with another rate counts for about a quarter.
   SnapshotBuilder after(20);
   after.process(1, "a", 0, 0).process(2, "b", 3000, 0);
   history.add(after.snapshot());
@@ -212,7 +212,7 @@ TEST(History, series_end_with_the_sample_and_leave_holes) {
   std::size_t known = 0;
   for (const auto& value : series) known += value.has_value();
   EXPECT_EQ(known, 10u);
-  // Coarse samples fill the time they stand for.
+  // A value holds for the whole interval of its sample.
   History slow;
   for (std::uint64_t second = 5; second <= 30; second += 5) {
     Snapshot snapshot = web_host(second);

@@ -8,7 +8,7 @@
 namespace sockscope::tui {
 namespace {
 
-constexpr std::size_t kRates = 60;  // as HostMonitor keeps
+constexpr std::size_t kRates = 60;  // as many as HostMonitor keeps
 
 std::size_t size_of(const HostReading& reading) {
   std::size_t size = sizeof reading;

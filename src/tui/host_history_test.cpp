@@ -26,7 +26,9 @@ TEST(HostHistory, tells_the_last_sixty_rates_of_each_interface_again) {
     HostFacts facts = web_facts(second);
     facts.interfaces[1].tx_rate =
         second == 0 ? std::nullopt : std::optional(1000.0 + static_cast<double>(second));
-    if (second == 40) facts.interfaces.erase(facts.interfaces.begin());  // lo is away for a moment
+    if (second == 40)
+      facts.interfaces.erase(facts.interfaces.begin());  // lo is missing for a
+                                                         // moment
     history.add(facts, {}, second + 1);
   }
   const HostFacts facts = history.facts(69);

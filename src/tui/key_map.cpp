@@ -91,7 +91,7 @@ bool same(const Key& a, const Key& b) {
   return a.name == b.name && a.text == b.text;
 }
 
-// What terminals send for some letters with Ctrl is another key.
+// With Ctrl, terminals send another key for some letters.
 std::string_view alias_of_control(char letter) {
   switch (letter) {
     case 'c': return "Ctrl-C quits, always";
@@ -170,7 +170,7 @@ KeyMap::KeyMap() {
     std::string_view rest = spec.keys;
     while (!rest.empty()) {
       const std::size_t space = std::min(rest.find(' '), rest.size());
-      // A default that is no key would be caught by the test of all defaults.
+      // The test of all defaults would find an invalid one.
       if (auto key = parse_key(rest.substr(0, space))) bindings_.push_back({*key, spec.action});
       rest.remove_prefix(std::min(space + 1, rest.size()));
     }

@@ -63,7 +63,7 @@ std::optional<Key> KeyReader::mouse() {
   } else if ((event.bstate & BUTTON5_PRESSED) != 0) {
     key.name = KeyName::kWheelDown;
   } else if ((event.bstate & (BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON1_DOUBLE_CLICKED)) != 0) {
-    // Press and release that came together are told as one click.
+    // ncurses reports a press and release that come together as one click.
     const std::uint64_t now = mono_now_ns();
     const bool again =
         (event.bstate & BUTTON1_DOUBLE_CLICKED) != 0 ||

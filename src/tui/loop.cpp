@@ -30,7 +30,7 @@ namespace {
 
 constexpr std::uint64_t kMillisecond = 1'000'000;
 constexpr std::uint64_t kFrame =
-    200 * kMillisecond;  // at the least between two that nobody asked for
+    200 * kMillisecond;  // least time between two that nobody asked for
 
 Fd take_signals() {
   sigset_t wanted;
@@ -51,8 +51,8 @@ bool write_all(int file, std::string_view text) {
   return true;
 }
 
-// Whole, or not at all: it gets its name last. Never over what is there, and not where a link of
-// somebody else's points. False: errno says why.
+// Writes the file completely or not at all: it gets its name last. Never overwrites a file, and
+// follows no link, which somebody else could have made. False: errno says why.
 bool write_new_file(const std::string& path, std::string_view text) {
   const std::size_t slash = path.rfind('/');
   const std::string folder = slash == path.npos ? "." : path.substr(0, slash + 1);
@@ -62,7 +62,7 @@ bool write_new_file(const std::string& path, std::string_view text) {
     return write_all(file.get(), text) &&
            ::linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0;
   }
-  // Some file systems have none without a name.
+  // Some file systems cannot have a file without a name.
   if (errno != EOPNOTSUPP && errno != EISDIR) return false;
   file = Fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
   return file && write_all(file.get(), text);
@@ -139,7 +139,7 @@ class Loop {
   bool reads_host_ = false;
   bool host_read_with_sample_ = false;
   bool must_draw_ = true;  // now
-  bool may_draw_ = false;  // when a frame is due
+  bool may_draw_ = false;  // once a frame is due
   bool events_came_ = false;
   bool stop_ = false;
   bool input_ended_ = false;
@@ -161,7 +161,7 @@ Result<void> Loop::sample() {
   clock_offset_ = mono_to_wall_ns();
   auto snapshot = monitor_.snapshot(handler_);
   if (!snapshot) return tl::make_unexpected(std::move(snapshot).error());
-  // Asked for by a filter that was typed here.
+  // A filter typed on the screen may need them.
   if (state_.filter.needs(Needs::kTcpInternals)) monitor_.add_tcp_internals(*snapshot);
   look_for_alerts(*snapshot);
   model_.history.add(*snapshot);
@@ -194,7 +194,7 @@ void Loop::prepare() {
   read_internals();
 }
 
-// Of the sample on the screen, as far as they are still known.
+// For the sample on the screen, as far as they are still known.
 void Loop::read_ancestors() {
   const Sample& sample = shown_sample(model_, state_);
   if (sample.number == ancestors_sample_) return;
@@ -212,7 +212,7 @@ void Loop::read_ancestors() {
   }
 }
 
-// Only of what is looked at, once a sample each.
+// Only for connections on the screen, once per sample.
 void Loop::read_internals() {
   const Sample& newest = model_.history.newest();
   if (newest.number != internals_sample_) model_.internals.clear();
@@ -222,12 +222,14 @@ void Loop::read_internals() {
     const auto [place, is_new] = model_.internals.try_emplace(cookie);
     if (!is_new || !answers) continue;
     const Flow* flow = model_.history.find_flow(newest, cookie);
-    // Those of other network namespaces are not found from here, and who listens sends nothing.
+    // Sockets of other network namespaces cannot be asked for from here, and listeners send
+    // nothing.
     if (flow == nullptr || flow->closed || flow->direction == Direction::kListen ||
         flow->netns != model_.home_netns)
       continue;
     auto internals = monitor_.tcp_internals(*flow);
-    answers = internals.has_value();  // who is silent once keeps the screen waiting no more
+    answers = internals.has_value();  // after one question without an answer, no more are asked, so
+                                      // that the screen does not wait
     if (internals) place->second = *internals;
   }
 }
@@ -236,7 +238,7 @@ bool Loop::shows_host() const {
   return state_.view->shows_host || state_.view->frame(state_.size).plot_rows == kHostPaneRows;
 }
 
-// With the snapshot that was just taken; null: in between, because it is wanted now.
+// snapshot: the one that was just taken; null: none, because the view is wanted now.
 void Loop::read_host(const Snapshot* snapshot) {
   reads_host_ = reads_host_ || shows_host();
   if (options_.host_monitor == nullptr || !reads_host_) return;
@@ -246,7 +248,7 @@ void Loop::read_host(const Snapshot* snapshot) {
     model_.host_problem = facts.error().message();
     return;
   }
-  // Only what was read at the same moments can be compared.
+  // Only readings of the same moments can be compared.
   std::optional<Reconciliation> bytes;
   if (snapshot != nullptr && host_read_with_sample_)
     bytes = reconcile(*facts, *snapshot, model_.home_netns);
@@ -267,7 +269,7 @@ void Loop::draw() {
 }
 
 void Loop::take_keys() {
-  // A flood of keys must not keep the events waiting.
+  // A flood of keys must not delay events.
   for (int i = 0; i < 256; ++i) {
     const auto key = driver_.read_key();
     if (!key) return;
@@ -362,7 +364,7 @@ Result<void> Loop::run() {
       options_.duration
           ? now + static_cast<std::uint64_t>(options_.duration->count()) * kMillisecond
           : UINT64_MAX;
-  // Rates come with the second sample: soon.
+  // Rates need a second sample, so it is taken soon.
   next_sample_ns_ = now + std::min<std::uint64_t>(state_.settings.interval_ms, 500) * kMillisecond;
   while (!stop_) {
     now = mono_now_ns();
@@ -392,7 +394,7 @@ Result<void> Loop::run() {
     if (now >= next_sample_ns_) {
       if (auto done = sample(); !done) return done;
       const std::uint64_t interval = state_.settings.interval_ms * kMillisecond;
-      // A slow pass skips beats instead of piling them up.
+      // After a slow pass, missed intervals are skipped and not made up for.
       next_sample_ns_ += interval;
       if (next_sample_ns_ <= now) next_sample_ns_ = now + interval;
     }

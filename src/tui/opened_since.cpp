@@ -29,7 +29,7 @@ void OpenedSince::look(const History& history, const std::function<bool(const Fl
   const Sample& newest = history.newest();
   if (newest.number == looked_at_) return;
   looked_at_ = newest.number;
-  // Or the oldest there still is: what was open at both ends was open all the time.
+  // Or the oldest sample that is left: a connection that both samples have was open all the time.
   const std::vector<std::uint32_t>& before = history[history.index_of(sample_)].flows;
   std::vector<const Flow*> came;
   std::size_t at = 0;

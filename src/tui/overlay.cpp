@@ -13,7 +13,7 @@
 namespace sockscope::tui {
 namespace {
 
-// A box in the middle; returns where its inside begins.
+// A box in the middle of the screen; x and y are where its inside begins.
 struct Box {
   int x = 0;
   int y = 0;
@@ -138,7 +138,7 @@ HelpLines help_lines(const Model& model, const State& state) {
       {"Where the figures come from", ""},
   };
   lines.insert(lines.end(), common.begin(), common.end());
-  // What no key does needs no line.
+  // Actions without a key are left out.
   std::erase_if(lines, [](const auto& line) { return line.first.empty(); });
   lines.push_back({"source", fmt::format("{}; lost {} records; this program uses {:.1f}% of a core",
                                          model.source, model.lost.total(), model.self_cpu * 100)});

@@ -8,13 +8,13 @@
 namespace sockscope::tui {
 namespace {
 
-// How many of the `levels` steps a value fills; a value that is not nothing fills one.
+// How many of `levels` steps a value fills; every value above 0 fills at least one.
 int level_of(const std::optional<double>& value, double top, int levels) {
   if (!value || *value <= 0 || top <= 0) return 0;
   return std::clamp(static_cast<int>(std::lround(*value / top * levels)), 1, levels);
 }
 
-// Dots of one column of a braille cell, `filled` of four.
+// The dots of one column of a braille cell with `filled` of four.
 constexpr std::array<unsigned, 5> kLeftUp{0, 0x40, 0x44, 0x46, 0x47};
 constexpr std::array<unsigned, 5> kRightUp{0, 0x80, 0xA0, 0xB0, 0xB8};
 constexpr std::array<unsigned, 5> kLeftDown{0, 0x01, 0x03, 0x07, 0x47};
@@ -26,7 +26,7 @@ void append_braille(std::string& out, unsigned dots) {
   out += static_cast<char>(0x80 | (dots & 0x3F));
 }
 
-// A cell whose two columns are filled so far, of `levels` a cell.
+// Appends a cell whose two columns are filled to these levels, of `levels` in a cell.
 void append_cell(std::string& out, int left, int right, PlotStyle style, bool hanging) {
   if (style == PlotStyle::kBraille) {
     const auto l = static_cast<std::size_t>(left);
@@ -40,7 +40,7 @@ void append_cell(std::string& out, int left, int right, PlotStyle style, bool ha
   }
   static constexpr std::array<std::string_view, 9> kBlocks{" ", "▁", "▂", "▃", "▄",
                                                            "▅", "▆", "▇", "█"};
-  // Blocks that hang are not in every font: the upper half or all.
+  // Few fonts have hanging blocks, so only the upper half or all is used.
   const int filled = std::max(left, right);
   if (hanging)
     out += filled == 0 ? " " : filled <= 4 ? "▀" : "█";

@@ -23,7 +23,7 @@ std::string proc_text(std::uint32_t pid, std::string_view file) {
   return read_text(fmt::format("/proc/{}/{}", pid, file).c_str());
 }
 
-// The fields after the name, which may hold anything, ')' too: 0 is the state.
+// The fields after the name, which may contain anything, even ')'. Field 0 is the state.
 std::string_view field_after_name(std::string_view stat, std::size_t wanted) {
   const std::size_t name_end = stat.rfind(')');
   if (name_end == std::string_view::npos) return {};

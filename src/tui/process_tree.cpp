@@ -11,9 +11,9 @@
 namespace sockscope::tui {
 namespace {
 
-// Of /proc's start times; a child must not be older than its parent.
+// Start times from /proc are in ticks; a child must not be older than its parent.
 constexpr std::uint64_t kTick = 10'000'000;
-constexpr std::uint32_t kFirstOfAll = 2;  // init and kthreadd have nothing to tell as parents
+constexpr std::uint32_t kFirstOfAll = 2;  // init and kthreadd say nothing as parents
 
 Sum sum_of(const State& state, const Process& process, std::uint32_t index,
            const Smoothed& smoothed) {
@@ -92,7 +92,7 @@ class Grower {
     }
   }
 
-  // What each process moves goes to all above it.
+  // Adds what each process moves to all nodes above it.
   ProcessTree sum_up(std::size_t processes) {
     const std::vector<Sum> own(tree_.sums.begin(),
                                tree_.sums.begin() + static_cast<std::ptrdiff_t>(processes));
@@ -105,7 +105,7 @@ class Grower {
  private:
   std::uint64_t start_of(std::size_t node) const { return tree_.sums[node].key.b; }
 
-  // Of a number that two had, the later one can have children now.
+  // If two processes had the same pid, only the later one can have children now.
   void note(const Process& process) {
     const auto [place, is_new] = by_pid_.try_emplace(process.pid, tree_.sums.size());
     if (!is_new && start_of(place->second) < process.start_ns) place->second = tree_.sums.size();
@@ -135,7 +135,7 @@ class Grower {
     sum.name = std::string(known->second->name());
     sum.info = known->second;
     by_pid_.emplace(pid, tree_.sums.size());
-    tree_.sums.push_back(std::move(sum));  // and its turn to find a parent comes
+    tree_.sums.push_back(std::move(sum));  // its own parent is searched for later in this loop
     tree_.parents.push_back(ProcessTree::kNone);
     return tree_.sums.size() - 1;
   }

@@ -50,7 +50,7 @@ class Tree : public testing::Test {
     return b;
   }
 
-  // "name:depth", from top to bottom.
+  // "name:depth" of each row, from top to bottom.
   std::vector<std::string> rows() {
     shown(model, state);
     std::vector<std::string> out;

@@ -75,7 +75,7 @@ RowKey RowKey::of(const Address& address) {
 }
 
 bool RowOrder::keeps_places(std::uint64_t now_ns) {
-  // Frames between two samples have nothing new to put in order.
+  // Between two samples there is nothing new to put in order.
   const bool is_held = now_ns < held_until_ns_ || now_ns < ordered_ns_ + kSecond * 9 / 10;
   if (is_held && !is_stale_) return true;
   ordered_ns_ = now_ns;

@@ -74,7 +74,7 @@ TEST_F(Rows, order_is_held_after_the_cursor_moved) {
   model.now_ns = model.history.newest().mono_ns - 13 * kTestSecond;  // three seconds after the key
   shown(model, state);
   auto now = names(model, state);
-  now.resize(before.size());  // idle ones that move by now come last
+  now.resize(before.size());  // idle processes that have become active come last
   EXPECT_EQ(now, before);
   model.now_ns = model.history.newest().mono_ns + 10 * kTestSecond;
   shown(model, state);
@@ -136,7 +136,7 @@ TEST_F(Rows, filter_is_live_and_a_wrong_one_changes_nothing) {
   EXPECT_EQ(few, 3u);
   keys(" xyz:");
   EXPECT_NE(state.prompt.error, "");
-  EXPECT_EQ(state.table().listing.rows.size(), 0u);  // of the last one that was right
+  EXPECT_EQ(state.table().listing.rows.size(), 0u);  // by the last correct filter
   EXPECT_EQ(state.filter_text, "dport:443 xyz");
   for (int i = 0; i < 5; ++i) key(KeyName::kBackspace);
   EXPECT_EQ(state.prompt.error, "");

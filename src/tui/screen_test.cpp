@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Screens against files: SOCKSCOPE_UPDATE_GOLDEN=1 writes them anew, to be looked at before they
-// are committed.
+// Compares screens with files. SOCKSCOPE_UPDATE_GOLDEN=1 writes them anew; look at them before you
+// commit them.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -141,7 +141,7 @@ TEST(Golden, host_not_known) {
   compare("host_not_known", all_sizes(model, kThisHostView, nullptr));
 }
 
-// A scan from outside that goes on, and a beacon that is over.
+// An active scan from outside, and a beacon that has ended.
 Model alerted() {
   Model model = web_model();
   const auto log = [&model](const Alert& alert) {
@@ -342,8 +342,7 @@ TEST(Golden, ten_thousand_rows) {
                                    }));
 }
 
-// Every size there can be, for every view: nothing falls over, and no hostile byte is on the
-// screen.
+// Every view at every size: nothing crashes, and no hostile byte reaches the screen.
 TEST(Screen, fits_every_size) {
   Model model = awkward_model();
   model.host_readings = HostHistory();
@@ -441,10 +440,10 @@ TEST(Screen, age_of_the_last_retransmit) {
   EXPECT_NE(loss_line(model).find("retrans 17 (4.25% of sent)  last 8 s ago  RTO"),
             std::string::npos)
       << loss_line(model);
-  // Before any event or sample told of it.
+  // Before the first event or sample.
   model.events = EventLog();
   EXPECT_NE(loss_line(model).find("  last —  RTO"), std::string::npos) << loss_line(model);
-  // Only samples tell: between those of 14:03:34 and :35.
+  // Only samples show it: between those of 14:03:34 and :35.
   for (std::uint64_t second = 13; second <= 15; ++second) {
     Snapshot snapshot = web_host(second);
     for (Flow& flow : snapshot.flows)
@@ -462,7 +461,7 @@ TEST(Screen, age_of_the_last_retransmit) {
   model.events.add(again, kTestWall + 12'100'000'000);
   EXPECT_NE(loss_line(model).find("  last 2 s ago"), std::string::npos) << loss_line(model);
   model.events = EventLog();
-  model.events.add(again, kTestWall + 3'000'000'000);  // an older one says nothing of it
+  model.events.add(again, kTestWall + 3'000'000'000);  // an older one does not count
   EXPECT_NE(loss_line(model).find("  last 2 s ago"), std::string::npos) << loss_line(model);
   model.events.add(again, kTestWall + 15'900'000'000);  // after the sample
   EXPECT_NE(loss_line(model).find("  last 0 s ago"), std::string::npos) << loss_line(model);

@@ -19,7 +19,7 @@ std::vector<PlacedColumn> place_columns(std::span<const ColumnSpec> specs, int c
     used += spec.width + 1;
   }
   int spare = columns - used;
-  // Those that grow take turns, the ones that may grow most first in line.
+  // Columns that may grow take turns, beginning with the one that may grow most.
   for (bool grew = true; spare > 0 && grew;) {
     grew = false;
     for (PlacedColumn& column : placed) {
@@ -78,7 +78,7 @@ struct ListPlace {
   bool has_focus;
 };
 
-// Of "address:port" what is around this place, and the port.
+// Shortens "address:port" to what is around this place, and the port.
 std::string cut_around(const std::string& whole, std::size_t place, std::size_t width) {
   if (whole.size() - place < width) return "…" + whole.substr(whole.size() - width + 1);
   const std::string port = whole.substr(whole.rfind(':'));
@@ -87,15 +87,15 @@ std::string cut_around(const std::string& whole, std::size_t place, std::size_t 
   return "…" + whole.substr(from, room) + "…" + port;
 }
 
-// Texts of one column that were shortened to the same from different wholes show where those
-// differ.
+// If different texts of a column look the same after shortening, they are shortened so that their
+// difference is visible.
 void tell_apart(const std::vector<CellText*>& cells, int width) {
   std::map<std::string, std::vector<CellText*>> alike;
   for (CellText* cell : cells)
     if (!cell->whole.empty()) alike[cell->text].push_back(cell);
   for (const auto& [text, group] : alike) {
     const std::string& first = group.front()->whole;
-    std::optional<std::size_t> place;  // where the first of the others begins to be another
+    std::optional<std::size_t> place;  // where the first of the others begins to differ
     for (const CellText* cell : group) {
       if (cell->whole == first) continue;
       const auto differs =
@@ -139,7 +139,7 @@ void draw_rows(const Table& table, const std::vector<PlacedColumn>& columns, con
       grid.put(0, y, "+", {Role::kTitle});
     else if (row.mark == 'x')
       grid.put(0, y, "†", {Role::kDim});
-    // Of the list without the focus a mark is left, where it says whose connections stand below.
+    // In the list without the focus a mark remains, which shows whose connections are listed below.
     if (selected && row.mark == ' ' && (place.has_focus || place.hit == Hit::Kind::kRow))
       grid.put(0, y, "▌");
     if (selected && place.has_focus) grid.select(y, 0, grid.size().columns);

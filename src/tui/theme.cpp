@@ -48,7 +48,7 @@ constexpr Theme kHighContrast{{{.bold = true},
                                {.bold = true, .reverse = true},
                                {.bold = true, .reverse = true}}};
 
-// Blue and yellow, the nearest to orange, are told apart by all but a few.
+// Nearly everybody can distinguish blue from yellow, which is the base colour nearest to orange.
 constexpr Theme kColourBlind{{{},
                               {.dim = true},
                               {.bold = true},

@@ -93,7 +93,7 @@ TEST_F(Time, goes_to_times_that_are_kept_and_says_what_is) {
   EXPECT_EQ(shown_sample(model, state).wall_ns, kTestWall + 8 * kTestSecond);
 }
 
-// Connections of curl that come while the screen stands still.
+// Connections of curl that begin while the screen is frozen.
 class WhileFrozen : public testing::Test, protected Session {
  protected:
   WhileFrozen() {
@@ -101,7 +101,8 @@ class WhileFrozen : public testing::Test, protected Session {
     keys(" ");
     frozen = rows();
   }
-  // A second passes, in which these connections, by cookie, were opened before or are open still.
+  // Lets a second pass, after which these connections (by cookie) are open; with `closed` they are
+  // closed.
   void second_with(const std::vector<std::uint64_t>& open, bool closed = false) {
     Snapshot snapshot = web_host(++second);
     const Flow like = snapshot.flows[5];
@@ -113,7 +114,7 @@ class WhileFrozen : public testing::Test, protected Session {
       flow.opened_ns =
           opened.try_emplace(cookie, kTestMono + second * kTestSecond - cookie).first->second;
       flow.closed = closed;
-      if (closed) {  // as the kernel has it then
+      if (closed) {  // as the kernel shows it then
         flow.state = TcpState::kTimeWait;
         flow.rx_rate = flow.tx_rate = 0;
       }
@@ -158,7 +159,7 @@ TEST_F(WhileFrozen, what_is_opened_stands_below_in_the_order_it_came) {
   EXPECT_TRUE(says("+3 opened since freeze"));
   second_with({80, 90}, true);
   second_with({});
-  EXPECT_EQ(below(), (Cookies{90, 80, 70}));  // they stay, though the host has forgotten them
+  EXPECT_EQ(below(), (Cookies{90, 80, 70}));  // they stay, although the host no longer lists them
   EXPECT_EQ(marks(), "xxx");
   EXPECT_TRUE(says("closed (kept 10 s)"));
   keys("O");
@@ -184,7 +185,7 @@ TEST_F(WhileFrozen, one_of_them_has_details) {
   second_with({80});
   key(KeyName::kEnd);
   keys(" ");
-  EXPECT_EQ(marks(), "");  // it is there by now
+  EXPECT_EQ(marks(), "");  // this sample contains it
   second_with({80, 90});
   Event event = event_of(EventKind::kConnect, *find_shown_flow(model, state, 90));
   event.what = event::Connect{4'321};
@@ -211,7 +212,7 @@ TEST_F(WhileFrozen, other_samples_are_what_they_were) {
   EXPECT_EQ(marks(), "");
   keys("t");
   EXPECT_EQ(marks(), "");
-  keys("t");  // that in which it is
+  keys("t");  // the sample that contains it
   const auto there = rows();
   EXPECT_NE(std::find(there.begin(), there.end(), 80u), there.end());
   EXPECT_EQ(marks(), "");

@@ -33,7 +33,7 @@ std::string how_known(OwnerKind kind) {
   return "not known";
 }
 
-// Whether this end is the one whose port says what is spoken.
+// Whether this end's port is the one that identifies the service.
 bool serves(const Flow& flow) {
   if (flow.direction != Direction::kUnknown) return flow.direction != Direction::kOutbound;
   return flow.remote.addr.is_unspecified() || flow.local.port < flow.remote.port;
@@ -57,16 +57,16 @@ std::string share_of(const std::optional<std::uint64_t>& part,
   return fmt::format("{:.0f}%", 100.0 * static_cast<double>(*part) / static_cast<double>(*whole));
 }
 
-// Of its life, or where it is not known how long that is, how long in all.
+// As a share of the connection's life, or, when that is not known, as a duration.
 std::string busy_text(const TcpInternals& tcp, const std::optional<std::uint64_t>& life_us) {
   if (!tcp.busy_us) return kUnknown;
-  // The kernel counts in ticks, a little more than there was time at times.
+  // The kernel counts in ticks, so the sum may be a little more than the connection's life.
   if (life_us && *life_us != 0) return share_of(std::min(*tcp.busy_us, *life_us), life_us);
   return format_duration_us(*tcp.busy_us);
 }
 
-// "3 s", "2m10s": how long before the moment on the screen its last segment was sent again. Of what
-// is no event that we had, as exactly as samples were taken; empty: it was before all of them.
+// "3 s", "2m10s": how long before the moment on the screen its last segment was sent again. Without
+// an event for it, as exact as the samples; empty: it was before all of them.
 std::string last_retransmit(const Model& model, const State& state, const Flow& flow) {
   const std::size_t index = shown_index(model, state);
   const std::uint64_t now = model.history[index].wall_ns;
@@ -127,7 +127,7 @@ void put_tcp(const Model& model, const State& state, const Flow& flow, int last,
     more.push_back("reorder " + known_number(tcp->reorderings_seen));
     more.push_back("dsack " + known_number(tcp->duplicate_acks));
   }
-  // What the line has no room for gets one more where that takes none from the events.
+  // What does not fit into the line gets another one, unless the events need that.
   const bool may_wrap = grid.size().rows >= 30;
   for (const std::string& text : more) {
     const int width = static_cast<int>(display_width(text));
@@ -164,7 +164,7 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
     return;
   }
   const bool full = size.rows >= 20;
-  // Wide screens have the events at the right, beside all else.
+  // Wide screens show the events on the right, beside everything else.
   const bool wide = full && size.columns >= kWide;
   const int right = wide ? kLeftPane : size.columns;
   const auto rule = [&](int at) { grid.rule(at, right); };
@@ -268,7 +268,7 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
   if (frame.lower_rule >= 0) grid.rule(frame.lower_rule);
 }
 
-// It may have been opened after the moment that is frozen.
+// The connection may have been opened after the frozen moment.
 std::string json(const Model& model, const State& state, const DocumentSource& from) {
   const bool is_later = state.opened.find(state.connection.a) != nullptr;
   return write_flows(model, from, is_later ? model.history.newest() : shown_sample(model, state),

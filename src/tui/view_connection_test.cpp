@@ -12,7 +12,7 @@ class Details : public testing::Test {
   bool says(std::string_view words) {
     return shown(model, state).grid.text().find(words) != std::string::npos;
   }
-  // The connection's next sample.
+  // Adds a sample in which the connection has changed.
   template <class Change>
   void next(Change change) {
     Snapshot snapshot = web_host(13);
@@ -48,7 +48,7 @@ TEST_F(Details, what_an_older_kernel_does_not_tell) {
 TEST_F(Details, busy_is_a_share_of_the_life_that_is_known) {
   EXPECT_TRUE(says("busy 74%"));  // 37 of 50 seconds
   next([](Flow& flow) { flow.opened_ns = kTestMono + 10 * kTestSecond; });
-  EXPECT_TRUE(says("busy 100%"));  // no more than there was
+  EXPECT_TRUE(says("busy 100%"));  // limited to the connection's life
   next([](Flow& flow) { flow.opened_ns = 0; });
   EXPECT_TRUE(says("busy 37.0 s"));
 }

@@ -80,7 +80,7 @@ Sum group_of(const Flow& flow, Grouping grouping) {
   return {.name = name.empty() ? "[no unit]" : std::move(name)};
 }
 
-// Heads in order, below each its members in order, unless it is folded.
+// Puts the heads of groups in order, and below each head its members in order, unless it is folded.
 void arrange_groups(Arranger& a, const std::vector<std::vector<Keyed>>& members) {
   std::vector<Keyed> heads;
   for (std::size_t i = 0; i < a.listing.sums.size(); ++i) {
@@ -101,7 +101,7 @@ void arrange(Arranger& a) {
   const Grouping grouping = a.state.settings.grouping;
   const bool shows_idle = a.state.settings.idle || has_process_scope(a.state);
   const auto smoothed = a.history.smoothed_flows(a.index);
-  std::vector<std::vector<Keyed>> rows(1);  // of each group; all where there are none
+  std::vector<std::vector<Keyed>> rows(1);  // one list for each group; one for all without groups
   for (std::size_t i = 0; i < a.sample.flows.size(); ++i) {
     const Flow& flow = a.history.flow(a.sample.flows[i]);
     if (!in_scope(a.state, flow)) continue;
@@ -118,8 +118,8 @@ void arrange(Arranger& a) {
       row.depth = 1;
       group = a.sum_of(group_key(flow, grouping), [&] { return group_of(flow, grouping); });
       rows.resize(a.listing.sums.size());
-      // The bytes of a UDP socket's remote end are the socket's too, so they count once: by the
-      // address.
+      // The bytes of a UDP socket's remote end are also counted by the socket, so they count here
+      // only when groups are addresses.
       if (flow.peer_of == 0 || grouping == Grouping::kRemote)
         a.add_to(a.listing.sums[group], flow, smoothed[i]);
     }
@@ -131,12 +131,12 @@ void arrange(Arranger& a) {
     arrange_groups(a, rows);
   a.add_later([&](const Flow& flow, const Smoothed& rate) {
     if (!in_scope(a.state, flow) || !a.state.filter.matches(flow) || !a.wanted(flow)) return false;
-    // What stood there while it was open stays.
+    // A connection that was shown while it was open stays after its close.
     return shows_idle || flow.closed || !Arranger::is_idle(flow, rate);
   });
 }
 
-// A head of a group: its name where the command is, sums where rates are.
+// The head of a group: its name in the command's column, sums in the columns of rates.
 CellText group_cell(const State& state, const Row& row, ColumnId id) {
   const Sum& sum = state.table().listing.sums[row.index];
   const bool by_remote = state.settings.grouping == Grouping::kRemote;
@@ -185,7 +185,7 @@ std::string list_status(const Model& model, const State& state) {
   return status + held_text(model, state);
 }
 
-// Where those of a process stand below its list, those of that process alone.
+// If the connections of a process are shown below the list, opens the view of that process alone.
 bool open_scope(const Model& model, State& state) {
   const Process* process =
       has_pane(state) && state.process.exists() && !model.history.empty()

@@ -62,18 +62,18 @@ CellText event_cell(const Model& model, const State& state, const LoggedEvent& l
     return {time_of_day(logged.wall_ns).substr(0, static_cast<std::size_t>(column.width))};
   if (id == kEvent) return {std::string(short_event_name(event.kind())), role_of(event)};
   if (id == kDetail) {
-    // In little room the way that more went tells most.
+    // On a narrow screen only the direction with more bytes is shown.
     if (event.kind() == EventKind::kClose && event.flow.has_counters && column.width < 24) {
       const Counters& c = event.flow.counters;
       const bool down = c.rx_bytes >= c.tx_bytes;
       return {fmt::format("{}{} {}", format_bytes(std::max(c.rx_bytes, c.tx_bytes)),
                           down ? "↓" : "↑", describe_duration(duration_of(event)))};
     }
-    if (alert != nullptr && column.width < 40)  // who and where stand beside it
+    if (alert != nullptr && column.width < 40)  // other columns show who and where
       return {(alert->phase == AlertPhase::kEnded ? "over: " : "") +
               std::string(to_string(alert->kind))};
     std::string text = describe(event);
-    // The reason before how long it took.
+    // The reason is more important than how long it took.
     if (event.kind() == EventKind::kConnectFailed &&
         display_width(text) > static_cast<std::size_t>(column.width))
       text.resize(text.find(' '));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The remote ends, all their connections together.
+// The remote ends, each with the sums of all its connections.
 #include <fmt/format.h>
 
 #include <algorithm>

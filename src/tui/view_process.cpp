@@ -45,7 +45,7 @@ constexpr FooterKey kFooter[] = {{Action::kBack},  {Action::kDetails, "connectio
                                  {Action::kWrite}, {Action::kHelp},
                                  {Action::kSignal}};
 
-// "nginx.service", "web (docker)", "0123456789ab (containerd)  pod 6ba7b810-…"; else the path.
+// "nginx.service", "web (docker)", "0123456789ab (containerd)  pod 6ba7b810-…"; otherwise the path.
 std::string place_of(const Process& process) {
   const ProcessInfo* info = process.info.get();
   if (info == nullptr || !info->cgroup)

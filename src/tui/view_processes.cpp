@@ -75,13 +75,13 @@ std::map<ProcessId, ProcessQuality> qualities(const Model& model, const State& s
   return out;
 }
 
-// A row of the tree: a process or place with all that is below it.
+// A row of the tree: a process or place with everything below it.
 CellText tree_cell(const Model& model, const State& state, const Row& row,
                    const ProcessQuality& quality, const PlacedColumn& column) {
   const Sum& sum = state.table().listing.sums[row.index];
   const ColumnId id = column.id();
   if (id == kComm) {
-    // Deep down names matter more than how deep it is.
+    // Deep in the tree, names are more important than the depth.
     const auto most = static_cast<std::size_t>(column.width) * 2 / 5;
     std::string text(std::min<std::size_t>(row.depth, most), ' ');
     if (row.is_parent) text += state.table().collapsed.contains(row.key) ? "▸" : "▾";
@@ -99,7 +99,7 @@ CellText tree_cell(const Model& model, const State& state, const Row& row,
     const std::string_view place = place_name(*sum.info);
     return place.empty() ? CellText{"—", Role::kDim} : CellText{std::string(place)};
   }
-  // A plot of all below costs a look at each in every sample.
+  // A plot of everything below must look at each of those processes in every sample.
   constexpr std::size_t kMostPlotted = 32;
   if (id == kSpark && sum.processes.size() <= kMostPlotted) {
     const auto points = static_cast<std::size_t>(column.width) * 2;
@@ -173,7 +173,7 @@ constexpr FooterKey kFooter[] = {{Action::kHelp},    {Action::kFilter},   {Actio
                                  {Action::kDetails}, {Action::kNextView}, {Action::kFreeze},
                                  {Action::kUnits},   {Action::kSignal}};
 
-// What is new was not there then; null: nobody knows.
+// A sample from before a process counts as new: new ones are not in it. Null: there is none.
 const Sample* sample_before(const Arranger& a) {
   if (a.sample.mono_ns - a.history[0].mono_ns <= Arranger::kNew) return nullptr;
   for (std::size_t i = a.index; i-- > 0;)
@@ -181,7 +181,7 @@ const Sample* sample_before(const Arranger& a) {
   return nullptr;
 }
 
-// The processes that have a connection the filter lets through.
+// The processes that have a connection which matches the filter.
 std::set<ProcessId> matching_processes(const Arranger& a) {
   std::set<ProcessId> matching;
   for (const std::uint32_t index : a.sample.flows)
@@ -203,7 +203,7 @@ void arrange_tree(Arranger& a, const std::vector<Keyed>& processes, ProcessTree 
     row.mark = i < processes.size() ? processes[i].row.mark : ' ';
     row.idle = !moves(sum.smoothed);
     SortKey key = sum_key(a.sort, sum);
-    // What sums do not have is the process's own.
+    // Where sums have no value, the process's own is used.
     if (std::holds_alternative<std::monostate>(key) && column != nullptr && sum.process)
       key = sort_key(*column, a.history.process(*sum.process), a.cells);
     const std::size_t parent = tree.parents[i];
@@ -244,7 +244,7 @@ void arrange(Arranger& a) {
     if (!all && !matching.contains(id)) continue;
     ++a.listing.matching;
     Row row{RowKey::of(id), a.sample.processes[i]};
-    // At first nobody knows, and of some nobody ever does.
+    // Rates are not known at first, and for some processes never.
     row.idle =
         a.sample.interval_s && (process.rx_rate ? !moves(smoothed[i]) : process.open_flows == 0);
     const bool over = process.open_flows == 0 && process.listeners == 0;
@@ -310,7 +310,7 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
       },
       screen);
   const Listing& listing = state.table().listing;
-  // Rows and host must be one; where they are not, people must not have to find out.
+  // The sums of the rows must equal those of the host; if they do not, the screen says so.
   double shown_rx = 0;
   double shown_tx = 0;
   for (const Row& row : listing.rows) {
@@ -351,7 +351,7 @@ constinit const View kProcessesView = {
     .tab = "1 Procs",
     .narrow_tab = "1P",
     .columns = kColumns,
-    // The total where it is a column.
+    // By the total, if that is a column.
     .order = [](Size size) { return size.columns >= 100 ? kRate : kRxRate; },
     .counted = "processes",
     .grouping = &Settings::process_grouping,

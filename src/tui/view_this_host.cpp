@@ -69,7 +69,7 @@ class Facts {
         reading_(model.host_readings[index]),
         grid_(screen.grid) {}
 
-  // Everything in a line or two.
+  // Everything in one or two lines.
   void draw_short(int y, int rows) {
     const SystemFacts& system = reading_.facts.system;
     std::string line = fmt::format("cpu {}", percent(system.cpu_usage_pct));
@@ -120,7 +120,7 @@ class Facts {
     grid_.put(at + 2, y + 4, answers_text(*asked), {role_of(*asked)}, end);
   }
 
-  // The interfaces' bytes against those of the processes.
+  // The bytes of the interfaces compared with those of the processes.
   void draw_sums(int x, int end, int y) {
     grid_.put(x, y, "SUMS", {Role::kTitle}, end);
     grid_.put_right(x + 24, y, "↓RX/s", {Role::kTitle});
@@ -186,7 +186,7 @@ class Facts {
                      state_.settings.plot, least_top);
   }
 
-  // Figures where they fit, else a bar for each.
+  // Figures if they fit, otherwise a bar for each core.
   void draw_cores(int x, int end, int y) {
     const std::vector<double>& cores = reading_.facts.system.cpu_per_core;
     const int text = label(x, y, "Cores");
@@ -216,7 +216,7 @@ class Facts {
     at = std::max(put_probe(at, y, health, end) + 2, x + 42);
     const int room = end - at - 1;
     if (room < 8 || health.rtt_history.empty()) return;
-    // A cell is two rounds; those without an answer leave a hole.
+    // A cell shows two rounds; a round without an answer leaves a gap.
     const std::size_t cells = static_cast<std::size_t>(std::min(room, 30));
     Series series(cells * 2);
     const auto& history = health.rtt_history;
@@ -246,7 +246,7 @@ class Facts {
   Grid& grid_;
 };
 
-// What it is ordered by; none by name means in the kernel's order.
+// The value that interfaces are ordered by; for the name none, which keeps the kernel's order.
 CellValue interface_value(ColumnId column, const Interface& interface) {
   const InterfaceCounters& counters = interface.counters;
   const auto known = [](const auto& value) { return value ? CellValue(*value) : CellValue(); };
@@ -271,7 +271,7 @@ CellText interface_cell(const Model& model, const State& state, std::size_t inde
                         const Interface& interface, const PlacedColumn& column) {
   const ColumnId id = column.id();
   const InterfaceCounters& counters = interface.counters;
-  // What grew since the reading before deserves a look.
+  // A count that grew since the previous reading deserves a look.
   const auto count = [&](std::uint64_t InterfaceCounters::*rx,
                          std::uint64_t InterfaceCounters::*tx) {
     const std::uint64_t now = counters.*rx + counters.*tx;
@@ -325,7 +325,7 @@ void draw_disks(const HostReading& reading, const Frame& frame, Screen& screen) 
   const auto columns = place_columns(kDiskColumns, screen.grid.size().columns);
   draw_heading(columns, kNone, false, frame.pane, false, screen);
   const auto room = static_cast<std::size_t>(std::max(frame.pane_rows - 1, 0));
-  // The fullest first, where not all fit.
+  // The fullest disks first, because not all may fit.
   std::vector<const Disk*> disks;
   for (const Disk& disk : reading.facts.disks) disks.push_back(&disk);
   if (disks.size() > room)
@@ -416,7 +416,7 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
     status += fmt::format(", read {}, written {} since boot",
                           format_bytes(reading.facts.disk_io->read_bytes),
                           format_bytes(reading.facts.disk_io->write_bytes));
-  if (reading.facts.probes)  // in front: it must not be cut off
+  if (reading.facts.probes)  // at the beginning, because it must not be cut off
     status = "sends 3 echoes/s to each · " + status;
   else
     status += " · sends nothing";

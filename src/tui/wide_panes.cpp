@@ -67,8 +67,8 @@ std::string per_second(double rate) {
                         : fmt::format("{:.1f}/s", rate);
 }
 
-// What listening sockets dropped in the minute before the reading on the screen, or since the first
-// one there is; empty: not known.
+// How many connections listening sockets dropped in the minute before the reading on the screen, or
+// since the first reading; empty: not known.
 std::optional<std::uint64_t> listen_drops(const Model& model, const State& state) {
   const auto index = reading_index(model, state);
   if (!index) return std::nullopt;
@@ -81,13 +81,13 @@ std::optional<std::uint64_t> listen_drops(const Model& model, const State& state
   return *after - *before;
 }
 
-// Connections by state, round trip times; what went wrong. Two lines, from x to the edge.
+// Connections by state, round trip times, and problems. Two lines, from x to the edge.
 void draw_health(const Model& model, const State& state, int x, int y, Screen& screen) {
   Grid& grid = screen.grid;
   ConnectionSums sums = connection_sums(model, state);
   const std::string rtt = fmt::format("RTT p50 {} p95 {} p99 {} ms", percentile(sums.rtts, 50),
                                       percentile(sums.rtts, 95), percentile(sums.rtts, 99));
-  // What there is no room for is left out as a whole.
+  // Parts without enough room are left out as a whole.
   for (const std::string& sockets :
        {fmt::format("TCP {} (EST {} LISTEN {} TW {})  UDP {}  ", sums.tcp, sums.established,
                     sums.listening, sums.time_wait, sums.udp),
@@ -131,7 +131,7 @@ void draw_health(const Model& model, const State& state, int x, int y, Screen& s
   for (const Part& part : parts) x = grid.put(x, y + 1, part.text, {part.role}) + gap;
 }
 
-// The busiest, in the pane beside the plots.
+// The busiest interfaces, in the pane beside the plots.
 void draw_interface_pane(const Model& model, const State& state, int x, int y, int rows,
                          Screen& screen) {
   const auto index = reading_index(model, state);
@@ -147,7 +147,7 @@ void draw_interface_pane(const Model& model, const State& state, int x, int y, i
   std::stable_sort(busiest.begin(), busiest.end(), [&](const Interface* a, const Interface* b) {
     return a->is_up != b->is_up ? a->is_up : rate(a) > rate(b);
   });
-  // Since the reading before.
+  // Since the previous reading.
   const auto drop_rate = [&](const Interface& now) -> std::string {
     const Interface* before =
         *index == 0 ? nullptr : find_interface(model.host_readings[*index - 1], now.index);
@@ -241,7 +241,7 @@ void draw_host_panes(const Model& model, const State& state, const Frame& frame,
            fmt::format("{:<9}   peak {:<5}   same scale as RX",
                        rate_with_unit(tx_of(sample), units), format_rate(largest(tx), units)));
   for (int row = 0; row < frame.plot_rows; ++row) grid.put(split, y + row, "│", {Role::kDim});
-  // Below: the interfaces, the last two rows for the connections' health.
+  // Below: the interfaces; the last two rows are about the health of connections.
   int first = y;
   if (const std::string selection = selection_text(state);
       !selection.empty() && state.prompt.kind == PromptKind::kNone) {

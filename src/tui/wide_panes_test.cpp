@@ -128,7 +128,7 @@ TEST_F(WidePanes, the_last_lines_say_units_and_window) {
   EXPECT_TRUE(says("bits/s SI (B) · window 60 s (+/-)"));
   keys("B+");
   EXPECT_TRUE(says("bytes/s SI (B) · window 30 s (+/-)"));
-  keys("a");  // now these keys fold
+  keys("a");  // with groups these keys fold
   EXPECT_TRUE(says("bytes/s SI (B) · window 30 s\n"));
   state.table().sort = ColumnId::kRetransmits;
   EXPECT_TRUE(says("sort retransmits · bytes/s SI (B)"));

@@ -27,16 +27,16 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kLookAgain{20};  // while packets wait for their owners
-// At the end: the kernel hands packets over in bunches, not later than this.
+// At the end: the kernel delivers packets in batches, at most this late.
 constexpr std::chrono::milliseconds kOnTheirWay{120};
-// Asking for all sockets must not become a load of its own.
+// Limits how often all sockets are read, so that this does not become a load of its own.
 constexpr int kRestBetweenSnapshots = 20;
 constexpr std::size_t kMuch = 64 << 10;
 
 struct CaptureArguments : Arguments {
   PacketOptions packets;
   std::string file;          // "-": standard output
-  bool all_packets = false;  // also those that belong to no flow known
+  bool all_packets = false;  // also packets that belong to no known flow
 };
 
 bool is_regular(int file) {
@@ -49,7 +49,7 @@ std::string name_of_interface(std::uint32_t index) {
   return ::if_indextoname(index, name) ? name : "";
 }
 
-// The file stays one that can be read: what was not written whole is cut off again.
+// Keeps the file readable: a packet that could not be written completely is removed again.
 class PacketFile : public TextSink {
  public:
   PacketFile(Output& output, bool may_cut, PcapngWriter& writer)
@@ -86,7 +86,7 @@ class PacketFile : public TextSink {
   PcapngWriter& writer_;
   std::uint64_t written_ = 0;
   off_t whole_size_ = 0;
-  std::vector<off_t> ends_;  // of the packets that are yet to be written
+  std::vector<off_t> ends_;  // where packets end that are not yet written
 };
 
 class CaptureCommand {
@@ -141,7 +141,8 @@ class CaptureCommand {
 };
 
 void CaptureCommand::write(const Packet& packet) {
-  // The kernel's ring was filled before the sockets could be told, and after the end.
+  // The kernel captured packets before sockets were observed, and after the end; these are left
+  // out.
   if (packet.wall_ns < begin_wall_ns_ || packet.wall_ns > end_wall_ns_) return;
   const bool is_known = packet.is_sent() || packet.is_received();
   if (!is_known) ++unattributed_;
@@ -152,7 +153,8 @@ void CaptureCommand::write(const Packet& packet) {
 }
 
 Result<void> CaptureCommand::ask_for_sockets() {
-  // Of processor time: on a busy host all takes longer, and packets do not wait for ever.
+  // Measured in processor time: on a busy host everything takes longer, but packets do not wait for
+  // ever.
   const std::uint64_t began = clock_ns(CLOCK_THREAD_CPUTIME_ID);
   const auto snapshot = session_.snapshot([this](const Event& event) { capture_.note(event); });
   if (!snapshot) return tl::make_unexpected(snapshot.error());
@@ -163,7 +165,8 @@ Result<void> CaptureCommand::ask_for_sockets() {
   return {};
 }
 
-// Events before packets: most often they tell whose the packets are. Gives whether to go on.
+// Reads events before packets, because they usually say whose the packets are. Returns whether to
+// go on.
 Result<bool> CaptureCommand::look(bool is_last) {
   const auto take_event = [this](const Event& event) { capture_.note(event); };
   const auto take_packet = [this](const Packet& packet) { write(packet); };
@@ -246,7 +249,7 @@ void declare(CLI::App& app, CaptureArguments& arguments) {
 
 Options observe(const CaptureArguments& arguments) {
   Options options = asked_options(arguments);
-  // Of all flows: whose a packet is, is another question than whether it is wanted.
+  // All flows are observed: the filter only decides which packets are written.
   options.filter = {};
   options.describe |= needs_process(arguments.options.filter);
   options.attempts = true;
@@ -262,12 +265,13 @@ int run(const CaptureArguments& arguments, const Options& observed) {
     if (auto entered = enter_netns(*netns); !entered) return report(entered.error());
   auto capture = PacketCapture::open(arguments.packets);
   if (!capture) return report(capture.error());
-  // Before the privileges are gone: without them root may not write into another user's folder.
+  // Opened before privileges are dropped: without them root may not write into another user's
+  // folder.
   auto file = open_output_file(arguments.file);
   if (!file) return report(file.error());
   auto session = Session::open(arguments, observed, "; their packets too");
   if (!session) return session.error();
-  // A file that was there is kept until now; of a device nothing is to be cut.
+  // An existing file is emptied only now, when nothing else can fail; a device cannot be emptied.
   if (arguments.file != "-" && is_regular(file->get()) && ::ftruncate(file->get(), 0) != 0)
     return report(Error::from_errno(ErrorKind::kIo, errno, "empty " + arguments.file));
   Output output(session->stop_fd(), file->get());

@@ -68,7 +68,7 @@ void declare(CLI::App& app, Arguments& arguments) {
   add_source(app, arguments);
 }
 
-// Everything there is.
+// Asks for every observation.
 Options observe(const Arguments& arguments) {
   Options options = asked_options(arguments);
   options.processes = true;

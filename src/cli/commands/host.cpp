@@ -22,7 +22,8 @@ namespace {
 
 using Cells = std::vector<std::string>;
 
-// Columns as wide as their content; those of `left` are aligned left.
+// Columns as wide as their content. `left`: for each column 'l' if it is aligned left, otherwise
+// 'r'.
 std::vector<std::string> columns(const std::vector<Cells>& rows, std::string_view left) {
   std::vector<std::size_t> widths;
   for (const Cells& row : rows) {
@@ -44,7 +45,7 @@ std::vector<std::string> columns(const std::vector<Cells>& rows, std::string_vie
   return lines;
 }
 
-// The last of both directions together, the tallest bar the largest of them.
+// The last sums of both directions; the tallest bar is the largest of them.
 std::string spark_line(const Interface& interface) {
   constexpr std::size_t kBars = 15;
   static constexpr const char* kHeights[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
@@ -181,7 +182,7 @@ class HostTable : public TextSink {
 };
 
 struct HostArguments : Arguments {
-  // Polled sources do not count UDP, or nothing.
+  // Polled sources count no UDP, or nothing at all.
   HostArguments() { options.source = Source::kEbpf; }
 };
 
@@ -211,12 +212,12 @@ Options observe(const HostArguments& arguments) {
 int run(const HostArguments& arguments, const Options& observed) {
   auto host = HostMonitor::open({.root = arguments.root, .probe = arguments.probe.value_or(false)});
   if (!host) return report(host.error());
-  // Without it everything but the processes' bytes is shown.
+  // Without the monitor everything but the processes' bytes is shown.
   std::string problem;
   auto monitor = Monitor::open(observed);
   if (!monitor) problem = monitor.error().message();
   ::malloc_trim(0);
-  // What is mounted may be so where only root may look.
+  // File systems may be mounted where only root may look.
   if (auto shed = shed_privileges(Source::kEbpf, true); !shed) return report(shed.error());
   const Fd signals = take_stop_signals();
   Output output(signals.get());

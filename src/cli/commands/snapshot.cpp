@@ -8,10 +8,10 @@
 namespace sockscope {
 namespace {
 
-// A server that does not answer is asked twice, two seconds each.
+// A server without an answer is asked twice, for two seconds each.
 constexpr std::chrono::milliseconds kPatienceForNames{4'500};
 
-// The rows in the order of --sort, as many as --top.
+// The rows in the order of --sort, at most --top of them.
 std::vector<Flow> arranged(std::vector<Flow> flows, const TableChoice<Flow>& choice) {
   std::vector<Flow> rows;
   rows.reserve(flows.size());
@@ -116,7 +116,7 @@ Options observe(const SnapshotArguments& arguments) {
   options.connections = false;
   options.quality = false;
   options.describe |= arguments.is_json();
-  if (arguments.netwatch) {  // UDP is counted by hooks, and so are connections between two passes
+  if (arguments.netwatch) {  // hooks count UDP, and connections between two passes
     options.connections = true;
     options.settle_owner = {};
     options.dns = arguments.dns;

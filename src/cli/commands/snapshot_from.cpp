@@ -17,7 +17,7 @@ namespace {
 
 struct CaptureFile {
   std::string text;
-  std::uint64_t wall_ns = 0;  // when it was written
+  std::uint64_t wall_ns = 0;  // when the text was written
 };
 
 Result<CaptureFile> read_capture(const std::string& path) {

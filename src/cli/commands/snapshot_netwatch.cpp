@@ -13,7 +13,7 @@
 namespace sockscope {
 namespace {
 
-// Connections beyond --top; the busiest processes stand first anyway.
+// Keeps at most --top connections and processes; the busiest processes come first already.
 void shorten(netwatch::Snapshot& snapshot, std::size_t top) {
   if (top == 0) return;
   if (snapshot.connections && snapshot.connections->size() > top) snapshot.connections->resize(top);
@@ -38,7 +38,7 @@ std::string netwatch_line(netwatch::Snapshot snapshot, const Arguments& argument
 
 int snapshot_netwatch(const SnapshotArguments& arguments, const Options& observed) {
   std::optional<netwatch::HostInfo> info;
-  // Its sockets are opened before privileges are dropped.
+  // Opened before privileges are dropped.
   auto host = HostMonitor::open({.root = arguments.root, .probe = arguments.probe.value_or(true)});
   if (!host) return report(host.error());
   if (arguments.envelope) {
@@ -46,7 +46,7 @@ int snapshot_netwatch(const SnapshotArguments& arguments, const Options& observe
     if (!id) return report(id.error());
     info = netwatch::make_host_info(host->identity(), *id);
   }
-  // What is mounted may be so where only root may look.
+  // File systems may be mounted where only root may look.
   auto session = Session::open(arguments, observed, std::nullopt, true);
   if (!session) return session.error();
   Detectors detectors(arguments.thresholds);
@@ -56,7 +56,7 @@ int snapshot_netwatch(const SnapshotArguments& arguments, const Options& observe
     detectors.take(event, nullptr);
     dns.take(event);
   };
-  // What was measured needs a start.
+  // Rates need a first reading.
   if (auto first = host->read(); !first) return report(first.error());
   if (auto first = session->snapshot(look); !first) return report(first.error());
 

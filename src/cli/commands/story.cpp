@@ -15,16 +15,16 @@
 namespace sockscope {
 namespace {
 
-// How long the kernel takes at the most to close what a process that ended had open.
+// The longest time in which the kernel closes what an exited process had open.
 constexpr std::uint64_t kPatienceNs = 100'000'000;
 constexpr std::chrono::milliseconds kLookAgain{50};
 
 struct StoryArguments : Arguments {
-  bool talkers_only = false;  // only processes that had to do with the network
+  bool talkers_only = false;  // only processes that used the network
 };
 
-// What was asked for is looked for in the story's end: a process gets its name after its first
-// connections, and its connections come from several.
+// The finished story is compared with the filter, because a process may change its name after its
+// first connections, and has several connections.
 bool is_wanted(const StoryArguments& arguments, const FlowMatcher& matcher,
                const FlowFilter& filter, const Story& story) {
   if (arguments.talkers_only && story.connections == 0 && story.failed == 0) return false;
@@ -37,7 +37,7 @@ bool is_wanted(const StoryArguments& arguments, const FlowMatcher& matcher,
   return matcher(flow) && filter.matches(flow);
 }
 
-// Of all that were told.
+// Sums over all printed stories.
 struct Sum {
   std::uint64_t connections = 0;
   std::uint64_t failed = 0;
@@ -82,7 +82,7 @@ void declare(CLI::App& app, StoryArguments& arguments) {
 
 Options observe(const StoryArguments& arguments) {
   Options options = asked_options(arguments);
-  // Of all processes: what is wanted shows at their end.
+  // All processes are observed, because only at the end of one it is known whether it is wanted.
   options.filter = {};
   options.processes = true;
   options.describe = true;
@@ -148,7 +148,8 @@ int run(const StoryArguments& arguments, const Options& observed) {
   });
   if (!ended) return report(ended.error());
   if (*ended == Wake::kReaderGone) return sinks.exit_code();
-  // Its end, and what the kernel closes after it, is on its way.
+  // The events of the program's end, and of what the kernel closes after it, are still on their
+  // way.
   const std::uint64_t settled = mono_now_ns() + kPatienceNs;
   while (program && mono_now_ns() < settled)
     if (const auto done = monitor.poll(kLookAgain, take); !done) return report(done.error());

@@ -56,7 +56,7 @@ std::string head_line(const Snapshot& snapshot, const HostId& host, Units units)
   return line;
 }
 
-// idle: rows that are idle, too.
+// idle: also print idle rows.
 template <class Row>
 void print_table(const std::vector<Row>& all, const TableChoice<Row>& choice,
                  const Snapshot& snapshot, bool idle, Output& output) {
@@ -123,7 +123,7 @@ class TopCsv : public TextSink {
   std::size_t first_line_ = 0;  // the heading
 };
 
-// Of the full screen.
+// Options of the full screen.
 void add_screen(CLI::App& app, TopArguments& arguments) {
   in_group(app, "Screen");
   const auto add_word = [&](const char* name, std::string& target, const char* type,
@@ -146,7 +146,7 @@ void add_screen(CLI::App& app, TopArguments& arguments) {
 }
 
 void declare(CLI::App& app, TopArguments& arguments) {
-  // What may stand in the configuration file's [top].
+  // Whether the next options may be in [top] of the configuration file.
   const auto in_file = [&app](bool may) { app.option_defaults()->configurable(may); };
   add_selection(app, arguments);
   add_output(app, arguments, OutputFormat::kNdjson);
@@ -175,7 +175,8 @@ void declare(CLI::App& app, TopArguments& arguments) {
   in_file(true);
   add_screen(app, arguments);
   in_file(false);
-  // A choice of columns is about tables; in a configuration file it waits for some.
+  // Choosing columns means tables; columns in a configuration file only apply when there are
+  // tables.
   app.final_callback([&arguments] { arguments.plain |= !arguments.columns.empty(); });
 }
 
@@ -186,7 +187,7 @@ bool wants_tables(const TopArguments& arguments) {
 Options observe(const TopArguments& arguments) {
   Options options = asked_options(arguments);
   options.names = arguments.dns;
-  options.dns = arguments.dns;  // for alerts, and among the screen's events
+  options.dns = arguments.dns;  // for alerts, and for the screen's events
   options.refusals = true;
   if (wants_tables(arguments)) {
     options.describe |= arguments.is_json();
@@ -201,7 +202,8 @@ Options observe(const TopArguments& arguments) {
 
 int run(const TopArguments& arguments, const Options& observed) {
   if (!wants_tables(arguments)) return top_screen(arguments, observed);
-  // --columns and --sort are about processes; connections follow where they have such a column.
+  // --columns and --sort are about processes; they also apply to connections, if those have such a
+  // column.
   auto processes = choose_table<Process>(arguments, kTopProcessColumns, ColumnId::kRate);
   if (!processes) return kExitUsage;
   TopArguments of_flows = arguments;
@@ -225,7 +227,7 @@ int run(const TopArguments& arguments, const Options& observed) {
   const auto look = [&](const Event& event) {
     if (session->filter.matches(event.flow)) detectors.take(event, nullptr);
   };
-  // Rates need a start.
+  // Rates need a first reading.
   if (auto first = session->snapshot(look); !first) return report(first.error());
 
   std::uint64_t printed = 0;

@@ -73,16 +73,16 @@ int top_screen(const TopArguments& arguments, const Options& observed) {
     report("cannot use --sort: " + parse_column<Process>(arguments.sort).error(), "", "");
     return kExitUsage;
   }
-  // Before anything is loaded: the message must not stand on a screen that goes away.
+  // Checked before anything is loaded, so that the message is not on a screen that disappears.
   if (auto usable = tui::Driver::check(); !usable) return report(usable.error());
   auto monitor = open_monitor(arguments, observed);
   if (!monitor) return report(monitor.error());
   const std::vector<Door> doors =
       complete_doors(monitor->doors(), arguments.options, monitor->source());
   if (!arguments.quiet) report_unobserved(doors, arguments.options);
-  // It sends no echo request before the view of the host is shown.
+  // Sends no echo request before the view of the host is shown.
   auto host = HostMonitor::open({.root = arguments.root, .probe = false});
-  ::malloc_trim(0);  // reading the kernel's types left much behind that is free
+  ::malloc_trim(0);  // reading the kernel's types leaves much free memory
 
   tui::DriverOptions options;
   options.colour = wants_colour(arguments);
@@ -90,7 +90,7 @@ int top_screen(const TopArguments& arguments, const Options& observed) {
   options.theme = *tui::find_theme(!arguments.theme.empty() ? std::string_view(arguments.theme)
                                    : options.colour         ? "default"
                                                             : "mono");
-  // A terminal that belongs to another user can be opened with privileges only.
+  // Opened while there are privileges: a terminal that belongs to another user needs them.
   auto driver = tui::Driver::open(options);
   if (!driver) return report(driver.error());
   const Allowed allowed{.new_files = true, .signals = !arguments.read_only};

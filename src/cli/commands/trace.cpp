@@ -23,7 +23,7 @@
 namespace sockscope {
 namespace {
 
-// "lost 12 ring_full", with every cause that had a part in it.
+// "lost 12 ring_full": all causes that are not 0.
 std::string describe_loss(const Loss& lost) {
   std::string text = "lost ";
   for_each_field(kLossFields, [&](const auto& cause) {
@@ -33,7 +33,7 @@ std::string describe_loss(const Loss& lost) {
   return text;
 }
 
-// " www.example.net"; with a mark where the process did not ask for it: " www.example.net (host)".
+// " www.example.net"; or " www.example.net (host)" when the process itself did not ask for it.
 std::string describe_name(const Flow& flow) {
   if (!flow.remote_name) return {};
   const std::string name = ' ' + clean_text(flow.remote_name->name);
@@ -86,7 +86,7 @@ std::string describe(const Event& event) {
   return "";
 }
 
-// One line per event as it happens, with columns of fixed width: what comes next is not known.
+// One line per event as it happens. Columns have fixed widths, because later lines are not known.
 class EventTable : public TextSink {
  public:
   EventTable(Output& output, const TraceArguments& arguments, ColumnList<Flow> columns)
@@ -103,7 +103,7 @@ class EventTable : public TextSink {
   }
   void event(const Event& event) override { output_.piece(line(event) + '\n'); }
   bool flush() override {
-    offset_ = mono_to_wall_ns();  // the clock may be set while we run
+    offset_ = mono_to_wall_ns();  // the clock may be set while the program runs
     return TextSink::flush();
   }
 
@@ -119,7 +119,7 @@ class EventTable : public TextSink {
     const std::size_t limit = cells_.wide ? kNoLimit : kLongestCell;
     const bool is_flow = event.kind() != EventKind::kProcess;
     for (const Column<Flow>* column : columns_) {
-      // A process has neither ends nor figures of a connection.
+      // An event of a process has neither ends nor figures of a connection.
       const bool is_shown = is_flow || column->info().is_of_process();
       line += pad(*column, is_shown ? cell_text(*column, event.flow, cells_, limit) : "") + ' ';
     }
@@ -154,7 +154,7 @@ bool has_failed(const Event& event) {
   return event.kind() == EventKind::kConnectFailed;
 }
 
-// "latency_us,duration_us,error,dns_name": what an event has beside its flow; empty: not known, or
+// "latency_us,duration_us,error,dns_name": what an event has besides its flow; empty: not known, or
 // none.
 std::string figures_of(const Event& event, const CellOptions& cells) {
   std::optional<std::uint64_t> latency_us;
@@ -284,7 +284,8 @@ Options observe(const TraceArguments& arguments) {
   if (arguments.alerts) {
     options.dns = arguments.dns;
     options.refusals = true;
-    options.settle_owner = {};  // of an accept it does not matter who serves it
+    options.settle_owner = {};  // alerts do not need to know which process serves an accepted
+                                // connection
   }
   if (!arguments.program.empty()) follow_program(options);
   return options;
@@ -320,7 +321,7 @@ int run(const TraceArguments& arguments, const Options& observed) {
     return std::make_unique<EventTable>(output, arguments, std::move(*columns));
   });
   std::uint64_t printed = 0;
-  std::uint64_t matched = 0;  // without gaps
+  std::uint64_t matched = 0;  // gaps do not count
   std::array<std::uint64_t, static_cast<std::size_t>(EventKind::kGap) + 1> seen{};
   const auto take = [&](const Event& event) {
     const bool is_gap = event.kind() == EventKind::kGap;
@@ -354,7 +355,7 @@ int run(const TraceArguments& arguments, const Options& observed) {
   });
   if (!ended) return report(ended.error());
   if (*ended == Wake::kReaderGone) return sinks.exit_code();
-  // What happened before the end is still on its way, for as long as owners are waited for.
+  // Events from before the end are still on their way, at most as long as owners are waited for.
   const auto settled =
       std::chrono::steady_clock::now() + observed.settle_owner + 2 * observed.batch;
   while (!arguments.is_enough(printed) && std::chrono::steady_clock::now() < settled)

@@ -64,7 +64,7 @@ int trace_alerts(const TraceArguments& arguments, Session& session) {
   };
   bool is_even = false;
   const auto tick = [&]() -> Result<bool> {
-    // Rates and retransmits come from passes over the sockets, every other time.
+    // Rates and retransmits need a pass over the sockets; one is made every other time.
     is_even = !is_even;
     if (is_even) {
       auto snapshot = session.snapshot(take);
