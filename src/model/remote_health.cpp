@@ -36,7 +36,8 @@ void RemoteHealth::take(const Event& event) {
   if (const auto* const passed = std::get_if<event::Dns>(&event.what))
     take_dns(event, *passed);
   else if (const auto* const failed = std::get_if<event::ConnectFailed>(&event.what))
-    note(addresses_, to_string(event.flow.remote.addr), event, std::string(errno_name(failed->error)));
+    note(addresses_, to_string(event.flow.remote.addr), event,
+         std::string(errno_name(failed->error)));
 }
 
 // A query is sent and an answer received; what is asked of a server on this host is told a second

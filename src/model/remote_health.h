@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How remote ends answer what processes of this host ask of them, by the events of a Monitor. Nothing
-// is sent for it. Pure; its clock is that of the events.
+// How remote ends answer what processes of this host ask of them, by the events of a Monitor.
+// Nothing is sent for it. Pure; its clock is that of the events.
 #pragma once
 
 #include <sockscope/event.h>
@@ -17,9 +17,10 @@ namespace sockscope {
 
 // A name server, over the last RemoteHealth::kWindow.
 struct NameServerHealth {
-  std::string server;  // its address
+  std::string server;          // its address
   std::uint32_t answered = 0;  // queries, one that was answered with an error too
-  std::uint32_t refused = 0;   // of them with an error that is not about the name: SERVFAIL, REFUSED, …
+  std::uint32_t refused =
+      0;  // of them with an error that is not about the name: SERVFAIL, REFUSED, …
   std::uint32_t unanswered = 0;
   // Of the answers whose query was seen; empty: of none.
   std::optional<std::uint64_t> median_us;

@@ -26,8 +26,7 @@ Event answer(std::uint8_t server, std::uint64_t second, std::optional<std::uint6
 
 Event unanswered(std::uint8_t server, std::uint64_t second, std::string name) {
   Event event = answer(server, second, {}, dns::kNoError, std::move(name));
-  auto message =
-      std::make_shared<DnsMessage>(*std::get<event::Dns>(event.what).message);
+  auto message = std::make_shared<DnsMessage>(*std::get<event::Dns>(event.what).message);
   message->is_answer = false;
   message->is_unanswered = true;
   event.what = event::Dns{.sent = true, .message = std::move(message)};
@@ -36,7 +35,8 @@ Event unanswered(std::uint8_t server, std::uint64_t second, std::string name) {
 
 TEST(RemoteHealth, NameServersByTheirAnswers) {
   RemoteHealth health;
-  for (const std::uint64_t latency : {9'000u, 1'000u, 2'000u}) health.take(answer(53, 100, latency));
+  for (const std::uint64_t latency : {9'000u, 1'000u, 2'000u})
+    health.take(answer(53, 100, latency));
   health.take(answer(53, 101, {}));  // its query was not seen
   health.take(answer(53, 101, 500, 2 /* SERVFAIL */));
   health.take(answer(53, 101, 400, dns::kNxDomain));
@@ -106,8 +106,8 @@ TEST(RemoteHealth, IsBounded) {
     health.take(answer(7, 1 + i / 100, 5));
   }
   EXPECT_EQ(health.failed_names().size(), RemoteHealth::kMostFailures);
-  EXPECT_TRUE(health.failed_names().contains(
-      "n" + std::to_string(3 * RemoteHealth::kMostFailures - 1)));
+  EXPECT_TRUE(
+      health.failed_names().contains("n" + std::to_string(3 * RemoteHealth::kMostFailures - 1)));
   EXPECT_LE(health.name_servers(16 * kSecond).size(), RemoteHealth::kMostServers);
   for (const NameServerHealth& each : health.name_servers(16 * kSecond))
     EXPECT_LE(each.answered, RemoteHealth::kMostAnswers);

@@ -19,17 +19,12 @@ namespace {
 using enum ColumnId;
 
 constexpr ColumnSpec kColumns[] = {
-    {kTime, 8, 40},          {kLasted, 7, 60},
-    {kSeverity, 8, 0},       {kCategory, 16, 60, 120},
-    {kCategory, 34, 120},    {kDetail, 2, 0, INT32_MAX, 1000},
+    {kTime, 8, 40},           {kLasted, 7, 60},     {kSeverity, 8, 0},
+    {kCategory, 16, 60, 120}, {kCategory, 34, 120}, {kDetail, 2, 0, INT32_MAX, 1000},
 };
 
-constexpr FooterKey kFooter[] = {{Action::kHelp},
-                                 {Action::kFilter},
-                                 {Action::kDetails, "who"},
-                                 {Action::kBack},
-                                 {Action::kFreeze},
-                                 {Action::kCopy},
+constexpr FooterKey kFooter[] = {{Action::kHelp}, {Action::kFilter}, {Action::kDetails, "who"},
+                                 {Action::kBack}, {Action::kFreeze}, {Action::kCopy},
                                  {Action::kWrite}};
 
 constexpr int kDetailRows = 4;
@@ -79,9 +74,9 @@ void arrange(Arranger& a) {
 }
 
 Role role_of(const Alert& alert) {
-  return alert.ended_ns != 0                             ? Role::kDim
+  return alert.ended_ns != 0                          ? Role::kDim
          : alert.severity == AlertSeverity::kCritical ? Role::kBroken
-                                                       : Role::kLook;
+                                                      : Role::kLook;
 }
 
 CellText alert_cell(const Model& model, const Alert& alert, ColumnId id) {
@@ -164,9 +159,9 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
       screen);
   const Listing& listing = state.table().listing;
   if (listing.rows.empty())
-    screen.grid.put(1, frame.first, listing.candidates == 0
-                                        ? "nothing wants a look, everything is observed"
-                                        : "none of them passes the filter",
+    screen.grid.put(1, frame.first,
+                    listing.candidates == 0 ? "nothing wants a look, everything is observed"
+                                            : "none of them passes the filter",
                     {Role::kDim});
   draw_status(state, frame,
               fmt::format("{} opens its process, else its connections",

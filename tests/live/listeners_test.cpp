@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What listening sockets drop because their queue is full. The truth is the kernel's own count, which
-// whoever holds the socket can ask for.
+// What listening sockets drop because their queue is full. The truth is the kernel's own count,
+// which whoever holds the socket can ask for.
 #include <fcntl.h>
 #include <linux/sock_diag.h>
 #include <sys/socket.h>
