@@ -372,6 +372,23 @@ class KindsOfEvents(unittest.TestCase):
             self.assertEqual((event["local_port"], event["pid"], event["direction"]),
                              (port, os.getpid(), "listen"))
 
+    def test_listen_drops_of_another_network_namespace(self):
+        name = f"drops-{os.getpid()}"
+        subprocess.run(["ip", "netns", "add", name], check=True)
+        self.addCleanup(subprocess.run, ["ip", "netns", "del", name], check=True)
+        subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True)
+        with Trace("--listen-drops", "-n", name) as trace:
+            with subprocess.Popen(["ip", "netns", "exec", name, sys.executable, "-c", KNOCKS],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  encoding="utf-8") as knocks:
+                port = int(knocks.stdout.readline())
+                stream = trace.stop()
+                knocks.stdin.close()
+        told = stream.of("listen_drop")
+        self.assertGreaterEqual(len(told), 1)
+        self.assertEqual({e["local_port"] for e in told}, {port})
+        self.assertEqual({e["pid"] for e in told}, {knocks.pid})
+
     def test_states(self):
         client, every = self.events_of_a_connection("--states")
         changes = [(e["old_state"], e["state"]) for e in client if e["event"] == "state"]
@@ -395,6 +412,19 @@ class KindsOfEvents(unittest.TestCase):
             served.close()
             stream = trace.stop()
         self.assertEqual({e["reset"] for e in stream.of("reset")}, {"sent", "received"})
+
+
+# Fills the queue of a listener of its own; ends with its standard input.
+KNOCKS = """
+import socket, sys
+listener = socket.create_server(("127.0.0.1", 0), backlog=1)
+clients = [socket.socket() for _ in range(6)]
+for client in clients:
+    client.setblocking(False)
+    client.connect_ex(listener.getsockname())
+print(listener.getsockname()[1], flush=True)
+sys.stdin.read()
+"""
 
 
 def drops_of(sock):

@@ -195,7 +195,7 @@ Options observe(const TopArguments& arguments) {
     options.settle_owner = {};
   } else {
     options.describe = true;
-    options.listen_drops = true;
+    options.listen_drops = !options.filter.netns;  // else this screen would have to move there
   }
   return options;
 }
