@@ -417,6 +417,9 @@ void Keys::act(Action action) {
     case Action::kTurnFold: return grouped ? fold('*') : void();
     case Action::kZoomIn: return grouped ? fold('+') : zoom(true);
     case Action::kZoomOut: return grouped ? fold('-') : zoom(false);
+    case Action::kPlotScale:
+      return toggle(settings.own_scales, "each row's plot has its own scale",
+                    "the plots of all rows have one scale");
     case Action::kIdle: return toggle(settings.idle, "idle rows shown", "idle rows hidden");
     case Action::kClosed: return toggle(settings.closed, "closed rows shown", "closed rows hidden");
     case Action::kLoopback: return toggle(settings.loopback, "loopback shown", "loopback hidden");

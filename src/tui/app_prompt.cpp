@@ -129,6 +129,7 @@ void cycle_option(std::size_t row, State& state, std::vector<Effect>& effects) {
       effects.push_back({Effect::Kind::kTheme, settings.theme, {}, 0});
       return;
     }
+    case 8: settings.own_scales = !settings.own_scales; return;
     default: return;
   }
   state.release_order();
@@ -402,6 +403,7 @@ std::vector<std::string> option_lines(const State& state) {
       fmt::format("Names of remotes    {}", yes(settings.names)),
       fmt::format("Names of ports      {}", yes(settings.port_names)),
       fmt::format("Theme               {}", settings.theme),
+      fmt::format("Plots of rows       {}", settings.own_scales ? "each its own scale" : "one scale"),
   };
 }
 

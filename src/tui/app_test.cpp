@@ -150,7 +150,7 @@ TEST_F(App, no_signals_when_read_only_or_in_the_past) {
 }
 
 TEST_F(App, no_signal_to_nobody) {
-  keys("jjjjj");
+  keys("jjjjjj");
   ASSERT_EQ(state.table().selected.a, 0u);
   keys("K");
   EXPECT_EQ(state.overlay, Overlay::kNone);

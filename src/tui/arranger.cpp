@@ -5,21 +5,11 @@
 
 #include "tui/flow_cells.h"
 #include "tui/rows.h"
+#include "tui/view.h"
 
 namespace sockscope::tui {
 
-bool is_rate(ColumnId column) {
-  return info_of(column).kind == ValueKind::kRate;
-}
-
-SortKey rate_key(ColumnId column, const Smoothed& rate) {
-  if (column == ColumnId::kRxRate) return rate.rx;
-  if (column == ColumnId::kTxRate) return rate.tx;
-  return rate.rx + rate.tx;
-}
-
 SortKey sum_key(ColumnId column, const Sum& sum) {
-  if (is_rate(column)) return rate_key(column, sum.smoothed);
   const auto value = sum_value(column, sum);
   return value ? value_key(info_of(column).kind, *value, {}) : SortKey();
 }
@@ -32,13 +22,23 @@ Arranger::Arranger(const Model& model_shown, const State& state_shown, const Vie
       index(shown_index(model, state)),
       sample(history[index]),
       sort(sort_of(state, view)),
-      keep_(keep) {
+      keep_(keep),
+      wants_means_(std::any_of(view.columns.begin(), view.columns.end(),
+                               [&](const ColumnSpec& column) {
+                                 return mean_span(column.id) &&
+                                        (column.id == sort || column.is_shown(state.size.columns));
+                               })) {
   cells.now_ns = sample.mono_ns;
   cells.user_name = model.user_name;
   if (!keep) return;
   const auto& rows = table.listing.rows;
   for (std::size_t i = 0; i < rows.size(); ++i)
     old_places_[rows[i].key.a ^ rows[i].key.b].emplace_back(rows[i].key, i);
+}
+
+SortKey Arranger::key_of_mean(const Lately& lately) const {
+  const auto& mean = sort == ColumnId::kRate10s ? lately.rate_10s : lately.rate_60s;
+  return mean ? SortKey(*mean) : SortKey();
 }
 
 std::size_t Arranger::old_place(const RowKey& key) const {
@@ -58,7 +58,8 @@ std::vector<Row> Arranger::sorted(const std::vector<Keyed>& rows) const {
     if (a.first != b.first) return a.first < b.first;
     const Keyed& one = rows[a.second];
     const Keyed& other = rows[b.second];
-    if (one.key == other.key) return one.row.key < other.row.key;
+    if (one.key == other.key)
+      return one.rate != other.rate ? one.rate > other.rate : one.row.key < other.row.key;
     return comes_before(one.key, other.key, table.reverse);
   });
   std::vector<Row> out;
@@ -67,37 +68,38 @@ std::vector<Row> Arranger::sorted(const std::vector<Keyed>& rows) const {
   return out;
 }
 
-bool Arranger::wanted(const Flow& flow) {
-  if (!state.settings.closed && flow.closed) return false;
-  if (!state.settings.loopback && is_loopback(flow) && !has_process_scope(state)) {
-    ++listing.loopback_hidden;
-    return false;
-  }
-  return true;
+bool Arranger::hides_loopback(const Flow& flow) const {
+  return !state.settings.loopback && is_loopback(flow) && !has_process_scope(state);
 }
 
-bool Arranger::is_idle(const Flow& flow, const Smoothed& rate) {
-  if (moves(rate)) return false;
+bool Arranger::wanted(const Flow& flow) {
+  if (!state.settings.closed && flow.closed) return false;
+  if (!hides_loopback(flow)) return true;
+  ++listing.loopback_hidden;
+  return false;
+}
+
+bool Arranger::is_idle(const Flow& flow, bool moved) {
+  if (moved) return false;
   return flow.direction == Direction::kListen || flow.remote.addr.is_unspecified() ||
          flow.state == TcpState::kTimeWait;
 }
 
-Row Arranger::row_of(const Flow& flow, std::uint32_t flow_index, const Smoothed& rate) const {
+Row Arranger::row_of(const Flow& flow, std::uint32_t flow_index, bool moved) const {
   Row row{RowKey::of(flow), flow_index};
   const bool is_new = flow.opened_ns != 0 && flow.opened_ns + kNew > sample.mono_ns &&
                       flow.protocol == Protocol::kTcp && flow.direction != Direction::kListen;
   row.mark = flow.closed ? 'x' : is_new ? '+' : ' ';
-  row.idle = flow.rx_rate && !moves(rate);
+  row.idle = flow.rx_rate && !moved;
   return row;
 }
 
-void Arranger::add_to(Sum& sum, const Flow& flow, const Smoothed& rate) const {
+void Arranger::add_to(Sum& sum, const Flow& flow, const Lately& lately) const {
   if (!flow.closed) ++sum.flows;
   if (flow.owner.pid != 0) sum.processes.insert(owner_of(flow));
   sum.rx_rate += flow.rx_rate.value_or(0);
   sum.tx_rate += flow.tx_rate.value_or(0);
-  sum.smoothed.rx += rate.rx;
-  sum.smoothed.tx += rate.tx;
+  sum.lately.add(lately);
   const Volume volume = volume_of(state, flow);
   sum.rx_bytes += volume.rx;
   sum.tx_bytes += volume.tx;

@@ -16,18 +16,22 @@
 
 namespace sockscope::tui {
 
-// The key that orders a row, and the one that decides between equals.
+// What rows are ordered by; of equals the one that moves more comes first.
 struct Keyed {
   SortKey key;
   Row row;
+  double rate = 0;
 };
 
-inline bool moves(const Smoothed& rate) {
-  return rate.rx + rate.tx >= 1;
+// Bytes per second, both ways.
+template <class Each>
+double rate_of(const Each& row) {
+  return row.rx_rate.value_or(0) + row.tx_rate.value_or(0);
+}
+inline double rate_of(const Sum& sum) {
+  return sum.rx_rate + sum.tx_rate;
 }
 
-bool is_rate(ColumnId column);
-SortKey rate_key(ColumnId column, const Smoothed& rate);
 SortKey sum_key(ColumnId column, const Sum& sum);
 
 // Makes one list from the sample on the screen; a view fills `listing`.
@@ -43,29 +47,38 @@ class Arranger {
 
   // For a connection or a process.
   template <class Each>
-  SortKey key_of(const Each& row, const Smoothed& rate) const {
-    if (is_rate(sort)) return rate_key(sort, rate);
+  SortKey key_of(const Each& row, const Lately& lately) const {
+    if (mean_span(sort)) return key_of_mean(lately);
     if (sort == ColumnId::kRxBytes) return static_cast<double>(volume_of(state, row).rx);
     if (sort == ColumnId::kTxBytes) return static_cast<double>(volume_of(state, row).tx);
     const auto* column = find_column<Each>(sort);
     return column != nullptr ? sort_key(*column, row, cells) : SortKey();
   }
 
-  // For connections: whether this one is shown, given the settings for closed ones and loopback.
-  // Counts the hidden ones.
+  // Of a connection or process of the sample.
+  bool wants_means() const { return wants_means_; }
+  template <class Each>
+  Lately lately(const Each& row) const {
+    Lately out;
+    out.moved = history.moved_lately(index, id_of(row), model.keep_closed_ms * 1'000'000);
+    if (!wants_means_) return out;
+    out.rate_10s = history.mean_rate(index, id_of(row), *mean_span(ColumnId::kRate10s));
+    out.rate_60s = history.mean_rate(index, id_of(row), *mean_span(ColumnId::kRate60s));
+    return out;
+  }
+
+  // Connections. Whether closed ones and loopback are shown; counts those that are hidden.
   bool wanted(const Flow& flow);
-  // True for listening sockets, and for silent sockets without a peer.
-  static bool is_idle(const Flow& flow, const Smoothed& rate);
-  Row row_of(const Flow& flow, std::uint32_t index, const Smoothed& rate) const;
-  // Adds connections opened after the moment that is shown, below all others, so that none of those
-  // moves.
+  // Listening sockets, and sockets without a peer that are silent.
+  static bool is_idle(const Flow& flow, bool moved);
+  Row row_of(const Flow& flow, std::uint32_t index, bool moved) const;
+  // Those opened after the moment that is shown come below all others, so that none of them moves.
   template <class Wanted>
   void add_later(Wanted wanted_later) {
     const auto& flows = state.opened.flows();
     for (std::size_t i = 0; i < flows.size(); ++i) {
       const Flow& flow = flows[i];
-      if (!wanted_later(flow, Smoothed{flow.rx_rate.value_or(0), flow.tx_rate.value_or(0)}))
-        continue;
+      if (!wanted_later(flow, rate_of(flow) > 0)) continue;
       Row row{RowKey::of(flow), static_cast<std::uint32_t>(i)};
       row.is_later = true;
       row.mark = flow.closed ? 'x' : '+';
@@ -86,7 +99,24 @@ class Arranger {
     }
     return place->second;
   }
-  void add_to(Sum& sum, const Flow& flow, const Smoothed& rate) const;
+  void add_to(Sum& sum, const Flow& flow, const Lately& lately) const;
+  // What connections moved that are over and gone counts in the means of the sums that there are.
+  // `key_of`: of one; RowKey(): it is in none of them.
+  template <class KeyOf>
+  void add_gone(KeyOf key_of) {
+    if (!wants_means_) return;
+    const auto add = [&](ColumnId column, std::optional<double> Lately::*mean) {
+      history.each_gone_flow(index, *mean_span(column), [&](const Flow& flow, double rate) {
+        if (hides_loopback(flow) || !state.filter.matches(flow)) return;
+        const auto place = sum_places_.find(key_of(flow));
+        if (place == sum_places_.end()) return;
+        std::optional<double>& sum = listing.sums[place->second].lately.*mean;
+        sum = sum.value_or(0) + rate;
+      });
+    };
+    add(ColumnId::kRate10s, &Lately::rate_10s);
+    add(ColumnId::kRate60s, &Lately::rate_60s);
+  }
 
   const Model& model;
   const State& state;
@@ -99,9 +129,12 @@ class Arranger {
   Listing listing;
 
  private:
+  SortKey key_of_mean(const Lately& lately) const;
+  bool hides_loopback(const Flow& flow) const;
   std::size_t old_place(const RowKey& key) const;
 
   bool keep_;
+  bool wants_means_;
   std::unordered_map<std::uint64_t, std::vector<std::pair<RowKey, std::size_t>>> old_places_;
   std::map<RowKey, std::size_t> sum_places_;
 };

@@ -17,8 +17,9 @@ namespace {
 using enum ColumnId;
 
 Role retransmit_role(std::uint64_t retransmits, std::uint64_t segments) {
-  if (retransmits == 0 || segments == 0) return Role::kText;
-  return share_role(static_cast<double>(retransmits) / static_cast<double>(segments));
+  if (segments == 0) return Role::kText;
+  const auto sent = static_cast<double>(segments);
+  return share_role(static_cast<double>(retransmits) / sent, sent);
 }
 
 Role rtt_role(const Counters& counters) {
@@ -26,6 +27,13 @@ Role rtt_role(const Counters& counters) {
                     counters.srtt_us > 3 * std::uint64_t{counters.min_rtt_us} &&
                     counters.srtt_us > 1000;
   return slow ? Role::kLook : Role::kText;
+}
+
+// "999", "19k", "4200M": of a large one no more than its size.
+std::string short_count(std::uint64_t count) {
+  return count < 1'000       ? std::to_string(count)
+         : count < 1'000'000 ? std::to_string(count / 1'000) + 'k'
+                             : std::to_string(count / 1'000'000) + 'M';
 }
 
 template <class Row>
@@ -38,14 +46,26 @@ CellText plain_cell(const Model& model, const State& state, const Row& row,
   return {cell_text(*known, row, options, static_cast<std::size_t>(column.width))};
 }
 
+template <class Row>
+CellText mean_cell(const Model& model, const State& state, const Row& row, std::uint64_t span_ns) {
+  const auto mean = model.history.mean_rate(shown_index(model, state), id_of(row), span_ns);
+  return {rate_text(mean, state.settings.units)};
+}
+
 std::string internal_text(const TcpInternals* tcp, const Flow& flow, ColumnId column) {
   if (tcp == nullptr) return kUnknown;
+  if (column == kReceiveQueue || column == kSendQueue) {
+    const std::uint32_t queue = column == kReceiveQueue ? tcp->receive_queue : tcp->send_queue;
+    // Connections that wait, and how many may; else bytes.
+    return flow.state == TcpState::kListen ? std::to_string(queue)
+                                           : format_rate(queue, Units::kBytes);
+  }
+  if (flow.state == TcpState::kListen) return kUnknown;
   switch (column) {
     case kRttVariation:  // before the first measurement the kernel reports its initial value
       return flow.counters.srtt_us == 0 ? kUnknown : format_ms(tcp->rtt_variance_us);
     case kCwnd: return std::to_string(tcp->congestion_window);
     case kMss: return std::to_string(tcp->mss);
-    case kSendQueue: return format_rate(tcp->send_queue, Units::kBytes);
     default: break;
   }
   const std::string name = clean_text(tcp->congestion_control.data());
@@ -182,13 +202,15 @@ CellText flow_cell(const Model& model, const State& state, const Flow& flow,
   if (id == kRetransmits) {
     CellText cell = plain_cell(model, state, flow, column);
     cell.role = retransmit_role(flow.counters.retransmits, flow.counters.tx_segments);
-    if (display_width(cell.text) > static_cast<std::size_t>(column.width))
-      cell.text = format_rate(flow.counters.retransmits, Units::kBytes);
+    if (display_width(cell.text) > width)
+      cell.text = short_count(flow.counters.retransmits) + (cell.text.ends_with('!') ? "!" : "");
+    if (display_width(cell.text) > width) cell.text.pop_back();
     return cell;
   }
   if (id == kRxBytes && flow.has_counters) return {format_bytes(volume_of(state, flow).rx)};
   if (id == kTxBytes && flow.has_counters) return {format_bytes(volume_of(state, flow).tx)};
   if (id == kComm && flow.owner.pid == 0) return {std::string(name_of(owner_of(flow), ""))};
+  if (const auto span = mean_span(id)) return mean_cell(model, state, flow, *span);
   if (info_of(id).needs == Needs::kTcpInternals)
     return {internal_text(internals_of(model, state, flow), flow, id)};
   if (id == kNetns) return {flow.netns == model.home_netns ? "host" : std::to_string(flow.netns)};
@@ -215,28 +237,16 @@ CellText process_cell(const Model& model, const State& state, const Process& pro
   const ColumnId id = column.id();
   if (id == kPid && process.pid == 0) return {id_of(process) == kKernel ? "—" : "?"};
   if (id == kComm && process.pid == 0) return {std::string(name_of(process))};
+  if (const auto span = mean_span(id)) return mean_cell(model, state, process, *span);
   if (id == kUnit) return place_cell(process.info.get(), column);
   if (id == kP95) return {quality.p95_us == 0 ? "—" : format_ms(quality.p95_us)};
   if (id == kRetransmitShare) {
     if (!quality.retransmit_share) return {"—"};
     const double share = *quality.retransmit_share;
-    return {fmt::format("{:.2f}", share * 100), share_role(share)};
+    return {fmt::format("{:.2f}", share * 100), share_role(share, quality.segments)};
   }
   if (id == kRxBytes) return {format_bytes(volume_of(state, process).rx)};
   if (id == kTxBytes) return {format_bytes(volume_of(state, process).tx)};
-  if (id == kSpark) {
-    const std::size_t cells = static_cast<std::size_t>(column.width);
-    const ProcessId of = id_of(process);
-    const auto series =
-        model.history.series(shown_index(model, state), cells * 2, plot_step(state, cells * 2),
-                             [&](const Sample& sample) -> std::optional<double> {
-                               const Process* found = model.history.find_process(sample, of);
-                               if (found == nullptr || !found->rx_rate || !found->tx_rate)
-                                 return std::nullopt;
-                               return *found->rx_rate + *found->tx_rate;
-                             });
-    return {sparkline(series, state.settings.plot), Role::kRx};
-  }
   CellText cell = plain_cell(model, state, process, column);
   if (id == kRetransmitRate && process.retransmit_rate.value_or(0) > 1) {
     cell.role = Role::kBroken;
@@ -257,6 +267,8 @@ std::optional<CellValue> sum_value(ColumnId column, const Sum& sum) {
     case kRxRate: return CellValue(sum.rx_rate);
     case kTxRate: return CellValue(sum.tx_rate);
     case kRate: return CellValue(sum.rx_rate + sum.tx_rate);
+    case kRate10s: return sum.lately.rate_10s ? CellValue(*sum.lately.rate_10s) : CellValue();
+    case kRate60s: return sum.lately.rate_60s ? CellValue(*sum.lately.rate_60s) : CellValue();
     case kRxBytes: return number(sum.rx_bytes);
     case kTxBytes: return number(sum.tx_bytes);
     case kRtt:

@@ -12,6 +12,13 @@
 
 namespace sockscope::tui {
 
+// Over how long a column of rates is an average; empty: it is of the last interval.
+constexpr std::optional<std::uint64_t> mean_span(ColumnId column) {
+  if (column == ColumnId::kRate10s) return 10'000'000'000;
+  if (column == ColumnId::kRate60s) return 60'000'000'000;
+  return std::nullopt;
+}
+
 CellText flow_cell(const Model& model, const State& state, const Flow& flow,
                    const PlacedColumn& column);
 
@@ -22,7 +29,8 @@ CellText event_remote(const Model& model, const State& state, const Flow& flow, 
 // What a process's row shows in addition to its own figures; computed once per frame.
 struct ProcessQuality {
   std::uint32_t p95_us = 0;  // of the smoothed round trip times of its open connections; 0: none
-  std::optional<double> retransmit_share;  // share of the segments that its open connections sent
+  std::optional<double> retransmit_share;  // of the segments its open connections sent
+  double segments = 0;                     // so many they sent
 };
 // Since its beginning, or since the totals were reset.
 Volume volume_of(const State& state, const Process& process);

@@ -51,10 +51,12 @@ TEST(LookedInto, the_rows_of_the_pane_that_are_on_the_screen) {
 
 TEST(LookedInto, nothing_where_no_column_shows_it) {
   const Model model = busy_process(20);
-  for (const View* view : {&kProcessesView, &kConnectionsView, &kProcessView}) {
-    EXPECT_TRUE(wanted(model, *view, {159, 60}).empty());
-    EXPECT_FALSE(wanted(model, *view, {160, 60}).empty());
-  }
+  EXPECT_TRUE(wanted(model, kProcessesView, {159, 60}).empty());
+  EXPECT_FALSE(wanted(model, kProcessesView, {160, 60}).empty());
+  EXPECT_TRUE(wanted(model, kConnectionsView, {99, 60}).empty());
+  EXPECT_FALSE(wanted(model, kConnectionsView, {100, 60}).empty());
+  EXPECT_TRUE(wanted(model, kProcessView, {91, 60}).empty());
+  EXPECT_FALSE(wanted(model, kProcessView, {92, 60}).empty());
   for (const View* view : {&kHostsView, &kEventsView, &kThisHostView})
     EXPECT_TRUE(wanted(model, *view, {250, 80}).empty());
 }
@@ -89,14 +91,48 @@ TEST(FlowCell, what_the_kernel_did_not_tell_is_not_known) {
   EXPECT_EQ(cell(model, state, flow, kMss), "1448");
   EXPECT_EQ(cell(model, state, flow, kSendQueue), "0");
   EXPECT_EQ(cell(model, state, flow, kCongestionControl), "cubic");
-  model.internals[6]->congestion_control = {'\033', '[', '2', 'J'};  // kernel modules choose this
-                                                                     // name
+  model.internals[6]->receive_queue = 4'321'000;
+  EXPECT_EQ(cell(model, state, flow, kReceiveQueue), "4.3M");
+  model.internals[6]->congestion_control = {'\033', '[', '2', 'J'};  // modules name themselves
   EXPECT_EQ(cell(model, state, flow, kCongestionControl).find('\033'), std::string::npos);
   flow.counters.srtt_us = 0;
   EXPECT_EQ(cell(model, state, flow, kRttVariation), "—");
   model.internals[6].reset();
-  for (const ColumnId id : {kRttVariation, kCwnd, kMss, kSendQueue, kCongestionControl})
+  for (const ColumnId id :
+       {kRttVariation, kCwnd, kMss, kReceiveQueue, kSendQueue, kCongestionControl})
     EXPECT_EQ(cell(model, state, flow, id), "—") << info_of(id).heading;
+}
+
+TEST(FlowCell, of_a_listener_only_its_queue) {
+  Model model = web_model();
+  State state = state_of(kConnectionsView, {160, 50});
+  const Flow& flow = *model.history.find_flow(model.history.newest(), 4);
+  ASSERT_EQ(flow.state, TcpState::kListen);
+  TcpInternals& tcp = model.internals[4].emplace();
+  tcp.receive_queue = 17;
+  tcp.send_queue = 65'535;
+  tcp.congestion_window = 10;
+  EXPECT_EQ(cell(model, state, flow, kReceiveQueue), "17");
+  EXPECT_EQ(cell(model, state, flow, kSendQueue), "65535");
+  EXPECT_EQ(cell(model, state, flow, kCwnd), "—");
+}
+
+TEST(FlowCell, many_retransmits_in_little_room) {
+  const Model model = web_model();
+  const State state = state_of(kConnectionsView, {80, 24});
+  Flow flow = *model.history.find_flow(model.history.newest(), 6);
+  const ColumnSpec spec{kRetransmits, 4};
+  const auto text = [&](std::uint32_t retransmits, std::uint64_t segments) {
+    flow.counters.retransmits = retransmits;
+    flow.counters.tx_segments = segments;
+    return flow_cell(model, state, flow, {&spec, 0, 4}).text;
+  };
+  EXPECT_EQ(text(999, 10'000), "999!");
+  EXPECT_EQ(text(1'000, 10'000'000), "1000");
+  EXPECT_EQ(text(1'234, 10'000), "1k!");
+  EXPECT_EQ(text(19'342, 900'000), "19k!");
+  EXPECT_EQ(text(193'420, 900'000), "193k");
+  EXPECT_EQ(text(1'934'200, 900'000'000), "1M");
 }
 
 TEST(FlowLine, who_is_at_the_other_end_on_this_host) {

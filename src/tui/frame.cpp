@@ -14,6 +14,7 @@
 #include "tui/table_layout.h"
 #include "tui/view.h"
 #include "tui/wide_panes.h"
+#include "view/flow_text.h"
 #include "view/host_text.h"
 
 namespace sockscope::tui {
@@ -87,9 +88,15 @@ std::string rate_with_unit(std::optional<double> bytes_per_second, Units units) 
          (units == Units::kBits || units == Units::kIbits ? "b/s" : "B/s");
 }
 
-std::string share_text(const std::optional<double>& share) {
+Role share_role(double share, double segments) {
+  if (segments < static_cast<double>(kLeastSegments)) return Role::kText;
+  return share > 0.01 ? Role::kBroken : share > 0.001 ? Role::kLook : Role::kText;
+}
+
+std::string share_text(const std::optional<double>& share, double segments) {
   if (!share) return kUnknown;
-  return fmt::format("{:.1f}%{}", *share * 100, share_role(*share) == Role::kBroken ? "!" : "");
+  const bool is_broken = share_role(*share, segments) == Role::kBroken;
+  return fmt::format("{:.1f}%{}", *share * 100, is_broken ? "!" : "");
 }
 
 std::string_view unit_words(Units units) {
@@ -300,11 +307,13 @@ void draw_plot_line(const Model& model, const State& state, const Frame& frame, 
   int end = columns;
   const LiveText alerts = alerts_text(model, columns);
   const auto share = sample.retransmit_share();
-  const std::string retransmits = "retr " + share_text(share);
+  const std::string retransmits = "retr " + share_text(share, sample.tx_segments());
   const std::size_t words = display_width(right) + display_width(retransmits) + alerts.text.size();
   // If there is room beside what must be shown.
   if ((columns >= 80 || share.value_or(0) > 0) && static_cast<int>(words) + 6 + kRates <= columns)
-    end = grid.put_right(end, y, retransmits, {share_role(share.value_or(0))}) - 2;
+    end = grid.put_right(end, y, retransmits,
+                         {share_role(share.value_or(0), sample.tx_segments())}) -
+          2;
   end = (model.unobserved.empty() ? grid.put_right(end, y, right, {right_role})
                                   : put_way_to_alerts({right, right_role}, end, y, screen)) -
         2;

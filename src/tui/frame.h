@@ -59,14 +59,12 @@ void draw_overlay(const Model& model, const State& state, Screen& screen);
 
 // "184.2 Mb/s"; "—": not counted.
 std::string rate_with_unit(std::optional<double> bytes_per_second, Units units);
-// The role for a share of segments that were sent again: above 1 in 1,000 it deserves a look, above
-// 1 in 100 something is broken.
-inline Role share_role(double share) {
-  return share > 0.01 ? Role::kBroken : share > 0.001 ? Role::kLook : Role::kText;
-}
-// "0.4%", "1.2%!": "!" marks more than 1 in 100.
-std::string share_text(const std::optional<double>& share);
-// Of the host: the sum over all processes.
+// Of segments sent again, as a share of those sent, where these are enough: more than one of a
+// thousand is worth a look, of a hundred broken.
+Role share_role(double share, double segments);
+// "0.4%", "1.2%!": the sign is for what is broken.
+std::string share_text(const std::optional<double>& share, double segments);
+// Of the host, all processes together.
 inline std::optional<double> rx_of(const Sample& sample) {
   return sample.counted ? std::optional(sample.rx_rate) : std::nullopt;
 }

@@ -15,12 +15,12 @@ constexpr std::size_t kMostBytes = 24;
 
 // The most similar ASCII character for what views draw; for plots it depends on the height.
 char ascii_of(std::string_view text) {
-  static constexpr std::array<std::pair<std::string_view, char>, 32> kKnown{{
+  static constexpr std::array<std::pair<std::string_view, char>, 33> kKnown{{
       {"─", '-'}, {"│", '|'}, {"┤", '|'}, {"┼", '+'}, {"└", '+'}, {"┐", '+'}, {"┌", '+'},
       {"┘", '+'}, {"├", '|'}, {"↓", 'v'}, {"↑", '^'}, {"▼", 'v'}, {"▲", '^'}, {"▌", '>'},
       {"†", 'x'}, {"…", '~'}, {"—", '-'}, {"·", '-'}, {"→", '>'}, {"▸", '>'}, {"▾", 'v'},
       {"⏎", 'E'}, {"⇥", 'T'}, {"±", '+'}, {"×", 'x'}, {"▁", '.'}, {"▂", '.'}, {"▃", ':'},
-      {"▄", ':'}, {"▅", '|'}, {"▆", '|'}, {"▇", '#'},
+      {"▄", ':'}, {"▅", '|'}, {"▆", '|'}, {"▇", '#'}, {"≤", '<'},
   }};
   for (const auto& [from, to] : kKnown)
     if (from == text) return to;

@@ -2,7 +2,6 @@
 #include "tui/history.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 namespace sockscope::tui {
@@ -104,10 +103,27 @@ void split_unowned(ProcessId part, const std::vector<Flow>& flows,
   processes.push_back(taken);
 }
 
-// The rows in the order of their identities. Rows equal to earlier ones are shared with them.
 template <class Row>
-std::vector<std::uint32_t> share(const std::vector<Row>& rows, SharedRows<Row>& shared,
-                                 const std::vector<std::uint32_t>* before) {
+Moved moved_by(const Row& row, const Moved* before, const Sample& sample) {
+  Moved moved = before == nullptr ? Moved{} : *before;
+  if (!row.rx_rate || !row.tx_rate) {
+    moved.known_since_ns = Moved::kNever;
+    return moved;
+  }
+  const double seconds = sample.interval_s.value_or(0);
+  if (moved.known_since_ns == Moved::kNever)
+    moved.known_since_ns =
+        sample.mono_ns - std::min(static_cast<std::uint64_t>(seconds * 1e9), sample.mono_ns);
+  moved.bytes += (*row.rx_rate + *row.tx_rate) * seconds;
+  return moved;
+}
+
+// The rows in the order of their identities; those like the ones before are shared with them.
+// `gone`: those before that are not among the rows.
+template <class Row>
+std::vector<std::uint32_t> share(const std::vector<Row>& rows, const Sample& sample,
+                                 const std::vector<std::uint32_t>& before, SharedRows<Row>& shared,
+                                 std::vector<std::uint32_t>& gone) {
   std::vector<const Row*> ordered;
   ordered.reserve(rows.size());
   for (const Row& row : rows) ordered.push_back(&row);
@@ -117,61 +133,84 @@ std::vector<std::uint32_t> share(const std::vector<Row>& rows, SharedRows<Row>& 
   out.reserve(rows.size());
   std::size_t at = 0;
   for (const Row* row : ordered) {
-    const std::size_t count = before == nullptr ? 0 : before->size();
-    while (at < count && id_of(shared[(*before)[at]]) < id_of(*row)) ++at;
-    if (at < count && id_of(shared[(*before)[at]]) == id_of(*row) &&
-        same(shared[(*before)[at]], *row)) {
-      shared.keep((*before)[at]);
-      out.push_back((*before)[at]);
+    while (at < before.size() && id_of(shared[before[at]]) < id_of(*row))
+      gone.push_back(before[at++]);
+    const bool is_known = at < before.size() && id_of(shared[before[at]]) == id_of(*row);
+    const std::uint32_t index = is_known ? before[at++] : 0;
+    const Moved* const moved_before = is_known ? &shared.moved(index) : nullptr;
+    const Moved moved = moved_by(*row, moved_before, sample);
+    if (is_known && same(shared[index], *row) && moved == *moved_before) {
+      shared.keep(index);
+      out.push_back(index);
     } else {
-      out.push_back(shared.add(*row));
+      out.push_back(shared.add(*row, moved));
     }
   }
+  gone.insert(gone.end(), before.begin() + static_cast<std::ptrdiff_t>(at), before.end());
   return out;
 }
 
+// Its index; empty: it is not among the rows.
 template <class Row, class Id>
-const Row* find(const std::vector<std::uint32_t>& rows, const SharedRows<Row>& shared, Id id) {
+std::optional<std::uint32_t> find(const std::vector<std::uint32_t>& rows,
+                                  const SharedRows<Row>& shared, Id id) {
   const auto place = std::lower_bound(
       rows.begin(), rows.end(), id,
       [&](std::uint32_t index, const Id& wanted) { return id_of(shared[index]) < wanted; });
-  return place != rows.end() && id_of(shared[*place]) == id ? &shared[*place] : nullptr;
+  return place != rows.end() && id_of(shared[*place]) == id ? std::optional(*place) : std::nullopt;
 }
 
-// Walks through the samples before `index`, newest first, and averages the rates of its rows.
+// What it had moved by then; 0 where it was not there yet.
+template <class Row, class Id>
+double bytes_by(const std::vector<std::uint32_t>& rows, const SharedRows<Row>& shared, Id id) {
+  const auto index = find(rows, shared, id);
+  return index ? shared.moved(*index).bytes : 0;
+}
+
+double seconds_between(const Sample& from, const Sample& to) {
+  return static_cast<double>(to.mono_ns - from.mono_ns) / 1e9;
+}
+
+template <class Row, class Id>
+std::optional<double> mean_between(const Sample& from, const Sample& to,
+                                   std::vector<std::uint32_t> Sample::*rows,
+                                   const SharedRows<Row>& shared, Id id) {
+  const auto now = find(to.*rows, shared, id);
+  if (!now || shared.moved(*now).known_since_ns > from.mono_ns) return std::nullopt;
+  const double bytes = shared.moved(*now).bytes - bytes_by(from.*rows, shared, id);
+  return std::max(bytes, 0.0) / seconds_between(from, to);
+}
+
+using RowsOf = std::vector<std::uint32_t> Sample::*;
+
+// `rows`: those of a sample, and those that are gone since the one before.
 template <class Row>
-std::vector<Smoothed> smooth(const std::deque<Sample>& samples, std::size_t index,
-                             const SharedRows<Row>& shared,
-                             std::vector<std::uint32_t> Sample::*rows) {
-  constexpr double kSeconds = 3;
-  const std::vector<std::uint32_t>& wanted = samples[index].*rows;
-  std::vector<Smoothed> out(wanted.size());
-  double total = 0;
-  for (std::size_t i = index + 1; i-- > 0;) {
-    const double age =
-        static_cast<double>(samples[index].mono_ns - samples[i].mono_ns) / 1e9 / kSeconds;
-    if (age > 3 || index - i > 40) break;
-    const double weight = std::exp(-age) * samples[i].interval_s.value_or(1);
-    total += weight;
-    const std::vector<std::uint32_t>& had = samples[i].*rows;
-    std::size_t at = 0;
-    for (std::size_t k = 0; k < wanted.size(); ++k) {
-      const auto id = id_of(shared[wanted[k]]);
-      while (at < had.size() && id_of(shared[had[at]]) < id) ++at;
-      if (at == had.size()) break;
-      const Row& row = shared[had[at]];
-      if (id_of(row) != id) continue;
-      out[k].rx += weight * row.rx_rate.value_or(0);
-      out[k].tx += weight * row.tx_rate.value_or(0);
+void take_gone(const std::deque<Sample>& samples, std::size_t from, std::size_t to,
+               std::pair<RowsOf, RowsOf> rows, const SharedRows<Row>& shared,
+               const std::function<void(const Row&, double)>& take) {
+  for (std::size_t i = from + 1; i <= to; ++i)
+    for (const std::uint32_t gone : samples[i].*rows.second) {
+      const double before = bytes_by(samples[from].*rows.first, shared, id_of(shared[gone]));
+      const double bytes = std::max(shared.moved(gone).bytes - before, 0.0);
+      take(shared[gone], bytes / seconds_between(samples[from], samples[to]));
     }
-  }
-  if (total > 0) {
-    for (Smoothed& value : out) {
-      value.rx /= total;
-      value.tx /= total;
-    }
-  }
-  return out;
+}
+
+std::size_t index_bytes(const Sample& sample) {
+  return sizeof(Sample) +
+         4 * (sample.flows.size() + sample.processes.size() + sample.gone_flows.size() +
+              sample.gone_processes.size());
+}
+
+// The last sample that is so long before that one, else the first of all.
+std::size_t sample_before(const std::deque<Sample>& samples, std::size_t index,
+                          std::uint64_t span_ns) {
+  const std::uint64_t now = samples[index].mono_ns;
+  const auto after = std::upper_bound(
+      samples.begin(), samples.begin() + static_cast<std::ptrdiff_t>(index),
+      now - std::min(span_ns, now),
+      [](std::uint64_t time, const Sample& sample) { return time < sample.mono_ns; });
+  return after == samples.begin() ? 0 : static_cast<std::size_t>(after - samples.begin()) - 1;
 }
 
 }  // namespace
@@ -216,14 +255,14 @@ void join_unowned(std::vector<Process>& processes) {
 }
 
 template <class Row>
-std::uint32_t SharedRows<Row>::add(const Row& row) {
+std::uint32_t SharedRows<Row>::add(const Row& row, const Moved& moved) {
   if (free_.empty()) {
-    slots_.push_back({row, 1});
+    slots_.push_back({row, moved, 1});
     return static_cast<std::uint32_t>(slots_.size() - 1);
   }
   const std::uint32_t index = free_.back();
   free_.pop_back();
-  slots_[index] = {row, 1};
+  slots_[index] = {row, moved, 1};
   return index;
 }
 
@@ -234,12 +273,13 @@ void History::add(const Snapshot& snapshot) {
   sample.wall_ns = snapshot.wall_ns;
   sample.interval_s = snapshot.interval_s;
   sample.lost = snapshot.lost;
-  const Sample* before = samples_.empty() ? nullptr : &samples_.back();
-  sample.flows = share(snapshot.flows, flows_, before ? &before->flows : nullptr);
+  static const Sample kNone;
+  const Sample& before = samples_.empty() ? kNone : samples_.back();
+  sample.flows = share(snapshot.flows, sample, before.flows, flows_, sample.gone_flows);
   std::vector<Process> processes = snapshot.processes;
   for (const ProcessId part : {kExited, kKernel}) split_unowned(part, snapshot.flows, processes);
-  sample.processes = share(processes, processes_, before ? &before->processes : nullptr);
-  // Sockets that only listen move nothing, with any source.
+  sample.processes = share(processes, sample, before.processes, processes_, sample.gone_processes);
+  // Of those that only listen it is known that they move nothing, wherever it comes from.
   bool some_counted = false;
   bool some_not = false;
   for (const Process& process : processes) {
@@ -254,7 +294,7 @@ void History::add(const Snapshot& snapshot) {
     sample.open_flows += process.open_flows;
   }
   sample.counted = sample.interval_s && (some_counted || !some_not);
-  index_bytes_ += sizeof(Sample) + 4 * (sample.flows.size() + sample.processes.size());
+  index_bytes_ += index_bytes(sample);
   samples_.push_back(std::move(sample));
   while (samples_.size() > 1 &&
          (samples_.back().mono_ns - samples_.front().mono_ns > limits_.span_ns ||
@@ -264,7 +304,7 @@ void History::add(const Snapshot& snapshot) {
 
 void History::forget_oldest() {
   const Sample& oldest = samples_.front();
-  index_bytes_ -= sizeof(Sample) + 4 * (oldest.flows.size() + oldest.processes.size());
+  index_bytes_ -= index_bytes(oldest);
   for (const std::uint32_t index : oldest.flows) flows_.drop(index);
   for (const std::uint32_t index : oldest.processes) processes_.drop(index);
   samples_.pop_front();
@@ -288,17 +328,64 @@ std::size_t History::index_at(std::uint64_t wall_ns) const {
 }
 
 const Flow* History::find_flow(const Sample& sample, std::uint64_t cookie) const {
-  return find(sample.flows, flows_, cookie);
+  const auto index = find(sample.flows, flows_, cookie);
+  return index ? &flows_[*index] : nullptr;
 }
 const Process* History::find_process(const Sample& sample, ProcessId id) const {
-  return find(sample.processes, processes_, id);
+  const auto index = find(sample.processes, processes_, id);
+  return index ? &processes_[*index] : nullptr;
 }
 
-std::vector<Smoothed> History::smoothed_flows(std::size_t index) const {
-  return smooth(samples_, index, flows_, &Sample::flows);
+// The sample that is nearest to so long before that one; empty: none is near enough for a mean over
+// that time.
+std::optional<std::size_t> History::start_of(std::size_t index, std::uint64_t span_ns) const {
+  const std::uint64_t now = samples_[index].mono_ns;
+  if (now < span_ns) return std::nullopt;
+  const std::uint64_t wanted = now - span_ns;
+  std::size_t at = sample_before(samples_, index, span_ns);
+  const auto distance = [&](std::size_t sample) {
+    const std::uint64_t time = samples_[sample].mono_ns;
+    return time > wanted ? time - wanted : wanted - time;
+  };
+  if (at + 1 < index && distance(at + 1) < distance(at)) ++at;
+  // Before the first one there was more that is not known: only as samples jitter.
+  const bool is_short = at == 0 && samples_[0].mono_ns > wanted;
+  return distance(at) <= span_ns / (is_short ? 100 : 4) ? std::optional(at) : std::nullopt;
 }
-std::vector<Smoothed> History::smoothed_processes(std::size_t index) const {
-  return smooth(samples_, index, processes_, &Sample::processes);
+
+std::optional<double> History::mean_rate(std::size_t index, std::uint64_t cookie,
+                                         std::uint64_t span_ns) const {
+  const auto from = start_of(index, span_ns);
+  if (!from) return std::nullopt;
+  return mean_between(samples_[*from], samples_[index], &Sample::flows, flows_, cookie);
+}
+std::optional<double> History::mean_rate(std::size_t index, ProcessId id,
+                                         std::uint64_t span_ns) const {
+  const auto from = start_of(index, span_ns);
+  if (!from) return std::nullopt;
+  return mean_between(samples_[*from], samples_[index], &Sample::processes, processes_, id);
+}
+
+void History::each_gone_flow(std::size_t index, std::uint64_t span_ns,
+                             const std::function<void(const Flow&, double)>& take) const {
+  if (const auto from = start_of(index, span_ns))
+    take_gone(samples_, *from, index, {&Sample::flows, &Sample::gone_flows}, flows_, take);
+}
+void History::each_gone_process(std::size_t index, std::uint64_t span_ns,
+                                const std::function<void(const Process&, double)>& take) const {
+  if (const auto from = start_of(index, span_ns))
+    take_gone(samples_, *from, index, {&Sample::processes, &Sample::gone_processes}, processes_,
+              take);
+}
+
+bool History::moved_lately(std::size_t index, std::uint64_t cookie, std::uint64_t span_ns) const {
+  const Sample& from = samples_[sample_before(samples_, index, span_ns)];
+  return bytes_by(samples_[index].flows, flows_, cookie) > bytes_by(from.flows, flows_, cookie);
+}
+bool History::moved_lately(std::size_t index, ProcessId id, std::uint64_t span_ns) const {
+  const Sample& from = samples_[sample_before(samples_, index, span_ns)];
+  return bytes_by(samples_[index].processes, processes_, id) >
+         bytes_by(from.processes, processes_, id);
 }
 
 }  // namespace sockscope::tui

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -45,13 +46,23 @@ inline std::string_view name_of(const Process& process) {
   return name_of(id_of(process), process.name());
 }
 
-// Rows that several samples share, with a reference count.
+// What a row moved by the time of a sample: the sum of its rates since it is in the samples.
+struct Moved {
+  static constexpr std::uint64_t kNever = UINT64_MAX;
+
+  double bytes = 0;                  // received and sent
+  std::uint64_t known_since_ns = 0;  // CLOCK_MONOTONIC; 0: since it began, kNever: it is not known
+  bool operator==(const Moved&) const = default;
+};
+
+// Rows that several samples share, counted.
 template <class Row>
 class SharedRows {
  public:
   using Index = std::uint32_t;
   const Row& operator[](Index index) const { return slots_[index].row; }
-  Index add(const Row& row);
+  const Moved& moved(Index index) const { return slots_[index].moved; }
+  Index add(const Row& row, const Moved& moved);
   void keep(Index index) { ++slots_[index].users; }
   void drop(Index index) {
     if (--slots_[index].users == 0) free_.push_back(index);
@@ -63,6 +74,7 @@ class SharedRows {
  private:
   struct Slot {
     Row row;
+    Moved moved;
     std::uint32_t users;
   };
   std::deque<Slot> slots_;
@@ -78,7 +90,10 @@ struct Sample {
   Loss lost;
   std::vector<std::uint32_t> flows;
   std::vector<std::uint32_t> processes;
-  // Sums over all processes of the host. counted: something was counted.
+  // Those of the sample before that are not in this one.
+  std::vector<std::uint32_t> gone_flows;
+  std::vector<std::uint32_t> gone_processes;
+  // Of the host: the sums over all processes. counted: there is something to sum up.
   bool counted = false;
   double rx_rate = 0;
   double tx_rate = 0;
@@ -86,22 +101,18 @@ struct Sample {
   double tx_segment_rate = 0;
   std::size_t open_flows = 0;
 
-  // The share, 0 to 1, of the TCP segments sent in the interval that were sent again; 0 when none
-  // was sent. Empty: not counted.
+  // Of the TCP segments sent in the interval, those that were sent again, 0 to 1; 0 where none was
+  // sent. Empty: nobody counts them.
+  double tx_segments() const { return tx_segment_rate * interval_s.value_or(0); }
   std::optional<double> retransmit_share() const {
     if (!counted) return std::nullopt;
     return tx_segment_rate > 0 ? std::min(retransmit_rate / tx_segment_rate, 1.0) : 0;
   }
 };
 
-struct Smoothed {
-  double rx = 0;
-  double tx = 0;
-};
-
-// The values of the last `points` intervals of `step_ns`, oldest first, up to the moment at
-// `index`. Intervals begin at multiples of their length, so that a plot moves only when one is
-// over. `moments` must have mono_ns and interval_s.
+// The values of the last `points` intervals of `step_ns`, oldest first, ended by the moment at
+// `index`. The intervals lie at multiples of their length, so that a plot moves only when one is
+// over. `moments` have mono_ns and interval_s.
 template <class Moments, class Read>
 Series series_of(const Moments& moments, std::size_t index, std::size_t points,
                  std::uint64_t step_ns, Read read) {
@@ -151,10 +162,19 @@ class History {
   const Flow* find_flow(const Sample& sample, std::uint64_t cookie) const;
   const Process* find_process(const Sample& sample, ProcessId id) const;
 
-  // Rates averaged over some three seconds before the sample, for each of its flows or processes in
-  // their order. Rows ordered by these do not jump.
-  std::vector<Smoothed> smoothed_flows(std::size_t index) const;
-  std::vector<Smoothed> smoothed_processes(std::size_t index) const;
+  // Bytes per second, both ways, on average over so long before the sample, or as near to that as
+  // samples were taken. Empty: it is not known for so long.
+  std::optional<double> mean_rate(std::size_t index, std::uint64_t cookie,
+                                  std::uint64_t span_ns) const;
+  std::optional<double> mean_rate(std::size_t index, ProcessId id, std::uint64_t span_ns) const;
+  // Of each flow or process that was there in that time and is not in the sample.
+  void each_gone_flow(std::size_t index, std::uint64_t span_ns,
+                      const std::function<void(const Flow&, double mean_rate)>& take) const;
+  void each_gone_process(std::size_t index, std::uint64_t span_ns,
+                         const std::function<void(const Process&, double mean_rate)>& take) const;
+  // Whether anything is known to have moved in so long before the sample.
+  bool moved_lately(std::size_t index, std::uint64_t cookie, std::uint64_t span_ns) const;
+  bool moved_lately(std::size_t index, ProcessId id, std::uint64_t span_ns) const;
 
   // A series over samples; see series_of().
   template <class Read>
@@ -166,6 +186,7 @@ class History {
 
  private:
   void forget_oldest();
+  std::optional<std::size_t> start_of(std::size_t index, std::uint64_t span_ns) const;
 
   Limits limits_;
   std::deque<Sample> samples_;

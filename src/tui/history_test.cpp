@@ -184,23 +184,87 @@ TEST(History, times_and_numbers) {
   EXPECT_EQ(history.index_at(kTestWall + 99 * kTestSecond), 9u);
 }
 
-TEST(History, smooths_over_some_seconds) {
+constexpr std::uint64_t kTen = 10 * kTestSecond;
+constexpr std::uint64_t kSixty = 60 * kTestSecond;
+
+// `rate`: of one process and its flow; none: it is not counted.
+void add_second(History& history, std::uint64_t second, std::optional<double> rate) {
+  SnapshotBuilder b(second);
+  b.process(1, "one", 0, 0).flow(1, "10.0.0.7", 1, "192.0.2.1", 2, 0, 0);
+  b.process(2, "other", 5, 0);
+  b.last_process().rx_rate = b.last_process().tx_rate = second == 0 ? std::nullopt : rate;
+  b.flow(2, "10.0.0.7", 1, "192.0.2.1", 3, 0, 0);
+  b.last_flow().rx_rate = b.last_flow().tx_rate = b.last_process().rx_rate;
+  history.add(b.snapshot());
+}
+
+TEST(History, means_are_known_when_there_are_samples_of_so_long) {
   History history;
-  SnapshotBuilder before(1);
-  before.process(1, "a", 3000, 0).process(2, "b", 0, 0);
-  for (std::uint64_t second = 0; second < 20; ++second) {
-    Snapshot snapshot = before.snapshot();
-    snapshot.mono_ns = kTestMono + second * kTestSecond;
+  for (std::uint64_t second = 0; second <= 65; ++second) {
+    add_second(history, second, second > 60 ? 600.0 : 0.0);
+    const std::size_t newest = history.size() - 1;
+    EXPECT_EQ(history.mean_rate(newest, ProcessId{2, 2000}, kTen).has_value(), second >= 10);
+    EXPECT_EQ(history.mean_rate(newest, std::uint64_t{2}, kSixty).has_value(), second >= 60);
+  }
+  // Five seconds of 600 in each direction.
+  EXPECT_DOUBLE_EQ(*history.mean_rate(65, ProcessId{2, 2000}, kTen), 600);
+  EXPECT_DOUBLE_EQ(*history.mean_rate(65, std::uint64_t{2}, kSixty), 100);
+  EXPECT_DOUBLE_EQ(*history.mean_rate(60, std::uint64_t{2}, kSixty), 0);  // of the past as it was
+  EXPECT_FALSE(history.mean_rate(65, std::uint64_t{77}, kTen));
+}
+
+TEST(History, means_of_what_was_not_counted_are_not_known) {
+  History history;
+  for (std::uint64_t second = 0; second <= 30; ++second)
+    add_second(history, second, second > 15 ? std::optional(10.0) : std::nullopt);
+  EXPECT_FALSE(history.mean_rate(24, std::uint64_t{2}, kTen));
+  EXPECT_DOUBLE_EQ(*history.mean_rate(25, std::uint64_t{2}, kTen), 20);
+  EXPECT_DOUBLE_EQ(*history.mean_rate(24, std::uint64_t{1}, kTen), 0);
+}
+
+TEST(History, means_count_nothing_before_a_row_began_and_keep_what_is_gone) {
+  History history;
+  for (std::uint64_t second = 0; second <= 20; ++second) {
+    SnapshotBuilder b(second);
+    b.process(1, "one", 1, 1);
+    if (second > 11 && second < 18) b.flow(5, "10.0.0.7", 1, "192.0.2.1", 2, 70, 30);
+    if (second > 17) b.flow(6, "10.0.0.7", 1, "192.0.2.1", 2, 10, 0);
+    history.add(b.snapshot());
+  }
+  EXPECT_DOUBLE_EQ(*history.mean_rate(16, std::uint64_t{5}, kTen), 50);
+  EXPECT_DOUBLE_EQ(*history.mean_rate(20, std::uint64_t{6}, kTen), 3);
+  std::vector<std::pair<std::uint64_t, double>> gone;
+  const auto take = [&](const Flow& flow, double rate) { gone.emplace_back(flow.cookie, rate); };
+  history.each_gone_flow(16, kTen, take);
+  EXPECT_TRUE(gone.empty());
+  history.each_gone_flow(20, kTen, take);
+  EXPECT_EQ(gone, (std::vector<std::pair<std::uint64_t, double>>{{5, 60.0}}));
+  history.each_gone_flow(20, kSixty, take);  // not known for so long
+  EXPECT_EQ(gone.size(), 1u);
+}
+
+TEST(History, means_of_samples_that_are_far_apart) {
+  History history;
+  for (std::uint64_t second = 0; second <= 120; second += 30) {
+    SnapshotBuilder b(second);
+    b.process(1, "one", 100, 0);
+    Snapshot snapshot = b.snapshot();
+    if (second != 0) snapshot.interval_s = 30.0;
     history.add(snapshot);
   }
-  EXPECT_NEAR(history.smoothed_processes(19)[0].rx, 3000, 1e-6);
-  // One second with another rate counts for about a quarter.
-  SnapshotBuilder after(20);
-  after.process(1, "a", 0, 0).process(2, "b", 3000, 0);
-  history.add(after.snapshot());
-  const auto smoothed = history.smoothed_processes(20);
-  EXPECT_NEAR(smoothed[0].rx, 2100, 200);
-  EXPECT_NEAR(smoothed[1].rx, 900, 200);
+  EXPECT_FALSE(history.mean_rate(4, ProcessId{1, 1000}, kTen));
+  EXPECT_DOUBLE_EQ(*history.mean_rate(4, ProcessId{1, 1000}, kSixty), 100);
+}
+
+TEST(History, what_moved_lately) {
+  History history;
+  for (std::uint64_t second = 0; second <= 30; ++second)
+    add_second(history, second, second == 3 ? 1.0 : 0.0);
+  for (std::size_t at = 0; at <= 30; ++at) {
+    EXPECT_EQ(history.moved_lately(at, std::uint64_t{2}, kTen), at >= 3 && at < 13) << at;
+    EXPECT_EQ(history.moved_lately(at, ProcessId{2, 2000}, kTen), at >= 3 && at < 13) << at;
+    EXPECT_FALSE(history.moved_lately(at, std::uint64_t{1}, kTen));
+  }
 }
 
 TEST(History, series_end_with_the_sample_and_leave_holes) {

@@ -46,6 +46,7 @@ constexpr ActionSpec kActions[] = {
     {Action::kTurnFold, "turn-fold", "*", "fold or unfold the group"},
     {Action::kZoomIn, "zoom-in", "+ =", "plots of a shorter time; unfold where there are groups"},
     {Action::kZoomOut, "zoom-out", "-", "plots of a longer time; fold where there are groups"},
+    {Action::kPlotScale, "plot-scale", "y", "plots of rows: one scale, or each its own"},
     {Action::kIdle, "idle", "o", "idle rows", "idle"},
     {Action::kClosed, "closed", "O", "closed rows"},
     {Action::kLoopback, "loopback", "l", "loopback", "loopback"},

@@ -45,6 +45,7 @@ enum class Action : std::uint8_t {
   kTurnFold,
   kZoomIn,
   kZoomOut,
+  kPlotScale,
   kIdle,
   kClosed,
   kLoopback,

@@ -222,11 +222,8 @@ void Loop::read_internals() {
     const auto [place, is_new] = model_.internals.try_emplace(cookie);
     if (!is_new || !answers) continue;
     const Flow* flow = model_.history.find_flow(newest, cookie);
-    // Sockets of other network namespaces cannot be asked for from here, and listeners send
-    // nothing.
-    if (flow == nullptr || flow->closed || flow->direction == Direction::kListen ||
-        flow->netns != model_.home_netns)
-      continue;
+    // Those of other network namespaces are not found from here.
+    if (flow == nullptr || flow->closed || flow->netns != model_.home_netns) continue;
     auto internals = monitor_.tcp_internals(*flow);
     answers = internals.has_value();  // after one question without an answer, no more are asked, so
                                       // that the screen does not wait

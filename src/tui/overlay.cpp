@@ -95,8 +95,11 @@ HelpLines help_lines(const Model& model, const State& state) {
   HelpLines lines = state.view->help(state);
   const View& list = has_pane(state) ? *state.view->pane : *state.view;
   if (shows_tcp_internals(list, state.size)) {
-    lines.push_back({"±var CWND MSS", "variation of RTT in ms; window in segments, bytes in one"});
-    lines.push_back({"SENDQ CC", "bytes not acknowledged; congestion control; as of now"});
+    lines.push_back({"RECVQ SENDQ", "bytes not read, not acknowledged; who listens: waiting, limit"});
+    if (state.size.columns >= kWide) {
+      lines.push_back({"±var CWND", "variation of RTT in ms; congestion window in segments"});
+      lines.push_back({"MSS CC", "bytes of a segment; congestion control; as of now"});
+    }
   }
   std::string views;
   for (const View* view : kKeyedViews)
@@ -125,7 +128,8 @@ HelpLines help_lines(const Model& model, const State& state) {
       {keys.key_of(kFreeze), "freeze and go on; collection never stops"},
       {keys.keys_of({kNextSample, kPreviousSample, kGoToTime}),
        "next and previous sample, go to a time (-5m, 14:02)"},
-      {keys.keys_of({kZoomIn, kZoomOut}), "plots of a shorter or longer time"},
+      {keys.keys_of({kZoomIn, kZoomOut, kPlotScale}),
+       "plots of a shorter or longer time; of one scale or each its own"},
       {keys.key_of(kInterval), "seconds between samples"},
       {"Doing", ""},
       {keys.keys_of({kCopy, kWrite}), "copy the row, write the view as JSON"},

@@ -16,7 +16,7 @@ constexpr std::uint64_t kTick = 10'000'000;
 constexpr std::uint32_t kFirstOfAll = 2;  // init and kthreadd say nothing as parents
 
 Sum sum_of(const State& state, const Process& process, std::uint32_t index,
-           const Smoothed& smoothed) {
+           const Lately& lately) {
   Sum sum;
   sum.key = RowKey::of(id_of(process));
   sum.pid = process.pid;
@@ -28,7 +28,7 @@ Sum sum_of(const State& state, const Process& process, std::uint32_t index,
   sum.rx_rate = process.rx_rate.value_or(0);
   sum.tx_rate = process.tx_rate.value_or(0);
   sum.retransmit_rate = process.retransmit_rate.value_or(0);
-  sum.smoothed = smoothed;
+  sum.lately = lately;
   const Volume volume = volume_of(state, process);
   sum.rx_bytes = volume.rx;
   sum.tx_bytes = volume.tx;
@@ -46,8 +46,7 @@ void add_below(Sum& parent, const Sum& own) {
   parent.rx_rate += own.rx_rate;
   parent.tx_rate += own.tx_rate;
   parent.retransmit_rate += own.retransmit_rate;
-  parent.smoothed.rx += own.smoothed.rx;
-  parent.smoothed.tx += own.smoothed.tx;
+  parent.lately.add(own.lately);
   parent.rx_bytes += own.rx_bytes;
   parent.tx_bytes += own.tx_bytes;
   parent.retransmits += own.retransmits;
@@ -59,9 +58,9 @@ class Grower {
  public:
   Grower(const Model& model, const State& state) : model_(model), state_(state) {}
 
-  void add(const Process& process, std::uint32_t index, const Smoothed& smoothed) {
+  void add(const Process& process, std::uint32_t index, const Lately& lately) {
     if (process.pid != 0) note(process);
-    tree_.sums.push_back(sum_of(state_, process, index, smoothed));
+    tree_.sums.push_back(sum_of(state_, process, index, lately));
     tree_.parents.push_back(ProcessTree::kNone);
   }
 
@@ -73,14 +72,12 @@ class Grower {
   }
 
   void put_below_places() {
-    std::map<RowKey, std::size_t> places;
     for (std::size_t node = 0, count = tree_.sums.size(); node < count; ++node) {
       const ProcessInfo* info = tree_.sums[node].info.get();
       const std::string_view name = info == nullptr ? "" : place_name(*info);
       if (name.empty()) continue;
-      RowKey key = RowKey::of_place(name);
-      key.is_group = true;
-      const auto [place, is_new] = places.try_emplace(key, tree_.sums.size());
+      const RowKey key = place_key(name);
+      const auto [place, is_new] = places_.try_emplace(key, tree_.sums.size());
       if (is_new) {
         Sum sum;
         sum.key = key;
@@ -92,17 +89,39 @@ class Grower {
     }
   }
 
-  // Adds what each process moves to all nodes above it.
-  ProcessTree sum_up(std::size_t processes) {
+  void add_gone(const GoneProcess& gone) {
+    const ProcessInfo* info = gone.process->info.get();
+    if (info == nullptr) return;
+    std::size_t node = ProcessTree::kNone;
+    if (state_.settings.process_grouping == Grouping::kTree) {
+      const auto parent = by_pid_.find(info->parent_pid);
+      if (parent != by_pid_.end() && start_of(parent->second) <= gone.process->start_ns + kTick)
+        node = parent->second;
+    } else if (const auto place = places_.find(place_key(place_name(*info)));
+               place != places_.end()) {
+      node = place->second;
+    }
+    for (; node != ProcessTree::kNone; node = tree_.parents[node])
+      tree_.sums[node].lately.add(gone.lately);
+  }
+
+  // What each process moves goes to all above it.
+  void sum_up(std::size_t processes) {
     const std::vector<Sum> own(tree_.sums.begin(),
                                tree_.sums.begin() + static_cast<std::ptrdiff_t>(processes));
     for (std::size_t node = 0; node < processes; ++node)
       for (std::size_t up = tree_.parents[node]; up != ProcessTree::kNone; up = tree_.parents[up])
         add_below(tree_.sums[up], own[node]);
-    return std::move(tree_);
   }
+  ProcessTree take() { return std::move(tree_); }
 
  private:
+  static RowKey place_key(std::string_view name) {
+    RowKey key = RowKey::of_place(name);
+    key.is_group = true;
+    return key;
+  }
+
   std::uint64_t start_of(std::size_t node) const { return tree_.sums[node].key.b; }
 
   // If two processes had the same pid, only the later one can have children now.
@@ -144,21 +163,24 @@ class Grower {
   const State& state_;
   ProcessTree tree_;
   std::unordered_map<std::uint32_t, std::size_t> by_pid_;
+  std::map<RowKey, std::size_t> places_;
 };
 
 }  // namespace
 
 ProcessTree grow_tree(const Model& model, const State& state,
                       std::span<const std::uint32_t> processes,
-                      std::span<const Smoothed> smoothed) {
+                      std::span<const Lately> lately, std::span<const GoneProcess> gone) {
   Grower grower(model, state);
   for (std::size_t i = 0; i < processes.size(); ++i)
-    grower.add(model.history.process(processes[i]), processes[i], smoothed[i]);
+    grower.add(model.history.process(processes[i]), processes[i], lately[i]);
   if (state.settings.process_grouping == Grouping::kTree)
     grower.put_below_parents();
   else
     grower.put_below_places();
-  return grower.sum_up(processes.size());
+  grower.sum_up(processes.size());
+  for (const GoneProcess& each : gone) grower.add_gone(each);
+  return grower.take();
 }
 
 }  // namespace sockscope::tui

@@ -21,9 +21,17 @@ struct ProcessTree {
   std::vector<std::size_t> parents;  // of each node; kNone: a root
 };
 
-// `processes`: of the history, with their smoothed rates; grouped as the settings say. A chain of
-// parents that leads back to itself, which reused pids can cause, is cut.
+// A process that is over and gone, and what it moved lately.
+struct GoneProcess {
+  const Process* process = nullptr;
+  Lately lately;
+};
+
+// `processes`: of the history, with what they moved lately; grouped as the settings say. A chain of
+// parents that bites its own tail, as reused numbers can make one, is cut. What those moved that are
+// gone is in the means of what they were below.
 ProcessTree grow_tree(const Model& model, const State& state,
-                      std::span<const std::uint32_t> processes, std::span<const Smoothed> smoothed);
+                      std::span<const std::uint32_t> processes, std::span<const Lately> lately,
+                      std::span<const GoneProcess> gone = {});
 
 }  // namespace sockscope::tui

@@ -75,6 +75,31 @@ TEST_F(Tree, children_below_their_parents_those_that_move_most_first) {
   EXPECT_EQ(rows(), all);
 }
 
+TEST_F(Tree, parents_keep_what_children_moved_that_are_gone) {
+  model.history = History();
+  for (std::uint64_t second = 0; second <= 60; ++second) {
+    SnapshotBuilder b(second);
+    add(b, 100, 1, "sshd", 10, 0);
+    if (second < 40) add(b, 1000 + static_cast<std::uint32_t>(second), 200, "curl", 600, 0);
+    model.history.add(b.snapshot());
+  }
+  state.size = {120, 40};
+  model.ancestors.clear();
+  model.ancestors.emplace(100, info_of(100, 1, "sshd"));
+  rows();
+  EXPECT_DOUBLE_EQ(sum("sshd").lately.rate_60s.value_or(0), 10);  // nobody knows of bash any more
+  SnapshotBuilder b(61);
+  add(b, 100, 1, "sshd", 10, 0);
+  add(b, 300, 200, "curl", 0, 0);
+  model.history.add(b.snapshot());
+  model.ancestors.emplace(200, info_of(200, 100, "bash"));
+  state.settings.idle = true;
+  rows();
+  // 38 of the last sixty seconds, one process in each.
+  EXPECT_DOUBLE_EQ(sum("bash").lately.rate_60s.value_or(0), 38 * 600 / 60.0);
+  EXPECT_DOUBLE_EQ(sum("sshd").lately.rate_60s.value_or(0), 10 + 38 * 600 / 60.0);
+}
+
 TEST_F(Tree, parents_have_the_sums_of_all_below) {
   rows();
   EXPECT_DOUBLE_EQ(sum("bash").rx_rate, 75'000);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <random>
 #include <set>
+#include <sstream>
 
 #include "tui/app_testing.h"
 
@@ -14,9 +15,9 @@ namespace {
 
 class Rows : public testing::Test, protected Session {};
 
-TEST_F(Rows, orders_by_received_rate_and_hides_idle_ones) {
+TEST_F(Rows, orders_by_both_rates_and_hides_idle_ones) {
   EXPECT_EQ(names(model, state), (std::vector<std::string>{"nginx", "postgres", "curl", "kubelet",
-                                                           "java", "", "chronyd", "sshd"}));
+                                                           "java", "sshd", "", "chronyd"}));
   keys("o");
   EXPECT_EQ(names(model, state).size(), 10u);
 }
@@ -27,14 +28,14 @@ TEST_F(Rows, cursor_moves_and_stays_within) {
   keys("k");
   EXPECT_EQ(selected(), "postgres");
   keys("G");
-  EXPECT_EQ(selected(), "sshd");
+  EXPECT_EQ(selected(), "chronyd");
   keys("jjj");
-  EXPECT_EQ(selected(), "sshd");
+  EXPECT_EQ(selected(), "chronyd");
   key(KeyName::kHome);
   keys("k");
   EXPECT_EQ(selected(), "nginx");
   key(KeyName::kPageDown);
-  EXPECT_EQ(selected(), "sshd");
+  EXPECT_EQ(selected(), "chronyd");
 }
 
 TEST_F(Rows, rows_add_up_to_the_host_or_the_footer_says_so) {
@@ -53,6 +54,137 @@ TEST_F(Rows, rows_add_up_to_the_host_or_the_footer_says_so) {
   keys("aa/curl");
   EXPECT_NE(footer().find(" · ↓35.6M of 234M "), std::string::npos) << footer();
   EXPECT_NE(footer().find(" ↑210k of 21.3M"), std::string::npos) << footer();
+}
+
+TEST_F(Rows, every_order_is_that_of_the_figures_on_the_screen) {
+  std::mt19937 random(3);
+  state.size = {160, 50};
+  keys("o");
+  for (const ColumnId column : {ColumnId::kRate, ColumnId::kRxRate, ColumnId::kTxRate,
+                                ColumnId::kRate10s, ColumnId::kRetransmitRate}) {
+    state.table().sort_by(column, false);
+    for (int i = 0; i < 30; ++i) {
+      Snapshot next = web_host(++second);
+      for (Process& process : next.processes) {
+        process.rx_rate = static_cast<double>(random() % 1'000'000);
+        process.tx_rate = static_cast<double>(random() % 1'000'000);
+        process.retransmit_rate = static_cast<double>(random() % 100);
+      }
+      model.history.add(next);
+      model.now_ns = next.mono_ns;
+      shown(model, state);
+      std::vector<double> figures;
+      for (const Row& row : state.table().listing.rows) {
+        const Process& process = model.history.process(row.index);
+        figures.push_back(column == ColumnId::kRxRate           ? *process.rx_rate
+                          : column == ColumnId::kTxRate         ? *process.tx_rate
+                          : column == ColumnId::kRetransmitRate ? *process.retransmit_rate
+                          : column == ColumnId::kRate
+                              ? *process.rx_rate + *process.tx_rate
+                              : *model.history.mean_rate(model.history.size() - 1, id_of(process),
+                                                         10 * kTestSecond));
+      }
+      ASSERT_TRUE(std::is_sorted(figures.rbegin(), figures.rend())) << info_of(column).heading;
+    }
+  }
+}
+
+TEST_F(Rows, of_equals_the_one_that_moves_more_comes_first) {
+  model.history = History();
+  SnapshotBuilder b(1);
+  b.process(1, "silent", 0, 0).flow(1, "10.0.0.7", 1, "192.0.2.1", 2, 0, 0);
+  b.process(2, "sends", 0, 5).flow(2, "10.0.0.7", 2, "192.0.2.1", 2, 0, 5);
+  b.process(3, "sends more", 0, 7).flow(3, "10.0.0.7", 3, "192.0.2.1", 2, 0, 7);
+  model.history.add(b.snapshot());
+  keys("2");
+  std::vector<std::uint64_t> cookies;
+  for (const Row& row : state.table().listing.rows) cookies.push_back(row.key.a);
+  EXPECT_EQ(cookies, (std::vector<std::uint64_t>{3, 2, 1}));
+}
+
+TEST_F(Rows, the_first_order_is_the_same_on_every_screen) {
+  for (const View* view : {&kProcessesView, &kConnectionsView, &kHostsView, &kProcessView})
+    for (int columns = 41; columns <= 250; ++columns)
+      ASSERT_EQ(view->order({columns, 50}), view->order({40, 12})) << columns;
+  // And by a column that is there.
+  for (const View* view : {&kProcessesView, &kConnectionsView, &kHostsView, &kProcessView})
+    for (int columns = kLeastColumns; columns <= 250; ++columns) {
+      const auto placed = place_columns(view->columns, columns);
+      ASSERT_TRUE(std::any_of(placed.begin(), placed.end(), [&](const PlacedColumn& column) {
+        return column.id() == view->order({columns, 50});
+      })) << number_of(*view) << " at " << columns;
+    }
+}
+
+// A process that runs and one that is over: both moved something in the same second.
+TEST_F(Rows, what_runs_stays_as_long_as_what_is_over) {
+  model.history = History();
+  const auto lines = [&](std::uint64_t now) {
+    SnapshotBuilder b(now);
+    const double rate = now == 2 ? 100 : 0;
+    b.process(7, "runs", rate, 0).process(8, "over", rate, 0);
+    b.last_process().open_flows = now == 2 ? 1 : 0;
+    auto info = std::make_shared<ProcessInfo>();
+    Snapshot snapshot = b.snapshot();
+    snapshot.processes[0].info = info;
+    auto exited = std::make_shared<ProcessInfo>();
+    exited->exited = true;
+    snapshot.processes[1].info = exited;
+    model.history.add(snapshot);
+    model.now_ns = snapshot.mono_ns;
+    shown(model, state);
+    std::string out;
+    for (const Row& row : state.table().listing.rows) {
+      if (row.mark != ' ') out += row.mark;
+      out += std::string(model.history.process(row.index).name()) + ' ';
+    }
+    return out;
+  };
+  EXPECT_EQ(lines(1), "");
+  EXPECT_EQ(lines(2), "runs over ");
+  for (std::uint64_t now = 3; now < 12; ++now) EXPECT_EQ(lines(now), "runs xover ") << now;
+  EXPECT_EQ(lines(12), "");
+}
+
+TEST_F(Rows, remote_ends_keep_what_connections_moved_that_are_gone) {
+  model.history = History();
+  for (std::uint64_t now = 0; now <= 61; ++now) {
+    SnapshotBuilder b(now);
+    b.process(7, "curl", 0, 0).flow(1, "10.0.0.7", 1, "192.0.2.1", 443, 10, 0);
+    // One after the other, each for a second.
+    b.flow(1000 + now, "10.0.0.7", 2, "192.0.2.1", 443, 900, 90);
+    model.history.add(b.snapshot());
+    model.now_ns = b.snapshot().mono_ns;
+  }
+  for (const char* key : {"3", "2aa"}) {
+    keys(key);
+    state.size = {120, 40};
+    shown(model, state);
+    const auto& sums = state.table().listing.sums;
+    ASSERT_EQ(sums.size(), 1u);
+    EXPECT_DOUBLE_EQ(sums[0].lately.rate_10s.value_or(0), 1000);
+    EXPECT_DOUBLE_EQ(sums[0].lately.rate_60s.value_or(0), 1000);
+  }
+}
+
+TEST_F(Rows, plots_of_one_scale_or_of_their_own) {
+  const auto high = [&] {  // rows whose plot is more than three quarters as high as a row
+    std::size_t count = 0;
+    std::istringstream lines(shown(model, state).grid.text());
+    for (std::string line; std::getline(lines, line);)
+      count += line.find("Mb/s") == line.npos &&
+               (line.find("⣿") != line.npos || line.find("⣾") != line.npos);
+    return count;
+  };
+  EXPECT_EQ(high(), 1u);
+  EXPECT_NE(shown(model, state).grid.text().find("60s ≤"), std::string::npos);
+  keys("y");
+  EXPECT_GT(high(), 5u);
+  EXPECT_NE(shown(model, state).grid.text().find("60s each"), std::string::npos);
+  keys("+");
+  EXPECT_NE(shown(model, state).grid.text().find("30s each"), std::string::npos);
+  keys("y");
+  EXPECT_EQ(high(), 1u);
 }
 
 TEST_F(Rows, untouched_cursor_is_on_the_first_row_whatever_that_is) {
@@ -159,8 +291,8 @@ TEST_F(Rows, escape_from_the_prompt_brings_the_filter_before_back) {
 
 TEST_F(Rows, sorting) {
   keys(">");
-  EXPECT_EQ(sort_of(state, kProcessesView), ColumnId::kTxRate);
-  keys("<<<");
+  EXPECT_EQ(sort_of(state, kProcessesView), ColumnId::kRate10s);
+  keys("<<");
   EXPECT_EQ(sort_of(state, kProcessesView), ColumnId::kConns);
   keys("s");
   EXPECT_EQ(state.overlay, Overlay::kSortPicker);
@@ -210,7 +342,7 @@ TEST_F(Rows, ports_by_name) {
 }
 
 TEST_F(Rows, totals_from_now_on_and_back) {
-  state.size = {200, 50};
+  state.size = {204, 50};
   const auto total = [&](std::string_view row) {
     const std::string text = shown(model, state).grid.text();
     const auto at = text.find(row);

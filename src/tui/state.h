@@ -83,6 +83,20 @@ struct Row {
   bool is_later = false;  // a flow of State::opened, opened after the moment that is shown
 };
 
+// What a row moved before the last interval, too.
+struct Lately {
+  bool moved = false;  // anything, for as long as closed rows stay
+  // Bytes per second, both ways, on average; empty: not known for so long, or not wanted.
+  std::optional<double> rate_10s = {};
+  std::optional<double> rate_60s = {};
+
+  void add(const Lately& part) {
+    moved = moved || part.moved;
+    for (const auto mean : {&Lately::rate_10s, &Lately::rate_60s})
+      if (part.*mean) this->*mean = (this->*mean).value_or(0) + *(part.*mean);
+  }
+};
+
 // A remote end, or a group of connections.
 struct Sum {
   RowKey key;
@@ -97,7 +111,7 @@ struct Sum {
   double retransmit_rate = 0;
   double rx_rate = 0;
   double tx_rate = 0;
-  Smoothed smoothed;
+  Lately lately;
   std::uint64_t rx_bytes = 0;
   std::uint64_t tx_bytes = 0;
   std::uint64_t retransmits = 0;
@@ -211,6 +225,7 @@ struct Settings {
   std::uint32_t window_s = 60;
   bool ascii = false;
   PlotStyle plot = PlotStyle::kBraille;
+  bool own_scales = false;  // of the plots in a table's rows: each its own, not one for all
   bool read_only = false;
   std::uint64_t interval_ms = 1000;
   std::string theme = "default";

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "base/text.h"
 #include "tui/view.h"
@@ -37,18 +38,20 @@ std::vector<PlacedColumn> place_columns(std::span<const ColumnSpec> specs, int c
   return placed;
 }
 
-void draw_heading(const std::vector<PlacedColumn>& columns, ColumnId sort, bool reverse, int y,
-                  bool clickable, Screen& screen) {
+void draw_heading(const std::vector<PlacedColumn>& columns, const Heading& heading, int y,
+                  Screen& screen) {
   if (y < 0) return;
   for (const PlacedColumn& column : columns) {
     std::string text(column.spec->heading());
-    if (sort != ColumnId::kNone && column.id() == sort) text += reverse ? "▲" : "▼";
+    if (column.id() == ColumnId::kSpark && !heading.plots.empty()) text = heading.plots;
+    if (heading.sort != ColumnId::kNone && column.id() == heading.sort)
+      text += heading.reverse ? "▲" : "▼";
     const int end = column.x + column.width;
     if (column.spec->info().is_text())
       screen.grid.put(column.x, y, text, {Role::kTitle}, end);
     else
       screen.grid.put_right(end, y, text, {Role::kTitle});
-    if (clickable && column.spec->info().sortable)
+    if (heading.clickable && column.spec->info().sortable)
       screen.hits.push_back(
           {Hit::Kind::kHeading, y, column.x, end, static_cast<std::size_t>(column.id())});
   }
@@ -149,11 +152,12 @@ void draw_rows(const Table& table, const std::vector<PlacedColumn>& columns, con
 
 }  // namespace
 
-void draw_list(const State& state, const Frame& frame, const RowReader& read, Screen& screen) {
+void draw_list(const State& state, const Frame& frame, const RowReader& read, Screen& screen,
+               std::string plots) {
   const auto columns = place_columns(state.view->columns, screen.grid.size().columns);
   const ColumnId sort = sort_of(state, *state.view);
-  draw_heading(columns, sort, state.table().reverse, frame.heading, sort != ColumnId::kNone,
-               screen);
+  draw_heading(columns, {sort, state.table().reverse, sort != ColumnId::kNone, std::move(plots)},
+               frame.heading, screen);
   const bool has_focus = &focused_view(state) == state.view;
   draw_rows(state.table(), columns, {frame.first, frame.count, Hit::Kind::kRow, has_focus}, read,
             screen);
@@ -164,7 +168,7 @@ void draw_pane_list(const State& state, int y, const Frame& frame, const RowRead
   const View& pane = *state.view->pane;
   const Table& table = state.table_of(pane);
   const auto columns = place_columns(pane.columns, screen.grid.size().columns);
-  draw_heading(columns, sort_of(state, pane), table.reverse, y, false, screen);
+  draw_heading(columns, {.sort = sort_of(state, pane), .reverse = table.reverse}, y, screen);
   const bool has_focus = &focused_view(state) == &pane;
   draw_rows(table, columns, {y + 1, pane_list_rows(frame), Hit::Kind::kPaneRow, has_focus}, read,
             screen);

@@ -56,8 +56,15 @@ struct CellText {
 // The text may be longer than the column; it is then cut at the right.
 using CellReader = std::function<CellText(const PlacedColumn&)>;
 
-void draw_heading(const std::vector<PlacedColumn>& columns, ColumnId sort, bool reverse, int y,
-                  bool clickable, Screen& screen);
+// `plots`: what stands above those; empty: the column's own heading.
+struct Heading {
+  ColumnId sort = ColumnId::kNone;
+  bool reverse = false;
+  bool clickable = false;
+  std::string plots = {};
+};
+void draw_heading(const std::vector<PlacedColumn>& columns, const Heading& heading, int y,
+                  Screen& screen);
 void draw_cells(const std::vector<PlacedColumn>& columns, int y, Role role, const CellReader& read,
                 Screen& screen);
 
@@ -65,8 +72,9 @@ void draw_cells(const std::vector<PlacedColumn>& columns, int y, Role role, cons
 // texts would look the same after shortening, they are shortened so that their difference is
 // visible.
 using RowReader = std::function<CellText(const Row&, const PlacedColumn&)>;
-void draw_list(const State& state, const Frame& frame, const RowReader& read, Screen& screen);
-// The same for the view whose list is in the pane.
+void draw_list(const State& state, const Frame& frame, const RowReader& read, Screen& screen,
+               std::string plots = {});
+// The same of the view whose list is in the pane.
 void draw_pane_list(const State& state, int y, const Frame& frame, const RowReader& read,
                     Screen& screen);
 

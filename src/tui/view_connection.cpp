@@ -102,6 +102,13 @@ void put_tcp(const Model& model, const State& state, const Flow& flow, int last,
     return;
   }
   const TcpInternals* tcp = internals_of(model, state, flow);
+  if (flow.state == TcpState::kListen) {
+    if (tcp != nullptr && y < last)
+      put_fact(y++, "Queue",
+               fmt::format("{} wait to be accepted, {} may", tcp->receive_queue, tcp->send_queue),
+               grid, right);
+    return;
+  }
   if (tcp != nullptr && y < last)
     put_fact(y++, "TCP",
              fmt::format("cwnd {}  ssthresh {}  mss {}  pmtu {}  cc {}  {} {}",
@@ -115,7 +122,7 @@ void put_tcp(const Model& model, const State& state, const Flow& flow, int last,
   const double share = c.tx_segments == 0 ? 0 : c.retransmits / static_cast<double>(c.tx_segments);
   grid.put(1, y, "Loss", {Role::kTitle});
   int x = grid.put(10, y, fmt::format("retrans {} ({:.2f}% of sent)", c.retransmits, share * 100),
-                   {share_role(share)});
+                   {share_role(share, static_cast<double>(c.tx_segments))});
   std::vector<std::string> more;
   if (c.retransmits != 0) {
     const std::string ago = last_retransmit(model, state, flow);

@@ -17,40 +17,43 @@ namespace {
 using enum ColumnId;
 
 constexpr ColumnSpec kColumns[] = {
-    {kPid, 7, 90},
+    {kPid, 7, 88},
     {kComm, 8, 40, 60, 15},
     {kComm, 10, 60, kWide, 16},
     {kComm, 10, kWide, 180},
     {kComm, 10, 180, INT32_MAX, 16},
     {kProto, 4, 61},
-    {kLport, 5, 67, 114},
-    {kLocal, 21, 114, kWide, 30},
-    {kLocal, 21, kWide, 180},
+    {kLport, 5, 67, 174},
+    {kLocal, 21, 174, 180},
     {kLocal, 21, 180, INT32_MAX, 30},
     {kRemote, 10, 0, 40, 46},
     {kRemote, 14, 40, 60, 30},
-    {kRemote, 24, 60, kWide, 46},
+    {kRemote, 24, 60, 111, 46},
+    {kRemote, 21, 111, kWide, 46},
     {kRemote, 24, kWide, INT32_MAX, 74},
     {kState, 4, 60},
-    {kAge, 8, 97},
+    {kReceiveQueue, 5, 100},
+    {kSendQueue, 5, 100},
+    {kAge, 8, 120},
     {kRate, 8, 20, 40},
+    {kRate10s, 6, 111},
+    {kRate60s, 6, 111},
     {kRxRate, 7, 40},
     {kTxRate, 6, 40},
-    {kRxBytes, 9, 140, 160},
-    {kRxBytes, 9, 200},
-    {kTxBytes, 9, 140, 160},
-    {kTxBytes, 9, 200},
+    {kRxBytes, 9, 140, kWide},
+    {kRxBytes, 9, 204},
+    {kTxBytes, 9, 140, kWide},
+    {kTxBytes, 9, 204},
     {kRtt, 6, 74},
-    {kMinRtt, 6, 150, 160},
-    {kMinRtt, 6, 200},
+    {kMinRtt, 6, 150, kWide},
+    {kMinRtt, 6, 204},
     {kRttVariation, 5, kWide},
     {kRetransmits, 4, 80},
     {kCwnd, 5, kWide},
     {kMss, 5, kWide},
-    {kSendQueue, 5, kWide},
     {kCongestionControl, 5, kWide, 180},
     {kCongestionControl, 5, 180, INT32_MAX, 10},
-    {kNetns, 10, 160},
+    {kNetns, 10, kWide},
 };
 
 constexpr Grouping kGroupings[] = {Grouping::kNone, Grouping::kProcess, Grouping::kRemote,
@@ -86,8 +89,8 @@ void arrange_groups(Arranger& a, const std::vector<std::vector<Keyed>>& members)
   for (std::size_t i = 0; i < a.listing.sums.size(); ++i) {
     Row row{a.listing.sums[i].key, static_cast<std::uint32_t>(i)};
     row.is_parent = true;
-    row.idle = !moves(a.listing.sums[i].smoothed);
-    heads.push_back({sum_key(a.sort, a.listing.sums[i]), row});
+    row.idle = !a.listing.sums[i].lately.moved;
+    heads.push_back({sum_key(a.sort, a.listing.sums[i]), row, rate_of(a.listing.sums[i])});
   }
   for (const Row& head : a.sorted(heads)) {
     a.listing.rows.push_back(head);
@@ -100,19 +103,19 @@ void arrange_groups(Arranger& a, const std::vector<std::vector<Keyed>>& members)
 void arrange(Arranger& a) {
   const Grouping grouping = a.state.settings.grouping;
   const bool shows_idle = a.state.settings.idle || has_process_scope(a.state);
-  const auto smoothed = a.history.smoothed_flows(a.index);
-  std::vector<std::vector<Keyed>> rows(1);  // one list for each group; one for all without groups
+  std::vector<std::vector<Keyed>> rows(1);  // of each group; all where there are none
   for (std::size_t i = 0; i < a.sample.flows.size(); ++i) {
     const Flow& flow = a.history.flow(a.sample.flows[i]);
     if (!in_scope(a.state, flow)) continue;
     ++a.listing.candidates;
     if (!a.state.filter.matches(flow) || !a.wanted(flow)) continue;
     ++a.listing.matching;
-    if (!shows_idle && Arranger::is_idle(flow, smoothed[i])) {
+    const Lately lately = a.lately(flow);
+    if (!shows_idle && Arranger::is_idle(flow, lately.moved)) {
       ++a.listing.idle_hidden;
       continue;
     }
-    Row row = a.row_of(flow, a.sample.flows[i], smoothed[i]);
+    Row row = a.row_of(flow, a.sample.flows[i], lately.moved);
     std::size_t group = 0;
     if (grouping != Grouping::kNone) {
       row.depth = 1;
@@ -121,18 +124,23 @@ void arrange(Arranger& a) {
       // The bytes of a UDP socket's remote end are also counted by the socket, so they count here
       // only when groups are addresses.
       if (flow.peer_of == 0 || grouping == Grouping::kRemote)
-        a.add_to(a.listing.sums[group], flow, smoothed[i]);
+        a.add_to(a.listing.sums[group], flow, lately);
     }
-    rows[group].push_back({a.key_of(flow, smoothed[i]), row});
+    rows[group].push_back({a.key_of(flow, lately), row, rate_of(flow)});
   }
+  if (grouping != Grouping::kNone)
+    a.add_gone([&](const Flow& flow) {
+      const bool counts = flow.peer_of == 0 || grouping == Grouping::kRemote;
+      return counts && in_scope(a.state, flow) ? group_key(flow, grouping) : RowKey();
+    });
   if (grouping == Grouping::kNone)
     a.listing.rows = a.sorted(rows[0]);
   else
     arrange_groups(a, rows);
-  a.add_later([&](const Flow& flow, const Smoothed& rate) {
+  a.add_later([&](const Flow& flow, bool moves) {
     if (!in_scope(a.state, flow) || !a.state.filter.matches(flow) || !a.wanted(flow)) return false;
-    // A connection that was shown while it was open stays after its close.
-    return shows_idle || flow.closed || !Arranger::is_idle(flow, rate);
+    // What stood there while it was open stays.
+    return shows_idle || flow.closed || !Arranger::is_idle(flow, moves);
   });
 }
 
@@ -227,7 +235,7 @@ constinit const View kConnectionsView = {
     .tab = "2 Conns",
     .narrow_tab = "2C",
     .columns = kColumns,
-    .order = [](Size) { return kRxRate; },
+    .order = [](Size size) { return size.columns < 40 ? kRate : kRxRate; },
     .grouping = &Settings::grouping,
     .groupings = kGroupings,
     .shows_other_ends = true,
@@ -235,8 +243,9 @@ constinit const View kConnectionsView = {
     .help = [](const State& state) -> HelpLines {
       return {{"Connections: each socket with a peer, busiest first.", ""},
               {"+ †", "new within 2 s or since a freeze, closed (--keep-closed)"},
+              {"10s 60s", "both ways, on average over so long; — before that is known"},
               {"RTTms", "smoothed round trip; yellow above 3 times its own least"},
-              {"RETR !", "segments sent again since it was opened; ! above 1 %"},
+              {"RETR !", "segments sent again since it was opened; ! above 1 % of 100 or more"},
               {fold_keys(state), "group by process, remote end, container; fold"}};
     },
     .frame = [](Size size) { return list_frame(size, true, false); },

@@ -19,9 +19,9 @@ using enum ColumnId;
 constexpr ColumnSpec kColumns[] = {
     {kRemote, 10, 0, 40, 40}, {kRemote, 16, 40, 60, 40}, {kRemote, 24, 60, INT32_MAX, 50},
     {kConns, 5, 60},          {kProcs, 5, 66},           {kRate, 8, 20, 40},
-    {kRxRate, 8, 40},         {kTxRate, 8, 40},          {kMeanRtt, 7, 60},
-    {kRetransmits, 5, 78},    {kFailures, 7, 72},        {kRxBytes, 9, 100},
-    {kTxBytes, 9, 100},
+    {kRate10s, 6, 92},        {kRate60s, 6, 92},         {kRxRate, 8, 40},
+    {kTxRate, 8, 40},         {kMeanRtt, 7, 60},         {kRetransmits, 5, 78},
+    {kFailures, 7, 72},       {kRxBytes, 9, 112},        {kTxBytes, 9, 112},
 };
 
 constexpr FooterKey kFooter[] = {
@@ -70,7 +70,6 @@ std::string failure_text(const Model& model, const Sum& sum) {
 }
 
 void arrange(Arranger& a) {
-  const auto smoothed = a.history.smoothed_flows(a.index);
   for (std::size_t i = 0; i < a.sample.flows.size(); ++i) {
     const Flow& flow = a.history.flow(a.sample.flows[i]);
     if (flow.remote.addr.is_unspecified()) continue;
@@ -79,8 +78,9 @@ void arrange(Arranger& a) {
     ++a.listing.matching;
     const std::size_t sum = a.sum_of(RowKey::of(flow.remote.addr),
                                      [&] { return Sum{.name = to_string(flow.remote.addr)}; });
-    a.add_to(a.listing.sums[sum], flow, smoothed[i]);
+    a.add_to(a.listing.sums[sum], flow, a.lately(flow));
   }
+  a.add_gone([](const Flow& flow) { return RowKey::of(flow.remote.addr); });
   if (!a.state.is_frozen()) {
     for (Sum& sum : a.listing.sums) sum.failures = 0;
     add_failures(a);
@@ -89,9 +89,9 @@ void arrange(Arranger& a) {
   for (std::size_t i = 0; i < a.listing.sums.size(); ++i) {
     const Sum& sum = a.listing.sums[i];
     Row row{sum.key, static_cast<std::uint32_t>(i)};
-    row.idle = !moves(sum.smoothed);
+    row.idle = !sum.lately.moved;
     if (sum.flows == 0) row.mark = 'x';
-    rows.push_back({sum_key(a.sort, sum), row});
+    rows.push_back({sum_key(a.sort, sum), row, rate_of(sum)});
   }
   a.listing.rows = a.sorted(rows);
 }
@@ -141,10 +141,11 @@ constinit const View kHostsView = {
     .tab = "3 Hosts",
     .narrow_tab = "3H",
     .columns = kColumns,
-    .order = [](Size) { return kRxRate; },
+    .order = [](Size size) { return size.columns < 40 ? kRate : kRxRate; },
     .footer = kFooter,
     .help = [](const State& state) -> HelpLines {
       return {{"Hosts: the remote ends, all their connections together.", ""},
+              {"10s 60s", "both ways, on average over so long; — before that is known"},
               {"FAILED", "attempts to connect to it in the last ten minutes; and names that"},
               {" ", "were asked for in vain: not found, refused, no answer"},
               {state.keys.key_of(Action::kDetails), "the connections with this host"}};

@@ -15,28 +15,31 @@ using enum ColumnId;
 
 constexpr ColumnSpec kColumns[] = {
     {kProto, 4, 60},
-    {kLport, 5, 50, 110},
-    {kLocal, 21, 110, kWide, 40},
+    {kLport, 5, 50, 122},
+    {kLocal, 21, 122, kWide, 40},
     {kLocal, 21, kWide, 190, 24},
     {kLocal, 21, 190, INT32_MAX, 47},
     {kRemote, 10, 0, 60, 46},
     {kRemote, 24, 60, kWide, 46},
     {kRemote, 24, kWide, INT32_MAX, 74},
     {kState, 4, 45},
+    {kReceiveQueue, 5, 92},
+    {kSendQueue, 5, 92},
     {kAge, 8, 76},
     {kRate, 8, 20, 40},
+    {kRate10s, 6, 106},
+    {kRate60s, 6, 106},
     {kRxRate, 7, 40},
     {kTxRate, 7, 40},
-    {kRxBytes, 9, 116, kWide},
+    {kRxBytes, 9, 142, kWide},
     {kRxBytes, 9, 190},
-    {kTxBytes, 9, 116, kWide},
+    {kTxBytes, 9, 142, kWide},
     {kTxBytes, 9, 190},
     {kRtt, 6, 66},
     {kRttVariation, 6, kWide},
     {kRetransmits, 4, 80},
     {kCwnd, 5, kWide},
     {kMss, 5, kWide},
-    {kSendQueue, 6, kWide},
     {kCongestionControl, 6, kWide, INT32_MAX, 10},
 };
 
@@ -65,7 +68,6 @@ void arrange(Arranger& a) {
     return RowKey::of(owner_of(flow)) == a.state.process;
   };
   const bool closed = a.state.settings.closed;
-  const auto smoothed = a.history.smoothed_flows(a.index);
   std::vector<Keyed> rows;
   for (std::size_t i = 0; i < a.sample.flows.size(); ++i) {
     const Flow& flow = a.history.flow(a.sample.flows[i]);
@@ -73,11 +75,13 @@ void arrange(Arranger& a) {
     ++a.listing.candidates;
     ++a.listing.matching;
     if (flow.closed && !closed) continue;
-    rows.push_back({a.key_of(flow, smoothed[i]), a.row_of(flow, a.sample.flows[i], smoothed[i])});
+    const Lately lately = a.lately(flow);
+    rows.push_back({a.key_of(flow, lately), a.row_of(flow, a.sample.flows[i], lately.moved),
+                    rate_of(flow)});
   }
   a.listing.rows = a.sorted(rows);
   a.add_later(
-      [&](const Flow& flow, const Smoothed&) { return is_its(flow) && (!flow.closed || closed); });
+      [&](const Flow& flow, bool) { return is_its(flow) && (!flow.closed || closed); });
 }
 
 void draw(const Model& model, const State& state, const Frame& frame, Screen& screen) {
@@ -134,7 +138,7 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
 
 constinit const View kProcessView = {
     .columns = kColumns,
-    .order = [](Size) { return kRxRate; },
+    .order = [](Size size) { return size.columns < 40 ? kRate : kRxRate; },
     .shows_other_ends = true,
     .subject = &State::process,
     .footer = kFooter,

@@ -11,6 +11,7 @@
 #include "tui/arranger.h"
 #include "tui/flow_cells.h"
 #include "tui/process_tree.h"
+#include "tui/row_plots.h"
 #include "tui/rows.h"
 #include "tui/view.h"
 #include "tui/wide_panes.h"
@@ -24,24 +25,25 @@ constexpr ColumnSpec kColumns[] = {
     {kPid, 7, 60},
     {kComm, 9, 0, 40, 30},
     {kComm, 14, 40, 60, 30},
-    {kComm, 15, 60, INT32_MAX, 28},
-    {kUid, 8, 90},
-    {kUnit, 16, 114, INT32_MAX, 26},
-    {kConns, 5, 60},
+    {kComm, 13, 60, INT32_MAX, 28},
+    {kUid, 8, 103},
+    {kUnit, 16, 120, INT32_MAX, 26},
+    {kConns, 5, 62},
     {kRate, 8, 20, 40},
-    {kRate, 8, 100},
-    {kRxRate, 7, 40, 60},
-    {kTxRate, 7, 40, 60},
-    {kRxRate, 8, 60},
-    {kTxRate, 8, 60},
-    {kRxBytes, 9, 134},
-    {kTxBytes, 9, 134},
-    {kMeanRtt, 6, 40, 60},
+    {kRate, 7, 40, 60},
+    {kRate, 8, 60},
+    {kRate10s, 6, 94},
+    {kRate60s, 6, 94},
+    {kRxRate, 7, 40},
+    {kTxRate, 7, 40},
+    {kRxBytes, 9, 140},
+    {kTxBytes, 9, 140},
+    {kMeanRtt, 6, 47, 60},
     {kMeanRtt, 7, 60},
-    {kP95, 6, 142},
-    {kRetransmitRate, 6, 64},
-    {kRetransmitShare, 6, 149},
-    {kSpark, 15, 80, INT32_MAX, 30},
+    {kP95, 6, 147},
+    {kRetransmitRate, 6, 70},
+    {kRetransmitShare, 6, 154},
+    {kSpark, 10, 80, INT32_MAX, 30},
 };
 
 std::map<ProcessId, ProcessQuality> qualities(const Model& model, const State& state) {
@@ -68,9 +70,9 @@ std::map<ProcessId, ProcessQuality> qualities(const Model& model, const State& s
                        of.rtts.end());
       quality.p95_us = of.rtts[at];
     }
+    quality.segments = static_cast<double>(of.segments);
     if (of.segments != 0)
-      quality.retransmit_share =
-          static_cast<double>(of.retransmits) / static_cast<double>(of.segments);
+      quality.retransmit_share = static_cast<double>(of.retransmits) / quality.segments;
   }
   return out;
 }
@@ -99,24 +101,34 @@ CellText tree_cell(const Model& model, const State& state, const Row& row,
     const std::string_view place = place_name(*sum.info);
     return place.empty() ? CellText{"—", Role::kDim} : CellText{std::string(place)};
   }
-  // A plot of everything below must look at each of those processes in every sample.
-  constexpr std::size_t kMostPlotted = 32;
-  if (id == kSpark && sum.processes.size() <= kMostPlotted) {
-    const auto points = static_cast<std::size_t>(column.width) * 2;
-    const auto series =
-        model.history.series(shown_index(model, state), points, plot_step(state, points),
-                             [&](const Sample& sample) -> std::optional<double> {
-                               std::optional<double> total;
-                               for (const ProcessId& process : sum.processes) {
-                                 const Process* each = model.history.find_process(sample, process);
-                                 if (each != nullptr && each->rx_rate && each->tx_rate)
-                                   total = total.value_or(0) + *each->rx_rate + *each->tx_rate;
-                               }
-                               return total;
-                             });
-    return {sparkline(series, state.settings.plot), Role::kRx};
-  }
   return sum_cell(state, sum, id);
+}
+
+// Of a process, or of all that are below a row of the tree.
+Series plot_of_all(const Model& model, const State& state, const std::set<ProcessId>& processes,
+               std::size_t points) {
+  return model.history.series(shown_index(model, state), points, plot_step(state, points),
+                              [&](const Sample& sample) -> std::optional<double> {
+                                std::optional<double> total;
+                                for (const ProcessId& process : processes) {
+                                  const Process* each = model.history.find_process(sample, process);
+                                  if (each != nullptr && each->rx_rate && each->tx_rate)
+                                    total = total.value_or(0) + *each->rx_rate + *each->tx_rate;
+                                }
+                                return total;
+                              });
+}
+
+Series plot_of(const Model& model, const State& state, const Row& row, std::size_t points) {
+  if (grouping_of(state) == Grouping::kNone)
+    return plot_of_all(model, state, {id_of(model.history.process(row.index))}, points);
+  // A plot of all below costs a look at each in every sample.
+  constexpr std::size_t kMostPlotted = 32;
+  const Sum& sum = state.table().listing.sums[row.index];
+  if (!row.is_parent && sum.process)
+    return plot_of_all(model, state, {id_of(model.history.process(*sum.process))}, points);
+  return sum.processes.size() <= kMostPlotted ? plot_of_all(model, state, sum.processes, points)
+                                              : Series{};
 }
 
 // The selected process, on the line below the list.
@@ -201,13 +213,14 @@ void arrange_tree(Arranger& a, const std::vector<Keyed>& processes, ProcessTree 
     const Sum& sum = listing.sums[i];
     Row row{sum.key, static_cast<std::uint32_t>(i)};
     row.mark = i < processes.size() ? processes[i].row.mark : ' ';
-    row.idle = !moves(sum.smoothed);
+    row.idle = !sum.lately.moved;
     SortKey key = sum_key(a.sort, sum);
     // Where sums have no value, the process's own is used.
     if (std::holds_alternative<std::monostate>(key) && column != nullptr && sum.process)
       key = sort_key(*column, a.history.process(*sum.process), a.cells);
     const std::size_t parent = tree.parents[i];
-    (parent == ProcessTree::kNone ? roots : children[parent]).push_back({std::move(key), row});
+    (parent == ProcessTree::kNone ? roots : children[parent])
+        .push_back({std::move(key), row, rate_of(sum)});
   }
   struct Level {
     std::vector<Row> rows;
@@ -229,14 +242,32 @@ void arrange_tree(Arranger& a, const std::vector<Keyed>& processes, ProcessTree 
   }
 }
 
+// With a filter nobody knows which of them it would have let through.
+std::vector<GoneProcess> gone_processes(const Arranger& a) {
+  if (!a.wants_means() || !a.state.filter.matches_all()) return {};
+  std::map<ProcessId, GoneProcess> gone;
+  const auto add = [&](ColumnId column, std::optional<double> Lately::*mean) {
+    a.history.each_gone_process(a.index, *mean_span(column),
+                                [&](const Process& process, double rate) {
+                                  GoneProcess& each = gone[id_of(process)];
+                                  each.process = &process;
+                                  each.lately.*mean = (each.lately.*mean).value_or(0) + rate;
+                                });
+  };
+  add(kRate10s, &Lately::rate_10s);
+  add(kRate60s, &Lately::rate_60s);
+  std::vector<GoneProcess> out;
+  for (const auto& [id, each] : gone) out.push_back(each);
+  return out;
+}
+
 void arrange(Arranger& a) {
   const Settings& settings = a.state.settings;
-  const auto smoothed = a.history.smoothed_processes(a.index);
   const bool all = a.state.filter.matches_all();
   const auto matching = all ? std::set<ProcessId>() : matching_processes(a);
   const Sample* earlier = sample_before(a);
   std::vector<Keyed> rows;
-  std::vector<Smoothed> rates;  // of the rows
+  std::vector<Lately> before;  // of the rows
   for (std::size_t i = 0; i < a.sample.processes.size(); ++i) {
     const Process& process = a.history.process(a.sample.processes[i]);
     const ProcessId id = id_of(process);
@@ -244,12 +275,14 @@ void arrange(Arranger& a) {
     if (!all && !matching.contains(id)) continue;
     ++a.listing.matching;
     Row row{RowKey::of(id), a.sample.processes[i]};
-    // Rates are not known at first, and for some processes never.
-    row.idle =
-        a.sample.interval_s && (process.rx_rate ? !moves(smoothed[i]) : process.open_flows == 0);
+    // At first nobody knows, and of some nobody ever does.
+    const Lately lately = a.lately(process);
+    row.idle = a.sample.interval_s && (process.rx_rate ? !lately.moved : process.open_flows == 0);
     const bool over = process.open_flows == 0 && process.listeners == 0;
-    const bool moved = process.rx_rate.value_or(0) + process.tx_rate.value_or(0) > 0;
-    if (over && !moved && id.pid != 0) row.mark = 'x';
+    const bool moves = rate_of(process) > 0;
+    // One that runs may well open another connection.
+    const bool runs = process.info != nullptr && !process.info->exited;
+    if (over && !moves && !runs && id.pid != 0) row.mark = 'x';
     if (earlier != nullptr && !over && a.history.find_process(*earlier, id) == nullptr)
       row.mark = '+';
     if (row.mark == 'x' && !settings.closed) continue;
@@ -257,8 +290,8 @@ void arrange(Arranger& a) {
       ++a.listing.idle_hidden;
       continue;
     }
-    rows.push_back({a.key_of(process, smoothed[i]), row});
-    rates.push_back(smoothed[i]);
+    rows.push_back({a.key_of(process, lately), row, rate_of(process)});
+    before.push_back(lately);
   }
   if (settings.process_grouping == Grouping::kNone) {
     a.listing.rows = a.sorted(rows);
@@ -266,18 +299,19 @@ void arrange(Arranger& a) {
   }
   std::vector<std::uint32_t> processes;
   for (const Keyed& each : rows) processes.push_back(each.row.index);
-  arrange_tree(a, rows, grow_tree(a.model, a.state, processes, rates));
+  arrange_tree(a, rows, grow_tree(a.model, a.state, processes, before, gone_processes(a)));
 }
 
 HelpLines help(const State& state) {
   using enum Action;
   HelpLines lines = {{"Processes: who moves how much. Closed connections count, loopback too.", ""},
-                     {"+ † !", "new within 2 s, closed, retransmits worth a look"},
+                     {"+ † !", "new within 2 s, over, retransmits worth a look"},
                      {"[exited]", "being closed; who had them was gone before sockscope looked"},
                      {"[kernel]", "sockets the kernel made for itself: tunnels, file servers"},
                      {"[unattributed]", "others whose process is not known"},
                      {"retr", "of TCP segments sent in the interval (ACKs too), those again"},
-                     {"RX/s TX/s", "of the last interval; the order is that of 3 s averages"},
+                     {"RX/s TX/s", "of the last interval; ordered at most once a second"},
+                     {"10s 60s", "both ways, on average over so long; — before that is known"},
                      {fold_keys(state), "group by container or unit, below parents; fold"}};
   if (has_pane(state))
     lines.insert(lines.begin() + 1, {state.keys.keys_of({kNextView, action_of(kConnectionsView)}),
@@ -291,13 +325,17 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
     draw_host_panes(model, state, frame, screen);
   else
     draw_plot_line(model, state, frame, screen);
-  const auto quality = screen.grid.size().columns >= 142 ? qualities(model, state)
+  const auto quality = screen.grid.size().columns >= 147 ? qualities(model, state)
                                                          : std::map<ProcessId, ProcessQuality>();
   static const ProcessQuality kUnknown;
   const bool is_tree = grouping_of(state) != Grouping::kNone;
+  const RowPlots plots(state, frame, [&](const Row& row, std::size_t points) {
+    return plot_of(model, state, row, points);
+  });
   draw_list(
       state, frame,
       [&](const Row& row, const PlacedColumn& column) {
+        if (column.id() == kSpark) return plots.of(row);
         if (is_tree) {
           const auto found = quality.find(row.key.process());
           return tree_cell(model, state, row, found == quality.end() ? kUnknown : found->second,
@@ -308,7 +346,7 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
         return process_cell(model, state, process,
                             found == quality.end() ? kUnknown : found->second, column);
       },
-      screen);
+      screen, plots.heading());
   const Listing& listing = state.table().listing;
   // The sums of the rows must equal those of the host; if they do not, the screen says so.
   double shown_rx = 0;
@@ -351,8 +389,7 @@ constinit const View kProcessesView = {
     .tab = "1 Procs",
     .narrow_tab = "1P",
     .columns = kColumns,
-    // By the total, if that is a column.
-    .order = [](Size size) { return size.columns >= 100 ? kRate : kRxRate; },
+    .order = [](Size) { return kRate; },
     .counted = "processes",
     .grouping = &Settings::process_grouping,
     .groupings = kGroupings,

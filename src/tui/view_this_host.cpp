@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "format/host_json.h"
 #include "tui/arranger.h"
+#include "tui/row_plots.h"
 #include "tui/rows.h"
 #include "tui/view.h"
 #include "tui/wide_panes.h"
@@ -293,21 +294,21 @@ CellText interface_cell(const Model& model, const State& state, std::size_t inde
       if (!use) return {kUnknown};
       return {fmt::format("{:.0f}", *use), *use >= kNearlyFull ? Role::kLook : Role::kText};
     }
-    case kSpark: break;
     default:
       return {value_text(info_of(id).kind, interface_value(id, interface),
                          {.units = state.settings.units})};
   }
-  const auto points = static_cast<std::size_t>(column.width) * 2;
-  const auto series =
-      model.host_readings.series(index, points, plot_step(state, points),
-                                 [&](const HostReading& reading) -> std::optional<double> {
-                                   const Interface* then = find_interface(reading, interface.index);
-                                   if (then == nullptr || !then->rx_rate || !then->tx_rate)
-                                     return std::nullopt;
-                                   return *then->rx_rate + *then->tx_rate;
-                                 });
-  return {sparkline(series, state.settings.plot), Role::kRx};
+}
+
+Series plot_of(const Model& model, const State& state, std::size_t index,
+               const Interface& interface, std::size_t points) {
+  return model.host_readings.series(
+      index, points, plot_step(state, points),
+      [&](const HostReading& reading) -> std::optional<double> {
+        const Interface* then = find_interface(reading, interface.index);
+        if (then == nullptr || !then->rx_rate || !then->tx_rate) return std::nullopt;
+        return *then->rx_rate + *then->tx_rate;
+      });
 }
 
 CellText disk_cell(const Disk& disk, const PlacedColumn& column) {
@@ -323,7 +324,7 @@ CellText disk_cell(const Disk& disk, const PlacedColumn& column) {
 
 void draw_disks(const HostReading& reading, const Frame& frame, Screen& screen) {
   const auto columns = place_columns(kDiskColumns, screen.grid.size().columns);
-  draw_heading(columns, kNone, false, frame.pane, false, screen);
+  draw_heading(columns, {}, frame.pane, screen);
   const auto room = static_cast<std::size_t>(std::max(frame.pane_rows - 1, 0));
   // The fullest disks first, because not all may fit.
   std::vector<const Disk*> disks;
@@ -399,13 +400,18 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
     }
   }
   const auto& interfaces = reading.facts.interfaces;
+  const RowPlots plots(state, frame, [&](const Row& row, std::size_t points) -> Series {
+    if (row.index >= interfaces.size()) return {};
+    return plot_of(model, state, *index, interfaces[row.index], points);
+  });
   draw_list(
       state, frame,
       [&](const Row& row, const PlacedColumn& column) -> CellText {
         if (row.index >= interfaces.size()) return {};
+        if (column.id() == kSpark) return plots.of(row);
         return interface_cell(model, state, *index, interfaces[row.index], column);
       },
-      screen);
+      screen, plots.heading());
   if (frame.pane >= 0) draw_disks(reading, frame, screen);
   const auto count = [](std::size_t number, std::string_view what) {
     return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");

@@ -117,9 +117,9 @@ void draw_health(const Model& model, const State& state, int x, int y, Screen& s
     Role role;
   };
   const std::array<Part, 4> parts = {{
-      {"Retrans " + share_text(share) +
+      {"Retrans " + share_text(share, sample.tx_segments()) +
            (share ? fmt::format(" ({:.1f}/s)", sample.retransmit_rate) : ""),
-       share_role(share.value_or(0))},
+       share_role(share.value_or(0), sample.tx_segments())},
       {"Resets " + per_second(static_cast<double>(resets) / watched), Role::kText},
       {fmt::format("Failed connects {}/min", failed), failed != 0 ? Role::kLook : Role::kText},
       {"Listen drops " + (drops ? fmt::format("{}/min", *drops) : std::string(kUnknown)),

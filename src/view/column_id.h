@@ -23,7 +23,7 @@ enum class ColumnId : std::uint8_t {
   kReceiverLimited, kBufferLimited, kBusy, kDeliveryRate, kNotSent, kLost, kReordering, kDsack, kPathMtu,
   kSocketDrops,
   // On the screen only.
-  kProcs, kP95, kRetransmitShare, kSpark,
+  kProcs, kP95, kRetransmitShare, kSpark, kRate10s, kRate60s,
   kTime, kEvent, kDetail, kSeverity, kCategory, kLasted, kFailures,
   kInterface, kLink, kSpeed, kUse, kErrors, kDrops, kAddresses,
   kMount, kSize, kUsed, kAvailable, kUsage, kDevice,
@@ -147,6 +147,8 @@ inline constexpr ColumnInfo kColumns[] = {
     {kP95, "", "p95", K::kRtt, kNothing, "", "", false},
     {kRetransmitShare, "", "RETR%", K::kPerSecond, kNothing, "", "", false},
     {kSpark, "", "60 s (rx+tx)", K::kText, kNothing, "", "", false},
+    {kRate10s, "", "10s", K::kRate},
+    {kRate60s, "", "60s", K::kRate},
     {kTime, "", "TIME", K::kText},
     {kEvent, "", "EVENT", K::kText},
     {kDetail, "", "DETAIL", K::kText},

@@ -92,9 +92,10 @@ CellValue age(const Flow& f, const Options& o) {
   return (end - f.opened_ns) / 1000;
 }
 
-// More than one segment in a hundred was sent again.
+// More than one segment in a hundred, of enough to say so.
 bool many_retransmits(const Flow& f) {
-  return std::uint64_t{f.counters.retransmits} * 100 > f.counters.tx_segments;
+  return f.counters.tx_segments >= kLeastSegments &&
+         std::uint64_t{f.counters.retransmits} * 100 > f.counters.tx_segments;
 }
 
 bool often_retransmits(const Process& p) {
@@ -222,7 +223,7 @@ const std::array<Column<Flow>, 31> kOwnFlowColumns{{
     {kTxBytes, 8, "bytes sent", counted<&Counters::tx_bytes>},
     {kRxSegments, 7, "segments or datagrams received", segments<&Counters::rx_segments>},
     {kTxSegments, 7, "segments or datagrams sent", segments<&Counters::tx_segments>},
-    {kRetransmits, 4, "segments sent again, ! above 1 %",
+    {kRetransmits, 4, "segments sent again, ! above 1 % of 100 or more",
      [](const Flow& f, const Options& o) {
        return f.protocol == Protocol::kTcp ? segments<&Counters::retransmits>(f, o) : CellValue();
      },

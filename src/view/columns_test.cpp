@@ -177,6 +177,10 @@ TEST(FlowColumns, ManyRetransmissionsAreMarked) {
   flow.counters.retransmits = 11;
   EXPECT_EQ(cell("retransmits", flow), "11!");
   EXPECT_EQ(raw("retransmits", flow), "11");
+  flow.counters.tx_segments = 100;
+  EXPECT_EQ(cell("retransmits", flow), "11!");
+  flow.counters.tx_segments = 99;  // too few to say
+  EXPECT_EQ(cell("retransmits", flow), "11");
 }
 
 TEST(FlowColumns, RawValuesAreExact) {

@@ -5,10 +5,14 @@
 #include <sockscope/event.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace sockscope {
+
+// Of fewer segments sent, those sent again are no share that deserves a look.
+inline constexpr std::uint64_t kLeastSegments = 100;
 
 // "tcp", "tcp6", "udp" or "udp6".
 std::string_view protocol_name(const Flow& flow) noexcept;

@@ -74,7 +74,7 @@ class Pane(unittest.TestCase):
             if "±var" not in heading:
                 continue
             for row in lines[at + 1:]:
-                if re.search(rf" 127\.0\.0\.1:{port} +127\.", row):
+                if re.search(rf" (127\.0\.0\.1:)?{port} +127\.", row):
                     cells = {name: row[:heading.index(name) + len(name)].split()[-1]
                              for name in ("±var", "CWND", "MSS", "SENDQ")}
                     return cells | {"CC": (row[heading.index(" CC"):].split() or [""])[0]}
