@@ -198,8 +198,8 @@ void Keys::freeze(std::optional<std::uint64_t> sample) {
   const std::uint64_t wall = shown_sample(model_, state_).wall_ns;
   state_.frozen_event = model_.events.last_number();
   const auto& log = model_.events.all();
-  for (std::size_t i = log.size(); i-- > 0 && log[i].wall_ns > wall;)
-    state_.frozen_event = log[i].number - 1;
+  for (auto each = log.rbegin(); each != log.rend() && each->second.wall_ns > wall; ++each)
+    state_.frozen_event = each->first - 1;
   state_.release_order();
 }
 

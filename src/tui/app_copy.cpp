@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <climits>
+
 #include "base/timestamp.h"
 #include "format/host_json.h"
 #include "tui/app.h"
@@ -42,7 +44,7 @@ std::string text_of(const Model& model, const State& state, const Table& table, 
       text = fmt::format("{} {} {} {} {} {}", time_of_day(logged->wall_ns),
                          to_string(logged->event.kind()), logged->event.flow.owner.name(),
                          to_string(logged->event.flow.local), to_string(logged->event.flow.remote),
-                         describe(logged->event));
+                         describe(*logged, INT_MAX));
   }
   return clean_text(text);
 }

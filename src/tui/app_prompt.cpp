@@ -10,6 +10,7 @@
 
 #include "base/timestamp.h"
 #include "tui/app.h"
+#include "tui/frame.h"
 #include "tui/rows.h"
 #include "tui/table_layout.h"
 #include "tui/theme.h"
@@ -70,8 +71,8 @@ void go_to_time(const Model& model, State& state) {
   state.frozen_sample = model.history[index].number;
   state.opened.stop();
   state.frozen_event = 0;
-  for (const LoggedEvent& logged : model.events.all())
-    if (logged.wall_ns <= model.history[index].wall_ns) state.frozen_event = logged.number;
+  for (const auto& [number, logged] : model.events.all())
+    if (logged.wall_ns <= model.history[index].wall_ns) state.frozen_event = number;
   state.release_order();
 }
 
@@ -153,7 +154,7 @@ std::size_t overlay_rows(const State& state) {
   switch (state.overlay) {
     case Overlay::kSortPicker: return sort_choices(state).size();
     case Overlay::kSignalMenu: return std::size(kSignals);
-    case Overlay::kEventTypes: return static_cast<std::size_t>(EventKind::kGap) + 1;
+    case Overlay::kEventTypes: return event_kinds().size();
     case Overlay::kOptions: return option_lines(state).size();
     default: return 0;
   }
@@ -175,7 +176,7 @@ void choose(State& state, std::vector<Effect>& effects) {
       }
       return;
     case Overlay::kEventTypes:
-      state.hidden_events ^= 1u << state.overlay_row;
+      state.hidden_events ^= bit_of(event_kinds()[state.overlay_row].kind);
       state.table().order.renew();
       return;
     case Overlay::kOptions: return cycle_option(state.overlay_row, state, effects);
@@ -377,7 +378,9 @@ bool handle_overlay(const Key& key, const Model& model, const Screen& screen, st
       } else if (key.is(" ") && !is_help && state.overlay != Overlay::kSignalMenu) {
         choose(state, effects);
       } else if (key.is("a") && state.overlay == Overlay::kEventTypes) {
-        state.hidden_events = 0;
+        const bool all = state.hidden_events == 0;
+        for (const EventKindText& each : event_kinds())
+          state.hidden_events = all ? state.hidden_events | bit_of(each.kind) : 0;
         state.table().order.renew();
       } else {
         state.overlay = Overlay::kNone;

@@ -119,8 +119,8 @@ std::string selection_text(const State& state) {
 std::string opened_since_text(const Model& model, const State& state) {
   std::size_t count = 0;
   const auto& log = model.events.all();
-  for (std::size_t i = log.size(); i-- > 0 && log[i].number > state.frozen_event;) {
-    const Event& event = log[i].event;
+  for (auto each = log.rbegin(); each != log.rend() && each->first > state.frozen_event; ++each) {
+    const Event& event = each->second.event;
     const bool opened = event.kind() == EventKind::kConnect || event.kind() == EventKind::kAccept;
     if (opened && (state.settings.loopback || !is_loopback(event.flow)) &&
         state.filter.matches(event.flow))

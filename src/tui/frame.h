@@ -2,7 +2,9 @@
 // What surrounds all views (header, footer, status), and which rows of the screen it takes.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -84,5 +86,18 @@ std::string fold_keys(const State& state);
 // "EST cwnd 42": the text of an event in the DETAIL column.
 std::string describe(const Event& event);
 std::string_view short_event_name(EventKind kind);
+// In so many columns: of a burst "52 retransmits in 408 ms, cwnd 5547→411".
+std::string describe(const LoggedEvent& logged, int columns);
+
+// The kinds that top is told of, as they are picked.
+struct EventKindText {
+  EventKind kind;
+  std::string_view meaning;
+};
+std::span<const EventKindText> event_kinds();
+// In State::hidden_events.
+constexpr std::uint32_t bit_of(EventKind kind) {
+  return 1u << static_cast<unsigned>(kind);
+}
 
 }  // namespace sockscope::tui

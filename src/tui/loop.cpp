@@ -86,7 +86,7 @@ class Loop {
       model_.remotes.take(event);
       // Of what is many and only wanted at times, what nobody looks at does not fill the log.
       const bool is_extra = event.kind() == EventKind::kDns || event.kind() == EventKind::kRefused;
-      if (!is_extra || (state_.hidden_events >> static_cast<unsigned>(event.kind()) & 1) == 0)
+      if (!is_extra || (state_.hidden_events & bit_of(event.kind())) == 0)
         log(event);
     };
     alert_handler_ = [this](const Alert& alert) {
@@ -147,7 +147,8 @@ class Loop {
 
 void Loop::log(const Event& event) {
   model_.events.add(
-      event, static_cast<std::uint64_t>(static_cast<std::int64_t>(event.mono_ns) + clock_offset_));
+      event, static_cast<std::uint64_t>(static_cast<std::int64_t>(event.mono_ns) + clock_offset_),
+      state_.is_frozen() ? state_.frozen_event : 0);
   events_came_ = true;
 }
 
@@ -175,11 +176,11 @@ Result<void> Loop::sample() {
     const auto passed = static_cast<double>(now - last_cost_ns_);
     model_.self_cpu = static_cast<double>(cpu - last_cpu_ns_) / passed;
     model_.event_rate =
-        static_cast<double>(model_.events.last_number() - last_events_) / (passed / 1e9);
+        static_cast<double>(model_.events.added() - last_events_) / (passed / 1e9);
   }
   last_cost_ns_ = now;
   last_cpu_ns_ = cpu;
-  last_events_ = model_.events.last_number();
+  last_events_ = model_.events.added();
   must_draw_ = true;
   return {};
 }

@@ -3,10 +3,8 @@
 #pragma once
 
 #include <sockscope/alert.h>
-#include <sockscope/event.h>
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -16,37 +14,11 @@
 #include <vector>
 
 #include "model/remote_health.h"
+#include "tui/event_log.h"
 #include "tui/history.h"
 #include "tui/host_history.h"
 
 namespace sockscope::tui {
-
-struct LoggedEvent {
-  std::uint64_t number = 0;  // 1, 2, 3, …
-  std::uint64_t wall_ns = 0;
-  Event event;
-};
-
-// The newest events, oldest first.
-class EventLog {
- public:
-  static constexpr std::size_t kMost = 10'000;
-
-  void add(const Event& event, std::uint64_t wall_ns) {
-    if (events_.size() == kMost) events_.pop_front();
-    events_.push_back({++last_, wall_ns, event});
-  }
-  const std::deque<LoggedEvent>& all() const noexcept { return events_; }
-  std::uint64_t last_number() const noexcept { return last_; }
-  const LoggedEvent* find(std::uint64_t number) const {
-    if (events_.empty() || number < events_.front().number || number > last_) return nullptr;
-    return &events_[static_cast<std::size_t>(number - events_.front().number)];
-  }
-
- private:
-  std::deque<LoggedEvent> events_;
-  std::uint64_t last_ = 0;
-};
 
 struct Model {
   std::string host;

@@ -83,10 +83,6 @@ void draw_help(const Model& model, const State& state, Screen& screen) {
   }
 }
 
-std::string_view event_kind_name(std::size_t kind) {
-  return to_string(static_cast<EventKind>(kind));
-}
-
 }  // namespace
 
 HelpLines help_lines(const Model& model, const State& state) {
@@ -193,10 +189,12 @@ void draw_overlay(const Model& model, const State& state, Screen& screen) {
     }
     case Overlay::kEventTypes: {
       std::vector<std::string> lines;
-      for (std::size_t kind = 0; kind <= static_cast<std::size_t>(EventKind::kGap); ++kind)
-        lines.push_back(fmt::format("[{}] {}", (state.hidden_events >> kind & 1) != 0 ? ' ' : 'x',
-                                    event_kind_name(kind)));
-      return draw_choices("Event types", lines, "Enter turns, a all, Esc closes", state, screen);
+      for (const EventKindText& each : event_kinds())
+        lines.push_back(fmt::format("[{}] {:<8} {}",
+                                    (state.hidden_events & bit_of(each.kind)) != 0 ? ' ' : 'x',
+                                    short_event_name(each.kind), each.meaning));
+      return draw_choices("Event types", lines, "Enter turns, a all/none, Esc closes", state,
+                          screen);
     }
     case Overlay::kOptions:
       return draw_choices("Options", option_lines(state), "Enter changes, Esc closes", state,

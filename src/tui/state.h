@@ -72,9 +72,9 @@ struct RowKey {
 
 struct Row {
   RowKey key;
-  // A process or flow of the history, a flow's place among those opened since, an event's in the
-  // log, an interface's in its reading, a group's or host's among sums, an alert's among those of
-  // the model.
+  // A process or flow of the history, a flow's place among those opened since, an interface's in
+  // its reading, a group's or host's among sums, an alert's among those of the model; of an event
+  // 0.
   std::uint32_t index = 0;
   std::uint8_t depth = 0;
   bool is_parent = false;  // deeper rows follow, unless it is folded

@@ -72,11 +72,11 @@ std::string last_retransmit(const Model& model, const State& state, const Flow& 
   const std::uint64_t now = model.history[index].wall_ns;
   std::uint64_t last = 0;
   const auto& log = model.events.all();
-  for (std::size_t i = log.size(); i-- > 0 && last == 0;) {
-    if (state.is_frozen() && log[i].number > state.frozen_event) continue;
-    const Event& event = log[i].event;
+  for (auto each = log.rbegin(); each != log.rend() && last == 0; ++each) {
+    if (state.is_frozen() && each->first > state.frozen_event) continue;
+    const Event& event = each->second.event;
     if (event.kind() == EventKind::kRetransmit && event.flow.cookie == flow.cookie)
-      last = log[i].wall_ns;
+      last = each->second.last_wall_ns;
   }
   for (std::size_t i = index; i > 0 && model.history[i].wall_ns > last; --i) {
     const Flow* after = model.history.find_flow(model.history[i], flow.cookie);

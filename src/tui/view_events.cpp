@@ -72,8 +72,8 @@ CellText event_cell(const Model& model, const State& state, const LoggedEvent& l
     if (alert != nullptr && column.width < 40)  // other columns show who and where
       return {(alert->phase == AlertPhase::kEnded ? "over: " : "") +
               std::string(to_string(alert->kind))};
-    std::string text = describe(event);
-    // The reason is more important than how long it took.
+    std::string text = describe(logged, column.width);
+    // The reason before how long it took.
     if (event.kind() == EventKind::kConnectFailed &&
         display_width(text) > static_cast<std::size_t>(column.width))
       text.resize(text.find(' '));
@@ -104,11 +104,11 @@ void arrange(Arranger& a) {
   const State& state = a.state;
   const auto& log = a.model.events.all();
   const std::uint64_t last = state.is_frozen() ? state.frozen_event : a.model.events.last_number();
-  for (std::size_t i = log.size(); i-- > 0;) {
-    const LoggedEvent& logged = log[i];
+  for (auto each = log.rbegin(); each != log.rend(); ++each) {
+    const LoggedEvent& logged = each->second;
     if (logged.number > last) continue;
     ++a.listing.candidates;
-    if ((state.hidden_events >> static_cast<unsigned>(logged.event.kind()) & 1) != 0) continue;
+    if ((state.hidden_events & bit_of(logged.event.kind())) != 0) continue;
     if (logged.event.kind() != EventKind::kGap) {
       if (!state.filter.matches(logged.event.flow)) continue;
       if (!state.settings.loopback && logged.event.kind() != EventKind::kAlert &&
@@ -118,7 +118,7 @@ void arrange(Arranger& a) {
       }
     }
     ++a.listing.matching;
-    a.listing.rows.push_back({RowKey::of_event(logged.number), static_cast<std::uint32_t>(i)});
+    a.listing.rows.push_back({RowKey::of_event(logged.number)});
   }
 }
 
@@ -228,6 +228,39 @@ std::string describe(const Event& event) {
   return "";
 }
 
+std::string describe(const LoggedEvent& logged, int columns) {
+  if (logged.count == 1) return describe(logged.event);
+  const std::uint64_t lasted_us = (logged.last_wall_ns - logged.wall_ns) / 1000;
+  std::string lasted = "in " + format_duration_us(lasted_us);
+  const auto& last = std::get<event::Retransmit>(logged.event.what);
+  if (last.congestion_window != 0)
+    lasted += ',' + describe_window({.congestion_window = last.congestion_window,
+                                     .prior_window = logged.window_before});
+  std::string text = fmt::format("{} retransmits {}", logged.count, lasted);
+  return static_cast<int>(display_width(text)) <= columns
+             ? text
+             : fmt::format("{} {}", logged.count, lasted);
+}
+
+std::span<const EventKindText> event_kinds() {
+  static constexpr EventKindText kKinds[] = {
+      {EventKind::kConnect, "this host opened a connection"},
+      {EventKind::kAccept, "another host opened one to this host"},
+      {EventKind::kConnectFailed, "an attempt to open one was refused or not answered"},
+      {EventKind::kClose, "a connection ended"},
+      {EventKind::kRetransmit, "segments were sent again"},
+      {EventKind::kReset, "one end broke a connection off"},
+      {EventKind::kOwner, "another process uses a connection from now on"},
+      {EventKind::kRefused, "somebody tried a port where nobody listens"},
+      {EventKind::kListenDrop, "a listening socket had no room for another connection"},
+      {EventKind::kUdpPeer, "an exchange over UDP ended (--udp-peers)"},
+      {EventKind::kDns, "queries for names, and their answers"},
+      {EventKind::kAlert, "a pattern that deserves a look"},
+      {EventKind::kGap, "events were lost here"},
+  };
+  return kKinds;
+}
+
 constinit const View kEventsView = {
     .name = "events",
     .key = "4",
@@ -242,6 +275,7 @@ constinit const View kEventsView = {
     .help = [](const State& state) -> HelpLines {
       using enum Action;
       return {{"Events: what happened, newest first; 10,000 are kept.", ""},
+              {"retrans", "of a connection in quick succession one line"},
               {state.keys.key_of(Action::kEventTypes), "which types"},
               {state.keys.keys_of({kFirst, kEnd}), "follow the newest again"}};
     },

@@ -102,11 +102,12 @@ void draw_health(const Model& model, const State& state, int x, int y, Screen& s
   std::size_t resets = 0, failed = 0;
   const Sample& sample = shown_sample(model, state);
   const auto& log = model.events.all();
-  for (std::size_t i = log.size(); i-- > 0;) {
-    if (log[i].wall_ns > sample.wall_ns) continue;
-    if (sample.wall_ns - log[i].wall_ns > kMinute) break;
-    resets += log[i].event.kind() == EventKind::kReset;
-    failed += log[i].event.kind() == EventKind::kConnectFailed;
+  for (auto each = log.rbegin(); each != log.rend(); ++each) {
+    const LoggedEvent& logged = each->second;
+    if (logged.wall_ns > sample.wall_ns) continue;
+    if (sample.wall_ns - logged.wall_ns > kMinute) break;
+    resets += logged.event.kind() == EventKind::kReset;
+    failed += logged.event.kind() == EventKind::kConnectFailed;
   }
   const double watched =
       std::clamp(static_cast<double>(sample.mono_ns - model.history[0].mono_ns) / 1e9, 1.0, 60.0);
@@ -273,8 +274,8 @@ void draw_event_lines(const Model& model, const State& state, std::uint64_t cook
   const auto& log = model.events.all();
   const bool is_past = state.is_frozen() && state.opened.find(cookie) == nullptr;
   const std::uint64_t last = is_past ? state.frozen_event : model.events.last_number();
-  for (std::size_t i = log.size(); i-- > 0 && y < end_row;) {
-    const LoggedEvent& logged = log[i];
+  for (auto each = log.rbegin(); each != log.rend() && y < end_row; ++each) {
+    const LoggedEvent& logged = each->second;
     if (logged.number > last) continue;
     const Flow& flow = logged.event.flow;
     if (cookie != 0 && flow.cookie != cookie) continue;
@@ -288,9 +289,9 @@ void draw_event_lines(const Model& model, const State& state, std::uint64_t cook
                           pad_right(shorten_right(clean_text(flow.owner.name()), 18), 18),
                           pad_right(event_remote(model, state, flow, 46).text, 46));
     const auto* const again = std::get_if<event::Retransmit>(&logged.event.what);
-    if (cookie != 0 && again && again->congestion_window != 0)
+    if (cookie != 0 && again && again->congestion_window != 0 && logged.count == 1)
       line += fmt::format("seq {}  ", again->sequence);
-    line += describe(logged.event);
+    line += describe(logged, end_column - x - static_cast<int>(display_width(line)));
     screen.grid.put(x, y++, line, {}, end_column);
   }
 }
