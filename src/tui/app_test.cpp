@@ -72,7 +72,7 @@ TEST_F(App, without_privileges_the_header_says_what_is_shown) {
   };
   EXPECT_TRUE(line(80, 24).ends_with("source: procfs, own processes only - sudo for all"));
   EXPECT_TRUE(line(60, 20).ends_with("  procfs - sudo for all")) << line(60, 20);
-  EXPECT_TRUE(line(40, 12).ends_with(" procfs")) << line(40, 12);
+  EXPECT_TRUE(line(40, 12).ends_with("procfs, own only - sudo for all")) << line(40, 12);
   model.source = "sock_diag";
   EXPECT_TRUE(line(80, 24).ends_with(" sock_diag, own processes only - sudo for all"))
       << line(80, 24);

@@ -7,6 +7,7 @@
 #include <array>
 #include <cctype>
 #include <span>
+#include <vector>
 
 #include "base/text.h"
 #include "base/timestamp.h"
@@ -80,6 +81,16 @@ std::string interval_text(std::uint64_t ms) {
 
 }  // namespace
 
+std::string counted(std::size_t number, std::string_view what) {
+  return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
+}
+
+std::string_view first_that_fits(std::span<const std::string> texts, int columns) {
+  for (const std::string& text : texts)
+    if (static_cast<int>(display_width(text)) <= columns) return text;
+  return texts.back();
+}
+
 std::string rate_with_unit(std::optional<double> bytes_per_second, Units units) {
   if (!bytes_per_second) return kUnknown;
   const std::string number = format_rate(*bytes_per_second, units);
@@ -146,8 +157,9 @@ void draw_one_line(const Model& model, const State& state, Screen& screen) {
 
 namespace {
 
-// Both arrows and rates in the line with the plots.
+// Of the line with the plots: both arrows and rates; on narrow screens the rates stand above it.
 constexpr int kRates = 31;
+constexpr int kArrows = 4;
 
 bool sees_own_processes_only(const Model& model) {
   return std::any_of(model.doors.begin(), model.doors.end(), [](const Door& door) {
@@ -182,7 +194,7 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
       x = grid.put(x, y, rate_text(rx_of(sample), units) + ' ');
       x = grid.put(x, y, "↑", {Role::kTx});
       x = grid.put(x, y, rate_text(tx_of(sample), units));
-      if (columns >= 32) x = grid.put(x, y, fmt::format("  {} conns", sample.open_flows));
+      if (columns >= 32) x = grid.put(x, y, "  " + counted(sample.open_flows, "conn"));
       if (columns - x < static_cast<int>(live.text.size()) + 1) return;
       end_of_figures = x;
     }
@@ -288,62 +300,71 @@ void draw_plot_line(const Model& model, const State& state, const Frame& frame, 
   const Sample& sample = model.history[index];
   const Units units = state.settings.units;
 
-  std::string right;
+  const bool is_narrow = columns < kNarrow;
+  const int figures = is_narrow ? kArrows : kRates;
+  const std::string conns = is_narrow ? "" : counted(sample.open_flows, "conn");
+  const std::string_view gap = is_narrow ? "" : "  ";
+  std::string right = conns;
   Role right_role = Role::kText;
   if (model.lost.total() != 0) {
-    right = fmt::format("{} conns  lost {}", sample.open_flows, model.lost.total());
+    right = fmt::format("{}{}lost {}", conns, gap, model.lost.total());
     right_role = Role::kBroken;
   } else if (sees_own_processes_only(model)) {
-    right = own_processes_text(model.source, columns - kRates);
+    right = own_processes_text(model.source, columns - figures);
     right_role = Role::kLook;
   } else if (!model.unobserved.empty()) {
     const std::string source = model.source == "eBPF" || columns < 80 ? "" : model.source + ": ";
-    right = fmt::format("{} conns  {}{} not observed", sample.open_flows, source,
-                        model.unobserved.size());
+    right =
+        fmt::format("{}{}{}{} not observed", conns, gap, source, model.unobserved.size());
     right_role = Role::kLook;
-  } else {
-    right = fmt::format("{} conns", sample.open_flows);
   }
   int end = columns;
-  const LiveText alerts = alerts_text(model, columns);
+  const LiveText alerts = is_narrow ? LiveText{"", Role::kText} : alerts_text(model, columns);
   const auto share = sample.retransmit_share();
   const std::string retransmits = "retr " + share_text(share, sample.tx_segments());
   const std::size_t words = display_width(right) + display_width(retransmits) + alerts.text.size();
-  // If there is room beside what must be shown.
-  if ((columns >= 80 || share.value_or(0) > 0) && static_cast<int>(words) + 6 + kRates <= columns)
+  // Where there is room for it beside what must be said.
+  if ((columns >= 80 || share.value_or(0) > 0) && static_cast<int>(words) + 6 + figures <= columns)
     end = grid.put_right(end, y, retransmits,
                          {share_role(share.value_or(0), sample.tx_segments())}) -
           2;
-  end = (model.unobserved.empty() ? grid.put_right(end, y, right, {right_role})
-                                  : put_way_to_alerts({right, right_role}, end, y, screen)) -
-        2;
+  if (!right.empty())
+    end = (model.unobserved.empty() ? grid.put_right(end, y, right, {right_role})
+                                    : put_way_to_alerts({right, right_role}, end, y, screen)) -
+          2;
   if (!alerts.text.empty()) end = put_way_to_alerts(alerts, end, y, screen) - 2;
   // Two rates of up to eleven characters, the rest for the plots.
-  const int cells = std::max((end - 1 - 2 * 15) / 2, 0);
+  const int cells = std::max((end - 1 - (is_narrow ? kArrows : 2 * 15)) / 2, 0);
   const std::uint64_t step = plot_step(state, static_cast<std::size_t>(cells) * 2);
   const auto plot = [&](auto read) {
     return sparkline(model.history.series(index, static_cast<std::size_t>(cells) * 2, step, read),
                      state.settings.plot);
   };
-  int x = grid.put(1, y, "↓ ", {Role::kRx});
-  grid.put(x, y, rate_with_unit(rx_of(sample), units));
-  x += 12;
-  grid.put(x, y, plot([](const Sample& s) { return rx_of(s); }), {Role::kRx});
-  x += cells + 1;
-  x = grid.put(x, y, "↑ ", {Role::kTx});
-  grid.put(x, y, rate_with_unit(tx_of(sample), units));
-  x += 12;
-  grid.put(x, y, plot([](const Sample& s) { return tx_of(s); }), {Role::kTx}, end);
+  const auto put_direction = [&](int x, std::string_view arrow, Role role, auto read) {
+    if (is_narrow && cells == 0) return x;
+    x = grid.put(x, y, arrow, {role}, end);
+    if (!is_narrow) {
+      grid.put(x + 1, y, rate_with_unit(read(sample), units), {}, end);
+      x += 13;
+    }
+    grid.put(x, y, plot(read), {role}, end);
+    return x + cells + 1;
+  };
+  const int x = put_direction(1, "↓", Role::kRx, [](const Sample& s) { return rx_of(s); });
+  put_direction(x, "↑", Role::kTx, [](const Sample& s) { return tx_of(s); });
 }
 
 namespace {
 
-// "bits/s SI (B) · window 60 s (+/-)", and the sort column if no heading shows it.
-std::string units_and_window(const State& state) {
+bool has_sort_heading(const State& state) {
   const auto& columns = state.view->columns;
-  const bool has_heading = std::any_of(columns.begin(), columns.end(), [&](const auto& column) {
+  return std::any_of(columns.begin(), columns.end(), [&](const auto& column) {
     return column.id == sort_of(state, *state.view) && column.is_shown(state.size.columns);
   });
+}
+
+// "bits/s SI (B) · window 60 s (+/-)", with what rows are ordered by where no heading says it.
+std::string units_and_window(const State& state) {
   const auto with_keys = [&](std::string text, std::string keys) {
     return keys.empty() ? text : fmt::format("{} ({})", text, keys);
   };
@@ -352,10 +373,18 @@ std::string units_and_window(const State& state) {
       grouping_of(state) == Grouping::kNone ? state.keys.key_of(Action::kZoomIn) : "";
   if (const std::string out = state.keys.key_of(Action::kZoomOut); !zoom.empty() && !out.empty())
     zoom += '/' + out;
-  return (has_heading ? "" : fmt::format("sort {} · ", heading_of_sort(state, *state.view))) +
+  return (has_sort_heading(state) ? "" : fmt::format("sort {} · ", heading_of_sort(state, *state.view))) +
          with_keys(std::string(unit_words(state.settings.units)),
                    state.keys.key_of(Action::kUnits)) +
          " · " + with_keys(fmt::format("window {} s", state.settings.window_s), zoom);
+}
+
+// "bits/s SI · sort RX/s ▼", and shorter; the last one is empty.
+std::vector<std::string> units_and_order(const State& state) {
+  if (state.size.columns >= kWide) return {units_and_window(state), ""};
+  const std::string units(unit_words(state.settings.units));
+  const std::string order = "sort " + heading_of_sort(state, *state.view);
+  return {units + " · " + order, has_sort_heading(state) ? units : order, ""};
 }
 
 }  // namespace
@@ -363,18 +392,14 @@ std::string units_and_window(const State& state) {
 void draw_status(const State& state, const Frame& frame, std::string_view left, Screen& screen) {
   const int columns = screen.grid.size().columns;
   if (frame.status >= 0) {
-    std::string right;
-    if (state.view->order != nullptr) {
-      right = columns >= kWide ? units_and_window(state)
-                               : fmt::format("{} · sort {}", unit_words(state.settings.units),
-                                             heading_of_sort(state, *state.view));
-      const Table& table = state.table();
-      if (table.order.was_held() && table.touched && table.position != 0) right = "";
-    }
-    int end = columns;
-    if (!right.empty() && columns >= 60)
-      end = screen.grid.put_right(columns, frame.status, right) - 1;
-    screen.grid.put(1, frame.status, left, {}, end);
+    const int room = columns - 1 - static_cast<int>(display_width(left)) - 2;
+    const Table& table = state.table();
+    const bool is_held = table.order.was_held() && table.touched && table.position != 0;
+    if (state.view->order != nullptr && !is_held)
+      screen.grid.put_right(columns, frame.status,
+                            first_that_fits(units_and_order(state), room));
+    screen.grid.put(1, frame.status,
+                    shorten_right(left, static_cast<std::size_t>(std::max(columns - 1, 1))));
   }
   if (frame.upper_rule >= 0) screen.grid.rule(frame.upper_rule);
   if (frame.lower_rule >= 0) screen.grid.rule(frame.lower_rule);

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.h"
 #include "tui/app.h"
@@ -63,23 +64,68 @@ void draw_choices(std::string_view title, const std::vector<std::string>& lines,
     screen.grid.put(box.x, box.y + box.height - 1, hint, {Role::kDim}, box.x + box.width);
 }
 
+constexpr int kHelpWidth = 76;
+constexpr int kHelpKeys = 18;     // columns of the keys
+constexpr int kLeastBeside = 50;  // with less room what they do stands below them
+
+// The words of a text in lines of so many columns, where words are no longer.
+std::vector<std::string> wrap(std::string_view text, std::size_t columns) {
+  std::vector<std::string> lines(1);
+  while (!text.empty()) {
+    const std::size_t begin = std::min(text.find_first_not_of(' '), text.size());
+    const std::size_t end = std::min(text.find(' ', begin), text.size());
+    const std::string_view word = text.substr(0, end);  // and the spaces before it
+    if (lines.back().empty())
+      lines.back() = word.substr(begin);
+    else if (display_width(lines.back()) + display_width(word) <= columns)
+      lines.back() += word;
+    else
+      lines.emplace_back(word.substr(begin));
+    text.remove_prefix(end);
+  }
+  return lines;
+}
+
+struct HelpRow {
+  std::string key;
+  std::string text;
+  bool is_heading = false;
+};
+
+std::vector<HelpRow> wrapped(const HelpLines& lines, int width, int indent) {
+  std::vector<HelpRow> rows;
+  for (const auto& [key, text] : lines) {
+    if (text.empty()) {
+      for (std::string& line : wrap(key, static_cast<std::size_t>(std::max(width, 1))))
+        rows.push_back({std::move(line), "", true});
+      continue;
+    }
+    rows.push_back({key, "", false});
+    bool stands_beside = static_cast<int>(display_width(key)) < indent;
+    for (std::string& line : wrap(text, static_cast<std::size_t>(std::max(width - indent, 1)))) {
+      if (!std::exchange(stands_beside, false)) rows.push_back({});
+      rows.back().text = std::move(line);
+    }
+  }
+  return rows;
+}
+
 void draw_help(const Model& model, const State& state, Screen& screen) {
-  const auto lines = help_lines(model, state);
+  const int width = std::min(kHelpWidth, screen.grid.size().columns - 4);
+  const int indent = width < kLeastBeside ? 2 : kHelpKeys;
+  const auto lines = wrapped(help_lines(model, state), width, indent);
   const Box box = draw_box(fmt::format("Help: any key closes, {} scroll",
                                        state.keys.keys_of({Action::kDown, Action::kUp})),
-                           76, static_cast<int>(lines.size()), screen.grid);
+                           kHelpWidth, static_cast<int>(lines.size()), screen.grid);
   const std::size_t room = static_cast<std::size_t>(std::max(box.height, 1));
   const std::size_t most = lines.size() > room ? lines.size() - room : 0;
   const std::size_t top = std::min(state.overlay_top, most);
   for (std::size_t i = 0; i < room && top + i < lines.size(); ++i) {
-    const auto& [key, text] = lines[top + i];
+    const HelpRow& line = lines[top + i];
     const int y = box.y + static_cast<int>(i);
-    if (text.empty()) {
-      screen.grid.put(box.x, y, key, {Role::kTitle}, box.x + box.width);
-      continue;
-    }
-    screen.grid.put(box.x, y, key, {Role::kKey}, box.x + box.width);
-    screen.grid.put(box.x + 18, y, text, {}, box.x + box.width);
+    screen.grid.put(box.x, y, line.key, {line.is_heading ? Role::kTitle : Role::kKey},
+                    box.x + box.width);
+    screen.grid.put(box.x + indent, y, line.text, {}, box.x + box.width);
   }
 }
 

@@ -149,11 +149,11 @@ CellText group_cell(const State& state, const Row& row, ColumnId id) {
   const Sum& sum = state.table().listing.sums[row.index];
   const bool by_remote = state.settings.grouping == Grouping::kRemote;
   const std::string fold = state.table().collapsed.contains(row.key) ? "▸" : "▾";
-  if (id == kComm) return {fold + (by_remote ? fmt::format("{} conns", sum.flows) : sum.name)};
+  if (id == kComm) return {fold + (by_remote ? counted(sum.flows, "conn") : sum.name)};
   if (id == kRemote)
     return {by_remote ? sum.name == "0.0.0.0" || sum.name == "::" ? "* (no peer)"
                                                                   : remote_end_name(state, sum)
-                      : fmt::format("{} connection{}", sum.flows, sum.flows == 1 ? "" : "s")};
+                      : counted(sum.flows, "connection")};
   return sum_cell(state, sum, id);
 }
 
@@ -178,12 +178,14 @@ std::string list_status(const Model& model, const State& state) {
     if (state.size.columns < 100) return status;
     status += " · ";
   }
-  status += fmt::format("{} of {} conns", listing.matching, listing.candidates);
+  const bool is_narrow = state.size.columns < kNarrow;
+  status += fmt::format("{} of {}{}", listing.matching, listing.candidates,
+                        is_narrow ? "" : " conns");
   if (state.is_frozen() && !state.opened.is_on()) status += opened_since_text(model, state);
   if (listing.loopback_hidden != 0 && listing.idle_hidden != 0)
-    status += fmt::format(" · {} loopback ({}), {} idle ({}) hidden", listing.loopback_hidden,
+    status += fmt::format(" · {} loopback ({}), {} idle ({}){}", listing.loopback_hidden,
                           state.keys.key_of(Action::kLoopback), listing.idle_hidden,
-                          state.keys.key_of(Action::kIdle));
+                          state.keys.key_of(Action::kIdle), is_narrow ? "" : " hidden");
   else if (listing.loopback_hidden != 0)
     status += fmt::format(" · {} loopback hidden ({})", listing.loopback_hidden,
                           state.keys.key_of(Action::kLoopback));

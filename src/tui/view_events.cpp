@@ -4,6 +4,7 @@
 #include <sockscope/alert.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/text.h"
 #include "base/timestamp.h"
@@ -144,14 +145,15 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
     const int columns = screen.grid.size().columns;
     const int end = screen.grid.put_right(columns, frame.plot, rate,
                                           {model.lost.total() != 0 ? Role::kBroken : Role::kText});
-    screen.grid.put(
-        1, frame.plot,
-        fmt::format("types: {} ({} picks)   {}", state.hidden_events == 0 ? "all" : "some",
-                    state.keys.key_of(Action::kEventTypes),
-                    state.is_frozen()     ? "frozen"
-                    : state.follow_events ? "following newest"
-                                          : "not following"),
-        {}, end);
+    const std::string_view types = state.hidden_events == 0 ? "all" : "some";
+    const std::string key = state.keys.key_of(Action::kEventTypes);
+    const std::string_view follows = state.is_frozen()     ? "frozen"
+                                     : state.follow_events ? "following newest"
+                                                           : "not following";
+    const std::array texts = {fmt::format("types: {} ({} picks)   {}", types, key, follows),
+                              fmt::format("types: {} ({} picks)", types, key),
+                              fmt::format("types: {} ({})", types, key)};
+    screen.grid.put(1, frame.plot, first_that_fits(texts, end - 2), {}, end);
   }
   draw_list(
       state, frame,
@@ -160,14 +162,19 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
         return logged == nullptr ? CellText{} : event_cell(model, state, *logged, column);
       },
       screen);
-  std::string status =
+  const int columns = screen.grid.size().columns;
+  const std::string follow =
       fmt::format("{} stops following · {} resumes", state.keys.key_of(Action::kDown),
                   state.keys.key_of(Action::kEnd));
-  if (listing.loopback_hidden != 0)
-    status += fmt::format(" · {} loopback hidden ({})", listing.loopback_hidden,
-                          state.keys.key_of(Action::kLoopback));
+  const std::string hidden =
+      listing.loopback_hidden == 0
+          ? ""
+          : fmt::format("{} loopback hidden ({})", listing.loopback_hidden,
+                        state.keys.key_of(Action::kLoopback));
+  const std::array texts = {follow + (hidden.empty() ? "" : " · ") + hidden,
+                            hidden.empty() ? follow : hidden};
+  const std::string_view status = first_that_fits(texts, columns - 1);
   draw_status(state, frame, status, screen);
-  const int columns = screen.grid.size().columns;
   if (constexpr std::string_view kBuffer = "buffer 10 000 events";
       frame.status >= 0 && static_cast<int>(display_width(status) + kBuffer.size()) + 3 <= columns)
     screen.grid.put_right(columns, frame.status, kBuffer);

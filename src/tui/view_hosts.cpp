@@ -111,13 +111,15 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
       std::count_if(listing.rows.begin(), listing.rows.end(),
                     [](const Row& row) { return row.key.kind == RowKey::Kind::kPlace; }));
   const std::size_t ends = listing.rows.size() - names;
-  std::string status = fmt::format("{} remote {}", ends, ends == 1 ? "end" : "ends");
-  if (names != 0)
-    status += fmt::format(" · {} {} asked for in vain", names, names == 1 ? "name" : "names");
+  std::string status = counted(listing.rows.size() - names, "remote end");
+  if (names != 0) status += " · " + counted(names, "name") + " asked for in vain";
   if (state.is_frozen()) status += opened_since_text(model, state);
   if (listing.loopback_hidden != 0)
-    status += fmt::format(" · {} loopback connections hidden ({})", listing.loopback_hidden,
-                          state.keys.key_of(Action::kLoopback));
+    status += fmt::format(
+        " · {}{} ({})",
+        state.size.columns < kNarrow ? std::to_string(listing.loopback_hidden) + " loopback"
+                                     : counted(listing.loopback_hidden, "loopback connection"),
+        state.size.columns < kNarrow ? "" : " hidden", state.keys.key_of(Action::kLoopback));
   draw_status(state, frame, status + held_text(model, state), screen);
   if (frame.detail < 0 || state.table().position >= listing.rows.size()) return;
   const Sum& sum = listing.sums[listing.rows[state.table().position].index];
@@ -146,8 +148,8 @@ constinit const View kHostsView = {
     .help = [](const State& state) -> HelpLines {
       return {{"Hosts: the remote ends, all their connections together.", ""},
               {"10s 60s", "both ways, on average over so long; — before that is known"},
-              {"FAILED", "attempts to connect to it in the last ten minutes; and names that"},
-              {" ", "were asked for in vain: not found, refused, no answer"},
+              {"FAILED", "attempts to connect to it in the last ten minutes; and names that were "
+                         "asked for in vain: not found, refused, no answer"},
               {state.keys.key_of(Action::kDetails), "the connections with this host"}};
     },
     .frame = [](Size size) { return list_frame(size, false, false); },

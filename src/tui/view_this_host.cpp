@@ -413,11 +413,8 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
       },
       screen, plots.heading());
   if (frame.pane >= 0) draw_disks(reading, frame, screen);
-  const auto count = [](std::size_t number, std::string_view what) {
-    return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
-  };
   std::string status =
-      count(interfaces.size(), "interface") + " · " + count(reading.facts.disks.size(), "disk");
+      counted(interfaces.size(), "interface") + " · " + counted(reading.facts.disks.size(), "disk");
   if (reading.facts.disk_io && columns >= 100)
     status += fmt::format(", read {}, written {} since boot",
                           format_bytes(reading.facts.disk_io->read_bytes),
