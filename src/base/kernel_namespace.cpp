@@ -15,13 +15,20 @@ bool is_first(const char* path, ino_t number) noexcept {
   return ::stat(path, &status) != 0 || status.st_ino == number;
 }
 
+std::uint32_t inode_of(const char* path) noexcept {
+  struct stat status {};
+  return ::stat(path, &status) == 0 ? static_cast<std::uint32_t>(status.st_ino) : 0;
+}
+
 }  // namespace
 
 std::uint32_t home_netns() noexcept {
-  struct stat status {};
-  return ::stat("/proc/thread-self/ns/net", &status) == 0
-             ? static_cast<std::uint32_t>(status.st_ino)
-             : 0;
+  return inode_of("/proc/thread-self/ns/net");
+}
+
+std::uint32_t host_netns() noexcept {
+  // Of another pid namespace the first process is another one.
+  return is_in_first_pid_namespace() ? inode_of("/proc/1/ns/net") : 0;
 }
 
 bool is_in_first_pid_namespace() noexcept {

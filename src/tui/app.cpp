@@ -15,6 +15,10 @@ namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
 
+bool has_connection(const Event& event) {
+  return event.kind() != EventKind::kGap && event.kind() != EventKind::kAlert;
+}
+
 class Keys {
  public:
   Keys(const Model& model, const Screen& screen, std::uint64_t now_ns, State& state,
@@ -165,15 +169,19 @@ void Keys::enter() {
         return fold('*');
       state_.process = row->key;
       return go(kProcessView);
-    case RowKey::Kind::kFlow: state_.connection = row->key; return go(kConnectionView);
+    case RowKey::Kind::kFlow:
+      state_.connection = row->key;
+      state_.event = 0;
+      return go(kConnectionView);
     case RowKey::Kind::kHost:
       state_.scope = {row->key, table().listing.sums[row->index].name, state_.view};
       state_.view = &kConnectionsView;
       return table().start_over();
     case RowKey::Kind::kEvent: {
       const LoggedEvent* logged = model_.events.find(row->key.a);
-      if (logged == nullptr || logged->event.flow.cookie == 0) return;
+      if (logged == nullptr || !has_connection(logged->event)) return;
       state_.connection = RowKey::of(logged->event.flow);
+      state_.event = logged->number;
       return go(kConnectionView);
     }
     case RowKey::Kind::kAlert: {
@@ -291,14 +299,17 @@ void Keys::neighbour(int step) {
     if (at < 0 || at >= static_cast<std::int64_t>(rows.size())) return;
     const Row& row = rows[static_cast<std::size_t>(at)];
     RowKey key = row.key;
+    std::uint64_t event = 0;
     if (key.kind == RowKey::Kind::kEvent) {
       const LoggedEvent* logged = model_.events.find(key.a);
-      if (logged == nullptr || logged->event.flow.cookie == 0) continue;
+      if (logged == nullptr || !has_connection(logged->event)) continue;
       key = RowKey::of(logged->event.flow);
+      event = logged->number;
     }
     if (key.is_group || key.kind != RowKey::Kind::kFlow) continue;
     list.select(static_cast<std::size_t>(at), now_);
     state_.connection = key;
+    state_.event = event;
     return;
   }
 }
@@ -411,6 +422,10 @@ void Keys::act(Action action) {
     case Action::kPreviousSort: return next_sort(-1);
     case Action::kNextSort: return next_sort(1);
     case Action::kReverse: return table().sort_by(table().sort, !table().reverse);
+    case Action::kColumns:
+      if (!state_.view->answers(action) && !has_pane(state_))
+        return say_where(action, "TCP's numbers are those of ", "");
+      return open_overlay(Overlay::kColumns);
     case Action::kGroup: return regroup();
     case Action::kFold: return grouped ? fold('-') : void();
     case Action::kUnfold: return grouped ? fold('+') : void();

@@ -155,6 +155,7 @@ std::size_t overlay_rows(const State& state) {
     case Overlay::kSortPicker: return sort_choices(state).size();
     case Overlay::kSignalMenu: return std::size(kSignals);
     case Overlay::kEventTypes: return event_kinds().size();
+    case Overlay::kColumns: return tcp_columns().size();
     case Overlay::kOptions: return option_lines(state).size();
     default: return 0;
   }
@@ -179,6 +180,11 @@ void choose(State& state, std::vector<Effect>& effects) {
       state.hidden_events ^= bit_of(event_kinds()[state.overlay_row].kind);
       state.table().order.renew();
       return;
+    case Overlay::kColumns: {
+      const ColumnId column = tcp_columns()[state.overlay_row].id;
+      if (std::erase(state.asked_columns, column) == 0) state.asked_columns.push_back(column);
+      return;
+    }
     case Overlay::kOptions: return cycle_option(state.overlay_row, state, effects);
     case Overlay::kConfirmReset:
     case Overlay::kHelp:
@@ -382,6 +388,8 @@ bool handle_overlay(const Key& key, const Model& model, const Screen& screen, st
         for (const EventKindText& each : event_kinds())
           state.hidden_events = all ? state.hidden_events | bit_of(each.kind) : 0;
         state.table().order.renew();
+      } else if (key.is("a") && state.overlay == Overlay::kColumns) {
+        state.asked_columns.clear();
       } else {
         state.overlay = Overlay::kNone;
       }

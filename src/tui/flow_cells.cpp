@@ -52,7 +52,9 @@ CellText mean_cell(const Model& model, const State& state, const Row& row, std::
   return {rate_text(mean, state.settings.units)};
 }
 
-std::string internal_text(const TcpInternals* tcp, const Flow& flow, ColumnId column) {
+std::string internal_text(const Model& model, const State& state, const Flow& flow,
+                          ColumnId column) {
+  const TcpInternals* const tcp = internals_of(model, state, flow);
   if (tcp == nullptr) return kUnknown;
   if (column == kReceiveQueue || column == kSendQueue) {
     const std::uint32_t queue = column == kReceiveQueue ? tcp->receive_queue : tcp->send_queue;
@@ -60,16 +62,12 @@ std::string internal_text(const TcpInternals* tcp, const Flow& flow, ColumnId co
     return flow.state == TcpState::kListen ? std::to_string(queue)
                                            : format_rate(queue, Units::kBytes);
   }
-  if (flow.state == TcpState::kListen) return kUnknown;
-  switch (column) {
-    case kRttVariation:  // before the first measurement the kernel reports its initial value
-      return flow.counters.srtt_us == 0 ? kUnknown : format_ms(tcp->rtt_variance_us);
-    case kCwnd: return std::to_string(tcp->congestion_window);
-    case kMss: return std::to_string(tcp->mss);
-    default: break;
-  }
-  const std::string name = clean_text(tcp->congestion_control.data());
-  return name.empty() ? kUnknown : name;
+  if (flow.state == TcpState::kListen && column != kSocketDrops) return kUnknown;
+  // Before the first answer the kernel says what it begins with.
+  if (column == kRttVariation && flow.counters.srtt_us == 0) return kUnknown;
+  Flow told = flow;
+  told.internals = std::make_shared<const TcpInternals>(*tcp);
+  return cell_text(*find_column<Flow>(column), told, {.units = state.settings.units});
 }
 
 // "127.0.0.1:8080", "192.0.2.7:https".
@@ -152,6 +150,13 @@ CellText place_cell(const ProcessInfo* process, const PlacedColumn& column) {
   return {shorten_right(clean_text(place), static_cast<std::size_t>(column.width))};
 }
 
+std::string netns_text(const Model& model, std::uint32_t netns) {
+  if (netns == 0) return kUnknown;
+  return netns == model.host_netns   ? "host"
+         : netns == model.home_netns ? "own"
+                                     : std::to_string(netns);
+}
+
 CellOptions cell_options(const Model& model, const State& state) {
   CellOptions options;
   options.units = state.settings.units;
@@ -172,7 +177,7 @@ std::vector<std::uint64_t> looked_into(const State& state) {
   if (state.view->subject == &State::connection) return {state.connection.a};
   const bool pane = has_pane(state);
   const View& view = pane ? *state.view->pane : *state.view;
-  if (!shows_tcp_internals(view, state.size)) return cookies;
+  if (!shows_tcp_internals(state, view)) return cookies;
   const Frame frame = state.view->frame(state.size);
   const Table& table = state.table_of(view);
   const auto rows = std::span(table.listing.rows);
@@ -212,8 +217,8 @@ CellText flow_cell(const Model& model, const State& state, const Flow& flow,
   if (id == kComm && flow.owner.pid == 0) return {std::string(name_of(owner_of(flow), ""))};
   if (const auto span = mean_span(id)) return mean_cell(model, state, flow, *span);
   if (info_of(id).needs == Needs::kTcpInternals)
-    return {internal_text(internals_of(model, state, flow), flow, id)};
-  if (id == kNetns) return {flow.netns == model.home_netns ? "host" : std::to_string(flow.netns)};
+    return {internal_text(model, state, flow, id)};
+  if (id == kNetns) return {netns_text(model, flow.netns)};
   return plain_cell(model, state, flow, column);
 }
 
@@ -304,7 +309,7 @@ std::string flow_line(const Model& model, const State& state, const Flow& flow) 
   if (const auto age = age_us(model, state, flow))
     line +=
         flow.closed ? "  lasted " + format_duration_us(*age) : "  age " + format_short_age_us(*age);
-  line += "  netns " + (flow.netns == model.home_netns ? "host" : std::to_string(flow.netns));
+  line += "  netns " + netns_text(model, flow.netns);
   return line;
 }
 

@@ -65,6 +65,9 @@ std::string_view place_name(const ProcessInfo& process);
 // The same as a cell; null: nothing is known of the process.
 CellText place_cell(const ProcessInfo* process, const PlacedColumn& column);
 
+// "host", "own": sockscope's where that is not known to be the host's; else its number.
+std::string netns_text(const Model& model, std::uint32_t netns);
+
 CellOptions cell_options(const Model& model, const State& state);
 
 }  // namespace sockscope::tui

@@ -61,6 +61,15 @@ TEST(LookedInto, nothing_where_no_column_shows_it) {
     EXPECT_TRUE(wanted(model, *view, {250, 80}).empty());
 }
 
+TEST(LookedInto, where_one_asked_for_a_column) {
+  const Model model = busy_process(3);
+  EXPECT_TRUE(wanted(model, kConnectionsView, {80, 24}).empty());
+  EXPECT_EQ(wanted(model, kConnectionsView, {80, 24}, "Cj "), (Cookies{1, 2, 3}));
+  EXPECT_TRUE(wanted(model, kConnectionsView, {80, 24}, "Cj  ").empty());
+  EXPECT_TRUE(wanted(model, kConnectionsView, {80, 24}, "C j a").empty());
+  EXPECT_EQ(wanted(model, kProcessView, {80, 24}, "C "), (Cookies{1, 2, 3}));
+}
+
 TEST(LookedInto, heads_of_groups_are_no_connections) {
   const Model model = busy_process(3);
   EXPECT_EQ(wanted(model, kConnectionsView, {160, 50}, "a"), (Cookies{1, 2, 3}));
@@ -103,6 +112,26 @@ TEST(FlowCell, what_the_kernel_did_not_tell_is_not_known) {
     EXPECT_EQ(cell(model, state, flow, id), "—") << info_of(id).heading;
 }
 
+TEST(FlowCell, each_of_tcps_numbers_can_be_asked_for) {
+  Model model = web_model();
+  TcpInternals& tcp = *model.internals[6];
+  tcp.unsent_bytes = 5'000;
+  tcp.drops = 4;
+  tcp.lost = 3;
+  tcp.reordering = 9;
+  tcp.delivery_rate = 1'000'000;
+  State state = state_of(kConnectionsView, {80, 24});
+  const Flow& flow = *model.history.find_flow(model.history.newest(), 6);
+  const std::pair<ColumnId, const char*> all[] = {
+      {kSocketDrops, "4"},  {kReceiveQueue, "0"},   {kSendQueue, "0"},      {kNotSent, "5.0 kB"}, {kCwnd, "42"},
+      {kSsthresh, "28"},      {kRto, "240.0"},        {kRttVariation, "4.1"},
+      {kReceiverLimited, "3.0"}, {kBufferLimited, "0.0"}, {kBusy, "00:00:37"},
+      {kDeliveryRate, "8.0M"}, {kLost, "3"},          {kReordering, "9"},   {kDsack, "0"},
+      {kPathMtu, "1500"},     {kMss, "1448"},         {kCongestionControl, "cubic"}};
+  ASSERT_EQ(std::size(all), tcp_columns().size());
+  for (const auto& [id, text] : all) EXPECT_EQ(cell(model, state, flow, id), text);
+}
+
 TEST(FlowCell, of_a_listener_only_its_queue) {
   Model model = web_model();
   State state = state_of(kConnectionsView, {160, 50});
@@ -133,6 +162,20 @@ TEST(FlowCell, many_retransmits_in_little_room) {
   EXPECT_EQ(text(19'342, 900'000), "19k!");
   EXPECT_EQ(text(193'420, 900'000), "193k");
   EXPECT_EQ(text(1'934'200, 900'000'000), "1M");
+
+TEST(FlowCell, only_the_hosts_namespace_is_called_that) {
+  Model model = web_model();
+  State state = state_of(kConnectionsView, {160, 50});
+  Flow flow = *model.history.find_flow(model.history.newest(), 6);
+  EXPECT_EQ(cell(model, state, flow, kNetns), "host");
+  model.home_netns = 77;  // as after `ip netns exec`
+  EXPECT_EQ(cell(model, state, flow, kNetns), "host");
+  flow.netns = 77;
+  EXPECT_EQ(cell(model, state, flow, kNetns), "own");
+  flow.netns = 78;
+  EXPECT_EQ(cell(model, state, flow, kNetns), "78");
+  flow.netns = model.host_netns = 0;
+  EXPECT_EQ(cell(model, state, flow, kNetns), "—");
 }
 
 TEST(FlowLine, who_is_at_the_other_end_on_this_host) {

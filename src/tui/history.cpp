@@ -218,12 +218,12 @@ std::size_t sample_before(const std::deque<Sample>& samples, std::size_t index,
 ProcessId owner_of(const Flow& flow) {
   if (flow.owner.pid != 0) return {flow.owner.pid, flow.owner.start_ns};
   if (flow.owner.kind == OwnerKind::kKernel) return kKernel;
-  return is_being_closed(flow) ? kExited : kUnattributed;
+  return is_being_closed(flow) ? kBeingClosed : kUnattributed;
 }
 
 std::string_view name_of(ProcessId id, std::string_view comm) {
   return id == kUnattributed ? "[unattributed]"
-         : id == kExited     ? "[exited]"
+         : id == kBeingClosed     ? "[closed]"
          : id == kKernel     ? "[kernel]"
                              : comm;
 }
@@ -232,7 +232,7 @@ void join_unowned(std::vector<Process>& processes) {
   const auto add = [](std::optional<double>& sum, const std::optional<double>& more) {
     if (more) sum = sum.value_or(0) + *more;
   };
-  for (const ProcessId id : {kExited, kKernel}) {
+  for (const ProcessId id : {kBeingClosed, kKernel}) {
     const auto find = [&processes](ProcessId wanted) {
       return std::find_if(processes.begin(), processes.end(),
                           [&](const Process& process) { return id_of(process) == wanted; });
@@ -277,7 +277,7 @@ void History::add(const Snapshot& snapshot) {
   const Sample& before = samples_.empty() ? kNone : samples_.back();
   sample.flows = share(snapshot.flows, sample, before.flows, flows_, sample.gone_flows);
   std::vector<Process> processes = snapshot.processes;
-  for (const ProcessId part : {kExited, kKernel}) split_unowned(part, snapshot.flows, processes);
+  for (const ProcessId part : {kBeingClosed, kKernel}) split_unowned(part, snapshot.flows, processes);
   sample.processes = share(processes, sample, before.processes, processes_, sample.gone_processes);
   // Of those that only listen it is known that they move nothing, wherever it comes from.
   bool some_counted = false;

@@ -36,7 +36,7 @@ inline std::uint64_t id_of(const Flow& flow) {
 // kernel, which never had a process; those being closed, which their process released before
 // anybody looked; and the others, whose process is not known.
 inline constexpr ProcessId kUnattributed{0, 0};
-inline constexpr ProcessId kExited{0, 1};
+inline constexpr ProcessId kBeingClosed{0, 1};
 inline constexpr ProcessId kKernel{0, 2};
 ProcessId owner_of(const Flow& flow);
 // Joins the three into the single one that snapshots have.

@@ -80,10 +80,10 @@ TEST(History, what_nobody_has_any_more_is_apart_and_all_add_up) {
   history.add(b.snapshot());
   const Sample& sample = history.newest();
   EXPECT_EQ(sample.processes.size(), 3u);
-  const Process* exited = history.find_process(sample, kExited);
+  const Process* exited = history.find_process(sample, kBeingClosed);
   const Process* others = history.find_process(sample, kUnattributed);
   ASSERT_TRUE(exited != nullptr && others != nullptr);
-  EXPECT_EQ(name_of(*exited), "[exited]");
+  EXPECT_EQ(name_of(*exited), "[closed]");
   EXPECT_EQ(name_of(*others), "[unattributed]");
   EXPECT_EQ(exited->rx_rate, 100.0);
   EXPECT_EQ(exited->tx_rate, 40'000.0);
@@ -136,7 +136,7 @@ TEST(History, the_kernels_own_sockets_are_apart) {
   const Process* kernel = history.find_process(sample, kKernel);
   const Process* others = history.find_process(sample, kUnattributed);
   ASSERT_TRUE(kernel != nullptr && others != nullptr);
-  EXPECT_EQ(history.find_process(sample, kExited), nullptr);
+  EXPECT_EQ(history.find_process(sample, kBeingClosed), nullptr);
   EXPECT_EQ(name_of(*kernel), "[kernel]");
   EXPECT_EQ(kernel->rx_rate, 200.0);
   EXPECT_EQ(others->rx_rate, 100.0);

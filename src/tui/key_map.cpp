@@ -40,6 +40,7 @@ constexpr ActionSpec kActions[] = {
     {Action::kPreviousSort, "previous-sort", "<", "sort by the column before"},
     {Action::kNextSort, "next-sort", ">", "sort by the next column"},
     {Action::kReverse, "reverse", "S I", "turn the order around", "reverse"},
+    {Action::kColumns, "columns", "C", "which of TCP's numbers connections have"},
     {Action::kGroup, "group", "a", "next way of grouping", "group"},
     {Action::kFold, "fold", "Left", "fold the group"},
     {Action::kUnfold, "unfold", "Right", "unfold the group"},

@@ -39,6 +39,7 @@ enum class Action : std::uint8_t {
   kPreviousSort,
   kNextSort,
   kReverse,
+  kColumns,
   kGroup,
   kFold,
   kUnfold,

@@ -10,6 +10,7 @@
 #include "tui/rows.h"
 #include "tui/table_layout.h"
 #include "tui/view.h"
+#include "view/columns.h"
 
 namespace sockscope::tui {
 namespace {
@@ -67,6 +68,12 @@ void draw_choices(std::string_view title, const std::vector<std::string>& lines,
 constexpr int kHelpWidth = 76;
 constexpr int kHelpKeys = 18;     // columns of the keys
 constexpr int kLeastBeside = 50;  // with less room what they do stands below them
+
+// As tables have it, without what is of their CSV.
+std::string_view meaning_of(ColumnId column) {
+  const std::string_view help = find_column<Flow>(column)->help;
+  return help.substr(0, help.find(" (CSV"));
+}
 
 // The words of a text in lines of so many columns, where words are no longer.
 std::vector<std::string> wrap(std::string_view text, std::size_t columns) {
@@ -136,13 +143,11 @@ HelpLines help_lines(const Model& model, const State& state) {
   const KeyMap& keys = state.keys;
   HelpLines lines = state.view->help(state);
   const View& list = has_pane(state) ? *state.view->pane : *state.view;
-  if (shows_tcp_internals(list, state.size)) {
-    lines.push_back({"RECVQ SENDQ", "bytes not read, not acknowledged; who listens: waiting, limit"});
-    if (state.size.columns >= kWide) {
-      lines.push_back({"±var CWND", "variation of RTT in ms; congestion window in segments"});
-      lines.push_back({"MSS CC", "bytes of a segment; congestion control; as of now"});
-    }
-  }
+  if (shows_tcp_internals(state, list))
+    for (const PlacedColumn& column : place_columns(state, list))
+      if (column.spec->info().needs == Needs::kTcpInternals)
+        lines.push_back({std::string(column.spec->heading()),
+                         std::string(meaning_of(column.id()))});
   std::string views;
   for (const View* view : kKeyedViews)
     if (const std::string key = keys.key_of(action_of(*view)); !key.empty()) views += key + ' ';
@@ -162,6 +167,7 @@ HelpLines help_lines(const Model& model, const State& state) {
       {keys.key_of(kFilter), "filter: nginx  dport:443  rx>1M  rtt>20  !ssh  a|b  /re/"},
       {keys.keys_of({kSort, kPreviousSort, kNextSort, kReverse}),
        "sort picker, previous and next column, the other way round"},
+      {keys.key_of(kColumns), "which of TCP's numbers connections have as columns"},
       {keys.keys_of({kIdle, kClosed, kLoopback}), "idle rows, closed rows, loopback"},
       {keys.keys_of({kUnits, kNames, kPortNames}),
        "bits, bytes, IEC bytes; names of remote ends, of ports"},
@@ -241,6 +247,18 @@ void draw_overlay(const Model& model, const State& state, Screen& screen) {
                                     short_event_name(each.kind), each.meaning));
       return draw_choices("Event types", lines, "Enter turns, a all/none, Esc closes", state,
                           screen);
+    }
+    case Overlay::kColumns: {
+      std::vector<std::string> lines;
+      for (const ColumnSpec& column : tcp_columns()) {
+        const auto& asked = state.asked_columns;
+        const bool is_asked = std::find(asked.begin(), asked.end(), column.id) != asked.end();
+        lines.push_back(fmt::format("[{}] {} {}", is_asked ? 'x' : ' ',
+                                    pad_right(column.heading(), 8),
+                                    meaning_of(column.id)));
+      }
+      return draw_choices("TCP's numbers of connections", lines, "Enter turns, a none, Esc closes",
+                          state, screen);
     }
     case Overlay::kOptions:
       return draw_choices("Options", option_lines(state), "Enter changes, Esc closes", state,

@@ -14,7 +14,7 @@ namespace sockscope::tui {
 RowPlots::RowPlots(const State& state, const Frame& frame,
                    const std::function<Series(const Row&, std::size_t points)>& read)
     : settings_(state.settings) {
-  const auto columns = place_columns(state.view->columns, state.size.columns);
+  const auto columns = place_columns(state, *state.view);
   const auto column = std::find_if(columns.begin(), columns.end(), [](const PlacedColumn& each) {
     return each.id() == ColumnId::kSpark;
   });

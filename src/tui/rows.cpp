@@ -140,13 +140,15 @@ std::optional<std::size_t> reading_index(const Model& model, const State& state)
 
 bool View::answers(Action action) const {
   if (action == Action::kGroup) return grouping != nullptr;
+  if (action == Action::kColumns) return has_tcp_columns;
   return std::any_of(footer.begin(), footer.end(),
                      [&](const FooterKey& own) { return own.action == action; });
 }
 
-bool shows_tcp_internals(const View& view, Size size) {
-  return std::any_of(view.columns.begin(), view.columns.end(), [&](const ColumnSpec& column) {
-    return column.info().needs == Needs::kTcpInternals && column.is_shown(size.columns);
+bool shows_tcp_internals(const State& state, const View& view) {
+  const auto columns = place_columns(state, view);
+  return std::any_of(columns.begin(), columns.end(), [](const PlacedColumn& column) {
+    return column.spec->info().needs == Needs::kTcpInternals;
   });
 }
 

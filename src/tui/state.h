@@ -201,6 +201,7 @@ enum class Overlay : std::uint8_t {
   kSignalMenu,
   kEventTypes,
   kOptions,
+  kColumns,
   kConfirmReset,
 };
 
@@ -255,11 +256,11 @@ struct State {
   Size size;
   const View* view = &kProcessesView;
   std::vector<const View*> back;
-  std::array<Table, kViews.size()> tables;  // one for each view, in the same order
-  RowKey process;        // shown in the process details, and in the pane below the list of
-                         // processes
-  bool in_pane = false;  // the cursor is in the pane, if there is room for it
-  RowKey connection;     // shown in the connection details
+  std::array<Table, kViews.size()> tables;  // of the views, in their order
+  RowKey process;        // of the process details; of the pane below the list of processes
+  bool in_pane = false;  // the cursor is in that pane, if there is room for it
+  RowKey connection;     // of the connection details
+  std::uint64_t event = 0;  // its number, where they were opened from one; else 0
   Scope scope;
 
   std::uint64_t frozen_sample = 0;  // number of the sample; 0: live
@@ -281,6 +282,7 @@ struct State {
   std::string message;
   std::uint64_t message_until_ns = 0;
   Settings settings;
+  std::vector<ColumnId> asked_columns;  // of TCP's numbers, in lists of connections
   KeyMap keys;
   // What had been counted when the totals were reset; it is subtracted.
   std::map<ProcessId, Volume> process_base;

@@ -11,16 +11,24 @@
 
 namespace sockscope::tui {
 
-std::vector<PlacedColumn> place_columns(std::span<const ColumnSpec> specs, int columns) {
-  std::vector<PlacedColumn> placed;
-  int used = 1;
-  for (const ColumnSpec& spec : specs) {
-    if (!spec.is_shown(columns)) continue;
-    placed.push_back({&spec, 0, spec.width});
-    used += spec.width + 1;
-  }
-  int spare = columns - used;
-  // Columns that may grow take turns, beginning with the one that may grow most.
+namespace {
+
+std::vector<PlacedColumn> shown_columns(std::span<const ColumnSpec> specs, int columns) {
+  std::vector<PlacedColumn> shown;
+  for (const ColumnSpec& spec : specs)
+    if (spec.is_shown(columns)) shown.push_back({&spec, 0, spec.width});
+  return shown;
+}
+
+int width_of(const std::vector<PlacedColumn>& columns) {
+  int width = 1;
+  for (const PlacedColumn& column : columns) width += column.width + 1;
+  return width;
+}
+
+std::vector<PlacedColumn> spread(std::vector<PlacedColumn> placed, int columns) {
+  int spare = columns - width_of(placed);
+  // Those that grow take turns, the ones that may grow most first in line.
   for (bool grew = true; spare > 0 && grew;) {
     grew = false;
     for (PlacedColumn& column : placed) {
@@ -36,6 +44,44 @@ std::vector<PlacedColumn> place_columns(std::span<const ColumnSpec> specs, int c
     x += column.width + 1;
   }
   return placed;
+}
+
+}  // namespace
+
+std::vector<PlacedColumn> place_columns(std::span<const ColumnSpec> specs, int columns) {
+  return spread(shown_columns(specs, columns), columns);
+}
+
+std::vector<PlacedColumn> place_columns(const State& state, const View& view) {
+  const int columns = state.size.columns;
+  auto placed = shown_columns(view.columns, columns);
+  if (!view.has_tcp_columns || state.asked_columns.empty()) return spread(placed, columns);
+  for (int width = columns; width >= kNarrow; --width) {
+    placed = shown_columns(view.columns, width);
+    for (const ColumnSpec& asked : tcp_columns()) {
+      const auto is_this = [&](ColumnId id) { return id == asked.id; };
+      if (std::any_of(state.asked_columns.begin(), state.asked_columns.end(), is_this) &&
+          std::none_of(placed.begin(), placed.end(),
+                       [&](const PlacedColumn& column) { return is_this(column.id()); }))
+        placed.push_back({&asked, 0, asked.width});
+    }
+    if (width_of(placed) <= columns) return spread(placed, columns);
+  }
+  // More than there is room for: the last ones are left out.
+  if (columns < kNarrow) placed = shown_columns(view.columns, columns);
+  while (width_of(placed) > columns) placed.pop_back();
+  return spread(placed, columns);
+}
+
+std::span<const ColumnSpec> tcp_columns() {
+  using enum ColumnId;
+  static constexpr ColumnSpec kTcpColumns[] = {
+      {kReceiveQueue, 5}, {kSendQueue, 5}, {kSocketDrops, 5}, {kNotSent, 7},     {kCwnd, 5},
+      {kSsthresh, 5},     {kRto, 6},             {kRttVariation, 6}, {kReceiverLimited, 5},
+      {kBufferLimited, 7}, {kBusy, 8},           {kDeliveryRate, 7}, {kLost, 5},
+      {kReordering, 5},   {kDsack, 5},           {kPathMtu, 5},     {kMss, 5},
+      {kCongestionControl, 6}};
+  return kTcpColumns;
 }
 
 void draw_heading(const std::vector<PlacedColumn>& columns, const Heading& heading, int y,
@@ -154,7 +200,7 @@ void draw_rows(const Table& table, const std::vector<PlacedColumn>& columns, con
 
 void draw_list(const State& state, const Frame& frame, const RowReader& read, Screen& screen,
                std::string plots) {
-  const auto columns = place_columns(state.view->columns, screen.grid.size().columns);
+  const auto columns = place_columns(state, *state.view);
   const ColumnId sort = sort_of(state, *state.view);
   draw_heading(columns, {sort, state.table().reverse, sort != ColumnId::kNone, std::move(plots)},
                frame.heading, screen);
@@ -167,7 +213,7 @@ void draw_pane_list(const State& state, int y, const Frame& frame, const RowRead
                     Screen& screen) {
   const View& pane = *state.view->pane;
   const Table& table = state.table_of(pane);
-  const auto columns = place_columns(pane.columns, screen.grid.size().columns);
+  const auto columns = place_columns(state, pane);
   draw_heading(columns, {.sort = sort_of(state, pane), .reverse = table.reverse}, y, screen);
   const bool has_focus = &focused_view(state) == &pane;
   draw_rows(table, columns, {y + 1, pane_list_rows(frame), Hit::Kind::kPaneRow, has_focus}, read,

@@ -47,6 +47,10 @@ struct PlacedColumn {
 
 // The first column of the screen is left to marks.
 std::vector<PlacedColumn> place_columns(std::span<const ColumnSpec> specs, int columns);
+// Of a view's list. What one asked for takes the place of what a narrower screen would not have.
+std::vector<PlacedColumn> place_columns(const State& state, const View& view);
+// Those that one may ask for.
+std::span<const ColumnSpec> tcp_columns();
 
 struct CellText {
   std::string text;

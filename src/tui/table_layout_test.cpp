@@ -19,6 +19,24 @@ TEST(TableLayout, columns_fit_every_width) {
     }
 }
 
+TEST(TableLayout, what_one_asked_for_is_there_instead_of_what_narrower_screens_do_not_have) {
+  State state = state_of(kConnectionsView, {80, 24});
+  const auto headings = [&](int width) {
+    state.size.columns = width;
+    std::string text;
+    const auto placed = place_columns(state, kConnectionsView);
+    EXPECT_LE(placed.back().x + placed.back().width, width);
+    for (const PlacedColumn& column : placed) text += std::string(column.spec->heading()) + ' ';
+    return text;
+  };
+  state.asked_columns = {ColumnId::kRto, ColumnId::kCwnd};
+  EXPECT_EQ(headings(80), "COMMAND PROT REMOTE ST ↓RX/s ↑TX/s CWND RTOms ");
+  EXPECT_EQ(headings(93), "COMMAND PROT LPORT REMOTE ST ↓RX/s ↑TX/s RTTms RETR CWND RTOms ");
+  for (const ColumnSpec& each : tcp_columns()) state.asked_columns.push_back(each.id);
+  for (int width = kLeastColumns; width <= 300; ++width) headings(width);
+  EXPECT_NE(headings(300).find("PMTU"), std::string::npos);
+}
+
 // What the REMOTE column of 80 columns, 24 wide, shows of connections to these addresses and names.
 class ShortenedAlike : public testing::Test {
  protected:

@@ -227,7 +227,7 @@ inline Model web_model(std::uint64_t seconds = 12) {
   model.host = "web-03";
   model.version = "0.4.1";
   model.kernel = "6.1.0-38";
-  model.home_netns = 4026531840;
+  model.home_netns = model.host_netns = 4026531840;
   model.self_cpu = 0.003;
   model.event_rate = 214;
   model.user_name = [](std::uint32_t uid) { return uid == 0 ? std::string("root") : "deploy"; };

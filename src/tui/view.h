@@ -44,12 +44,12 @@ struct View {
   Grouping Settings::*grouping = nullptr;  // null: its rows are not grouped
   std::span<const Grouping> groupings = {};
   bool follows_newest = false;       // the cursor stays on the first row until it is moved
-  bool shows_other_ends = false;     // shows which processes its connections are between
-  bool shows_events = false;         // is drawn again when events come
-  bool shows_host = false;           // is about the host, not about its connections
-  const View* pane = nullptr;        // the view whose list is shown below this one's, if there is
-                                     // room
-  RowKey State::*subject = nullptr;  // what it shows the details of
+  bool has_tcp_columns = false;      // of connections: with those of TCP's numbers one asks for
+  bool shows_other_ends = false;     // of connections: which processes they are between
+  bool shows_events = false;         // it is drawn anew when events come
+  bool shows_host = false;           // it is about this host, not about its connections
+  const View* pane = nullptr;        // its list stands below this one's, where there is room
+  RowKey State::*subject = nullptr;  // whose details it shows
 
   std::span<const FooterKey> footer = {};
   HelpLines (*help)(const State&) = nullptr;
@@ -75,7 +75,7 @@ constexpr Action action_of(const View& view) {
   return static_cast<Action>(static_cast<std::size_t>(Action::kFirstView) + number_of(view));
 }
 
-// Whether the list shows columns of TcpInternals on a screen of that size.
-bool shows_tcp_internals(const View& view, Size size);
+// Whether its list has columns of TcpInternals on the screen.
+bool shows_tcp_internals(const State& state, const View& view);
 
 }  // namespace sockscope::tui

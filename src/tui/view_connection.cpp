@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstring>
 
 #include "base/text.h"
 #include "base/timestamp.h"
@@ -156,18 +159,124 @@ void put_tcp(const Model& model, const State& state, const Flow& flow, int last,
              grid, right);
 }
 
+// Null: the samples do not have it, or do not tell it from others.
+const Flow* shown_flow(const Model& model, const State& state) {
+  const bool is_of_event = state.connection.a == 0 && state.event != 0;
+  return is_of_event ? nullptr : find_shown_flow(model, state, state.connection.a);
+}
+
+// Whose it is, and between which ends. Returns the row below.
+int put_ends(const Model& model, const State& state, const Flow& flow, int y, int right, bool full,
+             Screen& screen) {
+  Grid& grid = screen.grid;
+  put_fact(y++, "Process",
+           process_line(model, flow.owner.name(), owner_of(flow), flow.owner.uid,
+                        flow.owner.process.get()) +
+               "  netns " + netns_text(model, flow.netns),
+           grid, right);
+  if (full) {
+    put_fact(y++, "Command", command_of(flow.owner.process.get()), grid, right);
+  }
+  const bool is_served_here = serves(flow);
+  const std::string local =
+      to_string(flow.local) + (is_served_here ? service_of(model, flow.local, flow) : "");
+  const std::string remote =
+      flow.remote.addr.is_unspecified()
+          ? "*"
+          : remote_text(model, state, flow) +
+                (is_served_here ? "" : service_of(model, flow.remote, flow));
+  if (static_cast<int>(local.size() + remote.size()) + 24 <= right) {
+    put_fact(y, "Local", local, grid);
+    const int x = std::max(34, 12 + static_cast<int>(local.size()));
+    grid.put(x, y, "Remote", {Role::kTitle});
+    grid.put(x + 8, y++, remote);
+  } else {
+    put_fact(y++, "Local", local, grid);
+    put_fact(y++, "Remote", remote, grid);
+  }
+  if (const std::string translated = translation_text(flow); !translated.empty())
+    put_fact(y++, "NAT", translated, grid, right);
+  if (const RemoteName* known = flow.remote_name.get()) {
+    put_fact(y++, "Name",
+             clean_text(known->name) + "  " +
+                 describe_name_source(*known, moment_of(model, state, flow)),
+             grid, right);
+  }
+  return y;
+}
+
+// Of a connection that no sample has: the event it was opened from, else its last one; null: none is
+// known.
+const LoggedEvent* event_of(const Model& model, const State& state) {
+  if (const LoggedEvent* logged = model.events.find(state.event)) return logged;
+  const auto& log = model.events.all();
+  for (auto each = log.rbegin(); each != log.rend(); ++each) {
+    const bool is_known = !state.is_frozen() || each->first <= state.frozen_event;
+    const std::uint64_t cookie = each->second.event.flow.cookie;
+    if (is_known && cookie != 0 && cookie == state.connection.a) return &each->second;
+  }
+  return nullptr;
+}
+
+// "Connection refused (ECONNREFUSED)"
+std::string reason_of(const event::ConnectFailed& failed, bool is_narrow) {
+  if (failed.error == 0) return "the kernel does not tell";
+  if (failed.error == ECANCELED) return "given up by the program";
+  const std::string text = std::strerror(failed.error);
+  return is_narrow ? text : fmt::format("{} ({})", text, errno_name(failed.error));
+}
+
+// What an event alone tells. Returns the row below.
+int put_event(const LoggedEvent& logged, int y, Grid& grid) {
+  const Event& event = logged.event;
+  put_fact(y++, "Event",
+           fmt::format("{}  {}", short_event_name(event.kind()), time_of_day(logged.wall_ns)),
+           grid);
+  const auto* const failed = std::get_if<event::ConnectFailed>(&event.what);
+  if (failed == nullptr) {
+    if (const std::string text = describe(logged, INT_MAX); !text.empty())
+      put_fact(y++, "What", text, grid);
+    return y;
+  }
+  put_fact(y++, "Why", reason_of(*failed, grid.size().columns < kNarrow), grid);
+  std::string took = failed->latency_us == 0 ? kUnknown : format_duration_us(failed->latency_us);
+  if (event.flow.has_counters && event.flow.counters.retransmits != 0)
+    took += fmt::format(", {} SYNs", event.flow.counters.retransmits + 1);
+  put_fact(y++, "Took", took, grid);
+  return y;
+}
+
+void draw_past(const Model& model, const State& state, int last, Screen& screen) {
+  Grid& grid = screen.grid;
+  const Size size = grid.size();
+  const bool full = size.rows >= 20;
+  int y = 1;
+  const LoggedEvent* const logged = event_of(model, state);
+  if (logged == nullptr) {
+    grid.put(1, y, "This connection is over, and none of its events is known.", {Role::kDim});
+    return;
+  }
+  if (full) grid.rule(y++);
+  y = put_ends(model, state, logged->event.flow, y, size.columns, full, screen);
+  y = put_event(*logged, y, grid);
+  if (full) grid.rule(y++);
+  if (state.connection.a == 0 || y >= last) return;
+  grid.put(1, y++, "This connection is over. Its last events:", {Role::kDim});
+  draw_event_lines(model, state, state.connection.a, 3, y, last, size.columns, screen);
+}
+
 void draw(const Model& model, const State& state, const Frame& frame, Screen& screen) {
   Grid& grid = screen.grid;
   const Size size = grid.size();
   const std::uint64_t cookie = state.connection.a;
-  const Flow* flow = find_shown_flow(model, state, cookie);
+  const Flow* flow = shown_flow(model, state);
   int y = 1;
   const int last = frame.lower_rule >= 0 ? frame.lower_rule
                    : frame.footer >= 0   ? frame.footer
                                          : size.rows;
   if (flow == nullptr) {
-    grid.put(1, y++, "This connection is over. Its last events:", {Role::kDim});
-    draw_event_lines(model, state, cookie, 3, y, last, size.columns, screen);
+    draw_past(model, state, last, screen);
+    if (frame.lower_rule >= 0) grid.rule(frame.lower_rule);
     return;
   }
   const bool full = size.rows >= 20;
@@ -192,40 +301,7 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
     grid.put(right + 2, y, "Events (newest first)", {Role::kTitle});
     draw_event_lines(model, state, cookie, right + 2, y + 1, last, size.columns, screen);
   }
-  put_fact(y++, "Process",
-           process_line(model, flow->owner.name(), owner_of(*flow), flow->owner.uid,
-                        flow->owner.process.get()) +
-               "  netns " +
-               (flow->netns == model.home_netns ? "host" : std::to_string(flow->netns)),
-           grid, right);
-  if (full) {
-    put_fact(y++, "Command", command_of(flow->owner.process.get()), grid, right);
-  }
-  const bool is_served_here = serves(*flow);
-  const std::string local =
-      to_string(flow->local) + (is_served_here ? service_of(model, flow->local, *flow) : "");
-  const std::string remote =
-      flow->remote.addr.is_unspecified()
-          ? "*"
-          : remote_text(model, state, *flow) +
-                (is_served_here ? "" : service_of(model, flow->remote, *flow));
-  if (static_cast<int>(local.size() + remote.size()) + 24 <= right) {
-    put_fact(y, "Local", local, grid);
-    const int x = std::max(34, 12 + static_cast<int>(local.size()));
-    grid.put(x, y, "Remote", {Role::kTitle});
-    grid.put(x + 8, y++, remote);
-  } else {
-    put_fact(y++, "Local", local, grid);
-    put_fact(y++, "Remote", remote, grid);
-  }
-  if (const std::string translated = translation_text(*flow); !translated.empty())
-    put_fact(y++, "NAT", translated, grid, right);
-  if (const RemoteName* known = flow->remote_name.get()) {
-    put_fact(y++, "Name",
-             clean_text(known->name) + "  " +
-                 describe_name_source(*known, moment_of(model, state, *flow)),
-             grid, right);
-  }
+  y = put_ends(model, state, *flow, y, right, full, screen);
   std::string how(flow->protocol == Protocol::kTcp ? to_string(shown_state(*flow)) : "UDP");
   if (const auto age = age_us(model, state, *flow)) how += ' ' + format_duration_us(*age);
   put_fact(y, "State", how, grid);
@@ -295,9 +371,12 @@ constinit const View kConnectionView = {
                "next and previous connection of the list"}};
     },
     .crumbs = [](const Model& model, const State& state) -> std::string {
-      const Flow* flow =
-          model.history.empty() ? nullptr : find_shown_flow(model, state, state.connection.a);
-      if (flow == nullptr) return "▸ Conns ▸ gone";
+      const Flow* flow = model.history.empty() ? nullptr : shown_flow(model, state);
+      if (flow == nullptr) {
+        const LoggedEvent* const logged = event_of(model, state);
+        if (logged == nullptr) return "▸ Conns ▸ gone";
+        flow = &logged->event.flow;
+      }
       return fmt::format("▸ Conns ▸ {} {} {} :{}→{}", flow->owner.name(), flow->owner.pid,
                          to_string(flow->protocol), flow->local.port, to_string(flow->remote));
     },

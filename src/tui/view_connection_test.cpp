@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <cerrno>
+
 #include "tui/testing.h"
 
 namespace sockscope::tui {
@@ -51,6 +53,56 @@ TEST_F(Details, busy_is_a_share_of_the_life_that_is_known) {
   EXPECT_TRUE(says("busy 100%"));  // limited to the connection's life
   next([](Flow& flow) { flow.opened_ns = 0; });
   EXPECT_TRUE(says("busy 37.0 s"));
+}
+
+// Of an event whose connection no sample has.
+class PastConnection : public Details {
+ protected:
+  void open(const Event& event) {
+    model.events.add(event, model.now_wall_ns);
+    state = state_of(kEventsView, {80, 24});
+    press({KeyName::kEnter}, model, state);
+  }
+  Event failed(int error) {
+    Event event = event_of(EventKind::kConnectFailed, *model.history.find_flow(
+                                                          model.history.newest(), 6));
+    event.flow.cookie = 999;
+    event.flow.remote = endpoint("192.0.2.44", 22);
+    event.flow.counters = {.retransmits = 4};
+    event.what = event::ConnectFailed{.error = error, .latency_us = 15'000'000};
+    return event;
+  }
+};
+
+TEST_F(PastConnection, says_who_where_to_why_and_how_long_it_took) {
+  open(failed(ETIMEDOUT));
+  ASSERT_EQ(state.view, &kConnectionView);
+  for (const char* words : {"▸ Conns ▸ curl 30211 tcp", "Process  curl 30211", "netns host",
+                            "Local    10.0.0.7:48122", "Remote  192.0.2.44:22",
+                            "Why      Connection timed out (ETIMEDOUT)", "Took     15.0 s, 5 SYNs",
+                            "This connection is over. Its last events:", "failed"})
+    EXPECT_TRUE(says(words)) << words << '\n' << shown(model, state).grid.text();
+  press({KeyName::kEscape}, model, state);
+  open(failed(ECANCELED));
+  EXPECT_TRUE(says("Why      given up by the program"));
+  press({KeyName::kEscape}, model, state);
+  open(failed(0));
+  EXPECT_TRUE(says("Why      the kernel does not tell"));
+}
+
+TEST_F(PastConnection, of_a_socket_without_a_number_has_what_the_event_says) {
+  Event event = failed(0);
+  event.flow.cookie = 0;
+  event.what = event::Reset{.sent = true};
+  open(event);
+  EXPECT_TRUE(says("Remote  192.0.2.44:22")) << shown(model, state).grid.text();
+  EXPECT_TRUE(says("What     sent, EST"));
+  EXPECT_FALSE(says("Its last events"));
+}
+
+TEST_F(PastConnection, whose_events_are_forgotten) {
+  state.connection.a = 4711;
+  EXPECT_TRUE(says("This connection is over, and none of its events is known."));
 }
 
 }  // namespace

@@ -240,6 +240,7 @@ constinit const View kConnectionsView = {
     .order = [](Size size) { return size.columns < 40 ? kRate : kRxRate; },
     .grouping = &Settings::grouping,
     .groupings = kGroupings,
+    .has_tcp_columns = true,
     .shows_other_ends = true,
     .footer = kFooter,
     .help = [](const State& state) -> HelpLines {

@@ -139,6 +139,7 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
 constinit const View kProcessView = {
     .columns = kColumns,
     .order = [](Size size) { return size.columns < 40 ? kRate : kRxRate; },
+    .has_tcp_columns = true,
     .shows_other_ends = true,
     .subject = &State::process,
     .footer = kFooter,

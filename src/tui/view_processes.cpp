@@ -155,7 +155,7 @@ void draw_detail(const Model& model, const State& state, int y, Screen& screen) 
   }
   if (process->pid == 0) {
     const std::string_view why =
-        id_of(*process) == kExited ? "being closed; their processes let go before sockscope looked"
+        id_of(*process) == kBeingClosed ? "being closed; their process let go of them before sockscope looked"
         : id_of(*process) == kKernel
             ? "made by the kernel for itself: tunnels, file servers"
             : "no process was seen with them: on their way between processes, or of processes that "
@@ -306,7 +306,7 @@ HelpLines help(const State& state) {
   using enum Action;
   HelpLines lines = {{"Processes: who moves how much. Closed connections count, loopback too.", ""},
                      {"+ † !", "new within 2 s, over, retransmits worth a look"},
-                     {"[exited]", "being closed; who had them was gone before sockscope looked"},
+                     {"[closed]", "being closed; their process let go of them before sockscope looked"},
                      {"[kernel]", "sockets the kernel made for itself: tunnels, file servers"},
                      {"[unattributed]", "others whose process is not known"},
                      {"retr", "of TCP segments sent in the interval (ACKs too), those again"},

@@ -90,7 +90,8 @@ int top_screen(const TopArguments& arguments, const Options& observed) {
   options.theme = *tui::find_theme(!arguments.theme.empty() ? std::string_view(arguments.theme)
                                    : options.colour         ? "default"
                                                             : "mono");
-  // Opened while there are privileges: a terminal that belongs to another user needs them.
+  // Without privileges it is not told, and a terminal that belongs to another user cannot be opened.
+  const std::uint32_t host_namespace = host_netns();
   auto driver = tui::Driver::open(options);
   if (!driver) return report(driver.error());
   const Allowed allowed{.new_files = true, .signals = !arguments.read_only};
@@ -106,6 +107,7 @@ int top_screen(const TopArguments& arguments, const Options& observed) {
   tui::Model& model = loop.model;
   model.kernel = kernel.release;
   model.home_netns = home_netns();
+  model.host_netns = host_namespace;
   model.keep_closed_ms = static_cast<std::uint64_t>(observed.keep_closed.count());
   model.unobserved = unobserved(doors);
   model.source = monitor->source() == Source::kEbpf ? "eBPF" : to_string(monitor->source());
