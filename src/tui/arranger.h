@@ -16,14 +16,14 @@
 
 namespace sockscope::tui {
 
-// What rows are ordered by; of equals the one that moves more comes first.
+// The key that orders a row. Of equal rows the one with the higher rate comes first.
 struct Keyed {
   SortKey key;
   Row row;
   double rate = 0;
 };
 
-// Bytes per second, both ways.
+// Bytes per second in both directions.
 template <class Each>
 double rate_of(const Each& row) {
   return row.rx_rate.value_or(0) + row.tx_rate.value_or(0);
@@ -55,7 +55,7 @@ class Arranger {
     return column != nullptr ? sort_key(*column, row, cells) : SortKey();
   }
 
-  // Of a connection or process of the sample.
+  // For a connection or a process of the sample.
   bool wants_means() const { return wants_means_; }
   template <class Each>
   Lately lately(const Each& row) const {
@@ -67,12 +67,14 @@ class Arranger {
     return out;
   }
 
-  // Connections. Whether closed ones and loopback are shown; counts those that are hidden.
+  // For connections: whether this one is shown, given the settings for closed ones and loopback.
+  // Counts the hidden ones.
   bool wanted(const Flow& flow);
-  // Listening sockets, and sockets without a peer that are silent.
+  // True for listening sockets, and for silent sockets without a peer.
   static bool is_idle(const Flow& flow, bool moved);
   Row row_of(const Flow& flow, std::uint32_t index, bool moved) const;
-  // Those opened after the moment that is shown come below all others, so that none of them moves.
+  // Adds connections opened after the moment that is shown, below all others, so that none of those
+  // moves.
   template <class Wanted>
   void add_later(Wanted wanted_later) {
     const auto& flows = state.opened.flows();
@@ -100,8 +102,8 @@ class Arranger {
     return place->second;
   }
   void add_to(Sum& sum, const Flow& flow, const Lately& lately) const;
-  // What connections moved that are over and gone counts in the means of the sums that there are.
-  // `key_of`: of one; RowKey(): it is in none of them.
+  // Adds the bytes of connections that are no longer in the sample to the averages of the sums.
+  // Does not make new sums. `key_of`: the key of the sum for a connection.
   template <class KeyOf>
   void add_gone(KeyOf key_of) {
     if (!wants_means_) return;

@@ -29,7 +29,7 @@ Role rtt_role(const Counters& counters) {
   return slow ? Role::kLook : Role::kText;
 }
 
-// "999", "19k", "4200M": of a large one no more than its size.
+// "999", "19k", "4200M": rounded down.
 std::string short_count(std::uint64_t count) {
   return count < 1'000       ? std::to_string(count)
          : count < 1'000'000 ? std::to_string(count / 1'000) + 'k'
@@ -58,12 +58,12 @@ std::string internal_text(const Model& model, const State& state, const Flow& fl
   if (tcp == nullptr) return kUnknown;
   if (column == kReceiveQueue || column == kSendQueue) {
     const std::uint32_t queue = column == kReceiveQueue ? tcp->receive_queue : tcp->send_queue;
-    // Connections that wait, and how many may; else bytes.
+    // For a listener: how many connections wait, and how many may. Otherwise bytes.
     return flow.state == TcpState::kListen ? std::to_string(queue)
                                            : format_rate(queue, Units::kBytes);
   }
   if (flow.state == TcpState::kListen && column != kSocketDrops) return kUnknown;
-  // Before the first answer the kernel says what it begins with.
+  // Before the first answer the kernel reports its initial value.
   if (column == kRttVariation && flow.counters.srtt_us == 0) return kUnknown;
   Flow told = flow;
   told.internals = std::make_shared<const TcpInternals>(*tcp);
@@ -216,8 +216,7 @@ CellText flow_cell(const Model& model, const State& state, const Flow& flow,
   if (id == kTxBytes && flow.has_counters) return {format_bytes(volume_of(state, flow).tx)};
   if (id == kComm && flow.owner.pid == 0) return {std::string(name_of(owner_of(flow), ""))};
   if (const auto span = mean_span(id)) return mean_cell(model, state, flow, *span);
-  if (info_of(id).needs == Needs::kTcpInternals)
-    return {internal_text(model, state, flow, id)};
+  if (info_of(id).needs == Needs::kTcpInternals) return {internal_text(model, state, flow, id)};
   if (id == kNetns) return {netns_text(model, flow.netns)};
   return plain_cell(model, state, flow, column);
 }

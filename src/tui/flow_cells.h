@@ -12,7 +12,7 @@
 
 namespace sockscope::tui {
 
-// Over how long a column of rates is an average; empty: it is of the last interval.
+// The time over which a column of rates is averaged; empty: the last interval.
 constexpr std::optional<std::uint64_t> mean_span(ColumnId column) {
   if (column == ColumnId::kRate10s) return 10'000'000'000;
   if (column == ColumnId::kRate60s) return 60'000'000'000;
@@ -29,8 +29,8 @@ CellText event_remote(const Model& model, const State& state, const Flow& flow, 
 // What a process's row shows in addition to its own figures; computed once per frame.
 struct ProcessQuality {
   std::uint32_t p95_us = 0;  // of the smoothed round trip times of its open connections; 0: none
-  std::optional<double> retransmit_share;  // of the segments its open connections sent
-  double segments = 0;                     // so many they sent
+  std::optional<double> retransmit_share;  // share of the segments that its open connections sent
+  double segments = 0;                     // how many they sent
 };
 // Since its beginning, or since the totals were reset.
 Volume volume_of(const State& state, const Process& process);
@@ -65,7 +65,7 @@ std::string_view place_name(const ProcessInfo& process);
 // The same as a cell; null: nothing is known of the process.
 CellText place_cell(const ProcessInfo* process, const PlacedColumn& column);
 
-// "host", "own": sockscope's where that is not known to be the host's; else its number.
+// "host"; "own": the namespace of sockscope, if it is not known to be the host's; else the number.
 std::string netns_text(const Model& model, std::uint32_t netns);
 
 CellOptions cell_options(const Model& model, const State& state);

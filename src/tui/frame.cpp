@@ -157,7 +157,8 @@ void draw_one_line(const Model& model, const State& state, Screen& screen) {
 
 namespace {
 
-// Of the line with the plots: both arrows and rates; on narrow screens the rates stand above it.
+// Columns that the line with the plots needs for both arrows and rates; on narrow screens the line
+// above it shows the rates.
 constexpr int kRates = 31;
 constexpr int kArrows = 4;
 
@@ -314,8 +315,7 @@ void draw_plot_line(const Model& model, const State& state, const Frame& frame, 
     right_role = Role::kLook;
   } else if (!model.unobserved.empty()) {
     const std::string source = model.source == "eBPF" || columns < 80 ? "" : model.source + ": ";
-    right =
-        fmt::format("{}{}{}{} not observed", conns, gap, source, model.unobserved.size());
+    right = fmt::format("{}{}{}{} not observed", conns, gap, source, model.unobserved.size());
     right_role = Role::kLook;
   }
   int end = columns;
@@ -323,11 +323,11 @@ void draw_plot_line(const Model& model, const State& state, const Frame& frame, 
   const auto share = sample.retransmit_share();
   const std::string retransmits = "retr " + share_text(share, sample.tx_segments());
   const std::size_t words = display_width(right) + display_width(retransmits) + alerts.text.size();
-  // Where there is room for it beside what must be said.
+  // If there is room beside what must be shown.
   if ((columns >= 80 || share.value_or(0) > 0) && static_cast<int>(words) + 6 + figures <= columns)
-    end = grid.put_right(end, y, retransmits,
-                         {share_role(share.value_or(0), sample.tx_segments())}) -
-          2;
+    end =
+        grid.put_right(end, y, retransmits, {share_role(share.value_or(0), sample.tx_segments())}) -
+        2;
   if (!right.empty())
     end = (model.unobserved.empty() ? grid.put_right(end, y, right, {right_role})
                                     : put_way_to_alerts({right, right_role}, end, y, screen)) -
@@ -363,7 +363,7 @@ bool has_sort_heading(const State& state) {
   });
 }
 
-// "bits/s SI (B) · window 60 s (+/-)", with what rows are ordered by where no heading says it.
+// "bits/s SI (B) · window 60 s (+/-)", and the sort column if no heading shows it.
 std::string units_and_window(const State& state) {
   const auto with_keys = [&](std::string text, std::string keys) {
     return keys.empty() ? text : fmt::format("{} ({})", text, keys);
@@ -373,13 +373,15 @@ std::string units_and_window(const State& state) {
       grouping_of(state) == Grouping::kNone ? state.keys.key_of(Action::kZoomIn) : "";
   if (const std::string out = state.keys.key_of(Action::kZoomOut); !zoom.empty() && !out.empty())
     zoom += '/' + out;
-  return (has_sort_heading(state) ? "" : fmt::format("sort {} · ", heading_of_sort(state, *state.view))) +
+  return (has_sort_heading(state)
+              ? ""
+              : fmt::format("sort {} · ", heading_of_sort(state, *state.view))) +
          with_keys(std::string(unit_words(state.settings.units)),
                    state.keys.key_of(Action::kUnits)) +
          " · " + with_keys(fmt::format("window {} s", state.settings.window_s), zoom);
 }
 
-// "bits/s SI · sort RX/s ▼", and shorter; the last one is empty.
+// "bits/s SI · sort RX/s ▼", then shorter forms; the last one is empty.
 std::vector<std::string> units_and_order(const State& state) {
   if (state.size.columns >= kWide) return {units_and_window(state), ""};
   const std::string units(unit_words(state.settings.units));
@@ -396,8 +398,7 @@ void draw_status(const State& state, const Frame& frame, std::string_view left, 
     const Table& table = state.table();
     const bool is_held = table.order.was_held() && table.touched && table.position != 0;
     if (state.view->order != nullptr && !is_held)
-      screen.grid.put_right(columns, frame.status,
-                            first_that_fits(units_and_order(state), room));
+      screen.grid.put_right(columns, frame.status, first_that_fits(units_and_order(state), room));
     screen.grid.put(1, frame.status,
                     shorten_right(left, static_cast<std::size_t>(std::max(columns - 1, 1))));
   }

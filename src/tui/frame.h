@@ -63,14 +63,14 @@ void draw_overlay(const Model& model, const State& state, Screen& screen);
 std::string counted(std::size_t number, std::string_view what);
 // The first of the texts that fits, else the last.
 std::string_view first_that_fits(std::span<const std::string> texts, int columns);
-// "184.2 Mb/s"; "—": nobody counts.
+// "184.2 Mb/s"; "—": not counted.
 std::string rate_with_unit(std::optional<double> bytes_per_second, Units units);
-// Of segments sent again, as a share of those sent, where these are enough: more than one of a
-// thousand is worth a look, of a hundred broken.
+// The role for a share of segments that were sent again: above 1 in 1,000 it deserves a look, above
+// 1 in 100 something is broken. With fewer than kLeastSegments segments it is plain text.
 Role share_role(double share, double segments);
-// "0.4%", "1.2%!": the sign is for what is broken.
+// "0.4%", "1.2%!": the sign is for Role::kBroken.
 std::string share_text(const std::optional<double>& share, double segments);
-// Of the host, all processes together.
+// Of the host: the sum over all processes.
 inline std::optional<double> rx_of(const Sample& sample) {
   return sample.counted ? std::optional(sample.rx_rate) : std::nullopt;
 }
@@ -90,16 +90,17 @@ std::string fold_keys(const State& state);
 // "EST cwnd 42": the text of an event in the DETAIL column.
 std::string describe(const Event& event);
 std::string_view short_event_name(EventKind kind);
-// In so many columns: of a burst "52 retransmits in 408 ms, cwnd 5547→411".
+// The same in at most `columns` columns if it can be shortened. A burst: "52 retransmits in 408 ms,
+// cwnd 5547→411".
 std::string describe(const LoggedEvent& logged, int columns);
 
-// The kinds that top is told of, as they are picked.
+// The kinds of events that top receives, in the order of the picker.
 struct EventKindText {
   EventKind kind;
   std::string_view meaning;
 };
 std::span<const EventKindText> event_kinds();
-// In State::hidden_events.
+// Its bit in State::hidden_events.
 constexpr std::uint32_t bit_of(EventKind kind) {
   return 1u << static_cast<unsigned>(kind);
 }

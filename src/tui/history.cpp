@@ -118,8 +118,8 @@ Moved moved_by(const Row& row, const Moved* before, const Sample& sample) {
   return moved;
 }
 
-// The rows in the order of their identities; those like the ones before are shared with them.
-// `gone`: those before that are not among the rows.
+// The rows in the order of their identities. Rows equal to earlier ones are shared with them.
+// `gone`: receives the earlier rows that are missing now.
 template <class Row>
 std::vector<std::uint32_t> share(const std::vector<Row>& rows, const Sample& sample,
                                  const std::vector<std::uint32_t>& before, SharedRows<Row>& shared,
@@ -150,7 +150,7 @@ std::vector<std::uint32_t> share(const std::vector<Row>& rows, const Sample& sam
   return out;
 }
 
-// Its index; empty: it is not among the rows.
+// The index of the row with that identity; empty: there is none.
 template <class Row, class Id>
 std::optional<std::uint32_t> find(const std::vector<std::uint32_t>& rows,
                                   const SharedRows<Row>& shared, Id id) {
@@ -160,7 +160,7 @@ std::optional<std::uint32_t> find(const std::vector<std::uint32_t>& rows,
   return place != rows.end() && id_of(shared[*place]) == id ? std::optional(*place) : std::nullopt;
 }
 
-// What it had moved by then; 0 where it was not there yet.
+// The bytes it had moved by then; 0 if it was not there yet.
 template <class Row, class Id>
 double bytes_by(const std::vector<std::uint32_t>& rows, const SharedRows<Row>& shared, Id id) {
   const auto index = find(rows, shared, id);
@@ -183,7 +183,7 @@ std::optional<double> mean_between(const Sample& from, const Sample& to,
 
 using RowsOf = std::vector<std::uint32_t> Sample::*;
 
-// `rows`: those of a sample, and those that are gone since the one before.
+// `rows`: the members with a sample's rows, and with the rows that are gone since the one before.
 template <class Row>
 void take_gone(const std::deque<Sample>& samples, std::size_t from, std::size_t to,
                std::pair<RowsOf, RowsOf> rows, const SharedRows<Row>& shared,
@@ -197,12 +197,11 @@ void take_gone(const std::deque<Sample>& samples, std::size_t from, std::size_t 
 }
 
 std::size_t index_bytes(const Sample& sample) {
-  return sizeof(Sample) +
-         4 * (sample.flows.size() + sample.processes.size() + sample.gone_flows.size() +
-              sample.gone_processes.size());
+  return sizeof(Sample) + 4 * (sample.flows.size() + sample.processes.size() +
+                               sample.gone_flows.size() + sample.gone_processes.size());
 }
 
-// The last sample that is so long before that one, else the first of all.
+// The last sample that is at least `span_ns` older than that one, otherwise the first of all.
 std::size_t sample_before(const std::deque<Sample>& samples, std::size_t index,
                           std::uint64_t span_ns) {
   const std::uint64_t now = samples[index].mono_ns;
@@ -222,10 +221,10 @@ ProcessId owner_of(const Flow& flow) {
 }
 
 std::string_view name_of(ProcessId id, std::string_view comm) {
-  return id == kUnattributed ? "[unattributed]"
-         : id == kBeingClosed     ? "[closed]"
-         : id == kKernel     ? "[kernel]"
-                             : comm;
+  return id == kUnattributed  ? "[unattributed]"
+         : id == kBeingClosed ? "[closed]"
+         : id == kKernel      ? "[kernel]"
+                              : comm;
 }
 
 void join_unowned(std::vector<Process>& processes) {
@@ -277,9 +276,10 @@ void History::add(const Snapshot& snapshot) {
   const Sample& before = samples_.empty() ? kNone : samples_.back();
   sample.flows = share(snapshot.flows, sample, before.flows, flows_, sample.gone_flows);
   std::vector<Process> processes = snapshot.processes;
-  for (const ProcessId part : {kBeingClosed, kKernel}) split_unowned(part, snapshot.flows, processes);
+  for (const ProcessId part : {kBeingClosed, kKernel})
+    split_unowned(part, snapshot.flows, processes);
   sample.processes = share(processes, sample, before.processes, processes_, sample.gone_processes);
-  // Of those that only listen it is known that they move nothing, wherever it comes from.
+  // Sockets that only listen move nothing, with any source.
   bool some_counted = false;
   bool some_not = false;
   for (const Process& process : processes) {
@@ -336,8 +336,8 @@ const Process* History::find_process(const Sample& sample, ProcessId id) const {
   return index ? &processes_[*index] : nullptr;
 }
 
-// The sample that is nearest to so long before that one; empty: none is near enough for a mean over
-// that time.
+// The sample that is closest to `span_ns` before that one; empty: none is close enough for an
+// average over that time.
 std::optional<std::size_t> History::start_of(std::size_t index, std::uint64_t span_ns) const {
   const std::uint64_t now = samples_[index].mono_ns;
   if (now < span_ns) return std::nullopt;
@@ -348,7 +348,7 @@ std::optional<std::size_t> History::start_of(std::size_t index, std::uint64_t sp
     return time > wanted ? time - wanted : wanted - time;
   };
   if (at + 1 < index && distance(at + 1) < distance(at)) ++at;
-  // Before the first one there was more that is not known: only as samples jitter.
+  // What happened before the first sample is not known, so it may only be off by jitter.
   const bool is_short = at == 0 && samples_[0].mono_ns > wanted;
   return distance(at) <= span_ns / (is_short ? 100 : 4) ? std::optional(at) : std::nullopt;
 }

@@ -46,16 +46,16 @@ inline std::string_view name_of(const Process& process) {
   return name_of(id_of(process), process.name());
 }
 
-// What a row moved by the time of a sample: the sum of its rates since it is in the samples.
+// How much a row has moved by the time of a sample: the sum of its rates in the samples so far.
 struct Moved {
   static constexpr std::uint64_t kNever = UINT64_MAX;
 
   double bytes = 0;                  // received and sent
-  std::uint64_t known_since_ns = 0;  // CLOCK_MONOTONIC; 0: since it began, kNever: it is not known
+  std::uint64_t known_since_ns = 0;  // CLOCK_MONOTONIC; 0: from its beginning, kNever: not known
   bool operator==(const Moved&) const = default;
 };
 
-// Rows that several samples share, counted.
+// Rows that several samples share, with a reference count.
 template <class Row>
 class SharedRows {
  public:
@@ -90,10 +90,10 @@ struct Sample {
   Loss lost;
   std::vector<std::uint32_t> flows;
   std::vector<std::uint32_t> processes;
-  // Those of the sample before that are not in this one.
+  // Rows of the sample before that are missing in this one.
   std::vector<std::uint32_t> gone_flows;
   std::vector<std::uint32_t> gone_processes;
-  // Of the host: the sums over all processes. counted: there is something to sum up.
+  // Sums over all processes of the host. counted: something was counted.
   bool counted = false;
   double rx_rate = 0;
   double tx_rate = 0;
@@ -101,8 +101,8 @@ struct Sample {
   double tx_segment_rate = 0;
   std::size_t open_flows = 0;
 
-  // Of the TCP segments sent in the interval, those that were sent again, 0 to 1; 0 where none was
-  // sent. Empty: nobody counts them.
+  // The share, 0 to 1, of the TCP segments sent in the interval that were sent again; 0 when none
+  // was sent. Empty: not counted.
   double tx_segments() const { return tx_segment_rate * interval_s.value_or(0); }
   std::optional<double> retransmit_share() const {
     if (!counted) return std::nullopt;
@@ -110,9 +110,9 @@ struct Sample {
   }
 };
 
-// The values of the last `points` intervals of `step_ns`, oldest first, ended by the moment at
-// `index`. The intervals lie at multiples of their length, so that a plot moves only when one is
-// over. `moments` have mono_ns and interval_s.
+// The values of the last `points` intervals of `step_ns`, oldest first, up to the moment at
+// `index`. Intervals begin at multiples of their length, so that a plot moves only when one is
+// over. `moments` must have mono_ns and interval_s.
 template <class Moments, class Read>
 Series series_of(const Moments& moments, std::size_t index, std::size_t points,
                  std::uint64_t step_ns, Read read) {
@@ -162,17 +162,17 @@ class History {
   const Flow* find_flow(const Sample& sample, std::uint64_t cookie) const;
   const Process* find_process(const Sample& sample, ProcessId id) const;
 
-  // Bytes per second, both ways, on average over so long before the sample, or as near to that as
-  // samples were taken. Empty: it is not known for so long.
+  // Bytes per second in both directions, averaged over about `span_ns` before the sample: as exact
+  // as the times of samples allow. Empty: not known for that long.
   std::optional<double> mean_rate(std::size_t index, std::uint64_t cookie,
                                   std::uint64_t span_ns) const;
   std::optional<double> mean_rate(std::size_t index, ProcessId id, std::uint64_t span_ns) const;
-  // Of each flow or process that was there in that time and is not in the sample.
+  // The same for each flow or process that was there in that time and is missing in the sample.
   void each_gone_flow(std::size_t index, std::uint64_t span_ns,
                       const std::function<void(const Flow&, double mean_rate)>& take) const;
   void each_gone_process(std::size_t index, std::uint64_t span_ns,
                          const std::function<void(const Process&, double mean_rate)>& take) const;
-  // Whether anything is known to have moved in so long before the sample.
+  // Whether it moved any bytes within `span_ns` before the sample.
   bool moved_lately(std::size_t index, std::uint64_t cookie, std::uint64_t span_ns) const;
   bool moved_lately(std::size_t index, ProcessId id, std::uint64_t span_ns) const;
 

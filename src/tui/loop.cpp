@@ -86,8 +86,7 @@ class Loop {
       model_.remotes.take(event);
       // Of what is many and only wanted at times, what nobody looks at does not fill the log.
       const bool is_extra = event.kind() == EventKind::kDns || event.kind() == EventKind::kRefused;
-      if (!is_extra || (state_.hidden_events & bit_of(event.kind())) == 0)
-        log(event);
+      if (!is_extra || (state_.hidden_events & bit_of(event.kind())) == 0) log(event);
     };
     alert_handler_ = [this](const Alert& alert) {
       Event event;
@@ -175,8 +174,7 @@ Result<void> Loop::sample() {
   if (last_cost_ns_ != 0 && now > last_cost_ns_) {
     const auto passed = static_cast<double>(now - last_cost_ns_);
     model_.self_cpu = static_cast<double>(cpu - last_cpu_ns_) / passed;
-    model_.event_rate =
-        static_cast<double>(model_.events.added() - last_events_) / (passed / 1e9);
+    model_.event_rate = static_cast<double>(model_.events.added() - last_events_) / (passed / 1e9);
   }
   last_cost_ns_ = now;
   last_cpu_ns_ = cpu;
@@ -223,7 +221,7 @@ void Loop::read_internals() {
     const auto [place, is_new] = model_.internals.try_emplace(cookie);
     if (!is_new || !answers) continue;
     const Flow* flow = model_.history.find_flow(newest, cookie);
-    // Those of other network namespaces are not found from here.
+    // Sockets of other network namespaces cannot be asked for from here.
     if (flow == nullptr || flow->closed || flow->netns != model_.home_netns) continue;
     auto internals = monitor_.tcp_internals(*flow);
     answers = internals.has_value();  // after one question without an answer, no more are asked, so

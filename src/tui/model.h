@@ -32,7 +32,7 @@ struct Model {
   double event_rate = 0;
   std::uint64_t now_wall_ns = 0;
   std::uint64_t now_ns = 0;
-  std::uint32_t home_netns = 0;  // that this program lives in
+  std::uint32_t home_netns = 0;  // where this program runs
   std::uint32_t host_netns = 0;  // 0: not known
   std::uint64_t keep_closed_ms = 10'000;
   std::function<std::string(std::uint32_t)> user_name;

@@ -66,16 +66,16 @@ void draw_choices(std::string_view title, const std::vector<std::string>& lines,
 }
 
 constexpr int kHelpWidth = 76;
-constexpr int kHelpKeys = 18;     // columns of the keys
-constexpr int kLeastBeside = 50;  // with less room what they do stands below them
+constexpr int kHelpKeys = 18;     // columns for the keys
+constexpr int kLeastBeside = 50;  // in less room the text is below the keys
 
-// As tables have it, without what is of their CSV.
+// The help of the column, without the note on its CSV.
 std::string_view meaning_of(ColumnId column) {
   const std::string_view help = find_column<Flow>(column)->help;
   return help.substr(0, help.find(" (CSV"));
 }
 
-// The words of a text in lines of so many columns, where words are no longer.
+// Breaks the text between words into lines of at most `columns` columns, unless a word is longer.
 std::vector<std::string> wrap(std::string_view text, std::size_t columns) {
   std::vector<std::string> lines(1);
   while (!text.empty()) {
@@ -146,8 +146,8 @@ HelpLines help_lines(const Model& model, const State& state) {
   if (shows_tcp_internals(state, list))
     for (const PlacedColumn& column : place_columns(state, list))
       if (column.spec->info().needs == Needs::kTcpInternals)
-        lines.push_back({std::string(column.spec->heading()),
-                         std::string(meaning_of(column.id()))});
+        lines.push_back(
+            {std::string(column.spec->heading()), std::string(meaning_of(column.id()))});
   std::string views;
   for (const View* view : kKeyedViews)
     if (const std::string key = keys.key_of(action_of(*view)); !key.empty()) views += key + ' ';
@@ -254,8 +254,7 @@ void draw_overlay(const Model& model, const State& state, Screen& screen) {
         const auto& asked = state.asked_columns;
         const bool is_asked = std::find(asked.begin(), asked.end(), column.id) != asked.end();
         lines.push_back(fmt::format("[{}] {} {}", is_asked ? 'x' : ' ',
-                                    pad_right(column.heading(), 8),
-                                    meaning_of(column.id)));
+                                    pad_right(column.heading(), 8), meaning_of(column.id)));
       }
       return draw_choices("TCP's numbers of connections", lines, "Enter turns, a none, Esc closes",
                           state, screen);

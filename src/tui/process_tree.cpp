@@ -15,8 +15,7 @@ namespace {
 constexpr std::uint64_t kTick = 10'000'000;
 constexpr std::uint32_t kFirstOfAll = 2;  // init and kthreadd say nothing as parents
 
-Sum sum_of(const State& state, const Process& process, std::uint32_t index,
-           const Lately& lately) {
+Sum sum_of(const State& state, const Process& process, std::uint32_t index, const Lately& lately) {
   Sum sum;
   sum.key = RowKey::of(id_of(process));
   sum.pid = process.pid;
@@ -105,7 +104,7 @@ class Grower {
       tree_.sums[node].lately.add(gone.lately);
   }
 
-  // What each process moves goes to all above it.
+  // Adds what each process moves to all nodes above it.
   void sum_up(std::size_t processes) {
     const std::vector<Sum> own(tree_.sums.begin(),
                                tree_.sums.begin() + static_cast<std::ptrdiff_t>(processes));
@@ -169,8 +168,8 @@ class Grower {
 }  // namespace
 
 ProcessTree grow_tree(const Model& model, const State& state,
-                      std::span<const std::uint32_t> processes,
-                      std::span<const Lately> lately, std::span<const GoneProcess> gone) {
+                      std::span<const std::uint32_t> processes, std::span<const Lately> lately,
+                      std::span<const GoneProcess> gone) {
   Grower grower(model, state);
   for (std::size_t i = 0; i < processes.size(); ++i)
     grower.add(model.history.process(processes[i]), processes[i], lately[i]);

@@ -21,15 +21,15 @@ struct ProcessTree {
   std::vector<std::size_t> parents;  // of each node; kNone: a root
 };
 
-// A process that is over and gone, and what it moved lately.
+// A process that is no longer in the sample, with its averages.
 struct GoneProcess {
   const Process* process = nullptr;
   Lately lately;
 };
 
-// `processes`: of the history, with what they moved lately; grouped as the settings say. A chain of
-// parents that bites its own tail, as reused numbers can make one, is cut. What those moved that are
-// gone is in the means of what they were below.
+// `processes`: of the history, with their averages; grouped as the settings say. A chain of parents
+// that leads back to itself, which reused pids can cause, is cut. Processes that are gone count in
+// the averages of the nodes that they were below.
 ProcessTree grow_tree(const Model& model, const State& state,
                       std::span<const std::uint32_t> processes, std::span<const Lately> lately,
                       std::span<const GoneProcess> gone = {});

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The plots in the rows of a table: of one scale, so that rows can be compared, or each of its own.
+// The plots in the rows of a table. They share one scale, so that rows can be compared, or each has
+// its own.
 #pragma once
 
 #include <cstddef>
@@ -12,21 +13,21 @@
 
 namespace sockscope::tui {
 
-// Of the rows that are on the screen, where the view's columns have a plot.
+// For the rows that are on the screen, if the view has a column of plots.
 class RowPlots {
  public:
-  // `read`: the values of a row, so many; empty: it has no plot.
+  // `read`: returns so many values of a row; empty: it has no plot.
   RowPlots(const State& state, const Frame& frame,
            const std::function<Series(const Row&, std::size_t points)>& read);
 
   CellText of(const Row& row) const;
-  // "60s ≤139M": how long they are, and what is as high as a row.
+  // "60s ≤139M": the time that is plotted, and the value at the top of the scale.
   std::string heading() const;
 
  private:
   const Settings& settings_;
   std::map<RowKey, Series> series_;
-  double top_ = 0;  // of all
+  double top_ = 0;  // the largest value of all
 };
 
 }  // namespace sockscope::tui

@@ -83,10 +83,10 @@ struct Row {
   bool is_later = false;  // a flow of State::opened, opened after the moment that is shown
 };
 
-// What a row moved before the last interval, too.
+// What a row moved over a longer time than the last interval.
 struct Lately {
-  bool moved = false;  // anything, for as long as closed rows stay
-  // Bytes per second, both ways, on average; empty: not known for so long, or not wanted.
+  bool moved = false;  // it moved bytes within the time that closed rows are kept
+  // Average bytes per second in both directions; empty: not known for that long, or not shown.
   std::optional<double> rate_10s = {};
   std::optional<double> rate_60s = {};
 
@@ -226,7 +226,7 @@ struct Settings {
   std::uint32_t window_s = 60;
   bool ascii = false;
   PlotStyle plot = PlotStyle::kBraille;
-  bool own_scales = false;  // of the plots in a table's rows: each its own, not one for all
+  bool own_scales = false;  // each plot in a table has its own scale
   bool read_only = false;
   std::uint64_t interval_ms = 1000;
   std::string theme = "default";
@@ -256,11 +256,12 @@ struct State {
   Size size;
   const View* view = &kProcessesView;
   std::vector<const View*> back;
-  std::array<Table, kViews.size()> tables;  // of the views, in their order
-  RowKey process;        // of the process details; of the pane below the list of processes
-  bool in_pane = false;  // the cursor is in that pane, if there is room for it
-  RowKey connection;     // of the connection details
-  std::uint64_t event = 0;  // its number, where they were opened from one; else 0
+  std::array<Table, kViews.size()> tables;  // one for each view, in the same order
+  RowKey process;           // shown in the process details, and in the pane below the list of
+                            // processes
+  bool in_pane = false;     // the cursor is in the pane, if there is room for it
+  RowKey connection;        // shown in the connection details
+  std::uint64_t event = 0;  // the event that the details were opened from; 0: none
   Scope scope;
 
   std::uint64_t frozen_sample = 0;  // number of the sample; 0: live
@@ -282,7 +283,7 @@ struct State {
   std::string message;
   std::uint64_t message_until_ns = 0;
   Settings settings;
-  std::vector<ColumnId> asked_columns;  // of TCP's numbers, in lists of connections
+  std::vector<ColumnId> asked_columns;  // columns of TcpInternals that the user picked
   KeyMap keys;
   // What had been counted when the totals were reset; it is subtracted.
   std::map<ProcessId, Volume> process_base;

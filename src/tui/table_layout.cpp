@@ -28,7 +28,7 @@ int width_of(const std::vector<PlacedColumn>& columns) {
 
 std::vector<PlacedColumn> spread(std::vector<PlacedColumn> placed, int columns) {
   int spare = columns - width_of(placed);
-  // Those that grow take turns, the ones that may grow most first in line.
+  // Columns that may grow take turns, beginning with the one that may grow most.
   for (bool grew = true; spare > 0 && grew;) {
     grew = false;
     for (PlacedColumn& column : placed) {
@@ -67,7 +67,7 @@ std::vector<PlacedColumn> place_columns(const State& state, const View& view) {
     }
     if (width_of(placed) <= columns) return spread(placed, columns);
   }
-  // More than there is room for: the last ones are left out.
+  // There is not enough room for all: the last ones are left out.
   if (columns < kNarrow) placed = shown_columns(view.columns, columns);
   while (width_of(placed) > columns) placed.pop_back();
   return spread(placed, columns);
@@ -76,11 +76,12 @@ std::vector<PlacedColumn> place_columns(const State& state, const View& view) {
 std::span<const ColumnSpec> tcp_columns() {
   using enum ColumnId;
   static constexpr ColumnSpec kTcpColumns[] = {
-      {kReceiveQueue, 5}, {kSendQueue, 5}, {kSocketDrops, 5}, {kNotSent, 7},     {kCwnd, 5},
-      {kSsthresh, 5},     {kRto, 6},             {kRttVariation, 6}, {kReceiverLimited, 5},
-      {kBufferLimited, 7}, {kBusy, 8},           {kDeliveryRate, 7}, {kLost, 5},
-      {kReordering, 5},   {kDsack, 5},           {kPathMtu, 5},     {kMss, 5},
-      {kCongestionControl, 6}};
+      {kReceiveQueue, 5},  {kSendQueue, 5},    {kSocketDrops, 5},
+      {kNotSent, 7},       {kCwnd, 5},         {kSsthresh, 5},
+      {kRto, 6},           {kRttVariation, 6}, {kReceiverLimited, 5},
+      {kBufferLimited, 7}, {kBusy, 8},         {kDeliveryRate, 7},
+      {kLost, 5},          {kReordering, 5},   {kDsack, 5},
+      {kPathMtu, 5},       {kMss, 5},          {kCongestionControl, 6}};
   return kTcpColumns;
 }
 

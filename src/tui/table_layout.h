@@ -47,9 +47,10 @@ struct PlacedColumn {
 
 // The first column of the screen is left to marks.
 std::vector<PlacedColumn> place_columns(std::span<const ColumnSpec> specs, int columns);
-// Of a view's list. What one asked for takes the place of what a narrower screen would not have.
+// For a view's list. Columns that the user picked replace those that a narrower screen does not
+// have.
 std::vector<PlacedColumn> place_columns(const State& state, const View& view);
-// Those that one may ask for.
+// The columns that can be picked.
 std::span<const ColumnSpec> tcp_columns();
 
 struct CellText {
@@ -60,7 +61,7 @@ struct CellText {
 // The text may be longer than the column; it is then cut at the right.
 using CellReader = std::function<CellText(const PlacedColumn&)>;
 
-// `plots`: what stands above those; empty: the column's own heading.
+// `plots`: the heading of the column of plots; empty: as ColumnInfo has it.
 struct Heading {
   ColumnId sort = ColumnId::kNone;
   bool reverse = false;
@@ -78,7 +79,7 @@ void draw_cells(const std::vector<PlacedColumn>& columns, int y, Role role, cons
 using RowReader = std::function<CellText(const Row&, const PlacedColumn&)>;
 void draw_list(const State& state, const Frame& frame, const RowReader& read, Screen& screen,
                std::string plots = {});
-// The same of the view whose list is in the pane.
+// The same for the view whose list is in the pane.
 void draw_pane_list(const State& state, int y, const Frame& frame, const RowReader& read,
                     Screen& screen);
 

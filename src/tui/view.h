@@ -43,13 +43,15 @@ struct View {
   std::string_view counted = "conns";      // what its rows are called: "3 of 5 conns"
   Grouping Settings::*grouping = nullptr;  // null: its rows are not grouped
   std::span<const Grouping> groupings = {};
-  bool follows_newest = false;       // the cursor stays on the first row until it is moved
-  bool has_tcp_columns = false;      // of connections: with those of TCP's numbers one asks for
-  bool shows_other_ends = false;     // of connections: which processes they are between
-  bool shows_events = false;         // it is drawn anew when events come
-  bool shows_host = false;           // it is about this host, not about its connections
-  const View* pane = nullptr;        // its list stands below this one's, where there is room
-  RowKey State::*subject = nullptr;  // whose details it shows
+  bool follows_newest = false;  // the cursor stays on the first row until it is moved
+  bool has_tcp_columns =
+      false;  // lists connections, with the columns of TcpInternals that the user picked
+  bool shows_other_ends = false;     // shows which processes its connections are between
+  bool shows_events = false;         // is drawn again when events come
+  bool shows_host = false;           // is about the host, not about its connections
+  const View* pane = nullptr;        // the view whose list is shown below this one's, if there is
+                                     // room
+  RowKey State::*subject = nullptr;  // what it shows the details of
 
   std::span<const FooterKey> footer = {};
   HelpLines (*help)(const State&) = nullptr;
@@ -75,7 +77,7 @@ constexpr Action action_of(const View& view) {
   return static_cast<Action>(static_cast<std::size_t>(Action::kFirstView) + number_of(view));
 }
 
-// Whether its list has columns of TcpInternals on the screen.
+// Whether its list shows columns of TcpInternals.
 bool shows_tcp_internals(const State& state, const View& view);
 
 }  // namespace sockscope::tui

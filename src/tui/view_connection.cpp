@@ -159,13 +159,13 @@ void put_tcp(const Model& model, const State& state, const Flow& flow, int last,
              grid, right);
 }
 
-// Null: the samples do not have it, or do not tell it from others.
+// Null: it is not in the samples, or has no cookie to be found by.
 const Flow* shown_flow(const Model& model, const State& state) {
   const bool is_of_event = state.connection.a == 0 && state.event != 0;
   return is_of_event ? nullptr : find_shown_flow(model, state, state.connection.a);
 }
 
-// Whose it is, and between which ends. Returns the row below.
+// Draws the process and both ends. Returns the next row.
 int put_ends(const Model& model, const State& state, const Flow& flow, int y, int right, bool full,
              Screen& screen) {
   Grid& grid = screen.grid;
@@ -180,11 +180,10 @@ int put_ends(const Model& model, const State& state, const Flow& flow, int y, in
   const bool is_served_here = serves(flow);
   const std::string local =
       to_string(flow.local) + (is_served_here ? service_of(model, flow.local, flow) : "");
-  const std::string remote =
-      flow.remote.addr.is_unspecified()
-          ? "*"
-          : remote_text(model, state, flow) +
-                (is_served_here ? "" : service_of(model, flow.remote, flow));
+  const std::string remote = flow.remote.addr.is_unspecified()
+                                 ? "*"
+                                 : remote_text(model, state, flow) +
+                                       (is_served_here ? "" : service_of(model, flow.remote, flow));
   if (static_cast<int>(local.size() + remote.size()) + 24 <= right) {
     put_fact(y, "Local", local, grid);
     const int x = std::max(34, 12 + static_cast<int>(local.size()));
@@ -205,8 +204,8 @@ int put_ends(const Model& model, const State& state, const Flow& flow, int y, in
   return y;
 }
 
-// Of a connection that no sample has: the event it was opened from, else its last one; null: none is
-// known.
+// For a connection that is not in the sample: the event it was opened from, otherwise its last one;
+// null: no event is known.
 const LoggedEvent* event_of(const Model& model, const State& state) {
   if (const LoggedEvent* logged = model.events.find(state.event)) return logged;
   const auto& log = model.events.all();
@@ -226,7 +225,7 @@ std::string reason_of(const event::ConnectFailed& failed, bool is_narrow) {
   return is_narrow ? text : fmt::format("{} ({})", text, errno_name(failed.error));
 }
 
-// What an event alone tells. Returns the row below.
+// Draws what the event tells. Returns the next row.
 int put_event(const LoggedEvent& logged, int y, Grid& grid) {
   const Event& event = logged.event;
   put_fact(y++, "Event",

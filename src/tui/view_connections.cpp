@@ -103,7 +103,7 @@ void arrange_groups(Arranger& a, const std::vector<std::vector<Keyed>>& members)
 void arrange(Arranger& a) {
   const Grouping grouping = a.state.settings.grouping;
   const bool shows_idle = a.state.settings.idle || has_process_scope(a.state);
-  std::vector<std::vector<Keyed>> rows(1);  // of each group; all where there are none
+  std::vector<std::vector<Keyed>> rows(1);  // one list for each group; one for all without groups
   for (std::size_t i = 0; i < a.sample.flows.size(); ++i) {
     const Flow& flow = a.history.flow(a.sample.flows[i]);
     if (!in_scope(a.state, flow)) continue;
@@ -139,7 +139,7 @@ void arrange(Arranger& a) {
     arrange_groups(a, rows);
   a.add_later([&](const Flow& flow, bool moves) {
     if (!in_scope(a.state, flow) || !a.state.filter.matches(flow) || !a.wanted(flow)) return false;
-    // What stood there while it was open stays.
+    // A connection that was shown while it was open stays after its close.
     return shows_idle || flow.closed || !Arranger::is_idle(flow, moves);
   });
 }
@@ -179,8 +179,8 @@ std::string list_status(const Model& model, const State& state) {
     status += " · ";
   }
   const bool is_narrow = state.size.columns < kNarrow;
-  status += fmt::format("{} of {}{}", listing.matching, listing.candidates,
-                        is_narrow ? "" : " conns");
+  status +=
+      fmt::format("{} of {}{}", listing.matching, listing.candidates, is_narrow ? "" : " conns");
   if (state.is_frozen() && !state.opened.is_on()) status += opened_since_text(model, state);
   if (listing.loopback_hidden != 0 && listing.idle_hidden != 0)
     status += fmt::format(" · {} loopback ({}), {} idle ({}){}", listing.loopback_hidden,

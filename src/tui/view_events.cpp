@@ -74,7 +74,7 @@ CellText event_cell(const Model& model, const State& state, const LoggedEvent& l
       return {(alert->phase == AlertPhase::kEnded ? "over: " : "") +
               std::string(to_string(alert->kind))};
     std::string text = describe(logged, column.width);
-    // The reason before how long it took.
+    // The reason is more important than how long it took.
     if (event.kind() == EventKind::kConnectFailed &&
         display_width(text) > static_cast<std::size_t>(column.width))
       text.resize(text.find(' '));
@@ -166,11 +166,10 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
   const std::string follow =
       fmt::format("{} stops following · {} resumes", state.keys.key_of(Action::kDown),
                   state.keys.key_of(Action::kEnd));
-  const std::string hidden =
-      listing.loopback_hidden == 0
-          ? ""
-          : fmt::format("{} loopback hidden ({})", listing.loopback_hidden,
-                        state.keys.key_of(Action::kLoopback));
+  const std::string hidden = listing.loopback_hidden == 0
+                                 ? ""
+                                 : fmt::format("{} loopback hidden ({})", listing.loopback_hidden,
+                                               state.keys.key_of(Action::kLoopback));
   const std::array texts = {follow + (hidden.empty() ? "" : " · ") + hidden,
                             hidden.empty() ? follow : hidden};
   const std::string_view status = first_that_fits(texts, columns - 1);

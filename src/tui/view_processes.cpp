@@ -104,9 +104,9 @@ CellText tree_cell(const Model& model, const State& state, const Row& row,
   return sum_cell(state, sum, id);
 }
 
-// Of a process, or of all that are below a row of the tree.
+// The sum over these processes.
 Series plot_of_all(const Model& model, const State& state, const std::set<ProcessId>& processes,
-               std::size_t points) {
+                   std::size_t points) {
   return model.history.series(shown_index(model, state), points, plot_step(state, points),
                               [&](const Sample& sample) -> std::optional<double> {
                                 std::optional<double> total;
@@ -122,7 +122,7 @@ Series plot_of_all(const Model& model, const State& state, const std::set<Proces
 Series plot_of(const Model& model, const State& state, const Row& row, std::size_t points) {
   if (grouping_of(state) == Grouping::kNone)
     return plot_of_all(model, state, {id_of(model.history.process(row.index))}, points);
-  // A plot of all below costs a look at each in every sample.
+  // A plot of everything below must look at each of those processes in every sample.
   constexpr std::size_t kMostPlotted = 32;
   const Sum& sum = state.table().listing.sums[row.index];
   if (!row.is_parent && sum.process)
@@ -155,7 +155,8 @@ void draw_detail(const Model& model, const State& state, int y, Screen& screen) 
   }
   if (process->pid == 0) {
     const std::string_view why =
-        id_of(*process) == kBeingClosed ? "being closed; their process let go of them before sockscope looked"
+        id_of(*process) == kBeingClosed
+            ? "being closed; their process let go of them before sockscope looked"
         : id_of(*process) == kKernel
             ? "made by the kernel for itself: tunnels, file servers"
             : "no process was seen with them: on their way between processes, or of processes that "
@@ -242,7 +243,7 @@ void arrange_tree(Arranger& a, const std::vector<Keyed>& processes, ProcessTree 
   }
 }
 
-// With a filter nobody knows which of them it would have let through.
+// With a filter there are none: it is not known which of them it would have let through.
 std::vector<GoneProcess> gone_processes(const Arranger& a) {
   if (!a.wants_means() || !a.state.filter.matches_all()) return {};
   std::map<ProcessId, GoneProcess> gone;
@@ -275,12 +276,12 @@ void arrange(Arranger& a) {
     if (!all && !matching.contains(id)) continue;
     ++a.listing.matching;
     Row row{RowKey::of(id), a.sample.processes[i]};
-    // At first nobody knows, and of some nobody ever does.
+    // Rates are not known at first, and for some processes never.
     const Lately lately = a.lately(process);
     row.idle = a.sample.interval_s && (process.rx_rate ? !lately.moved : process.open_flows == 0);
     const bool over = process.open_flows == 0 && process.listeners == 0;
     const bool moves = rate_of(process) > 0;
-    // One that runs may well open another connection.
+    // A process that still runs may open another connection.
     const bool runs = process.info != nullptr && !process.info->exited;
     if (over && !moves && !runs && id.pid != 0) row.mark = 'x';
     if (earlier != nullptr && !over && a.history.find_process(*earlier, id) == nullptr)
@@ -304,15 +305,16 @@ void arrange(Arranger& a) {
 
 HelpLines help(const State& state) {
   using enum Action;
-  HelpLines lines = {{"Processes: who moves how much. Closed connections count, loopback too.", ""},
-                     {"+ † !", "new within 2 s, over, retransmits worth a look"},
-                     {"[closed]", "being closed; their process let go of them before sockscope looked"},
-                     {"[kernel]", "sockets the kernel made for itself: tunnels, file servers"},
-                     {"[unattributed]", "others whose process is not known"},
-                     {"retr", "of TCP segments sent in the interval (ACKs too), those again"},
-                     {"RX/s TX/s", "of the last interval; ordered at most once a second"},
-                     {"10s 60s", "both ways, on average over so long; — before that is known"},
-                     {fold_keys(state), "group by container or unit, below parents; fold"}};
+  HelpLines lines = {
+      {"Processes: who moves how much. Closed connections count, loopback too.", ""},
+      {"+ † !", "new within 2 s, over, retransmits worth a look"},
+      {"[closed]", "being closed; their process let go of them before sockscope looked"},
+      {"[kernel]", "sockets the kernel made for itself: tunnels, file servers"},
+      {"[unattributed]", "others whose process is not known"},
+      {"retr", "of TCP segments sent in the interval (ACKs too), those again"},
+      {"RX/s TX/s", "of the last interval; ordered at most once a second"},
+      {"10s 60s", "both ways, on average over so long; — before that is known"},
+      {fold_keys(state), "group by container or unit, below parents; fold"}};
   if (has_pane(state))
     lines.insert(lines.begin() + 1, {state.keys.keys_of({kNextView, action_of(kConnectionsView)}),
                                      "to the selected one's connections; those on a whole screen"});

@@ -92,7 +92,7 @@ CellValue age(const Flow& f, const Options& o) {
   return (end - f.opened_ns) / 1000;
 }
 
-// More than one segment in a hundred, of enough to say so.
+// More than one segment in a hundred, if at least kLeastSegments were sent.
 bool many_retransmits(const Flow& f) {
   return f.counters.tx_segments >= kLeastSegments &&
          std::uint64_t{f.counters.retransmits} * 100 > f.counters.tx_segments;

@@ -11,7 +11,7 @@
 
 namespace sockscope {
 
-// Of fewer segments sent, those sent again are no share that deserves a look.
+// With fewer segments sent, the share of retransmitted ones is not marked.
 inline constexpr std::uint64_t kLeastSegments = 100;
 
 // "tcp", "tcp6", "udp" or "udp6".

@@ -90,7 +90,7 @@ int top_screen(const TopArguments& arguments, const Options& observed) {
   options.theme = *tui::find_theme(!arguments.theme.empty() ? std::string_view(arguments.theme)
                                    : options.colour         ? "default"
                                                             : "mono");
-  // Without privileges it is not told, and a terminal that belongs to another user cannot be opened.
+  // Both need privileges: this number, and to open a terminal that belongs to another user.
   const std::uint32_t host_namespace = host_netns();
   auto driver = tui::Driver::open(options);
   if (!driver) return report(driver.error());
