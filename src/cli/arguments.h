@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/text.h"
+#include "format/json.h"
 #include "tui/key_map.h"
 
 namespace sockscope {
@@ -26,6 +27,7 @@ struct Arguments {
   OutputFormat format = OutputFormat::kTable;
   std::string filter;
   std::string columns;
+  std::optional<Excerpt::Rows> only;  // rows of this kind alone
   std::string sort;
   bool reverse = false;
   std::size_t top = 0;  // how many rows; 0: all

@@ -216,6 +216,18 @@ void add_udp_peers(CLI::App& app, Arguments& arguments) {
       ->type_name("[N]");
 }
 
+void add_only(CLI::App& app, Arguments& arguments) {
+  in_group(app, "Output");
+  add_one_of(app, "--only", arguments.only, "ROWS",
+             "processes or flows: these rows alone; --columns and --sort are about them then",
+             Words<std::optional<Excerpt::Rows>>{{"processes", Excerpt::Rows::kProcesses},
+                                                 {"flows", Excerpt::Rows::kFlows}});
+  app.get_option("--columns")
+      ->description(
+          "which columns, see 'sockscope help columns'; JSON has these rows alone then, with what "
+          "the columns show");
+}
+
 void add_order(CLI::App& app, Arguments& arguments) {
   in_group(app, "Output");
   add_text(app, "--sort", arguments.sort, "COLUMN",

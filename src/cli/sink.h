@@ -93,11 +93,14 @@ class TextSink : public Sink {
 };
 
 // The sinks that the options ask for, one file in sinks/ each. `own` makes the command's own: its
-// table, or its CSV.
+// table, or its CSV. `excerpt` is the part of snapshots that JSON has; empty: all of it.
 Sinks make_sinks(const Arguments& arguments, Output& output, const HostId& host,
-                 const std::function<std::unique_ptr<Sink>()>& own);
+                 const std::function<std::unique_ptr<Sink>()>& own,
+                 std::optional<Excerpt> excerpt = std::nullopt);
 
 // One line of JSON per result; with `pretty`, snapshots are indented for people on a terminal.
-std::unique_ptr<Sink> make_json_sink(Output& output, HostId host, bool pretty = false);
+std::unique_ptr<Sink> make_json_sink(Output& output, HostId host,
+                                     std::optional<Excerpt> excerpt = std::nullopt,
+                                     bool pretty = false);
 
 }  // namespace sockscope

@@ -54,4 +54,13 @@ std::optional<TableChoice<Row>> choose_table(const Arguments& arguments,
   return choice;
 }
 
+// The rows in the order of --sort, as many as --top.
+template <class Row>
+std::vector<Row> arranged(std::vector<Row> all, const TableChoice<Row>& choice) {
+  std::vector<Row> rows;
+  rows.reserve(all.size());
+  for (const Row* row : arrange<Row>(all, choice.order, choice.cells)) rows.push_back(*row);
+  return rows;
+}
+
 }  // namespace sockscope

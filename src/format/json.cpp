@@ -3,6 +3,7 @@
 
 #include "format/json_buffer.h"
 #include "format/json_fields.h"
+#include "format/member_filter.h"
 
 namespace sockscope {
 namespace {
@@ -69,11 +70,17 @@ void write_flow_row(Writer& writer, const Flow& flow, const Snapshot& snapshot, 
 }
 
 template <class Writer>
-void write_snapshot(Writer& writer, const Snapshot& snapshot, const HostId& host) {
-  Rfc3339 rfc3339;
+void write_process_row(Writer& writer, const Process& process) {
+  Fields(writer).members(kProcessFields, process);
+  if (process.info) write_process_info(writer, *process.info);
+}
+
+// What every document says of itself before its rows.
+template <class Writer>
+void write_head(Writer& writer, std::string_view schema, const Snapshot& snapshot,
+                const HostId& host, Rfc3339& rfc3339) {
   Fields fields(writer);
-  writer.StartObject();
-  write_origin(writer, kSnapshotSchema, host);
+  write_origin(writer, schema, host);
   fields.text("ts", rfc3339(snapshot.wall_ns));
   fields.number("ts_ns", snapshot.wall_ns);
   fields.name("interval_s");
@@ -83,13 +90,19 @@ void write_snapshot(Writer& writer, const Snapshot& snapshot, const HostId& host
     writer.Null();
   write_source(writer, snapshot.source);
   write_lost(writer, snapshot.lost);
+}
+
+template <class Writer>
+void write_snapshot(Writer& writer, const Snapshot& snapshot, const HostId& host) {
+  Rfc3339 rfc3339;
+  Fields fields(writer);
+  writer.StartObject();
+  write_head(writer, kSnapshotSchema, snapshot, host, rfc3339);
   write_doors(writer, snapshot.doors);
   fields.objects("flows", snapshot.flows,
                  [&](const Flow& flow) { write_flow_row(writer, flow, snapshot, rfc3339); });
-  fields.objects("processes", snapshot.processes, [&](const Process& process) {
-    fields.members(kProcessFields, process);
-    if (process.info) write_process_info(writer, *process.info);
-  });
+  fields.objects("processes", snapshot.processes,
+                 [&](const Process& process) { write_process_row(writer, process); });
   if (snapshot.alerts) {
     const auto offset = static_cast<std::int64_t>(snapshot.wall_ns - snapshot.mono_ns);
     fields.objects("alerts", *snapshot.alerts,
@@ -98,21 +111,80 @@ void write_snapshot(Writer& writer, const Snapshot& snapshot, const HostId& host
   writer.EndObject();
 }
 
-}  // namespace
+template <class Writer>
+void write_excerpt(Writer& writer, const Snapshot& snapshot, const HostId& host,
+                   const Excerpt& excerpt) {
+  Rfc3339 rfc3339;
+  Fields fields(writer);
+  MemberFilter some(writer, excerpt.members);
+  writer.StartObject();
+  write_head(writer, kExcerptSchema, snapshot, host, rfc3339);
+  const bool is_all = excerpt.members.empty();
+  if (excerpt.rows == Excerpt::Rows::kFlows)
+    fields.objects("flows", snapshot.flows, [&](const Flow& flow) {
+      is_all ? write_flow_row(writer, flow, snapshot, rfc3339)
+             : write_flow_row(some, flow, snapshot, rfc3339);
+    });
+  else
+    fields.objects("processes", snapshot.processes, [&](const Process& process) {
+      is_all ? write_process_row(writer, process) : write_process_row(some, process);
+    });
+  writer.EndObject();
+}
 
-void write_snapshot_json(const Snapshot& snapshot, const HostId& host, bool pretty,
-                         const WriteText& write) {
-  Pieces pieces(write);
+template <class Writer>
+void write_value(Fields<Writer>& fields, std::string_view name, const RowCount::Value& value) {
+  if (const auto* const number = std::get_if<std::uint64_t>(&value))
+    fields.number(name, *number);
+  else if (const auto* const real = std::get_if<double>(&value))
+    fields.decimal(name, *real);
+  else if (const auto* const text = std::get_if<std::string>(&value))
+    fields.foreign_text(name, *text);
+  else
+    fields.null(name);
+}
+
+// write(writer) with the writer that was asked for.
+template <class Write>
+void write_document(bool pretty, const WriteText& take, Write write) {
+  Pieces pieces(take);
   if (pretty) {
     json::PrettyWriter<Pieces> writer(pieces);
     writer.SetIndent(' ', 2);
-    write_snapshot(writer, snapshot, host);
+    write(writer);
   } else {
     json::Writer<Pieces> writer(pieces);
-    write_snapshot(writer, snapshot, host);
+    write(writer);
   }
   pieces.Put('\n');
   pieces.hand_over();
+}
+
+}  // namespace
+
+void write_snapshot_json(const Snapshot& snapshot, const HostId& host, bool pretty,
+                         const WriteText& write, const Excerpt* excerpt) {
+  write_document(pretty, write, [&](auto& writer) {
+    excerpt != nullptr ? write_excerpt(writer, snapshot, host, *excerpt)
+                       : write_snapshot(writer, snapshot, host);
+  });
+}
+
+void write_counts_json(const Snapshot& counted, const HostId& host,
+                       std::span<const std::string_view> columns, std::span<const RowCount> counts,
+                       bool pretty, const WriteText& write) {
+  write_document(pretty, write, [&](auto& writer) {
+    Rfc3339 rfc3339;
+    Fields fields(writer);
+    writer.StartObject();
+    write_head(writer, kCountsSchema, counted, host, rfc3339);
+    fields.objects("counts", counts, [&](const RowCount& count) {
+      fields.number("count", count.rows);
+      for (std::size_t i = 0; i < columns.size(); ++i)
+        write_value(fields, columns[i], count.values[i]);
+    });
+    writer.EndObject();
+  });
 }
 
 }  // namespace sockscope

@@ -9,8 +9,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <variant>
+#include <vector>
 
 #include "base/timestamp.h"
 #include "model/story.h"
@@ -19,6 +22,8 @@ namespace sockscope {
 
 inline constexpr std::string_view kTraceSchema = "sockscope.trace.v1";
 inline constexpr std::string_view kSnapshotSchema = "sockscope.snapshot.v1";
+inline constexpr std::string_view kExcerptSchema = "sockscope.excerpt.v1";
+inline constexpr std::string_view kCountsSchema = "sockscope.counts.v1";
 
 struct HostId {
   std::string name;
@@ -50,10 +55,29 @@ class EventWriter {
   std::unique_ptr<Line> line_;
 };
 
+// The part of a snapshot to write: the rows of one kind, and of each the members with these names,
+// as MemberFilter takes them. No names: all members.
+struct Excerpt {
+  enum class Rows : std::uint8_t { kFlows, kProcesses };
+  Rows rows = Rows::kFlows;
+  std::vector<std::string> members;
+};
+
 // Hands the document over in pieces of some 64 KiB, so that a host with many sockets needs no
 // memory for all of it. The last piece ends with a newline. `pretty`: indented, for people.
+// `excerpt`: null writes the whole snapshot.
 using WriteText = std::function<void(std::string_view)>;
 void write_snapshot_json(const Snapshot& snapshot, const HostId& host, bool pretty,
-                         const WriteText& write);
+                         const WriteText& write, const Excerpt* excerpt = nullptr);
+
+// How many rows have these values in the columns; monostate: not known. Text may be hostile.
+struct RowCount {
+  using Value = std::variant<std::monostate, std::uint64_t, double, std::string>;
+  std::uint64_t rows = 0;
+  std::vector<Value> values;
+};
+void write_counts_json(const Snapshot& counted, const HostId& host,
+                       std::span<const std::string_view> columns, std::span<const RowCount> counts,
+                       bool pretty, const WriteText& write);
 
 }  // namespace sockscope

@@ -11,6 +11,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import sys
 import termios
 import time
 import unittest
@@ -308,6 +309,85 @@ class Filters(unittest.TestCase):
         self.assertEqual(heading.split()[:6], ["PROT", "ST", "LOCAL", "REMOTE", "PID", "COMMAND"])
         self.assertEqual(len(rows), len(self.mine.cookies()))
         self.assertTrue(all(FIRST in row for row in rows))
+
+
+    def document(self, schema, *arguments):
+        done = support.run("snapshot", "--json", "-p", str(self.mine.pid), *arguments)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        support.check_schema(schema, done.stdout)
+        return json.loads(done.stdout)
+
+    def test_columns_narrow_json(self):
+        document = self.document("snapshot", "--columns", "cookie,comm,rtt", "--sort", "cookie",
+                                 "--rsort")
+        self.assertEqual(document["schema"], "sockscope.excerpt.v1")
+        self.assertFalse({"doors", "processes"} & set(document))
+        self.assertEqual([list(row) for row in document["flows"]],
+                         [["cookie", "comm", "srtt_us"]] * len(self.mine.cookies()))
+        self.assertEqual([row["cookie"] for row in document["flows"]], sorted(self.mine.cookies()))
+
+    def test_processes_only(self):
+        whole = support.snapshot("-p", str(self.mine.pid))
+        document = self.document("snapshot", "--only", "processes")
+        self.assertEqual(document["processes"], whole["processes"])
+        self.assertNotIn("flows", document)
+        document = self.document("snapshot", "--only", "processes", "--columns", "pid,conns")
+        self.assertEqual(document["processes"], [{"pid": self.mine.pid,
+                                                  "open_flows": whole["processes"][0]["open_flows"]}])
+        done = support.run("snapshot", "-p", str(self.mine.pid), "--only", "processes")
+        heading, row = done.stdout.splitlines()
+        self.assertEqual(heading.split()[:4], ["PID", "COMMAND", "CONNS", "LISTEN"])
+        self.assertEqual(row.split()[:2], [str(self.mine.pid), FIRST])
+
+    def counted(self, *arguments):
+        done = support.run("snapshot", "-p", str(self.mine.pid), *arguments)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout
+
+    def test_counts_are_those_of_sort_and_uniq(self):
+        shown = self.counted("--columns", "proto,state,comm").splitlines()[1:]
+        uniq = subprocess.run("sort | uniq -c", shell=True, input="\n".join(shown) + "\n",
+                              encoding="utf-8", capture_output=True, check=True).stdout
+        wanted = sorted((line.split() for line in uniq.splitlines()), key=lambda row: -int(row[0]))
+        heading, *rows = self.counted("--count-by", "proto,state,comm").splitlines()
+        self.assertEqual(heading.split(), ["COUNT", "PROT", "ST", "COMMAND"])
+        self.assertGreater(len(rows), 3)
+        self.assertEqual(sorted(row.split() for row in rows), sorted(wanted))
+        counts = [int(row.split()[0]) for row in rows]
+        self.assertEqual(counts, sorted(counts, reverse=True))
+
+    def test_counts_in_each_format(self):
+        rows = list(csv.DictReader(io.StringIO(self.counted("--count-by", "state,pid", "-o", "csv"))))
+        document = self.document("counts", "--count-by", "state,pid")
+        self.assertEqual(document["schema"], "sockscope.counts.v1")
+        self.assertEqual([{"count": int(row["count"]), "state": row["state"] or None,
+                           "pid": int(row["pid"])} for row in rows], document["counts"])
+        self.assertIn("ESTABLISHED", {row["state"] for row in document["counts"]})
+        self.assertEqual(sum(row["count"] for row in document["counts"]), len(self.mine.cookies()))
+        fewest = self.document("counts", "--count-by", "state,pid", "--rsort", "--top", "1")
+        self.assertEqual(fewest["counts"][0]["count"], document["counts"][-1]["count"])
+        self.assertEqual(len(fewest["counts"]), 1)
+
+    def test_counts_of_processes_and_of_nothing(self):
+        document = self.document("counts", "--only", "processes", "--count-by", "comm,exe")
+        self.assertEqual(document["counts"], [{"count": 1, "comm": FIRST,
+                                               "exe": os.path.realpath(sys.executable)}])
+        nothing = ("--count-by", "comm", "--filter", "comm=no-such-process")
+        self.assertEqual(self.counted(*nothing), "COUNT COMMAND\n")
+        self.assertEqual(self.document("counts", *nothing)["counts"], [])
+
+    def test_counts_of_what_there_is_not(self):
+        for words, said in ((["--count-by", "stat"], "did you mean 'state'"),
+                            (["--count-by", ""], "unknown column ''"),
+                            (["--count-by", "lport", "--only", "processes"], "unknown column"),
+                            (["--count-by", "state", "--columns", "pid"], "excludes --count-by"),
+                            (["--count-by", "state", "--sort", "pid"], "excludes --count-by"),
+                            (["--count-by", "state", "--format", "netwatch"], "excludes --format"),
+                            (["--only", "flows", "--format", "netwatch"], "excludes --format")):
+            with self.subTest(words):
+                done = support.run("snapshot", *words)
+                self.assertEqual((done.returncode, done.stdout), (2, ""))
+                self.assertIn(said, done.stderr)
 
 
 class OtherNamespace(unittest.TestCase):

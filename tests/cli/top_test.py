@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import unittest
 
@@ -127,6 +128,89 @@ class Stream(unittest.TestCase):
         rows = list(csv.reader(io.StringIO(done.stdout)))
         self.assertEqual(rows[0], ["ts_ns", "pid", "comm", "conns", "rx_rate"])
         self.assertEqual([row[1:4] for row in rows[1:]], [[str(holder.pid), 'a,"b', "2"]] * 2)
+
+
+class Excerpt(unittest.TestCase):
+    """What JSON has of a snapshot where --columns or --only say so."""
+
+    def one(self, *arguments):
+        done = support.run("top", "--json", "--once", "-i", "0.1", *arguments)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        support.check_schema("snapshot", done.stdout)
+        document = json.loads(done.stdout)
+        self.assertEqual(document["schema"], "sockscope.excerpt.v1")
+        self.assertFalse({"doors", "alerts"} & set(document))
+        return document
+
+    def test_columns_are_about_processes(self):
+        with support.Holder("tcp4", "listen4", name=NAME.encode()) as holder:
+            document = self.one("-p", str(holder.pid), "--columns", "conns,comm,rate,listeners")
+        self.assertNotIn("flows", document)
+        self.assertEqual(document["processes"], [{"comm": NAME, "open_flows": 2, "listeners": 2,
+                                                  "tx_rate": 0, "rx_rate": 0}])
+
+    def test_rows_of_one_kind(self):
+        with support.Holder("tcp4", "udp4", name=NAME.encode()) as holder:
+            whole = json.loads(support.run("top", "--json", "--once", "-i", "0.1", "-p",
+                                           str(holder.pid)).stdout)
+            for kind, other in (("processes", "flows"), ("flows", "processes")):
+                document = self.one("-p", str(holder.pid), "--only", kind)
+                self.assertNotIn(other, document)
+                self.assertEqual([set(row) for row in document[kind]],
+                                 [set(row) for row in whole[kind]])
+
+    def test_columns_of_connections(self):
+        with support.Holder("tcp4", name=NAME.encode()) as holder:
+            document = self.one("-p", str(holder.pid), "--only", "flows", "--columns",
+                                "comm,lport,state,cwnd", "--sort", "lport", "--top", "2")
+            ports = sorted(s["local_port"] for s in holder.sockets["tcp4"])
+        self.assertEqual(len(document["flows"]), 2)
+        for row in document["flows"]:
+            self.assertEqual(row["comm"], NAME)
+            self.assertIn(row["local_port"], ports)
+            self.assertLessEqual(set(row), {"comm", "local_port", "state", "closed", "tcp_info"})
+
+    def test_each_column_can_be_written(self):
+        of_flows, of_processes = (
+            [line.split()[0] for line in part.splitlines() if line.startswith("  ")]
+            for part in support.run("help", "columns").stdout.split("Columns of processes"))
+        with support.Holder("tcp4") as holder:
+            for kind, columns in (("flows", of_flows), ("processes", of_processes)):
+                document = self.one("-p", str(holder.pid), "--only", kind, "--columns",
+                                    ",".join(columns))
+                self.assertIn(holder.pid, [row["pid"] for row in document[kind]])
+
+    def test_csv_of_connections(self):
+        with support.Holder("tcp4", name=NAME.encode()) as holder:
+            done = support.run("top", "--once", "-i", "0.1", "-o", "csv", "--only", "flows",
+                               "--columns", "comm,proto", "-p", str(holder.pid))
+        rows = list(csv.reader(io.StringIO(done.stdout)))
+        self.assertEqual(rows[0], ["ts_ns", "comm", "proto"])
+        self.assertEqual([row[1:] for row in rows[1:]], [[NAME, "tcp"]] * 3)
+
+    def test_tables_of_one_kind(self):
+        with support.Holder("tcp4", name=NAME.encode()) as holder:
+            words = ("top", "--once", "-i", "0.1", "-p", str(holder.pid), "--only")
+            self.assertNotIn("LPORT", support.run(*words, "processes").stdout)
+            self.assertNotIn("CONNS", support.run(*words, "flows").stdout)
+
+    def test_columns_in_a_file_are_about_tables(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+            file.write("[top]\ncolumns = ['conns']\nsort = 'conns'\ntop = 1\n")
+            file.flush()
+            words = ("top", "--json", "--once", "-i", "0.1", "--config", file.name)
+            document = json.loads(support.run(*words).stdout)
+            self.assertEqual(document["schema"], "sockscope.snapshot.v1")
+            flows = json.loads(support.run(*words, "--only", "flows").stdout)["flows"]
+            self.assertIn("local_addr", flows[0])
+
+    def test_wrong_words(self):
+        for words, said in ((["--only", "hosts"], "'hosts' is none of processes, flows"),
+                            (["--only", "flows", "--columns", "conns"], "unknown column 'conns'"),
+                            (["--columns", "lport"], "unknown column 'lport'")):
+            done = support.run("top", "--json", "--once", *words)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(said, done.stderr)
 
 
 class Ending(unittest.TestCase):

@@ -2,8 +2,10 @@
 #include "cli/commands/snapshot.h"
 
 #include "cli/command.h"
+#include "cli/excerpt.h"
 #include "cli/option_groups.h"
 #include "cli/sink.h"
+#include "view/counts.h"
 
 namespace sockscope {
 namespace {
@@ -11,31 +13,103 @@ namespace {
 // A server without an answer is asked twice, for two seconds each.
 constexpr std::chrono::milliseconds kPatienceForNames{4'500};
 
-// The rows in the order of --sort, at most --top of them.
-std::vector<Flow> arranged(std::vector<Flow> flows, const TableChoice<Flow>& choice) {
-  std::vector<Flow> rows;
-  rows.reserve(flows.size());
-  for (const Flow* flow : arrange<Flow>(flows, choice.order, choice.cells)) rows.push_back(*flow);
-  return rows;
+constexpr auto kProcessColumns = [] {
+  using enum ColumnId;
+  return std::to_array(
+      {kPid, kComm, kConns, kListeners, kRxBytes, kTxBytes, kMeanRtt, kRetransmits});
+}();
+
+// What JSON has; empty: the whole snapshot.
+template <class Row>
+std::optional<Excerpt> choose_excerpt(const Arguments& arguments, const TableChoice<Row>& choice) {
+  if (!arguments.only && arguments.columns.empty()) return std::nullopt;
+  return excerpt_of<Row>(arguments.columns.empty() ? ColumnList<Row>() : choice.columns);
+}
+
+template <class Row>
+RowCount::Value json_value(const Column<Row>& column, const Row& row, CellOptions cells) {
+  cells.wide = true;
+  CellValue value = column.value(row, cells);
+  if (const auto* const endpoint = std::get_if<Endpoint>(&value)) return to_string(*endpoint);
+  if (auto* const text = std::get_if<std::string>(&value)) return std::move(*text);
+  if (const auto* const real = std::get_if<double>(&value)) return *real;
+  if (const auto* const number = std::get_if<std::uint64_t>(&value)) return *number;
+  return {};
+}
+
+template <class Row>
+void print_counts_json(const Snapshot& snapshot, std::span<const Count<Row>> counts,
+                       const HostId& host, const TableChoice<Row>& choice, bool pretty,
+                       Output& output) {
+  std::vector<std::string_view> names;
+  for (const Column<Row>* column : choice.columns) names.push_back(column->info().name);
+  std::vector<RowCount> told;
+  for (const Count<Row>& count : counts) {
+    RowCount& row = told.emplace_back(RowCount{count.rows, {}});
+    for (const Column<Row>* column : choice.columns)
+      row.values.push_back(json_value(*column, *count.one_of_them, choice.cells));
+  }
+  write_counts_json(snapshot, host, names, told, pretty,
+                    [&output](std::string_view piece) { output.piece(piece); });
+}
+
+void print_lines(const std::vector<std::string>& lines, Output& output) {
+  for (const std::string& line : lines) output.piece(line + '\n');
+}
+
+// --count-by
+template <class Row>
+void print_counts(const Snapshot& snapshot, const std::vector<Row>& rows, const HostId& host,
+                  const Arguments& arguments, const TableChoice<Row>& choice, bool pretty,
+                  Output& output) {
+  const bool is_table = arguments.format == OutputFormat::kTable;
+  auto counts =
+      count_rows<Row>(rows, choice.columns, choice.cells,
+                      is_table ? Compared::kCells : Compared::kRawTexts, choice.order.reverse);
+  if (choice.order.top != 0 && choice.order.top < counts.size()) counts.resize(choice.order.top);
+  if (is_table)
+    print_lines(render_counts<Row>(counts, choice.columns, choice.cells, output.width()), output);
+  else if (arguments.is_json())
+    print_counts_json<Row>(snapshot, counts, host, choice, pretty, output);
+  else
+    print_lines(render_counts_csv<Row>(counts, choice.columns, choice.cells), output);
+}
+
+template <class Row>
+void print_rows(Snapshot& snapshot, std::vector<Row>& rows, const HostId& host,
+                const SnapshotArguments& arguments, TableChoice<Row> choice, Output& output) {
+  choice.cells.now_ns = snapshot.mono_ns;
+  const bool pretty = output.is_terminal() && arguments.format == OutputFormat::kJson;
+  if (!arguments.count_by.empty())
+    return print_counts(snapshot, rows, host, arguments, choice, pretty, output);
+  if (arguments.is_json()) {
+    rows = arranged(std::move(rows), choice);
+    make_json_sink(output, host, choose_excerpt(arguments, choice), pretty)->snapshot(snapshot);
+    return;
+  }
+  const auto shown = arrange<Row>(rows, choice.order, choice.cells);
+  print_lines(arguments.format == OutputFormat::kCsv
+                  ? render_csv<Row>(shown, choice.columns, choice.cells)
+                  : render_table<Row>(shown, choice.columns, choice.cells, output.width()),
+              output);
 }
 
 }  // namespace
 
-void print_snapshot(Snapshot& snapshot, const HostId& host, const Arguments& arguments,
-                    TableChoice<Flow>& choice, Output& output) {
-  choice.cells.now_ns = snapshot.mono_ns;
-  snapshot.flows = arranged(std::move(snapshot.flows), choice);
-  if (arguments.is_json()) {
-    const bool pretty = output.is_terminal() && arguments.format == OutputFormat::kJson;
-    make_json_sink(output, host, pretty)->snapshot(snapshot);
-    return;
-  }
-  std::vector<const Flow*> rows;
-  for (const Flow& flow : snapshot.flows) rows.push_back(&flow);
-  const auto lines = arguments.format == OutputFormat::kCsv
-                         ? render_csv<Flow>(rows, choice.columns, choice.cells)
-                         : render_table<Flow>(rows, choice.columns, choice.cells, output.width());
-  for (const std::string& line : lines) output.piece(line + '\n');
+std::optional<SnapshotChoice> choose_rows(const SnapshotArguments& arguments,
+                                          std::span<const ColumnId> flow_columns) {
+  if (arguments.only == Excerpt::Rows::kProcesses)
+    return choose_table<Process>(arguments, kProcessColumns, ColumnId::kConns);
+  return choose_table<Flow>(arguments, flow_columns, ColumnId::kLocal);
+}
+
+void print_snapshot(Snapshot& snapshot, const HostId& host, const SnapshotArguments& arguments,
+                    const SnapshotChoice& choice, Output& output) {
+  if (const auto* const of_flows = std::get_if<TableChoice<Flow>>(&choice))
+    print_rows(snapshot, snapshot.flows, host, arguments, *of_flows, output);
+  else
+    print_rows(snapshot, snapshot.processes, host, arguments,
+               std::get<TableChoice<Process>>(choice), output);
 }
 
 namespace {
@@ -54,10 +128,27 @@ Parsed<CaptureSource> parse_source(const std::string& text) {
   return CaptureSource{found->second, text.substr(colon + 1)};
 }
 
+// Its columns are those that are chosen.
+void take_count_by(const CLI::App& app, SnapshotArguments& arguments) {
+  if (app.count("--count-by") == 0) return;
+  refuse(app, {"--columns", "--sort"}, "excludes --count-by");
+  const auto check = [&]<class Row>(const tl::expected<ColumnList<Row>, std::string>& columns) {
+    if (!columns) throw CLI::ValidationError("--count-by", columns.error());
+  };
+  if (arguments.only == Excerpt::Rows::kProcesses)
+    check(parse_columns<Process>(arguments.count_by));
+  else
+    check(parse_columns<Flow>(arguments.count_by));
+  arguments.columns = arguments.count_by;
+}
+
 void declare(CLI::App& app, SnapshotArguments& arguments) {
   add_selection(app, arguments);
   add_output(app, arguments, OutputFormat::kJson);
+  add_only(app, arguments);
   add_order(app, arguments);
+  add_text(app, "--count-by", arguments.count_by, "A,B,C",
+           "how many rows are the same in these columns, most first");
   add_source(app, arguments);
   in_group(app, "");
   app.add_flag_callback("--udp-peers", [] {
@@ -87,6 +178,7 @@ void declare(CLI::App& app, SnapshotArguments& arguments) {
   add_host_facts(app, arguments);
   add_no_probe(app, arguments, "netwatch: do not ping gateway and DNS server");
   app.final_callback([&app, &arguments] {
+    take_count_by(app, arguments);
     if (!arguments.netwatch)
       refuse(app,
              {"--envelope", "--watch", "--interval", "--duration", "--count", "--root",
@@ -98,7 +190,8 @@ void declare(CLI::App& app, SnapshotArguments& arguments) {
               "--resolve", "--nat"},
              "excludes --from");
     if (!arguments.netwatch) return;
-    refuse(app, {"--expect-match", "--tcp-info"}, "excludes --format netwatch");
+    refuse(app, {"--expect-match", "--tcp-info", "--only", "--count-by"},
+           "excludes --format netwatch");
     if (app.count("--resolve") != 0)
       throw CLI::ValidationError(
           "--format netwatch has no names of remote ends: it excludes --resolve");
@@ -115,7 +208,7 @@ Options observe(const SnapshotArguments& arguments) {
   Options options = asked_options(arguments);
   options.connections = false;
   options.quality = false;
-  options.describe |= arguments.is_json();
+  options.describe |= arguments.is_json() && arguments.columns.empty();
   if (arguments.netwatch) {  // hooks count UDP, and connections between two passes
     options.connections = true;
     options.settle_owner = {};
@@ -132,7 +225,7 @@ int run(const SnapshotArguments& arguments, const Options& observed) {
   if (observed.resolve) columns.push_back(ColumnId::kRemoteName);
   if (observed.translations) columns.push_back(ColumnId::kNat);
   if (observed.holders) columns.push_back(ColumnId::kHolders);
-  auto choice = choose_table<Flow>(arguments, columns, ColumnId::kLocal);
+  const auto choice = choose_rows(arguments, columns);
   if (!choice) return kExitUsage;
   auto session = Session::open(arguments, observed, std::nullopt);
   if (!session) return session.error();
@@ -161,6 +254,8 @@ const Command kSnapshot = make_command<SnapshotArguments, declare, observe, run>
         "  sudo sockscope snapshot -P 443 --sort rx_bytes --top 10\n"
         "  sudo sockscope snapshot --filter 'state:EST rtt>20'\n"
         "  sudo sockscope snapshot --json | jq '.flows[] | select(.retransmits > 0)'\n"
+        "  sudo sockscope snapshot --count-by state,comm\n"
+        "  sudo sockscope snapshot --only processes --columns pid,comm,conns --json\n"
         "  sudo sockscope snapshot --format netwatch --watch -i 10  a NetWatch Snapshot a line\n"
         "  ss -tunapi | sockscope snapshot --from ss:-\n",
     .notes = "",

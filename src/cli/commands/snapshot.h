@@ -5,7 +5,10 @@
 
 #include <sockscope/capture.h>
 
+#include <optional>
+#include <span>
 #include <string>
+#include <variant>
 
 #include "cli/session.h"
 #include "cli/table_choice.h"
@@ -22,12 +25,18 @@ struct CaptureSource {
 struct SnapshotArguments : Arguments {
   bool netwatch = false;
   bool envelope = false;
+  std::string count_by;  // columns: how many rows are the same in them; empty: the rows
   CaptureSource from;
 };
 
+// Of the rows to print, by --only.
+using SnapshotChoice = std::variant<TableChoice<Flow>, TableChoice<Process>>;
+// flow_columns: those of connections when --columns is not given. Empty: the error was reported.
+std::optional<SnapshotChoice> choose_rows(const SnapshotArguments& arguments,
+                                          std::span<const ColumnId> flow_columns);
 // Prints in the requested format, in the order of --sort, at most --top rows.
-void print_snapshot(Snapshot& snapshot, const HostId& host, const Arguments& arguments,
-                    TableChoice<Flow>& choice, Output& output);
+void print_snapshot(Snapshot& snapshot, const HostId& host, const SnapshotArguments& arguments,
+                    const SnapshotChoice& choice, Output& output);
 
 // The snapshot as a line, limited to --top; with `host`, wrapped in an envelope.
 std::string netwatch_line(netwatch::Snapshot snapshot, const Arguments& arguments,

@@ -46,7 +46,7 @@ Result<CaptureFile> read_capture(const std::string& path) {
 }  // namespace
 
 int snapshot_from(const SnapshotArguments& arguments) {
-  auto choice = choose_table<Flow>(arguments, kSnapshotFlowColumns, ColumnId::kLocal);
+  const auto choice = choose_rows(arguments, kSnapshotFlowColumns);
   if (!choice) return kExitUsage;
   const auto filter = compile_filter(arguments);
   if (!filter) return kExitUsage;

@@ -8,6 +8,7 @@
 #include "base/timestamp.h"
 #include "cli/command.h"
 #include "cli/every_interval.h"
+#include "cli/excerpt.h"
 #include "cli/option_groups.h"
 #include "cli/table_choice.h"
 #include "model/diagnosis.h"
@@ -78,48 +79,57 @@ void print_table(const std::vector<Row>& all, const TableChoice<Row>& choice,
   output.line("");
 }
 
+// What is printed of the rows of each kind; without a choice they are left out.
+struct Choices {
+  std::optional<TableChoice<Process>> processes;
+  std::optional<TableChoice<Flow>> flows;
+};
+
 class TopTables : public TextSink {
  public:
-  TopTables(Output& output, HostId host, bool idle, TableChoice<Process> processes,
-            TableChoice<Flow> flows)
+  TopTables(Output& output, HostId host, bool idle, Units units, Choices choices)
       : TextSink(output),
         host_(std::move(host)),
         idle_(idle),
-        processes_(std::move(processes)),
-        flows_(std::move(flows)) {}
+        units_(units),
+        choices_(std::move(choices)) {}
 
   void snapshot(const Snapshot& snapshot) override {
-    output_.line(head_line(snapshot, host_, flows_.cells.units));
+    output_.line(head_line(snapshot, host_, units_));
     for (const Alert& alert : *snapshot.alerts)
       if (alert.ended_ns == 0)
         output_.line(fmt::format("! {} {}: {}: {}", to_string(alert.severity),
                                  to_string(alert.kind), message(alert), detail(alert)));
-    print_table<Process>(snapshot.processes, processes_, snapshot, idle_, output_);
-    print_table<Flow>(snapshot.flows, flows_, snapshot, idle_, output_);
+    if (choices_.processes)
+      print_table<Process>(snapshot.processes, *choices_.processes, snapshot, idle_, output_);
+    if (choices_.flows)
+      print_table<Flow>(snapshot.flows, *choices_.flows, snapshot, idle_, output_);
   }
 
  private:
   HostId host_;
   bool idle_;
-  TableChoice<Process> processes_;
-  TableChoice<Flow> flows_;
+  Units units_;
+  Choices choices_;
 };
 
+template <class Row>
 class TopCsv : public TextSink {
  public:
-  TopCsv(Output& output, TableChoice<Process> choice)
-      : TextSink(output), choice_(std::move(choice)) {}
+  TopCsv(Output& output, std::vector<Row> Snapshot::*rows, TableChoice<Row> choice)
+      : TextSink(output), rows_(rows), choice_(std::move(choice)) {}
 
   void snapshot(const Snapshot& snapshot) override {
     choice_.cells.now_ns = snapshot.mono_ns;
-    const auto rows = arrange<Process>(snapshot.processes, choice_.order, choice_.cells);
-    const auto lines = render_csv<Process>(rows, choice_.columns, choice_.cells);
+    const auto rows = arrange<Row>(snapshot.*rows_, choice_.order, choice_.cells);
+    const auto lines = render_csv<Row>(rows, choice_.columns, choice_.cells);
     for (std::size_t i = std::exchange(first_line_, 1); i < lines.size(); ++i)
       output_.line((i == 0 ? "ts_ns" : std::to_string(snapshot.wall_ns)) + ',' + lines[i]);
   }
 
  private:
-  TableChoice<Process> choice_;
+  std::vector<Row> Snapshot::*rows_;
+  TableChoice<Row> choice_;
   std::size_t first_line_ = 0;  // the heading
 };
 
@@ -151,6 +161,7 @@ void declare(CLI::App& app, TopArguments& arguments) {
   add_selection(app, arguments);
   add_output(app, arguments, OutputFormat::kNdjson);
   app.get_option("--columns")->configurable();
+  add_only(app, arguments);
   in_file(true);
   add_order(app, arguments);
   app.add_flag("--plain", arguments.plain, "tables one after the other, also on a terminal");
@@ -177,11 +188,13 @@ void declare(CLI::App& app, TopArguments& arguments) {
   in_file(false);
   // Choosing columns means tables; columns in a configuration file only apply when there are
   // tables.
-  app.final_callback([&arguments] { arguments.plain |= !arguments.columns.empty(); });
-}
-
-bool wants_tables(const TopArguments& arguments) {
-  return arguments.plain || arguments.count != 0 || arguments.format != OutputFormat::kTable;
+  app.final_callback([&app, &arguments] {
+    const auto is_given = [&app](const char* name) { return app.count(name) != 0; };
+    arguments.chooses_columns = is_given("--columns");
+    arguments.limits_rows = is_given("--top");
+    arguments.orders_rows = arguments.limits_rows || is_given("--sort") || is_given("--rsort");
+    arguments.plain |= arguments.chooses_columns || arguments.only;
+  });
 }
 
 Options observe(const TopArguments& arguments) {
@@ -189,8 +202,8 @@ Options observe(const TopArguments& arguments) {
   options.names = arguments.dns;
   options.dns = arguments.dns;  // for alerts, and for the screen's events
   options.refusals = true;
-  if (wants_tables(arguments)) {
-    options.describe |= arguments.is_json();
+  if (arguments.wants_tables()) {
+    options.describe |= arguments.is_json() && !arguments.chooses_columns;
     options.quality = false;  // tables read the kernel's own counters
     options.settle_owner = {};
   } else {
@@ -200,29 +213,66 @@ Options observe(const TopArguments& arguments) {
   return options;
 }
 
-int run(const TopArguments& arguments, const Options& observed) {
-  if (!wants_tables(arguments)) return top_screen(arguments, observed);
-  // --columns and --sort are about processes; they also apply to connections, if those have such a
-  // column.
-  auto processes = choose_table<Process>(arguments, kTopProcessColumns, ColumnId::kRate);
-  if (!processes) return kExitUsage;
+// --columns and --sort are about processes; they also apply to connections, if those have such a
+// column. With --only they are about its rows. Empty: the error was reported.
+std::optional<Choices> choose(const TopArguments& arguments, const Options& observed) {
+  Choices choices;
   TopArguments of_flows = arguments;
-  of_flows.columns.clear();
-  if (!find_column<Flow>(arguments.sort)) of_flows.sort.clear();
+  if (arguments.only != Excerpt::Rows::kFlows) {
+    choices.processes = choose_table<Process>(arguments, kTopProcessColumns, ColumnId::kRate);
+    if (!choices.processes) return std::nullopt;
+  }
+  if (arguments.only == Excerpt::Rows::kProcesses) return choices;
+  if (!arguments.only || !arguments.chooses_columns) of_flows.columns.clear();
+  if ((!arguments.only || !arguments.orders_rows) && !find_column<Flow>(arguments.sort))
+    of_flows.sort.clear();
   std::vector<ColumnId> shown(std::begin(kTopFlowColumns), std::end(kTopFlowColumns));
   if (observed.translations) shown.push_back(ColumnId::kNat);
-  auto flows = choose_table<Flow>(of_flows, shown, ColumnId::kRate);
-  if (!flows) return kExitUsage;
+  choices.flows = choose_table<Flow>(of_flows, shown, ColumnId::kRate);
+  return choices.flows ? std::optional(std::move(choices)) : std::nullopt;
+}
+
+std::unique_ptr<Sink> make_csv(Output& output, Choices& choices) {
+  if (choices.processes)
+    return std::make_unique<TopCsv<Process>>(output, &Snapshot::processes,
+                                             std::move(*choices.processes));
+  return std::make_unique<TopCsv<Flow>>(output, &Snapshot::flows, std::move(*choices.flows));
+}
+
+// What JSON has; empty: whole snapshots.
+std::optional<Excerpt> choose_excerpt(const TopArguments& arguments, const Choices& choices) {
+  if (!arguments.only && !arguments.chooses_columns) return std::nullopt;
+  const auto excerpt = [&]<class Row>(const TableChoice<Row>& choice) {
+    return excerpt_of<Row>(arguments.chooses_columns ? choice.columns : ColumnList<Row>());
+  };
+  return choices.processes ? excerpt(*choices.processes) : excerpt(*choices.flows);
+}
+
+// JSON has all rows as they come unless the command line says otherwise.
+template <class Row>
+void arrange_rows(const TopArguments& arguments, std::optional<TableChoice<Row>> choice,
+                  std::vector<Row>& rows) {
+  if (!choice || !arguments.is_json() || !arguments.orders_rows) return;
+  if (!arguments.limits_rows) choice->order.top = 0;
+  rows = arranged(std::move(rows), *choice);
+}
+
+int run(const TopArguments& arguments, const Options& observed) {
+  if (!arguments.wants_tables()) return top_screen(arguments, observed);
+  auto choices = choose(arguments, observed);
+  if (!choices) return kExitUsage;
 
   auto session = Session::open(arguments, observed, "");
   if (!session) return session.error();
   Output& output = session->output;
-  Sinks sinks = make_sinks(arguments, output, session->host, [&]() -> std::unique_ptr<Sink> {
-    if (arguments.format == OutputFormat::kCsv)
-      return std::make_unique<TopCsv>(output, std::move(*processes));
-    return std::make_unique<TopTables>(output, session->host, arguments.idle, std::move(*processes),
-                                       std::move(*flows));
-  });
+  Sinks sinks = make_sinks(
+      arguments, output, session->host,
+      [&]() -> std::unique_ptr<Sink> {
+        if (arguments.format == OutputFormat::kCsv) return make_csv(output, *choices);
+        return std::make_unique<TopTables>(output, session->host, arguments.idle, arguments.units,
+                                           std::move(*choices));
+      },
+      choose_excerpt(arguments, *choices));
   Detectors detectors(arguments.thresholds);
   const auto look = [&](const Event& event) {
     if (session->filter.matches(event.flow)) detectors.take(event, nullptr);
@@ -238,6 +288,8 @@ int run(const TopArguments& arguments, const Options& observed) {
     if (!snapshot) return tl::make_unexpected(std::move(snapshot).error());
     apply_filter(*snapshot, session->filter);
     note_alerts(detectors, *snapshot);
+    arrange_rows(arguments, choices->processes, snapshot->processes);
+    arrange_rows(arguments, choices->flows, snapshot->flows);
     sinks.tell(&Sink::snapshot, *snapshot);
     return !arguments.is_enough(++printed);
   };
@@ -264,7 +316,8 @@ const Command kTop = make_command<TopArguments, declare, observe, run>({
         "  sudo sockscope top --plain            tables, one every second\n"
         "  sudo sockscope top --once             one table, then done\n"
         "  sudo sockscope top -c nginx --sort tx_rate\n"
-        "  sudo sockscope top --json -i 10 >log  a snapshot per line\n",
+        "  sudo sockscope top --json -i 10 >log  a snapshot per line\n"
+        "  sudo sockscope top --json --columns pid,comm,rate >log   these members of processes\n",
     .notes =
         "\nGateway and DNS server are asked for echoes once the host's view (5) was shown, never "
         "before.\n",

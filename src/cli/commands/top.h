@@ -10,6 +10,11 @@ namespace sockscope {
 struct TopArguments : Arguments {
   TopArguments() { top = 20; }
 
+  // Given on the command line. In a configuration file they are about tables only.
+  bool chooses_columns = false;
+  bool orders_rows = false;
+  bool limits_rows = false;
+
   bool idle = false;       // also rows without open sockets and without traffic
   bool plain = false;      // print tables even on a terminal
   bool read_only = false;  // send no signals to processes
@@ -18,6 +23,8 @@ struct TopArguments : Arguments {
   std::string theme;
   std::string graph;
   std::string colour = "auto";
+
+  bool wants_tables() const { return plain || count != 0 || format != OutputFormat::kTable; }
 };
 
 // Runs the full screen. Returns the exit code.

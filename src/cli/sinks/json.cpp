@@ -10,8 +10,12 @@ namespace {
 
 class JsonSink : public TextSink {
  public:
-  JsonSink(Output& output, HostId host, bool pretty)
-      : TextSink(output), host_(std::move(host)), pretty_(pretty), writer_(mono_to_wall_ns()) {}
+  JsonSink(Output& output, HostId host, std::optional<Excerpt> excerpt, bool pretty)
+      : TextSink(output),
+        host_(std::move(host)),
+        excerpt_(std::move(excerpt)),
+        pretty_(pretty),
+        writer_(mono_to_wall_ns()) {}
 
   void begin(const Beginning& beginning) override {
     writer_.start(beginning.host, clock_ns(CLOCK_REALTIME), beginning.source, beginning.doors,
@@ -24,8 +28,9 @@ class JsonSink : public TextSink {
   void alert(const Alert& alert) override { writer_.alert(alert, output_.text()); }
   void story(const Story& story) override { writer_.story(story, output_.text()); }
   void snapshot(const Snapshot& snapshot) override {
-    write_snapshot_json(snapshot, host_, pretty_,
-                        [this](std::string_view piece) { output_.piece(piece); });
+    write_snapshot_json(
+        snapshot, host_, pretty_, [this](std::string_view piece) { output_.piece(piece); },
+        excerpt_ ? &*excerpt_ : nullptr);
   }
   void host(const HostReport& report) override {
     output_.piece(host_json(report.facts, host_, report.bytes, report.problem));
@@ -40,14 +45,16 @@ class JsonSink : public TextSink {
 
  private:
   HostId host_;
+  std::optional<Excerpt> excerpt_;
   bool pretty_;
   EventWriter writer_;
 };
 
 }  // namespace
 
-std::unique_ptr<Sink> make_json_sink(Output& output, HostId host, bool pretty) {
-  return std::make_unique<JsonSink>(output, std::move(host), pretty);
+std::unique_ptr<Sink> make_json_sink(Output& output, HostId host, std::optional<Excerpt> excerpt,
+                                     bool pretty) {
+  return std::make_unique<JsonSink>(output, std::move(host), std::move(excerpt), pretty);
 }
 
 }  // namespace sockscope

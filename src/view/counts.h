@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// How many rows are the same in some columns, as "sort | uniq -c" says of lines.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "view/columns.h"
+
+namespace sockscope {
+
+template <class Row>
+struct Count {
+  std::uint64_t rows;
+  const Row* one_of_them;
+};
+
+enum class Compared : std::uint8_t { kCells, kRawTexts };  // what is printed for whom
+
+// Most rows first, with `fewest_first` last; equal counts by what they count, from a to z. The
+// pointers point into rows.
+template <class Row>
+std::vector<Count<Row>> count_rows(std::span<const Row> rows, const ColumnList<Row>& columns,
+                                   const CellOptions& options, Compared compared,
+                                   bool fewest_first);
+
+// As render_table() and render_csv(), with the counts in front.
+template <class Row>
+std::vector<std::string> render_counts(std::span<const Count<Row>> counts,
+                                       const ColumnList<Row>& columns, const CellOptions& options,
+                                       std::size_t width);
+template <class Row>
+std::vector<std::string> render_counts_csv(std::span<const Count<Row>> counts,
+                                           const ColumnList<Row>& columns,
+                                           const CellOptions& options);
+
+}  // namespace sockscope
