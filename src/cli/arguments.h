@@ -51,6 +51,8 @@ struct Arguments {
   bool is_json() const noexcept {
     return format == OutputFormat::kJson || format == OutputFormat::kNdjson;
   }
+  // --filter may ask for events.
+  virtual bool shows_events() const { return false; }
   bool is_enough(std::uint64_t printed) const noexcept { return count != 0 && printed >= count; }
 };
 

@@ -117,8 +117,12 @@ Options asked_options(const Arguments& arguments) {
 
 std::optional<FlowFilter> compile_filter(const Arguments& arguments) {
   auto filter = FlowFilter::parse(arguments.filter, user_id);
-  if (filter) return std::move(*filter);
-  report("cannot understand --filter: " + filter.error(), "",
+  const bool is_usable = filter && (arguments.shows_events() || !filter->asks_for_events());
+  if (is_usable) return std::move(*filter);
+  const std::string why =
+      filter ? "there are no events here: 'event' and 'rcode' are for trace, and top's screen"
+             : filter.error();
+  report("cannot understand --filter: " + why, "",
          "see 'sockscope help filter' for the filter language");
   return std::nullopt;
 }

@@ -280,6 +280,21 @@ TEST_F(Rows, filter_is_live_and_a_wrong_one_changes_nothing) {
   EXPECT_EQ(state.filter_text, "");
 }
 
+TEST_F(Rows, events_are_filtered_by_their_kind) {
+  keys("4l");
+  const std::size_t all = state.table().listing.rows.size();
+  keys("/event:close");
+  const auto& rows = state.table().listing.rows;
+  EXPECT_LT(rows.size(), all);
+  std::size_t closes = 0;
+  for (const Row& row : rows) {
+    const EventKind kind = model.events.find(row.key.a)->event.kind();
+    EXPECT_TRUE(kind == EventKind::kClose || kind == EventKind::kGap) << to_string(kind);
+    closes += kind == EventKind::kClose ? 1 : 0;
+  }
+  EXPECT_GT(closes, 0u);
+}
+
 TEST_F(Rows, escape_from_the_prompt_brings_the_filter_before_back) {
   keys("/curl");
   key(KeyName::kEnter);

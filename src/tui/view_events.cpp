@@ -111,7 +111,7 @@ void arrange(Arranger& a) {
     ++a.listing.candidates;
     if ((state.hidden_events & bit_of(logged.event.kind())) != 0) continue;
     if (logged.event.kind() != EventKind::kGap) {
-      if (!state.filter.matches(logged.event.flow)) continue;
+      if (!state.filter.matches(logged.event)) continue;
       if (!state.settings.loopback && logged.event.kind() != EventKind::kAlert &&
           is_loopback(logged.event.flow)) {
         ++a.listing.loopback_hidden;

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "view/filter_event_terms.h"
 #include "view/filter_terms.h"
 
 namespace sockscope {
@@ -43,21 +44,20 @@ class FilterParser {
       for (; !at_end() && text_[at_] == '!'; ++at_) negated = !negated;
       if (at_boundary()) return error("there is nothing after '!'");
       const auto key = peek_key();
-      if (key && !key->empty() && !is_filter_key(*key)) return error(unknown_key(*key));
-      FilterTest test = key ? parse_keyed(*key) : parse_text();
-      if (!test) {
-        return error(fmt::format("{}: {}", text_.substr(begin, at_ - begin), test.error()));
+      if (key && !key->empty() && !is_key(*key)) return error(unknown_key(*key));
+      auto term = parse_term(key, negated, filter);
+      if (!term) {
+        return error(fmt::format("{}: {}", text_.substr(begin, at_ - begin), term.error()));
       }
       if (!at_boundary()) {
         return error(
             fmt::format("there must be a space after {}", text_.substr(begin, at_ - begin)));
       }
-      terms.push_back({negated, *std::move(test)});
+      terms.push_back(*std::move(term));
     }
     if (filter.alternatives_.size() > 1 && filter.alternatives_.back().empty()) {
       return error("there is nothing after '|'");
     }
-    filter.needs_ = needs_;
     return filter;
   }
 
@@ -83,29 +83,48 @@ class FilterParser {
     const std::string_view name = word.substr(0, op);
     if (op == word.npos || name.find_first_not_of(kKeyLetters) != name.npos) return std::nullopt;
     // "fe::1" and ":443" are parts of addresses.
-    if (!is_filter_key(name) && word.find_first_not_of(kAddressLetters) == word.npos) {
+    if (!is_key(name) && word.find_first_not_of(kAddressLetters) == word.npos) {
       return std::nullopt;
     }
     return name;
   }
 
-  FilterTest parse_text() {
-    const auto value = parse_value();
-    return value ? anywhere_test(*value) : error(value.error());
+  static bool is_key(std::string_view name) {
+    return is_filter_key(name) || is_event_filter_key(name);
   }
 
-  FilterTest parse_keyed(std::string_view key) {
+  // key: empty where a text stands. What the term needs is noted in `filter`.
+  tl::expected<FlowFilter::Term, std::string> parse_term(const std::optional<std::string_view>& key,
+                                                         bool negated, FlowFilter& filter) {
+    const auto value = key ? parse_key_value(*key) : parse_value();
+    if (!value) return error(value.error());
+    FlowFilter::Term term{negated, {}, {}};
+    if (key && is_event_filter_key(*key)) {
+      auto test = event_key_test(*key, *value);
+      if (!test) return error(test.error());
+      filter.asks_for_events_ = true;
+      if (!negated) filter.named_.merge(test->kinds);
+      term.event_test = std::move(test->test);
+      return term;
+    }
+    auto test = key ? key_test(*key, *value) : anywhere_test(*value);
+    if (!test) return error(test.error());
+    if (key) filter.needs_.insert(needs_of_key(*key));
+    term.test = *std::move(test);
+    return term;
+  }
+
+  tl::expected<FilterValue, std::string> parse_key_value(std::string_view key) {
     at_ += key.size();
     const FilterOp op = parse_operator();
     if (key.empty() || at_boundary()) {
       return error("key, operator and value are written without spaces, as in rtt>20");
     }
     auto value = parse_value();
-    if (!value) return error(value.error());
+    if (!value) return value;
     value->op = op;
     value->lookup_user = lookup_user_;
-    needs_.insert(needs_of_key(key));
-    return key_test(key, *value);
+    return value;
   }
 
   FilterOp parse_operator() {
@@ -143,7 +162,6 @@ class FilterParser {
   std::string_view text_;
   FlowFilter::UserLookup lookup_user_;
   std::size_t at_ = 0;
-  std::set<Needs> needs_;
 };
 
 tl::expected<FlowFilter, std::string> FlowFilter::parse(std::string_view text,
@@ -155,8 +173,17 @@ tl::expected<FlowFilter, std::string> FlowFilter::parse(std::string_view text,
 
 bool FlowFilter::matches(const Flow& flow) const {
   return std::any_of(alternatives_.begin(), alternatives_.end(), [&](const auto& terms) {
-    return std::all_of(terms.begin(), terms.end(),
-                       [&](const Term& term) { return term.test(flow) != term.negated; });
+    return std::all_of(terms.begin(), terms.end(), [&](const Term& term) {
+      return !term.test || term.test(flow) != term.negated;
+    });
+  });
+}
+
+bool FlowFilter::matches(const Event& event) const {
+  return std::any_of(alternatives_.begin(), alternatives_.end(), [&](const auto& terms) {
+    return std::all_of(terms.begin(), terms.end(), [&](const Term& term) {
+      return (term.test ? term.test(event.flow) : term.event_test(event)) != term.negated;
+    });
   });
 }
 

@@ -27,13 +27,16 @@
 //   pid netns port sport dport  numbers: 80  8000-8100  80,443,8000-8100, or with < <= > >=
 //   rx tx (bytes/s) rxbytes txbytes rtt (ms) retr
 //                               the same; suffixes k M G T and Ki Mi Gi Ti
+//   event                       what happened, by its name: connect, accept, exec, …; also a,b
+//   rcode                       of DNS answers: noerror nxdomain servfail refused …; unanswered
 //
-// port is the port of either end, sport the local one, dport the remote one. A value that is not
-// known (a rate not yet measured, a round trip time of 0, a port or pid of 0, the retransmissions
-// of UDP) equals nothing and is neither less nor greater.
+// The last two test events, all others connections. port is the port of either end, sport the local
+// one, dport the remote one. A value that is not known (a rate not yet measured, a round trip time
+// of 0, a port or pid of 0, the retransmissions of UDP) equals nothing and is neither less nor
+// greater.
 #pragma once
 
-#include <sockscope/types.h>
+#include <sockscope/event.h>
 
 #include <cstdint>
 #include <functional>
@@ -61,21 +64,29 @@ class FlowFilter {
   static tl::expected<FlowFilter, std::string> parse(std::string_view text,
                                                      UserLookup lookup_user = nullptr);
 
+  // A term that tests events counts as true here.
   bool matches(const Flow& flow) const;
+  bool matches(const Event& event) const;
   bool matches_all() const noexcept {
     return alternatives_.size() == 1 && alternatives_[0].empty();
   }
   // Whether the filter uses something that is only known with this.
   bool needs(Needs what) const { return needs_.contains(what); }
+  // Whether the filter names events of this kind, which must be observed then.
+  bool names(EventKind kind) const { return named_.contains(kind); }
+  bool asks_for_events() const { return asks_for_events_; }
 
  private:
   friend class FilterParser;
   struct Term {
     bool negated;
-    std::function<bool(const Flow&)> test;
+    std::function<bool(const Flow&)> test;         // empty: it asks for events
+    std::function<bool(const Event&)> event_test;  // empty: it does not
   };
   std::vector<std::vector<Term>> alternatives_{{}};
   std::set<Needs> needs_;
+  std::set<EventKind> named_;
+  bool asks_for_events_ = false;
 };
 
 }  // namespace sockscope

@@ -18,6 +18,7 @@
 #include "view/ascii.h"
 #include "view/column_id.h"
 #include "view/columns.h"
+#include "view/filter_event_terms.h"
 #include "view/flow_text.h"
 #include "view/suggest.h"
 
@@ -535,6 +536,7 @@ FilterTest key_test(std::string_view name, const FilterValue& value) {
 std::string unknown_key(std::string_view name) {
   std::vector<std::string_view> names;
   for (const Key& key : kKeys) names.push_back(key.name());
+  for (const std::string_view key : event_filter_keys()) names.push_back(key);
   std::string hint = did_you_mean(name, names);
   if (hint.empty()) hint = fmt::format("; keys are {}", comma_list(names));
   return fmt::format("unknown key '{}'{}", name, hint);

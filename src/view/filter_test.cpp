@@ -2,6 +2,9 @@
 #include "view/filter.h"
 
 #include <gtest/gtest.h>
+#include <sockscope/dns.h>
+
+#include <memory>
 
 #include "view/testing.h"
 
@@ -372,6 +375,97 @@ TEST(FilterError, RegularExpressions) {
   EXPECT_TRUE(error_of("/a{1,9999}/").starts_with("/a{1,9999}/: not a regular"));
   EXPECT_TRUE(FlowFilter::parse("/\\d{1,999}\\{1000/").has_value());
   EXPECT_EQ(error_of("pid:/1/"), "pid:/1/: pid takes no regular expression");
+}
+
+Event happened(Event::What what) {
+  Event event;
+  event.flow = curl_flow();
+  event.what = std::move(what);
+  return event;
+}
+
+Event of_process(ProcessEventKind kind) {
+  ProcessEvent what;
+  what.kind = kind;
+  return happened(what);
+}
+
+Event dns_message(bool is_answer, std::uint16_t rcode, bool is_unanswered = false) {
+  auto message = std::make_shared<DnsMessage>();
+  message->is_answer = is_answer;
+  message->rcode = rcode;
+  message->is_unanswered = is_unanswered;
+  return happened(event::Dns{.message = message});
+}
+
+bool passes(std::string_view text, const Event& event) {
+  const auto filter = FlowFilter::parse(text);
+  EXPECT_TRUE(filter.has_value()) << text << ": " << (filter ? "" : filter.error());
+  return filter && filter->matches(event);
+}
+
+TEST(EventFilter, GoesByTheNamesOfEvents) {
+  EXPECT_TRUE(passes("event:close", happened(event::Close())));
+  EXPECT_TRUE(passes("event=CLOSE", happened(event::Close())));
+  EXPECT_FALSE(passes("event:close", happened(event::Connect())));
+  EXPECT_TRUE(passes("event:reset,close", happened(event::Close())));
+  EXPECT_TRUE(passes("!event:connect", happened(event::Close())));
+  EXPECT_TRUE(passes("event:exec", of_process(ProcessEventKind::kExec)));
+  EXPECT_FALSE(passes("event:exec", of_process(ProcessEventKind::kExit)));
+  EXPECT_TRUE(passes("event:process", of_process(ProcessEventKind::kExit)));
+}
+
+TEST(EventFilter, StandsBesideTermsOfConnections) {
+  EXPECT_TRUE(passes("event:close comm:curl", happened(event::Close())));
+  EXPECT_FALSE(passes("event:close comm:wget", happened(event::Close())));
+  EXPECT_TRUE(passes("comm:wget | event:close", happened(event::Close())));
+  EXPECT_TRUE(passes("", happened(event::Close())));
+}
+
+TEST(EventFilter, OfDnsGoesByCodeAndByNoAnswer) {
+  const Event nxdomain = dns_message(true, 3);
+  EXPECT_TRUE(passes("rcode:nxdomain", nxdomain));
+  EXPECT_TRUE(passes("rcode:servfail,NXDOMAIN", nxdomain));
+  EXPECT_FALSE(passes("rcode:noerror", nxdomain));
+  EXPECT_TRUE(passes("event:dns !rcode:noerror", nxdomain));
+  EXPECT_TRUE(passes("rcode:noerror", dns_message(true, 0)));
+  EXPECT_TRUE(passes("rcode:badvers", dns_message(true, 16)));
+  EXPECT_FALSE(passes("rcode:noerror", dns_message(false, 0)));  // a query has no code
+  EXPECT_TRUE(passes("rcode:unanswered", dns_message(false, 0, true)));
+  EXPECT_FALSE(passes("rcode:noerror", dns_message(false, 0, true)));
+  EXPECT_FALSE(passes("rcode:noerror", happened(event::Close())));
+}
+
+TEST(EventFilter, SaysWhatMustBeObserved) {
+  const auto filter = FlowFilter::parse("rcode:refused | event:exec,state !event:data");
+  ASSERT_TRUE(filter.has_value());
+  for (const EventKind kind : {EventKind::kDns, EventKind::kProcess, EventKind::kState})
+    EXPECT_TRUE(filter->names(kind)) << to_string(kind);
+  for (const EventKind kind : {EventKind::kData, EventKind::kClose})
+    EXPECT_FALSE(filter->names(kind)) << to_string(kind);
+  EXPECT_TRUE(filter->asks_for_events());
+  EXPECT_TRUE(FlowFilter::parse("!event:data")->asks_for_events());
+  EXPECT_FALSE(FlowFilter::parse("comm:curl")->asks_for_events());
+}
+
+TEST(EventFilter, SaysNothingOfConnections) {
+  EXPECT_TRUE(matches("event:close comm:curl"));
+  EXPECT_TRUE(matches("!event:close"));
+  EXPECT_FALSE(matches("event:close comm:wget"));
+}
+
+TEST(EventFilter, ErrorsNameTheWordsThereAre) {
+  EXPECT_EQ(error_of("event:conect"),
+            "event:conect: 'conect' is none of connect, accept, connect_failed, close, retransmit, "
+            "reset, attempt, state, data, process, refused, udp_peer, dns, alert, fork, exec, uid, "
+            "gid, sid, ptrace, comm, coredump, exit: did you mean 'connect'?");
+  EXPECT_EQ(error_of("rcode:nxdomain,3"),
+            "rcode:nxdomain,3: '3' is none of noerror, formerr, servfail, nxdomain, notimp, "
+            "refused, yxdomain, yxrrset, nxrrset, notauth, notzone, badvers, badcookie, "
+            "unanswered");
+  EXPECT_EQ(error_of("event>1"), "event>1: event is not a number");
+  EXPECT_EQ(error_of("rcode:/x/"), "rcode:/x/: rcode takes no regular expression");
+  EXPECT_EQ(error_of("rcod:nxdomain"), "unknown key 'rcod': did you mean 'rcode'?");
 }
 
 TEST(FilterError, TooLong) {

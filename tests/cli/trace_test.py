@@ -329,6 +329,36 @@ class Filters(unittest.TestCase):
             with self.subTest(arguments):
                 self.assertEqual(self.traced(*arguments), wanted)
 
+    def test_kinds_of_events(self):
+        for expression, wanted in (
+                ("event:connect", {("connect", "client4"), ("connect", "client6")}),
+                ("event:accept,close dir:in", {(k, e) for k, e in self.FOUR | self.SIX if "server" in e}),
+                ("!event:close dir:out", {("connect", "client4"), ("connect", "client6")}),
+                ("event:reset", set()), ("rcode:nxdomain", set())):
+            with self.subTest(expression):
+                self.assertEqual(self.traced("--filter", expression), wanted)
+
+    def test_what_a_filter_names_is_observed(self):
+        """No option of its own is needed."""
+        with Server() as server, Trace("--filter", "event:exec | event:data,state",
+                                       "-p", str(os.getpid())) as trace:
+            server.connection()
+            stream = trace.stop()
+        self.assertEqual({e["event"] for e in stream.of_connections()}, {"data", "state"})
+        with Trace("--filter", "event:exec cmdline:marker-of-this-test") as trace:
+            subprocess.run(["true", "marker-of-this-test"], check=True)
+            stream = trace.stop()
+        self.assertEqual([(e["event"], e["comm"]) for e in stream.of_connections()],
+                         [("exec", "true")])
+
+    def test_events_are_asked_for_where_there_are_none(self):
+        for words in (["snapshot"], ["top", "--once"], ["story"], ["trace", "--alerts"]):
+            for expression in ("event:close", "!rcode:nxdomain"):
+                with self.subTest(words):
+                    done = support.run(*words, "--filter", expression)
+                    self.assertEqual((done.returncode, done.stdout), (2, ""))
+                    self.assertIn("there are no events here", done.stderr)
+
     def test_failures_only(self):
         with Server() as server, Trace("-x", "-p", str(os.getpid())) as trace:
             server.connection()

@@ -94,6 +94,20 @@ class Dns(Served):
         self.assertEqual({(r["name"], r["rcode"]) for r in told}, {("absent.nosuch.example", "NXDOMAIN")})
         self.assertEqual({r["comm"] for r in told}, {"dig", "dnsmasq"})
 
+    def test_filters_of_codes(self):
+        here = self.space.only()[1]
+        with Trace("--filter", f"rcode:nxdomain comm:dig {here}") as trace:
+            for name in ("www.example.com", "absent.nosuch.example"):
+                self.space.start("dig", f"@{SERVER}", name, stdout=subprocess.DEVNULL).wait()
+            told = trace.stop().of_connections()
+        self.assertEqual([(r["event"], r["name"], r["rcode"]) for r in told],
+                         [("dns", "absent.nosuch.example", "NXDOMAIN")])
+        with Trace("--filter", f"rcode:noerror,refused comm:dig {here}") as trace:
+            for name in ("www.example.com", "absent.nosuch.example"):
+                self.space.start("dig", f"@{SERVER}", name, stdout=subprocess.DEVNULL).wait()
+            told = trace.stop().of_connections()
+        self.assertEqual([(r["name"], r["rcode"]) for r in told], [("www.example.com", "NOERROR")])
+
     def test_a_query_without_an_answer(self):
         """Told five seconds after it left, though who asked is long gone; nothing else happens meanwhile."""
         silent = ("import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM);"

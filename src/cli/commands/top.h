@@ -25,6 +25,7 @@ struct TopArguments : Arguments {
   std::string colour = "auto";
 
   bool wants_tables() const { return plain || count != 0 || format != OutputFormat::kTable; }
+  bool shows_events() const override { return !wants_tables(); }
 };
 
 // Runs the full screen. Returns the exit code.

@@ -218,7 +218,21 @@ bool is_wanted(const TraceArguments& arguments, const FlowFilter& filter, const 
   if (event.kind() == EventKind::kOwner) return false;
   if (event.kind() == EventKind::kProcess && !arguments.options.processes) return false;
   if (arguments.fails_only && !has_failed(event)) return false;
-  return filter.matches(event.flow);
+  return filter.matches(event);
+}
+
+// A filter that asks for events has them observed.
+void observe_named_events(TraceArguments& arguments) {
+  const auto filter = FlowFilter::parse(arguments.filter, user_id);
+  if (!filter) return;  // is told when it is used
+  Options& options = arguments.options;
+  options.dns |= filter->names(EventKind::kDns);
+  options.processes |= filter->names(EventKind::kProcess);
+  options.states |= filter->names(EventKind::kState);
+  options.data |= filter->names(EventKind::kData);
+  options.udp_peers |= filter->names(EventKind::kUdpPeer);
+  options.attempts |= filter->names(EventKind::kAttempt);
+  options.refusals |= filter->names(EventKind::kRefused);
 }
 
 void declare(CLI::App& app, TraceArguments& arguments) {
@@ -266,8 +280,10 @@ void declare(CLI::App& app, TraceArguments& arguments) {
   add_resolve(app, arguments);
   add_time_limits(app, arguments, "events");
   app.final_callback([&app, &arguments] {
-    if (!arguments.alerts)
+    if (!arguments.alerts) {
+      observe_named_events(arguments);
       return refuse(app, {"--threshold", "--allow-domain", "--no-dns"}, "needs --alerts");
+    }
     refuse(app,
            {"--fails", "--processes", "--attempts", "--listen-drops", "--states", "--data", "--dns",
             "--columns", "--resolve", "--udp-peers", "--nat", "--expect-match"},
@@ -391,6 +407,7 @@ const Command kTrace = make_command<TraceArguments, declare, observe, run>({
         "  sudo sockscope trace -p 1234 --data   each send and receive of one process\n"
         "  sudo sockscope trace --dns            also DNS queries and answers, and names of "
         "remote ends\n"
+        "  sudo sockscope trace --filter rcode:nxdomain,servfail,unanswered   DNS that fails\n"
         "  sudo sockscope trace --udp-peers      also remote ends of unconnected UDP sockets\n"
         "  sudo sockscope trace --dns -- ./script   runs it, and tells of it and all it starts\n"
         "  sudo sockscope trace --alerts         port scans, beacons, floods, failures\n"

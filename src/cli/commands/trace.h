@@ -11,6 +11,8 @@ struct TraceArguments : Arguments {
   bool fails_only = false;
   bool alerts = false;  // instead of events
   std::size_t ring_kib = 16'384;
+
+  bool shows_events() const override { return !alerts; }
 };
 
 // trace --alerts. Returns the exit code.
