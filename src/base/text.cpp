@@ -282,6 +282,10 @@ std::string format_bytes(std::uint64_t bytes) {
   return fmt::format("{:.1f} {}B", value, kPrefixes[prefix]);
 }
 
+std::string counted(std::uint64_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
 std::string format_ms(std::uint32_t microseconds) {
   if (microseconds < 999'950) return fmt::format("{:.1f}", microseconds / 1000.0);
   return fmt::format("{:.1f}s", microseconds / 1e6);

@@ -38,6 +38,9 @@ std::string format_rate(double bytes_per_second, Units units = Units::kBits);
 // SI: "840 B", "41 kB", "118.4 MB".
 std::string format_bytes(std::uint64_t bytes);
 
+// "1 conn", "2 conns".
+std::string counted(std::uint64_t count, std::string_view what);
+
 // Milliseconds with one decimal, or seconds from one second on: "38.2", "1.2s".
 std::string format_ms(std::uint32_t microseconds);
 

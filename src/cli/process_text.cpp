@@ -8,7 +8,6 @@
 #include "base/text.h"
 
 namespace sockscope {
-namespace {
 
 std::string place_text(const ProcessInfo& process) {
   std::string text;
@@ -18,8 +17,6 @@ std::string place_text(const ProcessInfo& process) {
     text = fmt::format("  [{}]", clean_text(process.unit()));
   return text;
 }
-
-}  // namespace
 
 std::string exit_text(std::uint32_t exit_status) {
   ProcessEvent ended;
@@ -52,27 +49,6 @@ std::string describe_process(const Event& event) {
     case ProcessEventKind::kUnknown: break;
   }
   return fmt::format("event {:#x}", happened.number);
-}
-
-std::string story_text(const Story& story) {
-  const ProcessInfo& process = *story.process;
-  std::string text = fmt::format("{} {}", clean_text(process.name()), process.pid);
-  if (process.inner_pid != 0) text += fmt::format("/{}", process.inner_pid);
-  if (!process.parents.empty()) text += fmt::format(" ({})", clean_text(process.parents));
-  if (process.uid) text += fmt::format(" uid {}", *process.uid);
-  text += "  " + (story.duration_us ? format_duration_us(*story.duration_us) : "—");
-  text += fmt::format("  {} {}", story.connections, story.connections == 1 ? "conn" : "conns");
-  if (story.failed != 0) text += fmt::format(", {} failed", story.failed);
-  if (story.dns_unanswered.value_or(0) != 0)
-    text += fmt::format(", {} DNS unanswered", *story.dns_unanswered);
-  if (story.still_open != 0) text += fmt::format(", {} still open", story.still_open);
-  if (story.connections != 0)
-    text +=
-        fmt::format("  tx {} rx {}", format_bytes(story.tx_bytes), format_bytes(story.rx_bytes));
-  if (story.retransmits != 0) text += fmt::format("  retr {}", story.retransmits);
-  if (story.worst_rtt_us != 0)
-    text += fmt::format("  worst RTT {} ms", format_ms(story.worst_rtt_us));
-  return text + "  " + exit_text(story.exit_status) + place_text(process);
 }
 
 }  // namespace sockscope

@@ -4,9 +4,8 @@
 
 #include <sockscope/event.h>
 
+#include <cstdint>
 #include <string>
-
-#include "model/story.h"
 
 namespace sockscope {
 
@@ -16,7 +15,7 @@ std::string exit_text(std::uint32_t exit_status);
 // What a kProcess event says besides process and kind.
 std::string describe_process(const Event& event);
 
-// "curl (bash < sshd) uid 1000  84 ms  3 conns  tx 2.1 kB rx 15 kB  worst RTT 40 ms  exit 0"
-std::string story_text(const Story& story);
+// Its container, else its unit: "  [nginx.service]"; "": neither is known.
+std::string place_text(const ProcessInfo& process);
 
 }  // namespace sockscope

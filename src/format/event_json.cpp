@@ -24,6 +24,28 @@ void write_exit(Writer& writer, std::uint32_t status) {
   fields.truth("core_dumped", ended.dumped_core());
 }
 
+template <class Writer>
+void write_figures(Writer& writer, const StoryFigures& figures) {
+  Fields fields(writer);
+  fields.number("connections", figures.connections);
+  fields.number("failed", figures.failed);
+  fields.number("tx_bytes", figures.tx_bytes);
+  fields.number("rx_bytes", figures.rx_bytes);
+}
+
+template <class Writer>
+void write_remote(Writer& writer, const StoryRemote& remote) {
+  Fields fields(writer);
+  fields.member("proto", remote.protocol);
+  fields.member("direction", remote.direction);
+  fields.text("remote_addr", to_string(remote.end.addr));
+  fields.number_or_null("remote_port", remote.end.port);
+  fields.number_or_null("local_port", remote.local_port);
+  fields.foreign_text("remote_name", remote.name);
+  write_figures(writer, remote.figures);
+  fields.text_or_null("error", errno_name(remote.error));
+}
+
 // What an event has in addition to its flow depends on its kind. Kinds without members add nothing.
 template <class Writer, class What>
 requires std::is_empty_v<What>
@@ -236,6 +258,9 @@ void EventWriter::story(const Story& story, std::string& out) {
   fields.optional("dns_unanswered", story.dns_unanswered);
   fields.number_or_null("worst_rtt_us", story.worst_rtt_us);
   write_exit(writer, story.exit_status);
+  fields.objects("remotes", story.remotes,
+                 [&](const StoryRemote& remote) { write_remote(writer, remote); });
+  fields.object("other_remotes", [&] { write_figures(writer, story.other); });
   write_process_info(writer, process);
   writer.EndObject();
   line_->end(out);

@@ -11,17 +11,89 @@ constexpr std::uint64_t kRounds = 10;
 // Most queries of one process that are remembered until their answers come.
 constexpr std::size_t kMostAsked = 1024;
 
+// Those whose connections went to other processes are none.
+void arrange_remotes(std::vector<StoryRemote>& remotes) {
+  std::erase_if(remotes,
+                [](const StoryRemote& remote) { return remote.figures == StoryFigures(); });
+  std::ranges::stable_sort(remotes, std::ranges::greater(), [](const StoryRemote& remote) {
+    return std::pair(remote.figures.tx_bytes + remote.figures.rx_bytes, remote.figures.connections);
+  });
+}
+
 }  // namespace
+
+std::size_t StoryBook::Entry::remote_of(const Flow& flow) {
+  StoryRemote remote;
+  remote.protocol = flow.protocol;
+  remote.direction = flow.direction;
+  remote.end = flow.remote;
+  if (flow.direction == Direction::kInbound) {
+    remote.end.port = 0;
+    remote.local_port = flow.local.port;
+  }
+  if (flow.remote_name) remote.name = flow.remote_name->name;
+  auto& remotes = story.remotes;
+  const auto known = std::ranges::find_if(
+      remotes, [&](const StoryRemote& other) { return other.is_same_end(remote); });
+  if (known != remotes.end()) return static_cast<std::size_t>(known - remotes.begin());
+  if (flow.remote.addr.is_unspecified() || remotes.size() == Story::kMostRemotes) return kOther;
+  remotes.push_back(std::move(remote));
+  return remotes.size() - 1;
+}
 
 void StoryBook::add(const Flow& flow) {
   if (flow.owner.pid == 0 || flow.closed || flow.protocol != Protocol::kTcp ||
       flow.direction == Direction::kListen || flow.state == TcpState::kListen)
     return;
+  begin(flow);
+}
+
+void StoryBook::begin(const Flow& flow) {
   Entry& entry = entry_of(flow.owner);
-  const Key key{flow.owner.pid, flow.owner.start_ns};
-  if (!open_.try_emplace(flow.cookie, key).second) return;
+  const auto [open, is_new] =
+      open_.try_emplace(flow.cookie, Open{{flow.owner.pid, flow.owner.start_ns}, kOther});
+  if (!is_new) return;
+  open->second.remote = entry.remote_of(flow);
+  ++entry.figures_of(open->second.remote).connections;
   ++entry.story.connections;
   ++entry.open;
+}
+
+// A connection counts for the process that owns it at the end.
+void StoryBook::take_over(const Flow& flow, const Open& before) {
+  const auto entry = entries_.find(before.owner);
+  if (entry != entries_.end()) {
+    --entry->second.figures_of(before.remote).connections;
+    --entry->second.story.connections;
+    --entry->second.open;
+  }
+  open_.erase(flow.cookie);
+  begin(flow);
+}
+
+void StoryBook::take_close(const Flow& flow) {
+  const auto open = open_.find(flow.cookie);
+  const bool was_open = open != open_.end();
+  const Counters& counters = flow.counters;
+  const bool moved = counters.rx_bytes != 0 || counters.tx_bytes != 0;
+  if (!was_open && flow.protocol == Protocol::kUdp && !moved) return;
+  if (was_open && !entries_.contains(open->second.owner)) {  // its story was told
+    open_.erase(open);
+    return;
+  }
+  Entry& entry = entry_of(flow.owner);
+  Story& story = entry.story;
+  StoryFigures& figures = entry.figures_of(was_open ? open->second.remote : entry.remote_of(flow));
+  const StoryFigures more{was_open ? 0u : 1u, 0, counters.tx_bytes, counters.rx_bytes};
+  figures.add(more);
+  story.connections += more.connections;
+  story.tx_bytes += more.tx_bytes;
+  story.rx_bytes += more.rx_bytes;
+  story.retransmits += counters.retransmits;
+  story.worst_rtt_us = std::max(story.worst_rtt_us, counters.srtt_us);
+  if (!was_open) return;
+  --entry.open;
+  open_.erase(open);
 }
 
 void StoryBook::take_dns(const Event& event, const Key& key) {
@@ -52,45 +124,27 @@ void StoryBook::apply(const Event& event, const Handler& handler) {
       if (flow.owner.pid != 0) add(flow);
       break;
 
-    // A connection counts for the process that owns it at the end.
     case EventKind::kOwner:
     case EventKind::kClose: {
       if (flow.owner.pid == 0) break;
       const auto open = open_.find(flow.cookie);
-      if (open != open_.end() && open->second != key) {
-        const auto before = entries_.find(open->second);
-        if (before != entries_.end()) {
-          --before->second.story.connections;
-          --before->second.open;
-        }
-        open_.erase(open);
-        add(flow);
-        if (flow.closed) {  // add() accepts only open ones
-          ++entry_of(flow.owner).story.connections;
-          ++entry_of(flow.owner).open;
-          open_.emplace(flow.cookie, key);
-        }
-      }
-      if (event.kind() == EventKind::kOwner) break;
-      const bool was_open = open_.erase(flow.cookie) != 0;
-      const bool moved = flow.counters.rx_bytes != 0 || flow.counters.tx_bytes != 0;
-      if (!was_open && flow.protocol == Protocol::kUdp && !moved) break;
-      Entry& entry = entry_of(flow.owner);
-      Story& story = entry.story;
-      if (!was_open) ++story.connections;
-      story.tx_bytes += flow.counters.tx_bytes;
-      story.rx_bytes += flow.counters.rx_bytes;
-      story.retransmits += flow.counters.retransmits;
-      story.worst_rtt_us = std::max(story.worst_rtt_us, flow.counters.srtt_us);
-      if (was_open) --entry.open;
+      if (open != open_.end() && open->second.owner != key) take_over(flow, Open(open->second));
+      if (event.kind() == EventKind::kClose) take_close(flow);
       break;
     }
 
     case EventKind::kDns: take_dns(event, key); break;
 
-    case EventKind::kConnectFailed:
-      if (flow.owner.pid != 0) ++entry_of(flow.owner).story.failed;
+    case EventKind::kConnectFailed: {
+      if (flow.owner.pid == 0) break;
+      Entry& entry = entry_of(flow.owner);
+      const std::size_t remote = entry.remote_of(flow);
+      ++entry.figures_of(remote).failed;
+      ++entry.story.failed;
+      if (remote != kOther)
+        entry.story.remotes[remote].error = std::get<event::ConnectFailed>(event.what).error;
       break;
+    }
 
     case EventKind::kProcess: {
       const auto& happened = std::get<ProcessEvent>(event.what);
@@ -140,6 +194,7 @@ void StoryBook::release(std::uint64_t now_ns, const Handler& handler) {
       entry->second.story.dns_queries = entry->second.queries;
       entry->second.story.dns_unanswered = entry->second.unanswered + entry->second.asked.size();
     }
+    arrange_remotes(entry->second.story.remotes);
     handler(entry->second.story);
     entries_.erase(entry);
   }

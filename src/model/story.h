@@ -3,16 +3,50 @@
 
 #include <sockscope/event.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 namespace sockscope {
+
+struct StoryFigures {
+  std::uint64_t connections = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t tx_bytes = 0;
+  std::uint64_t rx_bytes = 0;
+
+  bool operator==(const StoryFigures&) const = default;
+  void add(const StoryFigures& other) {
+    connections += other.connections;
+    failed += other.failed;
+    tx_bytes += other.tx_bytes;
+    rx_bytes += other.rx_bytes;
+  }
+};
+
+// Whom a process talked to, or tried to.
+struct StoryRemote {
+  Protocol protocol = Protocol::kTcp;
+  Direction direction = Direction::kUnknown;
+  Endpoint end;                  // of inbound connections port 0: those of clients mean nothing
+  std::uint16_t local_port = 0;  // of inbound connections: where they came to
+  std::string name;              // that it was asked for by; empty: not known. Hostile
+  StoryFigures figures;
+  int error = 0;  // errno of the last attempt that failed; 0: the kernel did not tell
+
+  bool is_same_end(const StoryRemote& other) const {
+    return protocol == other.protocol && direction == other.direction && end == other.end &&
+           local_port == other.local_port && name == other.name;
+  }
+};
 
 // What a process did on the network, from its start to its end.
 struct Story {
@@ -33,6 +67,12 @@ struct Story {
   std::optional<std::uint64_t> dns_unanswered;
   std::uint32_t worst_rtt_us =
       0;  // the largest smoothed round trip time at the end of a connection; 0: none measured
+  // Most bytes first. The connections of all of them and of `other` add up to `connections`.
+  std::vector<StoryRemote> remotes;
+  // Of UDP sockets that were not connected, and of remote ends beyond kMostRemotes.
+  StoryFigures other;
+
+  static constexpr std::size_t kMostRemotes = 256;
 };
 
 // Builds stories from events. The kernel reports the exit of a process before its sockets are
@@ -68,17 +108,31 @@ class StoryBook {
     std::set<Query> asked;       // within the last five seconds
     std::uint64_t began_ns = 0;  // CLOCK_MONOTONIC; 0: not seen
     std::uint64_t open = 0;
+
+    // Of Story::remotes; kOther: of none of them.
+    std::size_t remote_of(const Flow& flow);
+    StoryFigures& figures_of(std::size_t remote) {
+      return remote < story.remotes.size() ? story.remotes[remote].figures : story.other;
+    }
+  };
+  static constexpr std::size_t kOther = static_cast<std::size_t>(-1);
+  struct Open {
+    Key owner;
+    std::size_t remote;  // of its entry
   };
 
   Entry& entry_of(const Owner& owner) { return entries_[{owner.pid, owner.start_ns}]; }
 
+  void begin(const Flow& flow);
+  void take_over(const Flow& flow, const Open& before);
+  void take_close(const Flow& flow);
   void take_dns(const Event& event, const Key& key);
 
   std::uint64_t patience_ns_;
   bool looks_at_dns_;
   std::map<Key, Entry> entries_;
-  std::unordered_map<std::uint64_t, Key> open_;  // cookie of a TCP connection → its process
-  std::multimap<std::uint64_t, Key> ended_;      // by the time their patience is over
+  std::unordered_map<std::uint64_t, Open> open_;  // by the cookie of a TCP connection
+  std::multimap<std::uint64_t, Key> ended_;       // by the time their patience is over
 };
 
 }  // namespace sockscope

@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <vector>
+
+#include "model/address.h"
 
 namespace sockscope {
 namespace {
@@ -190,6 +193,101 @@ TEST_F(StoryBookTest, AReusedPidIsAnotherStory) {
   ASSERT_EQ(told_.size(), 2u);
   EXPECT_EQ(told_[0].tx_bytes, 1u);
   EXPECT_EQ(told_[1].tx_bytes, 2u);
+}
+
+class StoryRemotes : public StoryBookTest {
+ protected:
+  static Event to(Event event, const char* address, std::uint16_t port, const char* name = "") {
+    event.flow.direction = Direction::kOutbound;
+    event.flow.remote = {*parse_address(address), port};
+    if (*name != '\0') {
+      auto known = std::make_shared<RemoteName>();
+      known->name = name;
+      event.flow.remote_name = std::move(known);
+    }
+    return event;
+  }
+  static Event from(Event event, const char* address, std::uint16_t port, std::uint16_t to_port) {
+    event = to(std::move(event), address, port);
+    event.flow.direction = Direction::kInbound;
+    event.flow.local.port = to_port;
+    return event;
+  }
+  void fail(std::uint64_t cookie, const char* address, std::uint16_t port, int error) {
+    Event event = to(flow(EventKind::kConnectFailed, 7, cookie, kMs), address, port);
+    event.what = event::ConnectFailed{.error = error};
+    apply(event);
+  }
+  const std::vector<StoryRemote>& remotes(std::uint32_t pid = 7) {
+    apply(process(ProcessEventKind::kExit, pid, 2 * kMs));
+    release(~std::uint64_t{0});
+    return told_.back().remotes;
+  }
+};
+
+TEST_F(StoryRemotes, AreTheEndsWithWhatWentToEach) {
+  apply(to(flow(EventKind::kConnect, 7, 1, kMs), "192.0.2.1", 80, "a.example"));
+  apply(to(close(7, 1, kMs, 1, 2), "192.0.2.1", 80));  // its name is not told again
+  apply(to(flow(EventKind::kConnect, 7, 2, kMs), "192.0.2.1", 80, "a.example"));
+  apply(to(close(7, 2, kMs, 10, 20), "192.0.2.1", 80, "a.example"));
+  apply(to(close(7, 3, kMs, 100, 200), "192.0.2.1", 443));
+  fail(4, "192.0.2.1", 443, ETIMEDOUT);
+  fail(5, "192.0.2.1", 443, ECONNREFUSED);
+  const auto& ends = remotes();
+  ASSERT_EQ(ends.size(), 2u);
+  EXPECT_EQ(ends[0].end.port, 443);
+  EXPECT_EQ(ends[0].figures, (StoryFigures{1, 2, 100, 200}));
+  EXPECT_EQ(ends[0].error, ECONNREFUSED);
+  EXPECT_EQ(ends[1].name, "a.example");
+  EXPECT_EQ(ends[1].figures, (StoryFigures{2, 0, 11, 22}));
+  EXPECT_EQ(told_[0].other, StoryFigures());
+}
+
+TEST_F(StoryRemotes, OfAServerAreHostsAndItsPorts) {
+  for (std::uint16_t client = 1; client <= 3; ++client) {
+    apply(from(flow(EventKind::kAccept, 7, client, kMs), "192.0.2.9", 40'000 + client, 80));
+    apply(from(close(7, client, kMs, 1, 1), "192.0.2.9", 40'000 + client, 80));
+  }
+  const auto& ends = remotes();
+  ASSERT_EQ(ends.size(), 1u);
+  EXPECT_EQ(ends[0].end.port, 0);
+  EXPECT_EQ(ends[0].local_port, 80);
+  EXPECT_EQ(ends[0].figures, (StoryFigures{3, 0, 3, 3}));
+}
+
+TEST_F(StoryRemotes, GoWithTheirConnectionToAnotherProcess) {
+  apply(from(flow(EventKind::kAccept, 7, 100, kMs), "192.0.2.9", 40'000, 80));
+  apply(from(flow(EventKind::kOwner, 8, 100, kMs), "192.0.2.9", 40'000, 80));
+  apply(from(close(8, 100, kMs, 5, 6), "192.0.2.9", 40'000, 80));
+  EXPECT_TRUE(remotes(7).empty());
+  ASSERT_EQ(remotes(8).size(), 1u);
+  EXPECT_EQ(told_.back().remotes[0].figures, (StoryFigures{1, 0, 5, 6}));
+}
+
+TEST_F(StoryRemotes, ThoseBeyondTheLimitAreSummedUp) {
+  for (std::uint16_t port = 1; port <= Story::kMostRemotes + 5; ++port)
+    apply(to(close(7, port, kMs, 2, 3), "192.0.2.1", port));
+  Event unconnected = close(7, 9999, kMs, 20, 30);
+  unconnected.flow.protocol = Protocol::kUdp;
+  apply(unconnected);
+  const auto& ends = remotes();
+  EXPECT_EQ(ends.size(), Story::kMostRemotes);
+  EXPECT_EQ(told_[0].other, (StoryFigures{6, 0, 30, 45}));
+  StoryFigures all = told_[0].other;
+  for (const StoryRemote& end : ends) all.add(end.figures);
+  EXPECT_EQ(all, (StoryFigures{told_[0].connections, 0, told_[0].tx_bytes, told_[0].rx_bytes}));
+}
+
+TEST_F(StoryRemotes, OfWhatIsStillOpenAreTold) {
+  apply(to(flow(EventKind::kConnect, 7, 1, kMs), "192.0.2.1", 80));
+  const auto& ends = remotes();
+  ASSERT_EQ(ends.size(), 1u);
+  EXPECT_EQ(ends[0].figures, (StoryFigures{1, 0, 0, 0}));
+  // Its end comes when the story was told: it begins none.
+  apply(to(close(7, 1, 9 * kMs, 5, 6), "192.0.2.1", 80));
+  apply(process(ProcessEventKind::kExit, 7, 10 * kMs));
+  release(~std::uint64_t{0});
+  EXPECT_EQ(told_.back().connections, 0u);
 }
 
 TEST_F(StoryBookTest, WhatWasThereBeforeCounts) {

@@ -285,10 +285,70 @@ class Stories(unittest.TestCase):
             script = f"curl -s -o /dev/null {url}/1000; curl -s -o /dev/null {url}/2000; curl -s http://127.0.0.1:1/"
             done = support.run("story", "--", "sh", "-c", script + "; exit 5")
         self.assertEqual(done.returncode, 5)
-        lines = done.stdout.splitlines()
-        self.assertEqual([line.split()[0] for line in lines], ["curl"] * 3 + ["sh"])
-        self.assertTrue(lines[-1].endswith("0 conns  exit 5"), lines)
+        heads, details = self.heads_and_details(done.stdout)
+        self.assertEqual([line.split()[0] for line in heads], ["curl"] * 3 + ["sh"])
+        self.assertTrue(heads[-1].endswith("0 conns  exit 5"), heads)
         self.assertIn("4 processes, 2 connections, 1 failed, tx ", done.stderr)
+        self.assertEqual([lines[0] for lines in details],
+                         [f"curl -s -o /dev/null {url}/1000", f"curl -s -o /dev/null {url}/2000",
+                          "curl -s http://127.0.0.1:1/", f"sh -c {script}; exit 5"])
+        self.assertEqual([len(lines) for lines in details], [2, 2, 2, 1])
+        for lines in details[:2]:
+            self.assertRegex(lines[1], rf"^→ 127\.0\.0\.1:{server.port}  1 conn  tx \d+ B rx \d\.\d kB$")
+        self.assertEqual(details[2][1], "→ 127.0.0.1:1  1 failed (ECONNREFUSED)")
+
+    @staticmethod
+    def heads_and_details(text):
+        heads, details = [], []
+        for line in text.splitlines():
+            if line.startswith("    "):
+                details[-1].append(line.strip())
+            else:
+                heads.append(line)
+                details.append([])
+        return heads, details
+
+    def test_a_tree(self):
+        with Server() as server:
+            url = f"http://127.0.0.1:{server.port}"
+            script = (f"(curl -s -o /dev/null {url}/1000; curl -s http://127.0.0.1:1/; true); "
+                      f"sleep 0; curl -s -o /dev/null {url}/2000; exit 5")
+            done = support.run("story", "--tree", "--", "sh", "-c", script)
+            talkers = support.run("story", "--tree", "--talkers", "--", "sh", "-c", script)
+        self.assertEqual((done.returncode, talkers.returncode), (5, 5))
+        names = [line.lstrip("│├└─ ").split()[0] for line in done.stdout.splitlines()
+                 if " uid " in line]
+        self.assertEqual(names, ["sh", "sh", "curl", "curl", "sleep", "curl"])
+        self.assertEqual([line[:6] for line in done.stdout.splitlines() if " uid " in line][1:],
+                         ["├─ sh ", "│  ├─ ", "│  └─ ", "├─ sle", "└─ cur"])
+        self.assertIn("│   with all below: 6 processes, 2 connections, 1 failed, tx ", done.stdout)
+        self.assertIn("│  │   with all below: 3 processes, 1 connection, 1 failed, tx ", done.stdout)
+        self.assertIn("6 processes, 2 connections, 1 failed, tx ", done.stderr)
+        self.assertNotIn("sleep 0", talkers.stdout.replace(script, ""))
+        self.assertIn("with all below: 6 processes", talkers.stdout)
+
+    def test_a_tree_is_no_json(self):
+        done = support.run("story", "--tree", "--json")
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn("--json has ppid: it excludes --tree", done.stderr)
+
+    def test_remote_ends_in_json(self):
+        with Server() as server, Story() as story:
+            curl = subprocess.Popen(["curl", "-s", "-o", "/dev/null",
+                                     f"http://127.0.0.1:{server.port}/1000",
+                                     f"http://127.0.0.1:{server.port}/1000", "http://127.0.0.1:1/"],
+                                    stdout=subprocess.DEVNULL)
+            told = story.of(curl.pid)
+            curl.wait()
+        ends = told["remotes"]
+        self.assertEqual([(e["proto"], e["direction"], e["remote_addr"], e["remote_port"],
+                           e["local_port"], e["failed"], e["error"]) for e in ends],
+                         [("tcp", "outbound", "127.0.0.1", server.port, None, 0, None),
+                          ("tcp", "outbound", "127.0.0.1", 1, None, 1, "ECONNREFUSED")])
+        for figure in ("connections", "failed", "tx_bytes", "rx_bytes"):
+            self.assertEqual(sum(end[figure] for end in ends), told[figure])
+        self.assertEqual(told["other_remotes"],
+                         {"connections": 0, "failed": 0, "tx_bytes": 0, "rx_bytes": 0})
 
     def test_selection_and_lines_for_people(self):
         process = subprocess.Popen([support.program(), "story", "-c", "sleep", "--count", "1"],
@@ -310,7 +370,7 @@ class Stories(unittest.TestCase):
             stop.set()
             thread.join()
         self.assertEqual(process.returncode, 0, err)
-        self.assertRegex(out, r"^sleep \d+ \(.*\) uid 0  (\S+ \S+|—)  0 conns  signal TERM.*\n$")
+        self.assertRegex(out, r"^sleep \d+ \(.*\) uid 0  (\S+ \S+|—)  0 conns  signal TERM.*\n    sleep 100\n$")
         self.assertIn("1 process, 0 connections, 0 failed", err)
 
 

@@ -6,9 +6,9 @@
 #include "cli/every_interval.h"
 #include "cli/followed_program.h"
 #include "cli/option_groups.h"
-#include "cli/process_text.h"
 #include "cli/report.h"
 #include "cli/session.h"
+#include "cli/story_text.h"
 #include "model/diagnosis.h"
 #include "model/match.h"
 
@@ -21,13 +21,16 @@ constexpr std::chrono::milliseconds kLookAgain{50};
 
 struct StoryArguments : Arguments {
   bool talkers_only = false;  // only processes that used the network
+  bool tree = false;          // at the end, children below their parents
 };
 
 // The finished story is compared with the filter, because a process may change its name after its
 // first connections, and has several connections.
 bool is_wanted(const StoryArguments& arguments, const FlowMatcher& matcher,
                const FlowFilter& filter, const Story& story) {
-  if (arguments.talkers_only && story.connections == 0 && story.failed == 0) return false;
+  // A tree also shows the parents of talkers, so it leaves out processes itself.
+  if (arguments.talkers_only && !arguments.tree && story.connections == 0 && story.failed == 0)
+    return false;
   Flow flow;
   flow.owner.pid = story.process->pid;
   flow.owner.comm = story.process->comm;
@@ -37,33 +40,41 @@ bool is_wanted(const StoryArguments& arguments, const FlowMatcher& matcher,
   return matcher(flow) && filter.matches(flow);
 }
 
-// Sums over all printed stories.
-struct Sum {
-  std::uint64_t connections = 0;
-  std::uint64_t failed = 0;
-  std::uint64_t tx_bytes = 0;
-  std::uint64_t rx_bytes = 0;
-
-  void add(const Story& story) {
-    connections += story.connections;
-    failed += story.failed;
-    tx_bytes += story.tx_bytes;
-    rx_bytes += story.rx_bytes;
-  }
-  std::string text() const {
-    return fmt::format("{} connection{}, {} failed, tx {} rx {}", connections,
-                       connections == 1 ? "" : "s", failed, format_bytes(tx_bytes),
-                       format_bytes(rx_bytes));
-  }
-};
-
 class StoryText : public TextSink {
  public:
   using TextSink::TextSink;
-  void story(const Story& story) override { output_.line(story_text(story)); }
+  void story(const Story& story) override { print(story_lines(story, output_.width())); }
   void event(const Event& event) override {
     output_.line(fmt::format("gap: lost {}", std::get<event::Gap>(event.what).lost.total()));
   }
+
+ protected:
+  void print(const std::vector<std::string>& lines) {
+    for (const std::string& line : lines) output_.line(line);
+  }
+};
+
+class StoryTree : public StoryText {
+ public:
+  StoryTree(Output& output, bool talkers_only) : StoryText(output), talkers_only_(talkers_only) {}
+  void story(const Story& story) override {
+    if (stories_.size() < kMost)
+      stories_.push_back(story);
+    else
+      ++left_out_;
+  }
+  void end(const Ending&) override {
+    print(story_tree(stories_, talkers_only_, output_.width()));
+    if (left_out_ != 0)
+      output_.line(
+          fmt::format("{} more are not in the tree: it has the first {}", left_out_, kMost));
+  }
+
+ private:
+  static constexpr std::size_t kMost = 100'000;
+  bool talkers_only_;
+  std::vector<Story> stories_;
+  std::uint64_t left_out_ = 0;
 };
 
 void declare(CLI::App& app, StoryArguments& arguments) {
@@ -71,6 +82,8 @@ void declare(CLI::App& app, StoryArguments& arguments) {
   add_processes(app, arguments);
   app.add_flag("--talkers", arguments.talkers_only, "only those that had connections");
   in_group(app, "Output");
+  app.add_flag("--tree", arguments.tree,
+               "at the end, children below their parents, with the sums of all below each");
   app.add_flag_callback(
       "--json", [&arguments] { arguments.format = OutputFormat::kNdjson; }, "an object per line");
   add_expect_match(app, arguments);
@@ -78,6 +91,9 @@ void declare(CLI::App& app, StoryArguments& arguments) {
   add_source(app, arguments);
   add_no_dns(app, arguments);
   add_time_limits(app, arguments, "processes");
+  app.final_callback([&app] {
+    if (app.count("--tree") != 0) refuse(app, {"--json"}, "has ppid: it excludes --tree");
+  });
 }
 
 Options observe(const StoryArguments& arguments) {
@@ -102,11 +118,15 @@ int run(const StoryArguments& arguments, const Options& observed) {
   auto session = Session::open(arguments, observed, "");
   if (!session) return session.error();
   Monitor& monitor = session->monitor;
-  Sinks sinks = make_sinks(arguments, session->output, session->host,
-                           [&session] { return std::make_unique<StoryText>(session->output); });
+  Sinks sinks =
+      make_sinks(arguments, session->output, session->host, [&]() -> std::unique_ptr<Sink> {
+        if (arguments.tree)
+          return std::make_unique<StoryTree>(session->output, arguments.talkers_only);
+        return std::make_unique<StoryText>(session->output);
+      });
   StoryBook book(kPatienceNs, is_observed(monitor.doors(), Observation::kDnsMessages));
   std::uint64_t printed = 0;
-  Sum sum;
+  StorySum sum;
   const auto write = [&](const Story& story) {
     if (program && !program->family().contains(story.process->pid)) return;
     if (arguments.is_enough(printed) || !is_wanted(arguments, *matcher, session->filter, story))
@@ -158,8 +178,7 @@ int run(const StoryArguments& arguments, const Options& observed) {
   sinks.tell(&Sink::end, {printed, monitor.loss()});
   if (!sinks.flush()) return sinks.exit_code();
   if (!arguments.is_json() && !arguments.quiet)
-    report(fmt::format("{} process{}, {}, lost {}", printed, printed == 1 ? "" : "es", sum.text(),
-                       monitor.loss().total()));
+    report(fmt::format("{}, lost {}", sum.text(), monitor.loss().total()));
   const int code = session->exit_code(printed != 0);
   return program ? program->exit_code_or(code) : code;
 }
@@ -170,15 +189,17 @@ const Command kStory = make_command<StoryArguments, declare, observe, run>({
     .name = "story",
     .usage = "story [-- PROGRAM]",
     .promise = "what each process did, when it ends",
-    .summary = "a line per process when it ends",
+    .summary = "each process when it ends, and its remote ends",
     .examples =
-        "A line per process when it ends: who it was, what it did on the network, how it ended.\n"
+        "Each process when it ends: who it was, what it did on the network, how it ended; below\n"
+        "that its command line and whom it talked to.\n"
         "\n"
         "  sudo sockscope story                  until Ctrl-C\n"
         "  sudo sockscope story -c curl -d 60\n"
         "  sudo sockscope story --talkers --unit nginx\n"
         "  sudo sockscope story -- ./script      runs it: a line for it and for all that it "
         "starts\n"
+        "  sudo sockscope story --tree -- ./script   the same as a tree, with sums\n"
         "  sudo sockscope story --json | jq 'select(.exit_code != 0)'\n",
     .notes = "",
     .runs_program = true,

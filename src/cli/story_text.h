@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stories as lines for people.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/story.h"
+
+namespace sockscope {
+
+// Of several stories: "2 processes, 1 connection, 0 failed, tx 83 B rx 15 kB"
+class StorySum {
+ public:
+  void add(const Story& story);
+  void add(const StorySum& other);
+  bool talks() const noexcept { return figures_.connections != 0 || figures_.failed != 0; }
+  std::string text() const;
+
+ private:
+  std::uint64_t processes_ = 0;
+  StoryFigures figures_;
+};
+
+// Who it was and how it ended; below it, indented, its command line and its remote ends. width: of
+// the terminal, into which command lines are made to fit; 0: there is none.
+std::vector<std::string> story_lines(const Story& story, std::size_t width);
+
+// The same of all of them, children below their parents, with the sum of each parent and all below
+// it. talkers_only: without those that had no connection, nor anybody below them.
+std::vector<std::string> story_tree(const std::vector<Story>& stories, bool talkers_only,
+                                    std::size_t width);
+
+}  // namespace sockscope
