@@ -335,7 +335,11 @@ const auto kProcessColumns = joined(kOwnProcessColumns, kDescribingColumns<Proce
 
 std::string endpoint_text(const CellValue& value, std::size_t width) {
   const auto* endpoint = std::get_if<Endpoint>(&value);
-  return endpoint == nullptr ? "*" : shorten_endpoint(*endpoint, width);
+  if (endpoint == nullptr) return "*";
+  std::string text = shorten_endpoint(*endpoint, width);
+  // There is no port 0: none was chosen yet, or none is needed.
+  if (endpoint->port == 0 && text.ends_with(":0")) text.back() = '*';
+  return text;
 }
 
 std::string number_text(ValueKind kind, const CellValue& value, const Options& options) {

@@ -163,7 +163,7 @@ std::string describe_dns(const DnsMessage& dns) {
     if (said.empty()) said = clean_text(answer.target);
   }
   if (said.empty() && dns.answer_count != 0) {
-    text += fmt::format(" → {} record{}", dns.answer_count, dns.answer_count == 1 ? "" : "s");
+    text += " → " + counted(dns.answer_count, "record");
   } else if (!said.empty()) {
     text += " → " + said;
     if (dns.answer_count > 1) text += fmt::format(" +{}", dns.answer_count - 1);

@@ -227,7 +227,7 @@ class FromCaptures(unittest.TestCase):
             done = support.run("snapshot", "--from", "ss:-", "--json", *strict, stdin=None,
                                input=text)
             self.assertEqual(done.returncode, code)
-            self.assertIn("1 lines of - could not be understood", done.stderr)
+            self.assertIn("1 line of - could not be understood", done.stderr)
             self.assertEqual(json.loads(done.stdout)["lost"]["malformed"], 1)
 
     def test_hostile_names_are_cleaned(self):

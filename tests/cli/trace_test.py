@@ -373,12 +373,22 @@ class KindsOfEvents(unittest.TestCase):
         with Server() as server, Trace(*arguments, *traffic(server.port)) as trace:
             client_port = server.connection()
             events = trace.stop().of_connections()
-        return [e for e in events if e["local_port"] in (client_port, 0)], events
+        return [e for e in events if e["local_port"] in (client_port, None)], events
 
     def test_attempts(self):
         client, _ = self.events_of_a_connection("--attempts")
         self.assertEqual([e["event"] for e in client], ["attempt", "connect", "close"])
         self.assertEqual(client[0]["pid"], os.getpid())
+        self.assertEqual([e["local_port"] is None for e in client], [True, False, False])
+
+    def test_an_attempt_from_a_port_that_the_process_chose(self):
+        with Server() as server, Trace("--attempts", *traffic(server.port)) as trace:
+            port = support.free_port()
+            with socket.create_connection(("127.0.0.1", server.port),
+                                          source_address=("127.0.0.1", port)):
+                server.listener.accept()[0].close()
+            stream = trace.stop()
+        self.assertEqual([e["local_port"] for e in stream.of("attempt")], [port])
 
     def test_listen_drops(self):
         """As many as the listener's own count in the kernel, at the end to the last one."""
@@ -477,6 +487,19 @@ class Table(unittest.TestCase):
                                            "REMOTE", "DETAIL"])
         self.assertEqual(len(lines), 4)
         self.assertTrue(all(f" {os.getpid()} " in line for line in lines))
+
+    def test_no_name_moves_the_columns(self):
+        code = ("import ctypes, socket, sys; ctypes.CDLL(None).prctl(15, sys.argv[2].encode());"
+                "socket.socket().connect_ex(('127.0.0.1', int(sys.argv[1])))")
+        process, heading = table_trace("--filter", "comm:columns", "--attempts")
+        for name in ("columns", "columns-15-long"):
+            subprocess.run([sys.executable, "-c", code, "1", name], check=True)
+        process.send_signal(signal.SIGINT)
+        table, _ = process.communicate(timeout=support.PATIENCE)
+        lines = table.splitlines()
+        self.assertEqual([line.split()[1] for line in lines], ["attempt", "reset", "connect_failed"] * 2)
+        self.assertEqual({line.index(" tcp ") for line in lines}, {heading.index(" PROT")})
+        self.assertEqual([line.split()[5] for line in lines][::3], ["127.0.0.1:*"] * 2)
 
     def test_timestamps(self):
         for words, pattern in (([], r"\d\d:\d\d:\d\d\.\d{3}"), (["-t"], r"\d\d:\d\d:\d\d\.\d{3}"),

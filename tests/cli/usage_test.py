@@ -37,7 +37,6 @@ MISTAKES = [
     (["snapshot", "--from", "ss:x", "--format", "netwatch", "--watch"], "excludes --from",
      "sockscope help snapshot"),
     (["hots"], "did you mean 'host'?", "sockscope help"),
-    (["host", "-o", "csv"], "'csv' is none of table, json, ndjson", "sockscope help host"),
     (["host", "--no-prob"], "did you mean '--no-probe'?", "sockscope help host"),
     (["host", "-d", "5"], "--duration needs --watch", "sockscope help host"),
     (["host", "--pid", "1"], "unknown option '--pid'", "sockscope help host"),

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`host` against ip, /proc, df, free and ping, and in network namespaces with known traffic."""
 import contextlib
+import csv
+import io
 import json
 import os
 import pathlib
@@ -38,6 +40,25 @@ def host(*words, prefix=()):
 
 def by_name(interfaces):
     return {interface["name"]: interface for interface in interfaces}
+
+
+class Csv(unittest.TestCase):
+    def test_a_line_per_interface_and_reading(self):
+        done = support.run("host", "-o", "csv", "--watch", "--count", "2", "-i", "0.2")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        rows = list(csv.DictReader(io.StringIO(done.stdout)))
+        [document] = host()
+        self.assertEqual(len(rows), 2 * len(document["interfaces"]))
+        self.assertEqual(len({row["ts_ns"] for row in rows}), 2)
+        for row, interface in zip(rows, document["interfaces"] * 2, strict=True):
+            self.assertEqual(row.pop("interface"), interface["name"])
+            self.assertEqual((row.pop("is_up"), row.pop("mtu"), row.pop("speed_bits")),
+                             (str(interface["is_up"]).lower(), str(interface["mtu"]),
+                              str(interface["speed_bits"] or "")))
+            for name, value in row.items():
+                self.assertGreaterEqual(int(value), 0, name)
+            for name in ("rx_bytes", "tx_packets"):
+                self.assertLessEqual(int(row[name]), interface[name])
 
 
 class AgainstOtherTools(unittest.TestCase):

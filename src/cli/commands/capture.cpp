@@ -183,8 +183,8 @@ Result<bool> CaptureCommand::look(bool is_last) {
 int CaptureCommand::print_end() {
   const PacketCounts counts = capture_.counts();
   if (!arguments_.quiet)
-    report(fmt::format("{} packets written, {} dropped by the kernel, {} unattributed",
-                       file_->written(), counts.dropped, unattributed_));
+    report(fmt::format("{} written, {} dropped by the kernel, {} unattributed",
+                       counted(file_->written(), "packet"), counts.dropped, unattributed_));
   if (sinks_.exit_code() != kExitDone) return sinks_.exit_code();
   return arguments_.strict && counts.dropped != 0 ? kExitIncomplete : session_.exit_code();
 }

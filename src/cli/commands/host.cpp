@@ -4,6 +4,7 @@
 #include <sockscope/host.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/kernel_namespace.h"
 #include "base/timestamp.h"
@@ -16,6 +17,7 @@
 #include "cli/session.h"
 #include "format/host_json.h"
 #include "view/host_text.h"
+#include "view/table.h"
 
 namespace sockscope {
 namespace {
@@ -181,6 +183,34 @@ class HostTable : public TextSink {
   bool is_one_of_many_;
 };
 
+// A line per interface.
+class HostCsv : public TextSink {
+ public:
+  using TextSink::TextSink;
+
+  void host(const HostReport& report) override {
+    if (!std::exchange(has_heading_, true))
+      output_.line(
+          "ts_ns,interface,is_up,mtu,speed_bits,rx_rate,tx_rate,rx_bytes,tx_bytes,rx_packets,"
+          "tx_packets,rx_errors,tx_errors,rx_drops,tx_drops");
+    const auto known = [](const auto& value) {
+      return value ? fmt::format("{:.0f}", static_cast<double>(*value)) : std::string();
+    };
+    for (const Interface& each : report.facts.interfaces) {
+      const InterfaceCounters& counters = each.counters;
+      output_.line(fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}", report.facts.wall_ns,
+                               csv_text(clean_text(each.name), {}), each.is_up, each.mtu,
+                               known(each.speed_bits), known(each.rx_rate), known(each.tx_rate),
+                               counters.rx_bytes, counters.tx_bytes, counters.rx_packets,
+                               counters.tx_packets, counters.rx_errors, counters.tx_errors,
+                               counters.rx_drops, counters.tx_drops));
+    }
+  }
+
+ private:
+  bool has_heading_ = false;
+};
+
 struct HostArguments : Arguments {
   // Polled sources count no UDP, or nothing at all.
   HostArguments() { options.source = Source::kEbpf; }
@@ -196,8 +226,6 @@ void declare(CLI::App& app, HostArguments& arguments) {
   add_host_facts(app, arguments);
   add_probe(app, arguments);
   app.final_callback([&app, &arguments] {
-    if (arguments.format == OutputFormat::kCsv)
-      throw CLI::ValidationError("--output", "'csv' is none of table, json, ndjson");
     if (!arguments.watch) refuse(app, {"--duration", "--count"}, "needs --watch");
   });
 }
@@ -222,7 +250,8 @@ int run(const HostArguments& arguments, const Options& observed) {
   const Fd signals = take_stop_signals();
   Output output(signals.get());
   const HostId id = this_host();
-  Sinks sinks = make_sinks(arguments, output, id, [&] {
+  Sinks sinks = make_sinks(arguments, output, id, [&]() -> std::unique_ptr<Sink> {
+    if (arguments.format == OutputFormat::kCsv) return std::make_unique<HostCsv>(output);
     return std::make_unique<HostTable>(output, id, arguments.units, arguments.watch);
   });
   const std::uint32_t netns = home_netns();
@@ -269,6 +298,7 @@ const Command kHost = make_command<HostArguments, declare, observe, run>({
         "\n"
         "  sudo sockscope host\n"
         "  sudo sockscope host --watch -i 5      until Ctrl-C\n"
+        "  sudo sockscope host -o csv --watch    a line per interface\n"
         "  sudo sockscope host --json | jq '.gateway.loss_pct'\n",
     .notes =
         "\nWithout privileges all is shown but the processes' share of the interfaces' bytes.\n",

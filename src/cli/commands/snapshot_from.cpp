@@ -65,8 +65,8 @@ int snapshot_from(const SnapshotArguments& arguments) {
   }
   apply_filter(*snapshot, *filter);
   if (snapshot->lost.malformed != 0 && !arguments.quiet)
-    report(fmt::format("{} lines of {} could not be understood", snapshot->lost.malformed,
-                       clean_text(arguments.from.path)));
+    report(fmt::format("{} of {} could not be understood",
+                       counted(snapshot->lost.malformed, "line"), clean_text(arguments.from.path)));
 
   const Fd signals = take_stop_signals();
   Output output(signals.get());

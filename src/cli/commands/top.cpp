@@ -45,15 +45,15 @@ std::string head_line(const Snapshot& snapshot, const HostId& host, Units units)
     open += process.open_flows;
   }
   const std::size_t missing = unobserved(snapshot.doors).size();
-  std::string line = fmt::format("sockscope  {}  {}  {:.1f} s   ↓ {}  ↑ {}  {} conns  lost {}",
-                                 clean_text(host.name), time_of_day(snapshot.wall_ns).substr(0, 8),
-                                 snapshot.interval_s.value_or(0), rate_with_unit(rx, units),
-                                 rate_with_unit(tx, units), open, snapshot.lost.total());
+  std::string line =
+      fmt::format("sockscope  {}  {}  {:.1f} s   ↓ {}  ↑ {}  {}  lost {}", clean_text(host.name),
+                  time_of_day(snapshot.wall_ns).substr(0, 8), snapshot.interval_s.value_or(0),
+                  rate_with_unit(rx, units), rate_with_unit(tx, units), counted(open, "conn"),
+                  snapshot.lost.total());
   line += fmt::format("  {}{}", to_string(snapshot.source),
                       snapshot.source == Source::kEbpf ? "" : " (polled)");
   if (missing != 0)
-    line += fmt::format("  {} {} not observed (see doors in --json)", missing,
-                        missing == 1 ? "thing" : "things");
+    line += fmt::format("  {} not observed (see doors in --json)", counted(missing, "thing"));
   return line;
 }
 

@@ -110,6 +110,8 @@ class EventTable : public TextSink {
  private:
   static constexpr std::size_t kLongestCell = 46;
   static constexpr std::size_t kLongestDetail = 100;
+  static constexpr std::size_t kLongestName = 15;  // the kernel has no longer ones of processes
+  static constexpr std::size_t kUsualEndpoint = 21;
 
   std::string line(const Event& event) {
     std::string line =
@@ -128,9 +130,10 @@ class EventTable : public TextSink {
 
   static std::string pad(const Column<Flow>& column, std::string_view text) {
     const ColumnInfo& info = column.info();
-    const std::size_t width =
-        std::max({column.width, info.heading.size(),
-                  info.kind == ValueKind::kEndpoint ? std::size_t{21} : std::size_t{0}});
+    const std::size_t usual = info.kind == ValueKind::kEndpoint ? kUsualEndpoint
+                              : info.id == ColumnId::kComm      ? kLongestName
+                                                                : 0;
+    const std::size_t width = std::max({column.width, info.heading.size(), usual});
     return info.is_text() ? pad_right(text, width) : pad_left(text, width);
   }
 

@@ -92,9 +92,9 @@ int trace_alerts(const TraceArguments& arguments, Session& session) {
   sinks.tell(&Sink::end, {printed, monitor.loss()});
   if (!sinks.flush()) return sinks.exit_code();
   if (!arguments.is_json() && !arguments.quiet)
-    report(fmt::format("{} alerts active, {} suppressed, {} sources forgotten, lost {}",
-                       detectors.active(), detectors.suppressed(), detectors.forgotten(),
-                       monitor.loss().total()));
+    report(fmt::format("{} active, {} suppressed, {} forgotten, lost {}",
+                       counted(detectors.active(), "alert"), detectors.suppressed(),
+                       counted(detectors.forgotten(), "source"), monitor.loss().total()));
   return session.exit_code();
 }
 
