@@ -414,7 +414,8 @@ std::vector<std::string> option_lines(const State& state) {
       fmt::format("Names of remotes    {}", yes(settings.names)),
       fmt::format("Names of ports      {}", yes(settings.port_names)),
       fmt::format("Theme               {}", settings.theme),
-      fmt::format("Plots of rows       {}", settings.own_scales ? "each its own scale" : "one scale"),
+      fmt::format("Plots of rows       {}",
+                  settings.own_scales ? "each its own scale" : "one scale"),
   };
 }
 

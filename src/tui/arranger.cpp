@@ -23,11 +23,11 @@ Arranger::Arranger(const Model& model_shown, const State& state_shown, const Vie
       sample(history[index]),
       sort(sort_of(state, view)),
       keep_(keep),
-      wants_means_(std::any_of(view.columns.begin(), view.columns.end(),
-                               [&](const ColumnSpec& column) {
-                                 return mean_span(column.id) &&
-                                        (column.id == sort || column.is_shown(state.size.columns));
-                               })) {
+      wants_means_(
+          std::any_of(view.columns.begin(), view.columns.end(), [&](const ColumnSpec& column) {
+            return mean_span(column.id) &&
+                   (column.id == sort || column.is_shown(state.size.columns));
+          })) {
   cells.now_ns = sample.mono_ns;
   cells.user_name = model.user_name;
   if (!keep) return;

@@ -16,8 +16,7 @@ void EventLog::add(const Event& event, std::uint64_t wall_ns, std::uint64_t show
   LoggedEvent& entry = entries_[++last_];
   entry = {.number = last_, .wall_ns = wall_ns, .event = event, .last_wall_ns = wall_ns};
   if (again != nullptr)
-    entry.window_before =
-        again->prior_window != 0 ? again->prior_window : again->congestion_window;
+    entry.window_before = again->prior_window != 0 ? again->prior_window : again->congestion_window;
   kinds_[event.what.index()].push_back(last_);
 }
 
@@ -34,9 +33,8 @@ bool EventLog::add_to_burst(const Event& event, std::uint64_t wall_ns, std::uint
 }
 
 void EventLog::make_room() {
-  auto& most = *std::max_element(
-      kinds_.begin(), kinds_.end(),
-      [](const auto& a, const auto& b) { return a.size() < b.size(); });
+  auto& most = *std::max_element(kinds_.begin(), kinds_.end(),
+                                 [](const auto& a, const auto& b) { return a.size() < b.size(); });
   const auto oldest = entries_.find(most.front());
   const auto burst = bursts_.find(oldest->second.event.flow.cookie);
   if (burst != bursts_.end() && burst->second == oldest->first) bursts_.erase(burst);

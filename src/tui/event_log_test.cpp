@@ -19,8 +19,8 @@ class Log : public testing::Test {
                   std::uint32_t before = 0, std::uint64_t shown = 0) {
     Event event;
     event.flow.cookie = cookie;
-    event.what = event::Retransmit{
-        .sequence = 1, .congestion_window = window, .prior_window = before};
+    event.what =
+        event::Retransmit{.sequence = 1, .congestion_window = window, .prior_window = before};
     log.add(event, ms * kMs, shown);
   }
   void add(EventKind kind, std::uint64_t ms) { log.add(event_of(kind, Flow{}), ms * kMs); }

@@ -122,12 +122,24 @@ TEST(FlowCell, each_of_tcps_numbers_can_be_asked_for) {
   tcp.delivery_rate = 1'000'000;
   State state = state_of(kConnectionsView, {80, 24});
   const Flow& flow = *model.history.find_flow(model.history.newest(), 6);
-  const std::pair<ColumnId, const char*> all[] = {
-      {kSocketDrops, "4"},  {kReceiveQueue, "0"},   {kSendQueue, "0"},      {kNotSent, "5.0 kB"}, {kCwnd, "42"},
-      {kSsthresh, "28"},      {kRto, "240.0"},        {kRttVariation, "4.1"},
-      {kReceiverLimited, "3.0"}, {kBufferLimited, "0.0"}, {kBusy, "00:00:37"},
-      {kDeliveryRate, "8.0M"}, {kLost, "3"},          {kReordering, "9"},   {kDsack, "0"},
-      {kPathMtu, "1500"},     {kMss, "1448"},         {kCongestionControl, "cubic"}};
+  const std::pair<ColumnId, const char*> all[] = {{kSocketDrops, "4"},
+                                                  {kReceiveQueue, "0"},
+                                                  {kSendQueue, "0"},
+                                                  {kNotSent, "5.0 kB"},
+                                                  {kCwnd, "42"},
+                                                  {kSsthresh, "28"},
+                                                  {kRto, "240.0"},
+                                                  {kRttVariation, "4.1"},
+                                                  {kReceiverLimited, "3.0"},
+                                                  {kBufferLimited, "0.0"},
+                                                  {kBusy, "00:00:37"},
+                                                  {kDeliveryRate, "8.0M"},
+                                                  {kLost, "3"},
+                                                  {kReordering, "9"},
+                                                  {kDsack, "0"},
+                                                  {kPathMtu, "1500"},
+                                                  {kMss, "1448"},
+                                                  {kCongestionControl, "cubic"}};
   ASSERT_EQ(std::size(all), tcp_columns().size());
   for (const auto& [id, text] : all) EXPECT_EQ(cell(model, state, flow, id), text);
 }
@@ -162,6 +174,7 @@ TEST(FlowCell, many_retransmits_in_little_room) {
   EXPECT_EQ(text(19'342, 900'000), "19k!");
   EXPECT_EQ(text(193'420, 900'000), "193k");
   EXPECT_EQ(text(1'934'200, 900'000'000), "1M");
+}
 
 TEST(FlowCell, only_the_hosts_namespace_is_called_that) {
   Model model = web_model();

@@ -110,9 +110,11 @@ TEST_F(Rows, the_first_order_is_the_same_on_every_screen) {
   for (const View* view : {&kProcessesView, &kConnectionsView, &kHostsView, &kProcessView})
     for (int columns = kLeastColumns; columns <= 250; ++columns) {
       const auto placed = place_columns(view->columns, columns);
-      ASSERT_TRUE(std::any_of(placed.begin(), placed.end(), [&](const PlacedColumn& column) {
-        return column.id() == view->order({columns, 50});
-      })) << number_of(*view) << " at " << columns;
+      ASSERT_TRUE(std::any_of(placed.begin(), placed.end(),
+                              [&](const PlacedColumn& column) {
+                                return column.id() == view->order({columns, 50});
+                              }))
+          << number_of(*view) << " at " << columns;
     }
 }
 

@@ -13,7 +13,7 @@
 namespace sockscope::tui {
 namespace {
 
-constexpr Size kSizes[] = {{20, 5},   {40, 10},  {40, 12},  {60, 20},
+constexpr Size kSizes[] = {{20, 5},  {40, 10},  {40, 12},  {60, 20},
                            {80, 24}, {120, 40}, {160, 50}, {250, 80}};
 
 std::string all_sizes(const Model& model, const View& view, void (*change)(const Model&, State&)) {

@@ -64,8 +64,8 @@ class PastConnection : public Details {
     press({KeyName::kEnter}, model, state);
   }
   Event failed(int error) {
-    Event event = event_of(EventKind::kConnectFailed, *model.history.find_flow(
-                                                          model.history.newest(), 6));
+    Event event =
+        event_of(EventKind::kConnectFailed, *model.history.find_flow(model.history.newest(), 6));
     event.flow.cookie = 999;
     event.flow.remote = endpoint("192.0.2.44", 22);
     event.flow.counters = {.retransmits = 4};
@@ -77,10 +77,10 @@ class PastConnection : public Details {
 TEST_F(PastConnection, says_who_where_to_why_and_how_long_it_took) {
   open(failed(ETIMEDOUT));
   ASSERT_EQ(state.view, &kConnectionView);
-  for (const char* words : {"▸ Conns ▸ curl 30211 tcp", "Process  curl 30211", "netns host",
-                            "Local    10.0.0.7:48122", "Remote  192.0.2.44:22",
-                            "Why      Connection timed out (ETIMEDOUT)", "Took     15.0 s, 5 SYNs",
-                            "This connection is over. Its last events:", "failed"})
+  for (const char* words :
+       {"▸ Conns ▸ curl 30211 tcp", "Process  curl 30211", "netns host", "Local    10.0.0.7:48122",
+        "Remote  192.0.2.44:22", "Why      Connection timed out (ETIMEDOUT)",
+        "Took     15.0 s, 5 SYNs", "This connection is over. Its last events:", "failed"})
     EXPECT_TRUE(says(words)) << words << '\n' << shown(model, state).grid.text();
   press({KeyName::kEscape}, model, state);
   open(failed(ECANCELED));

@@ -110,7 +110,6 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
   const auto names = static_cast<std::size_t>(
       std::count_if(listing.rows.begin(), listing.rows.end(),
                     [](const Row& row) { return row.key.kind == RowKey::Kind::kPlace; }));
-  const std::size_t ends = listing.rows.size() - names;
   std::string status = counted(listing.rows.size() - names, "remote end");
   if (names != 0) status += " · " + counted(names, "name") + " asked for in vain";
   if (state.is_frozen()) status += opened_since_text(model, state);
@@ -148,8 +147,9 @@ constinit const View kHostsView = {
     .help = [](const State& state) -> HelpLines {
       return {{"Hosts: the remote ends, all their connections together.", ""},
               {"10s 60s", "both ways, on average over so long; — before that is known"},
-              {"FAILED", "attempts to connect to it in the last ten minutes; and names that were "
-                         "asked for in vain: not found, refused, no answer"},
+              {"FAILED",
+               "attempts to connect to it in the last ten minutes; and names that were "
+               "asked for in vain: not found, refused, no answer"},
               {state.keys.key_of(Action::kDetails), "the connections with this host"}};
     },
     .frame = [](Size size) { return list_frame(size, false, false); },

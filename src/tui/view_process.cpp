@@ -76,12 +76,11 @@ void arrange(Arranger& a) {
     ++a.listing.matching;
     if (flow.closed && !closed) continue;
     const Lately lately = a.lately(flow);
-    rows.push_back({a.key_of(flow, lately), a.row_of(flow, a.sample.flows[i], lately.moved),
-                    rate_of(flow)});
+    rows.push_back(
+        {a.key_of(flow, lately), a.row_of(flow, a.sample.flows[i], lately.moved), rate_of(flow)});
   }
   a.listing.rows = a.sorted(rows);
-  a.add_later(
-      [&](const Flow& flow, bool) { return is_its(flow) && (!flow.closed || closed); });
+  a.add_later([&](const Flow& flow, bool) { return is_its(flow) && (!flow.closed || closed); });
 }
 
 void draw(const Model& model, const State& state, const Frame& frame, Screen& screen) {

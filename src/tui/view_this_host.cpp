@@ -302,13 +302,14 @@ CellText interface_cell(const Model& model, const State& state, std::size_t inde
 
 Series plot_of(const Model& model, const State& state, std::size_t index,
                const Interface& interface, std::size_t points) {
-  return model.host_readings.series(
-      index, points, plot_step(state, points),
-      [&](const HostReading& reading) -> std::optional<double> {
-        const Interface* then = find_interface(reading, interface.index);
-        if (then == nullptr || !then->rx_rate || !then->tx_rate) return std::nullopt;
-        return *then->rx_rate + *then->tx_rate;
-      });
+  return model.host_readings.series(index, points, plot_step(state, points),
+                                    [&](const HostReading& reading) -> std::optional<double> {
+                                      const Interface* then =
+                                          find_interface(reading, interface.index);
+                                      if (then == nullptr || !then->rx_rate || !then->tx_rate)
+                                        return std::nullopt;
+                                      return *then->rx_rate + *then->tx_rate;
+                                    });
 }
 
 CellText disk_cell(const Disk& disk, const PlacedColumn& column) {

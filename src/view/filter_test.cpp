@@ -455,10 +455,11 @@ TEST(EventFilter, SaysNothingOfConnections) {
 }
 
 TEST(EventFilter, ErrorsNameTheWordsThereAre) {
-  EXPECT_EQ(error_of("event:conect"),
-            "event:conect: 'conect' is none of connect, accept, connect_failed, close, retransmit, "
-            "reset, attempt, state, data, process, refused, udp_peer, dns, alert, fork, exec, uid, "
-            "gid, sid, ptrace, comm, coredump, exit: did you mean 'connect'?");
+  EXPECT_EQ(
+      error_of("event:conect"),
+      "event:conect: 'conect' is none of connect, accept, connect_failed, close, retransmit, "
+      "reset, attempt, state, data, process, refused, listen_drop, udp_peer, dns, alert, fork, "
+      "exec, uid, gid, sid, ptrace, comm, coredump, exit: did you mean 'connect'?");
   EXPECT_EQ(error_of("rcode:nxdomain,3"),
             "rcode:nxdomain,3: '3' is none of noerror, formerr, servfail, nxdomain, notimp, "
             "refused, yxdomain, yxrrset, nxrrset, notauth, notzone, badvers, badcookie, "
