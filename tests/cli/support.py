@@ -19,11 +19,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 SCHEMAS = HERE.parents[1] / "docs" / "schema"
 SO_COOKIE = 57
 PATIENCE = 30  # seconds; no test waits longer for one thing
-# `lost` where nothing was.
+# `lost` when nothing was lost.
 NO_LOSS = dict.fromkeys(
     json.loads((SCHEMAS / "snapshot.schema.json").read_text())["properties"]["lost"]["properties"], 0)
 
-# What somebody has set up on this machine is none of the tests' business.
+# Tests ignore the configuration files of this machine.
 os.environ["SOCKSCOPE_CONFIG"] = os.devnull
 
 _options = argparse.Namespace(program=None, workload=None, check_schema=None, connections=None)
@@ -57,13 +57,13 @@ def connections(otherwise):
 
 
 def need_root():
-    """For setUpModule: what follows looks into the kernel."""
+    """For setUpModule of tests that look into the kernel."""
     if os.geteuid() != 0:
         raise unittest.SkipTest("needs root: loads eBPF programs")
 
 
 def wait_until_attached(process):
-    """Once it observes, it has given up its capabilities; before Linux 5.19 all but CAP_BPF."""
+    """Once it observes, it has dropped its capabilities; before Linux 5.19 all but CAP_BPF."""
     def held():
         status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
         return int(status.partition("CapEff:")[2].split()[0], 16) & ~(1 << 39)
@@ -71,7 +71,7 @@ def wait_until_attached(process):
 
 
 def not_with_sanitizers(reason):
-    """Decorates a test of what the sanitizers themselves change: processes, memory, exit codes."""
+    """Decorates tests of what sanitizers themselves change: processes, memory, exit codes."""
     def decorate(test):
         @functools.wraps(test)
         def run(case):
@@ -83,12 +83,12 @@ def not_with_sanitizers(reason):
 
 
 def json_lines(text):
-    """What each line says. Names may have what str.splitlines() takes for the end of one."""
+    """Parses each line. Names may contain characters that str.splitlines() takes for a line end."""
     return [json.loads(line) for line in text.split("\n") if line]
 
 
 def wait_for(condition, what, seconds=PATIENCE):
-    """The first true value of condition(), which is asked again and again."""
+    """Calls condition() until its value is true, and returns that."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
@@ -100,7 +100,7 @@ def wait_for(condition, what, seconds=PATIENCE):
 
 
 def run(*arguments, timeout=PATIENCE, text=True, **options):
-    """The program run to its end; standard input is empty unless given."""
+    """Runs the program to its end; standard input is empty unless given."""
     options.setdefault("stdin", subprocess.DEVNULL)
     options.setdefault("stdout", subprocess.PIPE)
     options.setdefault("stderr", subprocess.PIPE)
@@ -129,7 +129,7 @@ def snapshot(*arguments):
 
 
 class Ended:
-    """A trace that is over."""
+    """A trace that has ended."""
 
     def __init__(self, returncode, header, records, stderr):
         self.returncode = returncode
@@ -142,7 +142,7 @@ class Ended:
         return [event for event in self.events if event["event"] == kind]
 
     def of_connections(self):
-        """All but gaps: a test that made little traffic has no say in what others do."""
+        """All but gaps, which other traffic on this machine may cause."""
         return [event for event in self.events if event["event"] != "gap"]
 
     def gaps(self):
@@ -190,7 +190,7 @@ class Trace:
             return file.read()
 
     def so_far(self):
-        """The complete records written until now, header left out."""
+        """The complete records written so far, without the header."""
         text = self.text()
         return json_lines(text[:text.rfind(b"\n") + 1].decode())[1:]
 
@@ -198,7 +198,7 @@ class Trace:
         return wait_for(lambda: next((e for e in self.so_far() if matches(e)), None), what)
 
     def stop(self, signal_number=signal.SIGINT):
-        """Ends it as a user would and returns all it said."""
+        """Ends the trace as a user would, and returns all of it."""
         self.process.send_signal(signal_number)
         return self.ended()
 
@@ -212,7 +212,7 @@ class Trace:
 
 
 class Holder:
-    """A process of its own that holds the sockets it is told to: see socket_holder.py."""
+    """Another process that holds the sockets it is told to hold: see socket_holder.py."""
 
     def __init__(self, *kinds, name=b"holder", uid=0, prefix=()):
         self._command = [*prefix, sys.executable, str(HERE / "socket_holder.py"),
@@ -241,7 +241,7 @@ class Holder:
             self.process.wait()
 
     def cookies(self, *kinds):
-        """Cookies of the sockets of these kinds, of all without."""
+        """Cookies of the sockets of these kinds; without kinds, of all."""
         return {s["cookie"] for kind, group in self.sockets.items() for s in group
                 if not kinds or kind in kinds}
 
@@ -251,8 +251,8 @@ def cookie_of(sock):
 
 
 def free_port(kind=socket.SOCK_STREAM):
-    """Below the range the kernel chooses from: what thousands of connections left behind is there,
-    and a server that binds the wildcard address of both families trips over it."""
+    """A port below the range that the kernel chooses from. In that range thousands of earlier
+    connections are left, which can keep a server from binding the wildcard address."""
     while True:
         port = random.randrange(20_000, 32_000)
         with socket.socket(socket.AF_INET6, kind) as probe:
@@ -268,7 +268,7 @@ LISTEN = "0A"
 
 
 def is_listening(port):
-    """Looked up in /proc: connecting would be an event of its own."""
+    """Looked up in /proc, because connecting would itself be an event."""
     for name in ("/proc/net/tcp", "/proc/net/tcp6"):
         with open(name, encoding="ascii") as table:
             for line in table.readlines()[1:]:
@@ -287,7 +287,7 @@ def wait_until_listening(port, process=None):
 
 
 def tcp_exchange(request=b"ping", response=b"pong!", family=socket.AF_INET):
-    """One connection over loopback within this process. Returns (listening port, client port)."""
+    """Connects over loopback within this process. Returns (listening port, client port)."""
     host = "127.0.0.1" if family == socket.AF_INET else "::1"
     with socket.create_server((host, 0), family=family) as listener:
         port = listener.getsockname()[1]
@@ -295,7 +295,7 @@ def tcp_exchange(request=b"ping", response=b"pong!", family=socket.AF_INET):
 
 
 def tcp_client_exchange(listener, request=b"ping", response=b"pong!"):
-    """One connection to a listener of this process. Returns the client's port."""
+    """Makes a connection to a listener of this process. Returns the client's port."""
     with socket.create_connection(listener.getsockname()[:2]) as client:
         server, _ = listener.accept()
         with server:

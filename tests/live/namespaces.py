@@ -18,7 +18,7 @@ def command(*words, **options):
 
 
 def only_in(*names):
-    """A filter: somebody may do the same elsewhere at the same time."""
+    """A filter for this namespace, because the same may happen elsewhere at the same time."""
     return " | ".join(f"netns:{os.stat(f'/run/netns/{name}').st_ino}" for name in names)
 
 
@@ -52,11 +52,11 @@ class Namespaces(contextlib.ExitStack):
             self.in_(name, "ip", "link", "set", "wire", "up")
 
     def prefix(self):
-        """With the namespace's resolv.conf, but, alas, without the mount of cgroup2."""
+        """Runs a program with the namespace's resolv.conf, but without the mount of cgroup2."""
         return ("ip", "netns", "exec", self.here)
 
     def watch(self, *words):
-        """`host --watch --json` in the namespace, its lines as they come."""
+        """Runs `host --watch --json` in the namespace; yields its lines as they come."""
         process = subprocess.Popen(["nsenter", f"--net=/run/netns/{self.here}", support.program(),
                                     "host", "--watch", "--json", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, encoding="utf-8")
@@ -85,7 +85,7 @@ class Namespace:
         self.started = []
 
     def only(self, *others):
-        """The program's words for: nothing but what is in this namespace, and in these."""
+        """Arguments that limit the program to this namespace and these ones."""
         return "--filter", only_in(*(space.name for space in (self, *others)))
 
     def run(self, *command, **options):
@@ -96,7 +96,7 @@ class Namespace:
         return subprocess.Popen(["ip", "netns", "exec", self.name, *command], **options)
 
     def serve(self, *command):
-        """A program in the background, until the end."""
+        """Runs a program in the background until the end of the test."""
         process = self.start(*command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.started.append(process)
         return process
@@ -109,7 +109,7 @@ class Namespace:
                         name).returncode == 0
 
     def dnsmasq(self, address, *options, asked="."):
-        """Listening on this address; ready when it answers."""
+        """A listener on this address; ready when it answers."""
         process = self.serve(
             "dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--conf-file=/dev/null",
             "--pid-file=", f"--listen-address={address}", "--bind-interfaces", "--user=root",

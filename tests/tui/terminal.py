@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program on a pseudo terminal that pyte reads; one that never answers a question."""
+"""The program on a pseudo terminal that pyte reads, and that never answers a question."""
 import codecs
 import fcntl
 import os
@@ -30,7 +30,7 @@ class Terminal:
         self.output = b""
         self.status = None
         settings = dict(os.environ, TERM=term, LC_ALL="C.UTF-8", TZ="UTC")
-        # ncurses would load libgpm for TERM=linux, which forgets memory of its own.
+        # For TERM=linux, ncurses would load libgpm, which leaks memory.
         settings["NCURSES_GPM_TERMS"] = "none"
         settings["LSAN_OPTIONS"] = f"suppressions={HERE}/lsan.txt:print_suppressions=0"
         for name in ("NO_COLOR", "CLICOLOR_FORCE", "LINES", "COLUMNS"):
@@ -72,7 +72,7 @@ class Terminal:
         self.columns, self.rows = columns, rows
 
     def read(self, seconds=0.05):
-        """What comes within that time; b"" when nothing does."""
+        """What arrives within that time; b"" when nothing does."""
         came = b""
         poller = select.poll()
         poller.register(self.fd, select.POLLIN)
@@ -96,7 +96,7 @@ class Terminal:
         return "\n".join(line.rstrip() for line in self.screen.display)
 
     def wait_for(self, words, seconds=PATIENCE):
-        """Until the screen has them, or fulfils the condition, and nothing is being drawn on it."""
+        """Waits until the screen has the words, or meets the condition, and drawing has ended."""
         deadline = time.monotonic() + seconds
         condition = words if callable(words) else lambda: words in self.text()
         while self.read(0.02) or not condition():
@@ -125,7 +125,7 @@ class Terminal:
         return self.status
 
     def wait(self, seconds=PATIENCE):
-        """The status of the ended program; all its output is read."""
+        """Reads all remaining output and returns the status of the ended program."""
         deadline = time.monotonic() + seconds
         while self.poll() is None:
             if time.monotonic() > deadline:

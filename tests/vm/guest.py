@@ -43,17 +43,17 @@ poweroff -f
 
 
 def die_with_parent():
-    """Linux: an emulator must not outlive a test that was ended."""
+    """Ends the emulator with the test, even when that is killed (Linux only)."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 class Failed(Exception):
-    """The guest did not come to its end; the text says what it said last."""
+    """The guest did not power off; the text has its last output."""
 
 
 @dataclasses.dataclass
 class Step:
-    """A command the guest runs: shell text, and the seconds after which it is ended."""
+    """A command that the guest runs: shell text, and the seconds after which it is killed."""
     name: str
     command: str
     seconds: int
@@ -111,7 +111,7 @@ def write_initramfs(path, files):
 
 
 def stripped(path):
-    """The program without what only a debugger reads: the kernel unpacks it into memory."""
+    """The program without debug information, because the kernel unpacks it into memory."""
     with tempfile.TemporaryDirectory() as folder:
         copy = pathlib.Path(folder) / "copy"
         shutil.copy(path, copy)
@@ -120,7 +120,7 @@ def stripped(path):
 
 
 def with_libraries(name):
-    """A program of this machine and the shared libraries it is linked with: path to bytes."""
+    """A program of this machine and its shared libraries: path to bytes."""
     path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
     if not path:
         raise Failed(f"{name} is not installed")
@@ -188,7 +188,7 @@ def run(kernel, steps, files, seconds, architecture="amd64", busybox="/bin/busyb
 
 
 def boot_once(machine, kernel, files, seconds):
-    """Whether it had to be ended, and what it said, by file."""
+    """Whether it had to be killed, and its output by file."""
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         write_initramfs(folder / "initramfs", files)
