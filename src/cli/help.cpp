@@ -22,7 +22,7 @@ std::string filter_help() {
          "  comm:curl        key:value; keys: pid comm user netns proto state port sport dport\n"
          "                   src dst remote_name dir owner rx tx rxbytes txbytes rtt retr exe "
          "cmdline unit\n"
-         "                   container pod cgroup parent ppid session cc; of the kernel's own "
+         "                   container pod cgroup parent ppid session cc; the kernel's own "
          "numbers\n"
          "                   recv_queue send_queue notsent cwnd ssthresh rto_us rttvar_us\n"
          "                   rwnd_limited sndbuf_limited busy_us delivery_rate lost reordering\n"
@@ -38,7 +38,7 @@ std::string filter_help() {
          "                   unanswered; trace observes what these two ask for\n"
          "  /re/ comm:/re/   regular expressions\n"
          "  !word            not\n"
-         "  a b              and;  a | b  or, which binds less\n"
+         "  a b              and;  a | b  or (binds less tightly)\n"
          "\n"
          "What is not known (a rate not measured yet) matches no comparison.\n";
 }
@@ -47,10 +47,11 @@ std::string alerts_help() {
   std::string text =
       "Alerts of trace --alerts, top --json and snapshot --format netwatch --watch\n"
       "\n"
-      "One condition is one alert: it begins, may get worse, and ends when it was not seen for\n"
-      "a minute. What --filter and its like leave out is not looked at: --filter '!comm:probe'\n"
-      "is an exception, --allow-domain example.com one of DNS tunnels. Thresholds of\n"
-      "--threshold NAME=VALUE,...\n"
+      "Each condition is one alert: it begins, may get worse, and ends when it has not been seen\n"
+      "for a minute. What the selection leaves out raises no alert: --filter '!comm:probe' "
+      "exempts\n"
+      "a program, --allow-domain example.com exempts a domain from being a DNS tunnel.\n"
+      "--threshold NAME=VALUE,... sets these thresholds, here with their defaults:\n"
       "\n";
   const AlertOptions defaults;
   for (const Threshold& threshold : thresholds())
@@ -63,8 +64,8 @@ std::string keys_help() {
   std::string text =
       "Keys of the full screen of top\n"
       "\n"
-      "In a configuration file (man sockscope-config) [keys] gives other ones: quit = \"Q\", or\n"
-      "down = [\"Down\", \"F5\"], or none: signal = [].\n"
+      "In a configuration file (man sockscope-config) [keys] changes them: quit = \"Q\", or\n"
+      "down = [\"Down\", \"F5\"]; signal = [] leaves an action without a key.\n"
       "\n";
   for (const tui::ActionSpec& spec : tui::actions())
     text += fmt::format("  {:<18}{:<14}{}\n", spec.name, spec.keys, spec.meaning);
@@ -98,17 +99,17 @@ std::string overview() {
          "  help       'help COMMAND', 'help filter', 'help columns',\n"
          "             'help alerts', 'help keys'\n"
          "\n"
-         "Options common to all commands stand in the help of each. -V, --version prints the\n"
-         "version. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 something could not be observed\n"
+         "The help of each command lists its options. -V, --version prints the version. Exit "
+         "codes: 0 done, 1 failed, 2 wrong usage, 3 something could not be observed\n"
          "(with --strict), 4 not permitted, 5 the kernel lacks something.\n"
          "\n"
-         "~/.config/sockscope/config.toml, then /etc/sockscope/config.toml, hold what is wanted "
-         "each\n"
-         "time, see 'man sockscope-config'; --config FILE takes that one only, --no-config none.\n"
+         "Options for every run can be set in ~/.config/sockscope/config.toml and, below it, in\n"
+         "/etc/sockscope/config.toml: see 'man sockscope-config'. --config FILE reads only that\n"
+         "file, --no-config reads none.\n"
          "\n"
-         "Where eBPF is refused, sock_diag or /proc is polled instead and a note says what is "
-         "missed;\n"
-         "--source asks for one of ebpf, sock_diag, procfs.\n";
+         "Where eBPF is refused, sockscope polls sock_diag or /proc instead, and prints a note "
+         "that\n"
+         "says what it misses then. --source chooses one of ebpf, sock_diag and procfs.\n";
 }
 
 std::string version_text() {

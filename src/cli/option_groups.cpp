@@ -50,7 +50,7 @@ void add_processes(CLI::App& app, Arguments& arguments) {
   add_parsed(app, "-u,--uid", filter.uid, "UID|USER", "processes of this user", parse_user);
   add_text(app, "--unit", filter.unit, "UNIT", "of this systemd unit");
   add_text(app, "--container", filter.container, "NAME|ID",
-           "in this container: its name, or how its id begins");
+           "in this container: its name, or the beginning of its id");
   add_text(app, "--cgroup", filter.cgroup, "PATH", "in this cgroup and those below it");
   add_text(app, "--filter", arguments.filter, "EXPR", "an expression, see 'sockscope help filter'");
 }
@@ -59,17 +59,18 @@ void add_selection(CLI::App& app, Arguments& arguments) {
   Filter& filter = arguments.options.filter;
   in_group(app, "Which connections");
   add_processes(app, arguments);
-  add_parsed(
-      app, "-n,--netns", filter.netns, "NAME|ID|pid:N|PATH",
-      "in this network namespace: as 'ip netns' names it, its number, or where this process lives",
-      parse_netns);
+  add_parsed(app, "-n,--netns", filter.netns, "NAME|ID|pid:N|PATH",
+             "in this network namespace: its name in 'ip netns', its inode number, that of process "
+             "N, or a "
+             "path",
+             parse_netns);
   add_parsed(app, "-P,--port", filter.any_ports, "LIST", "with one of these ports at either end",
              parse_ports);
   add_parsed(app, "-L,--lport", filter.local_ports, "LIST", "with one of these local ports",
              parse_ports);
   add_parsed(app, "-D,--dport", filter.remote_ports, "LIST", "with one of these remote ports",
              parse_ports);
-  add_choice(app, "-4", filter.family, std::uint8_t{4}, "IPv4 only, dual-stack listeners too",
+  add_choice(app, "-4", filter.family, std::uint8_t{4}, "IPv4 only, including dual-stack listeners",
              "-6");
   add_choice(app, "-6", filter.family, std::uint8_t{6}, "IPv6 only", "-4");
   add_choice(app, "--tcp", filter.protocol, std::optional(Protocol::kTcp), "TCP only", "--udp");
@@ -95,7 +96,7 @@ void add_spreadsheet(CLI::App& app, Arguments& arguments) {
         arguments.format = OutputFormat::kCsv;
         arguments.spreadsheet = true;
       },
-      "-o csv in which no name is a formula: ' before = + - @");
+      "-o csv with a ' before texts that begin with = + - @, so that none is a formula");
 }
 
 void add_output(CLI::App& app, Arguments& arguments, OutputFormat of_json) {
@@ -105,7 +106,7 @@ void add_output(CLI::App& app, Arguments& arguments, OutputFormat of_json) {
   add_text(app, "--columns", arguments.columns, "A,B,C",
            "which columns, see 'sockscope help columns'");
   app.add_flag("-w,--wide", arguments.wide,
-               "never shorten; all arguments of a process, not their first 4 KiB")
+               "never shorten; read all arguments of a process, not only the first 4 KiB")
       ->configurable();
   add_units(app, arguments);
   add_quiet_and_strict(app, arguments);
@@ -114,7 +115,7 @@ void add_output(CLI::App& app, Arguments& arguments, OutputFormat of_json) {
 void add_units(CLI::App& app, Arguments& arguments) {
   in_group(app, "Output");
   add_one_of(app, "--units", arguments.units, "UNIT",
-             "of rates: bits (default), bytes, ibits, ibytes",
+             "unit of rates: bits (default), bytes, ibits, ibytes",
              Words<Units>{{"bits", Units::kBits},
                           {"bytes", Units::kBytes},
                           {"ibits", Units::kIbits},
@@ -139,8 +140,8 @@ void add_source(CLI::App& app, Arguments& arguments) {
   in_group(app, "Where from");
   add_parsed(
       app, "--source", arguments.options.source, "SOURCE",
-      "auto (default: the first that is allowed), ebpf, sock_diag or procfs; the last two are "
-      "polled",
+      "ebpf, sock_diag or procfs (the last two are polled); auto, the default, takes the first of "
+      "them that is allowed",
       [](const std::string& text) -> Parsed<Source> {
         static constexpr std::array<std::string_view, 4> kNames = {"auto", "ebpf", "sock_diag",
                                                                    "procfs"};
@@ -162,8 +163,8 @@ void add_source(CLI::App& app, Arguments& arguments) {
                    "'" + kind + "' is none of tp_btf, cgroup, fexit, kprobe, iter_task, iter_map");
            arguments.options.doors = text;
          },
-         "use only these ways into the kernel: tp_btf, cgroup, fexit, kprobe; and of its "
-         "iterators: iter_task, iter_map")
+         "use only these kinds of hooks: tp_btf, cgroup, fexit, kprobe; and of iterators: "
+         "iter_task, iter_map")
       ->type_name("KIND,...")
       ->configurable();
 }
@@ -180,20 +181,21 @@ void add_no_dns(CLI::App& app, Arguments& arguments) {
 void add_resolve(CLI::App& app, Arguments& arguments) {
   in_group(app, "Where from");
   app.add_flag("--resolve", arguments.options.resolve,
-               "look up the names of remote ends in reverse (PTR) where nobody asked for one");
+               "look up remote ends that have no name from DNS in reverse (PTR)");
 }
 
 void add_exact_owner(CLI::App& app, Arguments& arguments) {
   in_group(app, "Where from");
-  app.add_flag(
-      "--exact-owner", arguments.options.exact_owners,
-      "see at each send and receive which process uses a TCP connection; costs each of them");
+  app.add_flag("--exact-owner", arguments.options.exact_owners,
+               "look at each send and receive which process uses a TCP connection; makes each of "
+               "them slower");
 }
 
 void add_nat(CLI::App& app, Arguments& arguments) {
   in_group(app, "Where from");
-  app.add_flag("--nat", arguments.options.translations,
-               "the ends that packets have where netfilter translates addresses, as column 'nat'");
+  app.add_flag(
+      "--nat", arguments.options.translations,
+      "where netfilter translates addresses, also the ends that packets have, as column 'nat'");
 }
 
 void add_udp_peers(CLI::App& app, Arguments& arguments) {
@@ -210,8 +212,8 @@ void add_udp_peers(CLI::App& app, Arguments& arguments) {
                                                            std::to_string(kMostUdpPeers));
            options.max_udp_peers = static_cast<std::uint32_t>(*count);
          },
-         "also each remote end of unconnected UDP sockets, N at the most (16384), and which UDP is "
-         "QUIC; looks at every packet")
+         "also each remote end of unconnected UDP sockets, at most N (16384 by default), and which "
+         "UDP is QUIC; looks at every packet")
       ->expected(0, 1)
       ->type_name("[N]");
 }
@@ -232,15 +234,15 @@ void add_order(CLI::App& app, Arguments& arguments) {
   in_group(app, "Output");
   add_text(app, "--sort", arguments.sort, "COLUMN",
            "order by a column: numbers from large to small");
-  app.add_flag("--rsort", arguments.reverse, "the other way round");
-  add_parsed(app, "--top", arguments.top, "N", "so many rows of each table; 0: all", parse_count);
+  app.add_flag("--rsort", arguments.reverse, "reverse the order");
+  add_parsed(app, "--top", arguments.top, "N", "at most N rows in each table; 0: all", parse_count);
 }
 
 void add_time_limits(CLI::App& app, Arguments& arguments, const std::string& counted) {
   in_group(app, "When to stop");
-  add_parsed(app, "-d,--duration", arguments.duration, "SECS", "stop after so many seconds",
+  add_parsed(app, "-d,--duration", arguments.duration, "SECS", "stop after this many seconds",
              [](const std::string& text) { return parse_seconds(text, 0, 1e9); });
-  add_parsed(app, "--count", arguments.count, "N", "stop after so many " + counted, parse_count);
+  add_parsed(app, "--count", arguments.count, "N", "stop after this many " + counted, parse_count);
 }
 
 void add_interval(CLI::App& app, Arguments& arguments, const std::string& help) {
@@ -253,7 +255,7 @@ void add_interval(CLI::App& app, Arguments& arguments, const std::string& help) 
 void add_watch(CLI::App& app, Arguments& arguments, const std::string& watched) {
   in_group(app, "When to stop");
   app.add_flag("--watch", arguments.watch, watched + ", until Ctrl-C");
-  add_interval(app, arguments, "seconds that rates cover, 1 by default");
+  add_interval(app, arguments, "length of an interval in seconds, 1 by default");
 }
 
 // "scan.ports=50,hold=10"
@@ -288,7 +290,7 @@ void add_thresholds(CLI::App& app, Arguments& arguments) {
              arguments.thresholds.allowed_domains.push_back(*name);
            }
          },
-         "no names of this domain, nor below it, are a DNS tunnel")
+         "never take names in this domain for a DNS tunnel")
       ->type_name("DOMAIN,...")
       ->delimiter(',')
       ->configurable();
@@ -304,7 +306,8 @@ void add_probe(CLI::App& app, Arguments& arguments) {
       "--probe", [&arguments] { arguments.probe = true; },
       "ping gateway and DNS server three times a second while their answers are shown; by default "
       "nothing is sent");
-  add_no_probe(app, arguments, "do not, whatever the configuration file says")->excludes("--probe");
+  add_no_probe(app, arguments, "send nothing, whatever the configuration file says")
+      ->excludes("--probe");
 }
 
 void add_host_facts(CLI::App& app, Arguments& arguments) {

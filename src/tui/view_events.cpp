@@ -73,11 +73,11 @@ CellText event_cell(const Model& model, const State& state, const LoggedEvent& l
     if (alert != nullptr && column.width < 40)  // other columns show who and where
       return {(alert->phase == AlertPhase::kEnded ? "over: " : "") +
               std::string(to_string(alert->kind))};
-    std::string text = describe(logged, column.width);
+    const std::string text = describe(logged, column.width);
+    const auto* const failed = std::get_if<event::ConnectFailed>(&event.what);
     // The reason is more important than how long it took.
-    if (event.kind() == EventKind::kConnectFailed &&
-        display_width(text) > static_cast<std::size_t>(column.width))
-      text.resize(text.find(' '));
+    if (failed != nullptr && display_width(text) > static_cast<std::size_t>(column.width))
+      return {std::string(failure_reason(*failed))};
     return {text};
   }
   if (gap) return {};

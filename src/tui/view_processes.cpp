@@ -156,7 +156,7 @@ void draw_detail(const Model& model, const State& state, int y, Screen& screen) 
   if (process->pid == 0) {
     const std::string_view why =
         id_of(*process) == kBeingClosed
-            ? "being closed; their process let go of them before sockscope looked"
+            ? "being closed; their process had closed them before sockscope looked"
         : id_of(*process) == kKernel
             ? "made by the kernel for itself: tunnels, file servers"
             : "no process was seen with them: on their way between processes, or of processes that "
@@ -308,16 +308,16 @@ HelpLines help(const State& state) {
   HelpLines lines = {
       {"Processes: who moves how much. Closed connections count, loopback too.", ""},
       {"+ † !", "new within 2 s, over, retransmits worth a look"},
-      {"[closed]", "being closed; their process let go of them before sockscope looked"},
+      {"[closed]", "being closed; closed by their process before sockscope looked"},
       {"[kernel]", "sockets the kernel made for itself: tunnels, file servers"},
       {"[unattributed]", "others whose process is not known"},
-      {"retr", "of TCP segments sent in the interval (ACKs too), those again"},
-      {"RX/s TX/s", "of the last interval; ordered at most once a second"},
-      {"10s 60s", "both ways, on average over so long; — before that is known"},
+      {"retr", "share of sent TCP segments (ACKs too) that were sent again"},
+      {"RX/s TX/s", "of the last interval; sorted at most once a second"},
+      {"10s 60s", "both directions, average of so many seconds; — if not known yet"},
       {fold_keys(state), "group by container or unit, below parents; fold"}};
   if (has_pane(state))
     lines.insert(lines.begin() + 1, {state.keys.keys_of({kNextView, action_of(kConnectionsView)}),
-                                     "to the selected one's connections; those on a whole screen"});
+                                     "move to its connections; show them on the whole screen"});
   return lines;
 }
 

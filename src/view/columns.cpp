@@ -232,8 +232,10 @@ const std::array<Column<Flow>, 31> kOwnFlowColumns{{
      known_of<&Flow::counters, &Counters::srtt_us>},
     {kMinRtt, 6, "least round trip time in ms (CSV: us)",
      known_of<&Flow::counters, &Counters::min_rtt_us>},
-    {kOwner, 9, "how the process is known: exact, inherited, bootstrap, kernel, unknown",
-     [](const Flow& f, const Options&) { return known(to_string(f.owner.kind)); }},
+    {kOwner, 16, "how the process is known: exact, inherited, found holding it, kernel, unknown",
+     [](const Flow& f, const Options& o) {
+       return known(o.raw ? to_string(f.owner.kind) : owner_text(f.owner.kind));
+     }},
     {kNetns, 10, "inode number of the network namespace", known_of<&Flow::netns>},
     {kCgroupId, 7, "number of the process's cgroup", known_of<&Flow::owner, &Owner::cgroup_id>},
     {kCookie, 8, "the kernel's number for the socket", known_of<&Flow::cookie>},
@@ -469,7 +471,7 @@ std::string cell_text(const Column<Row>& column, const Row& row, const CellOptio
 template <class Row>
 std::string raw_text(const Column<Row>& column, const Row& row, const CellOptions& options) {
   CellOptions full = options;
-  full.wide = true;
+  full.wide = full.raw = true;
   const CellValue value = column.value(row, full);
   if (const auto* number = std::get_if<std::uint64_t>(&value)) return std::to_string(*number);
   if (const auto* real = std::get_if<double>(&value)) return fmt::format("{:.3f}", *real);

@@ -23,6 +23,7 @@ namespace sockscope {
 struct CellOptions {
   Units units = Units::kBits;                           // of rates
   bool wide = false;                                    // full names of states
+  bool raw = false;                                     // for programs: words as in JSON
   bool spreadsheet = false;                             // CSV: no text can become a formula
   std::uint64_t now_ns = 0;                             // CLOCK_MONOTONIC, for ages; 0: no ages
   std::function<std::string(std::uint32_t)> user_name;  // empty, or returns "": the number is shown

@@ -94,6 +94,13 @@ TEST(FlowColumns, WhatIsNotKnownIsADash) {
   EXPECT_EQ(raw("remote", flow), "");
 }
 
+TEST(FlowColumns, AnOwnerThatWasFoundIsForProgramsAsInJson) {
+  Flow flow = curl_flow();
+  flow.owner.kind = OwnerKind::kBootstrap;
+  EXPECT_EQ(cell("owner", flow), "found holding it");
+  EXPECT_EQ(raw("owner", flow), "bootstrap");
+}
+
 TEST(FlowColumns, WhatAListenerTakes) {
   Flow flow;
   EXPECT_EQ(cell("stack", curl_flow()), "—");

@@ -17,7 +17,7 @@
 //   state                       est syn fin tw clsw cls lis, or a state's full name, or closed
 //   src dst                     address or prefix of the local and the remote end
 //   dir                         in out listen unknown
-//   owner                       exact inherited bootstrap kernel unknown
+//   owner                       exact inherited found (or bootstrap) kernel unknown
 //   exe cmdline unit container pod cgroup parent     like comm, of the process
 //   ppid session                numbers, of the process
 //   cc                          congestion control, by its name

@@ -280,9 +280,10 @@ Parsed dir_test(const Value& value) {
 }
 
 Parsed owner_test(const Value& value) {
-  static constexpr std::array<Choice<OwnerKind>, 5> kChoices{{
+  static constexpr std::array<Choice<OwnerKind>, 6> kChoices{{
       {"exact", OwnerKind::kExact},
       {"inherited", OwnerKind::kInherited},
+      {"found", OwnerKind::kBootstrap},
       {"bootstrap", OwnerKind::kBootstrap},
       {"kernel", OwnerKind::kKernel},
       {"unknown", OwnerKind::kUnknown},

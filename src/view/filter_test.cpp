@@ -265,6 +265,10 @@ TEST(Filter, DirectionAndOwner) {
   EXPECT_TRUE(matches("dir:listen", listener()));
   EXPECT_TRUE(matches("owner:exact"));
   EXPECT_FALSE(matches("owner:unknown"));
+  Flow found = curl_flow();
+  found.owner.kind = OwnerKind::kBootstrap;
+  EXPECT_TRUE(matches("owner:found", found));
+  EXPECT_TRUE(matches("owner:bootstrap", found));
   EXPECT_TRUE(matches("owner:unknown", listener()));
 }
 

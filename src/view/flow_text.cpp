@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <vector>
 
@@ -131,13 +132,32 @@ std::string describe_drop(const event::ListenDrop& drop) {
   return fmt::format("{} dropped, {} of {} wait", drop.dropped, drop.waiting, drop.backlog);
 }
 
+std::string_view owner_text(OwnerKind kind) noexcept {
+  return kind == OwnerKind::kBootstrap ? "found holding it" : to_string(kind);
+}
+
+std::string_view failure_reason(const event::ConnectFailed& failed) noexcept {
+  if (failed.error == ECANCELED) return "given up";
+  const std::string_view name = errno_name(failed.error);
+  return name.empty() ? "unknown reason" : name;
+}
+
 std::string describe_failure(const Event& event) {
   const auto& failed = std::get<event::ConnectFailed>(event.what);
-  const std::string_view name = errno_name(failed.error);
-  std::string text(name.empty() ? "unknown reason" : name);
-  if (event.flow.has_counters && event.flow.counters.retransmits != 0)
-    text += fmt::format(" SYN×{}", event.flow.counters.retransmits + 1);
-  if (failed.latency_us != 0) text += ' ' + format_duration_us(failed.latency_us);
+  const std::uint64_t syns = event.flow.has_counters && event.flow.counters.retransmits != 0
+                                 ? std::uint64_t{event.flow.counters.retransmits} + 1
+                                 : 0;
+  const std::string duration =
+      failed.latency_us == 0 ? std::string() : format_duration_us(failed.latency_us);
+  std::string text(failure_reason(failed));
+  if (failed.error == ECANCELED) {
+    text += " by the program";
+    if (syns != 0) text += fmt::format(" after {} SYNs", syns);
+    if (!duration.empty()) text += (syns != 0 ? ", " : " after ") + duration;
+    return text;
+  }
+  if (syns != 0) text += fmt::format(" SYN×{}", syns);
+  if (!duration.empty()) text += ' ' + duration;
   return text;
 }
 

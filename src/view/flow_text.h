@@ -45,10 +45,16 @@ std::string shorten_name(const Flow& flow, std::size_t width);
 // without what is not known about the asker; or "looked up in reverse 3 s ago, answered by …".
 std::string describe_name_source(const RemoteName& known, std::uint64_t now_ns);
 
+// How the owner is known: as to_string(), but "found holding it" instead of "bootstrap".
+std::string_view owner_text(OwnerKind kind) noexcept;
+
 // "ok 1.2 ms"; "ok" with polled sources, which do not know the latency.
 std::string describe_success(const event::Connect& connect);
 
-// Of an event::ConnectFailed: "ETIMEDOUT SYN×4 15.0 s", with what of it is known.
+// "ETIMEDOUT"; "given up" when the program itself ended the attempt; "unknown reason".
+std::string_view failure_reason(const event::ConnectFailed& failed) noexcept;
+// Of an event::ConnectFailed: "ETIMEDOUT SYN×4 15.0 s", or when the program itself ended the
+// attempt "given up by the program after 5 SYNs, 31.2 s"; without what is not known.
 std::string describe_failure(const Event& event);
 
 // " cwnd 42→29"; " cwnd 42" when nothing reduced it; "" when not known.

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
+
 #include "base/text.h"
 #include "view/testing.h"
 
@@ -32,6 +34,29 @@ TEST(ShortName, FitsFourCells) {
   EXPECT_EQ(short_name(TcpState::kClose), "CLS");
   EXPECT_EQ(short_name(TcpState::kListen), "LIS");
   EXPECT_EQ(short_name(TcpState::kNone), "");
+}
+
+TEST(FailureText, SaysWhyAndAfterHowMuch) {
+  Event event;
+  const auto text = [&event](int error, std::uint32_t retransmits, std::uint64_t latency_us) {
+    event.what = event::ConnectFailed{error, latency_us};
+    event.flow.counters.retransmits = retransmits;
+    return describe_failure(event);
+  };
+  EXPECT_EQ(text(ECONNREFUSED, 0, 30), "ECONNREFUSED 30 us");
+  EXPECT_EQ(text(ETIMEDOUT, 3, 15'000'000), "ETIMEDOUT SYN×4 15.0 s");
+  EXPECT_EQ(text(ECANCELED, 4, 31'200'000), "given up by the program after 5 SYNs, 31.2 s");
+  EXPECT_EQ(text(ECANCELED, 0, 12'000), "given up by the program after 12 ms");
+  EXPECT_EQ(text(ECANCELED, 0, 0), "given up by the program");
+  EXPECT_EQ(text(0, 0, 0), "unknown reason");
+  EXPECT_EQ(failure_reason({ECANCELED}), "given up");
+  event.flow.has_counters = false;
+  EXPECT_EQ(text(ECANCELED, 4, 0), "given up by the program");
+}
+
+TEST(OwnerText, SaysFoundWhereJsonSaysBootstrap) {
+  EXPECT_EQ(owner_text(OwnerKind::kBootstrap), "found holding it");
+  EXPECT_EQ(owner_text(OwnerKind::kExact), "exact");
 }
 
 TEST(RemoteNameText, SaysWhereItIsFrom) {

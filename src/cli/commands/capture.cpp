@@ -223,11 +223,11 @@ void declare(CLI::App& app, CaptureArguments& arguments) {
   add_selection(app, arguments);
   in_group(app, "Which packets");
   add_text(app, "-i,--interface", arguments.packets.interface, "NAME",
-           "of this interface; all by default");
+           "only of this interface; all by default");
   add_text(app, "--bpf", arguments.packets.packet_filter, "EXPR",
-           "that this filter of tcpdump's language lets through, 'tcp port 80'");
+           "only those that match this filter, in tcpdump's language: 'tcp port 80'");
   add_number<std::uint32_t>(app, "--snaplen", arguments.packets.snap_length, "BYTES", 64, 262'144,
-                            "so many bytes of each, 262144 by default");
+                            "how many bytes of each to keep, 262144 by default");
   app.add_flag("--all", arguments.all_packets, "also packets that belong to no known connection");
   in_group(app, "Output");
   app.add_option("-w,--write", arguments.file, "the file to write; - is standard output")
@@ -294,13 +294,13 @@ const Command kCapture = make_command<CaptureArguments, declare, observe, run>({
         "frame.comment\n"
         "  sudo sockscope capture -w all.pcapng --all --snaplen 96 --count 1000\n",
     .notes =
-        "\nThe comment of a packet: 'tx pid=42 flow=4711 owner=exact comm=curl'; on loopback "
-        "there are\n"
-        "two, of the sender (tx) and of the receiver (rx). 'rx owner=shared pids=12,13': one of\n"
-        "these processes, which share the port. flow is the cookie that trace --json and\n"
-        "snapshot --json have too. Seen are the packets of the network namespace the command "
-        "runs in:\n"
-        "nsenter -t PID -n sockscope capture … shows a container's.\n",
+        "\nA packet's comment is 'tx pid=42 flow=4711 owner=exact comm=curl'. tx is its sender, "
+        "rx\n"
+        "its receiver; on loopback it has a comment for each. 'rx owner=shared pids=12,13' means\n"
+        "one of these processes, which share the port. flow is the socket's cookie, as in the "
+        "JSON\n"
+        "of trace and snapshot. The packets are those of the network namespace that the command\n"
+        "runs in, or that -n names: capture -n pid:PID shows a container's.\n",
 });
 
 }  // namespace sockscope

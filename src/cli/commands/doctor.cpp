@@ -104,14 +104,13 @@ const Command kDoctor = make_command<Arguments, declare, observe, run>({
     .usage = "doctor",
     .promise = "what can be observed here, and why not the rest",
     .summary = "what this host lets us observe",
-    .examples =
-        "What can be observed on this host, through which door, and what to do about the rest.\n"
-        "\n"
-        "  sudo sockscope doctor\n"
-        "  sockscope doctor --json | jq '.observations[] | select(.door == null)'\n",
-    .notes =
-        "\nExit code 0: nothing is missing; 3: something is; 4 and 5: nothing can be observed the\n"
-        "way --source or --doors want it.\n",
+    .examples = "What can be observed on this host, by which hook, and what to do about the rest.\n"
+                "\n"
+                "  sudo sockscope doctor\n"
+                "  sockscope doctor --json | jq '.observations[] | select(.door == null)'\n",
+    .notes = "\nExit code 0: nothing is missing; 3: something is missing; 4 and 5: nothing can be "
+             "observed\n"
+             "with the --source or the --doors that were asked for.\n",
 });
 
 }  // namespace sockscope

@@ -301,7 +301,8 @@ const Command kHost = make_command<HostArguments, declare, observe, run>({
         "  sudo sockscope host -o csv --watch    a line per interface\n"
         "  sudo sockscope host --json | jq '.gateway.loss_pct'\n",
     .notes =
-        "\nWithout privileges all is shown but the processes' share of the interfaces' bytes.\n",
+        "\nWithout privileges everything is shown except the processes' share of the interfaces' "
+        "bytes.\n",
 });
 
 }  // namespace sockscope

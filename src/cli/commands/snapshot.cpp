@@ -153,22 +153,24 @@ void declare(CLI::App& app, SnapshotArguments& arguments) {
   in_group(app, "");
   app.add_flag_callback("--udp-peers", [] {
     throw CLI::ValidationError(
-        "--udp-peers", "counts begin when somebody watches: top --once --udp-peers -i SECS");
+        "--udp-peers",
+        "a snapshot has no counts of remote ends; use top --once --udp-peers -i SECS");
   });
   add_expect_match(app, arguments);
   app.add_flag(
       "--tcp-info", arguments.options.tcp_internals,
-      "JSON: also what 'ss -ti' shows of each TCP socket; not needed where --columns, --sort or "
-      "--filter name one of these numbers");
+      "JSON: also what 'ss -ti' shows of each TCP socket; implied when --columns, --sort or "
+      "--filter names one of these numbers");
   app.add_flag("--holders", arguments.options.holders,
-               "every process that has the socket open, as column 'holders'");
+               "also every process that has the socket open, as column 'holders'");
   add_one_of(app, "--format", arguments.netwatch, "FORMAT",
              "sockscope (default), or netwatch: the Snapshot of NetWatch, as JSON",
              Words<bool>{{"sockscope", false}, {"netwatch", true}});
-  app.add_flag("--envelope", arguments.envelope, "netwatch: as a request to a server");
+  app.add_flag("--envelope", arguments.envelope, "netwatch: wrap it as a request to a server");
   in_group(app, "Where from");
   add_parsed(app, "--from", arguments.from, "TOOL:FILE",
-             "what ss, lsof or nettop printed; a copy of /proc: proc:DIR", parse_source);
+             "read what ss, lsof or nettop printed, or with proc:DIR a copy of /proc",
+             parse_source);
   add_no_dns(app, arguments);
   add_resolve(app, arguments);
   add_nat(app, arguments);

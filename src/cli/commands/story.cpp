@@ -80,7 +80,8 @@ class StoryTree : public StoryText {
 void declare(CLI::App& app, StoryArguments& arguments) {
   in_group(app, "Which processes");
   add_processes(app, arguments);
-  app.add_flag("--talkers", arguments.talkers_only, "only those that had connections");
+  app.add_flag("--talkers", arguments.talkers_only,
+               "only processes that had connections, or tried to");
   in_group(app, "Output");
   app.add_flag("--tree", arguments.tree,
                "at the end, children below their parents, with the sums of all below each");
@@ -191,14 +192,14 @@ const Command kStory = make_command<StoryArguments, declare, observe, run>({
     .promise = "what each process did, when it ends",
     .summary = "each process when it ends, and its remote ends",
     .examples =
-        "Each process when it ends: who it was, what it did on the network, how it ended; below\n"
-        "that its command line and whom it talked to.\n"
+        "Each process when it ends: who it was, what it did on the network, and how it ended; below\n"
+        "that its command line and its remote ends.\n"
         "\n"
         "  sudo sockscope story                  until Ctrl-C\n"
         "  sudo sockscope story -c curl -d 60\n"
         "  sudo sockscope story --talkers --unit nginx\n"
-        "  sudo sockscope story -- ./script      runs it: a line for it and for all that it "
-        "starts\n"
+        "  sudo sockscope story -- ./script      runs it: a line for it and for each process "
+        "that it starts\n"
         "  sudo sockscope story --tree -- ./script   the same as a tree, with sums\n"
         "  sudo sockscope story --json | jq 'select(.exit_code != 0)'\n",
     .notes = "",

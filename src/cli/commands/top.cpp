@@ -53,7 +53,7 @@ std::string head_line(const Snapshot& snapshot, const HostId& host, Units units)
   line += fmt::format("  {}{}", to_string(snapshot.source),
                       snapshot.source == Source::kEbpf ? "" : " (polled)");
   if (missing != 0)
-    line += fmt::format("  {} not observed (see doors in --json)", counted(missing, "thing"));
+    line += fmt::format("  {} not observed (sockscope doctor says why)", counted(missing, "thing"));
   return line;
 }
 
@@ -142,9 +142,10 @@ void add_screen(CLI::App& app, TopArguments& arguments) {
     for (const char* word : words) pairs.emplace_back(word, word);
     add_one_of(app, name, target, type, help, std::move(pairs));
   };
-  app.add_flag("--read-only", arguments.read_only, "no signals to processes");
+  app.add_flag("--read-only", arguments.read_only, "send no signals to processes");
   app.add_flag_callback(
-      "--no-mouse", [&arguments] { arguments.mouse = false; }, "leave the mouse to the terminal");
+      "--no-mouse", [&arguments] { arguments.mouse = false; },
+      "do not use the mouse; the terminal keeps it");
   app.add_flag("--ascii", arguments.ascii, "draw with ASCII only");
   add_probe(app, arguments);
   add_word("--graph", arguments.graph, "KIND", "braille, block or ascii plots",
@@ -164,7 +165,7 @@ void declare(CLI::App& app, TopArguments& arguments) {
   add_only(app, arguments);
   in_file(true);
   add_order(app, arguments);
-  app.add_flag("--plain", arguments.plain, "tables one after the other, also on a terminal");
+  app.add_flag("--plain", arguments.plain, "print tables instead of the full screen");
   add_source(app, arguments);
   add_exact_owner(app, arguments);
   add_nat(app, arguments);
@@ -173,7 +174,7 @@ void declare(CLI::App& app, TopArguments& arguments) {
   add_resolve(app, arguments);
   in_group(app, "Which connections");
   add_parsed(app, "--keep-closed", arguments.options.keep_closed, "SECS",
-             "seconds that closed connections stay, 10 by default",
+             "how many seconds closed connections stay, 10 by default",
              [](const std::string& text) { return parse_seconds(text, 0, 600); });
   app.add_flag("--idle", arguments.idle,
                "also idle processes, listening sockets and closed connections");
@@ -319,8 +320,8 @@ const Command kTop = make_command<TopArguments, declare, observe, run>({
         "  sudo sockscope top --json -i 10 >log  a snapshot per line\n"
         "  sudo sockscope top --json --columns pid,comm,rate >log   these members of processes\n",
     .notes =
-        "\nGateway and DNS server are asked for echoes once the host's view (5) was shown, never "
-        "before.\n",
+        "\nWith --probe, gateway and DNS server are pinged while the host's view (5) is shown;\n"
+        "otherwise nothing is sent.\n",
     .has_section = true,
 });
 

@@ -253,10 +253,10 @@ void declare(CLI::App& app, TraceArguments& arguments) {
   app.add_flag("--processes", options.processes,
                "also fork, exec, exit and changes of identity of processes");
   app.add_flag("--dns", options.dns,
-               "also DNS queries and answers; remote ends get the names they were asked for by");
+               "also DNS queries and answers; remote ends get the name that was asked for");
   app.add_flag_callback(
       "--attempts", [&options] { options.attempts = options.refusals = true; },
-      "also each connection attempt, and those from outside that meet no listener");
+      "also each connection attempt, and attempts from outside that meet no listener");
   app.add_flag("--listen-drops", options.listen_drops,
                "also what listening sockets drop because their queue is full");
   app.add_flag("--states", options.states, "also every TCP state change");
@@ -266,7 +266,7 @@ void declare(CLI::App& app, TraceArguments& arguments) {
   in_group(app, "Output");
   add_expect_match(app, arguments);
   app.add_flag("--describe", options.describe,
-               "JSON: all that is known of each process; always so with --processes");
+               "JSON: all that is known of each process; implied by --processes");
   add_one_of(app, "-t,--timestamps", arguments.time, "[FORMAT]",
              "abs (time of day, default), rel (seconds since start), iso, ns (Unix)",
              Words<TimeFormat>{{"", TimeFormat::kTimeOfDay},
@@ -412,14 +412,14 @@ const Command kTrace = make_command<TraceArguments, declare, observe, run>({
         "remote ends\n"
         "  sudo sockscope trace --filter rcode:nxdomain,servfail,unanswered   DNS that fails\n"
         "  sudo sockscope trace --udp-peers      also remote ends of unconnected UDP sockets\n"
-        "  sudo sockscope trace --dns -- ./script   runs it, and tells of it and all it starts\n"
+        "  sudo sockscope trace --dns -- ./script   runs it, and shows it and all that it starts\n"
         "  sudo sockscope trace --alerts         port scans, beacons, floods, failures\n"
         "  sudo sockscope trace --json -d 60 >connections.ndjson\n",
-    .notes = "\nPolled sources (--source sock_diag, procfs) tell what differs from poll to poll: "
-             "what is\n"
-             "shorter than 250 ms can be missed.\n"
-             "\nA gap line says what was lost at that point. The end of a JSON stream is a record\n"
-             "with the number of events and of all that was lost.\n",
+    .notes =
+        "\nPolled sources (--source sock_diag, procfs) show the differences between two polls:\n"
+        "connections shorter than 250 ms can be missed.\n"
+        "\nA gap line says what was lost at that point. A JSON stream ends with a record of how\n"
+        "many events there were, and what was lost.\n",
     .runs_program = true,
 });
 

@@ -40,8 +40,8 @@ Result<DoorChoice> DoorChoice::parse(std::string_view names) {
       if (known == name) found |= bit(kind);
     if (found == 0)
       return tl::make_unexpected(
-          Error(ErrorKind::kInvalidArgument, {}, "choose the doors into the kernel")
-              .with_detail("there is no kind of door '" + std::string(name) + "'")
+          Error(ErrorKind::kInvalidArgument, {}, "choose the hooks to use")
+              .with_detail("there is no kind of hook '" + std::string(name) + "'")
               .with_hint("use tp_btf, cgroup, fexit, kprobe, iter_task, iter_map"));
     choice.named_ |= found;
   }

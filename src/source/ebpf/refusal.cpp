@@ -17,7 +17,7 @@ std::string to_string(const Refusal& refusal) {
   switch (refusal.reason) {
     case RefusalReason::kNone: return {};
     case RefusalReason::kNotAmongDoors:
-      return "none of its doors is among those allowed: " + refusal.detail;
+      return "none of its hooks is among those allowed: " + refusal.detail;
     case RefusalReason::kNoTracepoint: return "the kernel has no tracepoint " + refusal.detail;
     case RefusalReason::kTracepointTooPoor:
       return "the kernel's tracepoint " + refusal.detail + " tells too little";
