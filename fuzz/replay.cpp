@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // replay NAME FOLDER: gives one fuzz target every file of the folder: as it is, cut at each place,
-// with each byte replaced, and with its halves exchanged. The same inputs every time, without
-// libFuzzer. When a sanitizer or the target itself ends the program, the input is kept in the file
-// broke.NAME.
+// with each byte replaced, and with its halves exchanged. The inputs are the same every time, and
+// libFuzzer is not needed. When a sanitizer or the target itself ends the program, the input is
+// kept in the file broke.NAME.
 #include <sys/time.h>
 
 #include <algorithm>
@@ -49,8 +49,8 @@ constexpr struct {
 
 constexpr std::size_t kPlaces = 512;  // how many places are tried in longer inputs, evenly spread
 constexpr std::uint8_t kBytes[] = {0x00, 0x01, 0x7f, 0x80, 0xff, '\n', ' ', '9'};
-// Of a processor, not of the clock: the host may be busy. A seed takes less than one: a parser
-// hangs.
+// CPU time, not time on the clock, because the host may be busy. A seed takes less than a second,
+// unless a parser hangs.
 constexpr itimerval kTimeOfSeed{{}, {60, 0}};
 
 Input current;

@@ -117,8 +117,9 @@ static __always_inline struct socket_state *make_in_storage(void *socket) {
   return state;
 }
 
-/* Another processor may have made it since it was looked for: a pass over open files meets a socket that
- * its process connects. Then that one is taken, which knows more. */
+/* Another processor may have made the state since it was looked for, for example when a pass over
+ * open files meets a socket that its process is just connecting. That state is used, because it
+ * knows more. */
 static __always_inline struct socket_state *make_state(const void *socket, __u16 protocol,
                                                        __u64 cookie) {
   if (!is_state_in_hash(protocol))

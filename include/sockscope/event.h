@@ -74,15 +74,17 @@ struct Refused {
   std::uint64_t attempts = 1;
 };
 
-// A listening TCP socket dropped connections, or requests for them: its queue is full, or there is
-// no memory. The flow is the listener. The kernel counts them, and is asked once a second.
+// A listening TCP socket dropped connections, or requests for connections: its queue was full, or
+// there was no memory. The flow is the listener. The kernel counts the drops, and is asked once a
+// second.
 struct ListenDrop {
-  std::uint64_t dropped = 0;  // since it was asked before
-  std::uint32_t waiting = 0;  // connections that wait to be accepted, now
-  std::uint32_t backlog = 0;  // how many may
+  std::uint64_t dropped = 0;  // since the kernel was asked before
+  std::uint32_t waiting = 0;  // connections that wait to be accepted now
+  std::uint32_t backlog = 0;  // how many may wait
 };
 
-// An unconnected UDP socket closed: one for each remote end it had, whose counters are final.
+// An unconnected UDP socket closed. There is one such event for each remote end that the socket
+// had; the flow's counters for that end are final.
 struct UdpPeerClose {
   std::optional<std::uint64_t> duration_us;
 };
@@ -129,7 +131,7 @@ enum class EventKind : std::uint8_t {
 };
 
 struct Event {
-  // ProcessEvent: something happened to a process; of the flow only the owner means something.
+  // ProcessEvent: something happened to a process; of the flow only the owner is filled in.
   using What =
       std::variant<event::Connect, event::Accept, event::ConnectFailed, event::Close,
                    event::Retransmit, event::Reset, event::OwnerChange, event::Attempt,

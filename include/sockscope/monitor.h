@@ -66,11 +66,11 @@ struct Options {
   // SYNs to this host that meet no listener, as event::Refused. Polled sources read them through
   // libpcap, which needs CAP_NET_RAW.
   bool refusals = false;
-  // What listening TCP sockets of the caller's network namespace drop, as event::ListenDrop: once a
-  // second they, and no others, are asked for over netlink.
+  // What listening TCP sockets of the caller's network namespace drop, as event::ListenDrop. The
+  // kernel is asked over netlink, once a second, and only about listening sockets.
   bool listen_drops = false;
-  // One event per send and receive: costly. Process, name (when it is not a regex) and ports of the
-  // filter are then applied in the kernel.
+  // One event per send and receive: costly. The kernel then applies these parts of the filter:
+  // process, name (unless it is a regex) and ports.
   bool data = false;
   // Fork, exec, exit and changes of identity of processes, as ProcessEvent. Owners then follow
   // their process: they change their name after an exec, their user after a setuid.

@@ -164,9 +164,9 @@ struct Flow {
   std::shared_ptr<const std::vector<SocketHolder>> holders;
 };
 
-// What the kernel knows of one TCP socket beyond its counters. Empty: this kernel does not tell. Of
-// one that listens only the queues mean something (connections that wait to be accepted, and how
-// many may), and what it dropped.
+// What the kernel knows of one TCP socket beyond its counters. Empty: this kernel does not report
+// it. For a listening socket only these have a meaning: receive_queue (how many connections wait to
+// be accepted), send_queue (how many may), and drops.
 struct TcpInternals {
   std::array<char, 16> congestion_control{};
   std::uint32_t congestion_window = 0;                // segments
@@ -196,8 +196,8 @@ struct TcpInternals {
   std::optional<double> buffer_limited() const noexcept;
   std::optional<std::uint32_t> duplicate_acks;  // DSACKs: segments that were sent again needlessly
   std::optional<std::uint32_t> reorderings_seen;
-  // Of one that listens: connections, and requests for them, that it dropped since it was made, for
-  // want of room above all. Of a connection: segments that found no room.
+  // For a listener: connections, and requests for connections, that it has dropped since it was
+  // created, mainly for want of room. For a connection: segments that found no room.
   std::optional<std::uint32_t> drops;
 };
 

@@ -69,7 +69,7 @@ bool decode_socket_message(std::span<const std::byte> bytes, Protocol protocol,
       case INET_DIAG_INFO: info = value; break;
       case INET_DIAG_CGROUP_ID: read_struct(value, cgroup_id); break;
       case INET_DIAG_SKMEMINFO: socket.drops = decode_socket_drops(value); break;
-      case INET_DIAG_SKV6ONLY:  // of listening and unconnected ones
+      case INET_DIAG_SKV6ONLY:  // listening and unconnected sockets have it
         if (!value.empty()) ipv6_only = value[0] != std::byte{0};
         break;
       case INET_DIAG_PROTOCOL:
@@ -106,7 +106,8 @@ bool decode_socket_message(std::span<const std::byte> bytes, Protocol protocol,
     socket.waiting = head.idiag_rqueue;
     socket.backlog = head.idiag_wqueue;
   }
-  // Half open, and what is left of a connection that this end has closed: no sockets of their own.
+  // Without tcp_info it is not a full socket: a half-open request, or what the kernel keeps of a
+  // connection that this end has closed.
   if (flow.state == TcpState::kSynRecv && info.empty()) flow.state = TcpState::kNewSynRecv;
   if (flow.state == TcpState::kFinWait2 && info.empty()) flow.state = TcpState::kTimeWait;
   return true;

@@ -28,12 +28,13 @@ struct DiagMessage {
   PolledSocket socket;
 };
 
-// What a socket dropped, of its attribute INET_DIAG_SKMEMINFO. Empty: this kernel does not tell.
+// How much a socket dropped, from its attribute INET_DIAG_SKMEMINFO. Empty: this kernel does not
+// report it.
 std::optional<std::uint32_t> decode_socket_drops(std::span<const std::byte> memory) noexcept;
 
-// One message of a datagram; bytes may hold more after it. Returns its size with padding, 0 when
-// the bytes hold no complete message. asked: the protocol of the request; what comes unasked names
-// its own.
+// Decodes one message of a datagram; `bytes` may hold more after it. Returns its size with padding,
+// or 0 when the bytes hold no complete message. asked: the protocol of the request; an unrequested
+// message names its own.
 std::size_t decode_diag(std::span<const std::byte> bytes, Protocol asked,
                         DiagMessage& message) noexcept;
 

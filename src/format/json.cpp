@@ -32,7 +32,7 @@ class Pieces {
   std::size_t used_ = 0;
 };
 
-// Of a listener its queue alone.
+// A listener has only these.
 template <class Writer>
 void write_internals(Writer& writer, const TcpInternals& tcp, bool is_listener) {
   Fields fields(writer);

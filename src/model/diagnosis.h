@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What became of each observation: made of the list of all doors that were tried.
+// What became of each observation, derived from the list of all doors that were tried.
 #pragma once
 
 #include <sockscope/types.h>
@@ -15,16 +15,16 @@ struct Diagnosis {
   std::vector<const Door*> refused;
 };
 
-// In the order of the doors, which must outlive it.
+// In the order of `doors`, which must outlive the result.
 std::vector<Diagnosis> diagnose(std::span<const Door> doors);
 
-// Everything is observed, as it happens.
+// True when everything is observed, as it happens.
 bool is_complete(std::span<const Diagnosis> diagnoses, Source source);
 
-// Whether there is a door to it that opened.
+// Whether the observation has a door that is in use.
 bool is_observed(std::span<const Door> doors, Observation observation);
 
-// Of each observation without a door that opened, the door that was refused last.
+// For each observation without a door in use, the door that was refused last.
 std::vector<Door> unobserved(std::span<const Door> doors);
 
 }  // namespace sockscope

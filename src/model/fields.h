@@ -132,7 +132,7 @@ inline constexpr std::tuple kRemoteNameFields{
     Field{"name_comm", &RemoteName::comm, Unknown::kNull, kLater},
 };
 
-// Of a TCP socket; of one that listens these alone.
+// Of a TCP socket. A listening socket has only these.
 inline constexpr std::tuple kQueueFields{
     Field{"recv_queue", &TcpInternals::receive_queue, Unknown::kZero},
     Field{"send_queue", &TcpInternals::send_queue, Unknown::kZero},

@@ -11,10 +11,10 @@ namespace sockscope {
 // A socket as the kernel's socket tables show it. They name the user, but not the process.
 struct PolledSocket {
   Flow flow;
-  std::uint64_t inode = 0;        // of the open file; 0: no process holds one (yet, or any more)
-  std::uint64_t acked_bytes = 0;  // TCP, as the kernel counts them: with SYN and FIN
-  // Of a listening socket: connections that wait to be accepted, how many may, and what the socket
-  // dropped since it was made (empty: not asked for).
+  std::uint64_t inode = 0;        // of the open file; 0: no process holds one, not yet or no longer
+  std::uint64_t acked_bytes = 0;  // TCP, as the kernel counts it: including SYN and FIN
+  // For a listening socket: how many connections wait to be accepted, how many may, and how many
+  // the socket has dropped since it was created (empty: not asked for).
   std::uint32_t waiting = 0;
   std::uint32_t backlog = 0;
   std::optional<std::uint32_t> drops;

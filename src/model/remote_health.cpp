@@ -40,8 +40,8 @@ void RemoteHealth::take(const Event& event) {
          std::string(errno_name(failed->error)));
 }
 
-// A query is sent and an answer received; what is asked of a server on this host is told a second
-// time, by the server's socket.
+// Only queries sent and answers received count. What a server on this host is asked is reported a
+// second time, by that server's socket.
 void RemoteHealth::take_dns(const Event& event, const event::Dns& passed) {
   const DnsMessage& message = *passed.message;
   const bool is_ours = event.flow.remote.port == dns::kPort && message.is_answer != passed.sent;

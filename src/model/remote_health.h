@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How remote ends answer what processes of this host ask of them, by the events of a Monitor.
-// Nothing is sent for it. Pure; its clock is that of the events.
+// How remote ends answer the processes of this host, learnt from the events of a Monitor. Nothing
+// is sent for this. Pure; its clock is the events'.
 #pragma once
 
 #include <sockscope/event.h>
@@ -15,43 +15,44 @@
 
 namespace sockscope {
 
-// A name server, over the last RemoteHealth::kWindow.
+// A name server, during the last RemoteHealth::kWindow.
 struct NameServerHealth {
   std::string server;          // its address
-  std::uint32_t answered = 0;  // queries, one that was answered with an error too
+  std::uint32_t answered = 0;  // queries with an answer, which may be an error
   std::uint32_t refused =
-      0;  // of them with an error that is not about the name: SERVFAIL, REFUSED, …
+      0;  // how many of them had an error that is not about the name: SERVFAIL, REFUSED, …
   std::uint32_t unanswered = 0;
-  // Of the answers whose query was seen; empty: of none.
+  // Over the answers whose query was seen; empty: there are none.
   std::optional<std::uint64_t> median_us;
 };
 
-// What failed again and again: attempts to connect to an address, or queries for a name.
+// Something that fails repeatedly: connection attempts to an address, or queries for a name.
 struct RepeatedFailure {
   std::uint32_t times = 0;
   std::uint64_t first_ns = 0;
   std::uint64_t last_ns = 0;
-  std::string why;  // of the last one: "ECONNREFUSED", "NXDOMAIN", "no answer"; empty: not known
-  Owner owner;      // of the last one
-  Address address;  // of attempts to connect
+  std::string why;  // of the latest one: "ECONNREFUSED", "NXDOMAIN", "no answer"; empty: not known
+  Owner owner;      // of the latest one
+  Address address;  // for connection attempts
 };
 
 class RemoteHealth {
  public:
   static constexpr std::uint64_t kWindow = 60'000'000'000;
-  static constexpr std::uint64_t kKept = 600'000'000'000;  // failures, after the last one
-  // Beyond these the ones that were heard of least lately give way.
+  static constexpr std::uint64_t kKept = 600'000'000'000;  // how long failures are kept after the
+                                                           // latest one
+  // Beyond these limits, what was used least recently is dropped.
   static constexpr std::size_t kMostServers = 32;
-  static constexpr std::size_t kMostAnswers = 1024;  // of each server
-  static constexpr std::size_t kMostFailures = 512;  // of addresses, and of names
+  static constexpr std::size_t kMostAnswers = 1024;  // for each server
+  static constexpr std::size_t kMostFailures = 512;  // for addresses, and for names
 
-  void take(const Event& event);  // of any kind
+  void take(const Event& event);  // accepts events of any kind
 
   // As of now_ns. The server that was asked most comes first.
   std::vector<NameServerHealth> name_servers(std::uint64_t now_ns) const;
-  // By the address as text.
+  // Keyed by the address as text.
   const std::map<std::string, RepeatedFailure>& failed_addresses() const { return addresses_; }
-  // By the name that was asked for: any bytes.
+  // Keyed by the name that was asked for, which may have any bytes.
   const std::map<std::string, RepeatedFailure>& failed_names() const { return names_; }
 
  private:

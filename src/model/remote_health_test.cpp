@@ -55,7 +55,7 @@ TEST(RemoteHealth, NameServersByTheirAnswers) {
   EXPECT_TRUE(health.name_servers(200 * kSecond).empty());
 }
 
-// Queries alone say nothing, nor what a server of this host receives and answers.
+// Queries alone do not count, nor does what a server on this host receives and answers.
 TEST(RemoteHealth, OnlyWhatThisHostAsked) {
   RemoteHealth health;
   Event query = answer(53, 1, {});
@@ -92,7 +92,7 @@ TEST(RemoteHealth, FailuresByNameAndByAddress) {
   const RepeatedFailure& address = health.failed_addresses().at("192.0.2.9");
   EXPECT_EQ(address.why, "ECONNREFUSED");
   EXPECT_EQ(address.owner.pid, 12u);
-  // One that comes much later is a new one.
+  // A failure that comes much later begins a new count.
   failed.mono_ns += RemoteHealth::kKept + 1;
   health.take(failed);
   EXPECT_EQ(health.failed_addresses().begin()->second.times, 1u);

@@ -16,7 +16,7 @@ Result<ListenerWatcher> ListenerWatcher::open() {
 }
 
 Result<std::vector<ListenerWatcher::Dropped>> ListenerWatcher::look() {
-  // A dump that was interrupted shows some twice.
+  // An interrupted dump shows some listeners twice.
   std::map<std::uint64_t, PolledSocket> shown;
   auto done = sockets_->read_listeners([&](PolledSocket& socket) {
     if (socket.drops) shown.insert_or_assign(socket.flow.cookie, socket);
@@ -28,7 +28,7 @@ Result<std::vector<ListenerWatcher::Dropped>> ListenerWatcher::look() {
     const auto [place, is_new] = counts_.try_emplace(cookie);
     Count& count = place->second;
     if (is_new && is_first) count.drops = *socket.drops;
-    // The kernel's counter has 32 bits and starts anew after them.
+    // The kernel's counter has 32 bits and wraps around.
     if (const std::uint32_t grown = *socket.drops - count.drops; grown != 0) {
       dropped.push_back({socket.flow, {grown, socket.waiting, socket.backlog}});
       dropped.back().listener.netns = home_netns();

@@ -12,15 +12,15 @@
 
 namespace sockscope {
 
-// What the listening TCP sockets of the caller's network namespace drop, by the kernel's own count
-// of each.
+// What the listening TCP sockets of the caller's network namespace drop, according to the kernel's
+// count for each of them.
 class ListenerWatcher {
  public:
-  // What was dropped before is not told. Errors: those of SockDiag::open.
+  // Drops from before are not reported. Errors: those of SockDiag::open.
   static Result<ListenerWatcher> open();
 
-  // Since the look before, or since the listener was made. The flows have their ends, namespace and
-  // user. Errors: kIo.
+  // Reports drops since the previous call, or since the listener was created. The flows have their
+  // ends, namespace and user. Errors: kIo.
   struct Dropped {
     Flow listener;
     event::ListenDrop what;
@@ -30,7 +30,7 @@ class ListenerWatcher {
  private:
   struct Count {
     std::uint32_t drops = 0;
-    std::uint64_t look = 0;  // the last one that showed the listener
+    std::uint64_t look = 0;  // the last call that saw the listener
   };
   explicit ListenerWatcher(std::unique_ptr<SockDiag> sockets) : sockets_(std::move(sockets)) {}
 

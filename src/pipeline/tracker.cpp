@@ -109,7 +109,7 @@ Result<void> Tracker::open_translations() {
   return waker_.add(translations_->fd());
 }
 
-// As above.
+// The same for listening sockets.
 Result<void> Tracker::open_listeners() {
   if (!options_.listen_drops) return {};
   constexpr const char* kDoor = "sock_diag";
@@ -123,8 +123,8 @@ Result<void> Tracker::open_listeners() {
   return {};
 }
 
-// The sockets of these cookies, as the observer shows them. Where events are all that is wanted
-// nobody has shown a listener before.
+// The sockets with these cookies, as the observer shows them. Needed when only events are wanted,
+// because then nothing has shown the listener before.
 Result<void> Tracker::seek(std::map<std::uint64_t, Flow>& by_cookie) {
   if (auto done = read_owners(); !done) return done;
   sought_ = &by_cookie;

@@ -154,9 +154,10 @@ class Tracker {
   std::optional<DnsWatcher> dns_;  // present when names or messages are wanted
   std::optional<ReverseResolver> resolver_;
   std::unique_ptr<TranslationWatcher> translations_;  // null: not wanted
-  std::optional<ListenerWatcher> listeners_;          // of what they drop, when that is wanted
+  std::optional<ListenerWatcher> listeners_;          // present when their drops are wanted
   std::uint64_t next_look_ns_ = 0;                    // at them
-  std::map<std::uint64_t, Flow>* sought_ = nullptr;   // a pass under way only fills these in
+  std::map<std::uint64_t, Flow>* sought_ = nullptr;   // if set, the current pass only fills in
+                                                      // these
   std::optional<UdpPeers> udp_peers_;
   bool peers_due_ = false;  // a socket closed that may have had remote ends
   std::uint64_t peers_not_before_ns_ = 0;

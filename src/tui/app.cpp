@@ -141,7 +141,7 @@ void Keys::go(const View& view) {
   table().start_over();
 }
 
-// Who does it; where that is not known, the connections with the other end.
+// Shows the process that causes it or, if that is not known, the connections with the other end.
 void Keys::look_into(const Alert& alert) {
   const ProcessId id{alert.owner.pid, alert.owner.start_ns};
   if (id.pid != 0 && model_.history.find_process(shown_sample(model_, state_), id) != nullptr) {
@@ -188,7 +188,7 @@ void Keys::enter() {
       const Alert* alert = find_alert(model_, row->key);
       return alert == nullptr ? void() : look_into(*alert);
     }
-    case RowKey::Kind::kPlace:  // of groups only
+    case RowKey::Kind::kPlace:  // only groups have these
     case RowKey::Kind::kUnobserved:
     case RowKey::Kind::kInterface:
     case RowKey::Kind::kNone: return;

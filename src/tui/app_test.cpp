@@ -243,7 +243,7 @@ TEST_F(App, alerts_lead_to_who_does_it) {
   model.unobserved.resize(1);
   keys("2A");
   EXPECT_EQ(state.view, &kAlertsView);
-  ASSERT_EQ(state.table().listing.rows.size(), 4u);  // the newest first
+  ASSERT_EQ(state.table().listing.rows.size(), 4u);  // newest first
   keys("A");
   EXPECT_EQ(state.view, &kAlertsView);
   key(KeyName::kEnter);
@@ -268,7 +268,7 @@ TEST_F(App, alerts_lead_to_who_does_it) {
   EXPECT_EQ(state.view, &kAlertsView);
   EXPECT_FALSE(state.message.empty());
   keys("j");
-  key(KeyName::kEnter);  // nothing more to show of what is not observed
+  key(KeyName::kEnter);  // there are no details of what is not observed
   EXPECT_EQ(state.view, &kAlertsView);
   key(KeyName::kEscape);
   EXPECT_EQ(state.view, &kConnectionsView);
@@ -291,7 +291,7 @@ TEST_F(App, a_click_on_the_alerts_shows_them) {
   }
 }
 
-// Of the moment that is shown, not of what came later.
+// Shows the moment on the screen, not what came later.
 TEST_F(App, alerts_of_a_frozen_screen) {
   Alert later;
   later.key = "later";
@@ -304,8 +304,7 @@ TEST_F(App, alerts_of_a_frozen_screen) {
   EXPECT_EQ(state.table().listing.rows.size(), 1u);
 }
 
-// No key, in whatever order, breaks what must always hold. With sanitizers a key takes
-// milliseconds.
+// No sequence of keys may break what must always hold. With sanitizers a key takes milliseconds.
 TEST_F(App, random_keys) {
 #ifdef __SANITIZE_ADDRESS__
   constexpr int kCount = 4'000;

@@ -50,7 +50,7 @@ void put_live(const LiveText& live, int end, int y, Grid& grid) {
   if (live.role == Role::kLive && live.text.size() > 5) grid.put(x + 4, y, live.text.substr(4));
 }
 
-// Of those that go on: "! port_scan", "! 3 alerts", in little room "!3"; empty: there are none.
+// Active alerts: "! port_scan", "! 3 alerts", or "!3" on a narrow screen; empty: there are none.
 LiveText alerts_text(const Model& model, int columns) {
   const auto end = std::find_if(model.alerts.begin(), model.alerts.end(),
                                 [](const Alert& alert) { return alert.ended_ns != 0; });
@@ -66,7 +66,7 @@ LiveText alerts_text(const Model& model, int columns) {
           is_critical ? Role::kBroken : Role::kLook};
 }
 
-// A click on it does what the key of the alerts does. Returns where it begins.
+// A click on it acts like the key of the alerts. Returns the column where it begins.
 int put_way_to_alerts(const LiveText& text, int end, int y, Screen& screen) {
   const int x = screen.grid.put_right(end, y, text.text, {text.role});
   screen.hits.push_back(

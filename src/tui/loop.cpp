@@ -84,7 +84,8 @@ class Loop {
     handler_ = [this](const Event& event) {
       detectors_.take(event, alert_handler_);
       model_.remotes.take(event);
-      // Of what is many and only wanted at times, what nobody looks at does not fill the log.
+      // These kinds are numerous and not always wanted, so they fill the log only while they are
+      // shown.
       const bool is_extra = event.kind() == EventKind::kDns || event.kind() == EventKind::kRefused;
       if (!is_extra || (state_.hidden_events & bit_of(event.kind())) == 0) log(event);
     };

@@ -25,7 +25,7 @@ struct Model {
   std::string version;
   std::string kernel;
   std::string source = "eBPF";
-  std::vector<Door> unobserved;  // of each thing that is not observed, why
+  std::vector<Door> unobserved;  // for each thing that is not observed, why not
   std::vector<Door> doors;
   Loss lost;
   double self_cpu = 0;  // as a share of one core
@@ -42,10 +42,10 @@ struct Model {
   HostHistory host_readings;  // since they were first wanted
   std::string host_problem;   // why there are none; empty: no reason is known
   EventLog events;
-  RemoteHealth remotes;       // by the events so far
-  std::vector<Alert> alerts;  // that go on, oldest first; then those that are over
-  // Those of the sample on the screen that have no sockets, by number; while they are shown as a
-  // tree.
+  RemoteHealth remotes;       // from the events so far
+  std::vector<Alert> alerts;  // active ones, oldest first; then those that have ended
+  // Processes of the sample on the screen that have no sockets, by pid; filled while processes are
+  // shown as a tree.
   std::map<std::uint32_t, std::shared_ptr<const ProcessInfo>> ancestors;
   // By cookie, for the connections that looked_into() lists, as of the newest sample; empty: the
   // kernel was asked and did not answer.

@@ -20,10 +20,10 @@ std::optional<std::size_t> reading_index(const Model& model, const State& state)
 // the screen. `visible`: how many rows fit. now_ns: CLOCK_MONOTONIC.
 void arrange(const Model& model, State& state, std::size_t visible, std::uint64_t now_ns);
 
-// Null: it is too old to be kept.
+// Null: it is older than what is kept.
 const Alert* find_alert(const Model& model, const RowKey& key);
 
-// Of a row that is a connection.
+// The connection of a row that has one.
 const Flow& flow_of(const Model& model, const State& state, const Row& row);
 // The connection as the screen shows it; null: it did not exist at that moment, and was not opened
 // since.

@@ -65,8 +65,8 @@ TEST(Golden, this_host) {
   compare("this_host", all_sizes(web_model(), kThisHostView, nullptr));
 }
 
-// A host that refuses, a name that is not found, a hostile one that nobody answers, and how the
-// name server does.
+// A host that refuses, a name that is not found, a hostile one that gets no answer, and the health
+// of the name server.
 Model failing() {
   Model model = web_model();
   const Sample& newest = model.history.newest();
@@ -102,7 +102,7 @@ TEST(Golden, remote_ends_that_fail) {
           all_sizes(failing(), kHostsView, failed_first) +
               all_sizes(failing(), kHostsView,
                         [](const Model& model, State& state) {
-                          press_all(" ", model, state);  // of the past that is not known
+                          press_all(" ", model, state);  // in the past this is not known
                         }) +
               all_sizes(failing(), kThisHostView, nullptr));
 }

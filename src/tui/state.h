@@ -72,9 +72,9 @@ struct RowKey {
 
 struct Row {
   RowKey key;
-  // A process or flow of the history, a flow's place among those opened since, an interface's in
-  // its reading, a group's or host's among sums, an alert's among those of the model; of an event
-  // 0.
+  // The place of a process or flow in the history, of a flow among those opened since, of an
+  // interface in its reading, of a group or host among the sums, of an alert among those of the
+  // model; 0 for an event.
   std::uint32_t index = 0;
   std::uint8_t depth = 0;
   bool is_parent = false;  // deeper rows follow, unless it is folded
@@ -105,9 +105,11 @@ struct Sum {
   std::uint32_t pid = 0;
   std::uint32_t flows = 0;
   std::set<ProcessId> processes;
-  std::optional<std::uint32_t> failures;    // of a remote end or a name, lately; empty: not known
-  std::optional<std::uint32_t> process;     // of the history; empty: it has no sockets, or is none
-  std::shared_ptr<const ProcessInfo> info;  // of a process
+  std::optional<std::uint32_t> failures;    // recent ones, for a remote end or a name; empty: not
+                                            // known
+  std::optional<std::uint32_t> process;     // place in the history; empty: without sockets, or no
+                                            // process
+  std::shared_ptr<const ProcessInfo> info;  // for a process
   double retransmit_rate = 0;
   double rx_rate = 0;
   double tx_rate = 0;

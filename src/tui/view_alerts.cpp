@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Alerts: what wants a look, with the evidence; below them what is not observed, with the reason.
+// Alerts: what deserves a look, with its evidence; below them what is not observed, and why.
 #include <fmt/format.h>
 #include <sockscope/alert.h>
 
@@ -29,7 +29,7 @@ constexpr FooterKey kFooter[] = {{Action::kHelp}, {Action::kFilter}, {Action::kD
 
 constexpr int kDetailRows = 4;
 
-// The evidence is longer than a line.
+// Room for evidence that is longer than a line.
 Frame frame_of(Size size) {
   Frame frame = list_frame(size, false, false);
   constexpr int kMore = kDetailRows - 1;
@@ -41,7 +41,7 @@ Frame frame_of(Size size) {
   return frame;
 }
 
-// As of the moment that is shown.
+// Relative to the moment on the screen.
 std::size_t count_of(const Model& model, const State& state, bool is_over) {
   const std::uint64_t moment = shown_sample(model, state).mono_ns;
   return static_cast<std::size_t>(
@@ -108,7 +108,7 @@ CellText unobserved_cell(const Door& door, ColumnId id) {
   }
 }
 
-// What there is to know of a row beyond its cells.
+// What is known of a row in addition to its cells.
 std::string detail_of(const Model& model, const Row& row) {
   if (row.key.kind == RowKey::Kind::kUnobserved) {
     const Door& door = model.unobserved[row.index];
@@ -119,7 +119,7 @@ std::string detail_of(const Model& model, const Row& row) {
   return alert == nullptr ? "" : message(*alert) + ": " + detail(*alert);
 }
 
-// Between words, where there are any.
+// Breaks lines between words, if there are any.
 void put_wrapped(std::string_view text, int x, int y, int rows, Grid& grid) {
   const int room = std::max(grid.size().columns - x - 1, 1);
   for (; rows > 0 && !text.empty(); --rows, ++y) {

@@ -28,7 +28,8 @@ constexpr FooterKey kFooter[] = {
     {Action::kHelp},     {Action::kFilter}, {Action::kSort},    {Action::kDetails, "connections"},
     {Action::kNextView}, {Action::kFreeze}, {Action::kLoopback}};
 
-// Attempts to connect, and names that were not found: of now, they are not kept sample by sample.
+// Failed connection attempts, and names that were not found. They are those of now, because they
+// are not kept for each sample.
 void add_failures(Arranger& a) {
   const auto add = [&](const std::string& name, const RepeatedFailure& failure, bool is_name) {
     if (failure.last_ns + RemoteHealth::kKept < a.sample.mono_ns) return;
@@ -53,7 +54,7 @@ void add_failures(Arranger& a) {
   for (const auto& [name, failure] : a.model.remotes.failed_names()) add(name, failure, true);
 }
 
-// "no answer, 3 times, 12 s ago: curl 812"; empty: it did not fail.
+// "no answer, 3 times, 12 s ago: curl 812"; empty: no failures.
 std::string failure_text(const Model& model, const Sum& sum) {
   const auto& failures = sum.key.kind == RowKey::Kind::kPlace ? model.remotes.failed_names()
                                                               : model.remotes.failed_addresses();

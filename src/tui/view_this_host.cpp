@@ -162,8 +162,8 @@ class Facts {
            static_cast<double>(*system.memory_total_bytes);
   }
 
-  // The name server that processes asked most in the last minute, as they saw it answer. Echoes of
-  // our own, where they are asked for, say more of the way to it.
+  // The name server that processes asked most in the last minute, as they saw it answer. Our own
+  // echoes, if they are asked for, say more about the way to it.
   std::optional<NameServerHealth> asked_server() const {
     if (reading_.facts.probes || state_.is_frozen()) return std::nullopt;
     const auto servers = model_.remotes.name_servers(model_.history.newest().mono_ns);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The views of top, in the order of their tabs; after those, one that has a key only, and the ones
-// that are opened from a row. Each is one value in a file of its own, view_NAME.cpp.
+// The views of top, in the order of their tabs; then one that only has a key, and those that are
+// opened from a row. Each is one value in its own file, view_NAME.cpp.
 #pragma once
 
 #include <array>
@@ -26,7 +26,7 @@ inline constexpr std::array kViews = {&kProcessesView, &kConnectionsView, &kHost
 
 // The views with a tab and a key.
 inline constexpr auto kMainViews = std::span(kViews).first<5>();
-// Those with a key.
+// The views with a key.
 inline constexpr auto kKeyedViews = std::span(kViews).first<6>();
 
 // The place of a view among all of them.

@@ -22,7 +22,7 @@ enum class ColumnId : std::uint8_t {
   kRttVariation, kCwnd, kMss, kSendQueue, kCongestionControl, kReceiveQueue, kSsthresh, kRto,
   kReceiverLimited, kBufferLimited, kBusy, kDeliveryRate, kNotSent, kLost, kReordering, kDsack, kPathMtu,
   kSocketDrops,
-  // On the screen only.
+  // Only on the screen.
   kProcs, kP95, kRetransmitShare, kSpark, kRate10s, kRate60s,
   kTime, kEvent, kDetail, kSeverity, kCategory, kLasted, kFailures,
   kInterface, kLink, kSpeed, kUse, kErrors, kDrops, kAddresses,

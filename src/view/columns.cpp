@@ -257,7 +257,7 @@ constexpr auto internal_count = internal<[](const TcpInternals& tcp) -> CellValu
     return tcp.*member ? CellValue(std::uint64_t{*(tcp.*member)}) : CellValue();
 }>;
 
-// Of listeners too: connections that wait to be accepted, how many may, and what was dropped.
+// For listeners too: connections that wait to be accepted, their limit, and what was dropped.
 template <auto member>
 CellValue queue(const Flow& f, const Options&) {
   return f.internals ? CellValue(std::uint64_t{(*f.internals).*member}) : CellValue();

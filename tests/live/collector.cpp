@@ -53,7 +53,7 @@ Collector::Collector(const Options& options)
 const Event& Collector::wait_for(const Predicate& fits, std::string_view what,
                                  std::chrono::milliseconds timeout) {
   using Clock = std::chrono::steady_clock;
-  // Who polls takes a twentieth of a processor at the most: on a busy host it looks every few
+  // A polled source takes at most a twentieth of a CPU, so on a busy host it polls only every few
   // seconds.
   constexpr int kSlowness = 10;
   const bool polls = monitor_.source() != Source::kEbpf;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What listening sockets drop because their queue is full. The truth is the kernel's own count,
-// which whoever holds the socket can ask for.
+// which the holder of the socket can read.
 #include <fcntl.h>
 #include <linux/sock_diag.h>
 #include <sys/socket.h>
@@ -21,7 +21,7 @@ std::uint32_t drops_of(int fd) {
   return memory[SK_MEMINFO_DROPS];
 }
 
-// Nobody accepts them: they fill the queue, and the rest is dropped.
+// Nobody accepts these connections: they fill the queue, and the rest is dropped.
 std::vector<Fd> knock(const Endpoint& at, int times) {
   std::vector<Fd> clients;
   for (int i = 0; i < times; ++i) {
@@ -40,14 +40,14 @@ class Listeners : public testing::TestWithParam<std::uint8_t> {
     options.listen_drops = true;
     return options;
   }
-  // Of a listener, all that was told so far.
+  // Everything reported for a listener so far.
   static std::uint64_t told_of(const Collector& collector, std::uint64_t cookie) {
     std::uint64_t dropped = 0;
     for (const Event& event : collector.events_of(cookie))
       if (const auto* drop = std::get_if<event::ListenDrop>(&event.what)) dropped += drop->dropped;
     return dropped;
   }
-  // Until as much was told as was dropped since.
+  // Waits until as much was reported as was dropped since.
   static void expect_told(Collector& collector, int listener, std::uint32_t before) {
     const std::uint64_t cookie = cookie_of(listener);
     const auto end = std::chrono::steady_clock::now() + patience();
@@ -91,7 +91,7 @@ TEST_P(Listeners, WhatAFullQueueDropsIsTold) {
   }
 }
 
-// One that is made later: all that it ever dropped.
+// A listener that is created later: everything it ever dropped is reported.
 TEST_P(Listeners, ThatOfANewListenerToo) {
   Collector collector(watching());
   Fd listener = listen_on(loopback(GetParam()), 0);

@@ -43,7 +43,7 @@ Fd open_netlink() {
   return fd;
 }
 
-// The kernel always answers; should it not, we do not hang.
+// The kernel always answers; if it ever did not, this would not hang.
 Fd open_tables() {
   Fd tables = open_netlink();
   if (tables) ::setsockopt(tables.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
@@ -95,7 +95,7 @@ Result<std::unique_ptr<SockDiag>> SockDiag::open(bool with_closes) {
 
   auto source = std::make_unique<SockDiag>(std::move(tables), std::move(closes));
   const auto ignore = [](PolledSocket&) {};
-  // A table in which nothing is to be found: is there such a table at all?
+  // Asks for a dump that finds nothing, to learn whether the table exists at all.
   if (auto done = source->dump({AF_INET, Protocol::kTcp, kStates, INET_DIAG_INFO}, ignore); !done)
     return tl::make_unexpected(refused(done.error().code().value()));
   const auto udp = source->dump({AF_INET, Protocol::kUdp, kStates, INET_DIAG_INFO}, ignore);

@@ -16,12 +16,15 @@ class SockDiag : public SocketSource {
   // doors() says so. Errors: kNotPermitted, kKernelLacksFeature, kIo.
   static Result<std::unique_ptr<SockDiag>> open(bool with_closes);
 
-  // To read listening sockets alone, of the network namespace of now. Errors: as of open().
+  // Opens it to read only listening sockets, of the present network namespace. Errors: those of
+  // open().
   static Result<std::unique_ptr<SockDiag>> open_listeners();
-  // Listening TCP sockets, with PolledSocket::drops. The kernel looks at no others for it.
+  // Reads listening TCP sockets, with PolledSocket::drops. The kernel looks at no other sockets for
+  // this.
   Result<void> read_listeners(const Handle& handle);
 
-  // For tests: the other end of these sockets answers as the kernel does. Either may be empty.
+  // For tests, in which the other end of these sockets answers like the kernel. Either may be
+  // empty.
   SockDiag(Fd tables, Fd closes) : tables_(std::move(tables)), closes_(std::move(closes)) {}
 
   Result<void> read(const Handle& handle) override;
