@@ -321,7 +321,7 @@ Result<void> confine(Allowed allowed) {
   if (const int error = kMachine == 0 ? ENOTSUP : filter.install(); error != 0)
     return tl::make_unexpected(
         Error::from_errno(ErrorKind::kKernelLacksFeature, error, "confine this process to reading")
-            .with_detail("seccomp(2) is not to be had"));
+            .with_detail("seccomp(2) is not available"));
   return {};
 }
 

@@ -41,7 +41,8 @@ Result<bool> enter_netns(std::uint32_t inode) {
   if (!found)
     return tl::make_unexpected(
         Error(ErrorKind::kInvalidArgument, {}, what)
-            .with_detail("no name in /run/netns leads there, nor a process that we may look into")
+            .with_detail(
+                "neither a name in /run/netns nor a process that may be inspected leads there")
             .with_hint("run it as root, or inside: nsenter --net=FILE"));
   if (::setns(found.get(), CLONE_NEWNET) == 0) return true;
   const ErrorKind kind = errno == EPERM ? ErrorKind::kNotPermitted : ErrorKind::kIo;

@@ -67,15 +67,15 @@ void note_source(const Options& options, std::optional<std::string_view> polls_m
   for (const Door& door : monitor.doors())
     if (door.name == to_string(Source::kEbpf) && !door.refused.empty()) why = door.refused;
   report("not with eBPF: " + why, limits,
-         ::geteuid() == 0 ? "what eBPF would need is said with --source ebpf"
-                          : "run with sudo for all of it, or see what it needs with --source ebpf");
+         ::geteuid() == 0 ? "--source ebpf says what eBPF would need"
+                          : "run with sudo to see everything; --source ebpf says what eBPF needs");
 }
 
 // Says that programs in the kernel report the host's pids, whatever /proc shows here.
 void note_pid_namespace(const Monitor& monitor) {
   if (monitor.source() != Source::kEbpf || is_in_first_pid_namespace()) return;
   report("this is a pid namespace of its own: pids are shown as the host has them",
-         "of sockets that are older than sockscope the process is known only if it lives here",
+         "the process of a socket older than sockscope is known only if it runs in this namespace",
          "run it on the host, or in a container with the host's pid namespace");
 }
 
@@ -141,7 +141,7 @@ Result<Monitor> open_monitor(const Arguments& arguments, const Options& observed
 
 bool refuses_internals(const Options& observed, std::string_view command) {
   if (!observed.tcp_internals) return false;
-  report(fmt::format("{} does not know TCP's own numbers (cwnd and its like): only snapshots do",
+  report(fmt::format("{} does not have TCP's own numbers (cwnd and so on): only snapshots do",
                      command),
          "", "see 'sockscope help snapshot'");
   return true;

@@ -37,13 +37,12 @@ bool is_connection(const Flow& flow) noexcept {
 void add_missing(const Options& options, bool with_events, const std::string& source,
                  std::vector<Door>& doors) {
   doors.push_back({Observation::kUdpBytes, source, "the kernel keeps no counters of UDP sockets"});
-  doors.push_back(
-      {Observation::kForeignSockets, source, "what is polled is one network namespace"});
+  doors.push_back({Observation::kForeignSockets, source, "polling shows one network namespace"});
   if (with_events)
     doors.push_back({Observation::kBetweenPolls, source,
                      "unseen, or seen only at their end and without their process"});
   if (options.holders)
-    doors.push_back({Observation::kHolders, source, "only eBPF tells all of them", {}});
+    doors.push_back({Observation::kHolders, source, "only eBPF sees all of them", {}});
   if (options.quality) doors.push_back({Observation::kLosses, source, "no events in a poll"});
   if (options.data) doors.push_back({Observation::kEachCall, source, "no events in a poll"});
 }

@@ -183,7 +183,7 @@ class AskedByName(unittest.TestCase):
     def test_what_polls_cannot_tell(self):
         done = support.run("snapshot", "--holders", "--source", "procfs")
         self.assertEqual(done.stderr.splitlines()[1:], [
-            "sockscope: holders of sockets are not observed: only eBPF tells all of them"])
+            "sockscope: holders of sockets are not observed: only eBPF sees all of them"])
         done = support.run("trace", "--udp-peers", "--data", "--source", "sock_diag", "-d", "0.1")
         self.assertEqual(done.stderr.splitlines()[1:-1], [
             "sockscope: remote ends of udp sockets are not observed: only eBPF has a way",

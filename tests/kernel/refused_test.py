@@ -37,7 +37,7 @@ class Refused(unittest.TestCase):
         self.assertEqual(entry["door"], "iter/task_file")
         self.assertIn("no process has open", entry["limits"])
         [refusal] = entry["refused"]
-        self.assertIn("bars programs of this kind from everybody", refusal["reason"])
+        self.assertIn("refuses programs of this kind to everybody", refusal["reason"])
         self.assertNotIn("LOG", refusal["reason"])
         self.assertNotIn("grant", refusal["advice"])
         # Remote ends are read from the map itself.
@@ -49,7 +49,7 @@ class Refused(unittest.TestCase):
                                       ("iter__task_file_h", "holders of sockets")):
             for refusal in self.doctor(programs)[observation]["refused"]:
                 if refusal["door"].startswith(("cgroup", "iter")):
-                    self.assertIn("from everybody", refusal["reason"])
+                    self.assertIn("to everybody", refusal["reason"])
                 self.assertNotIn("grant", refusal["advice"] or "")
 
     def test_what_is_refused_one_by_one_costs_nothing_else(self):

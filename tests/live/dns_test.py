@@ -326,7 +326,7 @@ class PolledDns(Served):
         without = ["unshare", "--mount", "sh", "-c",
                    f'mount --bind /dev/null "$(readlink -f {library})" && exec "$@"', "sh"]
         powerless = ["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"]
-        for prefix, why in ((without, "there is no libpcap here"), (powerless, "CAP_NET_RAW")):
+        for prefix, why in ((without, "libpcap is not installed"), (powerless, "CAP_NET_RAW")):
             with self.subTest(why), Trace("--dns", "--source", "sock_diag", prefix=prefix) as trace:
                 support.tcp_exchange()
                 time.sleep(0.5)

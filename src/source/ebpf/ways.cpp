@@ -10,25 +10,22 @@ using enum StateIn;
 constexpr std::string_view kNotBetweenReturns =
     "calls beyond the number of return probes are counted as missed";
 constexpr std::string_view kOnlyWithAddress =
-    "a process that accepts without asking for the peer's address is known once it is found with "
-    "the "
-    "connection open, or closes it";
+    "a process that accepts without asking for the peer's address is known only once it is found "
+    "with the connection open, or closes it";
 constexpr std::string_view kEachPacket =
     "costs each packet of this host some 0.1 us; multicast that is looped back counts twice as "
     "sent";
 constexpr std::string_view kSentPackets =
-    "counts packets, which costs each of this host some 0.05 us; taken for the sender is the "
-    "process "
-    "that has the socket open";
+    "counts packets, which costs each packet of this host some 0.05 us; the process that has the "
+    "socket open is taken for the sender";
 constexpr std::string_view kReceivedPackets =
     "counts packets as they arrive, read by the process or not, without those that the kernel "
-    "drops; "
-    "taken for the receiver is the process that has the socket open";
+    "drops; the process that has the socket open is taken for the receiver";
 constexpr std::string_view kNotOnTop =
-    "missed where an interrupt comes on top of a probe: counted since Linux 6.7";
+    "misses what happens in an interrupt during another probe; counted since Linux 6.7";
 constexpr std::string_view kWithFailures = "attempts that fail count too";
 constexpr std::string_view kOnlyHeld =
-    "of the older ones those that no process has open are missing: not yet accepted, left behind";
+    "older sockets that no process has open are missing: not yet accepted, or left behind";
 
 // Makes a reference to a program; a misspelt name does not compile.
 #define P(name)       \

@@ -111,10 +111,9 @@ Result<void> Pcap::Impl::activate(const PcapOptions& options) {
   switch (const int status = library->activate(handle); status) {
     case PCAP_ERROR_PERM_DENIED:
     case PCAP_ERROR_PROMISC_PERM_DENIED:
-      return tl::make_unexpected(
-          Error::from_errno(ErrorKind::kNotPermitted, EPERM, doing)
-              .with_detail("packets are shown to those with CAP_NET_RAW only")
-              .with_hint("run with sudo"));
+      return tl::make_unexpected(Error::from_errno(ErrorKind::kNotPermitted, EPERM, doing)
+                                     .with_detail("only processes with CAP_NET_RAW may see packets")
+                                     .with_hint("run with sudo"));
     case PCAP_ERROR_NO_SUCH_DEVICE:
     case PCAP_ERROR_IFACE_NOT_UP:
       return tl::make_unexpected(
@@ -159,7 +158,7 @@ Result<Pcap> Pcap::open(const PcapOptions& options) {
   if (library == nullptr)
     return tl::make_unexpected(
         Error(ErrorKind::kUnsupportedPlatform, {}, "capture packets")
-            .with_detail("there is no libpcap here")
+            .with_detail("libpcap is not installed")
             .with_hint("install it: libpcap0.8 on Debian and Ubuntu, libpcap "
                        "elsewhere"));
   auto impl = std::make_unique<Impl>();

@@ -39,7 +39,7 @@ Error other_namespace(int error, std::string doing) {
   if (!is_in_first_user_namespace()) which = "user";
   if (!is_in_first_pid_namespace()) which = "pid";
   return Error::from_errno(ErrorKind::kOtherNamespace, error, std::move(doing))
-      .with_detail("the kernel tells of processes only in the host's own " + which + " namespace")
+      .with_detail("the kernel reports processes only in the host's own " + which + " namespace")
       .with_hint("run it on the host, or in a container that shares the host's namespaces");
 }
 

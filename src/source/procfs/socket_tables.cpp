@@ -43,8 +43,8 @@ Result<std::unique_ptr<SocketTables>> SocketTables::open(std::string proc) {
   tables->doors_ = {
       {Observation::kTcpSockets, "/proc/net/tcp", {}},
       {Observation::kUdpSockets, "/proc/net/udp", {}},
-      {Observation::kTcpFigures, "/proc/net/tcp", "not among what it shows"},
-      {Observation::kFinalFigures, "/proc/net/tcp", "not among what it shows"},
+      {Observation::kTcpFigures, "/proc/net/tcp", "it does not have them"},
+      {Observation::kFinalFigures, "/proc/net/tcp", "it does not have them"},
   };
   return tables;
 }
