@@ -192,7 +192,8 @@ const Command kStory = make_command<StoryArguments, declare, observe, run>({
     .promise = "what each process did, when it ends",
     .summary = "each process when it ends, and its remote ends",
     .examples =
-        "Each process when it ends: who it was, what it did on the network, and how it ended; below\n"
+        "Each process when it ends: who it was, what it did on the network, and how it ended; "
+        "below\n"
         "that its command line and its remote ends.\n"
         "\n"
         "  sudo sockscope story                  until Ctrl-C\n"
