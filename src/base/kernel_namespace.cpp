@@ -27,7 +27,7 @@ std::uint32_t home_netns() noexcept {
 }
 
 std::uint32_t host_netns() noexcept {
-  // Of another pid namespace the first process is another one.
+  // In another pid namespace, process 1 is not the host's first process.
   return is_in_first_pid_namespace() ? inode_of("/proc/1/ns/net") : 0;
 }
 

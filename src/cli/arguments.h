@@ -27,7 +27,7 @@ struct Arguments {
   OutputFormat format = OutputFormat::kTable;
   std::string filter;
   std::string columns;
-  std::optional<Excerpt::Rows> only;  // rows of this kind alone
+  std::optional<Excerpt::Rows> only;  // only rows of this kind
   std::string sort;
   bool reverse = false;
   std::size_t top = 0;  // how many rows; 0: all
@@ -51,7 +51,7 @@ struct Arguments {
   bool is_json() const noexcept {
     return format == OutputFormat::kJson || format == OutputFormat::kNdjson;
   }
-  // --filter may ask for events.
+  // Whether --filter may have keys that test events.
   virtual bool shows_events() const { return false; }
   bool is_enough(std::uint64_t printed) const noexcept { return count != 0 && printed >= count; }
 };

@@ -11,7 +11,7 @@ namespace {
 using enum ColumnId;
 using Members = std::vector<std::string>;
 
-// Of columns whose members have other names than they have.
+// The members of columns that do not have the name of their member.
 const std::map<ColumnId, Members>& renamed() {
   static const std::map<ColumnId, Members> kRenamed = {
       {kUser, {"uid"}},
@@ -59,7 +59,7 @@ std::vector<std::string> json_members(const ColumnList<Row>& columns) {
     else
       std::ranges::for_each(found->second, add);
   }
-  // Whoever adds rows up has to know those that are parts of others.
+  // Rows with this member are parts of other rows; who adds rows up must be able to leave them out.
   if (is_flow && !all.empty()) add("peer_of");
   return all;
 }

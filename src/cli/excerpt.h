@@ -10,7 +10,7 @@
 
 namespace sockscope {
 
-// The members of rows in JSON that these columns show, "tcp_info.cwnd" of one within an object.
+// The members of JSON rows that these columns show; "tcp_info.cwnd" for one within an object.
 template <class Row>
 std::vector<std::string> json_members(const ColumnList<Row>& columns);
 
@@ -21,7 +21,7 @@ inline constexpr Excerpt::Rows kRowsOf<Flow> = Excerpt::Rows::kFlows;
 template <>
 inline constexpr Excerpt::Rows kRowsOf<Process> = Excerpt::Rows::kProcesses;
 
-// Rows of this kind with what these columns show; without columns all of them.
+// The rows of this kind, with the members that these columns show; without columns, all members.
 template <class Row>
 Excerpt excerpt_of(const ColumnList<Row>& columns) {
   return {kRowsOf<Row>, json_members<Row>(columns)};

@@ -15,7 +15,7 @@ std::string exit_text(std::uint32_t exit_status);
 // What a kProcess event says besides process and kind.
 std::string describe_process(const Event& event);
 
-// Its container, else its unit: "  [nginx.service]"; "": neither is known.
+// The process's container, otherwise its unit: "  [nginx.service]"; "": neither is known.
 std::string place_text(const ProcessInfo& process);
 
 }  // namespace sockscope

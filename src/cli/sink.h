@@ -92,8 +92,8 @@ class TextSink : public Sink {
   Output& output_;
 };
 
-// The sinks that the options ask for, one file in sinks/ each. `own` makes the command's own: its
-// table, or its CSV. `excerpt` is the part of snapshots that JSON has; empty: all of it.
+// The sinks that the options ask for; each has a file in sinks/. `own` makes the command's own
+// sink: its table or its CSV. `excerpt` is the part of snapshots that JSON has; empty: all of it.
 Sinks make_sinks(const Arguments& arguments, Output& output, const HostId& host,
                  const std::function<std::unique_ptr<Sink>()>& own,
                  std::optional<Excerpt> excerpt = std::nullopt);

@@ -69,7 +69,7 @@ std::string remote_line(const StoryRemote& remote) {
   return text + "  " + figures_text(remote.figures, remote.error);
 }
 
-// Below the first line, each with `before` in front.
+// The lines below the first one; each begins with `before`.
 std::vector<std::string> detail_lines(const Story& story, const std::string& before,
                                       std::size_t width) {
   std::vector<std::string> lines;
@@ -92,7 +92,7 @@ std::vector<std::string> detail_lines(const Story& story, const std::string& bef
   return lines;
 }
 
-// Who forked whom.
+// The processes by parent.
 class Tree {
  public:
   explicit Tree(const std::vector<Story>& stories)
@@ -105,7 +105,8 @@ class Tree {
     std::vector<std::size_t> parents;
     for (std::size_t i = 0; i < stories.size(); ++i) parents.push_back(parent_of(i));
     for (const std::size_t i : by_start_) children_[parents[i]].push_back(i);
-    // Nobody began before his parent: who comes last has all below him.
+    // A child starts after its parent, so in this order a sum is complete before it is added to the
+    // parent's.
     for (std::size_t at = by_start_.size(); at-- > 0;) {
       const std::size_t i = by_start_[at];
       sums_[i].add(stories[i]);
@@ -143,20 +144,21 @@ class Tree {
   }
 
  private:
-  static constexpr int kDeepest = 40;  // further generations stand as far to the left
+  static constexpr int kDeepest = 40;  // deeper generations are not indented further
   struct Place {
     std::size_t story;
     int depth;
     std::string first;   // before its first line
-    std::string others;  // before all that follows, its children's lines too
+    std::string others;  // before the lines that follow, including those of its children
   };
 
   std::pair<std::uint64_t, std::uint32_t> start_of(std::size_t i) const {
     return {stories_[i].process->start_ns, stories_[i].process->pid};
   }
 
-  // Of those that had its parent's number the last one that began before it; the size of all where
-  // there is none. Starts that /proc tells are rounded: within a hundredth of a second pids decide.
+  // The last process with the parent's pid that started before the child; the number of stories if
+  // there is none. /proc rounds start times to hundredths of a second: if they are equal, pids
+  // decide.
   std::size_t parent_of(std::size_t child) const {
     std::size_t found = stories_.size();
     const auto [first, last] = by_pid_.equal_range(stories_[child].process->parent_pid);
@@ -171,7 +173,7 @@ class Tree {
   std::multimap<std::uint32_t, std::size_t> by_pid_;
   std::vector<std::size_t> by_start_;
   std::vector<StorySum> sums_;                      // each with all below it
-  std::vector<std::vector<std::size_t>> children_;  // the last: of nobody that is there
+  std::vector<std::vector<std::size_t>> children_;  // the last: processes whose parent has no story
 };
 
 }  // namespace

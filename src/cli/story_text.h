@@ -24,12 +24,13 @@ class StorySum {
   StoryFigures figures_;
 };
 
-// Who it was and how it ended; below it, indented, its command line and its remote ends. width: of
-// the terminal, into which command lines are made to fit; 0: there is none.
+// The process and how it ended; below that, indented, its command line and its remote ends. Command
+// lines are shortened to `width`, the terminal's; 0: there is no terminal.
 std::vector<std::string> story_lines(const Story& story, std::size_t width);
 
-// The same of all of them, children below their parents, with the sum of each parent and all below
-// it. talkers_only: without those that had no connection, nor anybody below them.
+// The same for all stories, children below their parents, and for each parent the sum of itself and
+// all below it. talkers_only: leaves out processes without a connection, unless one below them had
+// one.
 std::vector<std::string> story_tree(const std::vector<Story>& stories, bool talkers_only,
                                     std::size_t width);
 

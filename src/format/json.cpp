@@ -75,7 +75,7 @@ void write_process_row(Writer& writer, const Process& process) {
   if (process.info) write_process_info(writer, *process.info);
 }
 
-// What every document says of itself before its rows.
+// The members of every document that come before its rows.
 template <class Writer>
 void write_head(Writer& writer, std::string_view schema, const Snapshot& snapshot,
                 const HostId& host, Rfc3339& rfc3339) {
@@ -144,7 +144,7 @@ void write_value(Fields<Writer>& fields, std::string_view name, const RowCount::
     fields.null(name);
 }
 
-// write(writer) with the writer that was asked for.
+// Calls write(writer) with the writer that `pretty` asks for.
 template <class Write>
 void write_document(bool pretty, const WriteText& take, Write write) {
   Pieces pieces(take);

@@ -55,8 +55,8 @@ class EventWriter {
   std::unique_ptr<Line> line_;
 };
 
-// The part of a snapshot to write: the rows of one kind, and of each the members with these names,
-// as MemberFilter takes them. No names: all members.
+// The part of a snapshot to write: the rows of one kind, and the members of these rows in the form
+// that MemberFilter takes. Without names: all members.
 struct Excerpt {
   enum class Rows : std::uint8_t { kFlows, kProcesses };
   Rows rows = Rows::kFlows;
@@ -70,7 +70,8 @@ using WriteText = std::function<void(std::string_view)>;
 void write_snapshot_json(const Snapshot& snapshot, const HostId& host, bool pretty,
                          const WriteText& write, const Excerpt* excerpt = nullptr);
 
-// How many rows have these values in the columns; monostate: not known. Text may be hostile.
+// How many rows have these values in the columns; monostate: not known. Texts may have hostile
+// bytes.
 struct RowCount {
   using Value = std::variant<std::monostate, std::uint64_t, double, std::string>;
   std::uint64_t rows = 0;

@@ -213,7 +213,7 @@ void write_identity(Writer& writer, const Flow& flow, std::uint64_t now_ns) {
   fields.members(kSocketFields, flow);
   fields.number("family", flow.local.addr.family);
   fields.text("local_addr", to_string(flow.local.addr));
-  // When a connection attempt begins its port is not chosen yet.
+  // When a connection attempt begins, the kernel has not chosen its port yet.
   flow.state == TcpState::kSynSent ? fields.number_or_null("local_port", flow.local.port)
                                    : fields.number("local_port", flow.local.port);
   if (flow.remote.port != 0 || !flow.remote.addr.is_unspecified()) {

@@ -11,9 +11,9 @@
 
 namespace sockscope::json {
 
-// A writer for rows of which only some members are wanted: what stands in a row is given to it in
-// full, and passed on as far as `wanted` names it. "tcp_info.cwnd" is a member of an object within;
-// a name without a dot is all of that member.
+// A writer for rows that passes on only the wanted members. Each row is written to it in full.
+// "tcp_info.cwnd" is a member of an object within the row; a name without a dot stands for all of
+// that member.
 template <class Target>
 class MemberFilter {
  public:
@@ -68,7 +68,7 @@ class MemberFilter {
   }
   bool is_passed() const { return next_ != Part::kNone; }
   void open() { open_.push_back(next_); }
-  // What comes next in an array is as much wanted as the array.
+  // The next element of an array is wanted if the array is.
   void close() {
     next_ = open_.back();
     open_.pop_back();
@@ -77,8 +77,8 @@ class MemberFilter {
   Target& target_;
   const std::vector<std::string>& wanted_;
   std::vector<Part> open_;  // objects and arrays within the row
-  std::string object_;      // the one that is wanted in part, with a dot
-  Part next_ = Part::kAll;  // the value that comes
+  std::string object_;      // the object that is wanted in part, with a dot at the end
+  Part next_ = Part::kAll;  // the next value
 };
 
 }  // namespace sockscope::json

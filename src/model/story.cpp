@@ -11,7 +11,7 @@ constexpr std::uint64_t kRounds = 10;
 // Most queries of one process that are remembered until their answers come.
 constexpr std::size_t kMostAsked = 1024;
 
-// Those whose connections went to other processes are none.
+// Also removes the remote ends whose connections all passed to other processes.
 void arrange_remotes(std::vector<StoryRemote>& remotes) {
   std::erase_if(remotes,
                 [](const StoryRemote& remote) { return remote.figures == StoryFigures(); });
@@ -77,7 +77,7 @@ void StoryBook::take_close(const Flow& flow) {
   const Counters& counters = flow.counters;
   const bool moved = counters.rx_bytes != 0 || counters.tx_bytes != 0;
   if (!was_open && flow.protocol == Protocol::kUdp && !moved) return;
-  if (was_open && !entries_.contains(open->second.owner)) {  // its story was told
+  if (was_open && !entries_.contains(open->second.owner)) {  // its story was already handed over
     open_.erase(open);
     return;
   }

@@ -32,15 +32,16 @@ struct StoryFigures {
   }
 };
 
-// Whom a process talked to, or tried to.
+// A remote end that a process talked to, or tried to.
 struct StoryRemote {
   Protocol protocol = Protocol::kTcp;
   Direction direction = Direction::kUnknown;
-  Endpoint end;                  // of inbound connections port 0: those of clients mean nothing
-  std::uint16_t local_port = 0;  // of inbound connections: where they came to
-  std::string name;              // that it was asked for by; empty: not known. Hostile
+  Endpoint end;                  // port 0 if inbound: the ports of clients mean nothing
+  std::uint16_t local_port = 0;  // if inbound: the port that clients connected to
+  std::string name;              // the name that the process asked DNS for; empty: not known;
+                                 // hostile bytes possible
   StoryFigures figures;
-  int error = 0;  // errno of the last attempt that failed; 0: the kernel did not tell
+  int error = 0;  // errno of the last attempt that failed; 0: not known
 
   bool is_same_end(const StoryRemote& other) const {
     return protocol == other.protocol && direction == other.direction && end == other.end &&
@@ -67,9 +68,9 @@ struct Story {
   std::optional<std::uint64_t> dns_unanswered;
   std::uint32_t worst_rtt_us =
       0;  // the largest smoothed round trip time at the end of a connection; 0: none measured
-  // Most bytes first. The connections of all of them and of `other` add up to `connections`.
+  // Most bytes first. The connections of these and of `other` add up to `connections`.
   std::vector<StoryRemote> remotes;
-  // Of UDP sockets that were not connected, and of remote ends beyond kMostRemotes.
+  // For UDP sockets that were not connected, and for the remote ends beyond kMostRemotes.
   StoryFigures other;
 
   static constexpr std::size_t kMostRemotes = 256;
@@ -109,7 +110,7 @@ class StoryBook {
     std::uint64_t began_ns = 0;  // CLOCK_MONOTONIC; 0: not seen
     std::uint64_t open = 0;
 
-    // Of Story::remotes; kOther: of none of them.
+    // An index of Story::remotes; kOther: none of them.
     std::size_t remote_of(const Flow& flow);
     StoryFigures& figures_of(std::size_t remote) {
       return remote < story.remotes.size() ? story.remotes[remote].figures : story.other;
@@ -118,7 +119,7 @@ class StoryBook {
   static constexpr std::size_t kOther = static_cast<std::size_t>(-1);
   struct Open {
     Key owner;
-    std::size_t remote;  // of its entry
+    std::size_t remote;  // index in the entry's remotes, or kOther
   };
 
   Entry& entry_of(const Owner& owner) { return entries_[{owner.pid, owner.start_ns}]; }
@@ -132,7 +133,8 @@ class StoryBook {
   bool looks_at_dns_;
   std::map<Key, Entry> entries_;
   std::unordered_map<std::uint64_t, Open> open_;  // by the cookie of a TCP connection
-  std::multimap<std::uint64_t, Key> ended_;       // by the time their patience is over
+  std::multimap<std::uint64_t, Key> ended_;       // by the time at which they have waited long
+                                                  // enough
 };
 
 }  // namespace sockscope

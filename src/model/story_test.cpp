@@ -227,7 +227,7 @@ class StoryRemotes : public StoryBookTest {
 
 TEST_F(StoryRemotes, AreTheEndsWithWhatWentToEach) {
   apply(to(flow(EventKind::kConnect, 7, 1, kMs), "192.0.2.1", 80, "a.example"));
-  apply(to(close(7, 1, kMs, 1, 2), "192.0.2.1", 80));  // its name is not told again
+  apply(to(close(7, 1, kMs, 1, 2), "192.0.2.1", 80));  // the event does not have its name again
   apply(to(flow(EventKind::kConnect, 7, 2, kMs), "192.0.2.1", 80, "a.example"));
   apply(to(close(7, 2, kMs, 10, 20), "192.0.2.1", 80, "a.example"));
   apply(to(close(7, 3, kMs, 100, 200), "192.0.2.1", 443));
@@ -283,7 +283,7 @@ TEST_F(StoryRemotes, OfWhatIsStillOpenAreTold) {
   const auto& ends = remotes();
   ASSERT_EQ(ends.size(), 1u);
   EXPECT_EQ(ends[0].figures, (StoryFigures{1, 0, 0, 0}));
-  // Its end comes when the story was told: it begins none.
+  // The connection ends after the story was handed over, and does not begin another one.
   apply(to(close(7, 1, 9 * kMs, 5, 6), "192.0.2.1", 80));
   apply(process(ProcessEventKind::kExit, 7, 10 * kMs));
   release(~std::uint64_t{0});

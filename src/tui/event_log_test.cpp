@@ -59,7 +59,7 @@ TEST_F(Log, a_burst_ends_with_a_pause_and_has_an_end) {
 TEST_F(Log, each_connection_has_its_own) {
   for (std::uint64_t ms = 0; ms < 300; ms += 10)
     for (const std::uint64_t cookie : {7, 8}) retransmit(cookie, ms);
-  retransmit(0, 300);  // of which it is not known what they are of
+  retransmit(0, 300);  // without a cookie
   retransmit(0, 301);
   EXPECT_EQ(log.all().size(), 4u);
 }
@@ -85,7 +85,7 @@ TEST_F(Log, no_kind_drives_out_the_others) {
   EXPECT_EQ(count(EventKind::kReset), 100u);
   EXPECT_EQ(count(EventKind::kClose), (EventLog::kMost - 100) / 2);
   EXPECT_EQ(log.find(1)->event.kind(), EventKind::kReset);
-  // Forgotten bursts are not gone on with.
+  // A new retransmit does not continue a burst that was removed.
   for (std::uint64_t i = 0; i < 3 * EventLog::kMost; ++i) retransmit(1000 + i, 130 + i);
   EXPECT_EQ(log.all().size(), EventLog::kMost);
 }

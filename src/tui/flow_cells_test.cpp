@@ -102,7 +102,8 @@ TEST(FlowCell, what_the_kernel_did_not_tell_is_not_known) {
   EXPECT_EQ(cell(model, state, flow, kCongestionControl), "cubic");
   model.internals[6]->receive_queue = 4'321'000;
   EXPECT_EQ(cell(model, state, flow, kReceiveQueue), "4.3M");
-  model.internals[6]->congestion_control = {'\033', '[', '2', 'J'};  // modules name themselves
+  model.internals[6]->congestion_control = {'\033', '[', '2', 'J'};  // kernel modules choose their
+                                                                     // own names
   EXPECT_EQ(cell(model, state, flow, kCongestionControl).find('\033'), std::string::npos);
   flow.counters.srtt_us = 0;
   EXPECT_EQ(cell(model, state, flow, kRttVariation), "—");

@@ -209,7 +209,7 @@ TEST(History, means_are_known_when_there_are_samples_of_so_long) {
   // Five seconds of 600 in each direction.
   EXPECT_DOUBLE_EQ(*history.mean_rate(65, ProcessId{2, 2000}, kTen), 600);
   EXPECT_DOUBLE_EQ(*history.mean_rate(65, std::uint64_t{2}, kSixty), 100);
-  EXPECT_DOUBLE_EQ(*history.mean_rate(60, std::uint64_t{2}, kSixty), 0);  // of the past as it was
+  EXPECT_DOUBLE_EQ(*history.mean_rate(60, std::uint64_t{2}, kSixty), 0);  // at an earlier sample
   EXPECT_FALSE(history.mean_rate(65, std::uint64_t{77}, kTen));
 }
 
@@ -239,7 +239,7 @@ TEST(History, means_count_nothing_before_a_row_began_and_keep_what_is_gone) {
   EXPECT_TRUE(gone.empty());
   history.each_gone_flow(20, kTen, take);
   EXPECT_EQ(gone, (std::vector<std::pair<std::uint64_t, double>>{{5, 60.0}}));
-  history.each_gone_flow(20, kSixty, take);  // not known for so long
+  history.each_gone_flow(20, kSixty, take);  // not known for that long
   EXPECT_EQ(gone.size(), 1u);
 }
 

@@ -87,7 +87,7 @@ TEST_F(Tree, parents_keep_what_children_moved_that_are_gone) {
   model.ancestors.clear();
   model.ancestors.emplace(100, info_of(100, 1, "sshd"));
   rows();
-  EXPECT_DOUBLE_EQ(sum("sshd").lately.rate_60s.value_or(0), 10);  // nobody knows of bash any more
+  EXPECT_DOUBLE_EQ(sum("sshd").lately.rate_60s.value_or(0), 10);  // bash is no longer known
   SnapshotBuilder b(61);
   add(b, 100, 1, "sshd", 10, 0);
   add(b, 300, 200, "curl", 0, 0);

@@ -106,7 +106,7 @@ TEST_F(Rows, the_first_order_is_the_same_on_every_screen) {
   for (const View* view : {&kProcessesView, &kConnectionsView, &kHostsView, &kProcessView})
     for (int columns = 41; columns <= 250; ++columns)
       ASSERT_EQ(view->order({columns, 50}), view->order({40, 12})) << columns;
-  // And by a column that is there.
+  // The order is that of a column that is on the screen.
   for (const View* view : {&kProcessesView, &kConnectionsView, &kHostsView, &kProcessView})
     for (int columns = kLeastColumns; columns <= 250; ++columns) {
       const auto placed = place_columns(view->columns, columns);
@@ -118,7 +118,7 @@ TEST_F(Rows, the_first_order_is_the_same_on_every_screen) {
     }
 }
 
-// A process that runs and one that is over: both moved something in the same second.
+// Of two processes that moved bytes in the same second, one still runs.
 TEST_F(Rows, what_runs_stays_as_long_as_what_is_over) {
   model.history = History();
   const auto lines = [&](std::uint64_t now) {
@@ -153,7 +153,7 @@ TEST_F(Rows, remote_ends_keep_what_connections_moved_that_are_gone) {
   for (std::uint64_t now = 0; now <= 61; ++now) {
     SnapshotBuilder b(now);
     b.process(7, "curl", 0, 0).flow(1, "10.0.0.7", 1, "192.0.2.1", 443, 10, 0);
-    // One after the other, each for a second.
+    // Each lives for one second.
     b.flow(1000 + now, "10.0.0.7", 2, "192.0.2.1", 443, 900, 90);
     model.history.add(b.snapshot());
     model.now_ns = b.snapshot().mono_ns;

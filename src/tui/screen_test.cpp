@@ -476,7 +476,7 @@ TEST(Screen, retransmits_of_the_host_as_a_share) {
   EXPECT_EQ(header_share(10, 1000, {80, 24}), Shown("retr 1.0%", 'l'));
   EXPECT_EQ(header_share(11, 1000, {80, 24}), Shown("retr 1.1%!", 'b'));
   EXPECT_EQ(header_share(500, 200, {80, 24}), Shown("retr 100.0%!", 'b'));  // SYN-ACKs sent again
-  // Of a few segments a share says nothing.
+  // The share of a few segments means nothing.
   EXPECT_EQ(header_share(2, 100, {80, 24}), Shown("retr 2.0%!", 'b'));
   EXPECT_EQ(header_share(2, 99, {80, 24}), Shown("retr 2.0%", 't'));
   EXPECT_EQ(header_share(5, 7, {80, 24}), Shown("retr 71.4%", 't'));

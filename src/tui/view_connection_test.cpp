@@ -55,7 +55,7 @@ TEST_F(Details, busy_is_a_share_of_the_life_that_is_known) {
   EXPECT_TRUE(says("busy 37.0 s"));
 }
 
-// Of an event whose connection no sample has.
+// The details of an event whose connection is in no sample.
 class PastConnection : public Details {
  protected:
   void open(const Event& event) {

@@ -243,7 +243,7 @@ void arrange_tree(Arranger& a, const std::vector<Keyed>& processes, ProcessTree 
   }
 }
 
-// With a filter there are none: it is not known which of them it would have let through.
+// With a filter there are none, because it is not known which of them would have matched.
 std::vector<GoneProcess> gone_processes(const Arranger& a) {
   if (!a.wants_means() || !a.state.filter.matches_all()) return {};
   std::map<ProcessId, GoneProcess> gone;

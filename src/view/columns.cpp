@@ -339,7 +339,7 @@ std::string endpoint_text(const CellValue& value, std::size_t width) {
   const auto* endpoint = std::get_if<Endpoint>(&value);
   if (endpoint == nullptr) return "*";
   std::string text = shorten_endpoint(*endpoint, width);
-  // There is no port 0: none was chosen yet, or none is needed.
+  // Port 0 means that no port was chosen yet, or that none is needed.
   if (endpoint->port == 0 && text.ends_with(":0")) text.back() = '*';
   return text;
 }

@@ -46,7 +46,7 @@ std::vector<std::string> render_counts(std::span<const Count<Row>> counts,
   std::size_t digits = kHeading.size();
   for (const Count<Row>& count : counts)
     digits = std::max(digits, std::to_string(count.rows).size());
-  // However narrow the screen is, something is shown of what is counted.
+  // At least one column remains for the values, on a screen of any width.
   const std::size_t rest = width == 0 ? 0 : std::max(width, digits + 2) - digits - 1;
   auto lines = render_table<Row>(rows_of(counts), columns, options, rest);
   for (std::size_t i = 0; i < lines.size(); ++i) {

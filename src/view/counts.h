@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many rows are the same in some columns, as "sort | uniq -c" says of lines.
+// Counts rows with equal values in some columns, as "sort | uniq -c" counts equal lines.
 #pragma once
 
 #include <cstddef>
@@ -18,16 +18,16 @@ struct Count {
   const Row* one_of_them;
 };
 
-enum class Compared : std::uint8_t { kCells, kRawTexts };  // what is printed for whom
+enum class Compared : std::uint8_t { kCells, kRawTexts };  // for tables; for CSV and JSON
 
-// Most rows first, with `fewest_first` last; equal counts by what they count, from a to z. The
-// pointers point into rows.
+// The largest counts come first, or with `fewest_first` the smallest; equal counts are in the order
+// of the texts they count. The pointers point into `rows`.
 template <class Row>
 std::vector<Count<Row>> count_rows(std::span<const Row> rows, const ColumnList<Row>& columns,
                                    const CellOptions& options, Compared compared,
                                    bool fewest_first);
 
-// As render_table() and render_csv(), with the counts in front.
+// Like render_table() and render_csv(), with the counts in a first column.
 template <class Row>
 std::vector<std::string> render_counts(std::span<const Count<Row>> counts,
                                        const ColumnList<Row>& columns, const CellOptions& options,

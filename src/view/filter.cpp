@@ -93,7 +93,7 @@ class FilterParser {
     return is_filter_key(name) || is_event_filter_key(name);
   }
 
-  // key: empty where a text stands. What the term needs is noted in `filter`.
+  // Without a key, the term is a text. Notes in `filter` what the term needs.
   tl::expected<FlowFilter::Term, std::string> parse_term(const std::optional<std::string_view>& key,
                                                          bool negated, FlowFilter& filter) {
     const auto value = key ? parse_key_value(*key) : parse_value();

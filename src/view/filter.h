@@ -64,7 +64,7 @@ class FlowFilter {
   static tl::expected<FlowFilter, std::string> parse(std::string_view text,
                                                      UserLookup lookup_user = nullptr);
 
-  // A term that tests events counts as true here.
+  // Terms that test events pass every connection.
   bool matches(const Flow& flow) const;
   bool matches(const Event& event) const;
   bool matches_all() const noexcept {
@@ -80,8 +80,8 @@ class FlowFilter {
   friend class FilterParser;
   struct Term {
     bool negated;
-    std::function<bool(const Flow&)> test;         // empty: it asks for events
-    std::function<bool(const Event&)> event_test;  // empty: it does not
+    std::function<bool(const Flow&)> test;         // empty: it tests events
+    std::function<bool(const Event&)> event_test;  // empty: it tests connections
   };
   std::vector<std::vector<Term>> alternatives_{{}};
   std::set<Needs> needs_;

@@ -20,7 +20,7 @@ using Result = tl::expected<EventTest, std::string>;
 
 constexpr std::array<std::string_view, 2> kKeys = {"event", "rcode"};
 
-// test(word, value) for each of "a,b,c"; the first word that has none is the error.
+// The values of the words in "a,b,c"; a word that is not known is the error.
 template <class Value>
 tl::expected<std::set<Value>, std::string> values_of(
     std::string_view words, const std::vector<std::pair<std::string, Value>>& known) {
@@ -42,15 +42,14 @@ tl::expected<std::set<Value>, std::string> values_of(
   return values;
 }
 
-// Events as they are called where they are shown; "process" is all that happens to processes.
+// By the names under which events are shown; "process" stands for all events of processes.
 Result event_test(const FilterValue& value) {
-  using Kinds = std::pair<EventKind, ProcessEventKind>;  // kUnknown: any
+  using Kinds = std::pair<EventKind, ProcessEventKind>;  // kUnknown: any of them
   static const auto kNames = [] {
     std::vector<std::pair<std::string, Kinds>> names;
     for (std::size_t i = 0; i < std::variant_size_v<Event::What>; ++i) {
       const auto kind = static_cast<EventKind>(i);
-      if (kind == EventKind::kOwner || kind == EventKind::kGap)
-        continue;  // told in any case, or not
+      if (kind == EventKind::kOwner || kind == EventKind::kGap) continue;  // shown never, or always
       names.emplace_back(to_string(kind), Kinds{kind, ProcessEventKind::kUnknown});
     }
     for (auto i = static_cast<unsigned>(ProcessEventKind::kFork);
@@ -72,12 +71,12 @@ Result event_test(const FilterValue& value) {
   return test;
 }
 
-constexpr std::uint32_t kUnanswered = 1u << 16;  // no code: those are 16 bits
+constexpr std::uint32_t kUnanswered = 1u << 16;  // not a code: codes have 16 bits
 
 Result rcode_test(const FilterValue& value) {
   static const auto kNames = [] {
     std::vector<std::pair<std::string, std::uint32_t>> names;
-    // Those that have a name, by IANA's list; all of them stand at its beginning.
+    // All codes that have a name in IANA's list are among the first ones.
     for (std::uint16_t code = 0; code < 32; ++code) {
       const std::string name = ascii_lower(dns::rcode_name(code));
       if (!name.starts_with("rcode")) names.emplace_back(name, code);

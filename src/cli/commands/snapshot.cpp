@@ -19,7 +19,7 @@ constexpr auto kProcessColumns = [] {
       {kPid, kComm, kConns, kListeners, kRxBytes, kTxBytes, kMeanRtt, kRetransmits});
 }();
 
-// What JSON has; empty: the whole snapshot.
+// The part of the snapshot that JSON has; empty: all of it.
 template <class Row>
 std::optional<Excerpt> choose_excerpt(const Arguments& arguments, const TableChoice<Row>& choice) {
   if (!arguments.only && arguments.columns.empty()) return std::nullopt;
@@ -128,7 +128,7 @@ Parsed<CaptureSource> parse_source(const std::string& text) {
   return CaptureSource{found->second, text.substr(colon + 1)};
 }
 
-// Its columns are those that are chosen.
+// The columns of --count-by are the ones that --columns would name.
 void take_count_by(const CLI::App& app, SnapshotArguments& arguments) {
   if (app.count("--count-by") == 0) return;
   refuse(app, {"--columns", "--sort"}, "excludes --count-by");

@@ -25,13 +25,15 @@ struct CaptureSource {
 struct SnapshotArguments : Arguments {
   bool netwatch = false;
   bool envelope = false;
-  std::string count_by;  // columns: how many rows are the same in them; empty: the rows
+  std::string count_by;  // columns whose combinations of values are counted; empty: rows are
+                         // printed
   CaptureSource from;
 };
 
-// Of the rows to print, by --only.
+// For the kind of rows to print, which --only chooses.
 using SnapshotChoice = std::variant<TableChoice<Flow>, TableChoice<Process>>;
-// flow_columns: those of connections when --columns is not given. Empty: the error was reported.
+// flow_columns: the columns of connections if --columns is not given. Returns nothing if it
+// reported an error.
 std::optional<SnapshotChoice> choose_rows(const SnapshotArguments& arguments,
                                           std::span<const ColumnId> flow_columns);
 // Prints in the requested format, in the order of --sort, at most --top rows.

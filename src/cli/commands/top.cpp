@@ -79,7 +79,7 @@ void print_table(const std::vector<Row>& all, const TableChoice<Row>& choice,
   output.line("");
 }
 
-// What is printed of the rows of each kind; without a choice they are left out.
+// How the rows of each kind are printed; a kind without a choice is left out.
 struct Choices {
   std::optional<TableChoice<Process>> processes;
   std::optional<TableChoice<Flow>> flows;
@@ -209,13 +209,14 @@ Options observe(const TopArguments& arguments) {
     options.settle_owner = {};
   } else {
     options.describe = true;
-    options.listen_drops = !options.filter.netns;  // else this screen would have to move there
+    options.listen_drops = !options.filter.netns;  // otherwise sockscope would have to move to that
+                                                   // namespace
   }
   return options;
 }
 
-// --columns and --sort are about processes; they also apply to connections, if those have such a
-// column. With --only they are about its rows. Empty: the error was reported.
+// --columns and --sort apply to processes, and also to connections if those have such a column.
+// With --only they apply to its rows. Returns nothing if it reported an error.
 std::optional<Choices> choose(const TopArguments& arguments, const Options& observed) {
   Choices choices;
   TopArguments of_flows = arguments;
@@ -240,7 +241,7 @@ std::unique_ptr<Sink> make_csv(Output& output, Choices& choices) {
   return std::make_unique<TopCsv<Flow>>(output, &Snapshot::flows, std::move(*choices.flows));
 }
 
-// What JSON has; empty: whole snapshots.
+// The part of each snapshot that JSON has; empty: all of it.
 std::optional<Excerpt> choose_excerpt(const TopArguments& arguments, const Choices& choices) {
   if (!arguments.only && !arguments.chooses_columns) return std::nullopt;
   const auto excerpt = [&]<class Row>(const TableChoice<Row>& choice) {
@@ -249,7 +250,7 @@ std::optional<Excerpt> choose_excerpt(const TopArguments& arguments, const Choic
   return choices.processes ? excerpt(*choices.processes) : excerpt(*choices.flows);
 }
 
-// JSON has all rows as they come unless the command line says otherwise.
+// JSON has all rows, unsorted, unless the command line says otherwise.
 template <class Row>
 void arrange_rows(const TopArguments& arguments, std::optional<TableChoice<Row>> choice,
                   std::vector<Row>& rows) {

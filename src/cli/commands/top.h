@@ -10,7 +10,8 @@ namespace sockscope {
 struct TopArguments : Arguments {
   TopArguments() { top = 20; }
 
-  // Given on the command line. In a configuration file they are about tables only.
+  // Whether these options are on the command line; those in a configuration file only apply to
+  // tables.
   bool chooses_columns = false;
   bool orders_rows = false;
   bool limits_rows = false;

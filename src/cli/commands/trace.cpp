@@ -110,7 +110,8 @@ class EventTable : public TextSink {
  private:
   static constexpr std::size_t kLongestCell = 46;
   static constexpr std::size_t kLongestDetail = 100;
-  static constexpr std::size_t kLongestName = 15;  // the kernel has no longer ones of processes
+  static constexpr std::size_t kLongestName = 15;  // the kernel cuts names of processes to this
+                                                   // length
   static constexpr std::size_t kUsualEndpoint = 21;
 
   std::string line(const Event& event) {
@@ -224,10 +225,10 @@ bool is_wanted(const TraceArguments& arguments, const FlowFilter& filter, const 
   return filter.matches(event);
 }
 
-// A filter that asks for events has them observed.
+// Observes the events that the filter names.
 void observe_named_events(TraceArguments& arguments) {
   const auto filter = FlowFilter::parse(arguments.filter, user_id);
-  if (!filter) return;  // is told when it is used
+  if (!filter) return;  // the error is reported where the filter is used
   Options& options = arguments.options;
   options.dns |= filter->names(EventKind::kDns);
   options.processes |= filter->names(EventKind::kProcess);
