@@ -221,13 +221,14 @@ void add_udp_peers(CLI::App& app, Arguments& arguments) {
 void add_only(CLI::App& app, Arguments& arguments) {
   in_group(app, "Output");
   add_one_of(app, "--only", arguments.only, "ROWS",
-             "processes or flows: these rows alone; --columns and --sort are about them then",
+             "processes or flows: only these rows; --columns and --sort then apply to them",
              Words<std::optional<Excerpt::Rows>>{{"processes", Excerpt::Rows::kProcesses},
                                                  {"flows", Excerpt::Rows::kFlows}});
   app.get_option("--columns")
       ->description(
-          "which columns, see 'sockscope help columns'; JSON has these rows alone then, with what "
-          "the columns show");
+          "which columns, see 'sockscope help columns'; JSON then has only these rows, with what "
+          "the "
+          "columns show");
 }
 
 void add_order(CLI::App& app, Arguments& arguments) {

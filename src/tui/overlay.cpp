@@ -177,7 +177,7 @@ HelpLines help_lines(const Model& model, const State& state) {
       {keys.keys_of({kNextSample, kPreviousSample, kGoToTime}),
        "next and previous sample, go to a time (-5m, 14:02)"},
       {keys.keys_of({kZoomIn, kZoomOut, kPlotScale}),
-       "plots of a shorter or longer time; of one scale or each its own"},
+       "plots of a shorter or longer time; one scale for all or for each"},
       {keys.key_of(kInterval), "seconds between samples"},
       {"Doing", ""},
       {keys.keys_of({kCopy, kWrite}), "copy the row, write the view as JSON"},

@@ -107,9 +107,10 @@ void put_tcp(const Model& model, const State& state, const Flow& flow, int last,
   const TcpInternals* tcp = internals_of(model, state, flow);
   if (flow.state == TcpState::kListen) {
     if (tcp != nullptr && y < last)
-      put_fact(y++, "Queue",
-               fmt::format("{} wait to be accepted, {} may", tcp->receive_queue, tcp->send_queue),
-               grid, right);
+      put_fact(
+          y++, "Queue",
+          fmt::format("{} wait to be accepted, {} may wait", tcp->receive_queue, tcp->send_queue),
+          grid, right);
     return;
   }
   if (tcp != nullptr && y < last)
@@ -219,7 +220,7 @@ const LoggedEvent* event_of(const Model& model, const State& state) {
 
 // "Connection refused (ECONNREFUSED)"
 std::string reason_of(const event::ConnectFailed& failed, bool is_narrow) {
-  if (failed.error == 0) return "the kernel does not tell";
+  if (failed.error == 0) return "not known";
   if (failed.error == ECANCELED) return "given up by the program";
   const std::string text = std::strerror(failed.error);
   return is_narrow ? text : fmt::format("{} ({})", text, errno_name(failed.error));

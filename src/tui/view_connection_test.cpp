@@ -87,7 +87,7 @@ TEST_F(PastConnection, says_who_where_to_why_and_how_long_it_took) {
   EXPECT_TRUE(says("Why      given up by the program"));
   press({KeyName::kEscape}, model, state);
   open(failed(0));
-  EXPECT_TRUE(says("Why      the kernel does not tell"));
+  EXPECT_TRUE(says("Why      not known"));
 }
 
 TEST_F(PastConnection, of_a_socket_without_a_number_has_what_the_event_says) {

@@ -246,9 +246,9 @@ constinit const View kConnectionsView = {
     .help = [](const State& state) -> HelpLines {
       return {{"Connections: each socket with a peer, busiest first.", ""},
               {"+ †", "new within 2 s or since a freeze, closed (--keep-closed)"},
-              {"10s 60s", "both ways, on average over so long; — before that is known"},
+              {"10s 60s", "both directions, average of so many seconds; — if not known yet"},
               {"RTTms", "smoothed round trip; yellow above 3 times its own least"},
-              {"RETR !", "segments sent again since it was opened; ! above 1 % of 100 or more"},
+              {"RETR !", "segments sent again so far; ! above 1 %, of 100 or more"},
               {fold_keys(state), "group by process, remote end, container; fold"}};
     },
     .frame = [](Size size) { return list_frame(size, true, false); },

@@ -147,7 +147,7 @@ constinit const View kHostsView = {
     .footer = kFooter,
     .help = [](const State& state) -> HelpLines {
       return {{"Hosts: the remote ends, all their connections together.", ""},
-              {"10s 60s", "both ways, on average over so long; — before that is known"},
+              {"10s 60s", "both directions, average of so many seconds; — if not known yet"},
               {"FAILED",
                "attempts to connect to it in the last ten minutes; and names that were "
                "asked for in vain: not found, refused, no answer"},

@@ -148,7 +148,7 @@ void declare(CLI::App& app, SnapshotArguments& arguments) {
   add_only(app, arguments);
   add_order(app, arguments);
   add_text(app, "--count-by", arguments.count_by, "A,B,C",
-           "how many rows are the same in these columns, most first");
+           "count the rows with the same values in these columns; largest first");
   add_source(app, arguments);
   in_group(app, "");
   app.add_flag_callback("--udp-peers", [] {

@@ -84,7 +84,7 @@ void declare(CLI::App& app, StoryArguments& arguments) {
                "only processes that had connections, or tried to");
   in_group(app, "Output");
   app.add_flag("--tree", arguments.tree,
-               "at the end, children below their parents, with the sums of all below each");
+               "at the end: children below their parents, each parent with the sum of all below");
   app.add_flag_callback(
       "--json", [&arguments] { arguments.format = OutputFormat::kNdjson; }, "an object per line");
   add_expect_match(app, arguments);
