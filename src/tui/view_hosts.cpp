@@ -112,7 +112,7 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
       std::count_if(listing.rows.begin(), listing.rows.end(),
                     [](const Row& row) { return row.key.kind == RowKey::Kind::kPlace; }));
   std::string status = counted(listing.rows.size() - names, "remote end");
-  if (names != 0) status += " · " + counted(names, "name") + " asked for in vain";
+  if (names != 0) status += " · " + counted(names, "name") + " not resolved";
   if (state.is_frozen()) status += opened_since_text(model, state);
   if (listing.loopback_hidden != 0)
     status += fmt::format(
@@ -149,8 +149,8 @@ constinit const View kHostsView = {
       return {{"Hosts: the remote ends, all their connections together.", ""},
               {"10s 60s", "both directions, average of so many seconds; — if not known yet"},
               {"FAILED",
-               "attempts to connect to it in the last ten minutes; and names that were "
-               "asked for in vain: not found, refused, no answer"},
+               "failed attempts to connect in the last ten minutes; also names that DNS did not "
+               "resolve: not found, refused, no answer"},
               {state.keys.key_of(Action::kDetails), "the connections with this host"}};
     },
     .frame = [](Size size) { return list_frame(size, false, false); },
