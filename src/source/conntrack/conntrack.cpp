@@ -103,7 +103,7 @@ Result<Conntrack> Conntrack::open(const Take& take) {
     return tl::make_unexpected(
         Error(ErrorKind::kNotPermitted, {}, kDoing)
             .with_detail(
-                "net.netfilter.nf_conntrack_events is 0: the kernel tells of no connection")
+                "net.netfilter.nf_conntrack_events is 0: the kernel reports no connections")
             .with_hint("sysctl -w net.netfilter.nf_conntrack_events=1"));
   auto events = open_netlink();
   if (!events) return tl::make_unexpected(std::move(events).error());
