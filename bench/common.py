@@ -28,7 +28,7 @@ class Children:
         self._running = []
 
     def __enter__(self):
-        # An interrupted script leaves through the same door as a finished one.
+        # An interrupted script ends in the same way as a finished one.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         return self
 

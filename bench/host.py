@@ -8,7 +8,7 @@ import subprocess
 import common
 
 LIMIT_MS = 5
-FEW, MANY = 3, 23  # snapshots: the difference leaves out the start
+FEW, MANY = 3, 23  # snapshots: their difference excludes the start
 
 
 def cpu_seconds_of(arguments, snapshots):

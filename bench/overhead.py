@@ -19,11 +19,11 @@ import time
 import common
 
 SETTLE_S = 0.2  # after a tool has attached
-TAIL_S = 0.3  # for what it still has to read when churn ends; its CPU time counts
-CHURN_S = 1.2  # long enough for a snapshot of top, which is dear there
+TAIL_S = 0.3  # for reading the rest after churn has ended; its CPU time counts
+CHURN_S = 1.2  # long enough to include a snapshot of top, which is expensive with this workload
 TRAFFIC_S = 0.5
 
-# name: words for the workload, count of the first try, limit of the ratio for sockscope
+# name: arguments of the workload, count of the first try, limit of sockscope's ratio
 Workload = collections.namedtuple("Workload", "words first_count limit")
 WORKLOADS = {
     "tcp-pair": Workload(["tcp-pair", "{}"], 10_000, 1.035),
@@ -37,12 +37,12 @@ WORKLOADS = {
 }
 BY_DEFAULT = [name for name in WORKLOADS if name != "tcp-rr-2cores"]
 
-# What came of one run: nanoseconds per operation, operations, and of the tool: CPU seconds, run
-# time in seconds, events missing of those that must be there (None: not counted), reported lost.
+# The result of one run: nanoseconds per operation, operations, and for the tool: CPU seconds, run
+# time in seconds, how many of the expected events are missing (None: not counted), reported lost.
 Slot = collections.namedtuple("Slot", "ns operations cpu wall missing reported")
 
 
-# For the duration of the tool and for it alone: tracepoints are found by way of tracefs.
+# Only for this tool and while it runs: it finds tracepoints in tracefs.
 WITH_TRACEFS = ["unshare", "--mount", "sh", "-c",
                 "[ -e /sys/kernel/tracing/events ] || [ -e /sys/kernel/debug/tracing/events ] ||"
                 " mount -t tracefs tracefs /sys/kernel/tracing; exec \"$0\""]
@@ -159,7 +159,7 @@ def run(bench, names, tools, reps):
         bench.calibrate(name)
     for repetition in range(reps):
         for name in names:
-            shift = repetition % len(tools)  # no tool is always the first
+            shift = repetition % len(tools)  # so that no tool is always the first
             for tool in tools[shift:] + tools[:shift]:
                 slots[name, tool].append(bench.slot(name, tool))
         print(f"repetition {repetition + 1} of {reps} done", file=sys.stderr)

@@ -47,7 +47,7 @@ def measure_start(arguments):
 def top_memory(children, arguments, sockets, output_format):
     """Resident bytes of top at rest and at its peak, with so many TCP sockets open."""
     held = children.hold_sockets(arguments.workload, sockets)
-    # Its tables are counted, not kept: the reader at the other end of the pipe takes them away.
+    # Its tables are counted and not kept; a reader at the other end of the pipe consumes them.
     reader = children.start([sys.executable, "-c", COUNT_LINES, str(SNAPSHOTS), output_format],
                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     top = children.start([arguments.program, "top", "--plain", "-i", INTERVAL_S, "-o", output_format],
@@ -56,7 +56,7 @@ def top_memory(children, arguments, sockets, output_format):
     reader.stdin = None  # so that the reader sees the end when top ends
     if reader.stdout.readline() != "enough\n":
         raise RuntimeError("top did not print its snapshots")
-    # At rest, not in the moments when a snapshot is there and on its way out.
+    # Measured at rest, not while a snapshot is taken and printed.
     samples = []
     for _ in range(20):
         time.sleep(INTERVAL_S / 10)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Compiles bpf/*.bpf.c, links them into one object and makes the skeleton header. The target
-# sockscope_bpf carries the header's folder; SOCKSCOPE_BPF_OBJECT is the linked object.
+# sockscope_bpf adds the header's folder to the include path; SOCKSCOPE_BPF_OBJECT is the linked object.
 find_program(CLANG NAMES clang clang-14 REQUIRED)
 find_program(BPFTOOL NAMES bpftool PATHS /usr/sbin REQUIRED)
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# add_static_program(target output OBJECTS targets... [LIBRARIES libraries...]): links what those
-# targets compile, and all it needs, into one file.
+# add_static_program(target output OBJECTS targets... [LIBRARIES libraries...]): links the objects of
+# those targets, and all libraries that they need, into one file.
 
-# Debian has no archive of fmt.
+# Debian has no static library of fmt.
 add_library(fmt_static STATIC ${CMAKE_CURRENT_LIST_DIR}/fmt_static.cpp)
 target_include_directories(fmt_static PRIVATE
   $<TARGET_PROPERTY:fmt::fmt,INTERFACE_INCLUDE_DIRECTORIES>)

@@ -2,9 +2,9 @@
 add_library(sockscope_warnings INTERFACE)
 target_compile_options(sockscope_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-  # Members left out of a designated initializer have their defaults.
+  # Members that a designated initializer leaves out have their defaults.
   -Wno-missing-field-initializers)
-# Only where developers build: another compiler's new warning must not keep a user from his program.
+# Only in developers' builds: a new warning of another compiler must not stop a user's build.
 option(SOCKSCOPE_WERROR "Treat warnings as errors" OFF)
 if(SOCKSCOPE_WERROR)
   target_compile_options(sockscope_warnings INTERFACE -Werror)

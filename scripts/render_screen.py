@@ -93,7 +93,7 @@ def main():
     support._options.program = os.path.abspath(os.path.join(options.build, "sockscope"))
     columns, rows = map(int, options.size.split("x"))
     shown, frames = [], []
-    # pyte knows not all that xterm does: scrolling by several lines, repeated characters.
+    # pyte does not support all that xterm does, such as scrolling by several lines and repeated characters.
     term = "xterm-256color" if options.cast else "screen"
     with Terminal(*options.options.split(), term=term, columns=columns, rows=rows) as terminal:
         began = time.monotonic()

@@ -177,127 +177,127 @@ TEST(FlowCell, many_retransmits_in_little_room) {
   EXPECT_EQ(text(1'934'200, 900'000'000), "1M");
 }
 
-  TEST(FlowCell, only_the_hosts_namespace_is_called_that) {
-    Model model = web_model();
-    State state = state_of(kConnectionsView, {160, 50});
-    Flow flow = *model.history.find_flow(model.history.newest(), 6);
-    EXPECT_EQ(cell(model, state, flow, kNetns), "host");
-    model.home_netns = 77;  // as after `ip netns exec`
-    EXPECT_EQ(cell(model, state, flow, kNetns), "host");
-    flow.netns = 77;
-    EXPECT_EQ(cell(model, state, flow, kNetns), "own");
-    flow.netns = 78;
-    EXPECT_EQ(cell(model, state, flow, kNetns), "78");
-    flow.netns = model.host_netns = 0;
-    EXPECT_EQ(cell(model, state, flow, kNetns), "—");
-  }
+TEST(FlowCell, only_the_hosts_namespace_is_called_that) {
+  Model model = web_model();
+  State state = state_of(kConnectionsView, {160, 50});
+  Flow flow = *model.history.find_flow(model.history.newest(), 6);
+  EXPECT_EQ(cell(model, state, flow, kNetns), "host");
+  model.home_netns = 77;  // as after `ip netns exec`
+  EXPECT_EQ(cell(model, state, flow, kNetns), "host");
+  flow.netns = 77;
+  EXPECT_EQ(cell(model, state, flow, kNetns), "own");
+  flow.netns = 78;
+  EXPECT_EQ(cell(model, state, flow, kNetns), "78");
+  flow.netns = model.host_netns = 0;
+  EXPECT_EQ(cell(model, state, flow, kNetns), "—");
+}
 
-  TEST(FlowLine, who_is_at_the_other_end_on_this_host) {
-    Model model = web_model(0);
-    model.history = History();
+TEST(FlowLine, who_is_at_the_other_end_on_this_host) {
+  Model model = web_model(0);
+  model.history = History();
+  SnapshotBuilder b(0);
+  b.process(1, "client", 1, 1).flow(1, "127.0.0.1", 38112, "127.0.0.1", 8080, 1, 1);
+  b.process(15530, "java\033", 1, 1).flow(2, "127.0.0.1", 8080, "127.0.0.1", 38112, 1, 1);
+  // The same addresses in another network namespace are different ends.
+  b.process(3, "alone", 1, 1).flow(3, "127.0.0.1", 7000, "127.0.0.1", 7001, 1, 1);
+  b.process(4, "elsewhere", 1, 1).flow(4, "127.0.0.1", 7001, "127.0.0.1", 7000, 1, 1);
+  b.last_flow().netns = 77;
+  model.history.add(b.snapshot());
+  State state = state_of(kConnectionsView, {80, 24});
+  shown(model, state);
+  const auto line = [&](std::uint64_t cookie) {
+    return flow_line(model, state, *model.history.find_flow(model.history.newest(), cookie));
+  };
+  EXPECT_NE(line(1).find(" → 127.0.0.1:8080 (java? 15530)  client 1"), std::string::npos)
+      << line(1);
+  EXPECT_NE(line(2).find(" → 127.0.0.1:38112 (client 1)  java"), std::string::npos) << line(2);
+  EXPECT_NE(line(3).find(" → 127.0.0.1:7001  alone 3"), std::string::npos) << line(3);
+}
+
+// The REMOTE column of wide screens.
+class RemoteCell : public testing::Test {
+ protected:
+  RemoteCell() {
     SnapshotBuilder b(0);
     b.process(1, "client", 1, 1).flow(1, "127.0.0.1", 38112, "127.0.0.1", 8080, 1, 1);
-    b.process(15530, "java\033", 1, 1).flow(2, "127.0.0.1", 8080, "127.0.0.1", 38112, 1, 1);
-    // The same addresses in another network namespace are different ends.
-    b.process(3, "alone", 1, 1).flow(3, "127.0.0.1", 7000, "127.0.0.1", 7001, 1, 1);
-    b.process(4, "elsewhere", 1, 1).flow(4, "127.0.0.1", 7001, "127.0.0.1", 7000, 1, 1);
-    b.last_flow().netns = 77;
+    b.flow(2, "10.0.0.7", 443, "203.0.113.77", 51544, 1, 1);
+    b.last_flow().remote_name = named("client77.isp.example");
+    b.flow(3, "10.0.0.7", 443, "203.0.113.78", 51544, 1, 1);
+    b.process(15530, "java\033", 1, 1).flow(4, "127.0.0.1", 8080, "127.0.0.1", 38112, 1, 1);
+    model.history = History();
     model.history.add(b.snapshot());
-    State state = state_of(kConnectionsView, {80, 24});
+    state.settings.loopback = true;
     shown(model, state);
-    const auto line = [&](std::uint64_t cookie) {
-      return flow_line(model, state, *model.history.find_flow(model.history.newest(), cookie));
-    };
-    EXPECT_NE(line(1).find(" → 127.0.0.1:8080 (java? 15530)  client 1"), std::string::npos)
-        << line(1);
-    EXPECT_NE(line(2).find(" → 127.0.0.1:38112 (client 1)  java"), std::string::npos) << line(2);
-    EXPECT_NE(line(3).find(" → 127.0.0.1:7001  alone 3"), std::string::npos) << line(3);
   }
-
-  // The REMOTE column of wide screens.
-  class RemoteCell : public testing::Test {
-   protected:
-    RemoteCell() {
-      SnapshotBuilder b(0);
-      b.process(1, "client", 1, 1).flow(1, "127.0.0.1", 38112, "127.0.0.1", 8080, 1, 1);
-      b.flow(2, "10.0.0.7", 443, "203.0.113.77", 51544, 1, 1);
-      b.last_flow().remote_name = named("client77.isp.example");
-      b.flow(3, "10.0.0.7", 443, "203.0.113.78", 51544, 1, 1);
-      b.process(15530, "java\033", 1, 1).flow(4, "127.0.0.1", 8080, "127.0.0.1", 38112, 1, 1);
-      model.history = History();
-      model.history.add(b.snapshot());
-      state.settings.loopback = true;
-      shown(model, state);
-    }
-    static std::shared_ptr<const RemoteName> named(std::string name) {
-      auto known = std::make_shared<RemoteName>();
-      known->name = std::move(name);
-      return known;
-    }
-    std::string text(std::uint64_t cookie, int width) {
-      const ColumnSpec spec{ColumnId::kRemote, width};
-      const Flow& flow = *model.history.find_flow(model.history.newest(), cookie);
-      return flow_cell(model, state, flow, {&spec, 0, width}).text;
-    }
-    Model model = web_model(0);
-    State state = state_of(kConnectionsView, {160, 50});
-  };
-
-  TEST_F(RemoteCell, says_the_address_and_who_that_is) {
-    EXPECT_EQ(text(1, 46), "127.0.0.1:8080  (java? 15530)");
-    EXPECT_EQ(text(4, 46), "127.0.0.1:38112  (client 1)");
-    EXPECT_EQ(text(2, 46), "203.0.113.77:51544  client77.isp.example");
-    EXPECT_EQ(text(3, 46), "203.0.113.78:51544");
+  static std::shared_ptr<const RemoteName> named(std::string name) {
+    auto known = std::make_shared<RemoteName>();
+    known->name = std::move(name);
+    return known;
   }
-
-  TEST_F(RemoteCell, of_events_says_no_process) {
-    const Flow& flow = *model.history.find_flow(model.history.newest(), 1);
-    EXPECT_EQ(event_remote(model, state, flow, 46).text, "127.0.0.1:8080");
+  std::string text(std::uint64_t cookie, int width) {
+    const ColumnSpec spec{ColumnId::kRemote, width};
+    const Flow& flow = *model.history.find_flow(model.history.newest(), cookie);
+    return flow_cell(model, state, flow, {&spec, 0, width}).text;
   }
+  Model model = web_model(0);
+  State state = state_of(kConnectionsView, {160, 50});
+};
 
-  TEST_F(RemoteCell, what_does_not_fit_is_left_out) {
-    EXPECT_EQ(text(1, 29), "127.0.0.1:8080  (java? 15530)");
-    EXPECT_EQ(text(1, 28), "127.0.0.1:8080  (java?)");
-    EXPECT_EQ(text(1, 22), "127.0.0.1:8080");
-    EXPECT_EQ(text(2, 40), "203.0.113.77:51544  client77.isp.example");
-    EXPECT_EQ(text(2, 39), "203.0.113.77:51544  client7…isp.example");
-    EXPECT_EQ(text(2, 31), "client77.isp.example:51544");
-  }
+TEST_F(RemoteCell, says_the_address_and_who_that_is) {
+  EXPECT_EQ(text(1, 46), "127.0.0.1:8080  (java? 15530)");
+  EXPECT_EQ(text(4, 46), "127.0.0.1:38112  (client 1)");
+  EXPECT_EQ(text(2, 46), "203.0.113.77:51544  client77.isp.example");
+  EXPECT_EQ(text(3, 46), "203.0.113.78:51544");
+}
 
-  TEST_F(RemoteCell, names_only_where_they_are_wanted) {
-    state.settings.names = false;
-    EXPECT_EQ(text(2, 46), "203.0.113.77:51544");
-    EXPECT_EQ(text(1, 46), "127.0.0.1:8080  (java? 15530)");
-  }
+TEST_F(RemoteCell, of_events_says_no_process) {
+  const Flow& flow = *model.history.find_flow(model.history.newest(), 1);
+  EXPECT_EQ(event_remote(model, state, flow, 46).text, "127.0.0.1:8080");
+}
 
-  TEST_F(RemoteCell, narrow_screens_have_one_of_them) {
-    state.size.columns = 159;
-    EXPECT_EQ(text(1, 46), "127.0.0.1:8080");
-    EXPECT_EQ(text(2, 46), "client77.isp.example:51544");
-  }
+TEST_F(RemoteCell, what_does_not_fit_is_left_out) {
+  EXPECT_EQ(text(1, 29), "127.0.0.1:8080  (java? 15530)");
+  EXPECT_EQ(text(1, 28), "127.0.0.1:8080  (java?)");
+  EXPECT_EQ(text(1, 22), "127.0.0.1:8080");
+  EXPECT_EQ(text(2, 40), "203.0.113.77:51544  client77.isp.example");
+  EXPECT_EQ(text(2, 39), "203.0.113.77:51544  client7…isp.example");
+  EXPECT_EQ(text(2, 31), "client77.isp.example:51544");
+}
 
-  TEST_F(RemoteCell, is_made_anew_for_another_sample) {
-    SnapshotBuilder b(1);
-    b.process(1, "client", 1, 1).flow(1, "127.0.0.1", 38112, "127.0.0.1", 8080, 1, 1);
-    b.process(7, "other", 1, 1).flow(5, "127.0.0.1", 8080, "127.0.0.1", 38112, 1, 1);
-    model.history.add(b.snapshot());
-    shown(model, state);
-    EXPECT_EQ(text(1, 46), "127.0.0.1:8080  (other 7)");
-  }
+TEST_F(RemoteCell, names_only_where_they_are_wanted) {
+  state.settings.names = false;
+  EXPECT_EQ(text(2, 46), "203.0.113.77:51544");
+  EXPECT_EQ(text(1, 46), "127.0.0.1:8080  (java? 15530)");
+}
 
-  TEST_F(RemoteCell, knows_those_opened_while_frozen) {
-    press_all(" ", model, state);
-    SnapshotBuilder b(1);
-    b.process(1, "client", 1, 1).flow(1, "127.0.0.1", 38112, "127.0.0.1", 8080, 1, 1);
-    b.flow(6, "127.0.0.1", 5000, "127.0.0.1", 6000, 1, 1);
-    b.last_flow().opened_ns = kTestMono + 1;
-    b.process(7, "other", 1, 1).flow(7, "127.0.0.1", 6000, "127.0.0.1", 5000, 1, 1);
-    b.last_flow().opened_ns = kTestMono + 1;
-    model.history.add(b.snapshot());
-    shown(model, state);
-    EXPECT_EQ(text(6, 46), "127.0.0.1:6000  (other 7)");
-    EXPECT_EQ(text(1, 46), "127.0.0.1:8080  (java? 15530)");  // as it was
-  }
+TEST_F(RemoteCell, narrow_screens_have_one_of_them) {
+  state.size.columns = 159;
+  EXPECT_EQ(text(1, 46), "127.0.0.1:8080");
+  EXPECT_EQ(text(2, 46), "client77.isp.example:51544");
+}
+
+TEST_F(RemoteCell, is_made_anew_for_another_sample) {
+  SnapshotBuilder b(1);
+  b.process(1, "client", 1, 1).flow(1, "127.0.0.1", 38112, "127.0.0.1", 8080, 1, 1);
+  b.process(7, "other", 1, 1).flow(5, "127.0.0.1", 8080, "127.0.0.1", 38112, 1, 1);
+  model.history.add(b.snapshot());
+  shown(model, state);
+  EXPECT_EQ(text(1, 46), "127.0.0.1:8080  (other 7)");
+}
+
+TEST_F(RemoteCell, knows_those_opened_while_frozen) {
+  press_all(" ", model, state);
+  SnapshotBuilder b(1);
+  b.process(1, "client", 1, 1).flow(1, "127.0.0.1", 38112, "127.0.0.1", 8080, 1, 1);
+  b.flow(6, "127.0.0.1", 5000, "127.0.0.1", 6000, 1, 1);
+  b.last_flow().opened_ns = kTestMono + 1;
+  b.process(7, "other", 1, 1).flow(7, "127.0.0.1", 6000, "127.0.0.1", 5000, 1, 1);
+  b.last_flow().opened_ns = kTestMono + 1;
+  model.history.add(b.snapshot());
+  shown(model, state);
+  EXPECT_EQ(text(6, 46), "127.0.0.1:6000  (other 7)");
+  EXPECT_EQ(text(1, 46), "127.0.0.1:8080  (java? 15530)");  // as it was
+}
 
 }  // namespace
 }  // namespace sockscope::tui

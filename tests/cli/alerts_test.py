@@ -28,7 +28,7 @@ def alerts_of(trace, category):
 
 class Alerts(unittest.TestCase):
     def test_a_scan_is_one_alert_with_its_process_and_ends(self):
-        address = "127.77.0.1"  # nobody's else
+        address = "127.77.0.1"  # no other process uses it
         with Trace("--alerts", "--threshold", "hold=2,scan.window=2", "-p", str(os.getpid())) as trace:
             refused(address, range(1, 20))
             time.sleep(1.5)

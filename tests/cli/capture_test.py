@@ -59,7 +59,7 @@ class CaptureTest(unittest.TestCase):
         me = f"pid={os.getpid()} "
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
-            # Others' packets must not fill the kernel's ring: none of these may be dropped.
+            # Packets of other programs must not fill the kernel's ring, because none of these may be dropped.
             with Capture(self.path, "-P", str(port), "--bpf", f"tcp port {port}") as capture:
                 tcpdump = subprocess.Popen(["tcpdump", "-i", "lo", "-U", "-Z", "root",
                                             "--immediate-mode", "-w", self.other,
@@ -148,7 +148,7 @@ class CaptureTest(unittest.TestCase):
         for path in (precious, foreign, open_to_all):
             with open(path, encoding="ascii") as file:
                 self.assertEqual(file.read(), "kept")
-        # Who called sudo has files of his own.
+        # The user who called sudo may overwrite own files.
         done = support.run("capture", "-w", foreign, "-d", "0.1",
                            env=dict(os.environ, SUDO_UID="12345"))
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -10,7 +10,7 @@ import unittest
 import support
 
 TO_DO = "'man sockscope-config' has what it may say; --no-config does without it"
-# The file, where it is wrong, a part of the first line, a part of the second.
+# The file, the place of its error, a part of the first line of the message, a part of the second.
 MISTAKES = [
     ("[top]\nthemes = 'mono'\n", 2, "there is no 'themes' in [top]: did you mean 'theme'?", "[top] has "),
     ("\n[tpo]\n", 2, "there is no section [tpo]: did you mean 'top'?", "sections are "),
@@ -59,7 +59,7 @@ class WithFolder(unittest.TestCase):
 class Files(WithFolder):
     def heading(self, *words, **environment):
         """The columns of a table, which say what was chosen."""
-        # Of nobody: alerts of a busy host would stand above them.
+        # Selects nothing, so that no alert of a busy host is printed above the columns.
         done = support.run("top", "--once", "-i", "0.1", "-P", "1", *words,
                            env={**os.environ, **environment})
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -176,7 +176,7 @@ class Places(WithFolder):
     def heading_in_own_etc(self, *words, **environment):
         done = self.in_own_etc(*words, **environment)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertRegex(done.stdout.splitlines()[0], r" [kMG]?B/s ")  # the system's, which nobody changes
+        self.assertRegex(done.stdout.splitlines()[0], r" [kMG]?B/s ")  # from the system's file
         return done.stdout.splitlines()[1].split()
 
     def test_users_file_over_the_systems(self):

@@ -46,7 +46,7 @@ class Doctor(unittest.TestCase):
         header = json.loads(trace.stdout.splitlines()[0])
         used = {door["observation"]: door["door"] for door in header["doors"]
                 if door["refused"] is None}
-        used["holders of sockets"] = "iter/task_file"  # which a trace does not ask for
+        used["holders of sockets"] = "iter/task_file"  # a trace does not use it
         self.assertEqual({name: door for name, door in doors.items() if door is not None}, used)
 
     def test_text_has_the_same(self):
@@ -65,10 +65,10 @@ class Doctor(unittest.TestCase):
                                    str(server.getsockname()[1])],
                                   capture_output=True, text=True, check=True, timeout=60)
             self.assertIn("pids are shown as the host has them", done.stderr)
-            # The remnant of another connection may have the same number for its port.
+            # A connection in TIME_WAIT may have the same port.
             [flow] = [f for f in json.loads(done.stdout)["flows"] if f["state"] == "LISTEN"]
-            self.assertIsNone(flow["pid"])  # who opened it before is out of sight there
-            # What happens from then on has the host's numbers.
+            self.assertIsNone(flow["pid"])  # the process that opened it is not visible in that namespace
+            # Later events have the host's pids.
             traced = subprocess.Popen([*inside, "trace", "--json", "-q", "--count", "1", "-P",
                                        str(server.getsockname()[1])], stdout=subprocess.PIPE,
                                       stderr=subprocess.PIPE, text=True)

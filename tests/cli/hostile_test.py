@@ -16,7 +16,7 @@ import unittest
 import support
 
 MUCH = 1_200_000  # bytes of arguments
-# Holds a listening socket, says its port, ends with its standard input.
+# Holds a listening socket, prints its port, and ends when its standard input ends.
 HOLDER = """
 import socket, sys
 server = socket.create_server(("127.0.0.1", 0))
@@ -68,7 +68,7 @@ class KeptToReading(unittest.TestCase):
                             process.pid)["NoNewPrivs"] == "1", "its privileges to go")
                         self.assertIsNone(process.poll())
                         has = self.check(process.pid, uid)
-                        # Linux before 5.19 wants CAP_BPF for each pass.
+                        # Linux before 5.19 requires CAP_BPF for each pass.
                         self.assertEqual(has & ~(1 << 39), kept)
                     finally:
                         process.send_signal(signal.SIGTERM)
@@ -177,7 +177,7 @@ class Hostile(unittest.TestCase):
             done = self.run_it("snapshot", "--json",
                                preexec_fn=limit(resource.RLIMIT_AS, mebibytes << 20))
             seen.add(done.returncode)
-            # 127: its libraries do not find room.
+            # 127: there is no memory for its libraries.
             self.assertIn(done.returncode, (0, 1, 4, 5, 127), (mebibytes, done.stderr))
             if done.returncode:
                 self.assertTrue(done.stderr)

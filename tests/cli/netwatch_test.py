@@ -103,7 +103,7 @@ class Watch(unittest.TestCase):
             [document] = snapshots("-i", "0.2", "-p", str(holder.pid))
         [process] = document["processes"]
         self.assertEqual((process["process_name"], process["pid"]), ("holder", holder.pid))
-        # Both ends are the holder's: 1000 bytes one way, 3000 the other.
+        # Both ends belong to the holder: 1000 bytes in one direction, 3000 in the other.
         self.assertEqual((process["rx_bytes"], process["tx_bytes"]), (4000, 4000))
         self.assertEqual((process["rx_rate"], process["tx_rate"]), (0, 0))
         self.assertEqual(process["connection_count"], 2)
@@ -134,7 +134,7 @@ class FromCaptures(unittest.TestCase):
                       for flow in document["flows"] if flow["pid"] == pid)
 
     def captured(self, tool, words, *arguments):
-        # Processes of others may have any bytes for a name.
+        # Other processes may have any bytes in their names.
         text = subprocess.run(words, capture_output=True, encoding="utf-8", errors="replace",
                               check=False).stdout
         done = support.run("snapshot", "--from", f"{tool}:-", "--json", *arguments, stdin=None,

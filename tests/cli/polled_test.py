@@ -66,7 +66,7 @@ class AgreesWithSs(unittest.TestCase):
         with support.Holder(*ALL_KINDS, uid=65534, name=b"agrees") as holder:
             cls.pid = holder.pid
             cls.cookies = holder.cookies()
-            time.sleep(0.3)  # acknowledgements that wait are sent by then
+            time.sleep(0.3)  # delayed acknowledgements are sent by then
             cls.ss = {"tcp": ss_sockets("-t"), "udp": ss_sockets("-u")}
             cls.documents = {source: support.snapshot("--source", source) for source in POLLED}
 
@@ -163,7 +163,7 @@ class Rates(unittest.TestCase):
                 server.recv(100_000, socket.MSG_WAITALL)
                 time.sleep(0.05)
             moved = 0.0
-            while moved < 499_000:  # the test's time limit ends it
+            while moved < 499_000:  # only the test's time limit ends it otherwise
                 document = json.loads(top.stdout.readline())
                 moved += sum(f["tx_rate"] * document["interval_s"] for f in document["flows"]
                              if f["cookie"] == support.cookie_of(client))
@@ -223,7 +223,7 @@ class WithoutPrivileges(unittest.TestCase):
         for tool in ("setpriv", "unshare"):
             if not shutil.which(tool):
                 self.skipTest(f"{tool} is not installed")
-        # The build directory may be closed to other users.
+        # Other users may not be allowed to read the build directory.
         self.directory = tempfile.TemporaryDirectory(prefix="sockscope-test-")
         self.addCleanup(self.directory.cleanup)
         os.chmod(self.directory.name, 0o755)
@@ -295,7 +295,7 @@ class WithoutPrivileges(unittest.TestCase):
             for source in POLLED:
                 document, _ = self.snapshot("unshare", "-m", "sh", "-c", mount, "sh", *NOBODY,
                                             words=("--source", source))
-                # What somebody else closed a moment ago may have the same port.
+                # A connection that another program has just closed may have the same port.
                 flows = [f for f in document["flows"] if (f["local_port"], f["remote_port"]) ==
                          (mine["local_port"], mine["remote_port"])]
                 self.assertEqual([(f["state"], f["pid"]) for f in flows], [("LISTEN", None)])

@@ -78,7 +78,7 @@ class TooSmallRing(unittest.TestCase):
             trace.wait_for_event(lambda e: e["event"] == "gap", "a gap")
             ports = set()
 
-            def seen_a_new_one():  # others may fill the ring at just that moment: try again
+            def seen_a_new_one():  # other programs may fill the ring at that moment, so try again
                 ports.add(support.tcp_exchange()[1])
                 return any(e["event"] == "close" and e["local_port"] in ports
                            for e in trace.so_far())
@@ -251,7 +251,7 @@ class Privileges(unittest.TestCase):
                 self.assertEqual(int(status[kind], 16), 0, kind)
             self.assertEqual(status["NoNewPrivs"], "1")
             self.assertEqual(status["Threads"], "1")
-            # And it still sees what happens.
+            # It still sees events.
             _, port = support.tcp_exchange()
             trace.wait_for_event(lambda e: e["event"] == "close" and e["local_port"] == port,
                                  "a connection")

@@ -33,7 +33,7 @@ FLOW_FIELDS = {
     "tx_rate": (NUMBER, True), "rx_rate": (NUMBER, True), "opened": (TEXT, True),
     "age_us": (NUMBER, True), "closed": (TRUTH, False),
 }
-# Of some rows only.
+# Fields that only some rows have.
 SOME_FLOW_FIELDS = {"ipv6_only": (TRUTH, False)}
 COUNTERS = ("tx_bytes", "rx_bytes", "tx_segments", "rx_segments", "retransmits")
 WITHOUT_COUNTERS = ("TIME_WAIT", "SYN_RECV", "NEW_SYN_RECV")
@@ -50,7 +50,7 @@ RFC3339 = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$"
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e]")
 ALL_KINDS = ("tcp4", "tcp6", "udp4", "udp6", "listen4", "bound-udp4")
 OTHER_USER = 65534
-# Of this run only: another may be under way.
+# Only this run uses it, because other runs may go on at the same time.
 FIRST = f"first-{os.getpid()}"
 SECOND = f"second-{os.getpid()}"
 
@@ -128,7 +128,7 @@ class Schema(unittest.TestCase):
             some = {name: kind for name, kind in SOME_FLOW_FIELDS.items() if name in flow}
             self.check_row(flow, FLOW_FIELDS | some)
             counters = [flow[counter] for counter in COUNTERS]
-            if flow["proto"] == "udp":  # counted by hooks, and a snapshot attaches none
+            if flow["proto"] == "udp":  # hooks count it, and a snapshot attaches none
                 self.assertEqual(counters, [None] * len(COUNTERS), flow)
             elif flow["state"] not in WITHOUT_COUNTERS:
                 self.assertNotIn(None, counters, flow)
@@ -417,7 +417,7 @@ class TcpInfo(unittest.TestCase):
         self.served = self.listener.accept()[0]
         self.addCleanup(self.served.close)
         self.client.setblocking(False)
-        with contextlib.suppress(BlockingIOError):  # nobody reads: both buffers fill
+        with contextlib.suppress(BlockingIOError):  # until both buffers are full, because nobody reads
             while True:
                 self.client.send(b"x" * 65536)
         self.waiting = [socket.create_connection(("127.0.0.1", self.port)) for _ in range(3)]
@@ -444,8 +444,8 @@ class TcpInfo(unittest.TestCase):
         for sock in (self.client, self.served):
             told = rows[support.cookie_of(sock)]["tcp_info"]
             info = struct.unpack_from("8B24I4Q", sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256))
-            # After eight bytes: rto ato snd_mss rcv_mss unacked sacked lost retrans fackets four times pmtu
-            # rcv_ssthresh rtt rttvar snd_ssthresh snd_cwnd advmss reordering …
+            # The order after the first eight bytes: rto ato snd_mss rcv_mss unacked sacked lost retrans
+            # fackets, four times, pmtu rcv_ssthresh rtt rttvar snd_ssthresh snd_cwnd advmss reordering …
             rto, _, mss, _, _, _, lost = info[8:15]
             pmtu, _, _, rttvar, ssthresh, cwnd, _, reordering = info[21:29]
             self.assertEqual((told["mss"], told["lost"], told["pmtu"], told["cwnd"], told["reordering"]),
@@ -565,7 +565,7 @@ class KernelsOwnSockets(unittest.TestCase):
 
     def test_what_processes_have_is_not_the_kernels(self):
         """MPTCP's subflows are sockets that the kernel made, too, but for a process."""
-        own_address = "127.83.5.7"  # others may use the same port of another protocol
+        own_address = "127.83.5.7"  # other programs may use the same port with another protocol
         sockets = [socket.socket(), socket.socket(type=socket.SOCK_DGRAM)]
         try:
             sockets.append(socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262))

@@ -92,7 +92,7 @@ def main():
     if options.uid:
         os.setresgid(options.uid, options.uid, options.uid)
         os.setresuid(options.uid, options.uid, options.uid)
-        # Like a process that was started by the user, and in the group, with that number.
+        # Like a process that the user with this number started, in the group with this number.
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
     held = {kind: KINDS[kind]() for kind in options.kinds}
     told = {kind: [describe(role, sock) for role, sock in group.items()]

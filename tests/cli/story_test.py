@@ -141,7 +141,7 @@ class Relay:
 
 
 class Lookups(unittest.TestCase):
-    # To an address of this host where no name server is: it leaves, and nobody answers.
+    # Asks at an address of this host without a name server: the query is sent, but not answered.
     ASK = ("import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.connect(('127.9.8.7', 53));"
            "s.send(b'\\x12\\x34\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0\\1x\\7example\\0\\0\\1\\0\\1')")
 

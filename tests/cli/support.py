@@ -18,7 +18,7 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 SCHEMAS = HERE.parents[1] / "docs" / "schema"
 SO_COOKIE = 57
-PATIENCE = 30  # seconds; no test waits longer for one thing
+PATIENCE = 30  # seconds; the longest time that a test waits for one thing
 # `lost` when nothing was lost.
 NO_LOSS = dict.fromkeys(
     json.loads((SCHEMAS / "snapshot.schema.json").read_text())["properties"]["lost"]["properties"], 0)
@@ -153,7 +153,7 @@ class Trace:
     """`sockscope trace --json …` writing to a file; entering it waits until it observes."""
 
     def __init__(self, *arguments, prefix=()):
-        self._prefix = prefix  # of the command: where or as what it runs
+        self._prefix = prefix  # of the command: runs it in another place or as another user
         self._directory = tempfile.TemporaryDirectory(prefix="sockscope-test-")
         self._path = os.path.join(self._directory.name, "trace.ndjson")
         self._arguments = arguments

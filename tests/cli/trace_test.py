@@ -168,7 +168,7 @@ class Stream(unittest.TestCase):
 
 
 class OtherNamespaces(unittest.TestCase):
-    # The clocks of a time namespace go ahead of the host's, or behind.
+    # The clocks of a time namespace are ahead of the host's, or behind them.
     TIME = ("unshare", "--time", "--monotonic", "8640000", "--boottime", "8640000", "--fork")
 
     def test_of_time(self):
@@ -454,7 +454,7 @@ class KindsOfEvents(unittest.TestCase):
         self.assertEqual({e["reset"] for e in stream.of("reset")}, {"sent", "received"})
 
 
-# Fills the queue of a listener of its own; ends with its standard input.
+# Fills the queue of its own listener; ends when its standard input ends.
 KNOCKS = """
 import socket, sys
 listener = socket.create_server(("127.0.0.1", 0), backlog=1)
@@ -554,7 +554,7 @@ class Table(unittest.TestCase):
         self.assertTrue(all(lines))
 
 
-# Connects itself, has a child that does, and one that outlives nothing: prints, ends with 7.
+# Connects, starts a child that connects and one that ends at once, prints, and exits with 7.
 SCRIPT = """
 import socket, subprocess, sys
 def connect(port):
@@ -582,7 +582,7 @@ class Followed(unittest.TestCase):
                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
             for _ in range(2):
                 server.listener.accept()[0].close()
-            with socket.create_connection(("127.0.0.1", server.port)):  # not of the script
+            with socket.create_connection(("127.0.0.1", server.port)):  # not a connection of the script
                 out, said = process.communicate(timeout=support.PATIENCE)
         support.check_schema("trace", out)
         lines = [json.loads(line) for line in out.splitlines()]
@@ -591,7 +591,7 @@ class Followed(unittest.TestCase):
     def test_it_and_what_it_starts(self):
         code, events, said, port = self.run_script()
         self.assertEqual(code, 7)
-        self.assertEqual(said, "what the script says\n")  # standard output is the trace's alone
+        self.assertEqual(said, "what the script says\n")  # only the trace writes to standard output
         self.assertEqual([e["event"] for e in events], ["connect", "close"] * 2)
         self.assertEqual({e["remote_port"] for e in events}, {port})
         self.assertEqual(len({e["pid"] for e in events}), 2)
@@ -649,7 +649,7 @@ class Followed(unittest.TestCase):
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               encoding="utf-8", start_new_session=True) as process:
             self.assertEqual(process.stderr.readline(), "ready\n")
-            os.killpg(process.pid, signal.SIGTERM)  # as Ctrl-C comes to both
+            os.killpg(process.pid, signal.SIGTERM)  # Ctrl-C reaches both, too
             out, said = process.communicate(timeout=support.PATIENCE)
         self.assertEqual(process.returncode, 9)
         self.assertIn("waiting for the program to end", said)

@@ -19,7 +19,7 @@ EVERY_FILTER_KEY = (
     "pid comm user netns proto state port sport dport src dst dir owner rx tx rxbytes txbytes rtt "
     "retr").split()
 
-# What is typed, a part of the first line of the answer, a part of its last line.
+# The command line, a part of the first line of the answer, a part of its last line.
 MISTAKES = [
     (["trase"], "did you mean 'trace'?", "sockscope help"),
     (["bogus"], "unknown command 'bogus'", "sockscope help"),
@@ -194,7 +194,7 @@ class WithoutPrivileges(unittest.TestCase):
         support.need_root()
         if not shutil.which("setpriv"):
             self.skipTest("setpriv is not installed")
-        # The build directory may be closed to other users.
+        # Other users may not be allowed to read the build directory.
         self.directory = tempfile.TemporaryDirectory(prefix="sockscope-test-")
         self.addCleanup(self.directory.cleanup)
         os.chmod(self.directory.name, 0o755)

@@ -29,7 +29,7 @@ if "--points" in sys.argv:
     at = sys.argv.index("--points")
     POINTS = int(sys.argv[at + 1])
     del sys.argv[at:at + 2]
-PATIENCE = 60  # beside a tracer, on a busy host
+PATIENCE = 60  # with a tracer, on a busy host
 
 COMMANDS = (
     ("snapshot", "--json"), ("snapshot", "--json", "--source", "sock_diag"),
@@ -46,7 +46,7 @@ ERRORS = {"mmap": "ENOMEM", "mremap": "ENOMEM", "munmap": "ENOMEM",
           "ftruncate": "EIO", "getdents64": "EIO", "sendto": "ENOBUFS", "recvfrom": "ENOBUFS",
           "recvmsg": "ENOBUFS", "poll": "ENOMEM", "bpf": "ENOMEM", "newfstatat": "EIO",
           "statfs": "EIO", "readlink": "EIO", "readlinkat": "EIO", "prctl": "EINVAL"}
-# They do not fail, or nobody looks; of brk(2) a failure is no error number.
+# These calls do not fail, or their result is not checked; brk(2) does not report failures with an errno.
 LEFT_OUT = {"brk", "exit_group", "rt_sigreturn", "close", "execve", "munmap", "exit", "restart_syscall",
             "arch_prctl", "set_tid_address", "set_robust_list", "rseq", "clock_nanosleep"}
 
@@ -117,7 +117,7 @@ class Faults(unittest.TestCase):
             match = re.match(r"(?:\d+ +)?(\w+)\(", line)
             if match is None:
                 continue
-            # The first thing that main() does.
+            # The first call of main().
             is_main |= "SIGXFSZ" in line
             count[match[1]] += 1
             if is_main:
@@ -174,7 +174,7 @@ class Faults(unittest.TestCase):
                         except AssertionError:
                             terminal.type("q").wait()
                         code = os.waitstatus_to_exitcode(terminal.status)
-                        # ncurses uses what it could not have.
+                        # ncurses uses memory that it could not allocate.
                         self.assertIn(code, (0, 1, 3, 4, 5, -signal.SIGSEGV),
                                       f"{code} {terminal.output[-300:]}")
                         self.assertEqual(termios.tcgetattr(terminal.fd)[:4], terminal.modes[:4])

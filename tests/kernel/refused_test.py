@@ -40,7 +40,7 @@ class Refused(unittest.TestCase):
         self.assertIn("refuses programs of this kind to everybody", refusal["reason"])
         self.assertNotIn("LOG", refusal["reason"])
         self.assertNotIn("grant", refusal["advice"])
-        # Remote ends are read from the map itself.
+        # Reading remote ends needs no program, because they are read from the map itself.
         self.assertEqual(observations["remote ends of udp sockets"]["refused"], [])
 
     def test_root_is_not_told_to_grant_what_it_has(self):
@@ -72,10 +72,10 @@ class Refused(unittest.TestCase):
                 finally:
                     del os.environ["REFUSE_LOG"]
                 self.assertEqual(done.returncode, 0, done.stderr)
-                # Names are cut at 15 characters. Without one are libbpf's own questions.
+                # Names are cut at 15 characters. Programs without a name are libbpf's own probes.
                 loads = [line.split() for line in log if line.strip()[0].isalpha()]
                 whole = [(name, size) for name, size in loads if int(size) > 8
-                         and name != "cgroup__getpeer"]  # one for each family, of one size
+                         and name != "cgroup__getpeer"]  # there is one for each family, with the same size
                 self.assertIn("iter__tcp", dict(whole))
                 self.assertEqual(len(whole), len(set(whole)), whole)
                 log.seek(0)

@@ -15,7 +15,7 @@ from namespaces import Namespaces, command, only_in
 from support import Trace
 
 HERE, THERE = "10.97.0.1", "10.97.0.2"
-PUBLIC = "203.0.113.2"  # beacons at private addresses are passed over
+PUBLIC = "203.0.113.2"  # beacons to private addresses raise no alert
 
 
 def setUpModule():
@@ -30,7 +30,7 @@ for _ in range(count):
     socket.create_connection((sys.argv[1], 443)).close()
     time.sleep(interval * random.uniform(1 - jitter, 1 + jitter))
 """
-# Asks for the name each time, as programs without a cache do; whoever answers turns the addresses.
+# Asks for the name each time, like programs without a cache; the server rotates the addresses.
 BEACON_AT_A_NAME = """
 import random, socket, sys, time
 name, server = sys.argv[1].encode(), sys.argv[2]

@@ -17,12 +17,12 @@ from namespaces import Namespaces, command  # noqa: E402
 
 THERE = "10.97.0.2"
 PORT = 8081
-# Echoes of ICMPv6 only: neighbours may look for each other while only one of the two programs runs.
+# Only echoes of ICMPv6, because neighbour discovery may happen while only one of the two programs runs.
 FILTER = f"tcp port {PORT} or udp or icmp or (icmp6 and (ip6[40] == 128 or ip6[40] == 129))"
-# A server of TCP that sends what it gets back.
+# A TCP echo server.
 SERVE = ("import socket; s = socket.create_server(('', %d));"
          "c = s.accept()[0]\nwhile d := c.recv(65536): c.sendall(d)" % PORT)
-# 300 kB there and back, datagrams small, large in fragments, and to where nobody listens.
+# 300 kB in both directions; small datagrams, large ones in fragments, and some to a port without a listener.
 TALK = ("import socket, threading, sys; c = socket.create_connection((sys.argv[1], %d));"
         "t = threading.Thread(target=lambda: (c.sendall(b'x' * 300_000), c.shutdown(1))); t.start()\n"
         "n = 0\nwhile d := c.recv(65536): n += len(d)\n"

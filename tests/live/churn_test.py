@@ -17,10 +17,10 @@ sys.path.insert(0, str(HERE.parent / "cli"))
 import support  # noqa: E402
 
 TRIES = 5
-FEW = 3_000  # connections of a run; --connections asks for more
+FEW = 3_000  # connections in a run; --connections sets another number
 SHOWN = 5  # examples of each kind of mistake
 
-SETTLE_NS = 100_000_000  # so long an accept waits for whom it is served by: Options::settle_owner
+SETTLE_NS = 100_000_000  # how long an accept is held back until its owner is known: Options::settle_owner
 
 End = collections.namedtuple("End", "side pid opener_pid tx rx local_port remote_port closed_ns")
 Run = collections.namedtuple("Run", "truth ports trace")
@@ -77,7 +77,7 @@ def churn(connections, trace_paused=False, space=None, **options):
     command = [*inside, _workload, "--connections", str(connections), "--truth", truth_path]
     for name, value in options.items():
         command += ["--" + name.replace("_", "-"), str(value)]
-    # A trace that sleeps must find room for all; the others do with the usual ring.
+    # A trace that sleeps needs room for all events; the usual ring is sufficient for the others.
     with support.Trace(*(["--ring-kib", "32768"] if trace_paused else [])) as trace, \
             subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                              encoding="ascii", start_new_session=True) as workload:
@@ -110,7 +110,7 @@ class Mistakes:
     """Counts mistakes by what they are about and keeps a few examples."""
 
     def __init__(self):
-        self.missing = 0  # events that never came, which are no mistakes yet
+        self.missing = 0  # events that never came; they are counted separately from mistakes
         self._examples = collections.defaultdict(list)
         self._counts = collections.Counter()
 
@@ -137,25 +137,26 @@ def check_event(event, end, is_announced, mistakes):
         mistakes.add(f"{kind} of a {end.side}", brief(event))
         return
     where = f"{kind} of {end.side}: "
-    # Who serves shows itself by closing it. So late, because the machine has no time for it, the accept is
-    # told as of the process that listens or accepted.
+    # The serving process is seen when it closes the connection. If a busy machine delays that for too long,
+    # the accept is reported with the process that listens or that accepted.
     who_is_unseen = kind == "accept" and end.closed_ns - event["ts_ns"] > SETTLE_NS
-    # What is said to be the listener's only, because who serves was not seen, is no mistake, but less than
-    # there is to know: like an event that did not come.
+    # If the serving process was not seen, the listener's owner is no mistake. But it is less than what
+    # could be known, so it counts like an event that did not come.
     if not is_client and event["owner"] == "inherited" and event["pid"] != end.pid and not who_is_unseen:
         mistakes.missing += 1
         who_is_unseen = True
     elif not who_is_unseen:
         mistakes.expect(where + "pid", event["pid"], end.pid, event)
         mistakes.expect(where + "comm", event["comm"], f"churn-{end.side}", event)
-    # A pass over open files holds each file for a moment: what is closed in that moment is closed by the
-    # pass, and its owner is he who was seen with it before. Said so, it is less than there is to know, too.
+    # A pass over open files holds each file for a moment. A file that its process closes in that moment is
+    # really closed by the pass, and its owner is the process that was found with it before. If the event
+    # says so, this also counts like an event that did not come.
     was_found = kind == "close" and not who_is_unseen and event["owner"] in ("bootstrap", "inherited")
     mistakes.missing += was_found
-    # Of an accept it may be inherited, when the pid is the listener's.
+    # The owner of an accept may be inherited if the pid is the listener's.
     if kind != "accept" and not who_is_unseen and not was_found:
         mistakes.expect(where + "owner", event["owner"], "exact", event)
-    if is_announced and not who_is_unseen:  # else unknown, and said to be
+    if is_announced and not who_is_unseen:  # otherwise the owner is reported as unknown
         mistakes.expect(where + "opener_pid", event["opener_pid"], end.opener_pid, event)
     if is_announced:
         mistakes.expect(where + "direction", event["direction"],
@@ -177,13 +178,13 @@ def check_run(run, family):
         if run.ports.isdisjoint((event["local_port"], event["remote_port"])):
             continue
         end = run.truth.get(event["cookie"])
-        # Somebody else got one of these ports, of another family or later.
+        # Another program used one of these ports, with another family or later.
         if end is None and event["comm"] and not event["comm"].startswith("churn-"):
             continue
         if end is None:
             mistakes.add("event of a socket that is not in the truth", brief(event))
             continue
-        # A host with all the TIME_WAIT sockets it allows answers the last FIN with a reset.
+        # If the host has as many TIME_WAIT sockets as it allows, it answers the last FIN with a reset.
         if event["event"] in ("reset", "retransmit"):
             continue
         seen[event["cookie"]].append(event["event"])
@@ -249,7 +250,7 @@ class Churn(unittest.TestCase):
                    trace_paused=True)
 
 
-# server kind, who closes first, family, accept with an address
+# kind of server, which end closes first, family, whether accept asks for an address
 CONFIGURATIONS = [
     ("prefork", "client", "4", 0),
     ("prefork", "server", "4", 0),

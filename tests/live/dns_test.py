@@ -52,7 +52,7 @@ class Dns(Served):
             ended = trace.stop()
         records = ended.of("dns")
         return words, [r for r in records if r["pid"] == asked.pid], \
-            [r for r in records if r["comm"] == "dnsmasq"]  # of TCP a child of its own
+            [r for r in records if r["comm"] == "dnsmasq"]  # for TCP, a child process of its own answers
 
     def test_an_exchange_is_seen_from_both_ends(self):
         words, mine, servers = self.dig("www.example.com", "A")
@@ -175,7 +175,7 @@ class Dns(Served):
                         got = self.space.run("curl", "-s", "-o", "/dev/null", family,
                                              "http://WWW.example.com:8080/")
                         self.assertEqual(got.returncode, 0)
-                        # Another process knows but the address.
+                        # Another process knows only the address.
                         other = self.space.run(
                             sys.executable, "-c",
                             f"import socket; socket.create_connection(('{address}', 8080))")
@@ -192,7 +192,7 @@ class Dns(Served):
                                   ("pyth", address, "www.example.com", "host",
                                    f"{SERVER}:53", 77)])
                 self.assertEqual(connects[1]["name_pid"], connects[0]["pid"])
-                for accepted in ended.of("accept"):  # nobody asked for whom came
+                for accepted in ended.of("accept"):  # no process asked for the client's name
                     self.assertNotIn("remote_name", accepted)
 
     def test_filter_and_column(self):
@@ -251,7 +251,7 @@ class PolledDns(Served):
         web = self.space.web(WEB, 8080)
         self.addCleanup(self.space.stop, web)
         code = ("import socket, sys, time; s = socket.create_connection(('www.example.com', 8080));"
-                "time.sleep(2)")  # several polls, on a busy machine too
+                "time.sleep(2)")  # enough for several polls, also on a busy machine
         for source in ("sock_diag", "procfs"):
             with self.subTest(source), self.inside(source) as trace:
                 client = self.space.start(sys.executable, "-c", code)
@@ -266,7 +266,7 @@ class PolledDns(Served):
                       r["name_ttl_s"]) for r in connects],
                     [(WEB, "www.example.com", "host", f"{SERVER}:53", 77)])
                 messages = ended.of("dns")
-                for record in messages:  # the server lives; its connection may be too short for a poll
+                for record in messages:  # the server runs all the time, but its connection may be too short for a poll
                     if record["local_port"] == 53:
                         self.assertIn(record["comm"], ("dnsmasq", None) if record["proto"] == "tcp" else ("dnsmasq",))
                 ends = [(r["dns"], r["passed"]) for r in messages if r["name"] == "nosuch.example"]

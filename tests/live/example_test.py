@@ -43,7 +43,7 @@ class Example(unittest.TestCase):
             program = subprocess.Popen([options.program], stdout=subprocess.PIPE)
             out = b""
             try:
-                # Until its programs are attached it sees nothing: converse until it does.
+                # It sees nothing before its programs are attached, so make connections until it sees one.
                 for _ in range(400):
                     client, server = converse(listener)
                     if select.select([program.stdout], [], [], 0.05)[0]:

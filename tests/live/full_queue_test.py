@@ -13,7 +13,7 @@ Trace = support.Trace
 THERE, PORT = "10.97.0.2", 4711
 CONNECTIONS, SIZE = 12, 400_000
 
-# Both ends send SIZE bytes at once, read as many, say so, and close when told.
+# Both ends send SIZE bytes at the same time, read as many, report that, and close when told to.
 TALK = """
 import select, socket, sys
 def talk(sockets):
@@ -81,12 +81,13 @@ class FullQueue(unittest.TestCase):
                 self.assertEqual(process.stdout.readline(), "done\n")
             support.wait_for(lambda: "notsent" not in command(
                 "ip", "netns", "exec", self.spaces.there, "ss", "-Htin"), "all to be sent")
-            # Else nothing would be shown here.
+            # Otherwise this test would show nothing.
             for space in (self.spaces.here, self.spaces.there):
                 self.assertGreater(self.kernels_counts(space), CONNECTIONS * SIZE)
             top = support.run("top", "--json", "-i", "0.2", "--count", "3", timeout=support.PATIENCE)
             for line in top.stdout.splitlines():
-                # Older than top: whose the SYNs were is not known, nor counted.
+                # The connection is older than top, so the owner of its SYNs is not known,
+                # and they are not counted.
                 for flow in self.flows(json.loads(line)):
                     self.assertIn(flow["tx_bytes"], (SIZE, SIZE + 1))
                     self.assertEqual(flow["rx_bytes"], SIZE)

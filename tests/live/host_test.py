@@ -20,7 +20,7 @@ import support
 from namespaces import Namespaces, command
 
 HEADERS = 14 + 20 + 8  # Ethernet, IPv4, UDP
-TRIES = 3  # of a round of echoes on a busy machine
+TRIES = 3  # of a round of echo requests, on a busy machine
 
 
 def setUpModule():
@@ -72,7 +72,7 @@ class AgainstOtherTools(unittest.TestCase):
         [document] = host()
         after = {link["ifname"]: link for link in json.loads(command("ip", "-s", "-j", "addr"))}
         ours = by_name(document["interfaces"])
-        both = set(before) & set(after)  # others may come and go meanwhile
+        both = set(before) & set(after)  # others may appear and disappear meanwhile
         self.assertTrue(both)
         self.assertLessEqual(both, set(ours))
         for name in both:
@@ -135,7 +135,7 @@ class AgainstOtherTools(unittest.TestCase):
             self.assertEqual(disk["total_bytes"], after[key][0])
             for field, column in (("used_bytes", 1), ("available_bytes", 2)):
                 low, high = sorted((before[key][column], after[key][column]))
-                slack = 64 << 20  # others build here
+                slack = 64 << 20  # other builds run on this host
                 self.assertLessEqual(low - slack, disk[field])
                 self.assertLessEqual(disk[field], high + slack)
 
@@ -203,7 +203,7 @@ class KnownTraffic(unittest.TestCase):
     def test_bytes_of_processes_and_the_rest(self):
         count, size = 1000, 1000
         with Namespaces() as spaces:
-            # Refusals would come back as ICMP.
+            # Otherwise refusals would be answered with ICMP.
             spaces.in_(spaces.there, "nft", "add table inet t; add chain inet t in { type filter "
                        "hook input priority 0; }; add rule inet t in udp dport 9 drop")
             spaces.in_(spaces.here, "ping", "-c", "1", "10.97.0.2")  # ARP is done
@@ -284,7 +284,7 @@ class Health(unittest.TestCase):
                         "{ type filter hook input priority 0; }; add rule inet t in " + rule)
 
     def test_gateway_and_name_server_that_answer(self):
-        # Raw sockets where unprivileged ones are refused, and those where they are not.
+        # Uses raw sockets if unprivileged ones are refused, and unprivileged ones otherwise.
         for groups in ("1 0", "0 2147483647"):
             with self.subTest(ping_group_range=groups):
                 self.spaces.in_(self.spaces.here, "sysctl", "-qw",
@@ -313,7 +313,7 @@ class Health(unittest.TestCase):
         self.drop("icmp type echo-request numgen inc mod 2 0 drop")
         self.assertEqual(self.ping_loss("10.97.0.2"), 50)
         process = self.spaces.watch("--probe", "-i", "1.1")
-        # A reading shows the round that the reading before began.
+        # A reading shows the round that the previous reading began.
         rounds = [next_document(process)["gateway"] for _ in range(4)]
         self.assertEqual(sorted(round(r["loss_pct"]) for r in rounds), [33, 33, 67, 67])
         self.assertEqual(len(rounds[-1]["rtt_history"]), 4)

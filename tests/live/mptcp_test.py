@@ -10,7 +10,7 @@ import unittest
 from namespaces import Namespaces, support
 
 IPPROTO_MPTCP = 262
-# Listens with MPTCP, connects to itself with MPTCP, says both ports, and echoes whoever comes.
+# Listens with MPTCP, connects to itself with MPTCP, prints both ports, and echoes all data of clients.
 PROGRAM = f"""
 import socket, sys
 listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, {IPPROTO_MPTCP})

@@ -16,7 +16,7 @@ import support  # noqa: E402
 from namespaces import Namespaces, command  # noqa: E402
 
 SERVICE, BACKEND, CLIENT = "10.96.0.1", "10.97.0.2", "10.97.0.1"
-# Of a service address, of a published port, and of an unconnected UDP socket.
+# Translates a service address, a published port, and the address for an unconnected UDP socket.
 RULES_HERE = """
 table ip t {
   chain out {
@@ -31,7 +31,7 @@ table ip t {
   }
 }
 """
-# Of name servers: another port, and the same one.
+# Translates the addresses of name servers, to another port and to the same port.
 DNS_RULES = """
 table inet t {
   chain out {
@@ -43,7 +43,7 @@ table inet t {
   }
 }
 """
-# Asks by a socket that is not connected, as musl's resolver does; what it sends elsewhere is not for the server.
+# Asks with an unconnected socket, like musl's resolver; what it sends elsewhere must not count as a query.
 SENDTO = """
 import socket, sys
 s = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
@@ -54,7 +54,7 @@ s.sendto(query, (sys.argv[1], 53))
 assert b'\\xc0\\0\\2\\7' in s.recv(600)
 s.sendto(query, (sys.argv[1], 9))
 """
-# Sends back what it gets, over TCP and UDP, until its input ends.
+# Echoes over TCP and UDP until its input ends.
 ECHO = """
 import select, socket, sys
 t = socket.create_server((sys.argv[1], int(sys.argv[2])))
@@ -73,7 +73,7 @@ while True:
     if u in ready:
         u.sendto(*u.recvfrom(65536))
 """
-# Asks over TCP and by an unconnected UDP socket.
+# Asks over TCP and with an unconnected UDP socket.
 ASK = """
 import socket, sys
 to = (sys.argv[1], int(sys.argv[2]))
@@ -225,7 +225,7 @@ class Translated(Spaces):
                 self.assertEqual(ends["local"], (CLIENT, 8080))
                 self.assertEqual(ends["nat_local"], (CLIENT, 80))
                 self.assertEqual(ends["nat_remote"], ends["remote"])
-        # Only what is translated has them, and nothing of another network namespace.
+        # Only translated connections have these members, and none of another network namespace.
         here = os.stat(f"/run/netns/{self.spaces.here}").st_ino
         for flow in snapshot["flows"]:
             if "nat_local_addr" in flow:

@@ -21,7 +21,7 @@ import support  # noqa: E402
 from support import NO_LOSS, Trace  # noqa: E402
 
 IPERF_COOKIE = 37     # bytes an iperf3 client sends on each TCP stream before the data
-IPERF_UDP_HELLO = 4   # and on each UDP stream, both ways
+IPERF_UDP_HELLO = 4   # and on each UDP stream, in both directions
 TRIES = 3
 
 
@@ -170,7 +170,7 @@ class Iperf3(ProgramTest):
             arrived = got["packets"] - got["lost_packets"]
             self.assertEqual((sender["tx_segments"], sender["tx_bytes"]),
                              (datagrams + 1, datagrams * 1200 + IPERF_UDP_HELLO))
-            # Counted in packets are also those that came when it had stopped to read.
+            # Counting in packets includes those that arrived after the program had stopped reading.
             came = receiver["rx_segments"] - 1 if counts_packets else arrived
             self.assertTrue(arrived <= came <= datagrams, (arrived, came, datagrams))
             self.assertEqual((receiver["rx_segments"], receiver["rx_bytes"]),

@@ -78,7 +78,7 @@ class Resolvers(unittest.TestCase):
         resolver = self.near.dnsmasq(STUB, f"--server={SERVER}", asked="version.bind")
         self.addCleanup(self.near.stop, resolver)
         self.check_stub(resolver)
-        # What the resolver knows already its client hears from it alone.
+        # The resolver answers from its cache, without asking its server.
         messages, connect = self.connected(name="www.example.com")
         self.assertNotIn(SERVER, {r["remote_addr"] for r in messages if r["type"] == "A"})
         self.assertEqual((connect["remote_name"], connect["name_source"]),
@@ -96,7 +96,7 @@ class Resolvers(unittest.TestCase):
         """The program asks over a Unix socket: it has no DNS of its own."""
         config = self.near.folder / "nscd.conf"
         config.write_text(NSCD)
-        # Its socket has one place only, which is the host's: it gets a /run of its own.
+        # Its socket always has the same path, so it gets its own /run instead of using the host's.
         resolver = self.near.serve("unshare", "--mount", "sh", "-c",
                                    "mount -t tmpfs tmpfs /run && mkdir /run/nscd && "
                                    f"mount --bind {self.resolv_conf(SERVER)} /etc/resolv.conf && "

@@ -11,7 +11,7 @@ Trace = support.Trace
 SERVER, WEB, OTHER = "192.0.2.53", "192.0.2.80", "192.0.2.81"
 WEB6 = "2001:db8::80"
 PORT = 8080
-# Connections to addresses, held until standard input ends.
+# Connects to addresses and keeps the connections until standard input ends.
 HOLD = ("import socket, sys;"
         f"held = [socket.create_connection((a, {PORT})) for a in sys.argv[1:]];"
         "print('ready', flush=True); sys.stdin.read()")
@@ -75,7 +75,7 @@ class Reverse(unittest.TestCase):
                 self.assertFalse([name for name in asked if name.endswith(".127.in-addr.arpa")])
         before = len(self.asked())
         self.assertNotIn("remote_name", self.snapshot("--json", "-p", str(client.pid)))
-        self.assertEqual(len(self.asked()), before)  # nobody asked for it
+        self.assertEqual(len(self.asked()), before)  # it was not looked up
 
     def test_the_table_and_the_filter(self):
         client = self.hold(WEB, OTHER)

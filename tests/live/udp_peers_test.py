@@ -69,7 +69,7 @@ class UdpPeers(unittest.TestCase):
             answers = {port: self.dig(name, port) for port, name in names.items()}
             asked_ns = time.time_ns()
             while (after := top.next())["ts_ns"] < asked_ns:
-                pass  # written while dig was at work
+                pass  # written while dig was running
         sockets = {f["cookie"]: f for f in after["flows"] if "peer_of" not in f}
         peers = {f["remote_port"]: f for f in after["flows"] if "peer_of" in f}
         self.assertLessEqual(set(names), set(peers))
@@ -84,7 +84,7 @@ class UdpPeers(unittest.TestCase):
             for key in ("pid", "comm", "uid", "netns", "local_port", "owner"):
                 self.assertEqual(peer[key], whole[key], key)
             self.assertIsNone(whole["remote_addr"])
-        # The socket is the whole of it, and the process counts sockets.
+        # The socket's row has the sum of its remote ends, and the process's row has the sum of its sockets.
         known = {f["cookie"]: f for f in before["flows"]}
         for cookie in {peers[port]["peer_of"] for port in names}:
             for key in COUNTERS:
@@ -103,7 +103,7 @@ class UdpPeers(unittest.TestCase):
 
     def test_quic_of_a_real_client(self):
         with Trace("--udp-peers", "-c", "/kdig|dig/") as trace:
-            # There is no server: it is told by what it sends.
+            # There is no server, so QUIC is recognized by what the client sends.
             asked = self.space.start("kdig", "+quic", "+timeout=1", "+retry=0", f"@{SERVER}", "-p",
                                      "8853", "quic.example", stdout=subprocess.DEVNULL,
                                      stderr=subprocess.DEVNULL)
@@ -157,7 +157,7 @@ class UdpPeers(unittest.TestCase):
             for event in ("udp_peer", "close"):
                 self.assertEqual((told[event].get("app"), told[event]["tx_bytes"]), ("quic", tx))
             self.assertEqual(told["udp_peer"]["rx_bytes"], rx)
-            # What comes after the file the client does not read any more.
+            # The client does not read what arrives after the file.
             read = told["close"]["rx_bytes"]
             self.assertLessEqual(read, rx)
             self.assertGreater(read, len(content) if process is client else rx - 100)

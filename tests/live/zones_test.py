@@ -13,8 +13,8 @@ import unittest
 from namespaces import Namespaces, command, support
 
 NEAR, FAR = "fe80::97:1", "fe80::97:2"
-# Listens at the far end, says its port and for each of so many both ends' scopes as it sees them;
-# ends when told to.
+# Listens at the far end and prints its port; accepts as many connections as it is told to, and prints the
+# scopes that it sees for both ends of each; ends when told to.
 SERVER = """
 import socket, sys
 listener = socket.create_server(("::", 0), family=socket.AF_INET6)
@@ -25,7 +25,7 @@ for _ in range(int(sys.argv[1])):
     print(*(end[3] for end in (kept[-1].getsockname(), kept[-1].getpeername())), flush=True)
 sys.stdin.readline()
 """
-# Connects by each interface it is told; says its scope and its cookie; ends when told to.
+# Connects over each interface that is named; prints the cookie and the scope; ends when told to.
 CLIENT = f"""
 import socket, struct, sys
 port, words = int(sys.argv[1]), sys.argv[2:]
@@ -36,7 +36,7 @@ for name in words:
     print(cookie, kept[-1].getpeername()[3], flush=True)
 sys.stdin.readline()
 """
-# One unconnected socket, a datagram by each interface; ends when told to.
+# Sends datagrams over each interface from one unconnected socket; ends when told to.
 SENDER = f"""
 import socket, sys
 sender = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
@@ -67,7 +67,7 @@ class Zones(unittest.TestCase):
                 "cable", "index", "97", "netns", spaces.there)
         for wire in ("wire", "cable"):
             for name, address in ((spaces.here, NEAR), (spaces.there, FAR)):
-                # Of two addresses it would be the kernel's choice which is used.
+                # With two addresses, the kernel would choose which one is used.
                 spaces.in_(name, "ip", "link", "set", wire, "addrgenmode", "none", "up")
                 spaces.in_(name, "ip", "-6", "addr", "flush", "dev", wire, "scope", "link")
                 spaces.in_(name, "ip", "-6", "addr", "add", f"{address}/64", "dev", wire, "nodad")
@@ -167,7 +167,7 @@ class Zones(unittest.TestCase):
         sender = self.start(self.spaces.here, SENDER, *(f"{to},{n}" for to, n in sent.items()))
         port = int(sender.stdout.readline())
         expected = {to: 100 * n for to, n in sent.items()}
-        for _ in range(20):  # those that were on their way already may be older
+        for _ in range(20):  # events that were already on their way may be older
             flows = json.loads(top.stdout.readline())["flows"]
             peers = {flow["remote_addr"]: flow["tx_bytes"] for flow in flows
                      if flow["local_port"] == port and "peer_of" in flow}

@@ -38,7 +38,7 @@ async def page():
     jobs = []
     for host in hosts:
         for _ in range(random.randrange(1, 4)):
-            patience = 0.002 if random.random() < 0.04 else 10  # the user goes on at once
+            patience = 0.002 if random.random() < 0.04 else 10  # the user follows the next link at once
             size = random.choice(("small", "small", "small", "middle", "large"))
             jobs.append(asyncio.create_task(fetch(host, "/" + size, patience)))
             await asyncio.sleep(random.expovariate(30))
@@ -57,7 +57,7 @@ loop.run_until_complete(main())
 CHAT = r"""
 import socket, sys, time, random
 random.seed(4)
-while True:  # one connection for long, a word now and then; comes back after a while when it broke
+while True:  # one long connection with a few bytes at times; reconnects some time after it broke
     with socket.create_connection((sys.argv[1], 5222)) as line:
         until = time.monotonic() + random.uniform(300, 900)
         while time.monotonic() < until:
@@ -87,7 +87,7 @@ random.seed(5)
 def talk(line, words, answers=1):
     line.sendall(words)
     for _ in range(answers): line.recv(4096)
-while True:  # a request in ten opens a connection of its own, as programs without a pool do
+while True:  # one request in ten opens its own connection, like programs without a pool
     with socket.create_connection(("127.0.0.1", 6379)) as line:
         for _ in range(random.randrange(1, 20)):
             talk(line, b"INCR n\r\n")
@@ -147,7 +147,7 @@ class Office(Scene):
             self.start(self.world, "chronyd", "-x", "-d", "-u", "root", "-f", conf)
 
     def programs(self):
-        # A server of one's own behind a balancer, with what it needs.
+        # A server behind a load balancer, with the services that it needs.
         self.start(self.office, "redis-server", "--port", "6379", "--save", "", "--dir",
                    self.folder)
         self.python(self.office, "application", APPLICATION)
@@ -164,7 +164,7 @@ class Office(Scene):
             backend office
               server one {OFFICE}:8080 check inter 5s
               server two {OFFICE}:8081 check inter 5s
-            """.rstrip(" "))  # the second is down
+            """.rstrip(" "))  # the second server is down
         self.start(self.world, "haproxy", "-db", "-f", haproxy)
         # Monitoring.
         self.start(self.office, "prometheus-node-exporter", "--web.listen-address=:9100")

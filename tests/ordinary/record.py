@@ -39,7 +39,7 @@ def strip(record):
     if "event" in record:
         if record["event"] not in EVENTS or record.get("dns") == "answer":
             return None
-        # What a server is asked counts only where its own host asks.
+        # Queries that a server receives count only on the host that asks.
         if record["event"] == "dns" and record["remote_port"] != 53 and record["remote_addr"] not in (
                 "127.0.0.1", "::1", record["local_addr"]):
             return None

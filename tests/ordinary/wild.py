@@ -20,7 +20,7 @@ FTP = "198.51.100.4"
 PEERS = 30
 SEARCH = ("default.svc.cluster.local", "svc.cluster.local", "cluster.local", "corp.example.com")
 
-# How programs ask for names whose libraries do not use the C library.
+# How programs ask for names if they do not use the C library for that.
 ASK = r"""
 import random, socket, struct, sys, time
 def ask(line, name, kind):
@@ -37,7 +37,7 @@ line.settimeout(2)
 MAIL = ASK + r"""
 random.seed(21)
 words = [f"shop{n}" for n in range(400)]
-while True:  # a mail comes: who sends it, what does it link to, is it signed
+while True:  # a mail arrives: looks up its sender, its links, and its signature
     time.sleep(random.expovariate(1 / 1.5))
     if random.random() < .5:
         nibbles = ".".join(random.choice("0123456789abcdef") for _ in range(16)) + \
@@ -62,7 +62,7 @@ while True:  # a mail comes: who sends it, what does it link to, is it signed
 
 LOG = ASK + r"""
 random.seed(22)
-while True:  # every few minutes the names of who was in a log
+while True:  # every few minutes, looks up the names of the addresses in a log
     for _ in range(random.randrange(20, 200)):
         if random.random() < .3:
             ask(line, ".".join(random.choice("0123456789abcdef") for _ in range(32)) + ".ip6.arpa",
@@ -98,7 +98,7 @@ def host():
         lambda: f"{hexes(32)}.safeframe.googlesyndication.com",
         lambda: f"a{random.randrange(1000, 2000)}.dscb.akamai.net",
         lambda: f"h{random.randrange(3)}.site{random.randrange(100)}.com"))()
-while True:  # pages with films and what pays for them
+while True:  # pages with films and advertisements
     for _ in range(random.randrange(5, 40)):
         try:
             with socket.create_connection((host(), 443), 5) as plain, tls.wrap_socket(plain) as line:
@@ -120,7 +120,7 @@ while True:  # its server is gone
 
 TRACKER = r"""
 import http.server, socket, sys, urllib.parse
-peers = {(f"203.0.113.{n}", 20000 + 97 * n) for n in range(60, 75)}  # gone, and still on the list
+peers = {(f"203.0.113.{n}", 20000 + 97 * n) for n in range(60, 75)}  # gone, but still on the list
 def value(item):
     if isinstance(item, int): return b"i%de" % item
     if isinstance(item, bytes): return b"%d:%s" % (len(item), item)
@@ -129,7 +129,7 @@ class Tracker(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_): pass
     def do_GET(self):
         asked = urllib.parse.parse_qs(self.path.partition("?")[2], encoding="latin-1")
-        # Those who have it all do not look for one another.
+        # Peers that have the whole file do not connect to each other.
         known = b"" if asked["left"] == ["0"] else b"".join(
             socket.inet_aton(at) + port.to_bytes(2, "big") for at, port in peers)
         peers.add((self.client_address[0], int(asked["port"][0])))

@@ -45,7 +45,7 @@ class Frozen(unittest.TestCase):
                 ports = [old.port] + [each.port for each in new]
                 terminal.wait_for("+3 opened since freeze")
                 rows = self.marks(terminal)
-                # Of one poll it is not known which came first.
+                # Within one poll the order is not known.
                 if source == "ebpf":
                     self.assertEqual([port for port, _ in rows], ports)
                 self.assertEqual({port: mark for port, mark in rows[1:]},
@@ -55,8 +55,8 @@ class Frozen(unittest.TestCase):
                 old.close()
                 terminal.wait_for(lambda: (new[0].port, "†") in self.marks(terminal))
                 self.assertEqual([port for port, _ in self.marks(terminal)], order)
-                self.assertNotEqual(self.marks(terminal)[0][1], "†")  # as it was then
-                # pyte does not know the sequence that moves several rows at once.
+                self.assertNotEqual(self.marks(terminal)[0][1], "†")  # a frozen screen shows it as it was
+                # pyte does not support the sequence that moves several rows at once.
                 terminal.type(" ").wait_for("LIVE").type("\x0c")
                 terminal.wait_for(lambda: "opened since" not in terminal.text()
                                   and {port for port, _ in self.marks(terminal)} == set(ports[2:]))
@@ -68,7 +68,7 @@ class Frozen(unittest.TestCase):
 
 class OtherEnd(unittest.TestCase):
     def test_is_the_process_that_has_it(self):
-        # By name: pids are those of the host, whatever namespace this runs in.
+        # By name, because the pids are the host's, even if this test runs in another namespace.
         talk = ("import socket, sys; open('/proc/self/comm', 'w').write('other-end'); s = socket.create_connection(('127.0.0.1', int(sys.argv[1])));"
                 "print('up', flush=True); sys.stdin.read()")
         with socket.create_server(("127.0.0.1", 0)) as listener, \

@@ -165,7 +165,7 @@ class Host(unittest.TestCase):
                     after = self.network.segments()
                     sent, again = (now - then for now, then in zip(after, before))
                     self.assertGreater(again, 0)
-                    # The whole lies between the least and the largest of its parts.
+                    # The overall share lies between the smallest and the largest share of an interval.
                     values = [value for value, _ in seen]
                     self.assertTrue(min(values) - 0.1 <= 100 * again / sent <= max(values) + 0.1,
                                     (seen, again, sent))
@@ -187,7 +187,7 @@ class Host(unittest.TestCase):
                     tempfile.TemporaryDirectory() as folder, self.top() as terminal:
                 path = os.path.join(folder, "host.json")
                 terminal.wait_for("LIVE").type("5")
-                # 8 Mb/s and what the headers add, less what a slow machine delays.
+                # 8 Mb/s plus the headers, or less on a slow machine.
                 terminal.wait_for(lambda: re.search(r"of processes +\d+ +[5-9]\.\dM", terminal.text()))
                 terminal.wait_for(lambda: re.search(r"cable0 +up +\S+ +\S+ +[5-9]\.\dM", terminal.text()))
                 before = self.network.counters("cable0")
@@ -206,7 +206,7 @@ class Host(unittest.TestCase):
         self.assertGreaterEqual(len(cable["tx_history"]), 2)
         sums = document["bytes"]
         self.assertEqual(sums["interfaces"], ["cable0"])
-        # The headers of a few segments are all that nobody accounts for.
+        # Only the headers of a few segments are unexplained.
         headers = sums["unexplained_tx_bytes"]
         self.assertEqual(headers, sums["interface_tx_bytes"] - sums["process_tx_bytes"])
         self.assertLess(abs(headers), sums["process_tx_bytes"])

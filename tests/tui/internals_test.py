@@ -13,7 +13,7 @@ import unittest
 from terminal import Terminal, support
 
 
-# By its name this process is known in whatever pid namespace it runs.
+# The name identifies this process in every pid namespace.
 NAME = f"inside{os.getpid()}"
 PR_SET_NAME = 15
 
@@ -100,7 +100,7 @@ class Pane(unittest.TestCase):
                 terminal.type("2l").wait_for("+lo")
                 terminal.wait_for(lambda: "NETNS" in terminal.text()
                                   and self.agree(terminal, stalled))
-                # The kernel tells how it is now, not how it was.
+                # The kernel only knows the present figures.
                 terminal.type(" ").wait_for("FROZEN")
                 self.assertEqual(self.cells(terminal, stalled.port())["CWND"], "—")
                 terminal.type("q")
@@ -111,7 +111,7 @@ class Pane(unittest.TestCase):
                       columns=120, rows=40) as terminal:
             terminal.wait_for("Procs")
             time.sleep(1)
-            # Opened while it is watched, so that it is known how long ago.
+            # Opened while top runs, so that its age is known.
             with Stalled() as stalled:
                 terminal.type(f"2l/sport:{stalled.port()}\r").wait_for("1 of ")
                 terminal.type("\r").wait_for("Limit")
@@ -125,7 +125,7 @@ class Pane(unittest.TestCase):
                                            delta=window / 100 + 1)
                 else:
                     self.assertRegex(terminal.text(), r"rcvspace \d")
-                # Its window shut at once and never opened: busy all its life.
+                # Its window closed at once and never opened again, so it was busy all the time.
                 terminal.wait_for(lambda: any(
                     95 <= int(share) <= 100
                     for share in re.findall(r"busy (\d+)%", terminal.text())))

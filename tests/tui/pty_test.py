@@ -18,10 +18,10 @@ import unittest
 from terminal import Terminal, support
 
 TERMS = ("xterm-256color", "tmux-256color", "screen", "linux", "vt220", "xterm-direct")
-# Everything that terminals answer to.
+# Everything that terminals send an answer to.
 QUESTIONS = (b"\033[c", b"\033[>c", b"\033[6n", b"\033[5n", b"\033]11;?", b"\033]10;?", b"\033P+q",
              b"\033[?2026$p", b"\033[14t", b"\033[18t", b"\033_G", b"\033Z")
-# A machine shared with others is slow; a terminal that waits for an answer is slower than that.
+# A machine that others use is slow; a terminal that waits for an answer is even slower.
 FIRST_FRAME = 0.2
 MACHINE_FACTOR = 20
 
@@ -115,7 +115,7 @@ class Start(unittest.TestCase):
             self.assertEqual(terminal.exit_code(), 0)
             for sequence in re.findall(rb"\033\[([0-9;]*)m", terminal.output):
                 for number in filter(None, sequence.split(b";")):
-                    # 39 and 49 are the terminal's own.
+                    # 39 and 49 are the terminal's default colours.
                     self.assertNotIn(int(number), [*range(30, 39), *range(40, 49), *range(90, 108)],
                                      sequence)
 
@@ -213,7 +213,7 @@ class Use(unittest.TestCase):
     def test_tree_has_ancestors_without_sockets(self):
         listen = ("import os, socket, time; s = socket.create_server(('127.0.0.1', 0)); "
                   "print(os.getpid(), os.getppid(), flush=True); time.sleep(60)")
-        # Both shells stay, since they have more to do.
+        # Both shells stay, because more commands follow.
         with subprocess.Popen(["sh", "-c", f'sh -c "{sys.executable} -c \\"{listen}\\"; :"; :'],
                               stdout=subprocess.PIPE, encoding="ascii") as outer:
             pid, inner = outer.stdout.readline().split()
@@ -243,7 +243,7 @@ class Use(unittest.TestCase):
         with Conversation() as talk:
             port = talk.client.getsockname()[1]
             with Terminal("--source", "procfs", "-i", "0.2", "-p", str(os.getpid())) as terminal:
-                # Not idle, for nobody knows; the host's sum neither.
+                # A dash instead of 0, because the rate is not known; likewise for the host's sum.
                 terminal.wait_for(lambda: re.search(rf" {os.getpid()} .* —  +— ", terminal.text()))
                 self.assertRegex(terminal.text(), "↓ — .*↑ — ")
                 terminal.type(f"2l/sport:{port}\r").wait_for("1 of ")
@@ -446,7 +446,7 @@ class Resize(unittest.TestCase):
         seconds = float(os.environ.get("SOCKSCOPE_RANDOM_SECONDS", "20"))
         with tempfile.TemporaryDirectory() as folder:
             before = os.getcwd()
-            os.chdir(folder)  # a file may be written
+            os.chdir(folder)  # top may write a file there
             try:
                 with Conversation(), Terminal("-i", "0.1", "--read-only") as terminal:
                     terminal.wait_for("LIVE")

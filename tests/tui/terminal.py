@@ -30,7 +30,7 @@ class Terminal:
         self.output = b""
         self.status = None
         settings = dict(os.environ, TERM=term, LC_ALL="C.UTF-8", TZ="UTC")
-        # For TERM=linux, ncurses would load libgpm, which leaks memory.
+        # With TERM=linux, ncurses would load libgpm, which leaks memory.
         settings["NCURSES_GPM_TERMS"] = "none"
         settings["LSAN_OPTIONS"] = f"suppressions={HERE}/lsan.txt:print_suppressions=0"
         for name in ("NO_COLOR", "CLICOLOR_FORCE", "LINES", "COLUMNS"):

@@ -13,7 +13,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
 import support  # noqa: E402  pylint: disable=wrong-import-position
 
-_sessions = itertools.count()  # a server that ends still answers to its name for a while
+_sessions = itertools.count()  # a server that ends still occupies its name for a while
 
 
 def setUpModule():
@@ -110,7 +110,7 @@ class Tmux(unittest.TestCase):
                 ["iperf3", "-c", "127.0.0.1", "-p", str(ports[1]), "-b", "20M", "-t", "60"],
                 stdout=subprocess.DEVNULL))
             with Session("-i", "0.5", "--idle", columns=120, rows=40) as session:
-                # Of a busy host ours are soon out of sight.
+                # On a busy host, the test's rows soon leave the screen.
                 session.keys("/", f"port:{ports[0]} | port:{ports[1]}", "Enter")
                 session.wait_for("iperf3")
                 subprocess.run(["curl", "-s", "-o", "/dev/null", f"http://127.0.0.1:{ports[0]}/"],
@@ -119,7 +119,7 @@ class Tmux(unittest.TestCase):
                                 "example.net"], check=False, stdout=subprocess.DEVNULL,
                                timeout=support.PATIENCE)
                 session.wait_for("curl").wait_for("dig")
-                # Half of the totals is what iperf3 was asked to send.
+                # Half of the totals is the amount that iperf3 was told to send.
                 support.wait_for(lambda: near_rate(session.text(), iperf[1].pid, 20e6),
                                  "the rate that iperf3 was asked for")
                 session.keys("4", "l")

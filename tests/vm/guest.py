@@ -61,7 +61,7 @@ class Step:
 
 @dataclasses.dataclass
 class Outcome:
-    status: int  # exit status; 143 when it took too long
+    status: int  # exit status; 143 if it took too long
     output: str
 
 
@@ -76,9 +76,9 @@ class Machine:
 def machine_for(architecture, release):
     if architecture == "arm64":
         return Machine("qemu-system-aarch64", ("-machine", "virt", "-cpu", "max"), "ttyAMA0", "hvc0")
-    # QEMU 7.2 spoils the flags after a CMPXCHG16B without LOCK, which allocations are full of up to
-    # 6.12; a kernel panics of it within a minute. Newer ones hardly execute it, and cannot allocate
-    # socket storage without it.
+    # QEMU 7.2 corrupts the flags after a CMPXCHG16B without LOCK. Up to 6.12, memory allocation uses it
+    # very often, and the kernel panics within a minute. Newer kernels hardly execute it, but cannot
+    # allocate socket storage without it.
     version = tuple(int(part) for part in re.findall(r"\d+", release)[:2])
     cpu = "max" if version >= (6, 18) else "max,-cx16"
     return Machine("qemu-system-x86_64", ("-cpu", cpu), "ttyS0", "ttyS1")
@@ -161,7 +161,7 @@ def parse(text):
     return outcomes
 
 
-BOOTS = 3  # QEMU 7.2 now and then executes code that the kernel just patches, which ends it
+BOOTS = 3  # QEMU 7.2 sometimes executes code while the kernel patches it, which ends the guest
 
 
 def run(kernel, steps, files, seconds, architecture="amd64", busybox="/bin/busybox"):

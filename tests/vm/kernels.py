@@ -14,10 +14,10 @@ import subprocess
 import sys
 import tempfile
 
-# The kernel's name here, and the suite that has it.
+# The name of the kernel here, and Debian's suite that has it.
 SUITES = {"5.10": "bullseye", "6.1": "bookworm", "6.12": "trixie", "sid": "sid"}
 IMAGES = {"amd64": "linux-image-cloud-amd64", "arm64": "linux-image-cloud-arm64"}
-# What Debian builds as modules and the tests need, in the order in which they can be loaded.
+# The modules of Debian's kernels that the tests need, in the order in which they can be loaded.
 MODULES = ("inet_diag", "tcp_diag", "udp_diag", "veth")
 FETCH_SECONDS = 240
 
@@ -182,6 +182,6 @@ def get(name, architecture="amd64"):
                   [folder / f"{name}.ko" for name in MODULES])
 
 
-if __name__ == "__main__":  # fetches the kernels named
+if __name__ == "__main__":  # fetches the kernels that are named
     for each in sys.argv[1:]:
         get(each)

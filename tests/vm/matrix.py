@@ -17,8 +17,8 @@ import time
 import guest
 import kernels
 
-# Emulated, an act takes about a second, most of it the loading of programs. So one act or two of each
-# kind run; with --full and the best doors all acts with IPv4, and with IPv6 those that differ most.
+# When emulated, an act takes about a second, mostly for loading programs. So one or two acts of each kind
+# run; with --full and the best doors, all acts run with IPv4, and those that differ most with IPv6.
 ALL = ("Doors.*:TcpMapped.*:UdpMapped.*:*/v4:*UdpActs*/v6:*ConnectActs*/v6:*AcceptorActs*/v6:"
        "*ProcessActs*:*InterruptActs*:*TcpActs.SendBothWays/v6-*LossActs*")
 SOME = ("Doors.*:*AcceptorActs*/v4:*ConnectActs.Refused/v4:*ConnectActs.StatesOfBothEnds/v6:"
@@ -35,17 +35,17 @@ SOME = ("Doors.*:*AcceptorActs*/v4:*ConnectActs.Refused/v4:*ConnectActs.StatesOf
         "*PassActs.WorkerThatAcceptedQuietly/v6:*PassActs.PassedToAnotherProcess/v4:"
         "*ProcessActs*/ChangeUser:"
         "*Bootstrap.OlderSocketsAreFoundAndTheirEndIsSeen/v4")
-# What differs most between sets of doors: each way to accept, to count, to close, to be found.
+# The acts that differ most between sets of doors: each way to accept, to count, to close, to be found.
 FEW = ("Doors.*:*PreforkActs.AcceptWithoutAddress/v6:*ForkingServerActs.AcceptWithoutAddress/v4:"
        "*ConnectActs.Refused/v4:*CloseActs.LingerZero/v4:*OwnerActs.InheritedFromTheVeryListener/v4:"
        "*OwnerActs.OtherNetworkNamespace/v4:*TcpActs.SendBothWays/v4:*UdpActs.Connected/v6:"
        "*UdpActs.PeekIsNotCounted/v6:*PassActs.PassedToAnotherProcess/v4:*ProcessActs*/ChangeUser:"
        "*Bootstrap.OlderSocketsOfAnotherNamespace/v4")
-# Name in the table, SOCKSCOPE_DOORS, seconds after which something hangs.
+# Name in the table, SOCKSCOPE_DOORS, seconds after which the run is considered to hang.
 SETS = (("best", "", 1200), ("fexit", "fexit", 400), ("tp_btf", "tp_btf,cgroup", 400),
         ("kprobe", "kprobe", 400), ("files", "iter_task", 400))
 PATIENCE = 3  # times as long as on a host
-# The suite that a user's machine has is never skipped, and from it on no observation lacks a door.
+# The kernel of the supported Debian is never skipped; on it and newer ones, every observation has a door.
 NEVER_MISSING = "6.1"
 MAY_LACK_DOORS = ("5.10",)
 GUESTS = 2
@@ -54,11 +54,11 @@ GUESTS = 2
 @dataclasses.dataclass
 class Result:
     passed: int = 0
-    failed: dict = dataclasses.field(default_factory=dict)   # act to what it said
+    failed: dict = dataclasses.field(default_factory=dict)   # act to its output
     skipped: dict = dataclasses.field(default_factory=dict)  # act to reason
     doors: dict = dataclasses.field(default_factory=dict)    # observation to (door, limits)
     refused: dict = dataclasses.field(default_factory=dict)  # observation to [(door, reason)]
-    again: dict = dataclasses.field(default_factory=dict)    # act to what it said the first time
+    again: dict = dataclasses.field(default_factory=dict)    # act to its output of the first time
 
 
 def read_result(outcome):
@@ -94,7 +94,7 @@ def read_result(outcome):
     return result
 
 
-# The program as a user has it: it gives up its privileges, which live tests do not.
+# The program as users run it: unlike live tests, it gives up its privileges.
 USE = ("sockscope snapshot -q >/tmp/table && sockscope snapshot --json -q >/tmp/document && "
        "sockscope top --once -q >/tmp/top && sockscope trace -q -d 0.5 >/tmp/trace && wc -l "
        "/tmp/table /tmp/document /tmp/top /tmp/trace")
