@@ -147,7 +147,8 @@ void draw_detail(const Model& model, const State& state, int y, Screen& screen) 
     const Sum& sum = table.listing.sums[table.listing.rows[table.position].index];
     const std::string what = sum.info ? std::string(sum.info->cmdline()) : "";
     screen.grid.put(1, y,
-                    sum.pid == 0 ? fmt::format("{}  {} processes", sum.name, sum.processes.size())
+                    sum.pid == 0 ? fmt::format("{}  {} process{}", sum.name, sum.processes.size(),
+                                               sum.processes.size() == 1 ? "" : "es")
                                  : fmt::format("{} {}  {}  no sockets of its own", sum.name,
                                                sum.pid, clean_text(what)),
                     {}, columns);
@@ -364,7 +365,8 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
                                           listing.sums.begin(), listing.sums.end(),
                                           [](const Sum& sum) { return sum.process.has_value(); }))
                                     : listing.rows.size();
-  std::string status = fmt::format("{} of {} processes", shown, listing.candidates);
+  std::string status = fmt::format("{} of {} process{}", shown, listing.candidates,
+                                   listing.candidates == 1 ? "" : "es");
   if (differs(shown_rx, sample.rx_rate) || differs(shown_tx, sample.tx_rate))
     status += fmt::format(" · ↓{} of {} ↑{} of {}", format_rate(shown_rx, state.settings.units),
                           format_rate(sample.rx_rate, state.settings.units),
