@@ -179,9 +179,9 @@ std::string list_status(const Model& model, const State& state) {
     status += " · ";
   }
   const bool is_narrow = state.size.columns < kNarrow;
-  status += fmt::format("{} of {}", listing.matching,
-                        is_narrow ? std::to_string(listing.candidates)
-                                  : counted(listing.candidates, "conn"));
+  status += fmt::format(
+      "{} of {}", listing.matching,
+      is_narrow ? std::to_string(listing.candidates) : counted(listing.candidates, "conn"));
   if (state.is_frozen() && !state.opened.is_on()) status += opened_since_text(model, state);
   if (listing.loopback_hidden != 0 && listing.idle_hidden != 0)
     status += fmt::format(" · {} loopback ({}), {} idle ({}){}", listing.loopback_hidden,
