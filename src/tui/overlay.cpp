@@ -159,7 +159,7 @@ HelpLines help_lines(const Model& model, const State& state) {
       {"Moving", ""},
       {keys.keys_of({kUp, kDown, kPageUp, kPageDown}),
        (others.empty() ? "a row, a page" : "also " + others) +
-           (halves.empty() ? "" : "; half a page " + halves)},
+           (halves.empty() ? "" : "; half " + halves)},
       {keys.keys_of({kFirst, kLast, kEnd}), "first and last row; live again or the newest"},
       {keys.keys_of({kDetails, kBack}), "details, back (also clears the filter)"},
       {views, "views"},
@@ -177,7 +177,7 @@ HelpLines help_lines(const Model& model, const State& state) {
       {keys.keys_of({kNextSample, kPreviousSample, kGoToTime}),
        "next and previous sample, go to a time (-5m, 14:02)"},
       {keys.keys_of({kZoomIn, kZoomOut, kPlotScale}),
-       "plots of a shorter or longer time; one scale for all or for each"},
+       "plots of less or more time; one scale for all or for each"},
       {keys.key_of(kInterval), "seconds between samples"},
       {"Doing", ""},
       {keys.keys_of({kCopy, kWrite}), "copy the row, write the view as JSON"},

@@ -17,7 +17,7 @@ constexpr ColumnSpec kColumns[] = {
     {kProto, 4, 60},
     {kLport, 5, 50, 122},
     {kLocal, 21, 122, kWide, 40},
-    {kLocal, 21, kWide, 190, 24},
+    {kLocal, 21, kWide, 190},
     {kLocal, 21, 190, INT32_MAX, 47},
     {kRemote, 10, 0, 60, 46},
     {kRemote, 24, 60, kWide, 46},
@@ -40,7 +40,8 @@ constexpr ColumnSpec kColumns[] = {
     {kRetransmits, 4, 80},
     {kCwnd, 5, kWide},
     {kMss, 5, kWide},
-    {kCongestionControl, 6, kWide, INT32_MAX, 10},
+    {kCongestionControl, 6, kWide, 190},
+    {kCongestionControl, 6, 190, INT32_MAX, 10},
 };
 
 constexpr FooterKey kFooter[] = {{Action::kBack},  {Action::kDetails, "connection"},

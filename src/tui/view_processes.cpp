@@ -308,12 +308,11 @@ HelpLines help(const State& state) {
   using enum Action;
   HelpLines lines = {{"Processes: who moves how much. Closed connections count, loopback too.", ""},
                      {"+ † !", "new within 2 s, over, retransmits worth a look"},
-                     {"[closed]", "being closed; closed by their process before sockscope looked"},
+                     {"[closed]", "being closed; left by their process before sockscope looked"},
                      {"[kernel]", "sockets the kernel made for itself: tunnels, file servers"},
                      {"[unattributed]", "others whose process is not known"},
                      {"retr", "share of sent TCP segments (ACKs too) that were sent again"},
-                     {"RX/s TX/s", "of the last interval; sorted at most once a second"},
-                     {"10s 60s", "both directions, average of so many seconds; — if not known yet"},
+                     {"RX/s 10s 60s", "of the last interval; averages of both, — if not known yet"},
                      {fold_keys(state), "group by container or unit, below parents; fold"}};
   if (has_pane(state))
     lines.insert(lines.begin() + 1, {state.keys.keys_of({kNextView, action_of(kConnectionsView)}),
