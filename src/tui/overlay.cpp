@@ -173,7 +173,7 @@ HelpLines help_lines(const Model& model, const State& state) {
        "bits, bytes, IEC bytes; names of remote ends, of ports"},
       {keys.key_of(kFollow), "the cursor stays with the row it is on"},
       {"Time", ""},
-      {keys.key_of(kFreeze), "freeze, go on; collection never stops"},
+      {keys.key_of(kFreeze), "freeze or continue; collection never stops"},
       {keys.keys_of({kNextSample, kPreviousSample, kGoToTime}),
        "next and previous sample, go to a time (-5m, 14:02)"},
       {keys.keys_of({kZoomIn, kZoomOut, kPlotScale}),

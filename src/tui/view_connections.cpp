@@ -247,9 +247,9 @@ constinit const View kConnectionsView = {
     .help = [](const State& state) -> HelpLines {
       return {{"Connections: each socket with a peer, busiest first.", ""},
               {"+ †", "new within 2 s or since a freeze, closed (--keep-closed)"},
-              {"10s 60s", "both directions, averages over so long; — if not known yet"},
+              {"10s 60s", "averages, both directions together; —: not known yet"},
               {"RTTms", "smoothed round trip; yellow above 3 times its own least"},
-              {"RETR !", "segments sent again so far; ! above 1 %, of 100 or more"},
+              {"RETR !", "segments sent again; ! if over 1 % of 100 or more"},
               {fold_keys(state), "group by process, remote end, container; fold"}};
     },
     .frame = [](Size size) { return list_frame(size, true, false); },

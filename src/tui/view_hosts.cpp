@@ -147,7 +147,7 @@ constinit const View kHostsView = {
     .footer = kFooter,
     .help = [](const State& state) -> HelpLines {
       return {{"Hosts: the remote ends, all their connections together.", ""},
-              {"10s 60s", "both directions, averages over so long; — if not known yet"},
+              {"10s 60s", "averages, both directions together; —: not known yet"},
               {"FAILED",
                "failed attempts to connect in the last ten minutes; also names that DNS did not "
                "resolve: not found, refused, no answer"},
