@@ -81,10 +81,6 @@ std::string interval_text(std::uint64_t ms) {
 
 }  // namespace
 
-std::string counted(std::size_t number, std::string_view what) {
-  return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
-}
-
 std::string_view first_that_fits(std::span<const std::string> texts, int columns) {
   for (const std::string& text : texts)
     if (static_cast<int>(display_width(text)) <= columns) return text;

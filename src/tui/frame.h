@@ -59,8 +59,6 @@ void draw_status(const State& state, const Frame& frame, std::string_view left, 
 void draw_footer(const State& state, const Frame& frame, Screen& screen);
 void draw_overlay(const Model& model, const State& state, Screen& screen);
 
-// "1 remote end", "2 remote ends".
-std::string counted(std::size_t number, std::string_view what);
 // The first of the texts that fits, else the last.
 std::string_view first_that_fits(std::span<const std::string> texts, int columns);
 // "184.2 Mb/s"; "—": not counted.

@@ -412,6 +412,19 @@ class KindsOfEvents(unittest.TestCase):
             self.assertEqual((event["local_port"], event["pid"], event["direction"]),
                              (port, os.getpid(), "listen"))
 
+    def test_listen_drops_that_a_filter_names(self):
+        with socket.create_server(("127.0.0.1", 0), backlog=1) as listener:
+            port = listener.getsockname()[1]
+            with Trace("--filter", f"event:listen_drop port:{port}") as trace:
+                clients = [socket.socket() for _ in range(6)]
+                for client in clients:
+                    client.setblocking(False)
+                    client.connect_ex(("127.0.0.1", port))
+                stream = trace.stop()
+                for client in clients:
+                    client.close()
+        self.assertEqual({e["event"] for e in stream.of_connections()}, {"listen_drop"})
+
     def test_listen_drops_of_another_network_namespace(self):
         name = f"drops-{os.getpid()}"
         subprocess.run(["ip", "netns", "add", name], check=True)

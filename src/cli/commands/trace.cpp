@@ -237,6 +237,7 @@ void observe_named_events(TraceArguments& arguments) {
   options.udp_peers |= filter->names(EventKind::kUdpPeer);
   options.attempts |= filter->names(EventKind::kAttempt);
   options.refusals |= filter->names(EventKind::kRefused);
+  options.listen_drops |= filter->names(EventKind::kListenDrop);
 }
 
 void declare(CLI::App& app, TraceArguments& arguments) {
