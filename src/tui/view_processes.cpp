@@ -308,7 +308,7 @@ HelpLines help(const State& state) {
   using enum Action;
   HelpLines lines = {{"Processes: who moves how much. Closed connections count, loopback too.", ""},
                      {"+ † !", "new within 2 s, over, retransmits worth a look"},
-                     {"[closed]", "being closed; left by their process before sockscope looked"},
+                     {"[closed]", "being closed; their process had closed them already"},
                      {"[kernel]", "sockets the kernel made for itself: tunnels, file servers"},
                      {"[unattributed]", "others whose process is not known"},
                      {"retr", "share of sent TCP segments (ACKs too) that were sent again"},

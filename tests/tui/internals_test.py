@@ -142,5 +142,43 @@ class Pane(unittest.TestCase):
             terminal.type("q").wait()
 
 
+class Queues(unittest.TestCase):
+    """What waits to be read, to be acknowledged, to be accepted."""
+
+    def queues(self, terminal, port, remote, state):
+        row = re.search(rf" tcp +{port} {remote} +{state} +(\S+) +(\S+) ", terminal.text())
+        return row and row.groups()
+
+    def test_on_a_screen_of_100_columns(self):
+        for source in ("ebpf", "sock_diag"):
+            with self.subTest(source), Stalled() as stalled, \
+                    Terminal("--idle", "-i", "0.5", "-c", NAME, "--source", source,
+                             columns=100, rows=30) as terminal:
+                port = stalled.listener.getsockname()[1]
+                waiting = [socket.create_connection(("127.0.0.1", port)) for _ in range(3)]
+                terminal.wait_for("LIVE").type("2l").wait_for("RECVQ")
+                terminal.wait_for(lambda p=port, t=terminal: self.queues(t, p, r"\*", "LIS") ==
+                                  ("3", "128"))
+                unread = struct.unpack("i", fcntl.ioctl(stalled.server, termios.FIONREAD,
+                                                        b"\0" * 4))[0]
+                remote = rf"127\.0\.0\.1:{stalled.port()}"
+                terminal.wait_for(lambda p=port, t=terminal, r=remote: self.queues(t, p, r, "EST"))
+                self.assertAlmostEqual(number(self.queues(terminal, port, remote, "EST")[0]),
+                                       unread, delta=unread / 50)
+                for each in waiting:
+                    each.close()
+                terminal.type("q").wait()
+
+    def test_columns_that_were_asked_for(self):
+        with Stalled() as stalled, Terminal("--idle", "-i", "0.5", "-c", NAME) as terminal:
+            terminal.wait_for("LIVE").type(f"2l/sport:{stalled.port()}\r").wait_for("1 of ")
+            self.assertNotIn("CWND", terminal.text())
+            terminal.type("C").wait_for("congestion window").type("jjjj \x1b").wait_for("CWND ")
+            terminal.wait_for(lambda: re.search(
+                rf" 127\.0\.0\.1:{stalled.listener.getsockname()[1]} .* {stalled.truth()['CWND']}$",
+                terminal.text(), re.M))
+            terminal.type("q").wait()
+
+
 if __name__ == "__main__":
     support.main()

@@ -265,7 +265,7 @@ class Use(unittest.TestCase):
                 terminal.type(" qZ?").read(0.5)
                 self.assertIn("LIVE", terminal.text())
                 terminal.type(b"\033[15~").wait_for("FROZEN").wait_for("F5 resume")
-                terminal.type("v").wait_for("LIVE").type(b"\007").wait_for("F5 ").wait_for("freeze and go on")
+                terminal.type("v").wait_for("LIVE").type(b"\007").wait_for("F5 ").wait_for("freeze or continue")
                 terminal.type(b"\033").type("X").wait()
                 self.assertEqual(terminal.status, 0)
 
