@@ -32,7 +32,7 @@ MISTAKES = [
     ("[keys]\nquit = ['Q', 'Ctrl-M']\n", 2, "'quit'", "Ctrl-M for Enter"),
     ("[keys]\nquit = false\n", 2, "'quit'", "it is a key"),
     ("[keys]\nquit = 'x'\n", 2, "'quit' and 'reset' have the same key, x", "reset has it by default"),
-    ("[keys]\nreset = 'y'\nquit = 'y'\n", 3, "have the same key, y", ":2: give it another one"),
+    ("[keys]\nreset = 'E'\nquit = 'E'\n", 3, "have the same key, E", ":2: give it another one"),
     ("[top]\nidle = true\nidle = false\n", 3, "it is not TOML", "redefine"),
     ("[top\n", 1, "it is not TOML", "expected ']'"),
     ("[top]\ntheme = '\x1b[31m'\n", 2, "it is not TOML", ""),

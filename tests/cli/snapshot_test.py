@@ -529,7 +529,7 @@ class NamedNamespace(unittest.TestCase):
     def test_one_that_nobody_shows(self):
         done = support.run("snapshot", "--source", "sock_diag", "-n", "4242")
         self.assertEqual((done.returncode, done.stdout), (2, ""))
-        self.assertIn("cannot enter network namespace 4242\n  no name in /run/netns leads there",
+        self.assertIn("cannot enter network namespace 4242\n  neither a name in /run/netns nor a process",
                       done.stderr)
         for none in (".", "", "/etc/hostname"):
             done = support.run("snapshot", "-n", none)

@@ -63,7 +63,7 @@ MISTAKES = [
     (["trace", "--udp-peers=0"], "'0' is not a number from 1 to 1000000", "sockscope help trace"),
     (["top", "--udp-peers", "many"], "'many' is not a number from 1", "sockscope help top"),
     (["trace", "--alerts", "--udp-peers"], "--udp-peers excludes --alerts", "sockscope help trace"),
-    (["snapshot", "--udp-peers"], "counts begin when somebody watches", "sockscope help snapshot"),
+    (["snapshot", "--udp-peers"], "a snapshot has no counts of remote ends", "sockscope help snapshot"),
     (["trace", "--ring-kib", "1"], "--ring-kib", "sockscope help trace"),
     (["top", "-i", "0"], "0 seconds; allowed are 0.1 to 3600", "sockscope help top"),
     (["top", "-i", "3601"], "allowed are 0.1 to 3600", "sockscope help top"),
