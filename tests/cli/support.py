@@ -88,14 +88,14 @@ def json_lines(text):
 
 
 def wait_for(condition, what, seconds=PATIENCE):
-    """Calls condition() until its value is true, and returns that."""
+    """Calls condition() until its value is true, and returns that. what: a text, or what makes one."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds} s for {what}")
+            raise AssertionError(f"waited {seconds} s for {what() if callable(what) else what}")
         time.sleep(0.005)
 
 

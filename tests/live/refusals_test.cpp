@@ -108,14 +108,21 @@ TEST(RefusalFlood, IsCountedToTheLastAndLosesNothing) {
   ASSERT_EQ(try_connect(open_socket(4, SOCK_STREAM).get(), shut), ECONNREFUSED);
   collector.catch_up();
   std::uint64_t told = 0;
-  std::uint64_t attempts = 0;
-  for (const Event& event : collector.events())
-    if (event.kind() == EventKind::kRefused && event.flow.local.port == shut.port) {
+  std::uint64_t attempts = 0;  // with those of strangers, which are not told one by one either
+  bool are_strangers_told = false;
+  for (const Event& event : collector.events()) {
+    if (event.kind() != EventKind::kRefused) continue;
+    attempts += std::get<event::Refused>(event.what).attempts;
+    if (event.flow.local.port == shut.port)
       ++told;
-      attempts += std::get<event::Refused>(event.what).attempts;
-    }
+    else
+      are_strangers_told = true;
+  }
   ::sched_setaffinity(0, sizeof before, &before);
-  EXPECT_EQ(attempts, kAttempts);
+  EXPECT_GE(attempts, kAttempts);
+  if (!are_strangers_told) {
+    EXPECT_EQ(attempts, kAttempts);
+  }
   EXPECT_LT(told, kAttempts);
   EXPECT_EQ(collector.monitor().loss().total(), 0u);
 }

@@ -173,7 +173,8 @@ class Queues(unittest.TestCase):
         with Stalled() as stalled, Terminal("--idle", "-i", "0.5", "-c", NAME) as terminal:
             terminal.wait_for("LIVE").type(f"2l/sport:{stalled.port()}\r").wait_for("1 of ")
             self.assertNotIn("CWND", terminal.text())
-            terminal.type("C").wait_for("congestion window").type("jjjj \x1b").wait_for("CWND ")
+            terminal.type("C").wait_for("congestion window").type("jjjj \x1b")
+            terminal.wait_for(lambda: re.search(r"TX/s +CWND$", terminal.text(), re.M))
             terminal.wait_for(lambda: re.search(
                 rf" 127\.0\.0\.1:{stalled.listener.getsockname()[1]} .* {stalled.truth()['CWND']}$",
                 terminal.text(), re.M))

@@ -52,7 +52,7 @@ class Session:
         return self.tmux("capture-pane", "-p")
 
     def wait_for(self, words):
-        support.wait_for(lambda: words in self.text(), f"{words!r} in\n{self.text()}")
+        support.wait_for(lambda: words in self.text(), lambda: f"{words!r} in\n{self.text()}")
         return self
 
     def flags(self):
