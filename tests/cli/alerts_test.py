@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""trace --alerts against traffic whose figures this test knows: it makes it."""
+"""trace --alerts, checked with traffic that this test makes."""
 import os
 import socket
 import time

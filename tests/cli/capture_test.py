@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`capture`: what tshark reads in the file, against what the sockets and tcpdump know."""
+"""`capture`: compares what tshark reads in the file with the sockets and with tcpdump."""
 import os
 import signal
 import socket
@@ -37,7 +37,7 @@ class Capture:
         return self
 
     def stop(self):
-        """Exit code and the rest of what was said."""
+        """The exit code and the rest of the output."""
         self.process.send_signal(signal.SIGINT)
         said = self.process.communicate(timeout=support.PATIENCE)[1]
         return self.process.returncode, said

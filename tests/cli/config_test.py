@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Configuration files and the environment: who wins, what is wrong, and where they are looked for."""
+"""Configuration files and the environment: which setting wins, error messages, and where files are
+searched."""
 import os
 import pathlib
 import socket
@@ -58,7 +59,7 @@ class WithFolder(unittest.TestCase):
 
 class Files(WithFolder):
     def heading(self, *words, **environment):
-        """The columns of a table, which say what was chosen."""
+        """The columns of a table, which show the setting."""
         # Selects nothing, so that no alert of a busy host is printed above the columns.
         done = support.run("top", "--once", "-i", "0.1", "-P", "1", *words,
                            env={**os.environ, **environment})
@@ -155,7 +156,7 @@ class Files(WithFolder):
 
 
 class Places(WithFolder):
-    """In a mount namespace with an /etc of its own."""
+    """Runs in a mount namespace with its own /etc."""
 
     def in_own_etc(self, *words, **environment):
         etc = self.folder / "etc"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What doctor says of this kernel and this user, against what the commands then do."""
+"""Compares what doctor reports about this kernel and user with what the commands then do."""
 import json
 import os
 import platform
@@ -117,7 +117,7 @@ ASKED = {
 
 
 class MissingFiles(unittest.TestCase):
-    """The true reason is told, whatever file is not there."""
+    """The true reason is reported, whichever file is missing."""
 
     def run_with(self, mount, *words):
         return subprocess.run(["unshare", "-m", "sh", "-c", f'{mount} && exec "$@"', "sh",

@@ -34,7 +34,7 @@ def limit(kind, value):
 
 
 class KeptToReading(unittest.TestCase):
-    """What a command is once it runs, and that it still knows whose every connection is."""
+    """The user and privileges of a running command, which must still know the owner of each connection."""
 
     @staticmethod
     def status(pid):
@@ -75,7 +75,7 @@ class KeptToReading(unittest.TestCase):
                         process.wait(timeout=support.PATIENCE)
 
     def test_owners_of_all_users_are_known(self):
-        """Opened before the start and after it, by root and by another user."""
+        """Connections that were opened before the start and after it, by root and by another user."""
         for source in ("ebpf", "sock_diag", "procfs"):
             with self.subTest(source), \
                     support.Holder("tcp4", "tcp6", uid=12345) as before, \
@@ -113,7 +113,7 @@ class Hostile(unittest.TestCase):
         return holder, holder.stdout.readline().strip()
 
     def test_regular_expressions_over_endless_arguments(self):
-        """What took std::regex minutes, with every signal waiting."""
+        """std::regex took minutes for this, and handled no signal meanwhile."""
         words = ["a" * 120_000] * (MUCH // 120_000)
         holder, port = self.hold(*words)
         for expression in ("(a+)+$", "java.*jar", "(a|aa)+b"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`snapshot --format netwatch` and `snapshot --from`, against sockets made for the purpose and ss."""
+"""`snapshot --format netwatch` and `snapshot --from`, compared with the test's own sockets and with ss."""
 import json
 import os
 import re

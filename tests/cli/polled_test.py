@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Without eBPF: what sock_diag and /proc show, against ss, and as users without privileges."""
+"""Without eBPF: compares sock_diag and /proc with ss, also for users without privileges."""
 import json
 import os
 import re
@@ -30,13 +30,13 @@ def setUpModule():
 
 
 def address_of(text):
-    """("127.0.0.1", 80) of ss's spelling."""
+    """("127.0.0.1", 80) from the form that ss prints."""
     host, _, port = text.rpartition(":")
     return host.strip("[]").partition("%")[0], None if port == "*" else int(port)
 
 
 def ss_sockets(protocol):
-    """What ss knows, by cookie."""
+    """What ss shows, by cookie."""
     done = subprocess.run(["ss", "-inaeOH", protocol], capture_output=True, encoding="utf-8",
                           timeout=support.PATIENCE, check=True)
     sockets = {}

@@ -24,7 +24,7 @@ def setUpModule():
 
 
 def udp_sockets(count):
-    """Opens and closes so many; each is one event. Returns their cookies."""
+    """Opens and closes this many sockets, with one event for each. Returns their cookies."""
     cookies = set()
     for _ in range(count):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
@@ -58,7 +58,7 @@ class TooSmallRing(unittest.TestCase):
             self.assertGreater(sum(gap["lost"].values()), 0)
 
     def test_gaps_behind_accepts_that_wait_for_their_owner(self):
-        """What is held back when the user stops is told too, and gaps may stand behind it."""
+        """Events that are held back when the user stops are printed, too; gaps may follow them."""
         with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:
             clients = []
             with Trace("--ring-kib", "4", *OWN) as trace:
@@ -107,7 +107,7 @@ class TooSmallRing(unittest.TestCase):
 
 
 class SleepingReader(unittest.TestCase):
-    """The trace's output is a pipe that nobody reads for a while."""
+    """The trace's output is a pipe that is not read for a while."""
 
     def setUp(self):
         read_end, self.write_end = os.pipe()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`snapshot`: its JSON, CSV and table, and the filters, against sockets made for the purpose."""
+"""`snapshot`: its JSON, CSV and table, and the filters, compared with the test's own sockets."""
 import contextlib
 import csv
 import fcntl
@@ -60,7 +60,7 @@ def setUpModule():
 
 
 def shown_cookies(*arguments):
-    """Cookies of what a snapshot shows. As CSV: a busy host has 100,000 in TIME_WAIT."""
+    """The cookies that a snapshot shows. From CSV, because a busy host has 100,000 sockets in TIME_WAIT."""
     done = support.run("snapshot", "-o", "csv", "--columns", "cookie", *arguments)
     if done.returncode != 0:
         raise AssertionError(f"snapshot {arguments} ended with {done.returncode}: {done.stderr}")
@@ -178,7 +178,7 @@ class Schema(unittest.TestCase):
 
 
 class Filters(unittest.TestCase):
-    """Only what is asked for, and all of it. Two processes of different users hold sockets."""
+    """Exactly the requested sockets are shown. Two processes of different users hold sockets."""
 
     @classmethod
     def setUpClass(cls):
@@ -191,7 +191,7 @@ class Filters(unittest.TestCase):
         cls.both = cls.mine.cookies() | cls.other.cookies()
 
     def found(self, *arguments):
-        """Which of the holders' sockets a snapshot shows."""
+        """Those of the holders' sockets that a snapshot shows."""
         return shown_cookies(*arguments) & self.both
 
     def socket(self, kind, role, holder=None):
@@ -406,7 +406,7 @@ class OtherNamespace(unittest.TestCase):
 
 
 class TcpInfo(unittest.TestCase):
-    """The kernel's own numbers, against what it tells the owner of the socket."""
+    """Compares the kernel's own numbers with those that the owner of the socket gets."""
 
     def setUp(self):
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=7)
@@ -494,7 +494,7 @@ class ExpectMatch(unittest.TestCase):
 
 
 class NamedNamespace(unittest.TestCase):
-    """One as 'ip netns' makes it, seen by its name, whatever the source."""
+    """A namespace made by 'ip netns', selected by its name, with each source."""
 
     def setUp(self):
         self.name = f"sockscope-n-{os.getpid()}"
@@ -541,7 +541,7 @@ class NamedNamespace(unittest.TestCase):
 
 
 class KernelsOwnSockets(unittest.TestCase):
-    """A tunnel's socket, made by the kernel, in a network namespace of the test's own."""
+    """A tunnel's socket, made by the kernel, in the test's own network namespace."""
 
     def owners(self, *words):
         port = support.free_port(socket.SOCK_DGRAM)
@@ -564,7 +564,7 @@ class KernelsOwnSockets(unittest.TestCase):
         self.assertEqual(self.owners("--source", "sock_diag"), [("unknown", None, None)])
 
     def test_what_processes_have_is_not_the_kernels(self):
-        """MPTCP's subflows are sockets that the kernel made, too, but for a process."""
+        """The kernel also makes MPTCP's subflows, but for a process."""
         own_address = "127.83.5.7"  # other programs may use the same port with another protocol
         sockets = [socket.socket(), socket.socket(type=socket.SOCK_DGRAM)]
         try:

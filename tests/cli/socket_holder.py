@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Holds sockets until its standard input ends; says which, as one line of JSON.
+"""Holds sockets until its standard input ends; prints them as one line of JSON.
 
     socket_holder.py --name HEX --uid UID KIND…
 

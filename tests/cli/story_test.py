@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`sockscope story` and `trace --processes`, against programs whose doings are known."""
+"""`sockscope story` and `trace --processes`, checked with programs whose actions are known."""
 import functools
 import http.server
 import json
@@ -48,7 +48,7 @@ class Story:
         return support.json_lines(text[:text.rfind("\n") + 1])
 
     def of(self, pid):
-        """The story of this process, waited for."""
+        """Waits for the story of this process."""
         return support.wait_for(
             lambda: next((s for s in self._lines() if s.get("pid") == pid), None),
             f"the story of {pid}")
@@ -62,7 +62,7 @@ class Story:
 
 
 class Server:
-    """Answers each request with as many bytes as its path says."""
+    """Answers each request with the number of bytes in its path."""
 
     def __enter__(self):
         class Handler(http.server.BaseHTTPRequestHandler):

@@ -78,7 +78,7 @@ class Stream(unittest.TestCase):
                 self.assertGreaterEqual(took, 0.4)
 
     def check_two(self, two):
-        """A beat that came late makes the next interval shorter."""
+        """An interval that was too long makes the next one shorter."""
         self.assertEqual([d["schema"] for d in two], ["sockscope.snapshot.v1"] * 2)
         for document in two:
             self.assertTrue(0.05 <= document["interval_s"] < 2, document["interval_s"])
@@ -131,7 +131,7 @@ class Stream(unittest.TestCase):
 
 
 class Excerpt(unittest.TestCase):
-    """What JSON has of a snapshot where --columns or --only say so."""
+    """The excerpts of snapshots that --columns and --only write as JSON."""
 
     def one(self, *arguments):
         done = support.run("top", "--json", "--once", "-i", "0.1", *arguments)

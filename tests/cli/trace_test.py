@@ -74,13 +74,13 @@ def table_trace(*arguments, **options):
 
 
 def start_ticks(pid):
-    """Since the host's boot, in hundredths of a second."""
+    """The time since the host's boot, in hundredths of a second."""
     with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
         return int(file.read().rpartition(") ")[2].split()[19])
 
 
 class Stream(unittest.TestCase):
-    """What one trace of everything says about one connection of each kind."""
+    """The events of one connection of each kind, in one trace without a filter."""
 
     @classmethod
     def setUpClass(cls):
@@ -238,7 +238,7 @@ class Ending(unittest.TestCase):
                 self.assertEqual(stream.end["events"], 4)
 
     def test_what_happened_before_the_signal_is_told(self):
-        """Also the accept that still waits for its owner."""
+        """This includes the accept that is still held back."""
         with Server() as server, Trace(*traffic(server.port)) as trace:
             with socket.create_connection(("127.0.0.1", server.port)):
                 stream = trace.stop()
@@ -279,7 +279,7 @@ class Ending(unittest.TestCase):
 
 
 class Filters(unittest.TestCase):
-    """Each filter lets exactly the wanted ends of two connections through, 4 and 6."""
+    """Each filter passes exactly the wanted ends of two connections, one of IPv4 and one of IPv6."""
 
     def traced(self, *arguments):
         """(event, end) of this test's connections, end as "client4"."""
@@ -339,7 +339,7 @@ class Filters(unittest.TestCase):
                 self.assertEqual(self.traced("--filter", expression), wanted)
 
     def test_what_a_filter_names_is_observed(self):
-        """No option of its own is needed."""
+        """No other option is needed."""
         with Server() as server, Trace("--filter", "event:exec | event:data,state",
                                        "-p", str(os.getpid())) as trace:
             server.connection()
@@ -391,7 +391,7 @@ class KindsOfEvents(unittest.TestCase):
         self.assertEqual([e["local_port"] for e in stream.of("attempt")], [port])
 
     def test_listen_drops(self):
-        """As many as the listener's own count in the kernel, at the end to the last one."""
+        """The drops add up to the kernel's count for the listener."""
         with socket.create_server(("127.0.0.1", 0), backlog=1) as listener:
             port = listener.getsockname()[1]
             with Trace("--listen-drops", *traffic(port)) as trace:
@@ -481,7 +481,7 @@ sys.stdin.read()
 
 
 def drops_of(sock):
-    """SO_MEMINFO (55): the last of nine numbers is what the socket dropped."""
+    """SO_MEMINFO (55): the last of nine numbers counts the socket's drops."""
     return struct.unpack("9I", sock.getsockopt(socket.SOL_SOCKET, 55, 36))[8]
 
 
@@ -584,7 +584,7 @@ else:
 
 
 class Followed(unittest.TestCase):
-    """trace -- PROGRAM: it and what it starts, nobody else."""
+    """trace -- PROGRAM: only the program and the processes that it starts."""
 
     def run_script(self, *words):
         with Server() as server, tempfile.NamedTemporaryFile("w", suffix=".py") as script:
@@ -638,7 +638,7 @@ class Followed(unittest.TestCase):
         self.assertEqual((code, said), (127, "sockscope: cannot run /etc: Permission denied\n"))
 
     def test_it_begins_as_if_started_by_the_shell(self):
-        """Signals that sockscope ignores or blocks, and its limits, are not the program's."""
+        """The program does not inherit sockscope's ignored and blocked signals, nor its limits."""
         program = ("sh", "-c", "grep -E '^Sig(Blk|Ign)' /proc/self/status; ulimit -n; ls /proc/self/fd | wc -l")
         own = subprocess.run(program, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8",
                              check=True).stdout
@@ -694,7 +694,8 @@ class Followed(unittest.TestCase):
             self.assertIn(why, done.stderr)
 
     def test_in_a_pid_namespace_of_its_own(self):
-        """Its events have the host's pids: a stranger's would be taken for the program's."""
+        """In a pid namespace the events have the host's pids, so another process would be taken for the
+        program."""
         done = subprocess.run(["unshare", "-pf", "--mount-proc", support.program(), "trace", "--", "true"],
                               stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8",
                               timeout=support.PATIENCE, check=False)

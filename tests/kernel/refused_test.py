@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What is said where the kernel refuses programs to everybody, and which way is taken instead."""
+"""What is reported if the kernel refuses programs to everybody, and which way is used instead."""
 import json
 import os
 import pathlib
@@ -62,7 +62,7 @@ class Refused(unittest.TestCase):
             self.assertLessEqual(missing, {observation, "remote ends of udp sockets"})
 
     def test_what_is_refused_is_found_out_before_anything_is_loaded(self):
-        """Loading means reading all of the kernel's types and satisfying its verifier."""
+        """Loading is expensive: it reads all of the kernel's types and runs its verifier."""
         with tempfile.NamedTemporaryFile("r") as log:
             for words in (("snapshot", "--json"), ("trace", "-d", "0.1", "--dns", "--udp-peers")):
                 os.truncate(log.name, 0)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""trace --alerts against the programs it is about: nmap, iodine, iperf3, a beacon, a wire that loses."""
+"""trace --alerts with programs that must raise alerts: nmap, iodine, iperf3, a beacon, a link that loses
+packets."""
 import json
 import os
 import pathlib

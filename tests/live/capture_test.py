@@ -36,7 +36,7 @@ def setUpModule():
 
 
 def packets(path):
-    """The link type of a pcap file and how often it has which packet."""
+    """The link type of a pcap file, and how often each packet is in it."""
     data = pathlib.Path(path).read_bytes()
     (link,) = struct.unpack_from("<I", data, 20)
     found = collections.Counter()
@@ -50,7 +50,7 @@ def packets(path):
 
 class BesideTcpdump(unittest.TestCase):
     def capture(self, spaces, folder, interface):
-        """What both wrote of the same traffic."""
+        """What both programs wrote for the same traffic."""
         inside = ["nsenter", f"--net=/run/netns/{spaces.here}"]
         mine, other = (os.path.join(folder, name) for name in ("mine.pcapng", "tcpdump.pcap"))
         programs = [

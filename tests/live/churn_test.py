@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Thousands of short connections: each end seen once, with the right process and exact bytes."""
+"""Thousands of short connections: each end is reported once, with the right process and exact bytes."""
 import collections
 import contextlib
 import os
@@ -63,7 +63,7 @@ def read_truth(path):
 
 
 def still_open(ports, inside):
-    """The last FINs may wait for ksoftirqd when the processes have ended already."""
+    """The last FINs may still wait for ksoftirqd after the processes have ended."""
     ends = " or ".join(f"sport = :{port} or dport = :{port}" for port in ports)
     return subprocess.run([*inside, "ss", "-Hnta", "exclude", "time-wait", "exclude", "listening", ends],
                           check=True, stdout=subprocess.PIPE, timeout=60).stdout
@@ -107,7 +107,7 @@ def brief(event):
 
 
 class Mistakes:
-    """Counts mistakes by what they are about and keeps a few examples."""
+    """Counts mistakes by their kind and keeps a few examples."""
 
     def __init__(self):
         self.missing = 0  # events that never came; they are counted separately from mistakes
@@ -245,7 +245,7 @@ class Churn(unittest.TestCase):
                         raise
 
     def test_trace_that_gets_no_cpu_for_a_while(self):
-        """All of it is in the ring: a late reader knows no less."""
+        """Everything is in the ring, so a late reader gets the same information."""
         self.check(FEW, server="fork", close="server", accept_address=0, clients=2, workers=3,
                    trace_paused=True)
 

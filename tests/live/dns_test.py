@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DNS as dig, curl and python ask for it of a real server: what the program tells is what they got.
+"""dig, curl and python ask a real server; what sockscope reports is compared with what they got.
 
 All of it in a network namespace of our own, whose only server is dnsmasq.
 """
@@ -44,7 +44,7 @@ class Dns(Served):
         return Trace("--dns", *self.space.only(), *words)
 
     def dig(self, *arguments):
-        """dig's words, and the records of its socket and of the server's."""
+        """The output of dig, and the records of its socket and of the server's."""
         with self.trace("-c", "/dig|dnsmasq/") as trace:
             asked = self.space.start("dig", f"@{SERVER}", *arguments, stdout=subprocess.PIPE,
                                      encoding="utf-8")
@@ -109,7 +109,7 @@ class Dns(Served):
         self.assertEqual([(r["name"], r["rcode"]) for r in told], [("www.example.com", "NOERROR")])
 
     def test_a_query_without_an_answer(self):
-        """Told five seconds after it left, though who asked is long gone; nothing else happens meanwhile."""
+        """Reported five seconds after the query, although its process has ended and nothing else happens."""
         silent = ("import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM);"
                   f"s.bind(('{WEB}', 53)); print('ready', flush=True); s.recv(512); s.recv(512)")
         server = self.space.start(sys.executable, "-c", silent, stdout=subprocess.PIPE, encoding="utf-8")
@@ -240,10 +240,10 @@ class Dns(Served):
 
 
 class PolledDns(Served):
-    """Without eBPF: packets of port 53 by libpcap, in the namespace whose sockets are polled."""
+    """Without eBPF, libpcap gets the packets of port 53, in the namespace whose sockets are polled."""
 
     def inside(self, source):
-        """A trace that lives in the namespace."""
+        """A trace that runs in the namespace."""
         return Trace("--dns", "--source", source,
                      prefix=["ip", "netns", "exec", self.space.name])
 
@@ -266,7 +266,7 @@ class PolledDns(Served):
                       r["name_ttl_s"]) for r in connects],
                     [(WEB, "www.example.com", "host", f"{SERVER}:53", 77)])
                 messages = ended.of("dns")
-                for record in messages:  # the server runs all the time, but its connection may be too short for a poll
+                for record in messages:  # its connection may be too short for a poll
                     if record["local_port"] == 53:
                         self.assertIn(record["comm"], ("dnsmasq", None) if record["proto"] == "tcp" else ("dnsmasq",))
                 ends = [(r["dns"], r["passed"]) for r in messages if r["name"] == "nosuch.example"]
@@ -298,7 +298,7 @@ class PolledDns(Served):
         self.assertIsNotNone(mine[0]["cookie"])
 
     def test_what_only_passes_through_is_not_told(self):
-        """The client is behind this host: it forwards, and has no part in it."""
+        """The client is behind this host, which only forwards the messages."""
         with Namespace(SERVER) as client:
             join(client, self.space, "198.51.100.1", "198.51.100.2")
             with Namespace(SERVER, "203.0.113.53") as server:

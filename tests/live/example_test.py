@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The library's example: short, and right about a connection made here."""
+"""The library's example: it is short, and reports a connection of this test correctly."""
 import argparse
 import os
 import pathlib
@@ -38,7 +38,7 @@ class Example(unittest.TestCase):
         self.assertLess(len(lines), 40)
 
     def test_prints_connections_as_they_close(self):
-        """Others' connections are printed too, with whatever name their process has."""
+        """Connections of other processes are printed, too, with any names."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
             program = subprocess.Popen([options.program], stdout=subprocess.PIPE)
             out = b""

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A queue discipline that refuses segments: the kernel counts those each time they are tried, we once."""
+"""A queue discipline that refuses segments: the kernel counts each attempt to send them, sockscope counts
+them once."""
 import json
 import re
 import subprocess
@@ -60,7 +61,7 @@ class FullQueue(unittest.TestCase):
         return process
 
     def kernels_counts(self, space):
-        """bytes_sent - bytes_retrans of each connection, as ss has them."""
+        """bytes_sent - bytes_retrans of each connection, as ss prints them."""
         text = command("ip", "netns", "exec", space, "ss", "-Htin", "state", "established",
                        f"( sport = :{PORT} or dport = :{PORT} )")
         sent, again = (sum(int(n) for n in re.findall(rf"{name}:(\d+)", text))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`host` against ip, /proc, df, free and ping, and in network namespaces with known traffic."""
+"""`host` compared with ip, /proc, df, free and ping, and in network namespaces with known traffic."""
 import contextlib
 import csv
 import io
@@ -355,7 +355,7 @@ class Health(unittest.TestCase):
 
 
 class ProcessEvents:
-    """Forks as the kernel's proc connector tells them."""
+    """Forks that the kernel's proc connector reports."""
     FORK, EXIT = 1, 0x80000000
 
     def __enter__(self):
@@ -371,7 +371,7 @@ class ProcessEvents:
         self.socket.close()
 
     def forks(self, pid):
-        """The children of this process until its end; others may fork without one."""
+        """The children that the process with this pid has forked by its end."""
         children = []
         while True:
             message = self.socket.recv(4096)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MPTCP: what TCP has of it are sockets of the kernel's own, and a process has them all the same."""
+"""MPTCP: its TCP sockets are made by the kernel, but have an owner all the same."""
 import json
 import os
 import socket
@@ -46,7 +46,7 @@ class Mptcp(unittest.TestCase):
         return program, listener, client
 
     def flows(self, program):
-        """Of its network namespace: another one may have the same ports."""
+        """Only in its network namespace, because another one may have the same ports."""
         space = os.stat(f"/proc/{program.pid}/ns/net").st_ino
         shown = json.loads(subprocess.run([support.program(), "snapshot", "--json"], check=True,
                                           stdout=subprocess.PIPE).stdout)
@@ -69,7 +69,7 @@ class Mptcp(unittest.TestCase):
             self.doCleanups()
 
     def test_whoever_comes_to_an_older_listener(self):
-        """With plain TCP: the kernel hands out a plain socket then."""
+        """With a client of plain TCP, accept returns a plain TCP socket."""
         program, port, _ = self.start()
         with support.Trace("--port", str(port)) as trace:
             with socket.create_connection(("127.0.0.1", port)) as other:

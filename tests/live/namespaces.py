@@ -18,7 +18,7 @@ def command(*words, **options):
 
 
 def only_in(*names):
-    """A filter for this namespace, because the same may happen elsewhere at the same time."""
+    """A filter for this namespace, because the same test may run elsewhere at the same time."""
     return " | ".join(f"netns:{os.stat(f'/run/netns/{name}').st_ino}" for name in names)
 
 

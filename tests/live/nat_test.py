@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where netfilter translates addresses: whose the packets are, and both pairs of ends."""
+"""Where netfilter translates addresses: the owners of packets, and both pairs of ends."""
 import contextlib
 import json
 import os
@@ -128,7 +128,7 @@ class Translated(Spaces):
         return process
 
     def ask(self, space, address, port):
-        """A program that has asked, and waits then."""
+        """A program that has asked, and then waits."""
         process = self.start(space, sys.executable, "-c", ASK, address, str(port), stdout=subprocess.PIPE)
         self.assertEqual(process.stdout.readline(), "asked\n")
         return process
@@ -262,7 +262,7 @@ class Translated(Spaces):
 
 
 class TranslatedDns(Spaces):
-    """A name server at another port than its clients ask: Docker's own, a local resolver's."""
+    """A name server at another port than the one that its clients ask, like Docker's."""
     RULES = DNS_RULES
 
     def setUp(self):
@@ -275,7 +275,7 @@ class TranslatedDns(Spaces):
                              "dnsmasq")
 
     def exchange(self, server, *words, asked_for=()):
-        """What was told of the messages of a program that asks for x.example."""
+        """The records for the messages of a program that asks for x.example."""
         trace = self.start(self.spaces.here, support.program(), "trace", "--json", "--dns", *asked_for,
                            stdout=subprocess.PIPE)
         trace.stdout.readline()

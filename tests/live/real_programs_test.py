@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What programs people use report about themselves, against what sockscope says of them."""
+"""Compares what common programs report about their traffic with what sockscope reports."""
 import http.server
 import json
 import os
@@ -48,7 +48,7 @@ def run(*command):
 
 
 def stop(process):
-    """Ends a server of ours."""
+    """Ends a server of this test."""
     if process.poll() is None:
         process.terminate()
     try:
@@ -232,7 +232,7 @@ class Curl(ProgramTest):
                          [("connect_failed", "ECONNREFUSED", curl.pid, "curl")])
 
     def test_connection_kept_alive(self):
-        """Two requests, one connection, told once."""
+        """Two requests on one connection, which is reported once."""
         need("curl")
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -267,7 +267,7 @@ class Curl(ProgramTest):
 
 class Dig(ProgramTest):
     def answer_one(self, server):
-        """A responder that knows one name."""
+        """A server that knows one name."""
         query, client = server.recvfrom(4096)
         question_end = query.index(b"\0", 12) + 5
         header = query[:2] + struct.pack(">HHHHH", 0x8180, 1, 1, 0, 0)

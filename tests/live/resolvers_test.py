@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names behind a resolver in the middle: connections carry them, whoever it was that asked.
+"""Names that a local resolver looks up: connections have these names, whichever process asked.
 
 A namespace has the program and its resolver, another the server with the names and the web server.
 """
@@ -63,7 +63,7 @@ class Resolvers(unittest.TestCase):
         return ended.of("dns"), connects[0]
 
     def check_stub(self, resolver):
-        """What a program knows by a resolver on a loopback address."""
+        """The names that a program gets from a resolver on a loopback address."""
         for name, address in (("www.example.com", WEB), ("alias.example.com", OTHER)):
             messages, connect = self.connected(name=name, address=address)
             asked = {r["pid"]: r for r in messages if r["dns"] == "answer" and r["passed"] ==
@@ -93,7 +93,7 @@ class Resolvers(unittest.TestCase):
         self.check_stub(resolver)
 
     def test_nscd(self):
-        """The program asks over a Unix socket: it has no DNS of its own."""
+        """The program asks over a Unix socket and sends no DNS itself."""
         config = self.near.folder / "nscd.conf"
         config.write_text(NSCD)
         # Its socket always has the same path, so it gets its own /run instead of using the host's.

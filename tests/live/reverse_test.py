@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""--resolve against a real server: PTR records of a namespace whose only server is dnsmasq."""
+"""--resolve with a real server: PTR records in a namespace whose only name server is dnsmasq."""
 import json
 import sys
 import time
@@ -40,7 +40,8 @@ class Reverse(unittest.TestCase):
         return client
 
     def inside(self):
-        """With its name server, and the host's cgroup2, which 'ip netns exec' hides: eBPF needs it."""
+        """Runs with the namespace's name server and with the host's cgroup2, which eBPF needs and 'ip
+        netns exec' hides."""
         return ["nsenter", f"--net=/run/netns/{self.space.name}", "unshare", "--mount", "sh", "-c",
                 f'mount --bind {self.space.etc}/resolv.conf /etc/resolv.conf && exec "$@"', "sh"]
 

@@ -25,7 +25,7 @@ def setUpModule():
 
 
 def size_of_query(name):
-    """Of dig without EDNS: header, name, type and class."""
+    """The bytes of dig's query without EDNS: header, name, type and class."""
     return 12 + sum(len(label) + 1 for label in name.split(".")) + 1 + 4
 
 
@@ -122,7 +122,7 @@ class UdpPeers(unittest.TestCase):
             self.assertNotIn("app", record)
 
     def test_http_3_at_both_ends(self):
-        """A file over QUIC: both ends are told, and their bytes are those tcpdump saw."""
+        """A file over QUIC: both ends are reported, with the bytes that tcpdump saw."""
         folder, port = self.space.folder, 4433
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                         "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=x",

@@ -100,7 +100,8 @@ class Zones(unittest.TestCase):
                               timeout=support.PATIENCE).stdout
 
     def connect(self, *names):
-        """Both processes, the server's port; of each connection cookie, name and far number."""
+        """Both processes and the server's port; for each connection its cookie, its interface and the far
+        end's number."""
         server = self.start(self.spaces.there, SERVER, str(len(names)))
         port = int(server.stdout.readline())
         client = self.start(self.spaces.here, CLIENT, str(port), *names)
@@ -155,7 +156,7 @@ class Zones(unittest.TestCase):
         self.assertNotIn("%wire", text)
 
     def test_remote_ends_of_udp_sockets_have_them(self):
-        """The same address on two links is two ends."""
+        """The same address on two links is two remote ends."""
         top = subprocess.Popen([*self.inside(self.spaces.here), support.program(), "top",
                                 "--udp-peers", "--json", "-i", "0.3"],
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, encoding="utf-8")

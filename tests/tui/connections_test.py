@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows of connections, against those that this program and its child have."""
+"""Rows of connections, compared with those of this program and its child."""
 import re
 import socket
 import subprocess
@@ -14,7 +14,7 @@ def setUpModule():
 
 
 class Connection:
-    """Of this process with itself."""
+    """A connection of this process with itself."""
 
     def __init__(self, listener):
         self.client = socket.create_connection(listener.getsockname())

@@ -57,14 +57,15 @@ class Network:
         return ("ip", "netns", "exec", name or self.here)
 
     def echo_requests(self):
-        """How many this namespace has sent, since it was made."""
+        """The number that this namespace has sent since it was made."""
         text = subprocess.run([*self.inside(), "cat", "/proc/net/snmp"], check=True,
                               capture_output=True, encoding="ascii").stdout
         names, values = re.findall(r"(?m)^Icmp: (.*)$", text)
         return int(dict(zip(names.split(), values.split()))["OutEchos"])
 
     def segments(self):
-        """Sent, and of them sent again, by this namespace since it was made."""
+        """The segments that this namespace has sent since it was made, and how many of them were sent
+        again."""
         text = subprocess.run([*self.inside(), "cat", "/proc/net/snmp"], check=True,
                               capture_output=True, encoding="ascii").stdout
         names, values = re.findall(r"(?m)^Tcp: (.*)$", text)
@@ -92,7 +93,7 @@ class Host(unittest.TestCase):
         return Terminal("-i", "0.5", *words, prefix=self.network.inside(), **options)
 
     def test_echo_requests_while_the_view_is_shown(self):
-        """A wide screen shows interfaces at once, and still asks nobody."""
+        """A wide screen shows interfaces at once, and still sends no echo request."""
         before = self.network.echo_requests()
         with self.top("--probe", columns=160, rows=50) as terminal:
             terminal.wait_for("cable0").read(1.5)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What wide screens show of TCP's insides, against what the socket's owner is told."""
+"""TCP's internals on wide screens, compared with what the socket's owner gets from the kernel."""
 import ctypes
 import fcntl
 import os
@@ -68,7 +68,8 @@ def number(text):
 
 class Pane(unittest.TestCase):
     def cells(self, terminal, port):
-        """Of the connection with that local port, below those headings; None: it is not there."""
+        """The cells of the connection with that local port below those headings; None: it is not on the
+        screen."""
         lines = terminal.text().splitlines()
         for at, heading in enumerate(lines):
             if "±var" not in heading:
@@ -81,7 +82,7 @@ class Pane(unittest.TestCase):
         return None
 
     def agree(self, terminal, stalled):
-        """The kernel still changes its mind while the probes of the shut window go out."""
+        """The kernel still changes its figures while it sends probes to the closed window."""
         cells, truth = self.cells(terminal, stalled.port()), stalled.truth()
         return (cells is not None and cells["±var"] != "—"
                 and (cells["CC"], cells["MSS"], cells["CWND"]) ==

@@ -31,7 +31,7 @@ def setUpModule():
 
 
 def restore_of(term):
-    """The end of what the program writes, from the terminal's own description."""
+    """The last bytes that the program writes, from the terminal's description."""
     def capability(name):
         done = subprocess.run(["tput", "-T", term, name], capture_output=True, check=False)
         return re.sub(rb"\$<[^>]*>", b"", done.stdout)
@@ -40,7 +40,7 @@ def restore_of(term):
 
 
 class Conversation:
-    """Connections of this process with itself, over which bytes go all the time."""
+    """Connections of this process with itself, which move bytes all the time."""
 
     def __init__(self, count=1, size=2000):
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -136,7 +136,7 @@ class Frames(unittest.TestCase):
             terminal.type("q").wait()
 
     def test_bytes_of_a_frame_of_events(self):
-        """So many events of so many kinds that no line stays: the worst a list can do."""
+        """So many events of so many kinds that no line stays, which is the worst case for a list."""
         stop = threading.Event()
 
         def happen(listener):
@@ -228,7 +228,7 @@ class Use(unittest.TestCase):
                 os.kill(int(pid), signal.SIGKILL)
 
     def test_rows_are_the_kernels_figures(self):
-        """Bytes known to the sender, in the details of its connection."""
+        """Compares the bytes in the details of a connection with those that the sender knows."""
         with socket.create_server(("127.0.0.1", 0)) as listener, \
                 socket.create_connection(listener.getsockname()) as client, \
                 listener.accept()[0] as server, Terminal("-i", "0.2") as terminal:

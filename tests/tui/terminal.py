@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program on a pseudo terminal that pyte reads, and that never answers a question."""
+"""The program on a pseudo terminal, which pyte reads and which never answers a query."""
 import codecs
 import fcntl
 import os
@@ -72,7 +72,7 @@ class Terminal:
         self.columns, self.rows = columns, rows
 
     def read(self, seconds=0.05):
-        """What arrives within that time; b"" when nothing does."""
+        """The output that arrives within that time, perhaps b""."""
         came = b""
         poller = select.poll()
         poller.register(self.fd, select.POLLIN)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`top` inside of tmux, as most people who log in from afar see it."""
+"""`top` inside of tmux, as most people use it over ssh."""
 import itertools
 import os
 import re
@@ -96,7 +96,7 @@ class Tmux(unittest.TestCase):
             session.wait_for("LIVE").wait_for("quit")
 
     def test_programs_that_people_run(self):
-        """curl, dig and iperf3 are found by their names, with their connections."""
+        """Finds curl, dig and iperf3 by their names, with their connections."""
         ports = [support.free_port() for _ in range(2)]
         server = subprocess.Popen([sys.executable, "-m", "http.server", str(ports[0]), "--bind",
                                    "127.0.0.1"], stdout=subprocess.DEVNULL,
