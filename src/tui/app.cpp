@@ -179,7 +179,10 @@ void Keys::enter() {
       return table().start_over();
     case RowKey::Kind::kEvent: {
       const LoggedEvent* logged = model_.events.find(row->key.a);
-      if (logged == nullptr || !has_connection(logged->event)) return;
+      if (logged == nullptr) return;
+      if (const auto* change = std::get_if<event::AlertChange>(&logged->event.what))
+        return look_into(*change->alert);
+      if (!has_connection(logged->event)) return;
       state_.connection = RowKey::of(logged->event.flow);
       state_.event = logged->number;
       return go(kConnectionView);

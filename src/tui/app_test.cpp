@@ -274,6 +274,20 @@ TEST_F(App, alerts_lead_to_who_does_it) {
   EXPECT_EQ(state.view, &kConnectionsView);
 }
 
+TEST_F(App, an_alert_among_the_events_leads_there_too) {
+  Alert beacon;
+  beacon.owner = model.history.find_flow(model.history.newest(), 6)->owner;
+  Event event;
+  event.what = event::AlertChange{std::make_shared<const Alert>(beacon)};
+  model.events.add(event, model.now_wall_ns);
+  keys("4");
+  key(KeyName::kEnter);
+  EXPECT_EQ(state.view, &kProcessView);
+  EXPECT_EQ(state.process.a, beacon.owner.pid);
+  key(KeyName::kEscape);
+  EXPECT_EQ(state.view, &kEventsView);
+}
+
 TEST_F(App, a_click_on_the_alerts_shows_them) {
   Alert scan;
   scan.key = "port_scan/in";

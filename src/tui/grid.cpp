@@ -151,4 +151,21 @@ std::string Grid::styles() const {
   return out;
 }
 
+std::vector<std::string> wrap(std::string_view text, std::size_t columns) {
+  std::vector<std::string> lines(1);
+  while (!text.empty()) {
+    const std::size_t begin = std::min(text.find_first_not_of(' '), text.size());
+    const std::size_t end = std::min(text.find(' ', begin), text.size());
+    const std::string_view word = text.substr(0, end);  // and the spaces before it
+    if (lines.back().empty())
+      lines.back() = word.substr(begin);
+    else if (display_width(lines.back()) + display_width(word) <= columns)
+      lines.back() += word;
+    else
+      lines.emplace_back(word.substr(begin));
+    text.remove_prefix(end);
+  }
+  return lines;
+}
+
 }  // namespace sockscope::tui

@@ -87,4 +87,7 @@ class Grid {
 // How many bytes the first character of a non-empty text has; 1 for a byte that is not UTF-8.
 std::size_t character_length(std::string_view text) noexcept;
 
+// Breaks the text between words into lines of at most `columns` columns, unless a word is longer.
+std::vector<std::string> wrap(std::string_view text, std::size_t columns);
+
 }  // namespace sockscope::tui

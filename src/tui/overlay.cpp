@@ -75,24 +75,6 @@ std::string_view meaning_of(ColumnId column) {
   return help.substr(0, help.find(" (CSV"));
 }
 
-// Breaks the text between words into lines of at most `columns` columns, unless a word is longer.
-std::vector<std::string> wrap(std::string_view text, std::size_t columns) {
-  std::vector<std::string> lines(1);
-  while (!text.empty()) {
-    const std::size_t begin = std::min(text.find_first_not_of(' '), text.size());
-    const std::size_t end = std::min(text.find(' ', begin), text.size());
-    const std::string_view word = text.substr(0, end);  // and the spaces before it
-    if (lines.back().empty())
-      lines.back() = word.substr(begin);
-    else if (display_width(lines.back()) + display_width(word) <= columns)
-      lines.back() += word;
-    else
-      lines.emplace_back(word.substr(begin));
-    text.remove_prefix(end);
-  }
-  return lines;
-}
-
 struct HelpRow {
   std::string key;
   std::string text;

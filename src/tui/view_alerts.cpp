@@ -119,21 +119,6 @@ std::string detail_of(const Model& model, const Row& row) {
   return alert == nullptr ? "" : message(*alert) + ": " + detail(*alert);
 }
 
-// Breaks lines between words, if there are any.
-void put_wrapped(std::string_view text, int x, int y, int rows, Grid& grid) {
-  const int room = std::max(grid.size().columns - x - 1, 1);
-  for (; rows > 0 && !text.empty(); --rows, ++y) {
-    std::size_t end = text.size();
-    while (static_cast<int>(display_width(text.substr(0, end))) > room && rows > 1) {
-      const std::size_t space = text.rfind(' ', end - 1);
-      if (space == std::string_view::npos || space == 0) break;
-      end = space;
-    }
-    grid.put(x, y, text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-}
-
 std::string summary(const Model& model, const State& state) {
   const std::size_t ongoing = count_of(model, state, false);
   std::string text = fmt::format("{} {}", ongoing, ongoing == 1 ? "alert goes on" : "alerts go on");
@@ -169,8 +154,10 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
               screen);
   if (frame.detail < 0 || state.table().position >= listing.rows.size()) return;
   const int rows = (frame.footer < 0 ? state.size.rows : frame.footer) - frame.detail;
-  put_wrapped(clean_text(detail_of(model, listing.rows[state.table().position])), 1, frame.detail,
-              rows, screen.grid);
+  const std::string detail = clean_text(detail_of(model, listing.rows[state.table().position]));
+  const auto lines = wrap(detail, static_cast<std::size_t>(std::max(state.size.columns - 2, 1)));
+  for (std::size_t i = 0; i < std::min(lines.size(), static_cast<std::size_t>(rows)); ++i)
+    screen.grid.put(1, frame.detail + static_cast<int>(i), lines[i]);
 }
 
 bool open(const Model&, State& state) {
