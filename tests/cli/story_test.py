@@ -351,7 +351,12 @@ class Stories(unittest.TestCase):
                          {"connections": 0, "failed": 0, "tx_bytes": 0, "rx_bytes": 0})
 
     def test_selection_and_lines_for_people(self):
-        process = subprocess.Popen([support.program(), "story", "-c", "sleep", "--count", "1"],
+        # A name of its own: others sleep, too.
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        name = f"sleep{os.getpid()}"
+        path = shutil.copy(shutil.which("sleep"), os.path.join(folder.name, name))
+        process = subprocess.Popen([support.program(), "story", "-c", name, "--count", "1"],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, encoding="utf-8")
         stop = threading.Event()
@@ -359,7 +364,7 @@ class Stories(unittest.TestCase):
         def sleep_again_and_again():
             while not stop.is_set():
                 subprocess.run(["true"], check=True)
-                sleeper = subprocess.Popen(["sleep", "100"])
+                sleeper = subprocess.Popen([path, "100"])
                 sleeper.terminate()
                 sleeper.wait()
         thread = threading.Thread(target=sleep_again_and_again)
@@ -370,7 +375,8 @@ class Stories(unittest.TestCase):
             stop.set()
             thread.join()
         self.assertEqual(process.returncode, 0, err)
-        self.assertRegex(out, r"^sleep \d+ \(.*\) uid 0  (\S+ \S+|—)  0 conns  signal TERM.*\n    sleep 100\n$")
+        self.assertRegex(out, rf"^{name} \d+ \(.*\) uid 0  (\S+ \S+|—)  0 conns  signal TERM.*\n"
+                              rf"    {path} 100\n$")
         self.assertIn("1 process, 0 connections, 0 failed", err)
 
 
