@@ -125,9 +125,9 @@ Result<void> Tracker::open_listeners() {
 
 // The sockets with these cookies, as the observer shows them. Needed when only events are wanted,
 // because then nothing has shown the listener before.
-Result<void> Tracker::seek(std::map<std::uint64_t, Flow>& by_cookie) {
+Result<void> Tracker::seek(const std::set<std::uint64_t>& cookies) {
   if (auto done = read_owners(); !done) return done;
-  sought_ = &by_cookie;
+  sought_ = &cookies;
   auto done = observer_->read_sockets(*this, false);
   sought_ = nullptr;
   return done;
@@ -135,20 +135,20 @@ Result<void> Tracker::seek(std::map<std::uint64_t, Flow>& by_cookie) {
 
 Result<void> Tracker::watch_listeners(bool is_last) {
   const std::uint64_t now = host_.now_ns();
-  if (!listeners_ || !handler_ || (now < next_look_ns_ && !is_last)) return {};
+  if (!listeners_ || (now < next_look_ns_ && !is_last)) return {};
   next_look_ns_ = now + kSecond;
+  if (!handler_) return {};
   auto dropped = listeners_->look();
   if (!dropped) return tl::make_unexpected(std::move(dropped).error());
-  std::map<std::uint64_t, Flow> unknown;
+  std::set<std::uint64_t> unknown;
   for (const ListenerWatcher::Dropped& each : *dropped)
-    if (!table_.contains(each.listener.cookie)) unknown[each.listener.cookie] = each.listener;
+    if (!table_.contains(each.listener.cookie)) unknown.insert(each.listener.cookie);
   if (!unknown.empty() && !traits_.polls)
     if (auto done = seek(unknown); !done) return done;
   for (ListenerWatcher::Dropped& each : *dropped) {
     Event event;
     event.mono_ns = now;
-    if (!read_flow(each.listener.cookie, event.flow))
-      event.flow = std::move(unknown[each.listener.cookie]);
+    if (!read_flow(each.listener.cookie, event.flow)) event.flow = std::move(each.listener);
     event.what = each.what;
     complete(event);
     add(event);
@@ -269,11 +269,7 @@ void Tracker::take_dns_packet(Event& packet, const DnsPayload& payload) {
 }
 
 FlowTable::Change Tracker::show(Flow& socket) {
-  if (sought_ != nullptr) [[unlikely]] {
-    const auto place = sought_->find(socket.cookie);
-    if (place != sought_->end()) place->second = socket;
-    return {};
-  }
+  if (sought_ != nullptr && !sought_->contains(socket.cookie)) return {};
   if (checks_ && !table_.contains(socket.cookie)) return {};
   zones_.name(socket);
   return table_.sync(socket);

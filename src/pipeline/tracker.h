@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -101,7 +100,7 @@ class Tracker {
   Result<void> open_translations();
   Result<void> open_listeners();
   Result<void> watch_listeners(bool is_last);
-  Result<void> seek(std::map<std::uint64_t, Flow>& by_cookie);
+  Result<void> seek(const std::set<std::uint64_t>& cookies);
   Result<void> watch_processes();
   Result<void> scan_processes();
   Result<void> work(const Handler& handler, bool is_last);
@@ -156,8 +155,7 @@ class Tracker {
   std::unique_ptr<TranslationWatcher> translations_;  // null: not wanted
   std::optional<ListenerWatcher> listeners_;          // present when their drops are wanted
   std::uint64_t next_look_ns_ = 0;                    // at them
-  std::map<std::uint64_t, Flow>* sought_ = nullptr;   // if set, the current pass only fills in
-                                                      // these
+  const std::set<std::uint64_t>* sought_ = nullptr;   // a pass that is running takes only these
   std::optional<UdpPeers> udp_peers_;
   bool peers_due_ = false;  // a socket closed that may have had remote ends
   std::uint64_t peers_not_before_ns_ = 0;
