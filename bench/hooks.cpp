@@ -3,7 +3,8 @@
 // the same hooks, ours, and ours of yesterday. A name followed by "@tcp" keeps TCP's states in the
 // hash and UDP's in storage, "@hash" keeps all in the hash; otherwise all are in storage. UDP is
 // counted in packets, with "@peers" also by remote end, and with "@calls" at each send and receive
-// instead. "@exact" also notes there who uses a TCP connection. All run in one process, in turns of
+// instead. "@exact" also notes there who uses a TCP connection. "@late" reports openings of
+// connections late, as `top` does. All run in one process, in turns of
 // a few milliseconds, so that a noisy host disturbs all of them equally. Nobody reads the ring; its
 // contents are dropped.
 #include <bpf/bpf.h>
@@ -49,7 +50,7 @@ struct LinkDeleter {
 
 // Sets the constants of our programs; other objects do not have them.
 void configure(bpf_object* object, std::uint8_t states_in, bool with_peers, bool in_calls,
-               bool exact_owners) {
+               bool exact_owners, bool late_openings) {
   const btf* types = bpf_object__btf(object);
   const int section = types ? btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC) : -1;
   bpf_map* constants = nullptr;
@@ -72,6 +73,7 @@ void configure(bpf_object* object, std::uint8_t states_in, bool with_peers, bool
     config.udp_peers = with_peers ? 1 : 0;
     (in_calls ? config.udp_in_calls : config.udp_in_packets) = WIRE_UDP_SENT | WIRE_UDP_RECEIVED;
     config.tcp_in_calls = exact_owners ? 1 : 0;
+    config.late_openings = late_openings ? 1 : 0;
     std::memcpy(&bytes[variables[i].offset], &config, sizeof config);
   }
   require(bpf_map__set_initial_value(constants, bytes.data(), size) == 0, "set the constants");
@@ -87,6 +89,7 @@ class Hooks {
       object.resize(object.size() - way.size());
       return true;
     };
+    const bool late_openings = asks_for("@late");
     const bool with_peers = asks_for("@peers");
     const bool exact_owners = asks_for("@exact");
     const bool by_calls = asks_for("@calls") || exact_owners;
@@ -108,7 +111,7 @@ class Hooks {
               static_cast<std::uint8_t>(by_protocol ? WIRE_STATES_BY_PROTOCOL
                                         : in_hash   ? WIRE_STATES_IN_HASH
                                                     : WIRE_STATES_IN_STORAGE),
-              with_peers, by_calls, exact_owners);
+              with_peers, by_calls, exact_owners, late_openings);
     if (with_peers)
       for (const char* name : {"udp_peers", "closed_udp"})
         bpf_map__set_max_entries(bpf_object__find_map_by_name(object_.get(), name), 1 << 14);

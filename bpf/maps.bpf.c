@@ -13,6 +13,7 @@ struct udp_peers_map udp_peers SEC(".maps");
 struct closed_udp_map closed_udp SEC(".maps");
 struct asked_servers_map asked_servers SEC(".maps");
 volatile __u32 owner_changes = 0;
+volatile __u8 openings[1 << OPENINGS_BITS] = {};
 const volatile struct wire_config config SEC(".rodata") = {};
 
 /* Never read. They put the layout of the records into the object's BTF, for tests/wire_abi. */

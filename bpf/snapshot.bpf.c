@@ -13,6 +13,15 @@ static __always_inline bool is_announced(__u8 state) {
                                       state != TCP_CLOSE && state <= TCP_LAST_ACK);
 }
 
+/* It may not have been shown before, because events do not announce it. */
+static __always_inline bool is_new(const struct sock_common *common,
+                                   const struct wire_control *shared) {
+  if (!config.late_openings)
+    return false;
+  __u8 since = *opening_of(common);
+  return since == shared->pass || since == shared->earlier_pass;
+}
+
 /* The state of a socket that was not used lately is not in the processor's cache: looking it up
  * costs as much as all the rest, so it is avoided. */
 static __always_inline void write_counters(struct seq_file *seq, struct sock_common *common,
@@ -39,7 +48,8 @@ int iter__tcp(struct bpf_iter__tcp *ctx) {
     return 0;
   struct tcp_sock *tcp = bpf_skc_to_tcp_sock(common);
   struct wire_control *shared = get_control();
-  if (tcp && shared && shared->short_pass && is_announced(common->skc_state)) {
+  if (tcp && shared && shared->short_pass && is_announced(common->skc_state) &&
+      !is_new(common, shared)) {
     write_counters(ctx->meta->seq, common, tcp);
     return 0;
   }

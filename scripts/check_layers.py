@@ -40,7 +40,7 @@ def refusals():
             rooms = set(MAY_INCLUDE) | {"wire", "bpf"}
             if quote == '"' and first in rooms and first != room and first not in MAY_INCLUDE[room]:
                 yield f"{name}: room '{room}' must not include \"{target}\""
-            if first in TEST_ONLY and not path.stem.endswith("_test"):
+            if first in TEST_ONLY and not path.stem.endswith(("_test", "_testing")):
                 yield f"{name}: only tests may include <{target}>"
 
     for path in sorted((ROOT / "include").rglob("*.h")):

@@ -60,7 +60,8 @@ struct wire_config {
   uint8_t udp_in_calls;       /* WIRE_UDP_: which are counted by the programs for calls */
   uint8_t tcp_in_calls;       /* 1: those programs note who uses a TCP connection */
   uint8_t asked_servers;      /* 1: the name server that an unconnected socket asks is noted */
-  uint8_t pad0[2];
+  uint8_t late_openings;      /* 1: no record of its own says that a TCP connection opened */
+  uint8_t pad0[1];
 };
 WIRE_ASSERT(sizeof(struct wire_config) == 312);
 WIRE_ASSERT(__builtin_offsetof(struct wire_config, accept_args) == 301);
@@ -75,9 +76,12 @@ struct wire_control {
   uint32_t file_pass;  /* number of the pass over open files; 0: the first one */
   uint64_t peers_made; /* entries put into the map of UDP peers */
   uint64_t earlier_pass_ns; /* when the previous pass over open files began */
+  uint8_t pass;         /* number of the pass over sockets, from 1 to 255, with late_openings */
+  uint8_t earlier_pass; /* the number of the one before */
+  uint8_t pad0[6];
 };
 WIRE_ASSERT(WIRE_TYPE_END <= 32);
-WIRE_ASSERT(sizeof(struct wire_control) == 304);
+WIRE_ASSERT(sizeof(struct wire_control) == 312);
 WIRE_ASSERT(__builtin_offsetof(struct wire_control, foreign_netns) == 276);
 
 #endif

@@ -20,7 +20,8 @@
 #define WIRE_CONNECT_V4 1u     /* wire_flow: outbound connection established; value = latency, us */
 #define WIRE_CONNECT_V6 2u     /* the same, IPv6 */
 #define WIRE_ACCEPT 3u         /* wire_flow: inbound connection established */
-#define WIRE_CLOSE 4u          /* wire_flow_totals: connection or UDP socket closed */
+#define WIRE_CLOSE 4u          /* wire_flow_totals: connection or UDP socket closed; value, extra:
+                                * as WIRE_SOCKET */
 #define WIRE_CONNECT_FAILED 5u /* wire_flow_totals: value = errno, 0 unknown; extra = latency, us */
 #define WIRE_RETRANSMIT 6u     /* wire_retransmit: value = retransmits of the connection so far */
 #define WIRE_RESET 7u          /* wire_flow: value = WIRE_SENT or WIRE_RECEIVED */
@@ -28,7 +29,9 @@
 #define WIRE_ATTEMPT 9u        /* wire_flow: SYN about to be sent */
 #define WIRE_STATE 10u         /* wire_flow: TCP state change old_state -> state */
 #define WIRE_DATA 11u          /* wire_flow: value = bytes, extra = WIRE_SENT or WIRE_RECEIVED */
-#define WIRE_SOCKET 12u        /* wire_flow_totals: one socket of a pass (iterators only) */
+#define WIRE_SOCKET 12u        /* wire_flow_totals: one socket of a pass (iterators only); extra =
+                                * the TCP state in which the connection opened, if no other record
+                                * says that it did, else 0; value = latency, as WIRE_CONNECT_V4 */
 #define WIRE_COUNTERS 13u      /* wire_counters: a shorter WIRE_SOCKET, of announced connections */
 #define WIRE_FORK 14u          /* wire_process: a process was made; threads are not reported */
 #define WIRE_EXEC 15u          /* wire_exec */

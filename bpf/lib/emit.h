@@ -18,18 +18,23 @@ static __always_inline void *reserve(__u16 type, __u64 size) {
   return record;
 }
 
+/* `owned`: any aligned word that this program may write. */
+static __always_inline void full_barrier(__u64 *owned) {
+#ifdef __TARGET_ARCH_x86 /* Linux 5.10 has no atomic that returns a value; this is a barrier */
+  asm volatile("r0 = 0\n lock *(u64 *)(%0 + 0) += r0" ::"r"(owned) : "r0", "memory");
+#else
+  __u64 same = __sync_fetch_and_add(owned, 0);
+  asm volatile("" ::"r"(same));
+#endif
+}
+
 /* A wake-up costs the traced process microseconds, so only the first record after the reader went
  * to sleep causes one. The reader sets reader_waiting before its last look at the ring, and this
  * function reads the flag after it has reserved its record, so at least one of the two sees the
  * other. The atomic operation on our own record is the full barrier that this needs. */
 static __always_inline void submit(void *record) {
   struct wire_control *shared = get_control();
-#ifdef __TARGET_ARCH_x86 /* Linux 5.10 has no atomic that returns a value; this is a barrier */
-  asm volatile("r0 = 0\n lock *(u64 *)(%0 + 8) += r0" ::"r"(record) : "r0", "memory");
-#else
-  __u64 time = __sync_fetch_and_add(&((struct wire_header *)record)->mono_ns, 0);
-  asm volatile("" ::"r"(time));
-#endif
+  full_barrier(&((struct wire_header *)record)->mono_ns);
   __u64 flags = BPF_RB_NO_WAKEUP;
   if (shared && *(volatile __u32 *)&shared->reader_waiting) {
     *(volatile __u32 *)&shared->reader_waiting = 0;
@@ -71,6 +76,37 @@ static __always_inline void fill_owner(struct wire_flow *record, const struct so
   record->old_state = 0;
   record->value = 0;
   record->extra = 0;
+}
+
+/* For WIRE_SOCKET and WIRE_CLOSE, of TCP. */
+static __always_inline void fill_opening(struct wire_flow *record,
+                                         const struct socket_state *state) {
+  if (config.late_openings && state && state->opened_in) {
+    record->value = state->latency_us;
+    record->extra = state->opened_in;
+  }
+}
+
+/* With config.late_openings, until a pass has shown a connection nothing is reported of its owner:
+ * the pass or the close will. The owner is changed before is_shown is read, and the pass sets
+ * is_shown before it reads the owner; so at least one of the two reports the change. */
+static __always_inline bool reports_owner(struct socket_state *state) {
+  if (!config.late_openings)
+    return true;
+  full_barrier(&state->owner_changed_ns);
+  return *(volatile __u8 *)&state->is_shown;
+}
+
+static __always_inline void note_shown(struct socket_state *state) {
+  if (!config.late_openings || state->is_shown)
+    return;
+  *(volatile __u8 *)&state->is_shown = 1;
+  full_barrier(&state->owner_changed_ns);
+}
+
+static __always_inline volatile __u8 *opening_of(const struct sock_common *common) {
+  __u32 ports = (__u32)READ(common, skc_num) << 16 | READ(common, skc_dport);
+  return &openings[ports * 0x9e3779b1u >> (32 - OPENINGS_BITS)];
 }
 
 static __always_inline __u16 interface_number(__u32 index) {

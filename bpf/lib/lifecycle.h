@@ -56,6 +56,8 @@ static __always_inline void emit_end(__u16 type, const struct sock *sk,
   fill_flow(&record->flow, type, sizeof(*record), sk, state, now_ns);
   record->flow.value = value;
   record->flow.extra = extra;
+  if (type == WIRE_CLOSE)
+    fill_opening(&record->flow, state);
   record->flow.old_state = old_state;
   record->flow.state = TCP_CLOSE;
   const struct tcp_sock *tcp = TCP_SOCK(sk);
@@ -135,6 +137,7 @@ static __always_inline struct socket_state *open_state(const struct sock *sk, __
   set_opener(state);
   note_netns(state, read_netns(&sk->__sk_common));
   state->since_ns = now_ns;
+  state->rx_bytes = 0; /* of TCP: how far an earlier connection of the socket was reported */
   state->direction = direction;
   state->told_state = direction == WIRE_DIRECTION_LISTEN ? TCP_LISTEN : TCP_SYN_SENT;
   if (is_state_in_hash(IPPROTO_TCP))
@@ -226,8 +229,21 @@ static __always_inline struct socket_state *grown_state(const struct sock *sk,
   return state;
 }
 
+/* Instead of a record at the opening: the next pass, or the close before it, reports it. */
+static __always_inline bool is_reported_later(const struct sock *sk, struct socket_state *state,
+                                              __u8 opened_in, __u32 latency_us) {
+  if (!config.late_openings || !state)
+    return false;
+  state->latency_us = latency_us;
+  state->opened_in = opened_in;
+  struct wire_control *shared = get_control();
+  if (shared)
+    *opening_of(&sk->__sk_common) = *(volatile __u8 *)&shared->pass;
+  return true;
+}
+
 /* Runs in softirq, where the current task says nothing about the connection. Returns the type of
- * the record to send. */
+ * the record to send; 0: none. */
 static __always_inline __u16 establish(const struct sock *sk, struct socket_state *state,
                                        int old_state, __u64 now_ns, __u32 *latency_us) {
   bool outbound =
@@ -239,6 +255,8 @@ static __always_inline __u16 establish(const struct sock *sk, struct socket_stat
   } else if (state) {
     begin_inbound(state, now_ns);
   }
+  if (is_reported_later(sk, state, TCP_ESTABLISHED, *latency_us))
+    return 0;
   if (!outbound)
     return WIRE_ACCEPT;
   return READ(sk, __sk_common.skc_family) == AF_INET6 ? WIRE_CONNECT_V6 : WIRE_CONNECT_V4;
@@ -281,7 +299,8 @@ static __always_inline int on_state(const struct sock *sk, int old_state, int ne
                                      : is_closed_by_current(sk, old_state))
         note_use(state);
     }
-    emit_flow(WIRE_ACCEPT, sk, state, 0, 0, (__u8)old_state, (__u8)old_state, now_ns);
+    if (!is_reported_later(sk, state, TCP_SYN_RECV, 0))
+      emit_flow(WIRE_ACCEPT, sk, state, 0, 0, (__u8)old_state, (__u8)old_state, now_ns);
     if (new_state == TCP_CLOSE)
       emit_end(WIRE_CLOSE, sk, state, 0, 0, (__u8)old_state, now_ns);
   } else if (new_state == TCP_CLOSE) {
@@ -307,7 +326,7 @@ static __always_inline int on_state(const struct sock *sk, int old_state, int ne
     if (READ(sk, sk_lock.owned)) {
       state = find_or_make(sk, &fresh);
       __u32 owner_before = state ? state->pid : 0;
-      if (state && note_use(state) && state->pid != owner_before)
+      if (state && note_use(state) && state->pid != owner_before && reports_owner(state))
         type = WIRE_OWNER; /* otherwise the close record says it */
     }
   }

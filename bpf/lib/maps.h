@@ -25,7 +25,14 @@ struct socket_state {
       __u8 told_state;        /* the last change that was handled */
     };
   };
-  __u64 rx_bytes;
+  union {
+    __u64 rx_bytes;
+    struct { /* TCP, with config.late_openings */
+      __u32 latency_us;
+      __u8 opened_in; /* the TCP state in which it opened under our eyes; 0: it did not */
+      __u8 is_shown;  /* a pass has shown its owner, so changes are reported */
+    };
+  };
   __u64 tx_datagrams;
   __u64 rx_datagrams;
   __u64 owner_changed_ns;
@@ -171,6 +178,11 @@ extern struct asked_servers_map asked_servers SEC(".maps");
 
 /* Incremented each time a socket passes from one process to another. */
 extern volatile __u32 owner_changes;
+
+/* With config.late_openings: the pass (wire_control.pass) during or after which a connection with
+ * these ports was established last. */
+#define OPENINGS_BITS 14
+extern volatile __u8 openings[1 << OPENINGS_BITS];
 
 extern const volatile struct wire_config config;
 

@@ -83,6 +83,7 @@ static __always_inline void begin_inbound(struct socket_state *state, __u64 sinc
   state->owner_changed_ns = 0;
   state->held_pass = 0;
   state->since_ns = since_ns;
+  state->rx_bytes = 0; /* of TCP: how far the listener was reported */
 }
 
 /* The running process uses this socket. Returns true when that changed what is known of the owner.

@@ -11,11 +11,15 @@
 static __always_inline void fill_socket(struct wire_flow_totals *record, struct sock_common *common,
                                         struct socket_state *state, __u64 identity,
                                         __u8 protocol) {
+  if (protocol == IPPROTO_TCP && state)
+    note_shown(state);
   fill_header(&record->flow, WIRE_SOCKET, sizeof(*record), netns_of(common, state), 0);
   record->flow.cookie = identity;
   fill_address(&record->flow, common);
   record->flow.protocol = protocol;
   fill_owner(&record->flow, state);
+  if (protocol == IPPROTO_TCP)
+    fill_opening(&record->flow, state);
   /* Still a copy of the listener's state, which no hook has corrected. */
   if (record->flow.direction == WIRE_DIRECTION_LISTEN && record->flow.state != TCP_LISTEN) {
     record->flow.direction = WIRE_DIRECTION_INBOUND;
@@ -133,7 +137,8 @@ static __always_inline void note_held(struct socket_state *state, struct task_st
     state->owner_changed_ns = bpf_ktime_get_ns();
     __sync_fetch_and_add(&owner_changes, 1);
   }
-  if (protocol == IPPROTO_TCP && state->direction != WIRE_DIRECTION_LISTEN) {
+  if (protocol == IPPROTO_TCP && state->direction != WIRE_DIRECTION_LISTEN &&
+      reports_owner(state)) {
     __u8 tcp_state = READ(sk, __sk_common.skc_state);
     emit_flow(WIRE_OWNER, sk, state, 0, 0, tcp_state, tcp_state, bpf_ktime_get_ns());
   }

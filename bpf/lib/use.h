@@ -108,7 +108,7 @@ static __always_inline int on_tcp(struct sock *sk, int result, __u32 sent) {
     return 0;
   if (state->direction == WIRE_DIRECTION_LISTEN)
     begin_early(sk, state, COOKIE(sk));
-  if (note_use(state)) {
+  if (note_use(state) && reports_owner(state)) {
     emit_record(WIRE_OWNER, sk, IDENTITY(sk, state), IPPROTO_TCP, state, 0, 0);
   } else if (noted && state->pid == pid) {
     noted->cookie = cookie;
@@ -183,7 +183,7 @@ static __always_inline int on_accept(struct sock *sk, void *socket, void *contex
     return 0;
   if (state->direction == WIRE_DIRECTION_LISTEN)
     begin_early(sk, state, COOKIE(context));
-  if (!note_use(state))
+  if (!note_use(state) || !reports_owner(state))
     return 0;
   emit_record(WIRE_OWNER, sk, IDENTITY(context, state), IPPROTO_TCP, state, 0, 0);
   return 0;
@@ -224,7 +224,8 @@ static __always_inline int on_release(struct sock *sk, __u16 protocol) {
     note_use(state);
   if (protocol == IPPROTO_TCP) {
     /* The close record is enough unless the process that closes it is not the one that used it. */
-    if (state->pid != owner_before && state->direction != WIRE_DIRECTION_LISTEN && state->since_ns)
+    if (state->pid != owner_before && state->direction != WIRE_DIRECTION_LISTEN &&
+        state->since_ns && reports_owner(state))
       emit_record(WIRE_OWNER, sk, IDENTITY(sk, state), IPPROTO_TCP, state, 0, 0);
     return 0;
   }

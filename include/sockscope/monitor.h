@@ -69,6 +69,13 @@ struct Options {
   // What listening TCP sockets of the caller's network namespace drop, as event::ListenDrop. The
   // kernel is asked over netlink, once a second, and only about listening sockets.
   bool listen_drops = false;
+  // Connect and accept events come with the next snapshot() or, if that is sooner, just before the
+  // connection's close. Their time is still that of the opening, so it may lie before that of
+  // events handed over earlier; and of a connection's owners only those since the first snapshot()
+  // that showed it are reported. A connection then costs the host two records instead of four or
+  // five. For callers that take a snapshot every few seconds; polled sources ignore it. Not with
+  // `data` or `exact_owners`.
+  bool late_openings = false;
   // One event per send and receive: costly. The kernel then applies these parts of the filter:
   // process, name (unless it is a regex) and ports.
   bool data = false;

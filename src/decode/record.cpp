@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 
@@ -143,6 +144,16 @@ bool decode_event(std::span<const std::byte> bytes, Event& event) noexcept {
                    .congestion_window = record.retransmit.window,
                    .prior_window = record.retransmit.prior_window};
   return true;
+}
+
+Opening decode_opening(std::span<const std::byte> bytes) noexcept {
+  wire_flow record;
+  if (bytes.size() < sizeof record) return {};
+  std::memcpy(&record, bytes.data(), sizeof record);
+  const std::uint16_t type = record.header.type;
+  if (type != WIRE_CLOSE && type != WIRE_SOCKET) return {};
+  return {.state = decode_state(static_cast<std::uint8_t>(std::min(record.extra, 255u))),
+          .latency_us = record.value};
 }
 
 bool is_dns_record(std::span<const std::byte> bytes) noexcept {

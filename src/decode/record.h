@@ -25,6 +25,13 @@ bool decode_event(std::span<const std::byte> bytes, Event& event) noexcept;
 // and sets is_short.
 std::size_t decode_socket(std::span<const std::byte> bytes, Flow& flow, bool& is_short) noexcept;
 
+// What either of these records says of the opening of a TCP connection that no event has reported.
+struct Opening {
+  TcpState state = TcpState::kNone;  // kNone: nothing; it was reported, or is older than sockscope
+  std::uint32_t latency_us = 0;
+};
+Opening decode_opening(std::span<const std::byte> bytes) noexcept;
+
 // The contents of a DNS packet, valid as long as the record. `bytes` are its beginning.
 struct DnsPayload {
   std::span<const std::byte> bytes;

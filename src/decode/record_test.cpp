@@ -51,6 +51,23 @@ std::span<const std::byte> bytes_of(const wire_flow_totals& record) {
   return {reinterpret_cast<const std::byte*>(&record), record.flow.header.size};
 }
 
+TEST(DecodeOpening, OnlyACloseAndASocketHaveOne) {
+  for (const unsigned type : {WIRE_CLOSE, WIRE_SOCKET, WIRE_CONNECT_FAILED, WIRE_ACCEPT}) {
+    wire_flow_totals record = sample(static_cast<std::uint16_t>(type));
+    record.flow.extra = 3;
+    record.flow.value = 21'400;
+    const bool has_one = type == WIRE_CLOSE || type == WIRE_SOCKET;
+    const Opening opening = decode_opening(bytes_of(record));
+    EXPECT_EQ(opening.state, has_one ? TcpState::kSynRecv : TcpState::kNone) << type;
+    EXPECT_EQ(opening.latency_us, has_one ? 21'400u : 0u) << type;
+    record.flow.extra = 0;
+    EXPECT_EQ(decode_opening(bytes_of(record)).state, TcpState::kNone) << type;
+    record.flow.extra = WIRE_TCP_STATE_LAST + 1;
+    EXPECT_EQ(decode_opening(bytes_of(record)).state, TcpState::kNone) << type;
+  }
+  EXPECT_EQ(decode_opening(bytes_of(sample(WIRE_CLOSE)).first(10)).state, TcpState::kNone);
+}
+
 TEST(DecodeEvent, ConnectHasEveryField) {
   wire_flow_totals record = sample(WIRE_CONNECT_V4);
   record.flow.value = 21'400;

@@ -47,6 +47,7 @@ wire_config make_config(const Options& options, const FlowMatcher& matcher) {
   config.observe = (options.attempts ? WIRE_OBSERVE_ATTEMPTS : 0u) |
                    (options.states ? WIRE_OBSERVE_STATES : 0u) |
                    (options.data ? WIRE_OBSERVE_DATA : 0u);
+  config.late_openings = options.late_openings ? 1 : 0;
   const Filter& filter = options.filter;
   if (filter.pids.size() <= WIRE_FILTER_PIDS) {
     std::copy(filter.pids.begin(), filter.pids.end(), config.pids);
@@ -91,6 +92,13 @@ class EbpfObserver : public Observer {
     return programs_.read(Observation::kOlderOwners, [](auto) {});
   }
 
+  void begin_pass(std::uint64_t) override {
+    wire_control& control = programs_.control();
+    __atomic_store_n(&control.earlier_pass, control.pass, __ATOMIC_RELEASE);
+    __atomic_store_n(&control.pass, static_cast<std::uint8_t>(control.pass % 255 + 1),
+                     __ATOMIC_SEQ_CST);
+  }
+
   Result<void> read_sockets(Tracker& to, bool only_figures) override {
     __atomic_store_n(&programs_.control().short_pass, only_figures ? 1 : 0, __ATOMIC_RELEASE);
     Flow flow;
@@ -99,7 +107,7 @@ class EbpfObserver : public Observer {
       const std::size_t size = decode_socket(bytes, flow, is_short);
       if (size == 0) return size;
       if (!counts_udp_ && flow.protocol == Protocol::kUdp) flow.has_counters = false;
-      is_short ? to.show_figures(flow) : static_cast<void>(to.show(flow));
+      is_short ? to.show_figures(flow) : static_cast<void>(to.show(flow, decode_opening(bytes)));
       return size;
     };
     auto done = read(Observation::kTcpSockets, take_socket);
@@ -222,7 +230,7 @@ class EbpfObserver : public Observer {
     } else {
       if (!decode_event(record, event_)) return false;
       if (!counts_udp_ && event_.flow.protocol == Protocol::kUdp) event_.flow.has_counters = false;
-      to.take(event_);
+      to.take(event_, decode_opening(record));
     }
     return true;
   }

@@ -52,6 +52,8 @@ Result<void> check_options(const Options& options) {
   if (options.udp_peers && options.max_udp_peers == 0) return refuse("max_udp_peers is 0");
   if (options.udp_peers && !options.connections)
     return refuse("udp_peers is wanted without connections");
+  if (options.late_openings && (options.data || options.exact_owners))
+    return refuse("late_openings is wanted with data or exact_owners");
   if (auto doors = DoorChoice::parse(options.doors); !doors)
     return refuse("doors: " + doors.error().detail());
   return check_filter(options.filter);

@@ -37,6 +37,8 @@ TEST(OptionsCheck, SaysWhichMakesNoSense) {
       {"source", [](Options& o) { o.source = Source::kCapture; }},
       {"doors", [](Options& o) { o.doors = "tp_bft"; }},
       {"max_udp_peers", [](Options& o) { o.udp_peers = true, o.max_udp_peers = 0; }},
+      {"late_openings", [](Options& o) { o.late_openings = o.data = true; }},
+      {"late_openings", [](Options& o) { o.late_openings = o.exact_owners = true; }},
       {"udp_peers", [](Options& o) { o.udp_peers = true, o.connections = false; }},
       {"ring_bytes", [](Options& o) { o.ring_bytes = std::size_t{1} << 32; }},
       {"poll_interval", [](Options& o) { o.poll_interval = std::chrono::milliseconds(0); }},

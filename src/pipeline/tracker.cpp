@@ -47,7 +47,8 @@ Tracker::Tracker(const Options& options, const FlowMatcher& matcher,
       doors_(std::move(doors)),
       table_({nanoseconds(options.keep_closed), options.max_closed},
              is_in_first_pid_namespace() ? host_.is_running : nullptr),
-      settler_(nanoseconds(options.settle_owner)),
+      // Who reports an opening late knows the owner by then.
+      settler_(options.late_openings ? 0 : nanoseconds(options.settle_owner)),
       zones_(home_netns()) {
   if (options.dns || options.names) dns_.emplace();
   if (traits_.has_udp_peers) udp_peers_.emplace(options.max_closed);
@@ -229,7 +230,27 @@ void Tracker::complete(Event& event) {
   if (event.kind() != EventKind::kDns) name(event.flow);
 }
 
-void Tracker::take(Event& event) {
+// Reports the opening of a connection that a pass or a close was the first to show. Its time is
+// not known where TCP fast open gave it to its server early; then it is now.
+void Tracker::tell_opening(const Flow& flow, const Opening& opening) {
+  if (!table_.lacks_opening(flow)) return;
+  opening_.flow = flow;
+  opening_.flow.state = opening.state;
+  opening_.flow.counters = {};
+  opening_.flow.closed = false;
+  opening_.flow.closed_ns = 0;
+  opening_.mono_ns = flow.opened_ns != 0 ? flow.opened_ns : host_.now_ns();
+  if (flow.direction == Direction::kOutbound)
+    opening_.what = event::Connect{.latency_us = opening.latency_us};
+  else
+    opening_.what = event::Accept{};
+  if (handler_) complete(opening_);
+  table_.apply(opening_);
+  if (handler_) add(opening_);
+}
+
+void Tracker::take(Event& event, const Opening& opening) {
+  if (opening.state != TcpState::kNone) tell_opening(event.flow, opening);
   last_event_ns_ = event.mono_ns;
   complete(event);
   if (udp_peers_ && event.flow.protocol == Protocol::kUdp) {
@@ -268,10 +289,11 @@ void Tracker::take_dns_packet(Event& packet, const DnsPayload& payload) {
   dns_->take(packet, payload, [this](const Event& message) { tell_dns(message); });
 }
 
-FlowTable::Change Tracker::show(Flow& socket) {
+FlowTable::Change Tracker::show(Flow& socket, const Opening& opening) {
   if (sought_ != nullptr && !sought_->contains(socket.cookie)) return {};
   if (checks_ && !table_.contains(socket.cookie)) return {};
   zones_.name(socket);
+  if (opening.state != TcpState::kNone) tell_opening(socket, opening);
   return table_.sync(socket);
 }
 
@@ -468,7 +490,7 @@ Result<void> Tracker::work(const Handler& handler, bool is_last) {
       if (auto done = pass(false); !done) return done;
     }
   } else if (now >= next_check_ns_) {
-    if (auto done = check(); !done) return done;
+    if (auto done = options_.late_openings ? pass(false) : check(); !done) return done;
   }
   if (auto done = watch_listeners(is_last); !done) return done;
   if (peers_due_ && (is_last || now >= peers_not_before_ns_))

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "decode/record.h"
 #include "model/match.h"
 #include "pipeline/dns_watcher.h"
 #include "pipeline/listener_watcher.h"
@@ -69,7 +70,8 @@ class Tracker {
   void wait_for_names(Snapshot& snapshot, std::chrono::milliseconds patience);
 
   // For the Observer. Events are completed in place, and must come in order of time.
-  void take(Event& event);  // changes the table, and is handed over
+  // This one changes the table, and is handed over, after that of its opening if none has come.
+  void take(Event& event, const Opening& opening = {});
   void take_process(const ProcessEvent& event, ProcessInfo& seen) {
     if (processes_) processes_->take(event, seen, tell_process_);
   }
@@ -82,7 +84,7 @@ class Tracker {
   bool apply(const Event& event) { return table_.apply(event); }
   void tell(Event& event);  // hands over without a change of the table
   // These take the sockets of a pass.
-  FlowTable::Change show(Flow& socket);
+  FlowTable::Change show(Flow& socket, const Opening& opening = {});
   void show_figures(const Flow& socket) {
     if (sought_ == nullptr && !table_.sync_counters(socket) && !checks_)
       strangers_.push_back(socket.cookie);
@@ -124,6 +126,7 @@ class Tracker {
     if (dns_ && dns_->next_ns() < now_ns)
       dns_->advance(now_ns, [this](const Event& message) { tell_dns(message); });
   }
+  void tell_opening(const Flow& flow, const Opening& opening);
   void complete(Event& event);
   void name(Flow& flow);
   void look_up_names(Snapshot& snapshot);
@@ -150,6 +153,7 @@ class Tracker {
     tell_process(happened);
   };
   Event process_event_;
+  Event opening_;
   std::optional<DnsWatcher> dns_;  // present when names or messages are wanted
   std::optional<ReverseResolver> resolver_;
   std::unique_ptr<TranslationWatcher> translations_;  // null: not wanted

@@ -153,9 +153,9 @@ void FlowTable::count(Entry& entry, const Counters& counters) {
 }
 
 // The same socket connected again: this is a new flow; sums keep the old one.
-void FlowTable::reopen(std::uint32_t slot, const Flow& flow, std::uint64_t now_ns) {
+std::uint32_t FlowTable::reopen(std::uint32_t slot, const Flow& flow, std::uint64_t now_ns) {
   remove(slot);
-  add(flow, now_ns);
+  return add(flow, now_ns);
 }
 
 void FlowTable::close(std::uint32_t slot, std::uint64_t now_ns) {
@@ -207,6 +207,13 @@ void FlowTable::unlink_closed(std::uint32_t slot) {
   --closed_;
 }
 
+bool FlowTable::lacks_opening(const Flow& flow) const noexcept {
+  const std::uint32_t slot = find(flow.cookie);
+  if (slot == kNone) return true;
+  const Entry& entry = at(slot);
+  return !entry.has_opening || entry.opened_ns != flow.opened_ns;
+}
+
 bool FlowTable::apply(const Event& event) {
   const Flow& flow = event.flow;
   if (event.kind() == EventKind::kGap || flow.cookie == 0) return true;
@@ -215,9 +222,9 @@ bool FlowTable::apply(const Event& event) {
     case EventKind::kConnect:
     case EventKind::kAccept:
       if (slot == kNone) {
-        add(flow, event.mono_ns);
+        slot = add(flow, event.mono_ns);
       } else if (at(slot).closed) {
-        reopen(slot, flow, event.mono_ns);
+        slot = reopen(slot, flow, event.mono_ns);
       } else {
         Entry& entry = at(slot);
         if (in_pass_) entry.pass = pass_;
@@ -227,6 +234,7 @@ bool FlowTable::apply(const Event& event) {
         entry.opened_ns = flow.opened_ns;
         set_owner(entry, flow, event.mono_ns);
       }
+      at(slot).has_opening = true;
       break;
 
     case EventKind::kClose:

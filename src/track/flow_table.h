@@ -74,6 +74,9 @@ class FlowTable {
   // Drops closed flows and exited processes that are older than the limits; take() does not.
   void expire(std::uint64_t now_ns, const std::function<bool(std::uint32_t pid)>& is_running);
 
+  // Whether no connect or accept event of this connection was applied, while another source shows
+  // it. A socket that connects again has the same cookie.
+  bool lacks_opening(const Flow& flow) const noexcept;
   bool contains(std::uint64_t cookie) const noexcept { return find(cookie) != kNone; }
   // The flow as a snapshot would have it, without rates. False: there is none.
   bool read(std::uint64_t cookie, Flow& flow) const;
@@ -117,6 +120,7 @@ class FlowTable {
     bool in_use = false;
     bool has_uid = false;
     bool has_counters = true;
+    bool has_opening = false;  // a connect or accept event
   };
 
   // What a flow moved that no process has been credited with yet.
@@ -150,7 +154,7 @@ class FlowTable {
   static void add(const Held& moved, Process& to) noexcept;
   void credit_held(const Entry& entry);
   bool is_owner_gone(const Entry& entry);
-  void reopen(std::uint32_t slot, const Flow& flow, std::uint64_t now_ns);
+  std::uint32_t reopen(std::uint32_t slot, const Flow& flow, std::uint64_t now_ns);
   void close(std::uint32_t slot, std::uint64_t now_ns);
   void expect_end(std::uint32_t slot);
   void count_untold(Entry& entry) noexcept {

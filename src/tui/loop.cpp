@@ -13,6 +13,7 @@
 #include <climits>
 #include <csignal>
 #include <cstring>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -29,6 +30,9 @@ namespace sockscope::tui {
 namespace {
 
 constexpr std::uint64_t kMillisecond = 1'000'000;
+// Events wait for the next sample, but not longer than this.
+constexpr std::uint64_t kArrivedWait = 2'000 * kMillisecond;
+constexpr std::size_t kMostArrived = 4'096;
 constexpr std::uint64_t kFrame =
     200 * kMillisecond;  // least time between two that nobody asked for
 
@@ -82,12 +86,8 @@ class Loop {
     model_.doors = monitor.doors();
     state_.size = driver_.size();
     handler_ = [this](const Event& event) {
-      detectors_.take(event, alert_handler_);
-      model_.remotes.take(event);
-      // These kinds are numerous and not always wanted, so they fill the log only while they are
-      // shown.
-      const bool is_extra = event.kind() == EventKind::kDns || event.kind() == EventKind::kRefused;
-      if (!is_extra || (state_.hidden_events & bit_of(event.kind())) == 0) log(event);
+      arrived_.push_back(event);
+      if (arrived_.size() >= kMostArrived) take_arrived();
     };
     alert_handler_ = [this](const Alert& alert) {
       Event event;
@@ -103,6 +103,8 @@ class Loop {
 
  private:
   void log(const Event& event);
+  void take(const Event& event);
+  void take_arrived();
   Result<void> sample();
   void look_for_alerts(const Snapshot& snapshot);
   void prepare();
@@ -134,6 +136,8 @@ class Loop {
   std::uint64_t last_cpu_ns_ = 0;
   std::uint64_t last_cost_ns_ = 0;
   std::uint64_t last_events_ = 0;
+  std::vector<Event> arrived_;  // and not taken yet
+  std::uint64_t arrived_due_ns_ = 0;
   std::uint64_t internals_sample_ = 0;
   std::uint64_t ancestors_sample_ = 0;
   bool reads_host_ = false;
@@ -152,6 +156,23 @@ void Loop::log(const Event& event) {
   events_came_ = true;
 }
 
+void Loop::take(const Event& event) {
+  detectors_.take(event, alert_handler_);
+  model_.remotes.take(event);
+  // These kinds are numerous and not always wanted, so they fill the log only while they are shown.
+  const bool is_extra = event.kind() == EventKind::kDns || event.kind() == EventKind::kRefused;
+  if (!is_extra || (state_.hidden_events & bit_of(event.kind())) == 0) log(event);
+}
+
+// Openings of connections come late, with a sample. So what came since the sample before is sorted.
+void Loop::take_arrived() {
+  std::stable_sort(arrived_.begin(), arrived_.end(),
+                   [](const Event& a, const Event& b) { return a.mono_ns < b.mono_ns; });
+  for (const Event& event : arrived_) take(event);
+  arrived_.clear();
+  arrived_due_ns_ = mono_now_ns() + kArrivedWait;
+}
+
 void Loop::look_for_alerts(const Snapshot& snapshot) {
   detectors_.take(snapshot, alert_handler_);
   detectors_.tick(snapshot.mono_ns, clock_offset_, alert_handler_);
@@ -162,6 +183,7 @@ Result<void> Loop::sample() {
   clock_offset_ = mono_to_wall_ns();
   auto snapshot = monitor_.snapshot(handler_);
   if (!snapshot) return tl::make_unexpected(std::move(snapshot).error());
+  take_arrived();
   // A filter typed on the screen may need them.
   if (state_.filter.needs(Needs::kTcpInternals)) monitor_.add_tcp_internals(*snapshot);
   look_for_alerts(*snapshot);
@@ -346,6 +368,7 @@ void Loop::do_effect(const Effect& effect) {
 
 int Loop::wait_ms(std::uint64_t now) const {
   std::uint64_t until = next_sample_ns_;
+  if (!arrived_.empty()) until = std::min(until, arrived_due_ns_);
   if (may_draw_) until = std::min(until, drawn_ns_ + kFrame);
   if (!state_.message.empty()) until = std::min(until, state_.message_until_ns);
   if (until <= now) return 0;
@@ -382,9 +405,10 @@ Result<void> Loop::run() {
     if (files[2].revents != 0) {
       if (auto done = monitor_.consume(handler_); !done)
         return tl::make_unexpected(std::move(done).error());
-      if (events_came_ && state_.view->shows_events && !state_.is_frozen()) may_draw_ = true;
-      events_came_ = false;
     }
+    if (!arrived_.empty() && mono_now_ns() >= arrived_due_ns_) take_arrived();
+    if (events_came_ && state_.view->shows_events && !state_.is_frozen()) may_draw_ = true;
+    events_came_ = false;
     if (files[3].revents != 0 && !driver_.flush()) break;
     now = mono_now_ns();
     if (!state_.message.empty() && now >= state_.message_until_ns) must_draw_ = true;

@@ -2,6 +2,7 @@
 """Thousands of short connections: each end is reported once, with the right process and exact bytes."""
 import collections
 import contextlib
+import json
 import os
 import pathlib
 import signal
@@ -69,14 +70,19 @@ def still_open(ports, inside):
                           check=True, stdout=subprocess.PIPE, timeout=60).stdout
 
 
+def workload_command(connections, truth_path, inside, options):
+    command = [*inside, _workload, "--connections", str(connections), "--truth", truth_path]
+    for name, value in options.items():
+        command += ["--" + name.replace("_", "-"), str(value)]
+    return command
+
+
 def churn(connections, trace_paused=False, space=None, **options):
     """Runs the workload under a trace, which sleeps through it if trace_paused; in the network
     namespace `space`, else in our own."""
     truth_path = os.path.join(_scratch.name, "truth")
     inside = ["ip", "netns", "exec", space] if space else []
-    command = [*inside, _workload, "--connections", str(connections), "--truth", truth_path]
-    for name, value in options.items():
-        command += ["--" + name.replace("_", "-"), str(value)]
+    command = workload_command(connections, truth_path, inside, options)
     # A trace that sleeps needs room for all events; the usual ring is sufficient for the others.
     with support.Trace(*(["--ring-kib", "32768"] if trace_paused else [])) as trace, \
             subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -248,6 +254,65 @@ class Churn(unittest.TestCase):
         """Everything is in the ring, so a late reader gets the same information."""
         self.check(FEW, server="fork", close="server", accept_address=0, clients=2, workers=3,
                    trace_paused=True)
+
+
+Sum = collections.namedtuple("Sum", "flows tx rx")
+
+
+class Top(unittest.TestCase):
+    """`top` gets no record of openings; its sums of each process must be the same."""
+
+    @staticmethod
+    def sums_in_top(options):
+        """For each pid what `top` says last, and what is true."""
+        truth_path = os.path.join(_scratch.name, "truth")
+        lines_path = os.path.join(_scratch.name, "top")
+
+        def whole_lines():
+            with open(lines_path, "rb") as file:
+                return [line for line in file if line.endswith(b"\n")]
+        with open(lines_path, "wb") as lines, \
+                subprocess.Popen([support.program(), "top", "--json", "--only", "processes", "-q", "-i", "0.3"],
+                                 stdin=subprocess.DEVNULL, stdout=lines) as top:
+            try:
+                support.wait_for(whole_lines, "the first line of top")
+                subprocess.run(workload_command(FEW, truth_path, [], options), input="go\n", timeout=60,
+                               stdout=subprocess.PIPE, encoding="ascii", check=True)
+                truth = collections.defaultdict(lambda: Sum(0, 0, 0))
+                for end in read_truth(truth_path).values():
+                    flows, tx, rx = truth[end.pid]
+                    truth[end.pid] = Sum(flows + 1, tx + end.tx, rx + end.rx)
+
+                def last():
+                    return {process["pid"]: Sum(process["closed_flows"], process["tx_bytes"], process["rx_bytes"])
+                            for process in json.loads(whole_lines()[-1])["processes"] if process["pid"] in truth}
+                with contextlib.suppress(AssertionError):  # the caller compares
+                    support.wait_for(lambda: last() == truth, "the sums of top", seconds=5)
+                return last(), dict(truth)
+            finally:
+                top.terminate()
+
+    def check(self, **options):
+        """As Churn.check: what a machine hides can only be less than the truth."""
+        missing = []
+        for _ in range(TRIES):
+            seen, truth = self.sums_in_top(options)
+            if seen == truth:
+                return
+            for pid, true in truth.items():
+                for name, told, expected in zip(Sum._fields, seen.get(pid, Sum(0, 0, 0)), true):
+                    self.assertLessEqual(told, expected, f"{name} of {pid}, {options}")
+            missing.append(sum(s.flows for s in truth.values()) - sum(s.flows for s in seen.values()))
+        self.fail(f"{options}: in {TRIES} tries {missing} ends of connections are missing in top")
+
+    def test_threads_serve(self):
+        self.check(server="threaded", close="client", accept_address=0, clients=2, workers=3)
+
+    def test_workers_serve(self):
+        self.check(server="prefork", close="server", accept_address=1, clients=2, workers=3)
+
+    def test_forked_children_serve(self):
+        self.check(server="fork", close="server", accept_address=0, clients=2, workers=3)
 
 
 # kind of server, which end closes first, family, whether accept asks for an address

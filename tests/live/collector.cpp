@@ -14,10 +14,19 @@
 namespace sockscope::live {
 namespace {
 
+// Whether the tests run with Options::late_openings, as `top` does.
+bool is_late() {
+  return std::getenv("SOCKSCOPE_LATE_OPENINGS") != nullptr;
+}
+
 // Other jobs on the host may make any amount of traffic while a test waits, so the ring is large,
 // unless a test is about its size. SOCKSCOPE_DOORS chooses the doors of all tests.
 Monitor open_monitor(Options options) {
   if (const char* doors = std::getenv("SOCKSCOPE_DOORS")) options.doors = doors;
+  if (is_late() && !options.data) {
+    options.late_openings = true;
+    options.exact_owners = false;
+  }
   // A fallback to polling must not pass for eBPF.
   if (options.source == Source::kAuto) options.source = Source::kEbpf;
   if (options.ring_bytes == Options{}.ring_bytes) options.ring_bytes = std::size_t{32} << 20;
@@ -68,7 +77,10 @@ const Event& Collector::wait_for(const Predicate& fits, std::string_view what,
       throw std::runtime_error("in vain waited for " + std::string(what) + "; lost " +
                                std::to_string(monitor_.loss().total()) + ", last of " +
                                std::to_string(events_.size()) + " seen:" + last_of(events_));
-    if (auto done = monitor_.poll(left, keep_); !done)
+    if (is_late()) snapshot();
+    constexpr std::chrono::milliseconds kBetweenSnapshots{50};
+    if (auto done = monitor_.poll(is_late() ? std::min(left, kBetweenSnapshots) : left, keep_);
+        !done)
       throw std::runtime_error(done.error().message());
   }
 }

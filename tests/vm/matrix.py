@@ -8,6 +8,7 @@ Prints what was skipped and why, and closes as unittest does, for scripts/summar
 import argparse
 import collections
 import concurrent.futures
+import os
 import dataclasses
 import pathlib
 import re
@@ -101,8 +102,9 @@ USE = ("sockscope snapshot -q >/tmp/table && sockscope snapshot --json -q >/tmp/
 
 
 def acts_of(doors, chosen):
-    return (f"SOCKSCOPE_DOORS={doors} SOCKSCOPE_PATIENCE={PATIENCE} live_tests --gtest_color=no "
-            f"'--gtest_filter={chosen}'")
+    late = "SOCKSCOPE_LATE_OPENINGS=1 " if "SOCKSCOPE_LATE_OPENINGS" in os.environ else ""
+    return (f"{late}SOCKSCOPE_DOORS={doors} SOCKSCOPE_PATIENCE={PATIENCE} live_tests "
+            f"--gtest_color=no '--gtest_filter={chosen}'")
 
 
 def try_again(kernel, sets, results, files):

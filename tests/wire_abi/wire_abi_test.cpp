@@ -190,11 +190,12 @@ TEST(WireAbi, Datagram) {
 TEST(WireAbi, Control) {
   unsigned size = 0;
   const std::map<std::string, unsigned> host = {
-      MEMBER(wire_control, lost_ring),      MEMBER(wire_control, lost_storage),
-      MEMBER(wire_control, missed_returns), MEMBER(wire_control, reader_waiting),
-      MEMBER(wire_control, foreign_netns),  MEMBER(wire_control, short_pass),
-      MEMBER(wire_control, file_pass),      MEMBER(wire_control, peers_made),
-      MEMBER(wire_control, earlier_pass_ns)};
+      MEMBER(wire_control, lost_ring),       MEMBER(wire_control, lost_storage),
+      MEMBER(wire_control, missed_returns),  MEMBER(wire_control, reader_waiting),
+      MEMBER(wire_control, foreign_netns),   MEMBER(wire_control, short_pass),
+      MEMBER(wire_control, file_pass),       MEMBER(wire_control, peers_made),
+      MEMBER(wire_control, earlier_pass_ns), MEMBER(wire_control, pass),
+      MEMBER(wire_control, earlier_pass),    MEMBER(wire_control, pad0)};
   EXPECT_EQ(offsets_in_object("wire_control", size), host);
   EXPECT_EQ(size, sizeof(wire_control));
 }
@@ -226,6 +227,7 @@ TEST(WireAbi, Config) {
                                                 MEMBER(wire_config, udp_in_calls),
                                                 MEMBER(wire_config, tcp_in_calls),
                                                 MEMBER(wire_config, asked_servers),
+                                                MEMBER(wire_config, late_openings),
                                                 MEMBER(wire_config, pad0)};
   EXPECT_EQ(offsets_in_object("wire_config", size), host);
   EXPECT_EQ(size, sizeof(wire_config));

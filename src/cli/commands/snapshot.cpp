@@ -214,6 +214,7 @@ Options observe(const SnapshotArguments& arguments) {
   if (arguments.netwatch) {  // hooks count UDP, and connections between two passes
     options.connections = true;
     options.settle_owner = {};
+    options.late_openings = !options.exact_owners;
     options.dns = arguments.dns;
     options.refusals = arguments.watch;  // for alerts
   }

@@ -203,6 +203,7 @@ Options observe(const TopArguments& arguments) {
   options.names = arguments.dns;
   options.dns = arguments.dns;  // for alerts, and for the screen's events
   options.refusals = true;
+  options.late_openings = !options.exact_owners;
   if (arguments.wants_tables()) {
     options.describe |= arguments.is_json() && !arguments.chooses_columns;
     options.quality = false;  // tables read the kernel's own counters
