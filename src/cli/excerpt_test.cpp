@@ -3,6 +3,13 @@
 
 #include <gtest/gtest.h>
 #include <rapidjson/document.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <set>
 
 #include "format/schema_testing.h"
 
@@ -101,6 +108,55 @@ TEST(Excerpt, WithoutColumnsRowsAreWhole) {
   const std::string flows = rows_of(excerpt_json(sample(), excerpt_of<Flow>({})));
   const std::string processes = rows_of(excerpt_json(sample(), excerpt_of<Process>({})));
   EXPECT_EQ(rows_of(whole), flows.substr(0, flows.size() - 2) + ',' + processes);
+}
+
+std::map<std::string, std::string> members_of(const Event& event,
+                                              std::vector<std::string> members = {}) {
+  std::string line;
+  EventWriter(0, members).event(event, line);
+  EXPECT_EQ(schema_problem(members.empty() ? "trace" : "trace-excerpt", line), "") << line;
+  std::map<std::string, std::string> found;
+  rapidjson::Document document;
+  for (const auto& member : document.Parse(line.c_str()).GetObject()) {
+    rapidjson::StringBuffer value;
+    rapidjson::Writer writer(value);
+    member.value.Accept(writer);
+    found[member.name.GetString()] = value.GetString();
+  }
+  return found;
+}
+
+// Of an event whose own members are `own`.
+void expect_members_of_columns(const Event& event, const std::set<std::string>& own) {
+  const auto whole = members_of(event);
+  for (const Column<Flow>& column : all_columns<Flow>()) {
+    const auto shown = json_members<Flow>({&column});
+    auto wanted = whole;
+    std::erase_if(wanted, [&](const auto& member) {
+      return !own.contains(member.first) && std::ranges::count(shown, member.first) == 0;
+    });
+    EXPECT_EQ(members_of(event, shown), wanted) << column.info().name;
+  }
+}
+
+TEST(Excerpt, OfAnEventThereIsWhatHappenedAndWhatTheColumnsShow) {
+  Event event;
+  event.flow = sample().flows[0];
+  auto process = std::make_shared<ProcessInfo>();
+  process->pid = 42;
+  event.flow.owner.process = process;
+  event.what = event::Close{.duration_us = 7};
+  expect_members_of_columns(event, {"event", "ts", "ts_ns", "duration_us", "final"});
+  event.what = event::ConnectFailed{.error = ECONNREFUSED};
+  expect_members_of_columns(event, {"event", "ts", "ts_ns", "latency_us", "error", "retransmits"});
+  event.what = ProcessEvent{.kind = ProcessEventKind::kFork, .pid = 42, .parent_pid = 1};
+  expect_members_of_columns(event, {"event", "ts", "ts_ns", "cpu", "parent_pid"});
+}
+
+TEST(Excerpt, GapsStayWhole) {
+  Event gap;
+  gap.what = event::Gap{{.ring_full = 9}};
+  EXPECT_EQ(members_of(gap, {"pid"}), members_of(gap));
 }
 
 TEST(Excerpt, IsNoSnapshot) {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <type_traits>
+#include <utility>
 #include <variant>
 
 #include "base/text.h"
 #include "format/json.h"
 #include "format/json_buffer.h"
 #include "format/json_fields.h"
+#include "format/member_filter.h"
 
 namespace sockscope {
 namespace {
@@ -46,18 +48,32 @@ void write_remote(Writer& writer, const StoryRemote& remote) {
   fields.text_or_null("error", errno_name(remote.error));
 }
 
-// What an event has in addition to its flow depends on its kind. Kinds without members add nothing.
+// The process or the connection that an event is about, with its final counters if it ended.
+template <class Writer>
+void write_subject(Writer& writer, const Event& event) {
+  const Owner& owner = event.flow.owner;
+  if (event.kind() == EventKind::kGap) return;
+  if (const auto* const happened = std::get_if<ProcessEvent>(&event.what)) {
+    Fields fields(writer);
+    fields.number_or_null("pid", happened->pid);
+    fields.foreign_text("comm", owner.name());
+    fields.optional("uid", owner.uid);
+    if (owner.process) write_process_info(writer, *owner.process);
+    return;
+  }
+  write_identity(writer, event.flow, event.mono_ns);
+  if (event.kind() == EventKind::kClose || event.kind() == EventKind::kUdpPeer)
+    write_counters(writer, event.flow);
+}
+
+// What an event has in addition depends on its kind. Kinds without members add nothing.
 template <class Writer, class What>
 requires std::is_empty_v<What>
 void write_what(Writer&, const Flow&, const What&) {}
 
 template <class Writer>
-void write_what(Writer& writer, const Flow& flow, const ProcessEvent& happened) {
-  const Owner& owner = flow.owner;
+void write_what(Writer& writer, const Flow&, const ProcessEvent& happened) {
   Fields fields(writer);
-  fields.number_or_null("pid", happened.pid);
-  fields.foreign_text("comm", owner.name());
-  fields.optional("uid", owner.uid);
   fields.number("cpu", happened.cpu);
   switch (happened.kind) {
     case ProcessEventKind::kFork:
@@ -79,7 +95,6 @@ void write_what(Writer& writer, const Flow& flow, const ProcessEvent& happened) 
     case ProcessEventKind::kComm:
     case ProcessEventKind::kUnknown: break;
   }
-  if (owner.process) write_process_info(writer, *owner.process);
 }
 
 template <class Writer>
@@ -97,16 +112,14 @@ void write_what(Writer& writer, const Flow& flow, const event::ConnectFailed& fa
 }
 
 template <class Writer>
-void write_what(Writer& writer, const Flow& flow, const event::Close& close) {
+void write_what(Writer& writer, const Flow&, const event::Close& close) {
   Fields fields(writer);
-  write_counters(writer, flow);
   fields.optional("duration_us", close.duration_us);
   fields.truth("final", close.is_final);
 }
 
 template <class Writer>
-void write_what(Writer& writer, const Flow& flow, const event::UdpPeerClose& close) {
-  write_counters(writer, flow);
+void write_what(Writer& writer, const Flow&, const event::UdpPeerClose& close) {
   Fields(writer).optional("duration_us", close.duration_us);
 }
 
@@ -211,8 +224,10 @@ struct EventWriter::Line {
   }
 };
 
-EventWriter::EventWriter(std::int64_t mono_to_wall_ns)
-    : mono_to_wall_ns_(mono_to_wall_ns), line_(std::make_unique<Line>()) {}
+EventWriter::EventWriter(std::int64_t mono_to_wall_ns, std::vector<std::string> members)
+    : mono_to_wall_ns_(mono_to_wall_ns),
+      members_(std::move(members)),
+      line_(std::make_unique<Line>()) {}
 EventWriter::~EventWriter() = default;
 
 void EventWriter::start(const HostId& host, std::uint64_t wall_ns, Source source,
@@ -220,7 +235,7 @@ void EventWriter::start(const HostId& host, std::uint64_t wall_ns, Source source
   auto& writer = line_->begin();
   Fields fields(writer);
   writer.StartObject();
-  write_origin(writer, kTraceSchema, host);
+  write_origin(writer, members_.empty() ? kTraceSchema : kTraceExcerptSchema, host);
   fields.text("start", line_->rfc3339(wall_ns));
   write_source(writer, source);
   write_lost(writer, {});
@@ -233,8 +248,12 @@ void EventWriter::event(const Event& event, std::string& out) {
   if (const auto* const change = std::get_if<event::AlertChange>(&event.what))
     return alert(*change->alert, out);
   auto& writer = line_->begin(name_of(event), to_wall(event.mono_ns));
-  const bool is_of_flow = event.kind() != EventKind::kProcess && event.kind() != EventKind::kGap;
-  if (is_of_flow) write_identity(writer, event.flow, event.mono_ns);
+  if (members_.empty()) {
+    write_subject(writer, event);
+  } else {
+    MemberFilter some(writer, members_);
+    write_subject(some, event);
+  }
   std::visit([&](const auto& what) { write_what(writer, event.flow, what); }, event.what);
   writer.EndObject();
   line_->end(out);

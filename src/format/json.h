@@ -21,6 +21,7 @@
 namespace sockscope {
 
 inline constexpr std::string_view kTraceSchema = "sockscope.trace.v1";
+inline constexpr std::string_view kTraceExcerptSchema = "sockscope.trace-excerpt.v1";
 inline constexpr std::string_view kSnapshotSchema = "sockscope.snapshot.v1";
 inline constexpr std::string_view kExcerptSchema = "sockscope.excerpt.v1";
 inline constexpr std::string_view kCountsSchema = "sockscope.counts.v1";
@@ -34,7 +35,9 @@ struct HostId {
 class EventWriter {
  public:
   // mono_to_wall_ns: what to add to the events' times; should be renewed from time to time.
-  explicit EventWriter(std::int64_t mono_to_wall_ns);
+  // `members`: what events say of their connection and process, in the form that MemberFilter
+  // takes. Empty: everything. What else they say is not affected.
+  explicit EventWriter(std::int64_t mono_to_wall_ns, std::vector<std::string> members = {});
   ~EventWriter();
   void set_clock_offset(std::int64_t mono_to_wall_ns) { mono_to_wall_ns_ = mono_to_wall_ns; }
 
@@ -52,6 +55,7 @@ class EventWriter {
   }
 
   std::int64_t mono_to_wall_ns_;
+  std::vector<std::string> members_;
   std::unique_ptr<Line> line_;
 };
 

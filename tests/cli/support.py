@@ -152,8 +152,9 @@ class Ended:
 class Trace:
     """`sockscope trace --json …` writing to a file; entering it waits until it observes."""
 
-    def __init__(self, *arguments, prefix=()):
+    def __init__(self, *arguments, prefix=(), schema="trace"):
         self._prefix = prefix  # of the command: runs it in another place or as another user
+        self._schema = schema
         self._directory = tempfile.TemporaryDirectory(prefix="sockscope-test-")
         self._path = os.path.join(self._directory.name, "trace.ndjson")
         self._arguments = arguments
@@ -206,7 +207,7 @@ class Trace:
         _, stderr = self.process.communicate(timeout=PATIENCE)
         text = self.text().decode("utf-8")
         if _options.check_schema:
-            check_schema("trace", text)
+            check_schema(self._schema, text)
         lines = json_lines(text)
         return Ended(self.process.returncode, lines[0], lines[1:], stderr.decode())
 

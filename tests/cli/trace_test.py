@@ -548,6 +548,36 @@ class Table(unittest.TestCase):
             self.assertLessEqual(known, {"connect": {"latency_us"}, "close": {"duration_us"}}.get(row["event"], set()))
         self.assertEqual(len([r for r in rows if r["event"] == "close" and r["duration_us"]]), 2)
 
+    def test_columns_narrow_json(self):
+        """Against the same trace without --columns, running at the same time."""
+        columns = ("--columns", "comm,remote,rx_bytes,state,unit")
+        with Server() as server, Trace("--describe", *traffic(server.port)) as whole, \
+             Trace(*traffic(server.port), *columns, schema="trace-excerpt") as narrow:
+            client_port = server.connection()
+            narrow, whole = narrow.stop(), whole.stop()
+        self.assertEqual(narrow.header["schema"], "sockscope.trace-excerpt.v1")
+        self.assertEqual(narrow.end["events"], 4)
+        shown = ["comm", "remote_addr", "remote_port", "rx_bytes", "state", "unit"]
+        own = {"connect": ["latency_us"], "accept": [], "close": ["duration_us", "final"]}
+        for event in narrow.events:
+            kind = event["event"]
+            self.assertEqual(sorted(event), sorted(
+                ["event", "ts", "ts_ns", *own[kind],
+                 *(name for name in shown if name != "rx_bytes" or kind == "close")]))
+            [same] = [e for e in whole.of(kind) if e["remote_port"] == event["remote_port"]]
+            self.assertEqual({name: same[name] for name in shown if name in event},
+                             {name: event[name] for name in shown if name in event})
+        self.assertEqual({(e["remote_port"], e["rx_bytes"]) for e in narrow.of("close")},
+                         {(server.port, 5), (client_port, 4)})
+
+    def test_what_failed_stays_in_narrow_json(self):
+        with Trace("-x", "-p", str(os.getpid()), "--columns", "lport",
+                   schema="trace-excerpt") as trace:
+            port = refused_connection()
+            [event] = trace.stop().of_connections()
+        self.assertEqual((event["local_port"], event["error"]), (port, "ECONNREFUSED"))
+        self.assertFalse({"pid", "remote_addr", "rx_bytes"} & set(event))
+
     def test_csv_says_why_a_connection_failed(self):
         process, heading = table_trace("-o", "csv", "-x", "-p", str(os.getpid()))
         port = refused_connection()

@@ -21,6 +21,7 @@ EVERY_FILTER_KEY = (
 
 # The command line, a part of the first line of the answer, a part of its last line.
 MISTAKES = [
+    (["story", "--json", "--columns", "pid"], "unknown option '--columns'", "sockscope help story"),
     (["trase"], "did you mean 'trace'?", "sockscope help"),
     (["bogus"], "unknown command 'bogus'", "sockscope help"),
     (["trace", "--colums", "pid"], "did you mean '--columns'?", "sockscope help trace"),

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "cli/command.h"
 #include "cli/every_interval.h"
+#include "cli/excerpt.h"
 #include "cli/followed_program.h"
 #include "cli/option_groups.h"
 #include "cli/process_text.h"
@@ -336,11 +337,16 @@ int run(const TraceArguments& arguments, const Options& observed) {
 
   Monitor& monitor = session->monitor;
   Output& output = session->output;
-  Sinks sinks = make_sinks(arguments, output, session->host, [&]() -> std::unique_ptr<Sink> {
-    if (is_csv)
-      return std::make_unique<EventCsv>(output, std::move(*columns), arguments.spreadsheet);
-    return std::make_unique<EventTable>(output, arguments, std::move(*columns));
-  });
+  std::optional<Excerpt> excerpt;
+  if (!arguments.columns.empty()) excerpt = excerpt_of<Flow>(*columns);
+  Sinks sinks = make_sinks(
+      arguments, output, session->host,
+      [&]() -> std::unique_ptr<Sink> {
+        if (is_csv)
+          return std::make_unique<EventCsv>(output, std::move(*columns), arguments.spreadsheet);
+        return std::make_unique<EventTable>(output, arguments, std::move(*columns));
+      },
+      std::move(excerpt));
   std::uint64_t printed = 0;
   std::uint64_t matched = 0;  // gaps do not count
   std::array<std::uint64_t, static_cast<std::size_t>(EventKind::kGap) + 1> seen{};
@@ -416,7 +422,9 @@ const Command kTrace = make_command<TraceArguments, declare, observe, run>({
         "  sudo sockscope trace --udp-peers      also remote ends of unconnected UDP sockets\n"
         "  sudo sockscope trace --dns -- ./script   runs it, and shows it and all that it starts\n"
         "  sudo sockscope trace --alerts         port scans, beacons, floods, failures\n"
-        "  sudo sockscope trace --json -d 60 >connections.ndjson\n",
+        "  sudo sockscope trace --json -d 60 >connections.ndjson\n"
+        "  sudo sockscope trace --json --columns pid,comm,remote   these members, besides what "
+        "happened\n",
     .notes =
         "\nPolled sources (--source sock_diag, procfs) show the differences between two polls:\n"
         "connections shorter than 250 ms can be missed.\n"

@@ -15,7 +15,7 @@ class JsonSink : public TextSink {
         host_(std::move(host)),
         excerpt_(std::move(excerpt)),
         pretty_(pretty),
-        writer_(mono_to_wall_ns()) {}
+        writer_(mono_to_wall_ns(), excerpt_ ? excerpt_->members : std::vector<std::string>()) {}
 
   void begin(const Beginning& beginning) override {
     writer_.start(beginning.host, clock_ns(CLOCK_REALTIME), beginning.source, beginning.doors,
