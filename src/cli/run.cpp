@@ -39,6 +39,17 @@ const Command* find_command(std::string_view name) {
   return found == std::end(kCommands) ? nullptr : *found;
 }
 
+// Adds what may follow "--", which CLI11 does not know about.
+class HelpFormatter : public CLI::Formatter {
+  std::string make_usage(const CLI::App* app, std::string name) const override {
+    std::string line = CLI::Formatter::make_usage(app, std::move(name));
+    const Command* command = find_command(app->get_name());
+    if (command != nullptr && command->runs_program)
+      line.insert(line.find_last_not_of('\n') + 1, " [-- PROGRAM [ARGUMENTS]]");
+    return line;
+  }
+};
+
 int usage_error(const std::string& what, std::string_view command = "") {
   report(what, "", fmt::format("see 'sockscope help{}{}'", command.empty() ? "" : " ", command));
   return kExitUsage;
@@ -132,6 +143,7 @@ tl::expected<std::unique_ptr<Arguments>, int> parse(const Command& command,
   CLI::App program("", "sockscope");
   program.set_help_flag("-h,--help", "this help");
   program.option_defaults()->configurable(false);
+  program.formatter(std::make_shared<HelpFormatter>());
   program.get_formatter()->column_width(30);
   program.require_subcommand(1);
   ConfigChoice config;

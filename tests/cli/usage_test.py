@@ -116,6 +116,7 @@ class Help(unittest.TestCase):
             with self.subTest(command):
                 text = self.help_of("help", command)
                 self.assertIn(f"sudo sockscope {command}", text)
+                self.assertEqual(" [-- PROGRAM [ARGUMENTS]]\n" in text, command in ("trace", "story"))
                 options = ("--source", "--doors") + (("--write", "--bpf") if command == "capture"
                                                      else ("--json",))
                 if command == "story":
