@@ -38,6 +38,7 @@ class FollowedProgram {
   // Lets the program run. Errors: kInvalidArgument with the reason when it cannot be run.
   Result<void> go();
 
+  std::uint32_t pid() const noexcept { return static_cast<std::uint32_t>(pid_); }
   int fd() const noexcept {
     return pidfd_.get();
   }                                                              // readable when the program has

@@ -58,10 +58,9 @@ std::string figures_text(const StoryFigures& figures, int error = 0) {
 
 std::string remote_line(const StoryRemote& remote) {
   const bool is_inbound = remote.direction == Direction::kInbound;
-  std::string text = remote.direction == Direction::kOutbound || remote.protocol == Protocol::kUdp
-                         ? "→ "
-                     : is_inbound ? "← "
-                                  : "↔ ";
+  std::string text = remote.direction == Direction::kOutbound || remote.is_connected ? "→ "
+                     : is_inbound                                                    ? "← "
+                                                                                     : "↔ ";
   text += is_inbound ? fmt::format("{} at :{}", to_string(remote.end.addr), remote.local_port)
                      : to_string(remote.end);
   if (remote.protocol == Protocol::kUdp) text += " udp";
@@ -88,6 +87,8 @@ std::vector<std::string> detail_lines(const Story& story, const std::string& bef
                                 figures_text(rest)));
   }
   if (story.other != StoryFigures()) lines.push_back("… others  " + figures_text(story.other));
+  if (story.unknown != StoryFigures())
+    lines.push_back("… not known  " + figures_text(story.unknown));
   for (std::string& line : lines) line.insert(0, before);
   return lines;
 }

@@ -52,15 +52,22 @@ TEST(StoryText, HasTheCommandLineAndEachRemoteEnd) {
   story.remotes[2].local_port = 80;
   story.remotes[3].direction = Direction::kUnknown;
   story.remotes[3].protocol = Protocol::kUdp;
+  story.remotes[3].is_connected = true;
+  story.remotes.push_back(remote("192.0.2.54", 53, {1, 0, 1, 1}));
+  story.remotes[4].direction = Direction::kUnknown;
+  story.remotes[4].protocol = Protocol::kUdp;
   story.other = {1, 0, 5, 6};
-  EXPECT_EQ(story_lines(story, 0),
-            (Lines{"curl 7 (sh < init)  84 ms  3 conns, 1 failed  tx 110 B rx 15 kB  exit 0",
-                   "    curl -s http://www.example.com/",
-                   "    → 192.0.2.80:443 www.example.com  1 conn  tx 100 B rx 15 kB",
-                   "    → [::1]:9  2 failed (ECONNREFUSED)",
-                   "    ← 192.0.2.9 at :80  2 conns  tx 10 B rx 0 B",
-                   "    → 192.0.2.53:53 udp  1 conn  tx 1 B rx 2 B",
-                   "    … others  1 conn  tx 5 B rx 6 B"}));
+  story.unknown = {1, 0, 7, 8};
+  EXPECT_EQ(
+      story_lines(story, 0),
+      (Lines{"curl 7 (sh < init)  84 ms  3 conns, 1 failed  tx 110 B rx 15 kB  exit 0",
+             "    curl -s http://www.example.com/",
+             "    → 192.0.2.80:443 www.example.com  1 conn  tx 100 B rx 15 kB",
+             "    → [::1]:9  2 failed (ECONNREFUSED)",
+             "    ← 192.0.2.9 at :80  2 conns  tx 10 B rx 0 B",
+             "    → 192.0.2.53:53 udp  1 conn  tx 1 B rx 2 B",
+             "    ↔ 192.0.2.54:53 udp  1 conn  tx 1 B rx 1 B",
+             "    … others  1 conn  tx 5 B rx 6 B", "    … not known  1 conn  tx 7 B rx 8 B"}));
 }
 
 TEST(StoryText, OfManyRemoteEndsTellsTheFirst) {

@@ -280,6 +280,7 @@ void EventWriter::story(const Story& story, std::string& out) {
   fields.objects("remotes", story.remotes,
                  [&](const StoryRemote& remote) { write_remote(writer, remote); });
   fields.object("other_remotes", [&] { write_figures(writer, story.other); });
+  fields.object("unknown_remotes", [&] { write_figures(writer, story.unknown); });
   write_process_info(writer, process);
   writer.EndObject();
   line_->end(out);

@@ -50,7 +50,7 @@ class StoryBookTest : public testing::Test {
   void apply(const Event& event) { book_.apply(event, keep_); }
   void release(std::uint64_t now) { book_.release(now, keep_); }
 
-  StoryBook book_{100 * kMs, true};
+  StoryBook book_{100 * kMs, {.dns = true, .udp_peers = true}};
   std::vector<Story> told_;
   StoryBook::Handler keep_ = [this](const Story& story) { told_.push_back(story); };
 };
@@ -80,6 +80,18 @@ TEST_F(StoryBookTest, FromStartToEnd) {
   EXPECT_EQ(story.worst_rtt_us, 400u);
   EXPECT_EQ(story.exit_status, 3u << 8);
   EXPECT_FALSE(book_.is_waiting());
+}
+
+TEST_F(StoryBookTest, OfOneWhoseForkWasNotSeenTheBeginningCanBeSaid) {
+  book_.began(7, 10 * kMs);
+  apply(process(ProcessEventKind::kExit, 8, 12 * kMs));
+  apply(process(ProcessEventKind::kExit, 7, 40 * kMs));
+  apply(process(ProcessEventKind::kExit, 7, 50 * kMs, 2));  // another process with that pid
+  release(~std::uint64_t{0});
+  ASSERT_EQ(told_.size(), 3u);
+  EXPECT_FALSE(told_[0].duration_us);
+  EXPECT_EQ(told_[1].duration_us, 30'000u);
+  EXPECT_FALSE(told_[2].duration_us);
 }
 
 class StoryBookDns : public StoryBookTest {
@@ -122,7 +134,7 @@ TEST_F(StoryBookDns, QueriesAndThoseWithoutAnAnswer) {
 }
 
 TEST_F(StoryBookDns, WhereNobodyLooksItIsNotKnown) {
-  book_ = StoryBook(100 * kMs, false);
+  book_ = StoryBook(100 * kMs, {});
   apply(process(ProcessEventKind::kFork, 7, 1));
   apply(process(ProcessEventKind::kExit, 7, 2));
   release(~std::uint64_t{0});
@@ -272,10 +284,94 @@ TEST_F(StoryRemotes, ThoseBeyondTheLimitAreSummedUp) {
   apply(unconnected);
   const auto& ends = remotes();
   EXPECT_EQ(ends.size(), Story::kMostRemotes);
-  EXPECT_EQ(told_[0].other, (StoryFigures{6, 0, 30, 45}));
+  EXPECT_EQ(told_[0].other, (StoryFigures{5, 0, 10, 15}));
+  EXPECT_EQ(told_[0].unknown, (StoryFigures{1, 0, 20, 30}));
   StoryFigures all = told_[0].other;
+  all.add(told_[0].unknown);
   for (const StoryRemote& end : ends) all.add(end.figures);
   EXPECT_EQ(all, (StoryFigures{told_[0].connections, 0, told_[0].tx_bytes, told_[0].rx_bytes}));
+}
+
+class StoryUdp : public StoryRemotes {
+ protected:
+  void close_udp(std::uint64_t cookie, std::uint64_t tx, std::uint64_t rx, std::uint64_t at,
+                 const char* connected_to = nullptr) {
+    Event event = close(7, cookie, at, tx, rx);
+    if (connected_to != nullptr) event = to(std::move(event), connected_to, 53);
+    event.flow.direction = Direction::kUnknown;
+    event.flow.protocol = Protocol::kUdp;
+    apply(event);
+  }
+  void tell_peer(std::uint64_t cookie, const char* address, std::uint64_t tx, std::uint64_t rx,
+                 std::uint64_t at) {
+    Event event = to(flow(EventKind::kUdpPeer, 7, 1'000'000, at), address, 53);
+    event.flow.direction = Direction::kUnknown;
+    event.flow.protocol = Protocol::kUdp;
+    event.flow.peer_of = cookie;
+    event.flow.counters.tx_bytes = tx;
+    event.flow.counters.rx_bytes = rx;
+    apply(event);
+  }
+  void exit_at(std::uint64_t at) { apply(process(ProcessEventKind::kExit, 7, at)); }
+};
+
+TEST_F(StoryUdp, OfASocketThatIsNotConnectedEachRemoteEndIsTold) {
+  exit_at(1 * kMs);
+  close_udp(1, 30, 7, 2 * kMs);
+  release(150 * kMs);
+  EXPECT_TRUE(told_.empty());  // its remote ends come after its end
+  tell_peer(1, "192.0.2.1", 10, 7, 160 * kMs);
+  tell_peer(1, "192.0.2.2", 20, 0, 160 * kMs);
+  tell_peer(1, "192.0.2.3", 0, 5, 160 * kMs);  // what the process did not read
+  release(300 * kMs);
+  ASSERT_EQ(told_.size(), 1u);
+  const Story& story = told_[0];
+  EXPECT_EQ(story.connections, 1u);
+  EXPECT_EQ(story.tx_bytes, 30u);
+  ASSERT_EQ(story.remotes.size(), 3u);
+  EXPECT_EQ(to_string(story.remotes[0].end.addr), "192.0.2.2");
+  EXPECT_EQ(story.remotes[0].figures, (StoryFigures{1, 0, 20, 0}));
+  EXPECT_EQ(story.remotes[1].figures, (StoryFigures{1, 0, 10, 7}));
+  EXPECT_EQ(story.remotes[2].figures, (StoryFigures{1, 0, 0, 5}));
+  EXPECT_FALSE(story.remotes[0].is_connected);
+  EXPECT_EQ(story.unknown, StoryFigures());
+  EXPECT_EQ(story.other, StoryFigures());
+}
+
+TEST_F(StoryUdp, WhatNoRemoteEndAccountsForIsUnknown) {
+  close_udp(1, 30, 7, 1 * kMs);
+  close_udp(2, 5, 5, 1 * kMs);
+  exit_at(2 * kMs);
+  tell_peer(1, "192.0.2.1", 10, 7, 3 * kMs);  // the kernel has forgotten the other one
+  release(900 * kMs);
+  EXPECT_TRUE(told_.empty());
+  release(1100 * kMs);
+  ASSERT_EQ(told_.size(), 1u);
+  EXPECT_EQ(told_[0].remotes.size(), 1u);
+  EXPECT_EQ(told_[0].unknown, (StoryFigures{2, 0, 25, 5}));
+}
+
+TEST_F(StoryUdp, WhereNobodyTellsThemNobodyWaits) {
+  book_ = StoryBook(100 * kMs, {});
+  close_udp(1, 30, 7, 1 * kMs);
+  exit_at(2 * kMs);
+  release(150 * kMs);
+  ASSERT_EQ(told_.size(), 1u);
+  EXPECT_TRUE(told_[0].remotes.empty());
+  EXPECT_EQ(told_[0].unknown, (StoryFigures{1, 0, 30, 7}));
+}
+
+TEST_F(StoryUdp, ASocketThatWasConnectedLaterCountsNothingTwice) {
+  close_udp(1, 30, 7, 1 * kMs, "192.0.2.1");
+  tell_peer(1, "192.0.2.1", 10, 7, 2 * kMs);
+  tell_peer(1, "192.0.2.2", 5, 0, 2 * kMs);
+  exit_at(3 * kMs);
+  release(~std::uint64_t{0});
+  ASSERT_EQ(told_.size(), 1u);
+  ASSERT_EQ(told_[0].remotes.size(), 2u);
+  EXPECT_EQ(told_[0].remotes[0].figures, (StoryFigures{1, 0, 25, 7}));
+  EXPECT_TRUE(told_[0].remotes[0].is_connected);
+  EXPECT_EQ(told_[0].remotes[1].figures, (StoryFigures{1, 0, 5, 0}));
 }
 
 TEST_F(StoryRemotes, OfWhatIsStillOpenAreTold) {

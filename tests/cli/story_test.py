@@ -4,6 +4,7 @@ import functools
 import http.server
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 import support
@@ -308,6 +310,16 @@ class Stories(unittest.TestCase):
                 details.append([])
         return heads, details
 
+    def test_how_long_the_program_ran(self):
+        for tree in ([], ["--tree"]):
+            began = time.monotonic()
+            done = support.run("story", *tree, "--", "sleep", "0.7")
+            took = time.monotonic() - began
+            [[amount, unit]] = re.findall(r"^sleep \d+ \(.*\) uid 0  (\S+) (m?s)  ", done.stdout)
+            self.assertTrue(0.7 <= float(amount) / (1000 if unit == "ms" else 1) <= took, done.stdout)
+        told = json.loads(support.run("story", "--json", "--", "sleep", "0.3").stdout.splitlines()[1])
+        self.assertTrue(300_000 <= told["duration_us"] <= 20_000_000, told)
+
     def test_a_tree(self):
         with Server() as server:
             url = f"http://127.0.0.1:{server.port}"
@@ -378,6 +390,85 @@ class Stories(unittest.TestCase):
         self.assertRegex(out, rf"^{name} \d+ \(.*\) uid 0  (\S+ \S+|—)  0 conns  signal TERM.*\n"
                               rf"    {path} 100\n$")
         self.assertIn("1 process, 0 connections, 0 failed", err)
+
+
+class UnconnectedUdp(unittest.TestCase):
+    """Remote ends of UDP sockets that are not connected, against the bytes that each end sent."""
+    NOTHING = {"connections": 0, "failed": 0, "tx_bytes": 0, "rx_bytes": 0}
+    # Sends 100 bytes to the first port and reads the answer; three times 7 to the second.
+    ASK = ("import socket, sys\n"
+           "s = socket.socket(type=socket.SOCK_DGRAM)\n"
+           "s.bind(('127.0.0.1', 0))\n"
+           "one, two = (('127.0.0.1', int(port)) for port in sys.argv[1:])\n"
+           "s.sendto(b'x' * 100, one)\n"
+           "s.recv(1000)\n"
+           "for _ in range(3): s.sendto(b'y' * 7, two)\n")
+    # Answers two datagrams with twice their bytes.
+    SERVE = ("import socket\n"
+             "s = socket.socket(type=socket.SOCK_DGRAM)\n"
+             "s.bind(('127.0.0.1', 0))\n"
+             "print(s.getsockname()[1], flush=True)\n"
+             "for _ in range(2):\n"
+             "    data, client = s.recvfrom(1000)\n"
+             "    s.sendto(2 * data, client)\n")
+
+    def setUp(self):
+        self.ends = [self.socket(), self.socket()]
+        self.ports = [end.getsockname()[1] for end in self.ends]
+
+    def socket(self):
+        end = socket.socket(type=socket.SOCK_DGRAM)
+        end.bind(("127.0.0.1", 0))
+        end.settimeout(support.PATIENCE)
+        self.addCleanup(end.close)
+        return end
+
+    def answer(self):
+        data, client = self.ends[0].recvfrom(1000)
+        self.ends[0].sendto(b"z" * 30, client)
+
+    def figures(self, told):
+        return sorted((e["remote_port"], e["connections"], e["tx_bytes"], e["rx_bytes"])
+                      for e in told["remotes"])
+
+    def test_of_a_client(self):
+        with Story() as story:
+            asker = subprocess.Popen([sys.executable, "-c", self.ASK, *map(str, self.ports)])
+            self.answer()
+            told = story.of(asker.pid)
+            self.assertEqual(asker.wait(), 0)
+            self.assertEqual(story.stop()[0], 0)
+        self.assertEqual((told["connections"], told["tx_bytes"], told["rx_bytes"]), (1, 121, 30))
+        self.assertEqual(self.figures(told),
+                         sorted([(self.ports[0], 1, 100, 30), (self.ports[1], 1, 21, 0)]))
+        for end in told["remotes"]:
+            self.assertEqual((end["proto"], end["direction"], end["remote_addr"], end["local_port"]),
+                             ("udp", None, "127.0.0.1", None))
+        self.assertEqual((told["other_remotes"], told["unknown_remotes"]), (self.NOTHING,) * 2)
+
+    def test_of_a_server(self):
+        with Story() as story:
+            server = subprocess.Popen([sys.executable, "-c", self.SERVE], stdout=subprocess.PIPE)
+            port = int(server.stdout.readline())
+            for end, size in zip(self.ends, (40, 50)):
+                end.sendto(b"q" * size, ("127.0.0.1", port))
+                self.assertEqual(len(end.recv(1000)), 2 * size)
+            told = story.of(server.pid)
+            server.communicate(timeout=support.PATIENCE)
+        self.assertEqual(self.figures(told),
+                         sorted([(self.ports[0], 1, 80, 40), (self.ports[1], 1, 100, 50)]))
+        self.assertEqual((told["connections"], told["tx_bytes"], told["rx_bytes"]), (1, 180, 90))
+        self.assertEqual(told["unknown_remotes"], self.NOTHING)
+
+    def test_for_people(self):
+        thread = threading.Thread(target=self.answer)
+        thread.start()
+        done = support.run("story", "--", sys.executable, "-c", self.ASK, *map(str, self.ports))
+        thread.join()
+        self.assertEqual(done.returncode, 0)
+        self.assertIn(f"    ↔ 127.0.0.1:{self.ports[0]} udp  1 conn  tx 100 B rx 30 B\n", done.stdout)
+        self.assertIn(f"    ↔ 127.0.0.1:{self.ports[1]} udp  1 conn  tx 21 B rx 0 B\n", done.stdout)
+        self.assertNotIn("… ", done.stdout)
 
 
 class TraceProcesses(unittest.TestCase):

@@ -105,6 +105,7 @@ Options observe(const StoryArguments& arguments) {
   options.describe = true;
   options.quality = false;
   options.dns = arguments.dns;
+  options.udp_peers = true;
   options.settle_owner = {};
   return options;
 }
@@ -125,7 +126,8 @@ int run(const StoryArguments& arguments, const Options& observed) {
           return std::make_unique<StoryTree>(session->output, arguments.talkers_only);
         return std::make_unique<StoryText>(session->output);
       });
-  StoryBook book(kPatienceNs, is_observed(monitor.doors(), Observation::kDnsMessages));
+  StoryBook book(kPatienceNs, {.dns = is_observed(monitor.doors(), Observation::kDnsMessages),
+                               .udp_peers = is_observed(monitor.doors(), Observation::kUdpPeers)});
   std::uint64_t printed = 0;
   StorySum sum;
   const auto write = [&](const Story& story) {
@@ -148,6 +150,7 @@ int run(const StoryArguments& arguments, const Options& observed) {
   if (!sinks.flush()) return sinks.exit_code();
   std::vector<int> files{monitor.fd()};
   if (program) {
+    book.began(program->pid(), mono_now_ns());
     if (auto done = let_go(*program, arguments.program[0], *session); !done) {
       sinks.tell(&Sink::end, {printed, monitor.loss()});
       sinks.flush();
