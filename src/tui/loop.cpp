@@ -93,8 +93,7 @@ class Loop {
       Event event;
       event.mono_ns = alert.phase == AlertPhase::kEnded ? alert.ended_ns : alert.last_ns;
       event.what = event::AlertChange{std::make_shared<const Alert>(alert)};
-      event.flow.owner = alert.owner;
-      event.flow.remote = alert.peer;
+      event.flow = flow_of(alert);
       log(event);
     };
   }

@@ -119,6 +119,13 @@ const Sample& shown_sample(const Model& model, const State& state) {
   return model.history[shown_index(model, state)];
 }
 
+Flow flow_of(const Alert& alert) {
+  Flow flow;
+  flow.owner = alert.owner;
+  flow.remote = alert.peer;
+  return flow;
+}
+
 const Flow& flow_of(const Model& model, const State& state, const Row& row) {
   return row.is_later ? state.opened.flows()[row.index] : model.history.flow(row.index);
 }

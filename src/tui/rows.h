@@ -23,6 +23,8 @@ void arrange(const Model& model, State& state, std::size_t visible, std::uint64_
 // Null: it is older than what is kept.
 const Alert* find_alert(const Model& model, const RowKey& key);
 
+// An empty connection with the process and the remote end of the alert.
+Flow flow_of(const Alert& alert);
 // The connection of a row that has one.
 const Flow& flow_of(const Model& model, const State& state, const Row& row);
 // The connection as the screen shows it; null: it did not exist at that moment, and was not opened

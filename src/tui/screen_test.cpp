@@ -147,8 +147,7 @@ Model alerted() {
   Model model = web_model();
   const auto log = [&model](const Alert& alert) {
     Event event;
-    event.flow.owner = alert.owner;
-    event.flow.remote = alert.peer;
+    event.flow = flow_of(alert);
     event.what = event::AlertChange{std::make_shared<const Alert>(alert)};
     model.events.add(event, model.now_wall_ns);
   };

@@ -61,10 +61,7 @@ void arrange(Arranger& a) {
     for (std::size_t i = a.model.alerts.size(); i-- > 0;) {
       const Alert& alert = a.model.alerts[i];
       if ((alert.ended_ns != 0) != over || alert.first_ns > a.sample.mono_ns) continue;
-      Flow flow;
-      flow.owner = alert.owner;
-      flow.remote = alert.peer;
-      add(RowKey::of(alert), i, flow);
+      add(RowKey::of(alert), i, flow_of(alert));
     }
   };
   add_alerts(false);
@@ -170,18 +167,16 @@ bool open(const Model&, State& state) {
 }
 
 std::string json(const Model& model, const State& state, const DocumentSource& from) {
-  std::string out;
-  EventWriter writer(from.clock_offset_ns);
-  writer.start(from.host, model.now_wall_ns, from.source, model.doors, out);
-  std::size_t count = 0;
-  for (const Row& row : state.table().listing.rows) {
-    const Alert* alert = find_alert(model, row.key);
-    if (alert == nullptr) continue;
-    writer.alert(*alert, out);
-    ++count;
-  }
-  writer.end(model.now_wall_ns, count, model.lost, out);
-  return out;
+  return write_lines(model, from, [&](EventWriter& writer, std::string& out) {
+    std::size_t count = 0;
+    for (const Row& row : state.table().listing.rows) {
+      const Alert* alert = find_alert(model, row.key);
+      if (alert == nullptr) continue;
+      writer.alert(*alert, out);
+      ++count;
+    }
+    return count;
+  });
 }
 
 }  // namespace

@@ -124,15 +124,17 @@ void arrange(Arranger& a) {
 }
 
 std::string json(const Model& model, const State& state, const DocumentSource& from) {
-  std::string out;
-  EventWriter writer(from.clock_offset_ns);
-  writer.start(from.host, model.now_wall_ns, from.source, model.doors, out);
-  const auto& rows = state.table().listing.rows;
-  for (std::size_t i = rows.size(); i-- > 0;)
-    if (const LoggedEvent* logged = model.events.find(rows[i].key.a))
+  return write_lines(model, from, [&](EventWriter& writer, std::string& out) {
+    std::size_t count = 0;
+    const auto& rows = state.table().listing.rows;
+    for (std::size_t i = rows.size(); i-- > 0;) {
+      const LoggedEvent* logged = model.events.find(rows[i].key.a);
+      if (logged == nullptr) continue;
       writer.event(logged->event, out);
-  writer.end(model.now_wall_ns, rows.size(), model.lost, out);
-  return out;
+      ++count;
+    }
+    return count;
+  });
 }
 
 void draw(const Model& model, const State& state, const Frame& frame, Screen& screen) {

@@ -7,6 +7,16 @@
 
 namespace sockscope::tui {
 
+std::string write_lines(const Model& model, const DocumentSource& from,
+                        const std::function<std::size_t(EventWriter&, std::string&)>& write) {
+  std::string out;
+  EventWriter writer(from.clock_offset_ns);
+  writer.start(from.host, model.now_wall_ns, from.source, model.doors, out);
+  const std::size_t count = write(writer, out);
+  writer.end(model.now_wall_ns, count, model.lost, out);
+  return out;
+}
+
 std::string write_flows(const Model& model, const DocumentSource& from, const Sample& sample,
                         const std::function<bool(const Flow&)>& wanted) {
   Snapshot snapshot;

@@ -2,6 +2,7 @@
 // What is on the screen, as a document.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -17,6 +18,11 @@ struct DocumentSource {
   Source source;
   std::int64_t clock_offset_ns;
 };
+
+// Lines as `trace` writes them: a first one, what `write` appends, and a last one. `write` returns
+// how many lines it has appended.
+std::string write_lines(const Model& model, const DocumentSource& from,
+                        const std::function<std::size_t(EventWriter&, std::string&)>& write);
 
 // A snapshot with the wanted flows of the sample, and the processes of those.
 std::string write_flows(const Model& model, const DocumentSource& from, const Sample& sample,
