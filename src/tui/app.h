@@ -65,7 +65,11 @@ bool handle_overlay(const Key& key, const Model& model, const Screen& screen, st
 std::string text_of(const Model& model, const State& state, const Table& table, const Row* row);
 
 // Lines of the options overlay.
-std::vector<std::string> option_lines(const State& state);
+struct OptionLine {
+  std::string name;
+  std::string value;
+};
+std::vector<OptionLine> option_lines(const State& state);
 // Lines of the help of a view.
 HelpLines help_lines(const Model& model, const State& state);
 

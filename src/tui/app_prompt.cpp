@@ -399,23 +399,22 @@ bool handle_overlay(const Key& key, const Model& model, const Screen& screen, st
   return true;
 }
 
-std::vector<std::string> option_lines(const State& state) {
+std::vector<OptionLine> option_lines(const State& state) {
   const Settings& settings = state.settings;
   static constexpr std::array<std::string_view, 4> kUnits{"bits (SI)", "bytes (SI)", "bits (IEC)",
                                                           "bytes (IEC)"};
-  const auto yes = [](bool on) { return on ? "shown" : "hidden"; };
+  const auto yes = [](bool on) -> std::string { return on ? "shown" : "hidden"; };
+  const std::string_view plots = settings.plot == PlotStyle::kBraille ? "braille" : "block";
   return {
-      fmt::format("Units of rates      {}", kUnits[static_cast<std::size_t>(settings.units)]),
-      fmt::format("Idle rows           {}", yes(settings.idle)),
-      fmt::format("Closed rows         {}", yes(settings.closed)),
-      fmt::format("Loopback            {}", yes(settings.loopback)),
-      fmt::format("Plots               {}",
-                  settings.plot == PlotStyle::kBraille ? "braille" : "block"),
-      fmt::format("Names of remotes    {}", yes(settings.names)),
-      fmt::format("Names of ports      {}", yes(settings.port_names)),
-      fmt::format("Theme               {}", settings.theme),
-      fmt::format("Plots of rows       {}",
-                  settings.own_scales ? "each its own scale" : "one scale"),
+      {"Units of rates", std::string(kUnits[static_cast<std::size_t>(settings.units)])},
+      {"Idle rows", yes(settings.idle)},
+      {"Closed rows", yes(settings.closed)},
+      {"Loopback", yes(settings.loopback)},
+      {"Plots", std::string(plots)},
+      {"Names of remotes", yes(settings.names)},
+      {"Names of ports", yes(settings.port_names)},
+      {"Theme", std::string(settings.theme)},
+      {"Plots of rows", settings.own_scales ? "each its own scale" : "one scale"},
   };
 }
 

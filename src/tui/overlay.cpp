@@ -44,25 +44,78 @@ Box draw_box(std::string_view title, int width, int height, Grid& grid) {
   return box;
 }
 
-void draw_choices(std::string_view title, const std::vector<std::string>& lines,
-                  std::string_view hint, const State& state, Screen& screen) {
-  int width = static_cast<int>(std::max(title.size() + 2, hint.size()));
-  for (const std::string& line : lines)
-    width = std::max(width, static_cast<int>(display_width(line)) + 2);
-  const Box box = draw_box(title, width, static_cast<int>(lines.size()) + 2, screen.grid);
+struct Choice {
+  std::string label;
+  std::string meaning;  // stands behind the label; may be empty
+};
+
+// Where the screen is too narrow for all of them, the meaning of the selected one stands below the
+// list, too, where it can be read to its end.
+void draw_choices(std::string_view title, const std::vector<Choice>& choices, std::string_view hint,
+                  const State& state, Screen& screen) {
+  constexpr int kMark = 2;  // columns before each line
+  constexpr int kFoot = 2;  // an empty line and the hint
+  int widest = 0;
+  for (const Choice& choice : choices)
+    widest = std::max(widest, static_cast<int>(display_width(choice.label + choice.meaning)));
+  widest += kMark;
+  const Size size = screen.grid.size();
+  const auto inside = static_cast<std::size_t>(std::max(size.columns - 4, kMark + 1));
+  std::size_t below = 0;
+  if (widest > static_cast<int>(inside))
+    for (const Choice& choice : choices)
+      below = std::max(below, wrap(choice.meaning, inside).size());
+  if (static_cast<int>(below) + kFoot + 1 > size.rows - 2) below = 0;
+  const int width = std::max(widest, static_cast<int>(std::max(title.size() + 2, hint.size())));
+  const Box box =
+      draw_box(title, width, static_cast<int>(choices.size() + below) + kFoot, screen.grid);
+  const int right = box.x + box.width;
   // Lists longer than the screen scroll with the cursor.
-  const std::size_t room = static_cast<std::size_t>(std::max(box.height - 2, 1));
+  const int rows = box.height - kFoot - static_cast<int>(below);
+  const std::size_t room = static_cast<std::size_t>(std::max(rows, 1));
   const std::size_t top = state.overlay_row >= room ? state.overlay_row - room + 1 : 0;
-  for (std::size_t i = 0; i < room && top + i < lines.size(); ++i) {
+  for (std::size_t i = 0; i < room && top + i < choices.size(); ++i) {
     const int y = box.y + static_cast<int>(i);
+    const Choice& choice = choices[top + i];
     const bool selected = top + i == state.overlay_row;
-    screen.grid.put(box.x, y, selected ? "▌" : " ", {}, box.x + box.width);
-    screen.grid.put(box.x + 2, y, lines[top + i], {}, box.x + box.width);
-    if (selected) screen.grid.select(y, box.x, box.x + box.width);
-    screen.hits.push_back({Hit::Kind::kOverlayRow, y, box.x, box.x + box.width, top + i});
+    screen.grid.put(box.x, y, selected ? "▌" : " ", {}, right);
+    screen.grid.put(box.x + kMark, y,
+                    shorten_right(choice.label + choice.meaning,
+                                  static_cast<std::size_t>(std::max(box.width - kMark, 1))),
+                    {}, right);
+    if (selected) screen.grid.select(y, box.x, right);
+    screen.hits.push_back({Hit::Kind::kOverlayRow, y, box.x, right, top + i});
   }
-  if (box.height > 2)
-    screen.grid.put(box.x, box.y + box.height - 1, hint, {Role::kDim}, box.x + box.width);
+  if (below != 0 && state.overlay_row < choices.size()) {
+    int y = box.y + box.height - 1 - static_cast<int>(below);
+    for (const std::string& line : wrap(choices[state.overlay_row].meaning, inside))
+      screen.grid.put(box.x, y++, line, {}, right);
+  }
+  if (box.height > kFoot) screen.grid.put(box.x, box.y + box.height - 1, hint, {Role::kDim}, right);
+}
+
+struct TextLine {
+  std::string text;
+  Style style{};
+};
+
+// A box with text, wrapped where the screen is too narrow.
+void draw_text(std::string_view title, const std::vector<TextLine>& lines, Screen& screen) {
+  int width = 0;
+  for (const TextLine& line : lines)
+    width = std::max(width, static_cast<int>(display_width(line.text)));
+  const auto inside =
+      static_cast<std::size_t>(std::clamp(screen.grid.size().columns - 4, 1, std::max(width, 1)));
+  std::vector<TextLine> wrapped;
+  for (const TextLine& line : lines) {
+    for (std::string& part : wrap(line.text, inside))
+      wrapped.push_back({std::move(part), line.style});
+  }
+  const Box box = draw_box(title, width, static_cast<int>(wrapped.size()), screen.grid);
+  for (int i = 0; i < std::min(box.height, static_cast<int>(wrapped.size())); ++i) {
+    const TextLine& line = wrapped[static_cast<std::size_t>(i)];
+    screen.grid.put(box.x, box.y + i, line.text, line.style, box.x + box.width);
+  }
 }
 
 constexpr int kHelpWidth = 76;
@@ -188,71 +241,74 @@ void draw_overlay(const Model& model, const State& state, Screen& screen) {
     case Overlay::kNone: return;
     case Overlay::kHelp: return draw_help(model, state, screen);
     case Overlay::kSortPicker: {
-      std::vector<std::string> lines;
+      std::vector<Choice> choices;
       for (const ColumnId id : sort_choices(state)) {
         std::string_view heading;
         for (const ColumnSpec& column : focused_view(state).columns)
           if (column.id == id) heading = column.heading();
-        lines.push_back(pad_right(heading, 12) +
-                        (id == sort_of(state, focused_view(state)) ? " (now)" : ""));
+        const bool is_now = id == sort_of(state, focused_view(state));
+        choices.push_back({pad_right(heading, 12), is_now ? " (now)" : ""});
       }
-      return draw_choices("Sort by", lines, "Enter picks, Esc closes", state, screen);
+      return draw_choices("Sort by", choices, "Enter picks, Esc closes", state, screen);
     }
     case Overlay::kSignalMenu: {
       const SignalChoice& choice = state.signal;
       const std::string who = fmt::format("{} {}", clean_text(choice.name), choice.target.pid);
       if (choice.confirming) {
         const SignalName& signal = signal_names()[choice.picked];
-        const std::string ask = fmt::format("Send {} to {}?", signal.name, who);
-        const Box box =
-            draw_box("Signal", std::max(static_cast<int>(display_width(ask)), 34), 4, screen.grid);
-        screen.grid.put(box.x, box.y, ask, {Role::kTitle}, box.x + box.width);
         const double age = static_cast<double>(model.now_ns) / 1e9;
+        std::string started;
         if (choice.target.start_ns != 0)
-          screen.grid.put(box.x, box.y + 1,
-                          fmt::format("started {:.0f} s after boot; now {:.0f} s",
-                                      static_cast<double>(choice.target.start_ns) / 1e9, age),
-                          {Role::kDim}, box.x + box.width);
-        screen.grid.put(box.x, box.y + 3, "y sends, any other key does not", {}, box.x + box.width);
-        return;
+          started = fmt::format("started {:.0f} s after boot; now {:.0f} s",
+                                static_cast<double>(choice.target.start_ns) / 1e9, age);
+        return draw_text("Signal",
+                         {{fmt::format("Send {} to {}?", signal.name, who), {Role::kTitle}},
+                          {started, {Role::kDim}},
+                          {},
+                          {"y sends, any other key does not"}},
+                         screen);
       }
-      std::vector<std::string> lines;
+      std::vector<Choice> choices;
       for (const SignalName& signal : signal_names())
-        lines.push_back(fmt::format("{:<8} {}", signal.name, signal.meaning));
-      return draw_choices("Signal to " + who, lines, "Enter picks, Esc closes", state, screen);
+        choices.push_back({fmt::format("{:<9}", signal.name), std::string(signal.meaning)});
+      return draw_choices("Signal to " + who, choices, "Enter picks, Esc closes", state, screen);
     }
     case Overlay::kEventTypes: {
-      std::vector<std::string> lines;
-      for (const EventKindText& each : event_kinds())
-        lines.push_back(fmt::format("[{}] {:<8} {}",
-                                    (state.hidden_events & bit_of(each.kind)) != 0 ? ' ' : 'x',
-                                    short_event_name(each.kind), each.meaning));
-      return draw_choices("Event types", lines, "Enter turns, a all/none, Esc closes", state,
+      std::vector<Choice> choices;
+      for (const EventKindText& each : event_kinds()) {
+        const bool is_hidden = (state.hidden_events & bit_of(each.kind)) != 0;
+        choices.push_back(
+            {fmt::format("[{}] {:<9}", is_hidden ? ' ' : 'x', short_event_name(each.kind)),
+             std::string(each.meaning)});
+      }
+      return draw_choices("Event types", choices, "Enter turns, a all/none, Esc closes", state,
                           screen);
     }
     case Overlay::kColumns: {
-      std::vector<std::string> lines;
+      std::vector<Choice> choices;
       for (const ColumnSpec& column : tcp_columns()) {
         const auto& asked = state.asked_columns;
         const bool is_asked = std::find(asked.begin(), asked.end(), column.id) != asked.end();
-        lines.push_back(fmt::format("[{}] {} {}", is_asked ? 'x' : ' ',
-                                    pad_right(column.heading(), 8), meaning_of(column.id)));
+        choices.push_back(
+            {fmt::format("[{}] {} ", is_asked ? 'x' : ' ', pad_right(column.heading(), 8)),
+             std::string(meaning_of(column.id))});
       }
-      return draw_choices("TCP's numbers of connections", lines, "Enter turns, a none, Esc closes",
-                          state, screen);
+      return draw_choices("TCP's numbers of connections", choices,
+                          "Enter turns, a none, Esc closes", state, screen);
     }
-    case Overlay::kOptions:
-      return draw_choices("Options", option_lines(state), "Enter changes, Esc closes", state,
-                          screen);
-    case Overlay::kConfirmReset: {
-      const Box box = draw_box("Totals", 44, 4, screen.grid);
-      screen.grid.put(box.x, box.y, "Count RX TOTAL and TX TOTAL from now on?", {},
-                      box.x + box.width);
-      screen.grid.put(box.x, box.y + 2, "y does, a counts all there was again,", {},
-                      box.x + box.width);
-      screen.grid.put(box.x, box.y + 3, "any other key changes nothing", {}, box.x + box.width);
-      return;
+    case Overlay::kOptions: {
+      std::vector<Choice> choices;
+      for (const OptionLine& option : option_lines(state))
+        choices.push_back({pad_right(option.name, 20), option.value});
+      return draw_choices("Options", choices, "Enter changes, Esc closes", state, screen);
     }
+    case Overlay::kConfirmReset:
+      return draw_text("Totals",
+                       {{"Count RX TOTAL and TX TOTAL from now on?"},
+                        {},
+                        {"y does, a counts all there was again,"},
+                        {"any other key changes nothing"}},
+                       screen);
   }
 }
 

@@ -213,6 +213,53 @@ TEST(Golden, signal_menu) {
   compare("signal_menu", all_sizes(web_model(), kProcessesView,
                                    [](const Model& m, State& s) { press_all("K", m, s); }));
 }
+TEST(Golden, event_types) {
+  compare("event_types", all_sizes(web_model(), kEventsView,
+                                   [](const Model& m, State& s) { press_all("ejj", m, s); }));
+}
+TEST(Golden, column_picker) {
+  compare("column_picker", all_sizes(web_model(), kConnectionsView,
+                                     [](const Model& m, State& s) { press_all("Cj", m, s); }));
+}
+TEST(Golden, options) {
+  compare("options", all_sizes(web_model(), kProcessesView, [](const Model& m, State& s) {
+            s.settings.own_scales = true;
+            press_all(",k", m, s);
+          }));
+}
+TEST(Golden, questions) {
+  compare("questions", all_sizes(web_model(), kProcessesView,
+                                 [](const Model& m, State& s) { press_all("x", m, s); }));
+}
+
+// On each screen from 40x12 on, each row of each picker can be read to its end when it is selected.
+TEST(Pickers, show_the_whole_meaning_of_the_selected_row) {
+  static constexpr std::string_view kEdge = "│";
+  const auto words_in_box = [](const std::string& screen) {
+    std::istringstream lines(screen);
+    std::string all;
+    for (std::string line; std::getline(lines, line);) {
+      const std::size_t left = line.find(kEdge);
+      const std::size_t right = line.rfind(kEdge);
+      if (left == right) continue;
+      std::istringstream words(line.substr(left + kEdge.size(), right - left - kEdge.size()));
+      for (std::string word; words >> word;) all += word + ' ';
+    }
+    return all;
+  };
+  for (const Size size : {Size{40, 12}, Size{60, 20}, Size{80, 24}}) {
+    const Model model = web_model();
+    State state = state_of(kEventsView, size);
+    shown(model, state);
+    press_all("e", model, state);
+    for (const EventKindText& kind : event_kinds()) {
+      const std::string screen = words_in_box(shown(model, state).grid.text());
+      EXPECT_NE(screen.find(kind.meaning), screen.npos) << kind.meaning << '\n' << screen;
+      press_all("j", model, state);
+    }
+  }
+}
+
 TEST(Golden, frozen_and_filtered) {
   Model model = web_model();
   model.now_wall_ns += 18 * kTestSecond;
