@@ -129,6 +129,8 @@ struct sock {
   int sk_err;
   int sk_err_soft;
   atomic_t sk_drops;
+  __u32 sk_ack_backlog;
+  __u32 sk_max_ack_backlog;
   struct socket *sk_socket;
 };
 /* Since 6.18 UDP's are elsewhere, two of them. */

@@ -19,6 +19,7 @@ const volatile struct wire_config config SEC(".rodata") = {};
 /* Never read. They put the layout of the records into the object's BTF, for tests/wire_abi. */
 const volatile struct wire_flow_totals *const totals_layout SEC(".rodata") = NULL;
 const volatile struct wire_retransmit *const retransmit_layout SEC(".rodata") = NULL;
+const volatile struct wire_listener *const listener_layout SEC(".rodata") = NULL;
 const volatile struct wire_counters *const counters_layout SEC(".rodata") = NULL;
 const volatile struct wire_exec *const exec_layout SEC(".rodata") = NULL;
 const volatile struct wire_process_change *const change_layout SEC(".rodata") = NULL;

@@ -15,9 +15,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     EventWriter(0).event(event, line);
     if (line.find('\n') != line.size() - 1) __builtin_trap();
   }
-  Flow flow;
+  PolledSocket socket;
   bool is_short = false;
-  if (decode_socket(bytes, flow, is_short) > size) __builtin_trap();
+  if (decode_socket(bytes, socket, is_short) > size) __builtin_trap();
   Datagram datagram;
   if (is_datagram_record(bytes) && decode_datagram(bytes, datagram) &&
       datagram.start.size() > datagram.whole_size)

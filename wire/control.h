@@ -66,13 +66,17 @@ struct wire_config {
 WIRE_ASSERT(sizeof(struct wire_config) == 312);
 WIRE_ASSERT(__builtin_offsetof(struct wire_config, accept_args) == 301);
 
+#define WIRE_PASS_WHOLE 0u
+#define WIRE_PASS_SHORT 1u     /* iter/tcp writes wire_counters for established connections */
+#define WIRE_PASS_LISTENERS 2u /* of other network namespaces only listening TCP sockets */
+
 struct wire_control {
   uint64_t lost_ring[32];  /* records that found the ring full, by wire_header.type */
   uint64_t lost_storage;   /* times a socket's state could not be created */
   uint64_t missed_returns; /* calls whose end was not seen, because there were too few kretprobes */
   uint32_t reader_waiting; /* set by the reader before it sleeps, cleared by who wakes it */
   uint32_t foreign_netns;  /* 1: some socket was seen outside home_netns */
-  uint32_t short_pass; /* 1: iter/tcp writes wire_counters for established connections */
+  uint32_t short_pass; /* WIRE_PASS_ */
   uint32_t file_pass;  /* number of the pass over open files; 0: the first one */
   uint64_t peers_made; /* entries put into the map of UDP peers */
   uint64_t earlier_pass_ns; /* when the previous pass over open files began */

@@ -48,7 +48,8 @@
 #define WIRE_REFUSED 26u       /* wire_flow: SYN that met no listener; value = untold before it */
 /* 27 was in use until 0.1.0 */
 #define WIRE_DATAGRAM 28u      /* wire_datagram: a datagram was sent that may be QUIC */
-#define WIRE_TYPE_END 29u      /* first number not in use */
+#define WIRE_LISTENER 29u      /* wire_listener: a WIRE_SOCKET that listens, of another namespace */
+#define WIRE_TYPE_END 30u      /* first number not in use */
 
 #define WIRE_RECEIVED 0u
 #define WIRE_SENT 1u
@@ -124,6 +125,17 @@ struct wire_flow_totals {
 WIRE_ASSERT(sizeof(struct wire_flow_totals) == 176);
 WIRE_ASSERT(__builtin_offsetof(struct wire_flow_totals, ipv6_only) == 172);
 WIRE_ASSERT(__builtin_offsetof(struct wire_flow_totals, min_rtt_us) == 168);
+
+/* A listening TCP socket of a network namespace that sock_diag here does not show. */
+struct wire_listener {
+  struct wire_flow_totals totals;
+  uint32_t drops;   /* connections, and requests for them, that it dropped since it was created */
+  uint32_t waiting; /* connections that wait to be accepted */
+  uint32_t backlog; /* how many may wait */
+  uint32_t pad0;
+};
+WIRE_ASSERT(sizeof(struct wire_listener) == 192);
+WIRE_ASSERT(__builtin_offsetof(struct wire_listener, backlog) == 184);
 
 struct wire_retransmit {
   struct wire_flow flow;

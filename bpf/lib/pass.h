@@ -52,27 +52,42 @@ static __always_inline void note_kernels_own(struct wire_flow *flow, const struc
 /* Writes a socket of a network namespace other than the one that iter/tcp and iter/udp show. */
 static __always_inline void write_foreign(struct seq_file *seq, struct sock *sk,
                                           struct socket_state *state, __u64 identity) {
-  struct wire_flow_totals record;
+  struct wire_listener listener;
+  struct wire_flow_totals *record = &listener.totals;
+  struct wire_control *shared = get_control();
   __u8 protocol = (__u8)READ(sk, sk_protocol);
-  fill_socket(&record, &sk->__sk_common, state, identity, protocol);
-  note_kernels_own(&record.flow, sk);
+  bool listens = protocol == IPPROTO_TCP && READ(sk, __sk_common.skc_state) == TCP_LISTEN;
+  if (!listens && shared && shared->short_pass == WIRE_PASS_LISTENERS)
+    return;
+  fill_socket(record, &sk->__sk_common, state, identity, protocol);
+  note_kernels_own(&record->flow, sk);
   if (protocol == IPPROTO_TCP) {
-    if (record.flow.state == TCP_CLOSE)
+    if (record->flow.state == TCP_CLOSE)
       return;
     const struct tcp_sock *tcp = TCP_SOCK(sk);
     if (tcp)
-      fill_tcp_totals(&record, tcp);
+      fill_tcp_totals(record, tcp);
     else
-      fill_no_totals(&record);
+      fill_no_totals(record);
   } else {
-    record.flow.state = 0;
-    fill_udp_totals(&record, state);
-    take_off_late_drops(&record, state, sk);
+    record->flow.state = 0;
+    fill_udp_totals(record, state);
+    take_off_late_drops(record, state, sk);
   }
   if (is_of_another(state, known_cookie(sk)))
     return;
-  note_ipv6_only(&record, &sk->__sk_common);
-  bpf_seq_write(seq, &record, sizeof(record));
+  note_ipv6_only(record, &sk->__sk_common);
+  if (!listens) {
+    bpf_seq_write(seq, record, sizeof(*record));
+    return;
+  }
+  record->flow.header.type = WIRE_LISTENER;
+  record->flow.header.size = sizeof(listener);
+  listener.drops = (__u32)BPF_CORE_READ(sk, sk_drops.counter);
+  listener.waiting = BPF_CORE_READ(sk, sk_ack_backlog);
+  listener.backlog = BPF_CORE_READ(sk, sk_max_ack_backlog);
+  listener.pad0 = 0;
+  bpf_seq_write(seq, &listener, sizeof(listener));
 }
 
 static __always_inline void set_holder(struct socket_state *state, struct task_struct *task) {

@@ -157,7 +157,7 @@ struct Flow {
   // known.
   std::shared_ptr<const Translation> translation;
   // With Options::tcp_internals, in snapshots: for open TCP sockets of the caller's network
-  // namespace; null: not asked for, or not known.
+  // namespace, with eBPF also for listening ones of others; null: not asked for, or not known.
   std::shared_ptr<const TcpInternals> internals;
   // With Options::holders, in snapshots: every process that has it open, by pid; null: not asked
   // for.

@@ -218,7 +218,9 @@ bool decode_datagram(std::span<const std::byte> bytes, Datagram& datagram) noexc
   return true;
 }
 
-std::size_t decode_socket(std::span<const std::byte> bytes, Flow& flow, bool& is_short) noexcept {
+std::size_t decode_socket(std::span<const std::byte> bytes, PolledSocket& socket,
+                          bool& is_short) noexcept {
+  Flow& flow = socket.flow;
   wire_header header;
   if (bytes.size() < sizeof header) return 0;
   std::memcpy(&header, bytes.data(), sizeof header);
@@ -232,16 +234,25 @@ std::size_t decode_socket(std::span<const std::byte> bytes, Flow& flow, bool& is
     decode_counters(record, flow.counters);
     return sizeof record;
   }
-  wire_flow_totals record;
-  if (header.type != WIRE_SOCKET || header.size != sizeof record || bytes.size() < sizeof record)
-    return 0;
-  std::memcpy(&record, bytes.data(), sizeof record);
+  const bool is_listener = header.type == WIRE_LISTENER;
+  if (!is_listener && header.type != WIRE_SOCKET) return 0;
+  wire_listener listener;
+  wire_flow_totals& record = listener.totals;
+  const std::size_t size = is_listener ? sizeof listener : sizeof record;
+  if (header.size != size || bytes.size() < size) return 0;
+  std::memcpy(&listener, bytes.data(), size);
   if (!decode_flow(record.flow, flow)) return 0;
+  socket.drops.reset();
+  if (is_listener) {
+    socket.waiting = listener.waiting;
+    socket.backlog = listener.backlog;
+    socket.drops = listener.drops;
+  }
   decode_counters(record, flow.counters);
   flow.has_counters = flow.state != TcpState::kTimeWait && flow.state != TcpState::kNewSynRecv;
   if (record.ipv6_only != 0 && flow.local.addr.family == 6)
     flow.ipv6_only = record.ipv6_only == WIRE_IPV6_ONLY;
-  return sizeof record;
+  return size;
 }
 
 }  // namespace sockscope

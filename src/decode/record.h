@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <span>
 
+#include "model/polled_socket.h"
 #include "model/udp_peer.h"
 
 struct wire_udp_peer_key;
@@ -22,8 +23,10 @@ bool decode_event(std::span<const std::byte> bytes, Event& event) noexcept;
 
 // Decodes one record of a pass over sockets; `bytes` may hold more after it. Returns its size, or 0
 // when the bytes hold no complete record. A short record fills in only cookie, state and counters,
-// and sets is_short.
-std::size_t decode_socket(std::span<const std::byte> bytes, Flow& flow, bool& is_short) noexcept;
+// and sets is_short. PolledSocket::drops is there for listening sockets of other network
+// namespaces.
+std::size_t decode_socket(std::span<const std::byte> bytes, PolledSocket& socket,
+                          bool& is_short) noexcept;
 
 // What either of these records says of the opening of a TCP connection that no event has reported.
 struct Opening {

@@ -227,11 +227,12 @@ TEST(DecodeSnapshot, WhetherAnIpv6SocketTakesIpv4) {
   wire_flow_totals record = sample(WIRE_SOCKET);
   record.flow.family = 10;
   record.flow.state = 10;
-  Flow flow;
+  PolledSocket socket;
+  const Flow& flow = socket.flow;
   bool is_short = false;
   const auto ipv6_only = [&](std::uint8_t told) {
     record.ipv6_only = told;
-    EXPECT_EQ(decode_socket(bytes_of(record), flow, is_short), sizeof record);
+    EXPECT_EQ(decode_socket(bytes_of(record), socket, is_short), sizeof record);
     return flow.ipv6_only;
   };
   EXPECT_EQ(ipv6_only(WIRE_IPV6_ONLY), true);
@@ -242,37 +243,65 @@ TEST(DecodeSnapshot, WhetherAnIpv6SocketTakesIpv4) {
 TEST(DecodeSocket, ReadsOneRecordOfMany) {
   const wire_flow_totals two[2] = {sample(WIRE_SOCKET), sample(WIRE_SOCKET)};
   const std::span<const std::byte> bytes{reinterpret_cast<const std::byte*>(two), sizeof two};
-  Flow flow;
+  PolledSocket socket;
+  const Flow& flow = socket.flow;
   bool is_short = true;
-  EXPECT_EQ(decode_socket(bytes, flow, is_short), sizeof two[0]);
+  EXPECT_EQ(decode_socket(bytes, socket, is_short), sizeof two[0]);
   EXPECT_FALSE(is_short);
   EXPECT_EQ(flow.counters.rx_bytes, 947u);
   for (std::size_t size = 0; size < sizeof two[0]; ++size)
-    EXPECT_EQ(decode_socket(bytes.first(size), flow, is_short), 0u) << size;
+    EXPECT_EQ(decode_socket(bytes.first(size), socket, is_short), 0u) << size;
 }
 
 TEST(DecodeSocket, ListeningSocketHasThatDirectionWithoutAnOwner) {
   wire_flow_totals record = sample(WIRE_SOCKET);
   record.flow.state = 10;
   record.flow.direction = WIRE_DIRECTION_UNKNOWN;
-  Flow flow;
+  PolledSocket socket;
+  const Flow& flow = socket.flow;
   bool is_short = false;
-  ASSERT_NE(decode_socket(bytes_of(record), flow, is_short), 0u);
+  ASSERT_NE(decode_socket(bytes_of(record), socket, is_short), 0u);
   EXPECT_EQ(flow.direction, Direction::kListen);
 }
 
-// Readers use one Flow for all records, so each record must overwrite everything.
+TEST(DecodeSocket, AListenerOfAnotherNamespaceHasItsQueue) {
+  wire_listener record{};
+  record.totals = sample(WIRE_LISTENER);
+  record.totals.flow.state = 10;
+  record.totals.flow.header.size = sizeof record;
+  record.drops = 3;
+  record.waiting = 2;
+  record.backlog = 1;
+  const std::span<const std::byte> bytes{reinterpret_cast<const std::byte*>(&record),
+                                         sizeof record};
+  PolledSocket socket;
+  bool is_short = true;
+  ASSERT_EQ(decode_socket(bytes, socket, is_short), sizeof record);
+  EXPECT_FALSE(is_short);
+  EXPECT_EQ(socket.flow.cookie, record.totals.flow.cookie);
+  EXPECT_EQ(socket.flow.direction, Direction::kListen);
+  EXPECT_EQ(socket.drops, 3u);
+  EXPECT_EQ(socket.waiting, 2u);
+  EXPECT_EQ(socket.backlog, 1u);
+  EXPECT_EQ(decode_socket(bytes.first(sizeof record - 1), socket, is_short), 0u);
+  // Other records have none.
+  wire_flow_totals other = sample(WIRE_SOCKET);
+  ASSERT_NE(decode_socket(bytes_of(other), socket, is_short), 0u);
+  EXPECT_FALSE(socket.drops);
+}
+
+// Readers use one PolledSocket for all records, so each record must overwrite everything.
 TEST(DecodeSocket, NothingIsLeftOfTheRecordBefore) {
   wire_flow_totals record = sample(WIRE_SOCKET);
   record.flow.header.size = sizeof record;
-  Flow fresh;
+  PolledSocket fresh;
   bool is_short = false;
   ASSERT_NE(decode_socket(bytes_of(record), fresh, is_short), 0u);
-  Flow used;
-  used.local.addr.zone = used.remote.addr.zone = Zone("eth0");
+  PolledSocket used;
+  used.flow.local.addr.zone = used.flow.remote.addr.zone = Zone("eth0");
   ASSERT_NE(decode_socket(bytes_of(record), used, is_short), 0u);
-  EXPECT_EQ(used.local, fresh.local);
-  EXPECT_EQ(used.remote, fresh.remote);
+  EXPECT_EQ(used.flow.local, fresh.flow.local);
+  EXPECT_EQ(used.flow.remote, fresh.flow.remote);
 }
 
 template <class Record>
@@ -340,9 +369,10 @@ TEST(DecodeSocket, ShortRecordHasTheCounters) {
   record.state = 8;
   const std::span<const std::byte> bytes{reinterpret_cast<const std::byte*>(&record),
                                          sizeof record};
-  Flow flow;
+  PolledSocket socket;
+  const Flow& flow = socket.flow;
   bool is_short = false;
-  EXPECT_EQ(decode_socket(bytes, flow, is_short), sizeof record);
+  EXPECT_EQ(decode_socket(bytes, socket, is_short), sizeof record);
   EXPECT_TRUE(is_short);
   EXPECT_EQ(flow.cookie, 5u);
   EXPECT_EQ(flow.state, TcpState::kCloseWait);
@@ -353,7 +383,7 @@ TEST(DecodeSocket, ShortRecordHasTheCounters) {
   EXPECT_EQ(flow.counters.retransmits, 5u);
   EXPECT_EQ(flow.counters.srtt_us, 6u);
   EXPECT_EQ(flow.counters.min_rtt_us, 7u);
-  EXPECT_EQ(decode_socket(bytes.first(sizeof record - 1), flow, is_short), 0u);
+  EXPECT_EQ(decode_socket(bytes.first(sizeof record - 1), socket, is_short), 0u);
 }
 
 }  // namespace

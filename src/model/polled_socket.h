@@ -8,7 +8,8 @@
 
 namespace sockscope {
 
-// A socket as the kernel's socket tables show it. They name the user, but not the process.
+// A socket as the kernel's socket tables show it. They name the user, but not the process; only
+// what the kernel programs show has a process, too.
 struct PolledSocket {
   Flow flow;
   std::uint64_t inode = 0;        // of the open file; 0: no process holds one, not yet or no longer

@@ -18,6 +18,7 @@
 #include "source/conntrack/conntrack.h"
 #include "source/ebpf/programs.h"
 #include "source/ebpf/ring_reader.h"
+#include "wire/control.h"
 
 namespace sockscope {
 namespace {
@@ -70,7 +71,10 @@ class EbpfObserver : public Observer {
         traits_{.follows_owners = wants_connections(options),
                 .has_udp_peers = programs_.is_made(Observation::kUdpPeers),
                 .follows_processes = follows_processes(options),
-                .process_events = process_events_of(programs_)},
+                .process_events = process_events_of(programs_),
+                // Where they are found among all open files, that takes too long.
+                .reads_foreign_listeners = programs_.is_made(Observation::kForeignSockets) &&
+                                           !programs_.shows_only_held_foreign_sockets()},
         wants_holders_(options.holders),
         counts_udp_(programs_.is_made(Observation::kUdpSent) &&
                     programs_.is_made(Observation::kUdpReceived)) {}
@@ -100,14 +104,16 @@ class EbpfObserver : public Observer {
   }
 
   Result<void> read_sockets(Tracker& to, bool only_figures) override {
-    __atomic_store_n(&programs_.control().short_pass, only_figures ? 1 : 0, __ATOMIC_RELEASE);
-    Flow flow;
+    set_pass(only_figures ? WIRE_PASS_SHORT : WIRE_PASS_WHOLE);
+    PolledSocket socket;
     const auto take_socket = [&](std::span<const std::byte> bytes) {
       bool is_short = false;
-      const std::size_t size = decode_socket(bytes, flow, is_short);
+      const std::size_t size = decode_socket(bytes, socket, is_short);
       if (size == 0) return size;
-      if (!counts_udp_ && flow.protocol == Protocol::kUdp) flow.has_counters = false;
-      is_short ? to.show_figures(flow) : static_cast<void>(to.show(flow, decode_opening(bytes)));
+      if (!counts_udp_ && socket.flow.protocol == Protocol::kUdp) socket.flow.has_counters = false;
+      if (socket.drops) to.show_queue(socket);
+      is_short ? to.show_figures(socket.flow)
+               : static_cast<void>(to.show(socket.flow, decode_opening(bytes)));
       return size;
     };
     auto done = read(Observation::kTcpSockets, take_socket);
@@ -115,6 +121,18 @@ class EbpfObserver : public Observer {
     if (done && programs_.control().foreign_netns != 0)
       done = read(Observation::kForeignSockets, take_socket);
     return done;
+  }
+
+  Result<void> read_foreign_listeners(const HandleListener& handle) override {
+    if (programs_.control().foreign_netns == 0) return {};
+    set_pass(WIRE_PASS_LISTENERS);
+    PolledSocket socket;
+    return read(Observation::kForeignSockets, [&](std::span<const std::byte> bytes) {
+      bool is_short = false;
+      const std::size_t size = decode_socket(bytes, socket, is_short);
+      if (size != 0 && socket.drops) handle(socket);
+      return size;
+    });
   }
 
   // A connection that no process has open may be missing in the pass; its close will be reported.
@@ -205,6 +223,9 @@ class EbpfObserver : public Observer {
   }
 
  private:
+  void set_pass(std::uint32_t kind) {
+    __atomic_store_n(&programs_.control().short_pass, kind, __ATOMIC_RELEASE);
+  }
   static ProcessEventMask process_events_of(const Programs& programs) {
     ProcessEventMask made = 0;
     for (const auto& [kind, observation] : kProcessObservations)

@@ -6,19 +6,28 @@
 #include "base/kernel_namespace.h"
 
 namespace sockscope {
+namespace {
+
+// A look may miss a listener while others come and go. So it is remembered for some more, or it
+// would seem to be new.
+constexpr std::uint64_t kRemembered = 60;
+
+}  // namespace
 
 Result<ListenerWatcher> ListenerWatcher::open() {
   auto sockets = SockDiag::open_listeners();
   if (!sockets) return tl::make_unexpected(std::move(sockets).error());
-  ListenerWatcher watcher(std::move(*sockets));
-  if (auto first = watcher.look(); !first) return tl::make_unexpected(std::move(first).error());
-  return watcher;
+  return ListenerWatcher(std::move(*sockets));
 }
 
-Result<std::vector<ListenerWatcher::Dropped>> ListenerWatcher::look() {
+Result<std::vector<ListenerWatcher::Dropped>> ListenerWatcher::look(
+    std::span<const PolledSocket> foreign) {
   // An interrupted dump shows some listeners twice.
   std::map<std::uint64_t, PolledSocket> shown;
+  for (const PolledSocket& socket : foreign) shown.insert_or_assign(socket.flow.cookie, socket);
+  const std::uint32_t home = home_netns();
   auto done = sockets_->read_listeners([&](PolledSocket& socket) {
+    socket.flow.netns = home;
     if (socket.drops) shown.insert_or_assign(socket.flow.cookie, socket);
   });
   if (!done) return tl::make_unexpected(std::move(done).error());
@@ -29,13 +38,12 @@ Result<std::vector<ListenerWatcher::Dropped>> ListenerWatcher::look() {
     Count& count = place->second;
     if (is_new && is_first) count.drops = *socket.drops;
     // The kernel's counter has 32 bits and wraps around.
-    if (const std::uint32_t grown = *socket.drops - count.drops; grown != 0) {
+    if (const std::uint32_t grown = *socket.drops - count.drops; grown != 0)
       dropped.push_back({socket.flow, {grown, socket.waiting, socket.backlog}});
-      dropped.back().listener.netns = home_netns();
-    }
     count = {*socket.drops, looks_};
   }
-  std::erase_if(counts_, [&](const auto& count) { return count.second.look != looks_; });
+  std::erase_if(counts_,
+                [&](const auto& count) { return count.second.look + kRemembered < looks_; });
   return dropped;
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -12,20 +13,21 @@
 
 namespace sockscope {
 
-// What the listening TCP sockets of the caller's network namespace drop, according to the kernel's
-// count for each of them.
+// What listening TCP sockets drop, according to the kernel's count for each of them.
 class ListenerWatcher {
  public:
-  // Drops from before are not reported. Errors: those of SockDiag::open.
+  // Errors: those of SockDiag::open.
   static Result<ListenerWatcher> open();
 
-  // Reports drops since the previous call, or since the listener was created. The flows have their
-  // ends, namespace and user. Errors: kIo.
+  // Looks at the listeners of the caller's network namespace, and takes those of others. Reports
+  // drops since the previous call, or since the listener was created; the first call reports none.
+  // The flows have their ends, namespace and user; those of other namespaces are as they were
+  // given. Errors: kIo.
   struct Dropped {
     Flow listener;
     event::ListenDrop what;
   };
-  Result<std::vector<Dropped>> look();
+  Result<std::vector<Dropped>> look(std::span<const PolledSocket> foreign);
 
  private:
   struct Count {

@@ -137,14 +137,18 @@ void Monitor::wait_for_names(Snapshot& snapshot, std::chrono::milliseconds patie
 void Monitor::add_tcp_internals(Snapshot& snapshot) {
   if (!impl_) return;
   const std::uint32_t home = home_netns();
-  for (Flow& flow : snapshot.flows)
-    if (!flow.internals && !flow.closed && flow.protocol == Protocol::kTcp && flow.netns == home)
-      if (const auto known = impl_->internals.read(flow); known && *known)
-        flow.internals = std::make_shared<const TcpInternals>(**known);
+  for (Flow& flow : snapshot.flows) {
+    if (flow.internals || flow.closed || flow.protocol != Protocol::kTcp) continue;
+    if (flow.netns != home)
+      flow.internals = impl_->tracker->foreign_listener(flow.cookie);
+    else if (const auto known = impl_->internals.read(flow); known && *known)
+      flow.internals = std::make_shared<const TcpInternals>(**known);
+  }
 }
 
 Result<std::optional<TcpInternals>> Monitor::tcp_internals(const Flow& flow) {
   if (auto fit = check_use(nullptr); !fit) return tl::make_unexpected(std::move(fit).error());
+  if (const auto queue = impl_->tracker->foreign_listener(flow.cookie)) return *queue;
   return impl_->internals.read(flow);
 }
 

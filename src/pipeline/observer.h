@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/match.h"
+#include "model/polled_socket.h"
 #include "model/udp_peer.h"
 #include "pipeline/waker.h"
 
@@ -29,6 +30,7 @@ class Observer {
     // It delivers events of processes, so that owners can be described as they were at each event.
     bool follows_processes = false;
     ProcessEventMask process_events = 0;  // which of them deliver() brings
+    bool reads_foreign_listeners = false;
     // By how much the reported opening time of a connection may be too late.
     std::uint64_t opened_late_ns = 0;
   };
@@ -58,6 +60,10 @@ class Observer {
   virtual void gone(const Flow&) {}
   // at_once: somebody wants to see all that can be known now.
   virtual Result<void> end_pass(Tracker& /*to*/, bool /*at_once*/) { return {}; }
+
+  // Hands over the listening TCP sockets of other network namespaces, with PolledSocket::drops.
+  using HandleListener = std::function<void(PolledSocket&)>;
+  virtual Result<void> read_foreign_listeners(const HandleListener&) { return {}; }
 
   // Hands over all existing processes. False: it cannot.
   using HandleProcess = std::function<void(const ProcessInfo&)>;

@@ -72,6 +72,9 @@ Result<void> Tracker::start() {
   if (auto done = waker_.add(observer_->fd()); !done) return done;
   if (auto done = watch_processes(); !done) return done;
   if (auto done = observer_->start(*this); !done) return done;
+  if (listeners_)
+    if (auto first = look_at_listeners(); !first)
+      return tl::make_unexpected(std::move(first).error());
   if (traits_.polls)
     if (auto done = pass(true); !done) return done;
   next_check_ns_ = host_.now_ns() + kCheckInterval;
@@ -120,8 +123,21 @@ Result<void> Tracker::open_listeners() {
     return {};
   }
   listeners_.emplace(std::move(*opened));
-  add_door({Observation::kListenDrops, kDoor, {}, "not of other network namespaces"});
+  add_door({Observation::kListenDrops,
+            kDoor,
+            {},
+            traits_.reads_foreign_listeners ? "" : "not of other network namespaces"});
   return {};
+}
+
+Result<std::vector<ListenerWatcher::Dropped>> Tracker::look_at_listeners() {
+  std::vector<PolledSocket> foreign;
+  if (traits_.reads_foreign_listeners) {
+    auto done = observer_->read_foreign_listeners(
+        [&](const PolledSocket& listener) { foreign.push_back(listener); });
+    if (!done) return tl::make_unexpected(std::move(done).error());
+  }
+  return listeners_->look(foreign);
 }
 
 // The sockets with these cookies, as the observer shows them. Needed when only events are wanted,
@@ -139,11 +155,17 @@ Result<void> Tracker::watch_listeners(bool is_last) {
   if (!listeners_ || (now < next_look_ns_ && !is_last)) return {};
   next_look_ns_ = now + kSecond;
   if (!handler_) return {};
-  auto dropped = listeners_->look();
+  const std::uint64_t cpu_before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+  auto dropped = look_at_listeners();
   if (!dropped) return tl::make_unexpected(std::move(dropped).error());
+  const std::uint64_t rest = kShareOfTime * (clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_before);
+  next_look_ns_ = now + std::max(kSecond, rest);
+  // Those of other namespaces come with everything that the observer knows of them.
   std::set<std::uint64_t> unknown;
+  const std::uint32_t home = dropped->empty() ? 0 : home_netns();
   for (const ListenerWatcher::Dropped& each : *dropped)
-    if (!table_.contains(each.listener.cookie)) unknown.insert(each.listener.cookie);
+    if (each.listener.netns == home && !table_.contains(each.listener.cookie))
+      unknown.insert(each.listener.cookie);
   if (!unknown.empty() && !traits_.polls)
     if (auto done = seek(unknown); !done) return done;
   for (ListenerWatcher::Dropped& each : *dropped) {
@@ -289,6 +311,19 @@ void Tracker::take_dns_packet(Event& packet, const DnsPayload& payload) {
   dns_->take(packet, payload, [this](const Event& message) { tell_dns(message); });
 }
 
+void Tracker::show_queue(const PolledSocket& listener) {
+  auto queue = std::make_shared<TcpInternals>();
+  queue->receive_queue = listener.waiting;
+  queue->send_queue = listener.backlog;
+  queue->drops = listener.drops;
+  foreign_listeners_[listener.flow.cookie] = std::move(queue);
+}
+
+std::shared_ptr<const TcpInternals> Tracker::foreign_listener(std::uint64_t cookie) const {
+  const auto found = foreign_listeners_.find(cookie);
+  return found == foreign_listeners_.end() ? nullptr : found->second;
+}
+
 FlowTable::Change Tracker::show(Flow& socket, const Opening& opening) {
   if (sought_ != nullptr && !sought_->contains(socket.cookie)) return {};
   if (checks_ && !table_.contains(socket.cookie)) return {};
@@ -404,6 +439,7 @@ Result<void> Tracker::check() {
 void Tracker::begin_sync(std::uint64_t now_ns) {
   table_.begin_sync(now_ns, !traits_.polls && !resync_wanted_);
   strangers_.clear();
+  foreign_listeners_.clear();
   observer_->begin_pass(now_ns);
 }
 

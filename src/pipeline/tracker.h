@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
@@ -64,6 +65,8 @@ class Tracker {
   std::shared_ptr<const ProcessInfo> process(std::uint32_t pid) const {
     return processes_ ? processes_->table().get(pid) : nullptr;
   }
+  // Of a listening socket of another network namespace, as of the latest pass; null: not known.
+  std::shared_ptr<const TcpInternals> foreign_listener(std::uint64_t cookie) const;
   const Loss& loss() const noexcept { return lost_; }
   const Cost& cost() const noexcept { return costs_; }
   const std::vector<Door>& doors() const noexcept { return doors_; }
@@ -85,6 +88,8 @@ class Tracker {
   void tell(Event& event);  // hands over without a change of the table
   // These take the sockets of a pass.
   FlowTable::Change show(Flow& socket, const Opening& opening = {});
+  // The queue of a listening socket of another network namespace; show() comes in addition.
+  void show_queue(const PolledSocket& listener);
   void show_figures(const Flow& socket) {
     if (sought_ == nullptr && !table_.sync_counters(socket) && !checks_)
       strangers_.push_back(socket.cookie);
@@ -101,6 +106,7 @@ class Tracker {
   Result<void> open_resolver();
   Result<void> open_translations();
   Result<void> open_listeners();
+  Result<std::vector<ListenerWatcher::Dropped>> look_at_listeners();
   Result<void> watch_listeners(bool is_last);
   Result<void> seek(const std::set<std::uint64_t>& cookies);
   Result<void> watch_processes();
@@ -159,7 +165,9 @@ class Tracker {
   std::unique_ptr<TranslationWatcher> translations_;  // null: not wanted
   std::optional<ListenerWatcher> listeners_;          // present when their drops are wanted
   std::uint64_t next_look_ns_ = 0;                    // at them
-  const std::set<std::uint64_t>* sought_ = nullptr;   // a pass that is running takes only these
+  // By cookie.
+  std::unordered_map<std::uint64_t, std::shared_ptr<const TcpInternals>> foreign_listeners_;
+  const std::set<std::uint64_t>* sought_ = nullptr;  // a pass that is running takes only these
   std::optional<UdpPeers> udp_peers_;
   bool peers_due_ = false;  // a socket closed that may have had remote ends
   std::uint64_t peers_not_before_ns_ = 0;

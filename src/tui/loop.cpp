@@ -243,8 +243,9 @@ void Loop::read_internals() {
     const auto [place, is_new] = model_.internals.try_emplace(cookie);
     if (!is_new || !answers) continue;
     const Flow* flow = model_.history.find_flow(newest, cookie);
-    // Sockets of other network namespaces cannot be asked for from here.
-    if (flow == nullptr || flow->closed || flow->netns != model_.home_netns) continue;
+    if (flow == nullptr || flow->closed) continue;
+    // Of other network namespaces, only listeners are known from here.
+    if (flow->netns != model_.home_netns && flow->direction != Direction::kListen) continue;
     auto internals = monitor_.tcp_internals(*flow);
     answers = internals.has_value();  // after one question without an answer, no more are asked, so
                                       // that the screen does not wait

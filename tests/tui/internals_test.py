@@ -6,6 +6,8 @@ import os
 import re
 import socket
 import struct
+import subprocess
+import sys
 import termios
 import time
 import unittest
@@ -64,6 +66,38 @@ class Stalled:
 def number(text):
     factor = {"k": 1e3, "M": 1e6}.get(text[-1], 1)
     return float(text.rstrip("kM")) * factor
+
+
+# A listener with a full queue; ends when its standard input does.
+FULL = """
+import socket, subprocess, sys
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+listener = socket.create_server(("127.0.0.1", 0), backlog=1)
+clients = [socket.create_connection(listener.getsockname()) for _ in range(2)]
+print(listener.getsockname()[1], flush=True)
+sys.stdin.read()
+"""
+
+
+class OtherNamespaces(unittest.TestCase):
+    def queue(self, terminal, port):
+        """The words below RECVQ and SENDQ in the row of the listener."""
+        lines = terminal.text().splitlines()
+        heading = next((line for line in lines if "RECVQ" in line and "SENDQ" in line), None)
+        row = next((line for line in lines if re.search(rf" {port} +\* +LIS ", line)), None)
+        return heading and row and [row[:heading.index(name) + len(name)].split()[-1]
+                                    for name in ("RECVQ", "SENDQ")]
+
+    def test_a_listener_has_its_queue(self):
+        with subprocess.Popen(["unshare", "--net", sys.executable, "-c", FULL], encoding="ascii",
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+            port = int(child.stdout.readline())
+            with Terminal("--idle", "-i", "0.5", "-p", str(child.pid), columns=160, rows=50) as terminal:
+                terminal.wait_for("Procs")
+                terminal.type("2l").wait_for(lambda: self.queue(terminal, port) == ["2", "1"])
+                terminal.type("q")
+                self.assertEqual(terminal.exit_code(), 0)
+            child.stdin.close()
 
 
 class Pane(unittest.TestCase):

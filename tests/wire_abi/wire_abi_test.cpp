@@ -85,6 +85,15 @@ TEST(WireAbi, FlowTotals) {
   EXPECT_EQ(size, sizeof(wire_flow_totals));
 }
 
+TEST(WireAbi, Listener) {
+  unsigned size = 0;
+  const std::map<std::string, unsigned> host = {
+      MEMBER(wire_listener, totals), MEMBER(wire_listener, drops), MEMBER(wire_listener, waiting),
+      MEMBER(wire_listener, backlog), MEMBER(wire_listener, pad0)};
+  EXPECT_EQ(offsets_in_object("wire_listener", size), host);
+  EXPECT_EQ(size, sizeof(wire_listener));
+}
+
 TEST(WireAbi, Retransmit) {
   unsigned size = 0;
   const std::map<std::string, unsigned> host = {
