@@ -306,6 +306,10 @@ struct net_device {
   possible_net_t nd_net;
   int ifindex;
 };
+struct tcp_skb_cb {
+  __u32 seq;
+  __u16 tcp_gso_segs;
+};
 struct sk_buff {
   struct net_device *dev;
   char cb[48];

@@ -41,6 +41,20 @@ static __always_inline void write_counters(struct seq_file *seq, struct sock_com
   bpf_seq_write(seq, &record, sizeof(record));
 }
 
+/* A connection older than sockscope that still waits to be accepted has no file, and so no process
+ * is found with it. It belongs to whoever listens. */
+static __always_inline struct socket_state *listener_of(const struct tcp_sock *tcp) {
+  const struct sock *sk = &tcp->inet_conn.icsk_inet.sk;
+  __u8 state = sk->__sk_common.skc_state;
+  if (!is_state_in_hash(IPPROTO_TCP) || sk->sk_socket ||
+      (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT))
+    return NULL;
+  struct listener_key key = {.netns = read_netns(&sk->__sk_common),
+                             .port = sk->__sk_common.skc_num};
+  struct socket_state *listener = bpf_map_lookup_elem(&listeners, &key);
+  return listener && listener->pid ? listener : NULL;
+}
+
 SEC("?iter/tcp")
 int iter__tcp(struct bpf_iter__tcp *ctx) {
   struct sock_common *common = ctx->sk_common;
@@ -59,7 +73,10 @@ int iter__tcp(struct bpf_iter__tcp *ctx) {
     state = FIND_OWN_STATE(tcp, IPPROTO_TCP);
   if (tcp && !state && config.mptcp_owners && !is_state_in_hash(IPPROTO_TCP))
     state = find_in_hash(key_of(tcp));
-  fill_socket(&record, common, state, IDENTITY(common, state), IPPROTO_TCP);
+  __u64 identity = IDENTITY(common, state);
+  if (tcp && !state)
+    state = listener_of(tcp);
+  fill_socket(&record, common, state, identity, IPPROTO_TCP);
   if (tcp) {
     note_kernels_own(&record.flow, (const struct sock *)tcp);
     fill_tcp_totals(&record, tcp);

@@ -142,7 +142,7 @@ struct wire_retransmit {
   uint32_t sequence;     /* of the first byte sent again */
   uint32_t window;       /* congestion window in segments; 0: not a full socket, nothing known */
   uint32_t prior_window; /* before the loss that TCP is recovering from; 0: no recovery */
-  uint32_t pad0;
+  uint32_t segments; /* sent again with this call; 0: not known */
 };
 WIRE_ASSERT(sizeof(struct wire_retransmit) == 144);
 WIRE_ASSERT(__builtin_offsetof(struct wire_retransmit, prior_window) == 136);

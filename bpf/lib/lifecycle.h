@@ -69,21 +69,34 @@ static __always_inline void emit_end(__u16 type, const struct sock *sk,
   submit(record);
 }
 
-/* `skb`: the segment that is sent again; NULL: not known. */
+/* How many segments a packet in the send queue will be. 0: not known. */
+static __always_inline __u32 segments_of(const struct sk_buff *skb) {
+  __u16 segments = 0;
+  if (bpf_core_field_exists(struct tcp_skb_cb, tcp_gso_segs))
+    bpf_probe_read_kernel(&segments, sizeof(segments),
+                          (const char *)&skb->cb +
+                              bpf_core_field_offset(struct tcp_skb_cb, tcp_gso_segs));
+  return segments;
+}
+
+/* `skb`: what is sent again, `most`: segments of it at most. */
 static __always_inline void emit_retransmit(const struct sock *sk, const struct sk_buff *skb,
                                             const struct socket_state *state, __u32 total,
-                                            __u8 tcp_state) {
+                                            __u32 most, __u8 tcp_state) {
   struct wire_retransmit *record = reserve(WIRE_RETRANSMIT, sizeof(*record));
   if (!record)
     return;
   fill_flow(&record->flow, WIRE_RETRANSMIT, sizeof(*record), sk, state, bpf_ktime_get_ns());
   record->flow.value = total;
   record->flow.old_state = record->flow.state = tcp_state;
-  record->sequence = record->window = record->prior_window = record->pad0 = 0;
+  record->sequence = record->window = record->prior_window = record->segments = 0;
   const struct tcp_sock *tcp = tcp_state == TCP_NEW_SYN_RECV ? NULL : TCP_SOCK(sk);
   if (tcp) {
     /* The first member of struct tcp_skb_cb is the sequence number. */
     bpf_probe_read_kernel(&record->sequence, sizeof(record->sequence), &skb->cb);
+    record->segments = segments_of(skb);
+    if (record->segments > most)
+      record->segments = most;
     record->window = READ(tcp, snd_cwnd);
     if (BPF_CORE_READ_BITFIELD_PROBED((const struct inet_connection_sock *)tcp, icsk_ca_state) >= TCP_CA_CWR)
       record->prior_window = READ(tcp, prior_cwnd);
@@ -395,13 +408,13 @@ static __always_inline int on_retransmit(const struct sock *sk, const struct sk_
     if (tcp)
       total = READ(tcp, total_retrans);
   }
-  emit_retransmit(sk, skb, state, total, tcp_state);
+  emit_retransmit(sk, skb, state, total, ~0u, tcp_state);
   return 0;
 }
 
 /* Attached to two functions of which one calls the other, unless the compiler has inlined it: what
- * one reported the other does not report again. `now`: segments that the kernel has not counted
- * yet. */
+ * one reported the other does not report again. `now`: segments that the kernel will send at most, and
+ * has not counted yet; 0: it has counted them. */
 static __always_inline int on_retransmit_call(const struct sock *sk, const struct sk_buff *skb,
                                               __u32 now) {
   __u8 tcp_state = READ(sk, __sk_common.skc_state);
@@ -414,7 +427,7 @@ static __always_inline int on_retransmit_call(const struct sock *sk, const struc
     return 0;
   if (state)
     state->told_retransmits = total;
-  emit_retransmit(sk, skb, state, total, tcp_state);
+  emit_retransmit(sk, skb, state, total, now ?: ~0u, tcp_state);
   return 0;
 }
 

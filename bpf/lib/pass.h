@@ -181,6 +181,13 @@ static __always_inline void note_holder(struct task_struct *task, struct sock *s
     state->direction = WIRE_DIRECTION_LISTEN;
     note_listener(READ(sk, __sk_common.skc_num), state);
   }
+  /* A connection older than sockscope that was accepted a moment ago. */
+  struct wire_control *shared = get_control();
+  __u8 tcp_state = READ(sk, __sk_common.skc_state);
+  if (protocol == IPPROTO_TCP && shared && shared->file_pass &&
+      (tcp_state == TCP_ESTABLISHED || tcp_state == TCP_CLOSE_WAIT)) {
+    emit_flow(WIRE_OWNER, sk, state, 0, 0, tcp_state, tcp_state, bpf_ktime_get_ns());
+  }
 }
 
 /* The TCP connections of an MPTCP socket belong to the kernel; only the hash knows them. */

@@ -36,8 +36,11 @@ struct Close {
   bool is_final = true;  // false (polled sources): the counters are those of the last poll, or none
 };
 
-// A segment is sent again. Of the flow's counters only the number of retransmits is filled in.
+// Segments are sent again. Of the flow's counters only the number of retransmits is filled in.
 struct Retransmit {
+  // How many: the kernel sends several at once if it leaves it to the network card to cut them
+  // (GSO). 0: not known.
+  std::uint32_t segments = 0;
   // From eBPF: the TCP sequence number of the first byte sent again, and the congestion window in
   // segments as the kernel has set it by then. Window 0: neither is known.
   std::uint32_t sequence = 0;

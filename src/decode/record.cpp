@@ -140,7 +140,8 @@ bool decode_event(std::span<const std::byte> bytes, Event& event) noexcept {
   if (has_totals) decode_counters(record.totals, event.flow.counters);
   if (!decode_what(record.flow, event)) return false;
   if (auto* const retransmit = std::get_if<event::Retransmit>(&event.what))
-    *retransmit = {.sequence = record.retransmit.sequence,
+    *retransmit = {.segments = record.retransmit.segments,
+                   .sequence = record.retransmit.sequence,
                    .congestion_window = record.retransmit.window,
                    .prior_window = record.retransmit.prior_window};
   return true;

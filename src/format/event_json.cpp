@@ -128,6 +128,7 @@ void write_what(Writer& writer, const Flow& flow, const event::Retransmit& retra
   Fields fields(writer);
   const bool is_known = retransmit.congestion_window != 0;
   fields.number("retransmits", flow.counters.retransmits);
+  fields.number_or_null("segments", retransmit.segments);
   fields.optional("sequence", is_known ? std::optional(retransmit.sequence) : std::nullopt);
   fields.number_or_null("cwnd", retransmit.congestion_window);
   fields.number_or_null("prior_cwnd", retransmit.prior_window);

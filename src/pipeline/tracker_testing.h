@@ -116,7 +116,7 @@ inline Flow owned_by(Flow flow, std::uint32_t pid, OwnerKind kind = OwnerKind::k
 }
 
 inline ProcessInfo process_of(std::uint32_t pid, const std::string& name, const std::string& exe,
-                       std::uint32_t parent = 1) {
+                              std::uint32_t parent = 1) {
   ProcessInfo info;
   info.pid = pid;
   info.start_ns = pid * kSecond;

@@ -4,6 +4,13 @@
 #include <algorithm>
 
 namespace sockscope::tui {
+namespace {
+
+std::uint32_t segments_of(const event::Retransmit& again) {
+  return std::max(again.segments, 1u);
+}
+
+}  // namespace
 
 void EventLog::add(const Event& event, std::uint64_t wall_ns, std::uint64_t shown) {
   ++added_;
@@ -15,6 +22,7 @@ void EventLog::add(const Event& event, std::uint64_t wall_ns, std::uint64_t show
   if (entries_.size() == kMost) make_room();
   LoggedEvent& entry = entries_[++last_];
   entry = {.number = last_, .wall_ns = wall_ns, .event = event, .last_wall_ns = wall_ns};
+  if (again != nullptr) entry.count = segments_of(*again);
   if (again != nullptr)
     entry.window_before = again->prior_window != 0 ? again->prior_window : again->congestion_window;
   kinds_[event.what.index()].push_back(last_);
@@ -27,7 +35,7 @@ bool EventLog::add_to_burst(const Event& event, std::uint64_t wall_ns, std::uint
   if (wall_ns > entry.last_wall_ns + kBurstGap || wall_ns > entry.wall_ns + kBurstLength)
     return false;
   entry.event = event;
-  ++entry.count;
+  entry.count += segments_of(std::get<event::Retransmit>(event.what));
   entry.last_wall_ns = std::max(entry.last_wall_ns, wall_ns);
   return true;
 }

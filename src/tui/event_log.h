@@ -14,7 +14,7 @@
 
 namespace sockscope::tui {
 
-// An event, or a burst of retransmits of one connection.
+// An event, or a burst of retransmits of one connection: `count` segments.
 struct LoggedEvent {
   std::uint64_t number = 0;   // 1, 2, 3, … in the order of arrival
   std::uint64_t wall_ns = 0;  // for a burst, of its first event

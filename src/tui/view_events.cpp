@@ -239,7 +239,7 @@ std::string describe(const Event& event) {
 std::string describe(const LoggedEvent& logged, int columns) {
   if (logged.count == 1) return describe(logged.event);
   const std::uint64_t lasted_us = (logged.last_wall_ns - logged.wall_ns) / 1000;
-  std::string lasted = "in " + format_duration_us(lasted_us);
+  std::string lasted = lasted_us == 0 ? "at once" : "in " + format_duration_us(lasted_us);
   const auto& last = std::get<event::Retransmit>(logged.event.what);
   if (last.congestion_window != 0)
     lasted += ',' + describe_window({.congestion_window = last.congestion_window,

@@ -196,6 +196,47 @@ TEST_P(Bootstrap, AcceptFromAnOlderListener) {
   finish(collector, talk, 4, 0);
 }
 
+// No process has the file of such a connection. It belongs to the one that listens, until another
+// one is found with it.
+TEST_P(Bootstrap, OlderConnectionThatWaitsToBeAccepted) {
+  Child server([family = GetParam()](Channel& test) {
+    const Fd listener = listen_on(loopback(family));
+    test.put(local_of(listener.get()));
+    test.await();
+    const Fd accepted = accept_from(listener.get());
+    test.signal();
+    test.await();
+  });
+  const Fd client = connect_to(server.channel().get<Endpoint>());
+  const Socket ends = describe(client.get());
+  Socket waiting = ends;
+  waiting.cookie = 0;
+  std::swap(waiting.local, waiting.remote);
+  send_bytes(client.get(), 7);
+
+  Collector collector;
+  const auto owner = [&] {
+    const Snapshot taken = collector.snapshot();
+    const Flow* const flow = find(taken, waiting);
+    return flow ? flow->owner : Owner{};
+  };
+  const Owner before = owner();
+  EXPECT_EQ(before.pid, static_cast<std::uint32_t>(server.pid()));
+  EXPECT_EQ(before.kind, OwnerKind::kInherited) << to_string(before.kind);
+
+  server.channel().signal();
+  server.channel().await();
+  Owner after;
+  for (int tries = 100; tries-- > 0 && after.kind != OwnerKind::kBootstrap;) {
+    ::usleep(50'000);
+    after = owner();
+  }
+  EXPECT_EQ(after.pid, static_cast<std::uint32_t>(server.pid()));
+  EXPECT_EQ(after.kind, OwnerKind::kBootstrap) << to_string(after.kind);
+  server.channel().signal();
+  EXPECT_EQ(server.wait(), 0);
+}
+
 // The bytes of an older UDP socket are counted from now on.
 TEST_P(Bootstrap, OlderUdpSocket) {
   const Fd receiver = open_socket(GetParam(), SOCK_DGRAM);

@@ -99,7 +99,7 @@ TEST(WireAbi, Retransmit) {
   const std::map<std::string, unsigned> host = {
       MEMBER(wire_retransmit, flow), MEMBER(wire_retransmit, sequence),
       MEMBER(wire_retransmit, window), MEMBER(wire_retransmit, prior_window),
-      MEMBER(wire_retransmit, pad0)};
+      MEMBER(wire_retransmit, segments)};
   EXPECT_EQ(offsets_in_object("wire_retransmit", size), host);
   EXPECT_EQ(size, sizeof(wire_retransmit));
 }

@@ -60,10 +60,12 @@ std::string describe(const Event& event) {
       if (counters.retransmits != 0) text += fmt::format(" retr {}", counters.retransmits);
       return text;
     }
-    case EventKind::kRetransmit:
-      return fmt::format("{}{} #{}", to_string(event.flow.state),
-                         describe_window(std::get<event::Retransmit>(event.what)),
-                         counters.retransmits);
+    case EventKind::kRetransmit: {
+      const auto& again = std::get<event::Retransmit>(event.what);
+      return fmt::format("{}{}{} #{}", to_string(event.flow.state),
+                         again.segments > 1 ? fmt::format(" {} segments", again.segments) : "",
+                         describe_window(again), counters.retransmits);
+    }
     case EventKind::kReset:
       return fmt::format("{}, {}", std::get<event::Reset>(event.what).sent ? "sent" : "received",
                          to_string(event.flow.state));
