@@ -25,6 +25,8 @@
 #include "base/file.h"
 #include "decode/procfs.h"
 #include "sockets.h"
+#include "source/ebpf/kernel_types.h"
+#include "source/ebpf/typed_programs.h"
 #include "wire/control.h"
 
 namespace bench {
@@ -96,6 +98,7 @@ class Hooks {
     const bool by_protocol = asks_for("@tcp");
     const bool in_hash = asks_for("@hash") || by_protocol;
     if (in_hash) programs_.push_back(kEndProgram);
+    require(sockscope::register_sections().has_value(), "prepare loading");
     object_.reset(bpf_object__open_file(object.c_str(), nullptr));
     require(object_ != nullptr, "open the programs");
     const auto add_if_there = [this](const char* name) {
@@ -124,8 +127,15 @@ class Hooks {
     if (bpf_map* storage = bpf_object__find_map_by_name(object_.get(), "sockets");
         storage && by_protocol)
       bpf_map__set_map_flags(storage, BPF_F_NO_PREALLOC);
-    for (const char* name : programs_)
-      bpf_program__set_autoload(bpf_object__find_program_by_name(object_.get(), name), true);
+    std::vector<std::string> targets;
+    for (const char* name : programs_) {
+      bpf_program* const program = bpf_object__find_program_by_name(object_.get(), name);
+      bpf_program__set_autoload(program, true);
+      targets.push_back(sockscope::target_name(program));
+    }
+    const auto types = sockscope::read_kernel_types(targets, {});
+    require(types.has_value(), "read the kernel's types");
+    const sockscope::LoadingFor loading(types->targets);
     require(bpf_object__load(object_.get()) == 0, "load the programs");
     const int ring = bpf_object__find_map_fd_by_name(object_.get(), "events");
     if (ring < 0) return;
@@ -143,7 +153,7 @@ class Hooks {
       bpf_program* program = bpf_object__find_program_by_name(object_.get(), name);
       links_.emplace_back(std::string(name).starts_with("cgroup")
                               ? bpf_program__attach_cgroup(program, cgroup)
-                              : bpf_program__attach(program));
+                              : bpf_program__attach_trace(program));
       require(links_.back() != nullptr, "attach a program");
     }
   }

@@ -77,7 +77,7 @@ static __always_inline bool is_leader(const struct task_struct *task) {
   return BPF_CORE_READ(task, pid) == BPF_CORE_READ(task, tgid);
 }
 
-SEC("?tp_btf/sched_process_fork")
+SEC("?sockscope/tp_btf/sched_process_fork")
 int BPF_PROG(tp_btf__sched_process_fork, struct task_struct *parent, struct task_struct *child) {
   if (is_leader(child))
     emit_process(WIRE_FORK, child);
@@ -129,7 +129,7 @@ static __always_inline void fill_path(struct wire_exec *record, const struct fil
   }
 }
 
-SEC("?tp_btf/sched_process_exec")
+SEC("?sockscope/tp_btf/sched_process_exec")
 int BPF_PROG(tp_btf__sched_process_exec, struct task_struct *task, int old_pid,
              struct linux_binprm *binprm) {
   struct wire_exec *record = reserve(WIRE_EXEC, sizeof(*record));
@@ -157,7 +157,7 @@ int BPF_PROG(tp_btf__sched_process_exec, struct task_struct *task, int old_pid,
 }
 
 /* Called for each thread; the process ends with its last one. */
-SEC("?tp_btf/sched_process_exit")
+SEC("?sockscope/tp_btf/sched_process_exit")
 int BPF_PROG(tp_btf__sched_process_exit, struct task_struct *task) {
   const struct signal_struct *signal = BPF_CORE_READ(task, signal);
   if (BPF_CORE_READ(signal, live.counter) != 0)
@@ -178,7 +178,7 @@ int BPF_PROG(tp_btf__sched_process_exit, struct task_struct *task) {
 }
 
 /* Runs before the name changes. exec has its own record. */
-SEC("?tp_btf/task_rename")
+SEC("?sockscope/tp_btf/task_rename")
 int BPF_PROG(tp_btf__task_rename, struct task_struct *task, const char *name) {
   if (!is_leader(task) || (BPF_CORE_READ(task, flags) & PF_KTHREAD))
     return 0;
@@ -195,7 +195,7 @@ int BPF_PROG(tp_btf__task_rename, struct task_struct *task, const char *name) {
 }
 
 /* Runs in the process that gets the signal. */
-SEC("?tp_btf/signal_deliver")
+SEC("?sockscope/tp_btf/signal_deliver")
 int BPF_PROG(tp_btf__signal_deliver, int signal, void *info, struct k_sigaction *action) {
   if (signal <= 0 || signal > 31 || !((1u << signal) & SIGNALS_THAT_DUMP))
     return 0;
@@ -237,7 +237,7 @@ static __always_inline int on_trace(const struct task_struct *task, int request)
   return on_change(WIRE_PTRACE, task, (__u32)(tracer >> 32), (__u32)tracer);
 }
 
-SEC("?fentry/proc_id_connector")
+SEC("?sockscope/fentry/proc_id_connector")
 int BPF_PROG(fentry__proc_id_connector, struct task_struct *task, int which) {
   return on_identity(task, which);
 }
@@ -247,7 +247,7 @@ int BPF_KPROBE(kprobe__proc_id_connector, struct task_struct *task, int which) {
   return on_identity(task, which);
 }
 
-SEC("?fentry/proc_sid_connector")
+SEC("?sockscope/fentry/proc_sid_connector")
 int BPF_PROG(fentry__proc_sid_connector, struct task_struct *task) {
   return on_change(WIRE_SID, task, 0, 0);
 }
@@ -257,7 +257,7 @@ int BPF_KPROBE(kprobe__proc_sid_connector, struct task_struct *task) {
   return on_change(WIRE_SID, task, 0, 0);
 }
 
-SEC("?fentry/proc_ptrace_connector")
+SEC("?sockscope/fentry/proc_ptrace_connector")
 int BPF_PROG(fentry__proc_ptrace_connector, struct task_struct *task, int request) {
   return on_trace(task, request);
 }
@@ -267,7 +267,7 @@ int BPF_KPROBE(kprobe__proc_ptrace_connector, struct task_struct *task, int requ
   return on_trace(task, request);
 }
 
-SEC("?iter/task")
+SEC("?sockscope/iter/task")
 int iter__task(struct bpf_iter__task *ctx) {
   struct task_struct *task = ctx->task;
   if (!task || !is_leader(task) || BPF_CORE_READ(task, signal, live.counter) == 0)
@@ -298,12 +298,12 @@ static __always_inline int write_holder(struct bpf_iter__task_file *ctx, struct 
   return 0;
 }
 
-SEC("?iter/task_file")
+SEC("?sockscope/iter/task_file")
 int iter__task_file_holders(struct bpf_iter__task_file *ctx) {
   return write_holder(ctx, sock_of(ctx->file));
 }
 
-SEC("?iter/task_file")
+SEC("?sockscope/iter/task_file")
 int iter__task_file_holders__inode(struct bpf_iter__task_file *ctx) {
   return write_holder(ctx, sock_by_inode(ctx->file));
 }

@@ -55,7 +55,7 @@ static __always_inline struct socket_state *listener_of(const struct tcp_sock *t
   return listener && listener->pid ? listener : NULL;
 }
 
-SEC("?iter/tcp")
+SEC("?sockscope/iter/tcp")
 int iter__tcp(struct bpf_iter__tcp *ctx) {
   struct sock_common *common = ctx->sk_common;
   if (!common)
@@ -90,7 +90,7 @@ int iter__tcp(struct bpf_iter__tcp *ctx) {
   return 0;
 }
 
-SEC("?iter/udp")
+SEC("?sockscope/iter/udp")
 int iter__udp(struct bpf_iter__udp *ctx) {
   struct udp_sock *udp = ctx->udp_sk;
   if (!udp)
@@ -115,7 +115,7 @@ int iter__udp(struct bpf_iter__udp *ctx) {
 /* iter/tcp and iter/udp show one network namespace. The sockets of all others are found by their
  * storage, or in the hash (snapshot_hash.bpf.c). Where iterators over maps are refused, those that
  * a process has open are found by its files (snapshot_files.bpf.c). */
-SEC("?iter/bpf_sk_storage_map")
+SEC("?sockscope/iter/bpf_sk_storage_map")
 int iter__bpf_sk_storage_map(struct bpf_iter__bpf_sk_storage_map *ctx) {
   struct sock *sk = ctx->sk;
   struct socket_state *state = ctx->value;
@@ -128,7 +128,7 @@ int iter__bpf_sk_storage_map(struct bpf_iter__bpf_sk_storage_map *ctx) {
 
 /* Run at the start, after the other programs are attached: a socket that has an owner by then keeps
  * that owner. */
-SEC("?iter/task_file")
+SEC("?sockscope/iter/task_file")
 int iter__task_file(struct bpf_iter__task_file *ctx) {
   struct task_struct *task = ctx->task;
   struct sock *sk = sock_of(ctx->file);

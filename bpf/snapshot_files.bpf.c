@@ -9,7 +9,7 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-SEC("?iter/task_file")
+SEC("?sockscope/iter/task_file")
 int iter__task_file_foreign(struct bpf_iter__task_file *ctx) {
   struct task_struct *task = ctx->task;
   struct sock *sk = sock_of(ctx->file);

@@ -6,7 +6,7 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-SEC("?iter/bpf_map_elem")
+SEC("?sockscope/iter/bpf_map_elem")
 int iter__bpf_map_elem(struct bpf_iter__bpf_map_elem *ctx) {
   __u64 *address = ctx->key;
   struct socket_state *state = ctx->value;
@@ -17,7 +17,7 @@ int iter__bpf_map_elem(struct bpf_iter__bpf_map_elem *ctx) {
   return 0;
 }
 
-SEC("?iter/task_file")
+SEC("?sockscope/iter/task_file")
 int iter__task_file__inode(struct bpf_iter__task_file *ctx) {
   struct task_struct *task = ctx->task;
   struct sock *sk = sock_by_inode(ctx->file);
@@ -26,7 +26,7 @@ int iter__task_file__inode(struct bpf_iter__task_file *ctx) {
   return 0;
 }
 
-SEC("?iter/task_file")
+SEC("?sockscope/iter/task_file")
 int iter__task_file_foreign__inode(struct bpf_iter__task_file *ctx) {
   struct task_struct *task = ctx->task;
   struct sock *sk = sock_by_inode(ctx->file);

@@ -3,10 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
+#include <vector>
 
 namespace sockscope {
 
@@ -17,12 +20,28 @@ struct KernelTarget {
   int parameters = 0;
 };
 
-// By name: functions by their own, tracepoints with "btf_trace_" in front.
-using KernelTargets = std::unordered_map<std::string, KernelTarget>;
+struct NameHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view name) const noexcept {
+    return std::hash<std::string_view>()(name);
+  }
+};
 
-// Fills in those keys of `targets` that the type information contains, in one walk over it (the
-// kernel's has more than 100,000 types). False: the data is not type information of this machine,
-// or is truncated; what was found before that stays filled in.
-bool find_targets(std::span<const std::byte> btf, KernelTargets& targets);
+// By name: functions by their own, tracepoints with "btf_trace_" in front.
+using KernelTargets = std::unordered_map<std::string, KernelTarget, NameHash, std::equal_to<>>;
+using TypeNames = std::unordered_set<std::string, NameHash, std::equal_to<>>;
+
+struct KernelTypes {
+  KernelTargets targets;  // found are those whose names are in it
+  // Type information of its own, with the structures, unions, enumerations and typedefs of those
+  // names, and all that they consist of; pointers in it point to nothing. It is sufficient for
+  // libbpf's relocations, and a hundredth of the whole.
+  std::vector<std::byte> excerpt;
+};
+
+// Fills in `types`, in one walk over the kernel's type information, which has more than 100,000
+// types. False: the data is not type information of this machine, or is truncated; what was found
+// before that stays filled in.
+bool read_types(std::span<const std::byte> btf, const TypeNames& names, KernelTypes& types);
 
 }  // namespace sockscope

@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 namespace sockscope {
@@ -63,12 +64,14 @@ class Written {
 
 TEST(Btf, FunctionsAndTracepointsAreFoundByName) {
   const Written written;
-  KernelTargets targets{{"tcp_recvmsg", {}},
-                        {"btf_trace_inet_sock_set_state", {}},
-                        {"btf_trace_of_no_function", {}},
-                        {"not_wanted", {}},
-                        {"no_such_function", {}}};
-  ASSERT_TRUE(find_targets(written.bytes(), targets));
+  KernelTypes types;
+  KernelTargets& targets = types.targets;
+  targets = {{"tcp_recvmsg", {}},
+             {"btf_trace_inet_sock_set_state", {}},
+             {"btf_trace_of_no_function", {}},
+             {"not_wanted", {}},
+             {"no_such_function", {}}};
+  ASSERT_TRUE(read_types(written.bytes(), {}, types));
   EXPECT_EQ(targets["tcp_recvmsg"].id, static_cast<std::uint32_t>(written.function));
   EXPECT_EQ(targets["tcp_recvmsg"].parameters, 2);
   EXPECT_EQ(targets["btf_trace_inet_sock_set_state"].id,
@@ -80,21 +83,81 @@ TEST(Btf, FunctionsAndTracepointsAreFoundByName) {
   EXPECT_EQ(targets.size(), 5u);
 }
 
+// libbpf itself reads the excerpt.
+TEST(Btf, AnExcerptHasWhatTypesConsistOf) {
+  std::unique_ptr<struct btf, decltype(&btf__free)> whole(btf__new_empty(), btf__free);
+  struct btf* const from = whole.get();
+  const int number = btf__add_int(from, "int", 4, BTF_INT_SIGNED);
+  btf__add_struct(from, "not_wanted", 4);
+  btf__add_field(from, "a", number, 0, 0);
+  const int inner = btf__add_struct(from, "inner", 4);
+  btf__add_field(from, "value", number, 0, 0);
+  const int renamed = btf__add_typedef(from, "renamed", inner);
+  const int constant = btf__add_const(from, renamed);
+  const int many = btf__add_array(from, number, constant, 3);
+  const int pointer = btf__add_ptr(from, inner);
+  btf__add_struct(from, "outer", 24);
+  btf__add_field(from, "many", many, 0, 0);
+  btf__add_field(from, "next", pointer, 128, 0);
+  btf__add_field(from, "bits", number, 96, 3);
+  btf__add_enum(from, "choice", 4);
+  btf__add_enum_value(from, "one", 1);
+  btf__add_enum64(from, "wide", 8, false);
+  btf__add_enum64_value(from, "big", 1ull << 40);
+  std::uint32_t size = 0;
+  const auto* const bytes = static_cast<const std::byte*>(btf__raw_data(from, &size));
+
+  KernelTypes types;
+  ASSERT_TRUE(read_types({bytes, size}, {"outer", "choice", "wide", "nowhere"}, types));
+  const std::unique_ptr<struct btf, decltype(&btf__free)> excerpt(
+      btf__new(types.excerpt.data(), static_cast<std::uint32_t>(types.excerpt.size())), btf__free);
+  ASSERT_NE(excerpt, nullptr);
+  const auto find = [&](const char* name, std::uint32_t kind) {
+    const int id = btf__find_by_name_kind(excerpt.get(), name, kind);
+    return id > 0 ? btf__type_by_id(excerpt.get(), static_cast<std::uint32_t>(id)) : nullptr;
+  };
+  const auto name_at = [&](std::uint32_t offset) {
+    return std::string_view(btf__name_by_offset(excerpt.get(), offset));
+  };
+  EXPECT_EQ(find("not_wanted", BTF_KIND_STRUCT), nullptr);
+  ASSERT_NE(find("inner", BTF_KIND_STRUCT), nullptr);
+  ASSERT_NE(find("renamed", BTF_KIND_TYPEDEF), nullptr);
+  const btf_type* const outer = find("outer", BTF_KIND_STRUCT);
+  ASSERT_NE(outer, nullptr);
+  EXPECT_EQ(outer->size, 24u);
+  ASSERT_EQ(btf_vlen(outer), 3u);
+  const btf_member* const members = btf_members(outer);
+  EXPECT_EQ(name_at(members[0].name_off), "many");
+  EXPECT_EQ(btf__resolve_size(excerpt.get(), members[0].type), 12);
+  const btf_type* const next = btf__type_by_id(excerpt.get(), members[1].type);
+  EXPECT_TRUE(btf_is_ptr(next));
+  EXPECT_EQ(next->type, 0u);
+  EXPECT_EQ(btf_member_bit_offset(outer, 1), 128u);
+  EXPECT_EQ(btf_member_bitfield_size(outer, 2), 3u);
+  const btf_type* const choice = find("choice", BTF_KIND_ENUM);
+  ASSERT_NE(choice, nullptr);
+  EXPECT_EQ(name_at(btf_enum(choice)[0].name_off), "one");
+  const btf_type* const wide = find("wide", BTF_KIND_ENUM64);
+  ASSERT_NE(wide, nullptr);
+  EXPECT_EQ(btf_enum64_value(btf_enum64(wide)), 1ull << 40);
+}
+
 TEST(Btf, CutAndChangedBytesAreNeverReadBeyond) {
   const std::vector<std::byte> whole = Written().bytes();
   for (std::size_t size = 0; size < whole.size(); ++size) {
     // In memory of exactly this size, so that the sanitizer notices a read beyond it.
     const std::vector<std::byte> cut(whole.begin(), whole.begin() + static_cast<long>(size));
-    KernelTargets targets{{"tcp_recvmsg", {}}};
-    EXPECT_FALSE(find_targets(cut, targets)) << size;
+    KernelTypes types{.targets = {{"tcp_recvmsg", {}}}, .excerpt = {}};
+    EXPECT_FALSE(read_types(cut, {"pair"}, types)) << size;
   }
   for (std::size_t at = 0; at < whole.size(); ++at)
     for (const int value : {0, 1, 0x7f, 0xff}) {
       std::vector<std::byte> changed = whole;
       changed[at] = static_cast<std::byte>(value);
-      KernelTargets targets{{"tcp_recvmsg", {}}, {"btf_trace_inet_sock_set_state", {}}};
-      find_targets(changed, targets);
-      EXPECT_EQ(targets.size(), 2u);
+      KernelTypes types{.targets = {{"tcp_recvmsg", {}}, {"btf_trace_inet_sock_set_state", {}}},
+                        .excerpt = {}};
+      read_types(changed, {"pair", "choice", "wide", "outer"}, types);
+      EXPECT_EQ(types.targets.size(), 2u);
     }
 }
 

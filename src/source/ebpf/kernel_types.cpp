@@ -22,17 +22,18 @@ Error refused(int error) {
 
 }  // namespace
 
-Result<KernelTargets> read_kernel_targets(const std::vector<std::string>& names) {
+Result<KernelTypes> read_kernel_types(const std::vector<std::string>& targets,
+                                      const TypeNames& types) {
   const Fd file(::open(kPath, O_RDONLY | O_CLOEXEC));
   struct stat status {};
   if (!file || ::fstat(file.get(), &status) != 0) return tl::make_unexpected(refused(errno));
-  KernelTargets targets;
-  for (const std::string& name : names) targets.try_emplace(name);
+  KernelTypes found;
+  for (const std::string& name : targets) found.targets.try_emplace(name);
 
   const auto size = static_cast<std::size_t>(status.st_size);
   bool is_whole = false;
   if (const Mapping mapping(file.get(), size, PROT_READ, 0); mapping) {
-    is_whole = find_targets({mapping.data(), size}, targets);
+    is_whole = read_types({mapping.data(), size}, types, found);
   } else {
     std::vector<std::byte> bytes(size);
     std::size_t count = 0;
@@ -42,10 +43,10 @@ Result<KernelTargets> read_kernel_targets(const std::vector<std::string>& names)
       if (got <= 0) return tl::make_unexpected(refused(got < 0 ? errno : EIO));
       count += static_cast<std::size_t>(got);
     }
-    is_whole = find_targets(bytes, targets);
+    is_whole = read_types(bytes, types, found);
   }
   if (!is_whole) return tl::make_unexpected(refused(EINVAL));
-  return targets;
+  return found;
 }
 
 }  // namespace sockscope

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "base/fd.h"
+#include "source/ebpf/typed_programs.h"
 
 namespace sockscope {
 namespace {
@@ -30,7 +31,7 @@ int load(const bpf_program* program, std::uint32_t target, bpf_insn first,
     options.log_buf = verifier_words.data();
     options.log_size = static_cast<std::uint32_t>(verifier_words.size());
   }
-  const Fd loaded(bpf_prog_load(bpf_program__type(program), bpf_program__name(program), "GPL",
+  const Fd loaded(bpf_prog_load(type_of(program), bpf_program__name(program), "GPL",
                                 instructions.data(), instructions.size(), &options));
   return loaded ? 0 : errno;
 }

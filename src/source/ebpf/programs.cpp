@@ -26,6 +26,7 @@
 #include "source/ebpf/permission.h"
 #include "source/ebpf/probe.h"
 #include "source/ebpf/refusal.h"
+#include "source/ebpf/typed_programs.h"
 #include "source/ebpf/udp_peer_map.h"
 #include "source/ebpf/way_choice.h"
 
@@ -43,14 +44,6 @@ struct LinkDeleter {
 };
 using Skeleton = std::unique_ptr<sockscope_bpf, SkeletonDeleter>;
 using Link = std::unique_ptr<bpf_link, LinkDeleter>;
-
-// "tp_btf/inet_sock_set_state", "sockops": the section name, without libbpf's mark for "not loaded
-// automatically".
-std::string_view attach_point_of(const bpf_program* program) {
-  std::string_view section = bpf_program__section_name(program);
-  if (section.starts_with('?')) section.remove_prefix(1);
-  return section;
-}
 
 // The function or tracepoint of the kernel.
 std::string target_of(const bpf_program* program) {
@@ -70,19 +63,9 @@ bool is_interruptible(DoorKind kind) {
   return kind == DoorKind::kTracepoint || kind == DoorKind::kFunction || kind == DoorKind::kProbe;
 }
 
-// The name of its target in the kernel's type information; empty: the target has no type.
-std::string target_name(const bpf_program* program, DoorKind kind) {
-  switch (kind) {
-    case DoorKind::kIterator:
-    case DoorKind::kTaskIterator:
-    case DoorKind::kMapIterator: return "bpf_iter_" + target_of(program);
-    case DoorKind::kTracepoint: return "btf_trace_" + target_of(program);
-    case DoorKind::kFunction:
-    case DoorKind::kProbe: return target_of(program);
-    case DoorKind::kCgroup:
-    case DoorKind::kNumbering: break;
-  }
-  return {};
+// The name under which targets are looked up; empty: the target has no type.
+std::string name_of_target(const bpf_program* program, DoorKind kind) {
+  return kind == DoorKind::kProbe ? target_of(program) : target_name(program);
 }
 
 bool is_of_cgroups(DoorKind kind) {
@@ -120,7 +103,10 @@ Fd open_root_cgroup() {
 // map: the map whose elements an iterator reads.
 Link attach(bpf_program* program, DoorKind kind, int cgroup, int map) {
   if (is_of_cgroups(kind)) return Link(bpf_program__attach_cgroup(program, cgroup));
-  if (kind != DoorKind::kMapIterator) return Link(bpf_program__attach(program));
+  if (kind == DoorKind::kProbe) return Link(bpf_program__attach(program));
+  if (kind == DoorKind::kTracepoint || kind == DoorKind::kFunction)
+    return Link(bpf_program__attach_trace(program));
+  if (kind != DoorKind::kMapIterator) return Link(bpf_program__attach_iter(program, nullptr));
   bpf_iter_link_info info{};
   info.map.map_fd = static_cast<std::uint32_t>(map);
   bpf_iter_attach_opts options{};
@@ -159,6 +145,7 @@ struct Programs::Impl {
   Mapping control;
   std::vector<Door> doors;
   KernelTargets targets;
+  std::optional<ExcerptFile> excerpt;
   std::set<std::string> taken;  // names of programs that the kernel would accept
   Fd cgroup;                    // the host's root; empty: not visible from here
   std::optional<UdpPeerMap> udp_peers;
@@ -221,7 +208,10 @@ const std::vector<Link>& Programs::Impl::links_of(Observation observation) const
 Result<void> Programs::Impl::open() {
   for (auto& held : links) held.clear();
   missed = {};
-  skeleton.reset(sockscope_bpf__open());
+  bpf_object_open_opts options{};
+  options.sz = sizeof options;
+  options.btf_custom_path = excerpt->path();
+  skeleton.reset(sockscope_bpf__open_opts(&options));
   if (!skeleton)
     return tl::make_unexpected(
         Error::from_errno(ErrorKind::kLoadFailed, errno, "open the programs"));
@@ -239,12 +229,12 @@ Result<void> Programs::Impl::read_types() {
   for (const Plan& plan : plans())
     for (const Way& way : plan.ways)
       for (const ProgramRef& reference : way.programs)
-        names.push_back(target_name(find(reference), way.kind));
-  auto read = read_kernel_targets(names);
+        names.push_back(name_of_target(find(reference), way.kind));
+  auto read = read_kernel_types(names, type_names_of(skeleton->obj));
   if (!read) return tl::make_unexpected(std::move(read).error());
-  targets = std::move(*read);
+  targets = std::move(read->targets);
   choice.set_hash_quick(parameters_of(kQuickAllocation).has_value());
-  return {};
+  return excerpt->write(read->excerpt);
 }
 
 // Refuses the ways whose tracepoint or function does not exist in this kernel.
@@ -254,7 +244,7 @@ void Programs::Impl::refuse_by_types() {
       if (reference.where_function_exists || reference.for_data || is_of_cgroups(way.kind))
         continue;
       const bpf_program* program = find(reference);
-      const auto parameters = parameters_of(target_name(program, way.kind));
+      const auto parameters = parameters_of(name_of_target(program, way.kind));
       const bool is_tracepoint = way.kind == DoorKind::kTracepoint;
       if (!parameters)
         return {is_tracepoint ? RefusalReason::kNoTracepoint : RefusalReason::kNoFunction,
@@ -283,7 +273,7 @@ void Programs::Impl::refuse_by_privilege() {
 // Asks for the helpers that all programs need, with a program that every kernel accepts.
 void Programs::Impl::ask_helpers() {
   const bpf_program* program = skeleton->progs.iter__tcp;
-  const std::uint32_t target = targets[target_name(program, DoorKind::kIterator)].id;
+  const std::uint32_t target = targets[name_of_target(program, DoorKind::kIterator)].id;
   if (lacks_helper(program, target, BPF_FUNC_get_socket_cookie))
     choice.lose_cookies();  // then the hash gives sockets their numbers
   else if (lacks_helper(program, target, BPF_FUNC_sk_storage_get))
@@ -299,7 +289,7 @@ bool Programs::Impl::ask_chosen(const Wanted& wanted) {
       if (!taken.insert(bpf_program__name(program)).second) continue;
       // A kprobe program has no type of the kernel as its target.
       const std::uint32_t target =
-          kind == DoorKind::kProbe ? 0 : targets[target_name(program, kind)].id;
+          kind == DoorKind::kProbe ? 0 : targets[name_of_target(program, kind)].id;
       const int error = probe_program(program, target);
       if (error == 0) continue;
       if (kind == DoorKind::kIterator)
@@ -397,6 +387,7 @@ Programs::Impl::Outcome Programs::Impl::load_chosen(const Wanted& wanted) {
     }
   }
   LibbpfLog log;
+  const LoadingFor loading(targets);
   const int error = sockscope_bpf__load(skeleton.get());
   if (error == 0) return {};
   std::string words = log.last_lines(12);
@@ -482,6 +473,10 @@ Result<Programs> Programs::load(const Wanted& wanted) {
   auto impl = std::make_unique<Impl>(wanted, *allowed);
   WayChoice& choice = impl->choice;
   const LibbpfLog quiet;
+  if (auto done = register_sections(); !done) return tl::make_unexpected(std::move(done).error());
+  auto excerpt = ExcerptFile::make();
+  if (!excerpt) return tl::make_unexpected(std::move(excerpt).error());
+  impl->excerpt.emplace(std::move(*excerpt));
   if (auto done = impl->open(); !done) return tl::make_unexpected(std::move(done).error());
   if (auto done = impl->read_types(); !done) return tl::make_unexpected(std::move(done).error());
   impl->refuse_by_privilege();
@@ -518,6 +513,7 @@ Result<Programs> Programs::load(const Wanted& wanted) {
     if (auto opened = impl->open(); !opened) return tl::make_unexpected(std::move(opened).error());
   }
   impl->cgroup.reset();
+  impl->excerpt.reset();
   impl->describe_doors();
   impl->control =
       Mapping(bpf_map__fd(impl->skeleton->maps.control),
