@@ -51,6 +51,9 @@ std::string alerts_help() {
       "for a minute. What the selection leaves out raises no alert: --filter '!comm:probe' "
       "exempts\n"
       "a program, --allow-domain example.com exempts a domain from being a DNS tunnel.\n"
+      "A scan belongs to one process (from outside: to one address) and goes on while new ports\n"
+      "are tried. Failed attempts are those of one process, or of all of a program; scans\n"
+      "do not count.\n"
       "--threshold NAME=VALUE,... sets these thresholds, here with their defaults:\n"
       "\n";
   const AlertOptions defaults;

@@ -43,6 +43,12 @@ std::string who(const Alert& alert) {
   return fmt::format("{} {}", name.empty() ? "process" : name, alert.owner.pid);
 }
 
+// A scan by many processes of one program, each of which tried one port.
+bool is_by_many(const Alert& alert) {
+  return alert.direction == Direction::kOutbound && alert.owner.pid == 0 &&
+         !alert.owner.name().empty();
+}
+
 std::string rates(const Alert& alert) {
   return fmt::format("{}B/s received, {}B/s sent",
                      format_rate(alert.figure("rx_rate"), Units::kBytes),
@@ -88,6 +94,9 @@ std::string message(const Alert& alert) {
   switch (alert.kind) {
     case AlertKind::kPortScan:
       if (alert.direction == Direction::kInbound) return peer + " scans ports of this host";
+      if (is_by_many(alert))
+        return fmt::format("processes of {} scan ports of {}", clean_text(alert.owner.name()),
+                           peer);
       return fmt::format("{} scans ports of {}", who(alert), peer);
     case AlertKind::kBeaconing:
       return fmt::format(
@@ -111,10 +120,16 @@ std::string message(const Alert& alert) {
 
 std::string detail(const Alert& alert) {
   const auto figure = [&alert](std::string_view name) { return alert.figure(name); };
+  const auto number = [&alert](std::string_view name, std::string_view what) {
+    return counted(static_cast<std::uint64_t>(alert.figure(name)), what);
+  };
   switch (alert.kind) {
     case AlertKind::kPortScan:
-      return fmt::format("{:.0f} ports, {:.0f} of them shut, {:.0f} attempts in {:.1f} s",
-                         figure("ports"), figure("shut"), figure("attempts"), figure("seconds"));
+      return fmt::format(
+          "{}{}, {:.0f} of them shut, {} in {}", number("ports", "port"),
+          is_by_many(alert) ? " by a process each" : "", figure("shut"),
+          number("attempts", "attempt"),
+          format_duration_us(static_cast<std::uint64_t>(figure("seconds") * 1e6 + 0.5)));
     case AlertKind::kBeaconing:
       return fmt::format("{:.0f} attempts {:.2f} s apart, jitter {:.1f} %", figure("attempts"),
                          figure("interval_s"), figure("jitter_pct"));
@@ -125,8 +140,8 @@ std::string detail(const Alert& alert) {
           figure("queries_per_minute"), figure("names"), figure("name_bytes"));
     case AlertKind::kBandwidth: return rates(alert);
     case AlertKind::kRetransmitStorm:
-      return fmt::format("{:.0f} of {:.0f} segments on {:.0f} connections, most by {}",
-                         figure("retransmits"), figure("segments"), figure("connections"),
+      return fmt::format("{:.0f} of {} on {}, most by {}", figure("retransmits"),
+                         number("segments", "segment"), number("connections", "connection"),
                          who(alert));
     case AlertKind::kConnectFailures: break;
   }

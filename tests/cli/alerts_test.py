@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """trace --alerts, checked with traffic that this test makes."""
+import datetime
 import os
 import socket
+import subprocess
+import sys
 import time
 import unittest
 
@@ -45,7 +48,9 @@ class Alerts(unittest.TestCase):
 
     def test_failures_of_one_port_are_a_burst(self):
         with Trace("--alerts", "-p", str(os.getpid())) as trace:
+            began = time.time()
             refused("127.77.0.2", [9] * 29)
+            tried = time.time()
             time.sleep(0.5)
             self.assertEqual(alerts_of(trace, "connect_failures"), [])
             refused("127.77.0.2", [9])
@@ -54,6 +59,28 @@ class Alerts(unittest.TestCase):
         self.assertEqual(told["category"], "connect_failures")
         self.assertEqual(told["figures"]["failures"], 30)
         self.assertIn("ECONNREFUSED", told["detail"])
+        first = datetime.datetime.fromisoformat(told["first"]).timestamp()
+        self.assertGreater(first, began - 0.1)  # the clocks differ by a little
+        self.assertLess(first, tried + 0.1)
+
+    def test_a_scan_hides_no_failures_of_another_process(self):
+        address = "127.77.0.3"
+        with Trace("--alerts", "--filter", f"dst:{address}") as trace:
+            refused(address, range(1, 61))
+            with subprocess.Popen([sys.executable, "-c", f"""
+import socket
+for _ in range(45):
+    socket.socket().connect_ex(("{address}", 9))
+"""]) as other:
+                other.wait()
+            told = trace.wait_for_event(
+                lambda e: e["event"] == "alert" and e["category"] == "connect_failures",
+                "the alert of the failures")
+            scans = alerts_of(trace, "port_scan")
+            trace.stop()
+        self.assertEqual((told["pid"], told["figures"]["failures"], told["figures"]["attempts"]),
+                         (other.pid, 30, 30))
+        self.assertEqual({e["pid"] for e in scans if e["direction"] == "outbound"}, {os.getpid()})
 
     def test_a_beacon_is_found_and_private_ends_are_not_by_default(self):
         with socket.create_server(("127.0.0.1", 0)) as server, \

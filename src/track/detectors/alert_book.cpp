@@ -11,10 +11,9 @@ const Alert* AlertBook::find(std::string_view key) const {
   return found == active_.end() ? nullptr : &*found;
 }
 
-bool AlertBook::is_active(AlertKind kind, const Owner& owner) const {
+bool AlertBook::is_active(AlertKind kind, Direction direction, const Address& peer) const {
   return std::any_of(active_.begin(), active_.end(), [&](const Alert& alert) {
-    return alert.kind == kind && alert.owner.pid != 0 && alert.owner.comm == owner.comm &&
-           alert.owner.uid == owner.uid;
+    return alert.kind == kind && alert.direction == direction && alert.peer.addr == peer;
   });
 }
 

@@ -36,8 +36,8 @@ class AlertBook {
   bool see(Sighting sighting, const Detectors::Handler& handler);
   // True when the condition has an active alert, so that see() makes no new one.
   bool is_active(std::string_view key) const { return find(key) != nullptr; }
-  // True when there is an active alert of that kind about the process.
-  bool is_active(AlertKind kind, const Owner& owner) const;
+  // True when there is an active alert of that kind and direction with that other end.
+  bool is_active(AlertKind kind, Direction direction, const Address& peer) const;
   void end(std::string_view key, std::uint64_t now_ns, const Detectors::Handler& handler);
   void tick(std::uint64_t now_ns, const Detectors::Handler& handler);
 

@@ -32,7 +32,7 @@ double allowed_jitter(std::size_t attempts, const AlertOptions& options) {
 
 // Finds the longest run of the latest attempts that is regular enough for its length.
 void Beaconing::judge(Target& target, const AlertOptions& options) {
-  target.is_regular = false;
+  std::uint32_t run = 0;
   const auto least = static_cast<std::size_t>(options.beacon_attempts);
   double sum = 0;
   double squares = 0;
@@ -48,10 +48,20 @@ void Beaconing::judge(Target& target, const AlertOptions& options) {
     const double jitter = 100 * deviation / mean;
     if (mean < options.beacon_interval_s * 0.98 || jitter >= allowed_jitter(attempts, options))
       continue;
-    target.is_regular = true;
+    run = static_cast<std::uint32_t>(attempts);
     target.interval_s = mean;
     target.jitter_pct = jitter;
   }
+  // A run goes on from where it began, also when that is longer ago than `times` has room for.
+  const bool goes_on =
+      target.attempts != 0 && run != 0 && (run == kTimes || at(target, run - 1) <= target.first_ns);
+  if (goes_on) {
+    ++target.attempts;
+  } else {
+    target.attempts = run;
+    target.first_ns = run == 0 ? 0 : at(target, run - 1);
+  }
+  target.is_regular = run != 0;
 }
 
 bool Beaconing::is_timer(const Target& target) const {
@@ -78,7 +88,6 @@ void Beaconing::note(Target& target, const Event& event, const AlertOptions& opt
   target.next = (target.next + 1) % kTimes;
   target.count = std::min<std::uint32_t>(target.count + 1, kTimes);
   target.last_ns = began;
-  ++target.attempts;
   if (connect) ++target.connected;
   target.owner = event.flow.owner;
   target.peer = event.flow.remote;
@@ -125,7 +134,7 @@ void Beaconing::tell(const Target& target, const Bench& bench) {
       "beaconing/" + clean_text(target.owner.name()) + '/' +
       (target.name.empty() ? to_string(target.peer)
                            : clean_text(target.name) + ':' + std::to_string(target.peer.port));
-  sighting.first_ns = at(target, target.count - 1);
+  sighting.first_ns = target.first_ns;
   sighting.last_ns = target.last_ns;
   sighting.missed_ns = target.last_ns + to_ns(2 * target.interval_s);
   sighting.direction = Direction::kOutbound;

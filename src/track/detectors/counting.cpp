@@ -6,26 +6,24 @@
 namespace sockscope::detectors {
 
 template <class T>
-std::size_t RecentSet<T>::add(T value, std::uint64_t now_ns, std::uint64_t window_ns,
-                              std::size_t limit) {
+RecentSet<T>::Added RecentSet<T>::add(T value, std::uint64_t now_ns, std::uint64_t window_ns,
+                                      std::size_t limit) {
   const std::uint64_t since = before(now_ns, window_ns);
-  auto oldest = items_.begin();
-  for (auto item = items_.begin(); item != items_.end(); ++item) {
-    if (item->value == value && item->seen_ns >= since) {
-      *item = {value, now_ns};
-      return items_.size();
-    }
-    if (item->seen_ns < oldest->seen_ns) oldest = item;
+  for (Item& item : items_) {
+    if (!(item.value == value) || item.seen_ns < since) continue;
+    item.seen_ns = now_ns;
+    return {item.value, false};
   }
   std::erase_if(items_, [since](const Item& item) { return item.seen_ns < since; });
   if (items_.size() < std::min(limit, kMost)) {
-    items_.push_back({value, now_ns});
-  } else {
-    oldest = std::min_element(items_.begin(), items_.end(),
-                              [](const Item& a, const Item& b) { return a.seen_ns < b.seen_ns; });
-    *oldest = {value, now_ns};
+    items_.push_back({value, now_ns, now_ns});
+    return {items_.back().value, true};
   }
-  return items_.size();
+  Item& oldest = *std::min_element(items_.begin(), items_.end(), [](const Item& a, const Item& b) {
+    return a.seen_ns < b.seen_ns;
+  });
+  oldest = {value, now_ns, now_ns};
+  return {oldest.value, true};
 }
 
 template <class T>
@@ -34,12 +32,10 @@ void RecentSet<T>::remove(T value) {
 }
 
 template <class T>
-std::uint64_t RecentSet<T>::oldest_ns(std::uint64_t now_ns, std::uint64_t window_ns) const {
-  const std::uint64_t since = before(now_ns, window_ns);
-  std::uint64_t oldest = now_ns;
-  for (const Item& item : items_)
-    if (item.seen_ns >= since) oldest = std::min(oldest, item.seen_ns);
-  return oldest;
+std::uint64_t RecentSet<T>::first_ns() const noexcept {
+  std::uint64_t first = UINT64_MAX;
+  for (const Item& item : items_) first = std::min(first, item.first_ns);
+  return first;
 }
 
 template class RecentSet<Port>;

@@ -36,9 +36,10 @@ void Detectors::take(const Event& event, const Handler& handler) {
   if (event.kind() == EventKind::kDns) return impl_->tunnels.take(event, bench);
   if (event.flow.protocol != Protocol::kTcp) return;
   impl_->tunnels.note_use(event);
-  impl_->scans.take(event, bench);
+  const PortScan::Verdict verdict = impl_->scans.take(event, bench);
+  if (verdict == PortScan::Verdict::kBegins) impl_->failures.forgive(event.flow.owner);
   impl_->beacons.take(event, bench);
-  impl_->failures.take(event, bench);
+  if (verdict == PortScan::Verdict::kOther) impl_->failures.take(event, bench);
 }
 
 void Detectors::take(const Snapshot& snapshot, const Handler& handler) {

@@ -13,104 +13,6 @@ namespace {
 
 class DetectorsTest : public testing::Test, protected WithDetectors {};
 
-TEST_F(DetectorsTest, AScanIsOneAlertThatGetsWorseAndEnds) {
-  for (std::uint16_t port = 1; port <= 19; ++port) {
-    at(port * 0.01);
-    connection(EventKind::kConnectFailed, owner("nmap"), kPublic, port, ECONNREFUSED);
-  }
-  EXPECT_TRUE(told.empty());
-  for (std::uint16_t port = 20; port <= 1000; ++port) {
-    at(port * 0.01);
-    connection(EventKind::kConnectFailed, owner("nmap"), kPublic, port, ECONNREFUSED);
-  }
-  at(100);
-  ASSERT_EQ(told.size(), 3u);
-  EXPECT_EQ(told[0].phase, AlertPhase::kBegan);
-  EXPECT_EQ(told[1].phase, AlertPhase::kWorse);
-  EXPECT_EQ(told[2].phase, AlertPhase::kEnded);
-  EXPECT_EQ(told[2].figure("ports"), 1000);
-  EXPECT_EQ(message(told[0]), "nmap 7 scans ports of 203.0.113.1");
-  EXPECT_EQ(told[0].key, "port_scan/out/203.0.113.1");
-}
-
-TEST_F(DetectorsTest, OpenPortsOfThisHostAreScannedFromOutside) {
-  for (std::uint16_t port = 1; port < 100; ++port)
-    connection(EventKind::kAccept, owner("inetd"), kPublic, port);
-  EXPECT_TRUE(told.empty());  // this many are in use at most
-  connection(EventKind::kAccept, owner("inetd"), kPublic, 100);
-  ASSERT_EQ(of(AlertKind::kPortScan).size(), 1u);
-  EXPECT_EQ(told[0].owner.pid, 0u);
-  EXPECT_EQ(message(told[0]), "203.0.113.1 scans ports of this host");
-}
-
-TEST_F(DetectorsTest, AScrapeOfManyExportersIsNoScan) {
-  for (int round = 0; round < 10; ++round) {
-    at(round * 15.0);
-    for (std::uint16_t port = 9'100; port < 9'140; ++port)
-      connection(port % 20 == 0 ? EventKind::kConnectFailed : EventKind::kConnect,
-                 owner("prometheus"), kPrivate, port, ECONNREFUSED);  // two of forty are down
-  }
-  EXPECT_TRUE(of(AlertKind::kPortScan).empty());
-}
-
-// Connections to exporters that answer are kept open; an exporter that is down is tried each time.
-TEST_F(DetectorsTest, ATargetThatIsDownIsOnePortHoweverOftenItIsTried) {
-  for (int round = 0; round < 10; ++round) {
-    at(round * 5.0);
-    for (std::uint16_t port = 9'100; port < 9'140; ++port) {
-      const bool is_down = port % 20 == 0;
-      if (round == 0 || is_down)
-        connection(is_down ? EventKind::kConnectFailed : EventKind::kConnect, owner("prometheus"),
-                   kPrivate, port, ECONNREFUSED);
-    }
-  }
-  EXPECT_TRUE(of(AlertKind::kPortScan).empty());
-}
-
-TEST_F(DetectorsTest, FtpWithAnyPortForDataIsNoScan) {
-  connection(EventKind::kConnect, owner("mirror"), kPublic, 21);
-  connection(EventKind::kAccept, owner("vsftpd"), kPublic + 1, 21);
-  for (std::uint16_t i = 0; i < 1000; ++i) {
-    at(i * 0.05);
-    const auto port = static_cast<std::uint16_t>(1'024 + i * 61);
-    connection(EventKind::kConnect, owner("mirror"), kPublic, port);
-    connection(EventKind::kAccept, owner("vsftpd"), kPublic + 1, port);
-  }
-  EXPECT_TRUE(of(AlertKind::kPortScan).empty());
-  for (std::uint16_t port = 2'000; port < 2'020; ++port)
-    connection(EventKind::kConnectFailed, owner("mirror"), kPublic, port, ECONNREFUSED);
-  EXPECT_EQ(of(AlertKind::kPortScan).size(), 1u);  // a program that uses FTP can still scan
-}
-
-TEST_F(DetectorsTest, ShutPortsOfThisHostToo) {
-  Event event;
-  event.what = event::Refused{3};  // each stands for itself and two unreported ones
-  event.flow.direction = Direction::kInbound;
-  event.flow.remote = {ip(kPublic), 40'000};
-  event.flow.local.addr = ip(kPrivate);
-  for (std::uint16_t port = 60'001; port <= 60'020; ++port) {
-    event.mono_ns = now += 1'000'000;
-    event.flow.local.port = port;
-    detectors.take(event, handler);
-  }
-  ASSERT_EQ(of(AlertKind::kPortScan).size(), 1u);
-  EXPECT_EQ(told[0].direction, Direction::kInbound);
-  EXPECT_EQ(told[0].figure("ports"), 20);
-  EXPECT_EQ(told[0].figure("shut"), 20);
-  EXPECT_EQ(told[0].figure("attempts"), 60);
-}
-
-TEST_F(DetectorsTest, PassiveFtpAndSlowChangesAreNoScan) {
-  for (std::uint16_t i = 0; i < 500; ++i)
-    connection(EventKind::kAccept, owner("vsftpd"), kPublic,
-               static_cast<std::uint16_t>(40'000 + i));
-  for (std::uint16_t i = 1; i < 200; ++i) {
-    at(i * 2.0);
-    connection(EventKind::kConnect, owner("slow"), kPublic, i);
-  }
-  EXPECT_TRUE(of(AlertKind::kPortScan).empty());
-}
-
 class Beacon : public DetectorsTest, public testing::WithParamInterface<double> {};
 
 TEST_P(Beacon, IsFoundByItsTimes) {
@@ -130,6 +32,24 @@ TEST_P(Beacon, IsFoundByItsTimes) {
   EXPECT_EQ(of(AlertKind::kBeaconing, AlertPhase::kEnded).size(), 1u);
 }
 INSTANTIATE_TEST_SUITE_P(Jitter, Beacon, testing::Values(0.0, 0.1, 0.2, 0.4));
+
+// Calls at any time come before the regular ones.
+TEST_F(DetectorsTest, ABeaconBeginsWithItsFirstRegularCall) {
+  double when = 5;
+  for (const double pause : {2.0, 31.0, 5.0, 90.0, 13.0, 8.0, 61.0, 3.0, 22.0}) {
+    at(when += pause);
+    connection(EventKind::kConnect, owner("implant"), kPublic, 443);
+  }
+  const auto first_ns = static_cast<std::uint64_t>((when + 17) * 1e9) + kBegin;
+  for (int i = 0; i < 40; ++i) {
+    at(when + 17 + i * 37.0);
+    connection(EventKind::kConnect, owner("implant"), kPublic, 443);
+  }
+  at(when + 17 + 40 * 37.0);
+  ASSERT_EQ(of(AlertKind::kBeaconing).size(), 1u);
+  EXPECT_EQ(detectors.alerts()[0].first_ns, first_ns);
+  EXPECT_EQ(detectors.alerts()[0].figure("attempts"), 40);
+}
 
 TEST_F(DetectorsTest, RetriesOfADeadServerAreNoBeacon) {
   for (int i = 0; i < 60; ++i) {
@@ -256,6 +176,25 @@ TEST_F(DetectorsTest, RetransmitStormsAreAShareOfWhatIsSent) {
   ASSERT_EQ(told.size(), 1u);
   EXPECT_EQ(told[0].figure("percent"), 25);
   EXPECT_EQ(told[0].owner.name(), "rsync");
+  EXPECT_EQ(told[0].first_ns, now - kSecond);
+  EXPECT_EQ(detail(told[0]), "50 of 200 segments on 1 connection, most by rsync 7");
+}
+
+TEST_F(DetectorsTest, AStormIsNotOlderThanItsConnection) {
+  Snapshot snapshot;
+  snapshot.mono_ns = now += kSecond;
+  detectors.take(snapshot, handler);
+  snapshot.flows.resize(1);
+  Flow& flow = snapshot.flows[0];
+  flow.cookie = 5;
+  flow.remote = {ip(kPublic), 443};
+  flow.opened_ns = now + kSecond / 2;
+  flow.counters.tx_segments = 200;
+  flow.counters.retransmits = 50;
+  snapshot.mono_ns = now += kSecond;
+  detectors.take(snapshot, handler);
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].first_ns, flow.opened_ns);
 }
 
 TEST_F(DetectorsTest, FailuresOfAProgramNotThoseItGaveUp) {
@@ -269,6 +208,65 @@ TEST_F(DetectorsTest, FailuresOfAProgramNotThoseItGaveUp) {
   ASSERT_EQ(told.size(), 1u);
   EXPECT_EQ(detail(told[0]),
             "30 of 30 attempts failed, the last at 203.0.113.1:5432: ECONNREFUSED");
+}
+
+// Not a window's length before the alert.
+TEST_F(DetectorsTest, FailuresBeginWithTheFirstThatCounts) {
+  at(3);
+  connection(EventKind::kConnectFailed, owner("app"), kPublic, 5432, ECONNREFUSED);  // forgotten
+  at(100.25);
+  const std::uint64_t first_ns = now;
+  for (int i = 0; i < 40; ++i) {
+    connection(EventKind::kConnectFailed, owner("app"), kPublic, 5432, ECONNREFUSED);
+    now += 20'000'000;
+  }
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].first_ns, first_ns);
+  EXPECT_EQ(told[0].last_ns, first_ns + 29 * 20'000'000);
+  at(102);
+  const Alert alert = detectors.alerts().at(0);  // the others are told, too
+  EXPECT_EQ(alert.figure("failures"), 40);
+  EXPECT_EQ(alert.first_ns, first_ns);
+  EXPECT_EQ(alert.last_ns, first_ns + 39 * 20'000'000);
+}
+
+TEST_F(DetectorsTest, FailuresOfAProcessAreNotHiddenByOthersOfItsProgram) {
+  for (int i = 0; i < 240; ++i) {
+    at(i * 0.25);
+    connection(EventKind::kConnect, owner("python3", 1), kPublic + static_cast<std::uint32_t>(i),
+               443);
+  }
+  at(61);
+  const std::uint64_t first_ns = now;
+  for (int i = 0; i < 45; ++i)
+    connection(EventKind::kConnectFailed, owner("python3", 2), kPublic, 9, ECONNREFUSED);
+  at(62);
+  ASSERT_EQ(told.size(), 1u);
+  const Alert alert = detectors.alerts()[0];
+  EXPECT_EQ(alert.owner.pid, 2u);
+  EXPECT_EQ(alert.first_ns, first_ns);
+  EXPECT_EQ(detail(alert), "45 of 45 attempts failed, the last at 203.0.113.1:9: ECONNREFUSED");
+}
+
+TEST_F(DetectorsTest, FailuresOfAScannerDoNotCountAsThoseOfOthers) {
+  at(2);
+  for (std::uint16_t port = 1; port <= 19; ++port)
+    connection(EventKind::kConnectFailed, owner("python3", 1), kPublic, port, ECONNREFUSED);
+  now += 1'000;
+  const std::uint64_t first_ns = now;
+  for (int i = 0; i < 10; ++i)
+    connection(EventKind::kConnectFailed, owner("python3", 2), kPublic + 1, 9, ECONNREFUSED);
+  now += 1'000;
+  connection(EventKind::kConnectFailed, owner("python3", 1), kPublic, 20, ECONNREFUSED);
+  ASSERT_EQ(of(AlertKind::kPortScan).size(), 1u);
+  at(4);
+  for (int i = 0; i < 25; ++i)
+    connection(EventKind::kConnectFailed, owner("python3", 2), kPublic + 1, 9, ECONNREFUSED);
+  at(6);
+  ASSERT_EQ(of(AlertKind::kConnectFailures).size(), 1u);
+  const Alert alert = detectors.alerts().back();
+  EXPECT_EQ(alert.figure("failures"), 35);
+  EXPECT_EQ(alert.first_ns, first_ns);
 }
 
 TEST_F(DetectorsTest, AmongManyPeersSomeAreAlwaysGone) {

@@ -264,14 +264,17 @@ void DnsTunnel::take(const Event& event, const Bench& bench) {
     domain.queries[s % 60] = 0;
   if (second > domain.second + 60) domain.queries.fill(0);
   domain.second = std::max(domain.second, second);
-  ++domain.queries[second % 60];
+  if (domain.queries[second % 60]++ == 0)
+    domain.first_after_ns[second % 60] = static_cast<std::uint32_t>(now % kSecond);
 
   const auto most_names = static_cast<std::size_t>(options.dns_names) + 1;
-  const std::size_t names = domain.names.add(hash, now, kMinuteNs, most_names);
+  domain.names.add(hash, now, kMinuteNs, most_names);
+  const std::size_t names = domain.names.size();
   std::size_t long_names = 0;
-  if (static_cast<double>(name.size()) > options.dns_length)
-    long_names = domain.long_names.add(hash, now, kMinuteNs,
-                                       static_cast<std::size_t>(options.dns_long_names));
+  if (static_cast<double>(name.size()) > options.dns_length) {
+    domain.long_names.add(hash, now, kMinuteNs, static_cast<std::size_t>(options.dns_long_names));
+    long_names = domain.long_names.size();
+  }
   const double queries = std::accumulate(domain.queries.begin(), domain.queries.end(), 0.0);
   const bool is_many =
       queries > options.dns_queries && static_cast<double>(names) > options.dns_names;
@@ -283,7 +286,7 @@ void DnsTunnel::take(const Event& event, const Bench& bench) {
   sighting.kind = AlertKind::kDnsTunnel;
   sighting.severity = AlertSeverity::kCritical;
   sighting.key = "dns_tunnel/" + clean_text(domain_name);
-  sighting.first_ns = domain.names.oldest_ns(now, kMinuteNs);
+  sighting.first_ns = is_many ? domain.first_query_ns() : domain.long_names.first_ns();
   sighting.last_ns = now;
   sighting.owner = event.flow.owner;
   sighting.peer = event.flow.remote;
@@ -292,6 +295,13 @@ void DnsTunnel::take(const Event& event, const Bench& bench) {
                       {"names", static_cast<double>(names)},
                       {"name_bytes", static_cast<double>(message.name.size())}};
   bench.book.see(std::move(sighting), bench.handler);
+}
+
+// Within the last minute.
+std::uint64_t DnsTunnel::Domain::first_query_ns() const noexcept {
+  for (std::uint64_t each = before(second, 59); each < second; ++each)
+    if (queries[each % 60] != 0) return each * kSecond + first_after_ns[each % 60];
+  return second * kSecond + first_after_ns[second % 60];
 }
 
 void DnsTunnel::tick(std::uint64_t now_ns) {

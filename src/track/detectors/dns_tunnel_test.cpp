@@ -126,6 +126,33 @@ TEST_F(DnsTunnelTest, ATunnelThatEndsLikeADomainIsStillOne) {
   EXPECT_EQ(of(AlertKind::kDnsTunnel).size(), 1u);
 }
 
+// Not with the oldest of the names that are kept.
+TEST_F(DnsTunnelTest, ATunnelBeginsWithItsFirstQueryOfTheMinute) {
+  at(3.5);
+  query(owner("dnscat"), "a.b.c.t.example");
+  at(100.25);
+  const std::uint64_t first_ns = now;
+  for (int i = 0; i < 60; ++i) {
+    at(100.25 + i * 0.5);
+    query(owner("dnscat"), "a.b.c." + std::to_string(i) + ".t.example");
+  }
+  ASSERT_EQ(of(AlertKind::kDnsTunnel).size(), 1u);
+  EXPECT_EQ(told[0].first_ns, first_ns);
+}
+
+TEST_F(DnsTunnelTest, ATunnelOfLongNamesBeginsWithTheFirstOfThem) {
+  query(owner("dnscat"), "short.t.example");
+  at(5);
+  const std::uint64_t first_ns = now;
+  for (int i = 0; i < 3; ++i) {
+    at(5 + i * 2.0);
+    query(owner("dnscat"),
+          std::string(60, 'a') + std::to_string(i) + '.' + std::string(60, 'b') + ".t.example");
+  }
+  ASSERT_EQ(of(AlertKind::kDnsTunnel).size(), 1u);
+  EXPECT_EQ(told[0].first_ns, first_ns);
+}
+
 TEST_F(DnsTunnelTest, LabelsMayHaveAnyBytes) {
   for (const char* label : {" app", "app ", " ", "  ", "net online", "\x01", "xyz "})
     for (int i = 0; i < 60; ++i) query(owner("odd"), fmt::format("a{}.{}.t.example", i, label));

@@ -87,6 +87,7 @@ void RetransmitStorm::take(const Snapshot& snapshot, const Bench& bench) {
     const Flow* worst = nullptr;
     std::uint32_t most = 0;
     std::uint64_t flows = 0;
+    std::uint64_t first_ns = UINT64_MAX;  // not before it
   };
   std::unordered_map<Key, Sum, Key::Hash> hosts;
   std::unordered_map<std::uint64_t, Sent> after;
@@ -113,7 +114,10 @@ void RetransmitStorm::take(const Snapshot& snapshot, const Bench& bench) {
     Sum& sum = hosts[Key().add(flow.remote.addr)];
     sum.sent.retransmits += again;
     sum.sent.segments += now.segments - then.segments;
-    sum.flows += again == 0 ? 0 : 1;
+    if (again != 0) {
+      ++sum.flows;
+      sum.first_ns = std::min(sum.first_ns, std::max(before_ns_, flow.opened_ns));
+    }
     if (again > sum.most || sum.worst == nullptr) {
       sum.most = again;
       sum.worst = &flow;
@@ -127,7 +131,7 @@ void RetransmitStorm::take(const Snapshot& snapshot, const Bench& bench) {
     sighting.kind = AlertKind::kRetransmitStorm;
     sighting.severity = severity_of(share, bench.options.retransmit_pct);
     sighting.key = "retransmit_storm/" + to_string(sum.worst->remote.addr);
-    sighting.first_ns = before_ns_ == 0 ? snapshot.mono_ns : before_ns_;
+    sighting.first_ns = sum.first_ns;
     sighting.last_ns = snapshot.mono_ns;
     sighting.owner = sum.worst->owner;
     sighting.peer.addr = sum.worst->remote.addr;

@@ -30,64 +30,79 @@ template <class T>
 class RecentSet {
  public:
   static constexpr std::size_t kMost = 256;
-  static constexpr std::size_t kMostBytes = 2 * kMost * 16;  // a vector may reserve twice what it
+  static constexpr std::size_t kMostBytes = 2 * kMost * 24;  // a vector may reserve twice what it
                                                              // needs
-
-  // Returns the size afterwards. limit: how many are kept, the latest. An equal value is replaced.
-  std::size_t add(T value, std::uint64_t now_ns, std::uint64_t window_ns, std::size_t limit);
-  void remove(T value);
-  std::uint64_t oldest_ns(std::uint64_t now_ns, std::uint64_t window_ns) const;
-  template <class Visit>
-  void each(Visit visit) const {
-    for (const Item& item : items_) visit(item.value);
-  }
-
- private:
   struct Item {
     T value;
+    std::uint64_t first_ns;
     std::uint64_t seen_ns;
   };
+  struct Added {
+    T& value;  // valid until the next call
+    bool is_new;
+  };
+
+  // limit: how many are kept, the latest. An equal value that was seen within the window stays.
+  Added add(T value, std::uint64_t now_ns, std::uint64_t window_ns, std::size_t limit);
+  void remove(T value);
+  std::size_t size() const noexcept { return items_.size(); }
+  const std::vector<Item>& items() const noexcept { return items_; }
+  // When the first of those that add() left was seen first.
+  std::uint64_t first_ns() const noexcept;
+
+ private:
   std::vector<Item> items_;
 };
 
 struct Port {
   std::uint16_t number = 0;
   bool is_shut = false;
+  std::uint8_t times = 1;  // reported
+  std::uint32_t attempts = 0;
   bool operator==(const Port& other) const noexcept { return number == other.number; }
 };
 
+// A source is, for ports of another host, one process; for ports of this host, an address. A loop
+// that starts one process for each port (nc) is a source, too: that of all processes with one name
+// and user of which each has tried one port only.
 class PortScan {
  public:
   static constexpr std::size_t kMostSources = 4096;
-  static constexpr std::size_t kPortsBytes = 2 * 65536 / 8;
-  void take(const Event& event, const Bench& bench);
+  static constexpr std::size_t kPortsBytes = 65536 / 8;
+  enum class Verdict : std::uint8_t {
+    kOther,
+    kBegins,  // this attempt shows that it and those before it are a scan
+    kPart,    // of a scan that goes on
+  };
+  Verdict take(const Event& event, const Bench& bench);
   void tick(std::uint64_t now_ns, const Bench& bench);
   std::uint64_t forgotten() const noexcept { return sources_.forgotten(); }
   std::size_t bytes() const noexcept { return sources_.size() * kEntryBytes; }
   std::size_t counted_exactly() const noexcept { return exact_; }
 
  private:
-  struct Ports {
-    std::bitset<65536> touched;
-    std::bitset<65536> shut;
-  };
+  using Ports = std::bitset<65536>;
   struct Source {
     RecentSet<Port> ports;
-    std::unique_ptr<Ports> all;  // once there is an alert: all ports since it began
-    std::uint64_t attempts = 0;  // since there were two ports
+    std::unique_ptr<Ports> of_scan;  // while it scans, if there is room
+    std::uint64_t tried = 0;         // ports of the scan
+    std::uint64_t shut = 0;          // of these
+    std::uint64_t attempts = 0;      // at these
+    std::uint64_t repeated = 0;      // attempts at these since the last that was new
     std::uint64_t first_ns = 0;
-    std::uint64_t last_ns = 0;
+    std::uint64_t last_ns = 0;  // when the scan tried its last new port
     Direction direction = Direction::kInbound;
     Owner owner;
     Address peer;
     Address target;  // inbound: the address of this host that was used last
     bool uses_ftp = false;
     bool is_scanning = false;
-    bool is_own = false;       // this host scans itself
-    bool has_news = false;     // not yet in the alert
-    bool was_refused = false;  // because the book was full
+    bool is_own = false;    // this host scans itself
+    bool has_news = false;  // not yet in the alert
   };
-  static std::size_t count_shut(const Source& source);
+  struct Attempt;
+  Verdict judge(Source& source, const Attempt& attempt, const Bench& bench);
+  static void add_to_scan(Source& source, const Port& port);
   void tell(Source& source, const Bench& bench);
 
  public:
@@ -118,7 +133,6 @@ class Beaconing {
     std::uint32_t count = 0;                    // how many of `times` are filled
     std::uint32_t next = 0;
     std::uint64_t last_ns = 0;
-    std::uint64_t attempts = 0;
     std::uint64_t connected = 0;  // how many attempts succeeded
     Owner owner;
     Endpoint peer;     // for a name: its latest address
@@ -126,6 +140,9 @@ class Beaconing {
     Key named;         // for an endpoint: the name it was last called by; empty: none
     bool is_passed_over = false;
     bool is_regular = false;
+    // Of the attempts that are regular.
+    std::uint64_t first_ns = 0;
+    std::uint64_t attempts = 0;
     double interval_s = 0;
     double jitter_pct = 0;
     std::uint32_t confirmed = 0;  // how many attempts in a row have kept it regular
@@ -164,10 +181,14 @@ class DnsTunnel {
   struct Domain {
     RecentSet<std::uint32_t> names;
     RecentSet<std::uint32_t> long_names;
-    std::array<std::uint32_t, 60> queries{};  // for each second
-    std::uint64_t second = 0;                 // of the latest query
-    std::uint64_t first_ns = 0;
+    // For each second: how many queries, and how many nanoseconds after its beginning the first
+    // one.
+    std::array<std::uint32_t, 60> queries{};
+    std::array<std::uint32_t, 60> first_after_ns{};
+    std::uint64_t second = 0;  // of the latest query
     std::uint64_t told_ns = 0;
+
+    std::uint64_t first_query_ns() const noexcept;
 
     // That name carried no data: no longer counts it.
     void forgive(std::uint32_t below) {
@@ -243,11 +264,18 @@ class RetransmitStorm {
 class ConnectFailures {
  public:
   static constexpr std::size_t kMostPrograms = 2048;
+  static constexpr std::size_t kMostProcesses = 4096;
 
   void take(const Event& event, const Bench& bench);
+  // The process scans ports, and that alert says the same and more: its attempts no longer count.
+  void forgive(const Owner& owner);
   void tick(std::uint64_t now_ns, const Bench& bench);
-  std::uint64_t forgotten() const noexcept { return programs_.forgotten(); }
-  std::size_t bytes() const noexcept { return programs_.size() * kEntryBytes; }
+  std::uint64_t forgotten() const noexcept {
+    return programs_.forgotten() + processes_.forgotten();
+  }
+  std::size_t bytes() const noexcept {
+    return programs_.size() * kEntryBytes + processes_.size() * kProcessBytes;
+  }
 
  private:
   // The window consists of this many parts; when a part is over, all of it is dropped.
@@ -257,22 +285,53 @@ class ConnectFailures {
     std::bitset<kBits> failed;
     std::bitset<kBits> made;
   };
-  struct Program {
+  struct Totals {
+    double failed = 0;
+    double attempts = 0;
+    double percent() const noexcept { return attempts == 0 ? 0 : 100 * failed / attempts; }
+  };
+  struct Attempts {
     std::array<std::uint32_t, kParts> failed{};
     std::array<std::uint32_t, kParts> made{};
-    std::uint64_t part = 0;
-    std::uint64_t told_ns = 0;
-    Endpoints now, before;  // of this turn and the previous one
+    std::array<std::uint64_t, kParts> first_ns{};  // when the first of `failed` failed; 0: none did
+    std::uint64_t part = 0;                        // the latest
+    Endpoints now, earlier;                        // of this turn and the previous one
     std::uint64_t turn_ns = 0;
+
+    void advance(std::uint64_t part);
+    void count(const Endpoint& remote, bool has_failed, std::uint64_t now_ns);
+    bool is_peer() const;
+    Totals totals() const noexcept;
+    bool covers(std::uint64_t each) const noexcept { return each <= part && each + kParts > part; }
+    std::uint64_t first_failure_ns() const noexcept;
   };
-  static bool is_peer(const Program& program);
+  struct OfProcess {
+    Attempts attempts;
+    Key program;
+  };
+  struct Program {
+    Attempts attempts;
+    // As of the last failure while there were too many.
+    Totals sum;
+    std::uint64_t first_ns = 0;
+    std::uint64_t last_ns = 0;
+    Owner owner;
+    Endpoint peer;
+    int error = 0;
+    bool has_news = false;  // not yet in the alert
+    std::uint64_t told_ns = 0;
+  };
+  static void tell(Program& program, const Bench& bench);
 
  public:
   static constexpr std::size_t kEntryBytes = RecentMap<Program>::kEntryBytes;
-  static constexpr std::size_t kMostBytes = kMostPrograms * kEntryBytes;
+  static constexpr std::size_t kProcessBytes = RecentMap<OfProcess>::kEntryBytes;
+  static constexpr std::size_t kMostBytes =
+      kMostPrograms * kEntryBytes + kMostProcesses * kProcessBytes;
 
  private:
   RecentMap<Program> programs_{kMostPrograms};
+  RecentMap<OfProcess> processes_{kMostProcesses};
 };
 
 // The name that somebody on this host asked for to get the remote end's address. Null: nobody
