@@ -252,10 +252,11 @@ CellText process_cell(const Model& model, const State& state, const Process& pro
   if (id == kRxBytes) return {format_bytes(volume_of(state, process).rx)};
   if (id == kTxBytes) return {format_bytes(volume_of(state, process).tx)};
   CellText cell = plain_cell(model, state, process, column);
-  if (id == kRetransmitRate && process.retransmit_rate.value_or(0) > 1) {
-    cell.role = Role::kBroken;
-    if (*process.retransmit_rate >= 1000)
-      cell.text = format_rate(*process.retransmit_rate, Units::kBytes) + '!';
+  if (id == kRetransmitRate) {
+    const bool is_marked = often_retransmits(process);
+    if (is_marked) cell.role = Role::kBroken;
+    if (process.retransmit_rate.value_or(0) >= 1000)
+      cell.text = format_rate(*process.retransmit_rate, Units::kBytes) + (is_marked ? "!" : "");
   }
   return cell;
 }

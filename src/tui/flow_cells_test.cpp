@@ -177,6 +177,26 @@ TEST(FlowCell, many_retransmits_in_little_room) {
   EXPECT_EQ(text(1'934'200, 900'000'000), "1M");
 }
 
+TEST(ProcessCell, retransmits_are_marked_if_they_are_a_share_worth_it) {
+  const Model model = web_model();
+  const State state = state_of(kProcessesView, {80, 24});
+  Process process = *model.history.find_process(model.history.newest(), {21'408, 21'408'000});
+  const ColumnSpec spec{kRetransmitRate, 6};
+  const auto shown = [&](double retransmits, std::optional<double> segments) {
+    process.retransmit_rate = retransmits;
+    process.tx_segment_rate = segments;
+    return process_cell(model, state, process, {}, {&spec, 0, 6});
+  };
+  EXPECT_EQ(shown(1, 12'500).text, "1.0");  // one at 70 Mb/s
+  EXPECT_EQ(shown(1, 12'500).role, Role::kText);
+  EXPECT_EQ(shown(50, 99).text, "50.0");
+  EXPECT_EQ(shown(50, {}).text, "50.0");
+  EXPECT_EQ(shown(50, 100).text, "50.0!");
+  EXPECT_EQ(shown(50, 100).role, Role::kBroken);
+  EXPECT_EQ(shown(12'345, 1e5).text, "12.3k!");
+  EXPECT_EQ(shown(12'345, 1e7).text, "12.3k");
+}
+
 TEST(FlowCell, only_the_hosts_namespace_is_called_that) {
   Model model = web_model();
   State state = state_of(kConnectionsView, {160, 50});

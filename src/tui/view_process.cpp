@@ -7,6 +7,7 @@
 #include "tui/details.h"
 #include "tui/flow_cells.h"
 #include "tui/view.h"
+#include "view/flow_text.h"
 
 namespace sockscope::tui {
 namespace {
@@ -118,7 +119,7 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
     grid.put(x, 9, fmt::format("retrans  {}", process->retransmits));
     if (process->retransmit_rate)
       grid.put(x, 10, fmt::format("         {:.1f}/s", *process->retransmit_rate),
-               {*process->retransmit_rate > 1 ? Role::kBroken : Role::kText});
+               {often_retransmits(*process) ? Role::kBroken : Role::kText});
     grid.rule(11);
   } else if (size.rows >= 8) {
     put_fact(1, "Process",

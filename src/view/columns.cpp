@@ -98,10 +98,6 @@ bool many_retransmits(const Flow& f) {
          std::uint64_t{f.counters.retransmits} * 100 > f.counters.tx_segments;
 }
 
-bool often_retransmits(const Process& p) {
-  return p.retransmit_rate.value_or(0) > 1;
-}
-
 // The process behind a row; null, "" and 0: not known.
 const ProcessInfo* process_of(const Flow& f) {
   return f.owner.process.get();
@@ -327,7 +323,7 @@ const std::array<Column<Process>, 17> kOwnProcessColumns{{
     {kRxBytes, 8, "bytes received", count_of<&Process::rx_bytes>},
     {kTxBytes, 8, "bytes sent", count_of<&Process::tx_bytes>},
     {kMeanRtt, 7, "mean smoothed round trip time in ms (CSV: us)", known_of<&Process::srtt_us>},
-    {kRetransmitRate, 6, "segments sent again per second, ! above 1",
+    {kRetransmitRate, 6, "segments sent again per second, ! above 1 % of 100 or more",
      known_of<&Process::retransmit_rate>, often_retransmits},
     {kRetransmits, 5, "segments sent again", count_of<&Process::retransmits>},
     {kCgroupId, 7, "number of the process's cgroup", known_of<&Process::cgroup_id>},

@@ -215,7 +215,13 @@ TEST(ProcessColumns, Cells) {
   EXPECT_EQ(cell("cgroup_id", nginx()), "7");
   Process loss = nginx();
   loss.retransmit_rate = 2.1;
+  EXPECT_EQ(cell("retr_rate", loss), "2.1");  // of how many is not known
+  loss.tx_segment_rate = 99;
+  EXPECT_EQ(cell("retr_rate", loss), "2.1");
+  loss.tx_segment_rate = 200;
   EXPECT_EQ(cell("retr_rate", loss), "2.1!");
+  loss.tx_segment_rate = 12'000;
+  EXPECT_EQ(cell("retr_rate", loss), "2.1");
   EXPECT_EQ(cell("rtt", Process()), "—");
 }
 

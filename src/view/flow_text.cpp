@@ -12,6 +12,12 @@
 
 namespace sockscope {
 
+bool often_retransmits(const Process& process) noexcept {
+  const double sent = process.tx_segment_rate.value_or(0);
+  return sent >= static_cast<double>(kLeastSegments) &&
+         process.retransmit_rate.value_or(0) * 100 > sent;
+}
+
 std::string_view protocol_name(const Flow& flow) noexcept {
   const bool ipv6 = flow.local.addr.family == 6;
   if (flow.protocol == Protocol::kTcp) return ipv6 ? "tcp6" : "tcp";

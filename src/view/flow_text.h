@@ -14,6 +14,9 @@ namespace sockscope {
 // With fewer segments sent, the share of retransmitted ones is not marked.
 inline constexpr std::uint64_t kLeastSegments = 100;
 
+// Whether it sends more than one segment in a hundred again, and at least kLeastSegments a second.
+bool often_retransmits(const Process& process) noexcept;
+
 // "tcp", "tcp6", "udp" or "udp6".
 std::string_view protocol_name(const Flow& flow) noexcept;
 
