@@ -47,6 +47,7 @@ class Keys {
   void go(const View& view);
   void enter();
   void look_into(const Alert& alert);
+  bool has_connections_with(const Address& remote) const;
   void back();
   void freeze(std::optional<std::uint64_t> sample);
   void live();
@@ -141,20 +142,34 @@ void Keys::go(const View& view) {
   table().start_over();
 }
 
-// Shows the process that causes it or, if that is not known, the connections with the other end.
+// Whether the list of connections would show any.
+bool Keys::has_connections_with(const Address& remote) const {
+  const auto& flows = shown_sample(model_, state_).flows;
+  return std::any_of(flows.begin(), flows.end(), [&](std::uint32_t index) {
+    const Flow& flow = model_.history.flow(index);
+    return flow.remote.addr == remote && (!flow.closed || state_.settings.closed) &&
+           (!is_loopback(flow) || state_.settings.loopback) && state_.filter.matches(flow);
+  });
+}
+
+// Shows the process that causes it or, if another host does, the connections with that; if there
+// is none of these, what the alert itself says.
 void Keys::look_into(const Alert& alert) {
   const ProcessId id{alert.owner.pid, alert.owner.start_ns};
   if (id.pid != 0 && model_.history.find_process(shown_sample(model_, state_), id) != nullptr) {
     state_.process = RowKey::of(id);
+    say(state_, clean_text(detail(alert)), now_);
     return go(kProcessView);
   }
-  if (alert.peer.addr.family != 0) {
+  if (id.pid == 0 && alert.peer.addr.family != 0 && has_connections_with(alert.peer.addr)) {
     state_.scope = {RowKey::of(alert.peer.addr), to_string(alert.peer.addr), state_.view};
     state_.view = &kConnectionsView;
     return table().start_over();
   }
-  if (alert.kind == AlertKind::kBandwidth) return switch_to(kThisHostView);
-  say(state_, "its process has no connections now", now_);
+  if (alert.kind == AlertKind::kBandwidth && id.pid == 0) return switch_to(kThisHostView);
+  state_.alert = RowKey::of(alert);
+  state_.opened_alert = std::make_shared<const Alert>(alert);
+  go(kAlertView);
 }
 
 void Keys::enter() {
@@ -291,7 +306,7 @@ void Keys::fold(char how) {
 
 // Shows the next connection in the details view.
 void Keys::neighbour(int step) {
-  if (state_.back.empty()) return;
+  if (state_.view != &kConnectionView || state_.back.empty()) return;
   // A view with a pane leads here only from the pane.
   const View& from = *state_.back.back();
   Table& list = state_.table_of(from.pane != nullptr ? *from.pane : from);

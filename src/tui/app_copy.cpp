@@ -36,9 +36,10 @@ std::string text_of(const Model& model, const State& state, const Table& table, 
       text = interface->name;
       for (const InterfaceAddress& address : interface->addresses) text += ' ' + to_string(address);
     }
-  } else if (row != nullptr && row->key.kind == RowKey::Kind::kAlert) {
-    if (const Alert* alert = find_alert(model, row->key))
-      text = message(*alert) + ": " + detail(*alert);
+  } else if (key.kind == RowKey::Kind::kAlert) {
+    const Alert* alert = find_alert(model, key);
+    if (alert == nullptr && row == nullptr) alert = state.opened_alert.get();
+    if (alert != nullptr) text = message(*alert) + ": " + detail(*alert);
   } else if (row != nullptr && row->key.kind == RowKey::Kind::kEvent) {
     if (const LoggedEvent* logged = model.events.find(row->key.a))
       text = fmt::format("{} {} {} {} {} {}", time_of_day(logged->wall_ns),

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <random>
 
@@ -238,6 +239,8 @@ TEST_F(App, alerts_lead_to_who_does_it) {
   gone.key = "connect_failures/gone";
   gone.kind = AlertKind::kConnectFailures;
   gone.owner.pid = 4'000'000;
+  gone.peer = scan.peer;  // others' connections with it are not what the alert is about
+  gone.figures = {{"failures", 45}, {"attempts", 45}, {"errno", ECONNREFUSED}};
   gone.ended_ns = newest.mono_ns;
   model.alerts = {beacon, scan, gone};
   model.unobserved.resize(1);
@@ -262,11 +265,16 @@ TEST_F(App, alerts_lead_to_who_does_it) {
   key(KeyName::kEnter);
   EXPECT_EQ(state.view, &kProcessView);
   EXPECT_EQ(state.process.a, beacon.owner.pid);
+  EXPECT_EQ(state.message, detail(beacon));
   key(KeyName::kEscape);
   keys("j");
   key(KeyName::kEnter);
+  EXPECT_EQ(state.view, &kAlertView);
+  EXPECT_NE(shown(model, state).grid.text().find("ECONNREFUSED"), std::string::npos);
+  keys("jk");
+  EXPECT_EQ(state.view, &kAlertView);
+  key(KeyName::kEscape);
   EXPECT_EQ(state.view, &kAlertsView);
-  EXPECT_FALSE(state.message.empty());
   keys("j");
   key(KeyName::kEnter);  // there are no details of what is not observed
   EXPECT_EQ(state.view, &kAlertsView);
@@ -285,6 +293,35 @@ TEST_F(App, an_alert_among_the_events_leads_there_too) {
   EXPECT_EQ(state.view, &kProcessView);
   EXPECT_EQ(state.process.a, beacon.owner.pid);
   key(KeyName::kEscape);
+  EXPECT_EQ(state.view, &kEventsView);
+}
+
+TEST_F(App, an_alert_without_connections_shows_itself) {
+  Alert scan;
+  scan.key = "port_scan/in";
+  scan.direction = Direction::kInbound;
+  scan.peer.addr = {{198, 51, 100, 66}, 4};
+  scan.figures = {{"ports", 60}, {"shut", 60}, {"attempts", 60}, {"seconds", 0.02}};
+  const auto opens_itself = [&] {
+    key(KeyName::kEnter);
+    EXPECT_EQ(state.view, &kAlertView);
+    EXPECT_NE(shown(model, state).grid.text().find("60 attempts in 20 ms"), std::string::npos);
+    EXPECT_EQ(text_of(model, state, state.table(), nullptr),
+              "198.51.100.66 scans ports of this host: 60 ports, 60 of them shut, 60 attempts in "
+              "20 ms");
+    key(KeyName::kEscape);
+  };
+  model.alerts = {scan};
+  keys("A");
+  opens_itself();
+  EXPECT_EQ(state.view, &kAlertsView);
+  // One that is no longer kept.
+  model.alerts.clear();
+  Event event;
+  event.what = event::AlertChange{std::make_shared<const Alert>(scan)};
+  model.events.add(event, model.now_wall_ns);
+  keys("4");
+  opens_itself();
   EXPECT_EQ(state.view, &kEventsView);
 }
 

@@ -3,6 +3,8 @@
 // commit them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -193,6 +195,26 @@ TEST(Golden, alert_view) {
               all_sizes(unobserving(), kAlertsView,
                         [](const Model& model, State& state) { press_all("G", model, state); }) +
               all_sizes(web_model(), kAlertsView, nullptr));
+}
+
+// Of a process without a socket.
+TEST(Golden, alert_details) {
+  Model model = web_model();
+  Alert alert;
+  alert.key = "connect_failures/python3/1000";
+  alert.kind = AlertKind::kConnectFailures;
+  alert.first_ns = kTestMono + 3 * kTestSecond + 118'000'000;
+  alert.last_ns = kTestMono + 4 * kTestSecond;
+  alert.direction = Direction::kOutbound;
+  alert.owner.pid = 15'099;
+  alert.owner.uid = 1000;
+  alert.owner.comm = {"py\033[31mthon3"};
+  alert.peer = {{{10, 77, 0, 2}, 4}, 9};
+  alert.figures = {{"failures", 45}, {"attempts", 45}, {"errno", ECONNREFUSED}};
+  model.alerts = {alert};
+  compare("alert_details", all_sizes(model, kAlertView, [](const Model& shown, State& state) {
+            state.alert = RowKey::of(shown.alerts[0]);
+          }));
 }
 
 TEST(Golden, process_details) {

@@ -264,6 +264,8 @@ struct State {
   bool in_pane = false;     // the cursor is in the pane, if there is room for it
   RowKey connection;        // shown in the connection details
   std::uint64_t event = 0;  // the event that the details were opened from; 0: none
+  RowKey alert;             // shown in the alert details
+  std::shared_ptr<const Alert> opened_alert;  // the same, as it was when they were opened
   Scope scope;
 
   std::uint64_t frozen_sample = 0;  // number of the sample; 0: live

@@ -118,7 +118,7 @@ std::string detail_of(const Model& model, const Row& row) {
 
 std::string summary(const Model& model, const State& state) {
   const std::size_t ongoing = count_of(model, state, false);
-  std::string text = fmt::format("{} {}", ongoing, ongoing == 1 ? "alert goes on" : "alerts go on");
+  std::string text = ongoing == 0 ? "no active alert" : counted(ongoing, "active alert");
   if (const std::size_t over = count_of(model, state, true); over != 0)
     text += fmt::format(" · {} {} over", over, over == 1 ? "is" : "are");
   if (!model.unobserved.empty()) text += fmt::format(" · {} not observed", model.unobserved.size());
@@ -142,13 +142,13 @@ void draw(const Model& model, const State& state, const Frame& frame, Screen& sc
   const Listing& listing = state.table().listing;
   if (listing.rows.empty())
     screen.grid.put(1, frame.first,
-                    listing.candidates == 0 ? "nothing wants a look, everything is observed"
+                    listing.candidates == 0 ? "no alerts, and everything is observed"
                                             : "none of them passes the filter",
                     {Role::kDim});
-  draw_status(state, frame,
-              fmt::format("{} opens its process, else its connections",
-                          state.keys.key_of(Action::kDetails)),
-              screen);
+  draw_status(
+      state, frame,
+      fmt::format("{} opens who does it, else its details", state.keys.key_of(Action::kDetails)),
+      screen);
   if (frame.detail < 0 || state.table().position >= listing.rows.size()) return;
   const int rows = (frame.footer < 0 ? state.size.rows : frame.footer) - frame.detail;
   const std::string detail = clean_text(detail_of(model, listing.rows[state.table().position]));
@@ -196,8 +196,9 @@ constinit const View kAlertsView = {
     .footer = kFooter,
     .help = [](const State& state) -> HelpLines {
       using enum Action;
-      return {{"Alerts: what wants a look; the evidence stands below the list.", ""},
-              {state.keys.key_of(kDetails), "its process; of one from outside its connections"},
+      return {{"Alerts, each with its evidence below the list.", ""},
+              {state.keys.key_of(kDetails),
+               "its process; of one from outside its connections; else the alert itself"},
               {"over", "it was not seen for a minute; it stays in the list"},
               {"not seen", "what is not observed here, why, and what to do about it"}};
     },

@@ -19,10 +19,11 @@ extern const View kThisHostView;
 extern const View kAlertsView;
 extern const View kProcessView;
 extern const View kConnectionView;
+extern const View kAlertView;
 
 inline constexpr std::array kViews = {&kProcessesView, &kConnectionsView, &kHostsView,
                                       &kEventsView,    &kThisHostView,    &kAlertsView,
-                                      &kProcessView,   &kConnectionView};
+                                      &kProcessView,   &kConnectionView,  &kAlertView};
 
 // The views with a tab and a key.
 inline constexpr auto kMainViews = std::span(kViews).first<5>();
