@@ -51,7 +51,8 @@ const Section* find_section(const bpf_program* program) {
 }
 
 int prepare(bpf_program* program, bpf_prog_load_opts* options, long) {
-  const auto target = loading_for ? loading_for->find(target_name(program)) : KernelTargets::const_iterator();
+  const auto target =
+      loading_for ? loading_for->find(target_name(program)) : KernelTargets::const_iterator();
   if (!loading_for || target == loading_for->end() || target->second.id == 0) return -ESRCH;
   options->attach_btf_id = target->second.id;
   return bpf_program__set_type(program, BPF_PROG_TYPE_TRACING);
