@@ -25,6 +25,7 @@ struct Arguments {
 
   Options options;  // asked for by name; the command's observe() adds what it needs itself
   OutputFormat format = OutputFormat::kTable;
+  bool numbers_netns = false;  // the network namespace was given by its number
   std::string filter;
   std::string columns;
   std::optional<Excerpt::Rows> only;  // only rows of this kind

@@ -5,10 +5,12 @@
 #include <fmt/format.h>
 #include <sched.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
 #include <string>
+#include <utility>
 
 #include "base/fd.h"
 #include "base/kernel_namespace.h"
@@ -23,7 +25,7 @@ Fd open_if(const std::string& path, std::uint32_t inode) {
 }
 
 // Looks at each entry of the folder, followed by `behind`.
-Fd find_in(const char* folder, const char* behind, std::uint32_t inode) {
+Fd find_in(const std::string& folder, const char* behind, std::uint32_t inode) {
   std::error_code error;
   for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
        entry.increment(error))
@@ -31,23 +33,45 @@ Fd find_in(const char* folder, const char* behind, std::uint32_t inode) {
   return {};
 }
 
+// A thread may be in another namespace than the first thread of its process.
+Fd find_in_threads(std::uint32_t inode) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry("/proc", error), end; !error && entry != end;
+       entry.increment(error))
+    if (Fd file = find_in(entry->path().string() + "/task", "/ns/net", inode)) return file;
+  return {};
+}
+
+Result<Fd> find_netns(std::uint32_t inode) {
+  if (Fd file = find_in("/run/netns", "", inode)) return file;
+  if (Fd file = find_in("/proc", "/ns/net", inode)) return file;
+  if (Fd file = find_in_threads(inode)) return file;
+  return tl::make_unexpected(
+      Error(ErrorKind::kInvalidArgument, {}, fmt::format("find network namespace {}", inode))
+          .with_detail(
+              "neither a name in /run/netns nor a process that may be inspected leads there")
+          .with_hint(::geteuid() == 0 ? "lsns -t net lists them"
+                                      : "run it as root, or inside: nsenter --net=FILE"));
+}
+
 }  // namespace
+
+Result<void> check_netns(std::uint32_t inode) {
+  if (inode == home_netns()) return {};
+  auto found = find_netns(inode);
+  if (!found && ::geteuid() == 0) return tl::make_unexpected(std::move(found).error());
+  return {};
+}
 
 Result<bool> enter_netns(std::uint32_t inode) {
   if (inode == home_netns()) return false;
-  const std::string what = fmt::format("enter network namespace {}", inode);
-  Fd found = find_in("/run/netns", "", inode);
-  if (!found) found = find_in("/proc", "/ns/net", inode);
-  if (!found)
-    return tl::make_unexpected(
-        Error(ErrorKind::kInvalidArgument, {}, what)
-            .with_detail(
-                "neither a name in /run/netns nor a process that may be inspected leads there")
-            .with_hint("run it as root, or inside: nsenter --net=FILE"));
-  if (::setns(found.get(), CLONE_NEWNET) == 0) return true;
+  const auto found = find_netns(inode);
+  if (!found) return tl::make_unexpected(found.error());
+  if (::setns(found->get(), CLONE_NEWNET) == 0) return true;
   const ErrorKind kind = errno == EPERM ? ErrorKind::kNotPermitted : ErrorKind::kIo;
   return tl::make_unexpected(
-      Error::from_errno(kind, errno, what).with_hint("it takes CAP_SYS_ADMIN: run it as root"));
+      Error::from_errno(kind, errno, fmt::format("enter network namespace {}", inode))
+          .with_hint("it takes CAP_SYS_ADMIN: run it as root"));
 }
 
 }  // namespace sockscope

@@ -63,7 +63,10 @@ void add_selection(CLI::App& app, Arguments& arguments) {
              "in this network namespace: its name in 'ip netns', its inode number, that of process "
              "N, or a "
              "path",
-             parse_netns);
+             [&arguments](const std::string& text) {
+               arguments.numbers_netns = parse_count(text).has_value();
+               return parse_netns(text);
+             });
   add_parsed(app, "-P,--port", filter.any_ports, "LIST", "with one of these ports at either end",
              parse_ports);
   add_parsed(app, "-L,--lport", filter.local_ports, "LIST", "with one of these local ports",

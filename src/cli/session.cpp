@@ -129,6 +129,9 @@ std::optional<FlowFilter> compile_filter(const Arguments& arguments) {
 
 Result<Monitor> open_monitor(const Arguments& arguments, const Options& observed) {
   const auto& netns = arguments.options.filter.netns;
+  if (netns && arguments.numbers_netns)
+    if (auto checked = check_netns(*netns); !checked)
+      return tl::make_unexpected(std::move(checked).error());
   if (netns && (observed.tcp_internals || observed.listen_drops))
     if (auto entered = enter_netns(*netns); !entered)
       return tl::make_unexpected(std::move(entered).error());
