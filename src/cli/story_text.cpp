@@ -29,6 +29,7 @@ std::string head_line(const Story& story, bool with_parents = true) {
   text += "  " + (story.duration_us ? format_duration_us(*story.duration_us) : "—");
   text += "  " + counted(story.connections, "conn");
   if (story.failed != 0) text += fmt::format(", {} failed", story.failed);
+  if (story.dns_failed.value_or(0) != 0) text += fmt::format(", {} DNS failed", *story.dns_failed);
   if (story.dns_unanswered.value_or(0) != 0)
     text += fmt::format(", {} DNS unanswered", *story.dns_unanswered);
   if (story.still_open != 0) text += fmt::format(", {} still open", story.still_open);

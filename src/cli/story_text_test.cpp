@@ -38,6 +38,15 @@ StoryRemote remote(const std::string& address, std::uint16_t port, StoryFigures 
   return remote;
 }
 
+TEST(StoryText, TellsLookupsThatFailedAndThoseWithoutAnAnswer) {
+  Story story = story_of("getent", 7, 6, 1);
+  story.dns_queries = 4;
+  story.dns_failed = 2;
+  story.dns_unanswered = 1;
+  EXPECT_EQ(story_lines(story, 0)[0],
+            "getent 7 (sh < init)  84 ms  0 conns, 2 DNS failed, 1 DNS unanswered  exit 0");
+}
+
 TEST(StoryText, HasTheCommandLineAndEachRemoteEnd) {
   Story story = story_of("curl", 7, 6, 1, "curl -s http://www.example.com/");
   story.connections = 3;

@@ -275,6 +275,7 @@ void EventWriter::story(const Story& story, std::string& out) {
   fields.number("rx_bytes", story.rx_bytes);
   fields.number("retransmits", story.retransmits);
   fields.optional("dns_queries", story.dns_queries);
+  fields.optional("dns_failed", story.dns_failed);
   fields.optional("dns_unanswered", story.dns_unanswered);
   fields.number_or_null("worst_rtt_us", story.worst_rtt_us);
   write_exit(writer, story.exit_status);

@@ -153,6 +153,7 @@ TEST(EventJson, AStoryFitsTheSchema) {
   EventWriter(0).story(story, line);
   EXPECT_EQ(schema_problem("trace", line), "");
   story.dns_queries = 2;
+  story.dns_failed = 1;
   story.dns_unanswered = 1;
   line.clear();
   EventWriter(0).story(story, line);

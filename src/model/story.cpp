@@ -156,8 +156,12 @@ void StoryBook::take_dns(const Event& event, const Key& key) {
   // Its story may have been handed over already.
   const auto entry = entries_.find(key);
   if (entry == entries_.end()) return;
-  entry->second.asked.erase(query);
-  if (message.is_unanswered) ++entry->second.unanswered;
+  const bool is_full = entry->second.asked.size() >= kMostAsked;
+  const bool is_first = entry->second.asked.erase(query) != 0 || is_full;
+  if (message.is_unanswered)
+    ++entry->second.unanswered;
+  else if (is_first && message.rcode != dns::kNoError)
+    ++entry->second.refused;
 }
 
 void StoryBook::apply(const Event& event, const Handler& handler) {
@@ -240,6 +244,7 @@ void StoryBook::release(std::uint64_t now_ns, const Handler& handler) {
     entry->second.story.still_open = entry->second.open;
     if (observed_.dns) {
       entry->second.story.dns_queries = entry->second.queries;
+      entry->second.story.dns_failed = entry->second.refused;
       entry->second.story.dns_unanswered = entry->second.unanswered + entry->second.asked.size();
     }
     arrange_remotes(entry->second.story.remotes);

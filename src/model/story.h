@@ -65,9 +65,11 @@ struct Story {
   std::uint64_t tx_bytes = 0;
   std::uint64_t rx_bytes = 0;
   std::uint64_t retransmits = 0;
-  // DNS queries it sent (a repeated query counts once), and how many of them got no answer within
-  // five seconds or before its end. Empty: DNS is not observed.
+  // DNS queries it sent (a repeated query counts once), how many of them were answered with an
+  // error (NXDOMAIN, REFUSED, …), and how many got no answer within five seconds or before its end.
+  // Empty: DNS is not observed.
   std::optional<std::uint64_t> dns_queries;
+  std::optional<std::uint64_t> dns_failed;
   std::optional<std::uint64_t> dns_unanswered;
   std::uint32_t worst_rtt_us =
       0;  // the largest smoothed round trip time at the end of a connection; 0: none measured
@@ -122,6 +124,7 @@ class StoryBook {
   struct Entry {
     Story story;
     std::uint64_t queries = 0;
+    std::uint64_t refused = 0;  // answered with an error
     std::uint64_t unanswered = 0;
     std::set<Query> asked;       // within the last five seconds
     std::uint64_t began_ns = 0;  // CLOCK_MONOTONIC; 0: not seen

@@ -97,13 +97,14 @@ TEST_F(StoryBookTest, OfOneWhoseForkWasNotSeenTheBeginningCanBeSaid) {
 class StoryBookDns : public StoryBookTest {
  protected:
   void dns(std::uint32_t pid, std::uint16_t id, std::uint64_t at, bool sent, bool is_answer,
-           bool is_unanswered = false) {
+           bool is_unanswered = false, std::uint16_t rcode = dns::kNoError) {
     Event event = flow(EventKind::kDns, pid, 50, at);
     auto message = std::make_shared<DnsMessage>();
     message->id = id;
     message->type = 1;
     message->is_answer = is_answer;
     message->is_unanswered = is_unanswered;
+    message->rcode = rcode;
     event.what = event::Dns{.sent = sent, .message = std::move(message)};
     apply(event);
   }
@@ -133,6 +134,23 @@ TEST_F(StoryBookDns, QueriesAndThoseWithoutAnAnswer) {
   EXPECT_FALSE(book_.is_waiting());
 }
 
+TEST_F(StoryBookDns, AnswersThatAreErrorsCountOnce) {
+  apply(process(ProcessEventKind::kFork, 7, 1));
+  query(1, 10 * kMs);
+  dns(7, 1, 20 * kMs, false, true, false, 3);  // NXDOMAIN
+  dns(7, 1, 21 * kMs, false, true, false, 3);  // once more, to a query that was repeated
+  query(2, 30 * kMs);
+  dns(7, 2, 40 * kMs, false, true, false, 5);  // REFUSED
+  query(3, 50 * kMs);
+  answer(3, 60 * kMs);
+  apply(process(ProcessEventKind::kExit, 7, 70 * kMs));
+  release(6000 * kMs);
+  ASSERT_EQ(told_.size(), 1u);
+  EXPECT_EQ(told_[0].dns_queries, 3u);
+  EXPECT_EQ(told_[0].dns_failed, 2u);
+  EXPECT_EQ(told_[0].dns_unanswered, 0u);
+}
+
 TEST_F(StoryBookDns, WhereNobodyLooksItIsNotKnown) {
   book_ = StoryBook(100 * kMs, {});
   apply(process(ProcessEventKind::kFork, 7, 1));
@@ -140,6 +158,7 @@ TEST_F(StoryBookDns, WhereNobodyLooksItIsNotKnown) {
   release(~std::uint64_t{0});
   ASSERT_EQ(told_.size(), 1u);
   EXPECT_FALSE(told_[0].dns_queries);
+  EXPECT_FALSE(told_[0].dns_failed);
   EXPECT_FALSE(told_[0].dns_unanswered);
 }
 

@@ -159,6 +159,29 @@ class Lookups(unittest.TestCase):
         told = self.ask()
         self.assertEqual((told["dns_queries"], told["dns_unanswered"]), (1, 1))
 
+    def test_where_it_cannot_be_observed(self):
+        name = f"sockscope-s-{os.getpid()}"
+        subprocess.run(["ip", "netns", "add", name], check=True)
+        self.addCleanup(subprocess.run, ["ip", "netns", "del", name], check=True)
+        # This hides the host's cgroups.
+        inside = ["ip", "netns", "exec", name, support.program(), "story"]
+        options = {"capture_output": True, "encoding": "utf-8", "check": False,
+                   "timeout": support.PATIENCE}
+        done = subprocess.run([*inside, "--json", "--", "true"], **options)
+        doors = support.json_lines(done.stdout)[0]["doors"]
+        seen = {door["observation"] for door in doors if door["refused"] is None}
+        self.assertNotIn("dns messages", seen)
+        for words in ([], ["--json"]):
+            said = subprocess.run([*inside, *words, "--", "true"], **options).stderr
+            self.assertIn("dns messages are not observed: the host's root cgroup", said)
+            self.assertIn("remote ends of udp sockets are not observed: the host's root cgroup", said)
+            self.assertEqual("UDP sockets are not in the stories" in said,
+                             "udp close, closing process" not in seen)
+        self.assertNotIn("dns messages", subprocess.run([*inside, "--no-dns", "--", "true"],
+                                                        **options).stderr)
+        self.assertNotIn("not observed", subprocess.run([*inside, "-q", "--", "true"],
+                                                        **options).stderr)
+
     def test_not_looked_at(self):
         told = self.ask("--no-dns")
         self.assertEqual((told["dns_queries"], told["dns_unanswered"]), (None, None))

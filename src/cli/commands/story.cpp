@@ -77,6 +77,14 @@ class StoryTree : public StoryText {
   std::uint64_t left_out_ = 0;
 };
 
+// Without it a story has no UDP socket.
+void report_without_udp(const std::vector<Door>& doors) {
+  for (const Door& door : unobserved(doors))
+    if (door.observation == Observation::kUdpClose)
+      report("UDP sockets are not in the stories, because their end is not observed: " +
+             door.refused.substr(0, door.refused.find('\n')));
+}
+
 void declare(CLI::App& app, StoryArguments& arguments) {
   in_group(app, "Which processes");
   add_processes(app, arguments);
@@ -92,7 +100,10 @@ void declare(CLI::App& app, StoryArguments& arguments) {
   add_source(app, arguments);
   add_no_dns(app, arguments);
   add_time_limits(app, arguments, "processes");
-  app.final_callback([&app] {
+  app.final_callback([&app, &arguments] {
+    // Every story has these: that they cannot be observed is said as if they had been asked for.
+    arguments.options.dns = arguments.dns;
+    arguments.options.udp_peers = true;
     if (app.count("--tree") != 0) refuse(app, {"--json"}, "has ppid: it excludes --tree");
   });
 }
@@ -104,8 +115,6 @@ Options observe(const StoryArguments& arguments) {
   options.processes = true;
   options.describe = true;
   options.quality = false;
-  options.dns = arguments.dns;
-  options.udp_peers = true;
   options.settle_owner = {};
   return options;
 }
@@ -120,6 +129,7 @@ int run(const StoryArguments& arguments, const Options& observed) {
   auto session = Session::open(arguments, observed, "");
   if (!session) return session.error();
   Monitor& monitor = session->monitor;
+  if (!arguments.quiet) report_without_udp(monitor.doors());
   Sinks sinks =
       make_sinks(arguments, session->output, session->host, [&]() -> std::unique_ptr<Sink> {
         if (arguments.tree)
