@@ -15,6 +15,12 @@ inline bool needs_process(const Filter& filter) noexcept {
   return !filter.cgroup.empty() || !filter.container.empty() || !filter.unit.empty();
 }
 
+// True when the filter may select some connections of a process and not the others.
+inline bool splits_processes(const Filter& filter) noexcept {
+  return filter.netns || !filter.any_ports.empty() || !filter.local_ports.empty() ||
+         !filter.remote_ports.empty() || filter.family != 0 || filter.protocol;
+}
+
 // A Filter prepared for matching.
 class FlowMatcher {
  public:

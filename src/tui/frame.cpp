@@ -143,12 +143,12 @@ std::string fold_keys(const State& state) {
 
 void draw_one_line(const Model& model, const State& state, Screen& screen) {
   if (model.history.empty()) return;
-  const Sample& sample = shown_sample(model, state);
+  const FlowTotals totals = shown_totals(model, state);
   const Units units = state.settings.units;
   int x = screen.grid.put(0, 0, "↓", {Role::kRx});
-  x = screen.grid.put(x, 0, rate_text(rx_of(sample), units) + ' ');
+  x = screen.grid.put(x, 0, rate_text(totals.rx_rate, units) + ' ');
   x = screen.grid.put(x, 0, "↑", {Role::kTx});
-  screen.grid.put(x, 0, fmt::format("{} {}c", rate_text(tx_of(sample), units), sample.open_flows));
+  screen.grid.put(x, 0, fmt::format("{} {}c", rate_text(totals.tx_rate, units), totals.open));
 }
 
 namespace {
@@ -185,13 +185,13 @@ void draw_header(const Model& model, const State& state, const Frame& frame, Scr
   if (narrow) {
     int end_of_figures = 0;
     if (!model.history.empty()) {
-      const Sample& sample = shown_sample(model, state);
+      const FlowTotals totals = shown_totals(model, state);
       const Units units = state.settings.units;
       int x = grid.put(1, y, "↓", {Role::kRx});
-      x = grid.put(x, y, rate_text(rx_of(sample), units) + ' ');
+      x = grid.put(x, y, rate_text(totals.rx_rate, units) + ' ');
       x = grid.put(x, y, "↑", {Role::kTx});
-      x = grid.put(x, y, rate_text(tx_of(sample), units));
-      if (columns >= 32) x = grid.put(x, y, "  " + counted(sample.open_flows, "conn"));
+      x = grid.put(x, y, rate_text(totals.tx_rate, units));
+      if (columns >= 32) x = grid.put(x, y, "  " + counted(totals.open, "conn"));
       if (columns - x < static_cast<int>(live.text.size()) + 1) return;
       end_of_figures = x;
     }

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "view/flow_totals.h"
+
 namespace sockscope::tui {
 namespace {
 
@@ -167,6 +169,36 @@ double bytes_by(const std::vector<std::uint32_t>& rows, const SharedRows<Row>& s
   return index ? shared.moved(*index).bytes : 0;
 }
 
+void sum_processes(const std::vector<Process>& processes, Sample& sample) {
+  // Sockets that only listen move nothing, with any source.
+  bool some_counted = false;
+  bool some_not = false;
+  for (const Process& process : processes) {
+    if (!process.rx_rate)
+      some_not = true;
+    else if (process.open_flows + process.closed_flows != 0)
+      some_counted = true;
+    sample.rx_rate += process.rx_rate.value_or(0);
+    sample.tx_rate += process.tx_rate.value_or(0);
+    sample.retransmit_rate += process.retransmit_rate.value_or(0);
+    sample.tx_segment_rate += process.tx_segment_rate.value_or(0);
+    sample.open_flows += process.open_flows;
+  }
+  sample.counted = sample.interval_s && sample.is_counting && (some_counted || !some_not);
+}
+
+// Connections have no rates of segments.
+void sum_flows(const Snapshot& snapshot, Sample& sample) {
+  FlowSum sum;
+  for (const Flow& flow : snapshot.flows) sum.add(flow);
+  const FlowTotals totals = sum.totals(sample.is_counting);
+  sample.rx_rate = totals.rx_rate.value_or(0);
+  sample.tx_rate = totals.tx_rate.value_or(0);
+  sample.open_flows = totals.open;
+  sample.has_segments = false;
+  sample.counted = sample.interval_s && totals.rx_rate;
+}
+
 double seconds_between(const Sample& from, const Sample& to) {
   return static_cast<double>(to.mono_ns - from.mono_ns) / 1e9;
 }
@@ -279,21 +311,11 @@ void History::add(const Snapshot& snapshot) {
   for (const ProcessId part : {kBeingClosed, kKernel})
     split_unowned(part, snapshot.flows, processes);
   sample.processes = share(processes, sample, before.processes, processes_, sample.gone_processes);
-  // Sockets that only listen move nothing, with any source.
-  bool some_counted = false;
-  bool some_not = false;
-  for (const Process& process : processes) {
-    if (!process.rx_rate)
-      some_not = true;
-    else if (process.open_flows + process.closed_flows != 0)
-      some_counted = true;
-    sample.rx_rate += process.rx_rate.value_or(0);
-    sample.tx_rate += process.tx_rate.value_or(0);
-    sample.retransmit_rate += process.retransmit_rate.value_or(0);
-    sample.tx_segment_rate += process.tx_segment_rate.value_or(0);
-    sample.open_flows += process.open_flows;
-  }
-  sample.counted = sample.interval_s && (some_counted || !some_not);
+  sample.is_counting = snapshot.source != Source::kProcfs;
+  if (sums_connections_)
+    sum_flows(snapshot, sample);
+  else
+    sum_processes(processes, sample);
   index_bytes_ += index_bytes(sample);
   samples_.push_back(std::move(sample));
   while (samples_.size() > 1 &&

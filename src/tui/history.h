@@ -93,8 +93,11 @@ struct Sample {
   // Rows of the sample before that are missing in this one.
   std::vector<std::uint32_t> gone_flows;
   std::vector<std::uint32_t> gone_processes;
-  // Sums over all processes of the host. counted: something was counted.
+  // Sums over all processes, or over all connections (History::sum_connections). counted: something
+  // was counted.
   bool counted = false;
+  bool is_counting = true;  // the source counts bytes
+  bool has_segments = true;
   double rx_rate = 0;
   double tx_rate = 0;
   double retransmit_rate = 0;
@@ -105,7 +108,7 @@ struct Sample {
   // was sent. Empty: not counted.
   double tx_segments() const { return tx_segment_rate * interval_s.value_or(0); }
   std::optional<double> retransmit_share() const {
-    if (!counted) return std::nullopt;
+    if (!counted || !has_segments) return std::nullopt;
     return tx_segment_rate > 0 ? std::min(retransmit_rate / tx_segment_rate, 1.0) : 0;
   }
 };
@@ -144,6 +147,10 @@ class History {
   };
   explicit History(Limits limits) : limits_(limits) {}
   History() : History(Limits{}) {}
+
+  // From now on the sums of samples are those of the connections that a snapshot has, because it
+  // may have only some of those that its processes have.
+  void sum_connections() { sums_connections_ = true; }
 
   // Moves the rows from the snapshot's order into that of their identities.
   void add(const Snapshot& snapshot);
@@ -194,6 +201,7 @@ class History {
   SharedRows<Flow> flows_;
   SharedRows<Process> processes_;
   std::size_t index_bytes_ = 0;
+  bool sums_connections_ = false;
 };
 
 }  // namespace sockscope::tui

@@ -41,6 +41,30 @@ TEST(History, shows_each_sample_as_it_was) {
   }
 }
 
+TEST(History, sums_are_those_of_the_connections_that_are_selected) {
+  Snapshot snapshot = web_host(5);
+  const Flow kept = snapshot.flows[0];
+  ASSERT_TRUE(kept.rx_rate);
+  snapshot.flows = {kept};
+  History history;
+  history.sum_connections();
+  history.add(snapshot);
+  EXPECT_EQ(history.newest().rx_rate, *kept.rx_rate);
+  EXPECT_EQ(history.newest().open_flows, 1u);
+  EXPECT_FALSE(history.newest().retransmit_share());
+}
+
+TEST(History, with_procfs_nothing_is_counted) {
+  Snapshot snapshot = web_host(5);
+  History history;
+  history.add(snapshot);
+  EXPECT_TRUE(history.newest().counted);
+  snapshot.source = Source::kProcfs;
+  history.add(snapshot);
+  EXPECT_FALSE(history.newest().counted);
+  EXPECT_FALSE(history.newest().retransmit_share());
+}
+
 TEST(History, what_is_learnt_of_an_idle_process_is_shown) {
   History history;
   SnapshotBuilder b(1);

@@ -119,6 +119,25 @@ const Sample& shown_sample(const Model& model, const State& state) {
   return model.history[shown_index(model, state)];
 }
 
+FlowTotals shown_totals(const Model& model, const State& state) {
+  const Sample& sample = shown_sample(model, state);
+  if (state.filter.matches_all() && !state.scope.exists()) {
+    FlowTotals totals;
+    totals.open = sample.open_flows;
+    if (sample.counted) {
+      totals.rx_rate = sample.rx_rate;
+      totals.tx_rate = sample.tx_rate;
+    }
+    return totals;
+  }
+  FlowSum sum;
+  for (const std::uint32_t index : sample.flows)
+    if (const Flow& flow = model.history.flow(index);
+        in_scope(state, flow) && state.filter.matches(flow))
+      sum.add(flow);
+  return sum.totals(sample.is_counting && sample.interval_s);
+}
+
 Flow flow_of(const Alert& alert) {
   Flow flow;
   flow.owner = alert.owner;

@@ -6,12 +6,17 @@
 
 #include "tui/model.h"
 #include "tui/state.h"
+#include "view/flow_totals.h"
 
 namespace sockscope::tui {
 
 // The sample on the screen. There must be one.
 std::size_t shown_index(const Model& model, const State& state);
 const Sample& shown_sample(const Model& model, const State& state);
+
+// What moves at that moment: on the whole host or, where a filter or a list of one process or
+// remote end is on the screen, of the connections that it selects.
+FlowTotals shown_totals(const Model& model, const State& state);
 
 // The reading of the host that goes with it; empty: there was none by then.
 std::optional<std::size_t> reading_index(const Model& model, const State& state);

@@ -42,6 +42,7 @@ ConnectionSums connection_sums(const Model& model, const State& state) {
   ConnectionSums sums;
   for (const std::uint32_t index : shown_sample(model, state).flows) {
     const Flow& flow = model.history.flow(index);
+    if (!in_scope(state, flow) || !state.filter.matches(flow)) continue;
     if (flow.state == TcpState::kTimeWait) {
       ++sums.tcp;
       ++sums.time_wait;
@@ -106,12 +107,15 @@ void draw_health(const Model& model, const State& state, int x, int y, Screen& s
     const LoggedEvent& logged = each->second;
     if (logged.wall_ns > sample.wall_ns) continue;
     if (sample.wall_ns - logged.wall_ns > kMinute) break;
+    if (!in_scope(state, logged.event.flow) || !state.filter.matches(logged.event)) continue;
     resets += logged.event.kind() == EventKind::kReset;
     failed += logged.event.kind() == EventKind::kConnectFailed;
   }
   const double watched =
       std::clamp(static_cast<double>(sample.mono_ns - model.history[0].mono_ns) / 1e9, 1.0, 60.0);
-  const auto share = sample.retransmit_share();
+  // Connections have no rates of segments, so it is not known for a selection.
+  const auto share =
+      selection_text(state).empty() ? sample.retransmit_share() : std::optional<double>();
   const auto drops = listen_drops(model, state);
   struct Part {
     std::string text;
@@ -220,7 +224,6 @@ void draw_host_panes(const Model& model, const State& state, const Frame& frame,
   Grid& grid = screen.grid;
   const int columns = grid.size().columns;
   const std::size_t index = shown_index(model, state);
-  const Sample& sample = model.history[index];
   const int split = columns - kRightPane;
   const int cells = split - 10;
   const auto points = static_cast<std::size_t>(cells) * 2;
@@ -230,17 +233,20 @@ void draw_host_panes(const Model& model, const State& state, const Frame& frame,
   const Series tx =
       model.history.series(index, points, step, [](const Sample& s) { return tx_of(s); });
   const Units units = state.settings.units;
+  const FlowTotals totals = shown_totals(model, state);
+  // The plots stay those of the host: a filter is not applied to samples that have passed.
+  const std::string peak = selection_text(state).empty() ? "peak" : "plot: all, peak";
   int y = frame.plot;
   int x = grid.put(1, y, "↓ RX ", {Role::kRx});
   grid.put(x, y,
-           fmt::format("{:<9}   peak {:<5}   {} s", rate_with_unit(rx_of(sample), units),
+           fmt::format("{:<9}   {} {:<5}   {} s", rate_with_unit(totals.rx_rate, units), peak,
                        format_rate(largest(rx), units), state.settings.window_s));
   draw_mirror(rx, tx, {1, split - 1, y + 1, (frame.plot_rows - 2) / 2}, state, screen);
   const int last = y + frame.plot_rows - 1;
   x = grid.put(1, last, "↑ TX ", {Role::kTx});
   grid.put(x, last,
-           fmt::format("{:<9}   peak {:<5}   same scale as RX",
-                       rate_with_unit(tx_of(sample), units), format_rate(largest(tx), units)));
+           fmt::format("{:<9}   {} {:<5}   same scale as RX", rate_with_unit(totals.tx_rate, units),
+                       peak, format_rate(largest(tx), units)));
   for (int row = 0; row < frame.plot_rows; ++row) grid.put(split, y + row, "│", {Role::kDim});
   // Below: the interfaces; the last two rows are about the health of connections.
   int first = y;

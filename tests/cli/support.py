@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -210,6 +211,32 @@ class Trace:
             check_schema(self._schema, text)
         lines = json_lines(text)
         return Ended(self.process.returncode, lines[0], lines[1:], stderr.decode())
+
+
+class Flood:
+    """Sends over a loopback connection, both ways, until it is left."""
+
+    def __enter__(self):
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._client = socket.create_connection(("127.0.0.1", self.port))
+        self._served, _ = self._listener.accept()
+        self._ends = threading.Event()
+        self._thread = threading.Thread(target=self._send)
+        self._thread.start()
+        return self
+
+    def _send(self):
+        while not self._ends.wait(0.01):
+            for one, other in ((self._client, self._served), (self._served, self._client)):
+                one.sendall(bytes(2000))
+                other.recv(4000)
+
+    def __exit__(self, *_):
+        self._ends.set()
+        self._thread.join()
+        for each in (self._client, self._served, self._listener):
+            each.close()
 
 
 class Holder:

@@ -33,6 +33,31 @@ class Table(unittest.TestCase):
         connections = [line for line in lines[3:] if line.startswith(NAME + " ")]
         self.assertEqual(len(connections), 4)  # the listener is idle
 
+    def test_the_header_sums_what_is_selected(self):
+        def head(*words):
+            done = support.run("top", "--plain", "--once", "-i", "0.2", *words)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return done.stdout.splitlines()[0]
+        with support.Holder("tcp4", "udp4") as holder, support.Holder("tcp4"):
+            port = holder.sockets["tcp4"][0]["local_port"]
+            for words in (["-P", str(port)], ["--filter", f"port:{port}"],
+                          ["-p", str(holder.pid), "--tcp"], ["-P", str(port), "--source", "sock_diag"]):
+                with self.subTest(words):
+                    self.assertIn("  ↓ 0 b/s  ↑ 0 b/s  2 conns", head(*words))
+                    self.assertIn("  ↓ 0 b/s  ↑ 0 b/s  2 conns", head("--only", "flows", *words))
+            self.assertIn("  ↓ 0 b/s  ↑ 0 b/s  4 conns", head("-p", str(holder.pid)))
+            for words in ([], ["-P", str(port)], ["-P", "1"]):
+                self.assertIn("  ↓ —  ↑ —  ", head("--source", "procfs", *words))
+
+    def test_the_header_leaves_out_what_else_moves(self):
+        with socket.create_server(("127.0.0.1", 0)) as quiet, support.Flood() as flood:
+            with socket.create_connection(quiet.getsockname()):
+                port = quiet.getsockname()[1]
+                done = support.run("top", "--plain", "--once", "-i", "0.5", "-P", str(port))
+                self.assertIn("  ↓ 0 b/s  ↑ 0 b/s  2 conns", done.stdout.splitlines()[0])
+                done = support.run("top", "--plain", "--once", "-i", "0.5", "-P", str(flood.port))
+                self.assertRegex(done.stdout.splitlines()[0], "  ↓ [1-9].* ↑ [1-9].*  2 conns")
+
     def test_idle_rows_on_demand(self):
         with support.Holder("listen4", name=NAME.encode()) as holder:
             words = ("top", "--once", "-i", "0.1", "-p", str(holder.pid))

@@ -12,6 +12,9 @@
 #include "cli/option_groups.h"
 #include "cli/table_choice.h"
 #include "model/diagnosis.h"
+#include "model/match.h"
+#include "view/flow_totals.h"
+#include "view/host_text.h"
 
 namespace sockscope {
 namespace {
@@ -27,29 +30,47 @@ bool is_idle(const Process& process) {
   return process.open_flows == 0 && !moves(process.rx_rate, process.tx_rate);
 }
 
-// "184.2 Mb/s"
-std::string rate_with_unit(double bytes_per_second, Units units) {
-  const std::string number = format_rate(bytes_per_second, units);
+// "184.2 Mb/s"; "—": not counted.
+std::string rate_with_unit(const std::optional<double>& bytes_per_second, Units units) {
+  if (!bytes_per_second) return kUnknown;
+  const std::string number = format_rate(*bytes_per_second, units);
   const std::size_t digits = std::min(number.find_first_not_of("0123456789."), number.size());
   return number.substr(0, digits) + ' ' + number.substr(digits) +
          (units == Units::kBits || units == Units::kIbits ? "b/s" : "B/s");
 }
 
-std::string head_line(const Snapshot& snapshot, const HostId& host, Units units) {
-  double rx = 0;
-  double tx = 0;
-  std::size_t open = 0;
-  for (const Process& process : snapshot.processes) {
-    rx += process.rx_rate.value_or(0);
-    tx += process.tx_rate.value_or(0);
-    open += process.open_flows;
+// Sums of processes also have connections that are no longer kept; but they have all connections of
+// a process. splits: only some of those may be selected.
+FlowTotals totals_of(const Snapshot& snapshot, bool splits) {
+  const bool is_counting = snapshot.source != Source::kProcfs;
+  if (splits) {
+    FlowSum sum;
+    for (const Flow& flow : snapshot.flows) sum.add(flow);
+    return sum.totals(is_counting);
   }
+  FlowTotals totals;
+  bool some_not_known = false;
+  for (const Process& process : snapshot.processes) {
+    totals.open += process.open_flows;
+    if (!process.rx_rate || !process.tx_rate) {
+      some_not_known = true;
+    } else if (is_counting && process.open_flows + process.closed_flows != 0) {
+      totals.rx_rate = totals.rx_rate.value_or(0) + *process.rx_rate;
+      totals.tx_rate = totals.tx_rate.value_or(0) + *process.tx_rate;
+    }
+  }
+  if (is_counting && !totals.rx_rate && !some_not_known) totals.rx_rate = totals.tx_rate = 0;
+  return totals;
+}
+
+std::string head_line(const Snapshot& snapshot, const FlowTotals& totals, const HostId& host,
+                      Units units) {
   const std::size_t missing = unobserved(snapshot.doors).size();
   std::string line =
       fmt::format("sockscope  {}  {}  {:.1f} s   ↓ {}  ↑ {}  {}  lost {}", clean_text(host.name),
                   time_of_day(snapshot.wall_ns).substr(0, 8), snapshot.interval_s.value_or(0),
-                  rate_with_unit(rx, units), rate_with_unit(tx, units), counted(open, "conn"),
-                  snapshot.lost.total());
+                  rate_with_unit(totals.rx_rate, units), rate_with_unit(totals.tx_rate, units),
+                  counted(totals.open, "conn"), snapshot.lost.total());
   line += fmt::format("  {}{}", to_string(snapshot.source),
                       snapshot.source == Source::kEbpf ? "" : " (polled)");
   if (missing != 0)
@@ -87,15 +108,16 @@ struct Choices {
 
 class TopTables : public TextSink {
  public:
-  TopTables(Output& output, HostId host, bool idle, Units units, Choices choices)
+  TopTables(Output& output, HostId host, bool idle, bool splits, Units units, Choices choices)
       : TextSink(output),
         host_(std::move(host)),
         idle_(idle),
+        splits_(splits),
         units_(units),
         choices_(std::move(choices)) {}
 
   void snapshot(const Snapshot& snapshot) override {
-    output_.line(head_line(snapshot, host_, units_));
+    output_.line(head_line(snapshot, totals_of(snapshot, splits_), host_, units_));
     for (const Alert& alert : *snapshot.alerts)
       if (alert.ended_ns == 0)
         output_.line(fmt::format("! {} {}: {}: {}", to_string(alert.severity),
@@ -109,6 +131,7 @@ class TopTables : public TextSink {
  private:
   HostId host_;
   bool idle_;
+  bool splits_;  // only some connections of a process may be selected
   Units units_;
   Choices choices_;
 };
@@ -272,8 +295,10 @@ int run(const TopArguments& arguments, const Options& observed) {
       arguments, output, session->host,
       [&]() -> std::unique_ptr<Sink> {
         if (arguments.format == OutputFormat::kCsv) return make_csv(output, *choices);
-        return std::make_unique<TopTables>(output, session->host, arguments.idle, arguments.units,
-                                           std::move(*choices));
+        const bool splits =
+            splits_processes(arguments.options.filter) || !session->filter.matches_all();
+        return std::make_unique<TopTables>(output, session->host, arguments.idle, splits,
+                                           arguments.units, std::move(*choices));
       },
       choose_excerpt(arguments, *choices));
   Detectors detectors(arguments.thresholds);

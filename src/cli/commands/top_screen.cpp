@@ -13,6 +13,7 @@
 #include "cli/report.h"
 #include "cli/wishes.h"
 #include "model/diagnosis.h"
+#include "model/match.h"
 #include "tui/driver.h"
 #include "tui/loop.h"
 #include "view/columns.h"
@@ -106,6 +107,7 @@ int top_screen(const TopArguments& arguments, const Options& observed) {
   loop.host = this_host();
   tui::Model& model = loop.model;
   model.kernel = kernel.release;
+  if (splits_processes(arguments.options.filter)) model.history.sum_connections();
   model.home_netns = home_netns();
   model.host_netns = host_namespace;
   model.keep_closed_ms = static_cast<std::uint64_t>(observed.keep_closed.count());
