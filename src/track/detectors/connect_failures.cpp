@@ -39,7 +39,7 @@ void ConnectFailures::Attempts::advance(std::uint64_t to) {
   part = to;
 }
 
-void ConnectFailures::Attempts::count(const Endpoint& remote, bool has_failed,
+void ConnectFailures::Attempts::count(std::size_t endpoint_bit, bool has_failed,
                                       std::uint64_t now_ns) {
   const std::size_t at = part % kParts;
   if (has_failed && failed[at] == 0) first_ns[at] = now_ns;
@@ -48,11 +48,10 @@ void ConnectFailures::Attempts::count(const Endpoint& remote, bool has_failed,
     earlier = std::exchange(now, {});
     turn_ns = now_ns;
   }
-  const std::size_t bit = Key::Hash()(Key().add(remote)) % kBits;
-  earlier.failed.reset(bit);
-  earlier.made.reset(bit);
-  now.failed.set(bit, has_failed);
-  now.made.set(bit, !has_failed);
+  earlier.failed.reset(endpoint_bit);
+  earlier.made.reset(endpoint_bit);
+  now.failed.set(endpoint_bit, has_failed);
+  now.made.set(endpoint_bit, !has_failed);
 }
 
 ConnectFailures::Totals ConnectFailures::Attempts::totals() const noexcept {
@@ -106,9 +105,10 @@ void ConnectFailures::take(const Event& event, const Bench& bench) {
   Program& program = programs_.use(key, now);
   OfProcess& process = processes_.use(Key().add_process(owner).add_program(owner), now);
   process.program = key;
+  const std::size_t bit = Key::Hash()(Key().add(event.flow.remote)) % kBits;
   for (Attempts* const attempts : {&program.attempts, &process.attempts}) {
     attempts->advance(part);
-    attempts->count(event.flow.remote, has_failed, now);
+    attempts->count(bit, has_failed, now);
   }
   if (!has_failed) return;
 

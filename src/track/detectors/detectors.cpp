@@ -56,7 +56,7 @@ void Detectors::tick(std::uint64_t now_ns, std::int64_t mono_to_wall_ns, const H
   const Bench bench{impl_->options, impl_->book, handler};
   impl_->scans.tick(now_ns, bench);
   impl_->beacons.tick(now_ns, mono_to_wall_ns, bench);
-  impl_->tunnels.tick(now_ns);
+  impl_->tunnels.tick(now_ns, bench);
   impl_->failures.tick(now_ns, bench);
   impl_->book.tick(now_ns, handler);
 }

@@ -18,9 +18,8 @@ std::uint32_t hash_name(std::string_view name) {
   return static_cast<std::uint32_t>(std::hash<std::string_view>()(name));
 }
 
-constexpr std::size_t kMostDomainBytes = 255;
 std::uint64_t hash_domain(std::string_view domain) {
-  return std::hash<std::string_view>()(domain.substr(0, kMostDomainBytes));
+  return std::hash<std::string_view>()(domain.substr(0, DnsTunnel::kMostDomainBytes));
 }
 
 // A name split into the domain, whose owner answers for it, and what is below. Empty: the name is
@@ -149,6 +148,10 @@ bool is_of_domain(std::string_view labels) {
   return false;
 }
 
+std::string key_of(std::string_view domain) {
+  return "dns_tunnel/" + clean_text(domain);
+}
+
 bool is_below(std::string_view name, std::string_view domain) {
   return name == domain || (name.size() > domain.size() && name.ends_with(domain) &&
                             name[name.size() - domain.size() - 1] == '.');
@@ -255,7 +258,6 @@ void DnsTunnel::take(const Event& event, const Bench& bench) {
   }
   if (is_expansion(name, now) || (!is_own && is_in(asked_here_, hash, now))) return;
 
-  const std::string domain_name(parent.substr(0, kMostDomainBytes));
   const std::uint64_t domain_hash = hash_domain(parent);
   note_expansion(name, {0, hash, domain_hash, now});
   Domain& domain = domains_.use(Key().add(domain_hash), now);
@@ -280,20 +282,35 @@ void DnsTunnel::take(const Event& event, const Bench& bench) {
       queries > options.dns_queries && static_cast<double>(names) > options.dns_names;
   const bool is_long = long_names != 0 && static_cast<double>(long_names) >= options.dns_long_names;
   if (!is_many && !is_long) return;
+  domain.first_ns = is_many ? domain.first_query_ns() : domain.long_names.first_ns();
+  domain.last_ns = now;
+  domain.per_minute = queries;
+  domain.different = names;
+  domain.name_bytes = message.name.size();
+  domain.owner = event.flow.owner;
+  domain.peer = event.flow.remote;
+  domain.name = parent.substr(0, kMostDomainBytes);
+  domain.has_news = true;
+  // A new alert is told at once, what comes after it once a second.
   if (domain.told_ns != 0 && now < domain.told_ns + kSecond) return;
-  domain.told_ns = now;
+  if (!bench.book.is_active(key_of(domain.name))) tell(domain, bench);
+}
+
+void DnsTunnel::tell(Domain& domain, const Bench& bench) {
+  domain.has_news = false;
+  domain.told_ns = domain.last_ns;
   Sighting sighting;
   sighting.kind = AlertKind::kDnsTunnel;
   sighting.severity = AlertSeverity::kCritical;
-  sighting.key = "dns_tunnel/" + clean_text(domain_name);
-  sighting.first_ns = is_many ? domain.first_query_ns() : domain.long_names.first_ns();
-  sighting.last_ns = now;
-  sighting.owner = event.flow.owner;
-  sighting.peer = event.flow.remote;
-  sighting.name = domain_name;
-  sighting.figures = {{"queries_per_minute", queries},
-                      {"names", static_cast<double>(names)},
-                      {"name_bytes", static_cast<double>(message.name.size())}};
+  sighting.key = key_of(domain.name);
+  sighting.first_ns = domain.first_ns;
+  sighting.last_ns = domain.last_ns;
+  sighting.owner = domain.owner;
+  sighting.peer = domain.peer;
+  sighting.name = domain.name;
+  sighting.figures = {{"queries_per_minute", domain.per_minute},
+                      {"names", static_cast<double>(domain.different)},
+                      {"name_bytes", static_cast<double>(domain.name_bytes)}};
   bench.book.see(std::move(sighting), bench.handler);
 }
 
@@ -304,7 +321,10 @@ std::uint64_t DnsTunnel::Domain::first_query_ns() const noexcept {
   return second * kSecond + first_after_ns[second % 60];
 }
 
-void DnsTunnel::tick(std::uint64_t now_ns) {
+void DnsTunnel::tick(std::uint64_t now_ns, const Bench& bench) {
+  domains_.each([&](Domain& domain) {
+    if (domain.has_news) tell(domain, bench);
+  });
   domains_.forget_before(before(now_ns, kMinuteNs));
 }
 

@@ -140,6 +140,19 @@ TEST_F(DnsTunnelTest, ATunnelBeginsWithItsFirstQueryOfTheMinute) {
   EXPECT_EQ(told[0].first_ns, first_ns);
 }
 
+TEST_F(DnsTunnelTest, QueriesOfTheSameSecondAreToldToo) {
+  for (int i = 0; i < 400; ++i) {
+    now += 1'000'000;
+    query(owner("dnscat"), "a.b.c." + std::to_string(i) + ".t.example");
+  }
+  const std::uint64_t last_ns = now;
+  at(2);
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].figure("queries_per_minute"), 51);
+  EXPECT_EQ(detectors.alerts()[0].figure("queries_per_minute"), 400);
+  EXPECT_EQ(detectors.alerts()[0].last_ns, last_ns);
+}
+
 TEST_F(DnsTunnelTest, ATunnelOfLongNamesBeginsWithTheFirstOfThem) {
   query(owner("dnscat"), "short.t.example");
   at(5);

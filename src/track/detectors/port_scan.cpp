@@ -50,7 +50,7 @@ PortScan::Verdict PortScan::take(const Event& event, const Bench& bench) {
       is_inbound};
   Key key;
   key.add(std::uint64_t{is_inbound}).add(flow.remote.addr);
-  const Key program = Key(key).add_program(flow.owner);
+  const Key peer = key;
   if (!is_inbound) key.add_process(flow.owner);
   Source& source = sources_.use(key, event.mono_ns);
   const std::size_t ports_before = source.ports.size();
@@ -63,11 +63,12 @@ PortScan::Verdict PortScan::take(const Event& event, const Bench& bench) {
     if (!is_new && !is_shut) return Verdict::kOther;
     Attempt of_many = attempt;
     of_many.is_of_many = true;
-    return judge(sources_.use(program, event.mono_ns), of_many, bench);
+    return judge(sources_.use(Key(peer).add_program(flow.owner), event.mono_ns), of_many, bench);
   }
   if (ports_before == 1 && ports == 2) {
     const Port its_first = source.ports.items().front().value;
-    if (Source* const together = sources_.find(program)) together->ports.remove(its_first);
+    if (Source* const together = sources_.find(Key(peer).add_program(flow.owner)))
+      together->ports.remove(its_first);
   }
   return Verdict::kOther;
 }

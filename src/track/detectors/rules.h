@@ -173,7 +173,7 @@ class DnsTunnel {
   static constexpr std::size_t kMostDomains = 2048;
   void take(const Event& event, const Bench& bench);  // kDns
   void note_use(const Event& event);                  // kConnect
-  void tick(std::uint64_t now_ns);
+  void tick(std::uint64_t now_ns, const Bench& bench);
   std::uint64_t forgotten() const noexcept { return domains_.forgotten(); }
   std::size_t bytes() const noexcept { return domains_.size() * kEntryBytes; }
 
@@ -186,6 +186,16 @@ class DnsTunnel {
     std::array<std::uint32_t, 60> queries{};
     std::array<std::uint32_t, 60> first_after_ns{};
     std::uint64_t second = 0;  // of the latest query
+    // As of the last query while they were a tunnel's.
+    std::uint64_t first_ns = 0;
+    std::uint64_t last_ns = 0;
+    double per_minute = 0;
+    std::size_t different = 0;
+    std::size_t name_bytes = 0;
+    Owner owner;
+    Endpoint peer;
+    std::string name;       // of the domain
+    bool has_news = false;  // not yet in the alert
     std::uint64_t told_ns = 0;
 
     std::uint64_t first_query_ns() const noexcept;
@@ -198,8 +208,9 @@ class DnsTunnel {
   };
 
  public:
+  static constexpr std::size_t kMostDomainBytes = 255;
   static constexpr std::size_t kEntryBytes =
-      RecentMap<Domain>::kEntryBytes + 2 * RecentSet<std::uint32_t>::kMostBytes;
+      RecentMap<Domain>::kEntryBytes + kMostDomainBytes + 2 * RecentSet<std::uint32_t>::kMostBytes;
   static constexpr std::size_t kMostBytes = kMostDomains * kEntryBytes;
 
  private:
@@ -225,6 +236,7 @@ class DnsTunnel {
     std::uint64_t at_ns = 0;
   };
   static constexpr std::size_t kProbes = 8;
+  static void tell(Domain& domain, const Bench& bench);
   void forgive_expansions_of(std::uint32_t name, std::uint64_t now_ns);
   bool is_expansion(std::string_view name, std::uint64_t now_ns) const;
   void note_expansion(std::string_view name, const Expansion& made);
@@ -299,7 +311,7 @@ class ConnectFailures {
     std::uint64_t turn_ns = 0;
 
     void advance(std::uint64_t part);
-    void count(const Endpoint& remote, bool has_failed, std::uint64_t now_ns);
+    void count(std::size_t endpoint_bit, bool has_failed, std::uint64_t now_ns);
     bool is_peer() const;
     Totals totals() const noexcept;
     bool covers(std::uint64_t each) const noexcept { return each <= part && each + kParts > part; }
