@@ -283,7 +283,8 @@ void draw_plot_line(const Model& model, const State& state, const Frame& frame, 
     const std::string count =
         fmt::format("{} of {} {}", listing.matching, listing.candidates, state.view->counted);
     const int end = columns - static_cast<int>(display_width(count)) - 1;
-    const int x = grid.put(1, y, text, {Role::kTitle}, end - 17);
+    const int room = static_cast<int>(display_width(text)) + 19 <= end ? end - 17 : end - 1;
+    const int x = grid.put(1, y, text, {Role::kTitle}, room);
     if (x + 18 < end)
       grid.put(x + 4, y,
                fmt::format("({} {})", state.keys.key_of(Action::kBack),

@@ -59,6 +59,11 @@ void Grid::set(int x, int y, std::string_view text, Style style) {
   cell.style = style;
 }
 
+void Grid::mark_cut(int end, int y, Style style) {
+  if (end > 1 && cells_[index(end - 1, y)].text.empty()) set(end - 2, y, " ", style);
+  set(end - 1, y, "…", style);
+}
+
 int Grid::put(int x, int y, std::string_view text, Style style, int limit) {
   if (y < 0 || y >= size_.rows) return x;
   const int end = std::min(limit, size_.columns);
@@ -77,7 +82,11 @@ int Grid::put(int x, int y, std::string_view text, Style style, int limit) {
       if (base.size() + character.size() <= kMostBytes) base += character;
       continue;
     }
-    if (x + width > end) return std::max(x, 0);
+    if (x + width > end) {
+      const bool is_over = character == " " && text.find_first_not_of(' ') == text.npos;
+      if (last >= 0 && !is_over) mark_cut(x, y, style);
+      return std::max(x, 0);
+    }
     if (x >= 0) {
       set(x, y, character, style);
       if (width == 2) {
@@ -93,6 +102,15 @@ int Grid::put(int x, int y, std::string_view text, Style style, int limit) {
 
 int Grid::put_right(int end, int y, std::string_view text, Style style) {
   const int x = end - static_cast<int>(display_width(clean_text(text)));
+  if (x < 0) {
+    put(0, y, text, style, end);
+    return 0;
+  }
+  if (x > 1 && x < size_.columns && y >= 0 && y < size_.rows && at(x, y).text != " " &&
+      at(x - 1, y).text != " ") {
+    mark_cut(x - 1, y, at(x - 2, y).style);
+    set(x - 1, y, " ", {});
+  }
   put(x, y, text, style);
   return x;
 }

@@ -56,9 +56,11 @@ class Grid {
   const Cell& at(int x, int y) const { return cells_[index(x, y)]; }
 
   // Puts text at (x, y), cleaned so that it can do nothing but show itself, and returns the column
-  // after it. Text outside of the grid, or at column `limit` and beyond, is cut off.
+  // after it. Text that would reach beyond the grid, or to column `limit`, is cut off with "…",
+  // because the beginning of a number is another number.
   int put(int x, int y, std::string_view text, Style style = {}, int limit = INT32_MAX);
-  // Puts text so that it ends before column `end`. Returns its first column.
+  // Puts text so that it ends before column `end`. What is there already and would touch it is cut
+  // off with "…". Returns its first column.
   int put_right(int end, int y, std::string_view text, Style style = {});
   // A horizontal rule over the whole row, or up to a column.
   void rule(int y, int end = INT32_MAX);
@@ -79,6 +81,8 @@ class Grid {
            static_cast<std::size_t>(x);
   }
   void set(int x, int y, std::string_view text, Style style);
+  // Makes the last character before column `end` the mark of a text that was cut.
+  void mark_cut(int end, int y, Style style);
 
   Size size_;
   std::vector<Cell> cells_;

@@ -18,7 +18,7 @@ TEST(Grid, puts_and_cuts) {
   grid.put(-1, 1, "abc");
   grid.put_right(8, 1, "12");
   grid.put(0, 9, "nowhere");
-  EXPECT_EQ(grid.text(), " abc  xy\nbc    12\n");
+  EXPECT_EQ(grid.text(), " abc  x…\nbc    12\n");
 }
 
 TEST(Grid, wide_characters_take_two_cells) {
@@ -55,6 +55,20 @@ TEST(Grid, ascii_likenesses) {
   grid.put(0, 0, "─│↓▌†…⣿⣀日é");
   grid.to_ascii();
   EXPECT_EQ(grid.text(), "-|v>x~#.???\n");
+}
+
+TEST(Grid, text_that_does_not_fit_is_marked) {
+  Grid grid({8, 7});
+  grid.put(0, 0, "peak 40.9M");
+  grid.put(0, 1, "peak 40M  ");  // nothing but spaces is lost
+  grid.put(0, 2, "peak 4", {}, 5);
+  grid.put(2, 3, "日本日本");  // wide characters
+  grid.put_right(8, 4, "netns 4026532");
+  grid.put(0, 5, "pid 4026");
+  grid.put_right(8, 5, "99");  // over the end of that text
+  grid.put(0, 6, "pid 40");
+  grid.put_right(8, 6, "9");  // beside it
+  EXPECT_EQ(grid.text(), "peak 40…\npeak 40M\npeak…\n  日本 …\nnetns 4…\npid … 99\npid 40 9\n");
 }
 
 TEST(Grid, styles_as_runs) {

@@ -19,7 +19,8 @@ struct FlowTotals {
   std::size_t open = 0;  // without listening sockets
 };
 
-// Sums connections. The remote ends of an unconnected UDP socket are not added to the socket itself.
+// Sums connections. The remote ends of an unconnected UDP socket are not added to the socket
+// itself.
 class FlowSum {
  public:
   void add(const Flow& flow);
