@@ -82,6 +82,7 @@ void Keys::move_to(std::size_t position) {
   Table& t = table();
   t.select(std::min(position, count() - 1), now_);
   t.touched = t.position != 0;
+  if (!t.touched) t.order.release();  // the cursor stays on the first row, whatever that is
   if (state_.view->follows_newest) state_.follow_events = t.position == 0;
 }
 
@@ -97,7 +98,7 @@ void Keys::switch_to(const View& view) {
   state_.in_pane = false;
   state_.back.clear();
   state_.scope = {};
-  table().order.renew();
+  table().order.release();
 }
 
 // Does what the view's key does.

@@ -36,7 +36,8 @@ void place_cursor(State& state, const View& view, std::size_t visible) {
 void arrange_list(const Model& model, State& state, const View& view, std::size_t visible,
                   std::uint64_t now_ns) {
   Table& table = state.table_of(view);
-  Arranger arranger(model, state, view, table.order.keeps_places(now_ns));
+  Arranger arranger(model, state, view,
+                    table.order.keeps_places(now_ns, shown_sample(model, state).mono_ns));
   view.arrange(arranger);
   table.listing = std::move(arranger.listing);
   place_cursor(state, view, visible);
@@ -74,11 +75,14 @@ RowKey RowKey::of(const Address& address) {
   return key;
 }
 
-bool RowOrder::keeps_places(std::uint64_t now_ns) {
-  // Between two samples there is nothing new to put in order.
-  const bool is_held = now_ns < held_until_ns_ || now_ns < ordered_ns_ + kSecond * 9 / 10;
+bool RowOrder::keeps_places(std::uint64_t now_ns, std::uint64_t sample_ns) {
+  const std::uint64_t passed = sample_ns > ordered_sample_ns_ ? sample_ns - ordered_sample_ns_
+                                                              : ordered_sample_ns_ - sample_ns;
+  // Samples may come faster than anybody reads.
+  const bool is_held = now_ns < held_until_ns_ || passed < kSecond * 9 / 10;
   if (is_held && !is_stale_) return true;
   ordered_ns_ = now_ns;
+  ordered_sample_ns_ = sample_ns;
   is_stale_ = false;
   return false;
 }

@@ -216,6 +216,27 @@ TEST_F(Rows, order_is_held_after_the_cursor_moved) {
   EXPECT_EQ(selected(), "postgres");
 }
 
+TEST_F(Rows, a_view_just_opened_and_the_top_of_a_list_are_sorted) {
+  const auto turn_over = [&] {
+    Snapshot upside_down = web_host(++second);
+    for (Process& process : upside_down.processes) process.rx_rate = 1e8 / (1 + *process.rx_rate);
+    model.history.add(upside_down);
+  };
+  for (const char* const way : {"jjg", "jj21"}) {
+    state.table().order.release();
+    model.history.add(web_host(++second));
+    model.now_ns = model.history.newest().mono_ns;
+    shown(model, state);
+    EXPECT_EQ(names(model, state).front(), "nginx") << way;
+    model.now_ns += kTestSecond / 2;  // half a second before the next sample
+    keys(way);
+    turn_over();
+    model.now_ns += kTestSecond / 2;
+    shown(model, state);
+    EXPECT_NE(names(model, state).front(), "nginx") << way;
+  }
+}
+
 TEST_F(Rows, selection_keeps_its_identity_over_a_thousand_orders) {
   std::mt19937 random(5);
   keys("o");

@@ -147,8 +147,8 @@ class RowOrder {
     held_until_ns_ = 0;
   }
   void hold(std::uint64_t now_ns) { held_until_ns_ = now_ns + kHold; }
-  // Whether rows stay in place in the frame that is made now.
-  bool keeps_places(std::uint64_t now_ns);
+  // Whether rows stay in place in the frame that is made now, of the sample of that time.
+  bool keeps_places(std::uint64_t now_ns, std::uint64_t sample_ns);
   // 0: not held.
   std::uint64_t held_seconds(std::uint64_t now_ns) const {
     return now_ns < held_until_ns_ ? (held_until_ns_ - now_ns) / kSecond + 1 : 0;
@@ -160,6 +160,7 @@ class RowOrder {
   static constexpr std::uint64_t kHold = 5 * kSecond;
   std::uint64_t held_until_ns_ = 0;
   std::uint64_t ordered_ns_ = 0;
+  std::uint64_t ordered_sample_ns_ = 0;
   bool is_stale_ = true;
 };
 

@@ -39,7 +39,7 @@ std::string answers_text(const NameServerHealth& health) {
                                " ms"
                          : std::string(kUnknown);
   text += fmt::format("  {} {}", health.answered, health.answered == 1 ? "answer" : "answers");
-  if (health.refused != 0) text += fmt::format("  {} refused", health.refused);
+  if (health.refused != 0) text += fmt::format("  {} failed", health.refused);
   if (health.unanswered != 0) text += fmt::format("  {} without answer", health.unanswered);
   return text;
 }

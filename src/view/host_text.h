@@ -27,7 +27,7 @@ std::string signed_bytes(std::int64_t bytes);
 // nothing is known. Cleaned.
 std::string probe_text(const ProbeHealth& health);
 
-// How a name server answered in the last minute: "4.10 ms  213 answers  2 refused 1 without
+// How a name server answered in the last minute: "4.10 ms  213 answers  2 failed  1 without
 // answer".
 std::string answers_text(const NameServerHealth& health);
 

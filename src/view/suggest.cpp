@@ -34,6 +34,10 @@ std::size_t distance(std::string_view a, std::string_view b) {
 
 std::string nearest(std::string_view word, std::span<const std::string_view> candidates) {
   const std::string typed = ascii_lower(word);
+  // Whoever typed the beginning of a name knows it.
+  if (typed.size() >= 3)
+    for (const std::string_view candidate : candidates)
+      if (ascii_lower(candidate).starts_with(typed)) return std::string(candidate);
   const std::size_t allowed = std::max<std::size_t>(1, typed.size() / 3);
   std::string_view best;
   std::size_t best_distance = allowed + 1;

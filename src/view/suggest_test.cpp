@@ -19,6 +19,14 @@ TEST(Nearest, FindsOneSlip) {
   EXPECT_EQ(nearest("PID", kWords), "pid");
 }
 
+TEST(Nearest, ANameThatBeginsWithTheWordComesFirst) {
+  constexpr std::array<std::string_view, 3> kKeys{"cwnd", "rwnd_limited", "retr"};
+  EXPECT_EQ(nearest("rwnd", kKeys), "rwnd_limited");
+  EXPECT_EQ(nearest("RWND", kKeys), "rwnd_limited");
+  EXPECT_EQ(nearest("cwn", kKeys), "cwnd");
+  EXPECT_EQ(nearest("rw", kKeys), "");
+}
+
 TEST(Nearest, LongerWordsMayHaveMoreSlips) {
   EXPECT_EQ(nearest("snpashto", kWords), "snapshot");
   EXPECT_EQ(nearest("rxrate", kWords), "rx_rate");

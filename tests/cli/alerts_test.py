@@ -104,6 +104,7 @@ for _ in range(45):
                             (["--alerts", "--threshold", "hold=0"], "is not between"),
                             (["--alerts", "--threshold", "hold"], "is not NAME=NUMBER"),
                             (["--threshold", "hold=3"], "needs --alerts"),
+                            (["--no-dns"], "needs --alerts or --fails"),
                             (["--alerts", "-x"], "excludes --alerts")):
             done = support.run("trace", *words)
             self.assertEqual(done.returncode, 2)

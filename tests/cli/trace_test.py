@@ -312,7 +312,6 @@ class Filters(unittest.TestCase):
                 (["-u", "root"], self.FOUR | self.SIX),
                 (["-u", "65534"], set()),
                 (["-n", "pid:" + pid], self.FOUR | self.SIX),
-                (["-n", "1"], set()),
                 (["-P", "PORT4"], self.FOUR),
                 (["-L", "PORT4"], self.FOUR - client4),
                 (["-D", "PORT4"], client4),

@@ -86,10 +86,12 @@ class Dns(Served):
         self.assertEqual(mine[1]["answers"], [])
 
     def test_failures_alone(self):
-        with self.trace("-x") as trace:
+        with Trace("-x", *self.space.only()) as trace, \
+                Trace("-x", "--no-dns", *self.space.only()) as without:
             for name in ("www.example.com", "absent.nosuch.example"):
                 self.space.start("dig", f"@{SERVER}", name, stdout=subprocess.DEVNULL).wait()
             ended = trace.stop()
+            self.assertEqual(without.stop().of("dns"), [])
         told = ended.of("dns")
         self.assertEqual({(r["name"], r["rcode"]) for r in told}, {("absent.nosuch.example", "NXDOMAIN")})
         self.assertEqual({r["comm"] for r in told}, {"dig", "dnsmasq"})

@@ -233,7 +233,8 @@ void observe_named_events(TraceArguments& arguments) {
   const auto filter = FlowFilter::parse(arguments.filter, user_id);
   if (!filter) return;  // the error is reported where the filter is used
   Options& options = arguments.options;
-  options.dns |= filter->names(EventKind::kDns);
+  options.dns |= filter->names(EventKind::kDns) ||
+                 (arguments.fails_only && arguments.dns && !filter->asks_for_events());
   options.processes |= filter->names(EventKind::kProcess);
   options.states |= filter->names(EventKind::kState);
   options.data |= filter->names(EventKind::kData);
@@ -253,8 +254,8 @@ void declare(CLI::App& app, TraceArguments& arguments) {
   Options& options = arguments.options;
   in_group(app, "Which events");
   app.add_flag("-x,--fails", arguments.fails_only,
-               "failed connections only; with --dns also names that were not found, and queries "
-               "that nobody answered");
+               "only what fails: connections, names that were not found, queries that nobody "
+               "answered; looks at every DNS message unless --no-dns");
   app.add_flag("--processes", options.processes,
                "also fork, exec, exit and changes of identity of processes");
   app.add_flag("--dns", options.dns,
@@ -290,7 +291,8 @@ void declare(CLI::App& app, TraceArguments& arguments) {
   app.final_callback([&app, &arguments] {
     if (!arguments.alerts) {
       observe_named_events(arguments);
-      return refuse(app, {"--threshold", "--allow-domain", "--no-dns"}, "needs --alerts");
+      if (!arguments.fails_only) refuse(app, {"--no-dns"}, "needs --alerts or --fails");
+      return refuse(app, {"--threshold", "--allow-domain"}, "needs --alerts");
     }
     refuse(app,
            {"--fails", "--processes", "--attempts", "--listen-drops", "--states", "--data", "--dns",
@@ -416,7 +418,7 @@ const Command kTrace = make_command<TraceArguments, declare, observe, run>({
         "reset.\n"
         "\n"
         "  sudo sockscope trace                  until Ctrl-C\n"
-        "  sudo sockscope trace -x               failed connections only\n"
+        "  sudo sockscope trace -x               what fails: connections and DNS\n"
         "  sudo sockscope trace -p 1234 --data   each send and receive of one process\n"
         "  sudo sockscope trace --dns            also DNS queries and answers, and names of "
         "remote ends\n"
