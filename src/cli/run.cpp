@@ -39,8 +39,19 @@ const Command* find_command(std::string_view name) {
   return found == std::end(kCommands) ? nullptr : *found;
 }
 
-// Adds what may follow "--", which CLI11 does not know about.
+// Adds what may follow "--", which CLI11 does not know about, and leaves out what CLI11 adds to the
+// name of an option's value ("... REQUIRED Excludes: --probe").
 class HelpFormatter : public CLI::Formatter {
+  std::string make_option_opts(const CLI::Option* option) const override {
+    return option->get_type_name().empty() ? "" : ' ' + option->get_type_name();
+  }
+  std::string make_help(const CLI::App* app, std::string name,
+                        CLI::AppFormatMode mode) const override {
+    std::string text = CLI::Formatter::make_help(app, std::move(name), mode);
+    for (std::size_t at = 0; (at = text.find("\n\n\n", at)) != std::string::npos;)
+      text.erase(at, 1);
+    return text;
+  }
   std::string make_usage(const CLI::App* app, std::string name) const override {
     std::string line = CLI::Formatter::make_usage(app, std::move(name));
     const Command* command = find_command(app->get_name());

@@ -377,8 +377,12 @@ constinit const View kConnectionView = {
         if (logged == nullptr) return "▸ Conns ▸ gone";
         flow = &logged->event.flow;
       }
-      return fmt::format("▸ Conns ▸ {} {} {} :{}→{}", flow->owner.name(), flow->owner.pid,
-                         to_string(flow->protocol), flow->local.port, to_string(flow->remote));
+      std::string who(name_of(owner_of(*flow), flow->owner.name()));
+      if (flow->owner.pid != 0) who += fmt::format(" {}", flow->owner.pid);
+      const bool is_alone =
+          flow->direction == Direction::kListen || flow->remote.addr.is_unspecified();
+      return fmt::format("▸ Conns ▸ {} {} :{}{}", who, to_string(flow->protocol), flow->local.port,
+                         is_alone ? "" : "→" + to_string(flow->remote));
     },
     .frame = details_frame,
     .draw = draw,

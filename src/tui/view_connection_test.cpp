@@ -39,6 +39,17 @@ TEST_F(Details, name_the_port_of_the_end_that_serves) {
   EXPECT_TRUE(says("203.0.113.10:443 (https?)"));
 }
 
+TEST_F(Details, a_listener_has_no_remote_end_in_its_title) {
+  EXPECT_TRUE(says("▸ Conns ▸ curl 30211 tcp :48122→203.0.113.10:443 "));
+  next([](Flow& flow) {
+    flow.direction = Direction::kListen;
+    flow.remote = {};
+    flow.owner = {};
+  });
+  EXPECT_FALSE(says(":48122→"));
+  EXPECT_TRUE(says("] tcp :48122 "));  // [unattributed], and no pid
+}
+
 TEST_F(Details, what_an_older_kernel_does_not_tell) {
   EXPECT_TRUE(says("rcvwnd 2.5 MB"));
   model.internals[6]->receive_window.reset();

@@ -272,7 +272,7 @@ constexpr std::array<Column<Flow>, 18> kInternalColumns{{
     {kSocketDrops, 5,
      "segments that found no room; of a listener: connections, and requests for them, dropped",
      socket_drops},
-    {kNotSent, 7, "bytes of them that did not leave yet",
+    {kNotSent, 7, "bytes written that did not leave yet",
      internal_count<&TcpInternals::unsent_bytes>},
     {kCwnd, 5, "congestion window, segments", internal_count<&TcpInternals::congestion_window>},
     {kSsthresh, 5, "slow start threshold, segments; — when it was never left",

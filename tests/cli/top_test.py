@@ -46,6 +46,7 @@ class Table(unittest.TestCase):
                     self.assertIn("  ↓ 0 b/s  ↑ 0 b/s  2 conns", head(*words))
                     self.assertIn("  ↓ 0 b/s  ↑ 0 b/s  2 conns", head("--only", "flows", *words))
             self.assertIn("  ↓ 0 b/s  ↑ 0 b/s  4 conns", head("-p", str(holder.pid)))
+            self.assertIn("(sockscope doctor --source procfs says why)", head("--source", "procfs"))
             for words in ([], ["-P", str(port)], ["-P", "1"]):
                 self.assertIn("  ↓ —  ↑ —  ", head("--source", "procfs", *words))
 

@@ -130,6 +130,12 @@ class Help(unittest.TestCase):
                 self.assertEqual(self.help_of(command, "--help"), text)
                 self.assertEqual(self.help_of(command, "-h"), text)
 
+    def test_help_has_no_words_of_the_parser(self):
+        for command in ("top", "snapshot", "trace", "story", "host", "capture", "doctor"):
+            text = support.run("help", command).stdout
+            for word in ("REQUIRED", "Excludes:", "... ...", "\n\n\n"):
+                self.assertNotIn(word, text, command)
+
     def test_help_of_host(self):
         text = self.help_of("help", "host")
         for option in ("--watch", "--interval", "--root", "--no-probe", "--json", "--strict"):

@@ -74,7 +74,10 @@ std::string head_line(const Snapshot& snapshot, const FlowTotals& totals, const 
   line += fmt::format("  {}{}", to_string(snapshot.source),
                       snapshot.source == Source::kEbpf ? "" : " (polled)");
   if (missing != 0)
-    line += fmt::format("  {} not observed (sockscope doctor says why)", counted(missing, "thing"));
+    line += fmt::format(
+        "  {} not observed (sockscope doctor{} says why)", counted(missing, "thing"),
+        snapshot.source == Source::kEbpf ? ""
+                                         : fmt::format(" --source {}", to_string(snapshot.source)));
   return line;
 }
 
