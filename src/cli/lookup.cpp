@@ -11,9 +11,11 @@
 
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <map>
 
 #include "base/kernel_limits.h"
@@ -140,6 +142,25 @@ std::string user_name(std::uint32_t uid) {
   if (is_new)
     if (const passwd* entry = ::getpwuid(uid)) place->second = entry->pw_name;
   return place->second;
+}
+
+std::string netns_name(std::uint32_t inode) {
+  using Clock = std::chrono::steady_clock;
+  static std::map<std::uint32_t, std::string> known;
+  static std::optional<Clock::time_point> read;
+  if (const auto now = Clock::now(); !read || now - *read > std::chrono::seconds(1)) {
+    read = now;
+    known.clear();
+    std::error_code error;
+    for (std::filesystem::directory_iterator entry("/run/netns", error), end;
+         !error && entry != end; entry.increment(error)) {
+      struct stat status {};
+      if (::stat(entry->path().c_str(), &status) == 0)
+        known.emplace(static_cast<std::uint32_t>(status.st_ino), entry->path().filename());
+    }
+  }
+  const auto found = known.find(inode);
+  return found == known.end() ? "" : found->second;
 }
 
 std::string port_name(std::uint16_t port, Protocol protocol) {

@@ -34,6 +34,8 @@ std::optional<std::uint32_t> user_id(std::string_view name);
 std::optional<std::uint32_t> sudo_uid();
 // "" when the user has no name.
 std::string user_name(std::uint32_t uid);
+// Its name in /run/netns, which is read anew every second; "" when it has none.
+std::string netns_name(std::uint32_t inode);
 // "https"; "" when the port has no name.
 std::string port_name(std::uint16_t port, Protocol protocol);
 

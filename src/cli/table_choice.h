@@ -51,6 +51,7 @@ std::optional<TableChoice<Row>> choose_table(const Arguments& arguments,
   choice.cells.wide = arguments.wide;
   choice.cells.spreadsheet = arguments.spreadsheet;
   choice.cells.user_name = user_name;
+  choice.cells.netns_name = netns_name;
   return choice;
 }
 

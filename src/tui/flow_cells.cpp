@@ -152,9 +152,10 @@ CellText place_cell(const ProcessInfo* process, const PlacedColumn& column) {
 
 std::string netns_text(const Model& model, std::uint32_t netns) {
   if (netns == 0) return kUnknown;
-  return netns == model.host_netns   ? "host"
-         : netns == model.home_netns ? "own"
-                                     : std::to_string(netns);
+  if (netns == model.host_netns) return "host";
+  if (netns == model.home_netns) return "own";
+  const std::string name = model.netns_name ? clean_text(model.netns_name(netns)) : "";
+  return name.empty() ? std::to_string(netns) : name;
 }
 
 CellOptions cell_options(const Model& model, const State& state) {
@@ -217,7 +218,8 @@ CellText flow_cell(const Model& model, const State& state, const Flow& flow,
   if (id == kComm && flow.owner.pid == 0) return {std::string(name_of(owner_of(flow), ""))};
   if (const auto span = mean_span(id)) return mean_cell(model, state, flow, *span);
   if (info_of(id).needs == Needs::kTcpInternals) return {internal_text(model, state, flow, id)};
-  if (id == kNetns) return {netns_text(model, flow.netns)};
+  if (id == kNetns)
+    return {shorten_right(netns_text(model, flow.netns), static_cast<std::size_t>(column.width))};
   return plain_cell(model, state, flow, column);
 }
 

@@ -208,6 +208,9 @@ TEST(FlowCell, only_the_hosts_namespace_is_called_that) {
   EXPECT_EQ(cell(model, state, flow, kNetns), "own");
   flow.netns = 78;
   EXPECT_EQ(cell(model, state, flow, kNetns), "78");
+  model.netns_name = [](std::uint32_t inode) { return inode == 78 ? "blue-is-a-long-name" : ""; };
+  EXPECT_EQ(cell(model, state, flow, kNetns), "blue-is-a…");
+  model.netns_name = nullptr;
   flow.netns = model.host_netns = 0;
   EXPECT_EQ(cell(model, state, flow, kNetns), "—");
 }

@@ -36,6 +36,7 @@ struct Model {
   std::uint32_t host_netns = 0;  // 0: not known
   std::uint64_t keep_closed_ms = 10'000;
   std::function<std::string(std::uint32_t)> user_name;
+  std::function<std::string(std::uint32_t)> netns_name;  // by inode number; "": it has none
   // "https"; "" for a port without a name.
   std::function<std::string(std::uint16_t, Protocol)> port_name;
   History history;

@@ -459,6 +459,11 @@ std::string cell_text(const Column<Row>& column, const Row& row, const CellOptio
   const ValueKind kind = column.info().kind;
   if (kind == K::kEndpoint) return endpoint_text(value, width);
   if (std::holds_alternative<std::monostate>(value)) return shorten_right(column.unknown, width);
+  if (column.id == kNetns && options.netns_name)
+    if (const std::string name =
+            options.netns_name(static_cast<std::uint32_t>(std::get<std::uint64_t>(value)));
+        !name.empty())
+      return shorten_right(clean_text(name), width);
   const std::string text = value_text(kind, value, options);
   if (kind == K::kText || kind == K::kUser) return shorten_right(text, width);
   const bool alarming = column.alarming != nullptr && column.alarming(row);

@@ -27,6 +27,7 @@ struct CellOptions {
   bool spreadsheet = false;                             // CSV: no text can become a formula
   std::uint64_t now_ns = 0;                             // CLOCK_MONOTONIC, for ages; 0: no ages
   std::function<std::string(std::uint32_t)> user_name;  // empty, or returns "": the number is shown
+  std::function<std::string(std::uint32_t)> netns_name;  // the same
 };
 
 // monostate: not known. Texts may be hostile.

@@ -17,6 +17,18 @@ CellOptions options() {
   return o;
 }
 
+std::string cell(std::string_view name, const Flow& flow, const CellOptions& o);
+
+TEST(Columns, ANetworkNamespaceIsShownByItsNameInTablesOnly) {
+  CellOptions named = options();
+  named.netns_name = [](std::uint32_t inode) { return inode == 4026531840 ? "bl\x1bue" : ""; };
+  Flow flow = curl_flow();
+  EXPECT_EQ(cell("netns", flow, named), "bl?ue");
+  EXPECT_EQ(raw_text(*find_column<Flow>("netns"), flow, named), "4026531840");
+  flow.netns = 7;
+  EXPECT_EQ(cell("netns", flow, named), "7");
+}
+
 std::string cell(std::string_view name, const Flow& flow = curl_flow(),
                  const CellOptions& o = options()) {
   return cell_text(*find_column<Flow>(name), flow, o);

@@ -536,6 +536,14 @@ class NamedNamespace(unittest.TestCase):
             self.assertEqual((flow["pid"], flow["state"]), (process.pid, "LISTEN"))
             process.stdin.close()
 
+    def test_tables_show_its_name(self):
+        with support.Holder("listen4-any", prefix=("nsenter", f"--net=/run/netns/{self.name}")):
+            words = ("snapshot", "-n", self.name, "--columns", "netns,state")
+            self.assertIn([self.name, "LIS"], [line.split() for line in
+                                               support.run(*words).stdout.splitlines()])
+            inode = str(os.stat(f"/run/netns/{self.name}").st_ino)
+            self.assertIn(inode, support.run(*words, "-o", "csv").stdout)
+
     def test_its_own_numbers(self):
         with support.Holder("listen4-any", prefix=("nsenter", f"--net=/run/netns/{self.name}")):
             [flow] = support.snapshot("-n", self.name, "--tcp-info")["flows"]

@@ -119,6 +119,7 @@ int top_screen(const TopArguments& arguments, const Options& observed) {
     model.host_problem = host.error().message();
   loop.probe = arguments.probe.value_or(false);
   model.user_name = user_name;
+  model.netns_name = netns_name;
   model.port_name = port_name;
   loop.duration = arguments.duration;
   loop.thresholds = arguments.thresholds;

@@ -97,6 +97,7 @@ class EventTable : public TextSink {
     cells_.wide = arguments.wide;
     cells_.units = arguments.units;
     cells_.user_name = user_name;
+    cells_.netns_name = netns_name;
   }
 
   void begin(const Beginning&) override {
