@@ -187,17 +187,41 @@ void sum_processes(const std::vector<Process>& processes, Sample& sample) {
   sample.counted = sample.interval_s && sample.is_counting && (some_counted || !some_not);
 }
 
-// Connections have no rates of segments.
-void sum_flows(const Snapshot& snapshot, Sample& sample) {
+}  // namespace
+
+// Connections have no rates of segments, so these are found by comparing their counters with those
+// of the sample before.
+void History::sum_flows(const Snapshot& snapshot, Sample& sample) {
+  std::unordered_map<std::uint64_t, SentSegments> now;
+  const auto interval_ns = static_cast<std::uint64_t>(snapshot.interval_s.value_or(0) * 1e9);
+  const std::uint64_t began_ns = snapshot.mono_ns - std::min(snapshot.mono_ns, interval_ns);
+  SentSegments sent;
+  for (const Flow& flow : snapshot.flows) {
+    if (flow.protocol != Protocol::kTcp || !flow.has_counters || !flow.has_segments) continue;
+    const SentSegments total{flow.counters.tx_segments, flow.counters.retransmits};
+    now.emplace(flow.cookie, total);
+    const auto before = segments_.find(flow.cookie);
+    const bool is_new = before == segments_.end();
+    if (is_new && (flow.opened_ns == 0 || flow.opened_ns < began_ns)) continue;
+    const SentSegments base = is_new ? SentSegments{} : before->second;
+    sent.all += total.all - std::min(total.all, base.all);
+    sent.again += total.again - std::min(total.again, base.again);
+  }
+  segments_ = std::move(now);
+  if (snapshot.interval_s && *snapshot.interval_s > 0) {
+    sample.tx_segment_rate = static_cast<double>(sent.all) / *snapshot.interval_s;
+    sample.retransmit_rate = static_cast<double>(sent.again) / *snapshot.interval_s;
+  }
   FlowSum sum;
   for (const Flow& flow : snapshot.flows) sum.add(flow);
   const FlowTotals totals = sum.totals(sample.is_counting);
   sample.rx_rate = totals.rx_rate.value_or(0);
   sample.tx_rate = totals.tx_rate.value_or(0);
   sample.open_flows = totals.open;
-  sample.has_segments = false;
   sample.counted = sample.interval_s && totals.rx_rate;
 }
+
+namespace {
 
 double seconds_between(const Sample& from, const Sample& to) {
   return static_cast<double>(to.mono_ns - from.mono_ns) / 1e9;

@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "tui/plot.h"
@@ -97,7 +98,6 @@ struct Sample {
   // was counted.
   bool counted = false;
   bool is_counting = true;  // the source counts bytes
-  bool has_segments = true;
   double rx_rate = 0;
   double tx_rate = 0;
   double retransmit_rate = 0;
@@ -108,7 +108,7 @@ struct Sample {
   // was sent. Empty: not counted.
   double tx_segments() const { return tx_segment_rate * interval_s.value_or(0); }
   std::optional<double> retransmit_share() const {
-    if (!counted || !has_segments) return std::nullopt;
+    if (!counted) return std::nullopt;
     return tx_segment_rate > 0 ? std::min(retransmit_rate / tx_segment_rate, 1.0) : 0;
   }
 };
@@ -192,6 +192,8 @@ class History {
   std::size_t bytes() const noexcept;
 
  private:
+  void sum_flows(const Snapshot& snapshot, Sample& sample);
+
   void forget_oldest();
   std::optional<std::size_t> start_of(std::size_t index, std::uint64_t span_ns) const;
 
@@ -202,6 +204,11 @@ class History {
   SharedRows<Process> processes_;
   std::size_t index_bytes_ = 0;
   bool sums_connections_ = false;
+  struct SentSegments {
+    std::uint64_t all = 0;
+    std::uint64_t again = 0;
+  };
+  std::unordered_map<std::uint64_t, SentSegments> segments_;  // of the newest sample, by cookie
 };
 
 }  // namespace sockscope::tui

@@ -51,7 +51,27 @@ TEST(History, sums_are_those_of_the_connections_that_are_selected) {
   history.add(snapshot);
   EXPECT_EQ(history.newest().rx_rate, *kept.rx_rate);
   EXPECT_EQ(history.newest().open_flows, 1u);
-  EXPECT_FALSE(history.newest().retransmit_share());
+
+  ASSERT_EQ(kept.protocol, Protocol::kTcp);
+  snapshot.mono_ns += 1'000'000'000;
+  snapshot.interval_s = 1;
+  snapshot.flows[0].counters.tx_segments += 200;
+  snapshot.flows[0].counters.retransmits += 10;
+  Flow opened = kept;  // in between
+  opened.cookie += 1'000'000;
+  opened.opened_ns = snapshot.mono_ns - 1;
+  opened.counters = {};
+  opened.counters.tx_segments = 50;
+  opened.counters.retransmits = 15;
+  Flow older = opened;  // not shown before: what it sent earlier does not count
+  older.cookie += 1;
+  older.opened_ns = 1;
+  snapshot.flows.push_back(opened);
+  snapshot.flows.push_back(older);
+  history.add(snapshot);
+  EXPECT_DOUBLE_EQ(history.newest().tx_segment_rate, 250);
+  ASSERT_TRUE(history.newest().retransmit_share());
+  EXPECT_DOUBLE_EQ(*history.newest().retransmit_share(), 0.1);
 }
 
 TEST(History, with_procfs_nothing_is_counted) {

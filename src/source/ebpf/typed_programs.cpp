@@ -121,6 +121,10 @@ Result<ExcerptFile> ExcerptFile::make() {
   return ExcerptFile(std::move(file));
 }
 
+const char* ExcerptFile::path() const noexcept {
+  return ::access(path_.c_str(), R_OK) == 0 ? path_.c_str() : nullptr;
+}
+
 Result<void> ExcerptFile::write(std::span<const std::byte> excerpt) {
   while (!excerpt.empty()) {
     const ssize_t count = ::write(file_.get(), excerpt.data(), excerpt.size());

@@ -36,7 +36,8 @@ class ExcerptFile {
  public:
   static Result<ExcerptFile> make();
   Result<void> write(std::span<const std::byte> excerpt);
-  const char* path() const noexcept { return path_.c_str(); }
+  // Null where /proc is missing: then libbpf reads the kernel's types itself.
+  const char* path() const noexcept;
 
  private:
   explicit ExcerptFile(Fd file) : file_(std::move(file)) {
