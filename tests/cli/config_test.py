@@ -84,7 +84,10 @@ class Files(WithFolder):
 
     def test_common_is_below_top_and_for_others_too(self):
         path = self.write("[common]\nunits = 'bytes'\nsource = 'procfs'\n[top]\nsource = 'sock_diag'\n")
-        top = support.run("top", "--once", "-i", "0.1", "--config", path)
+        # A connection of its own: a rate is told only where bytes of some connection are known.
+        with socket.create_server(("127.0.0.1", 0)) as server, \
+                socket.create_connection(server.getsockname()):
+            top = support.run("top", "--once", "-i", "0.1", "--config", path)
         self.assertRegex(top.stdout.splitlines()[0], r" [kMG]?B/s ")
         self.assertIn("sock_diag", top.stdout.splitlines()[0])
         snapshot = support.run("snapshot", "--json", "--config", path)
