@@ -307,7 +307,6 @@ struct net_device {
   int ifindex;
 };
 struct tcp_skb_cb {
-  __u32 seq;
   __u16 tcp_gso_segs;
 };
 struct sk_buff {

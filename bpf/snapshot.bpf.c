@@ -62,7 +62,7 @@ int iter__tcp(struct bpf_iter__tcp *ctx) {
     return 0;
   struct tcp_sock *tcp = bpf_skc_to_tcp_sock(common);
   struct wire_control *shared = get_control();
-  if (tcp && shared && shared->short_pass == WIRE_PASS_SHORT &&
+  if (tcp && shared && shared->pass_kind == WIRE_PASS_SHORT &&
       is_announced(common->skc_state) && !is_new(common, shared)) {
     write_counters(ctx->meta->seq, common, tcp);
     return 0;

@@ -76,7 +76,7 @@ struct wire_control {
   uint64_t missed_returns; /* calls whose end was not seen, because there were too few kretprobes */
   uint32_t reader_waiting; /* set by the reader before it sleeps, cleared by who wakes it */
   uint32_t foreign_netns;  /* 1: some socket was seen outside home_netns */
-  uint32_t short_pass; /* WIRE_PASS_ */
+  uint32_t pass_kind; /* WIRE_PASS_ */
   uint32_t file_pass;  /* number of the pass over open files; 0: the first one */
   uint64_t peers_made; /* entries put into the map of UDP peers */
   uint64_t earlier_pass_ns; /* when the previous pass over open files began */

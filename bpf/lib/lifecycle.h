@@ -150,7 +150,7 @@ static __always_inline struct socket_state *open_state(const struct sock *sk, __
   set_opener(state);
   note_netns(state, read_netns(&sk->__sk_common));
   state->since_ns = now_ns;
-  state->rx_bytes = 0; /* of TCP: how far an earlier connection of the socket was reported */
+  forget_reports(state);
   state->direction = direction;
   state->told_state = direction == WIRE_DIRECTION_LISTEN ? TCP_LISTEN : TCP_SYN_SENT;
   if (is_state_in_hash(IPPROTO_TCP))

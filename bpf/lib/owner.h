@@ -71,6 +71,12 @@ static __always_inline __u64 fast_open_since(const struct sock *sk) {
   return request ? BPF_CORE_READ((const struct tcp_request_sock *)request, snt_synack) * 1000 : 0;
 }
 
+/* For a TCP socket that becomes another connection: nothing of that one was reported so far. */
+static __always_inline void forget_reports(struct socket_state *state) {
+  state->latency_us = 0;
+  state->opened_in = state->is_shown = 0;
+}
+
 /* A new connection's state is a copy of its listener's until the connection is established or, with
  * TCP fast open, used before that. This turns the copy into its own. `since_ns`: 0: not known. */
 static __always_inline void begin_inbound(struct socket_state *state, __u64 since_ns) {
@@ -83,7 +89,7 @@ static __always_inline void begin_inbound(struct socket_state *state, __u64 sinc
   state->owner_changed_ns = 0;
   state->held_pass = 0;
   state->since_ns = since_ns;
-  state->rx_bytes = 0; /* of TCP: how far the listener was reported */
+  forget_reports(state);
 }
 
 /* The running process uses this socket. Returns true when that changed what is known of the owner.

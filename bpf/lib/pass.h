@@ -57,7 +57,7 @@ static __always_inline void write_foreign(struct seq_file *seq, struct sock *sk,
   struct wire_control *shared = get_control();
   __u8 protocol = (__u8)READ(sk, sk_protocol);
   bool listens = protocol == IPPROTO_TCP && READ(sk, __sk_common.skc_state) == TCP_LISTEN;
-  if (!listens && shared && shared->short_pass == WIRE_PASS_LISTENERS)
+  if (!listens && shared && shared->pass_kind == WIRE_PASS_LISTENERS)
     return;
   fill_socket(record, &sk->__sk_common, state, identity, protocol);
   note_kernels_own(&record->flow, sk);
@@ -121,6 +121,11 @@ static __always_inline void note_mptcp_holder(struct task_struct *task, struct s
   put_state(first, &state);
 }
 
+static __always_inline void tell_owner(struct sock *sk, const struct socket_state *state) {
+  __u8 tcp_state = READ(sk, __sk_common.skc_state);
+  emit_flow(WIRE_OWNER, sk, state, 0, 0, tcp_state, tcp_state, bpf_ktime_get_ns());
+}
+
 /* A pass over open files found a socket that has an owner with this process. An inherited owner is
  * replaced at once: whoever has the connection open serves it, and the listener's own process comes
  * before others. An owner who was seen using it is replaced only when a whole pass did not find the
@@ -153,10 +158,8 @@ static __always_inline void note_held(struct socket_state *state, struct task_st
     __sync_fetch_and_add(&owner_changes, 1);
   }
   if (protocol == IPPROTO_TCP && state->direction != WIRE_DIRECTION_LISTEN &&
-      reports_owner(state)) {
-    __u8 tcp_state = READ(sk, __sk_common.skc_state);
-    emit_flow(WIRE_OWNER, sk, state, 0, 0, tcp_state, tcp_state, bpf_ktime_get_ns());
-  }
+      reports_owner(state))
+    tell_owner(sk, state);
 }
 
 /* A process has the socket open; it becomes the owner if the socket has none. */
@@ -185,9 +188,8 @@ static __always_inline void note_holder(struct task_struct *task, struct sock *s
   struct wire_control *shared = get_control();
   __u8 tcp_state = READ(sk, __sk_common.skc_state);
   if (protocol == IPPROTO_TCP && shared && shared->file_pass &&
-      (tcp_state == TCP_ESTABLISHED || tcp_state == TCP_CLOSE_WAIT)) {
-    emit_flow(WIRE_OWNER, sk, state, 0, 0, tcp_state, tcp_state, bpf_ktime_get_ns());
-  }
+      (tcp_state == TCP_ESTABLISHED || tcp_state == TCP_CLOSE_WAIT))
+    tell_owner(sk, state);
 }
 
 /* The TCP connections of an MPTCP socket belong to the kernel; only the hash knows them. */

@@ -150,9 +150,10 @@ bool decode_event(std::span<const std::byte> bytes, Event& event) noexcept {
 Opening decode_opening(std::span<const std::byte> bytes) noexcept {
   wire_flow record;
   if (bytes.size() < sizeof record) return {};
+  // Most records have another type, so the rest is not copied for them.
+  std::memcpy(&record.header, bytes.data(), sizeof record.header);
+  if (record.header.type != WIRE_CLOSE && record.header.type != WIRE_SOCKET) return {};
   std::memcpy(&record, bytes.data(), sizeof record);
-  const std::uint16_t type = record.header.type;
-  if (type != WIRE_CLOSE && type != WIRE_SOCKET) return {};
   return {.state = decode_state(static_cast<std::uint8_t>(std::min(record.extra, 255u))),
           .latency_us = record.value};
 }

@@ -51,6 +51,11 @@ std::span<const std::byte> bytes_of(const wire_flow_totals& record) {
   return {reinterpret_cast<const std::byte*>(&record), record.flow.header.size};
 }
 
+template <class Record>
+std::span<const std::byte> whole(const Record& record) {
+  return {reinterpret_cast<const std::byte*>(&record), sizeof record};
+}
+
 TEST(DecodeOpening, OnlyACloseAndASocketHaveOne) {
   for (const unsigned type : {WIRE_CLOSE, WIRE_SOCKET, WIRE_CONNECT_FAILED, WIRE_ACCEPT}) {
     wire_flow_totals record = sample(static_cast<std::uint16_t>(type));
@@ -272,8 +277,7 @@ TEST(DecodeSocket, AListenerOfAnotherNamespaceHasItsQueue) {
   record.drops = 3;
   record.waiting = 2;
   record.backlog = 1;
-  const std::span<const std::byte> bytes{reinterpret_cast<const std::byte*>(&record),
-                                         sizeof record};
+  const std::span<const std::byte> bytes = whole(record);
   PolledSocket socket;
   bool is_short = true;
   ASSERT_EQ(decode_socket(bytes, socket, is_short), sizeof record);
@@ -302,11 +306,6 @@ TEST(DecodeSocket, NothingIsLeftOfTheRecordBefore) {
   ASSERT_NE(decode_socket(bytes_of(record), used, is_short), 0u);
   EXPECT_EQ(used.flow.local, fresh.flow.local);
   EXPECT_EQ(used.flow.remote, fresh.flow.remote);
-}
-
-template <class Record>
-std::span<const std::byte> whole(const Record& record) {
-  return {reinterpret_cast<const std::byte*>(&record), sizeof record};
 }
 
 TEST(DecodeUdpPeer, ReadsKeyAndValue) {
@@ -367,8 +366,7 @@ TEST(DecodeSocket, ShortRecordHasTheCounters) {
   record.srtt_us = 6;
   record.min_rtt_us = 7;
   record.state = 8;
-  const std::span<const std::byte> bytes{reinterpret_cast<const std::byte*>(&record),
-                                         sizeof record};
+  const std::span<const std::byte> bytes = whole(record);
   PolledSocket socket;
   const Flow& flow = socket.flow;
   bool is_short = false;

@@ -224,7 +224,7 @@ class EbpfObserver : public Observer {
 
  private:
   void set_pass(std::uint32_t kind) {
-    __atomic_store_n(&programs_.control().short_pass, kind, __ATOMIC_RELEASE);
+    __atomic_store_n(&programs_.control().pass_kind, kind, __ATOMIC_RELEASE);
   }
   static ProcessEventMask process_events_of(const Programs& programs) {
     ProcessEventMask made = 0;

@@ -201,7 +201,7 @@ TEST(WireAbi, Control) {
   const std::map<std::string, unsigned> host = {
       MEMBER(wire_control, lost_ring),       MEMBER(wire_control, lost_storage),
       MEMBER(wire_control, missed_returns),  MEMBER(wire_control, reader_waiting),
-      MEMBER(wire_control, foreign_netns),   MEMBER(wire_control, short_pass),
+      MEMBER(wire_control, foreign_netns),   MEMBER(wire_control, pass_kind),
       MEMBER(wire_control, file_pass),       MEMBER(wire_control, peers_made),
       MEMBER(wire_control, earlier_pass_ns), MEMBER(wire_control, pass),
       MEMBER(wire_control, earlier_pass),    MEMBER(wire_control, pad0)};
