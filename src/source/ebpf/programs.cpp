@@ -45,12 +45,6 @@ struct LinkDeleter {
 using Skeleton = std::unique_ptr<sockscope_bpf, SkeletonDeleter>;
 using Link = std::unique_ptr<bpf_link, LinkDeleter>;
 
-// The function or tracepoint of the kernel.
-std::string target_of(const bpf_program* program) {
-  const std::string_view point = attach_point_of(program);
-  return std::string(point.substr(std::min(point.find('/') + 1, point.size())));
-}
-
 // The name that users see.
 std::string door_of(const bpf_program* program, const ProgramRef& reference) {
   return std::string(attach_point_of(program)) +

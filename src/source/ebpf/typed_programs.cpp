@@ -70,12 +70,14 @@ std::string_view attach_point_of(const bpf_program* program) {
   return section;
 }
 
+std::string target_of(const bpf_program* program) {
+  const std::string_view point = attach_point_of(program);
+  return std::string(point.substr(std::min(point.find('/') + 1, point.size())));
+}
+
 std::string target_name(const bpf_program* program) {
   const Section* const section = find_section(program);
-  if (section == nullptr) return {};
-  const std::string_view point = attach_point_of(program);
-  return std::string(section->target_prefix) +
-         std::string(point.substr(std::min(point.find('/') + 1, point.size())));
+  return section == nullptr ? "" : std::string(section->target_prefix) + target_of(program);
 }
 
 bpf_prog_type type_of(const bpf_program* program) {

@@ -19,6 +19,8 @@ namespace sockscope {
 
 // "tp_btf/inet_sock_set_state", "sockops": the section's name, without the marks for libbpf.
 std::string_view attach_point_of(const bpf_program* program);
+// The function or tracepoint of the kernel, or what is iterated over.
+std::string target_of(const bpf_program* program);
 // The name of its target in KernelTargets; empty: it has none there.
 std::string target_name(const bpf_program* program);
 // The type to load it with. libbpf has another one, with which it does not read the kernel's types.
