@@ -22,9 +22,10 @@ void EventLog::add(const Event& event, std::uint64_t wall_ns, std::uint64_t show
   if (entries_.size() == kMost) make_room();
   LoggedEvent& entry = entries_[++last_];
   entry = {.number = last_, .wall_ns = wall_ns, .event = event, .last_wall_ns = wall_ns};
-  if (again != nullptr) entry.count = segments_of(*again);
-  if (again != nullptr)
+  if (again != nullptr) {
+    entry.count = segments_of(*again);
     entry.window_before = again->prior_window != 0 ? again->prior_window : again->congestion_window;
+  }
   kinds_[event.what.index()].push_back(last_);
 }
 

@@ -169,22 +169,19 @@ double bytes_by(const std::vector<std::uint32_t>& rows, const SharedRows<Row>& s
   return index ? shared.moved(*index).bytes : 0;
 }
 
+void take(const FlowTotals& totals, Sample& sample) {
+  sample.rx_rate = totals.rx_rate.value_or(0);
+  sample.tx_rate = totals.tx_rate.value_or(0);
+  sample.open_flows = totals.open;
+  sample.counted = sample.interval_s && totals.rx_rate;
+}
+
 void sum_processes(const std::vector<Process>& processes, Sample& sample) {
-  // Sockets that only listen move nothing, with any source.
-  bool some_counted = false;
-  bool some_not = false;
+  take(totals_of(processes, sample.is_counting), sample);
   for (const Process& process : processes) {
-    if (!process.rx_rate)
-      some_not = true;
-    else if (process.open_flows + process.closed_flows != 0)
-      some_counted = true;
-    sample.rx_rate += process.rx_rate.value_or(0);
-    sample.tx_rate += process.tx_rate.value_or(0);
     sample.retransmit_rate += process.retransmit_rate.value_or(0);
     sample.tx_segment_rate += process.tx_segment_rate.value_or(0);
-    sample.open_flows += process.open_flows;
   }
-  sample.counted = sample.interval_s && sample.is_counting && (some_counted || !some_not);
 }
 
 }  // namespace
@@ -214,11 +211,7 @@ void History::sum_flows(const Snapshot& snapshot, Sample& sample) {
   }
   FlowSum sum;
   for (const Flow& flow : snapshot.flows) sum.add(flow);
-  const FlowTotals totals = sum.totals(sample.is_counting);
-  sample.rx_rate = totals.rx_rate.value_or(0);
-  sample.tx_rate = totals.tx_rate.value_or(0);
-  sample.open_flows = totals.open;
-  sample.counted = sample.interval_s && totals.rx_rate;
+  take(sum.totals(sample.is_counting), sample);
 }
 
 namespace {

@@ -36,4 +36,25 @@ FlowTotals FlowSum::totals(bool is_counting) const {
   return all.sum_;
 }
 
+FlowTotals totals_of(const std::vector<Process>& processes, bool is_counting) {
+  FlowTotals totals;
+  double rx = 0;
+  double tx = 0;
+  // Sockets that only listen move nothing, with any source.
+  bool some_counted = false;
+  bool some_not = false;
+  for (const Process& process : processes) {
+    some_not |= !process.rx_rate;
+    some_counted |= process.rx_rate && process.open_flows + process.closed_flows != 0;
+    rx += process.rx_rate.value_or(0);
+    tx += process.tx_rate.value_or(0);
+    totals.open += process.open_flows;
+  }
+  if (is_counting && (some_counted || !some_not)) {
+    totals.rx_rate = rx;
+    totals.tx_rate = tx;
+  }
+  return totals;
+}
+
 }  // namespace sockscope

@@ -41,4 +41,8 @@ class FlowSum {
   std::vector<Peer> peers_;
 };
 
+// The same from the sums of processes, which also have connections that are no longer kept. Only
+// where all connections of a process are selected.
+FlowTotals totals_of(const std::vector<Process>& processes, bool is_counting);
+
 }  // namespace sockscope

@@ -60,5 +60,25 @@ TEST(FlowTotals, RemoteEndsOfAUdpSocketAreNotAddedToIt) {
   EXPECT_EQ(peer_alone.totals(true).open, 1u);
 }
 
+TEST(TotalsOfProcesses, AreKnownWhereOneProcessWithConnectionsIsCounted) {
+  Process moving;
+  moving.open_flows = 2;
+  moving.rx_rate = 10;
+  moving.tx_rate = 20;
+  Process listening;
+  listening.rx_rate = listening.tx_rate = 0;
+  Process not_counted;
+  not_counted.open_flows = 1;
+
+  const FlowTotals both = totals_of({moving, not_counted}, true);
+  EXPECT_EQ(both.rx_rate, 10);
+  EXPECT_EQ(both.tx_rate, 20);
+  EXPECT_EQ(both.open, 3u);
+  EXPECT_EQ(totals_of({listening}, true).rx_rate, 0);
+  EXPECT_FALSE(totals_of({listening, not_counted}, true).rx_rate);
+  EXPECT_FALSE(totals_of({moving}, false).rx_rate);
+  EXPECT_EQ(totals_of({}, true).tx_rate, 0);
+}
+
 }  // namespace
 }  // namespace sockscope

@@ -39,28 +39,13 @@ std::string rate_with_unit(const std::optional<double>& bytes_per_second, Units 
          (units == Units::kBits || units == Units::kIbits ? "b/s" : "B/s");
 }
 
-// Sums of processes also have connections that are no longer kept; but they have all connections of
-// a process. splits: only some of those may be selected.
+// splits: only some connections of a process may be selected.
 FlowTotals totals_of(const Snapshot& snapshot, bool splits) {
   const bool is_counting = snapshot.source != Source::kProcfs;
-  if (splits) {
-    FlowSum sum;
-    for (const Flow& flow : snapshot.flows) sum.add(flow);
-    return sum.totals(is_counting);
-  }
-  FlowTotals totals;
-  bool some_not_known = false;
-  for (const Process& process : snapshot.processes) {
-    totals.open += process.open_flows;
-    if (!process.rx_rate || !process.tx_rate) {
-      some_not_known = true;
-    } else if (is_counting && process.open_flows + process.closed_flows != 0) {
-      totals.rx_rate = totals.rx_rate.value_or(0) + *process.rx_rate;
-      totals.tx_rate = totals.tx_rate.value_or(0) + *process.tx_rate;
-    }
-  }
-  if (is_counting && !totals.rx_rate && !some_not_known) totals.rx_rate = totals.tx_rate = 0;
-  return totals;
+  if (!splits) return totals_of(snapshot.processes, is_counting);
+  FlowSum sum;
+  for (const Flow& flow : snapshot.flows) sum.add(flow);
+  return sum.totals(is_counting);
 }
 
 std::string head_line(const Snapshot& snapshot, const FlowTotals& totals, const HostId& host,
