@@ -172,6 +172,7 @@ struct tcp_sock {
   __u64 bytes_acked;
   __u64 bytes_received;
   __u64 bytes_retrans;
+  __u32 rcv_nxt;
   __u32 snd_nxt;
   __u32 snd_una;
   __u32 write_seq;

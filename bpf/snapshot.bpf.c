@@ -80,6 +80,7 @@ int iter__tcp(struct bpf_iter__tcp *ctx) {
   if (tcp) {
     note_kernels_own(&record.flow, (const struct sock *)tcp);
     fill_tcp_totals(&record, tcp);
+    fill_steady_isns(&record.flow, tcp);
   } else {
     fill_no_totals(&record);
   }

@@ -105,10 +105,12 @@ struct wire_flow {
   uint32_t uid;        /* of the owner, else of the socket; WIRE_UID_UNKNOWN */
   uint32_t value;      /* meaning depends on the type, above */
   uint32_t extra;      /* meaning depends on the type, above */
+  uint32_t local_isn;  /* TCP: initial sequence number of this end; 0, like the next: not known */
+  uint32_t remote_isn; /* of the other end */
   char comm[16];       /* name of the owner's group leader, NUL-terminated */
 };
-WIRE_ASSERT(sizeof(struct wire_flow) == 128);
-WIRE_ASSERT(__builtin_offsetof(struct wire_flow, comm) == 112);
+WIRE_ASSERT(sizeof(struct wire_flow) == 136);
+WIRE_ASSERT(__builtin_offsetof(struct wire_flow, comm) == 120);
 
 struct wire_flow_totals {
   struct wire_flow flow;
@@ -122,9 +124,9 @@ struct wire_flow_totals {
   uint8_t ipv6_only; /* WIRE_SOCKET, of an IPv6 socket that listens or is not connected; else 0 */
   uint8_t pad0[3];
 };
-WIRE_ASSERT(sizeof(struct wire_flow_totals) == 176);
-WIRE_ASSERT(__builtin_offsetof(struct wire_flow_totals, ipv6_only) == 172);
-WIRE_ASSERT(__builtin_offsetof(struct wire_flow_totals, min_rtt_us) == 168);
+WIRE_ASSERT(sizeof(struct wire_flow_totals) == 184);
+WIRE_ASSERT(__builtin_offsetof(struct wire_flow_totals, ipv6_only) == 180);
+WIRE_ASSERT(__builtin_offsetof(struct wire_flow_totals, min_rtt_us) == 176);
 
 /* A listening TCP socket of a network namespace that sock_diag here does not show. */
 struct wire_listener {
@@ -134,8 +136,8 @@ struct wire_listener {
   uint32_t backlog; /* how many may wait */
   uint32_t pad0;
 };
-WIRE_ASSERT(sizeof(struct wire_listener) == 192);
-WIRE_ASSERT(__builtin_offsetof(struct wire_listener, backlog) == 184);
+WIRE_ASSERT(sizeof(struct wire_listener) == 200);
+WIRE_ASSERT(__builtin_offsetof(struct wire_listener, backlog) == 192);
 
 struct wire_retransmit {
   struct wire_flow flow;
@@ -144,8 +146,8 @@ struct wire_retransmit {
   uint32_t prior_window; /* before the loss that TCP is recovering from; 0: no recovery */
   uint32_t segments; /* sent again with this call; 0: not known */
 };
-WIRE_ASSERT(sizeof(struct wire_retransmit) == 144);
-WIRE_ASSERT(__builtin_offsetof(struct wire_retransmit, prior_window) == 136);
+WIRE_ASSERT(sizeof(struct wire_retransmit) == 152);
+WIRE_ASSERT(__builtin_offsetof(struct wire_retransmit, prior_window) == 144);
 
 /* An established TCP connection in a short pass: without what its events have already said. */
 struct wire_counters {
@@ -238,8 +240,8 @@ struct wire_dns {
   uint32_t sequence;     /* TCP: sequence number of the first byte */
   uint32_t pad0;
 };
-WIRE_ASSERT(sizeof(struct wire_dns) == 144);
-WIRE_ASSERT(__builtin_offsetof(struct wire_dns, sequence) == 136);
+WIRE_ASSERT(sizeof(struct wire_dns) == 152);
+WIRE_ASSERT(__builtin_offsetof(struct wire_dns, sequence) == 144);
 
 /* Not a record: key and value of the map of remote ends of unconnected UDP sockets. */
 struct wire_udp_peer_key {

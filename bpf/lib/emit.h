@@ -76,6 +76,8 @@ static __always_inline void fill_owner(struct wire_flow *record, const struct so
   record->old_state = 0;
   record->value = 0;
   record->extra = 0;
+  record->local_isn = 0;
+  record->remote_isn = 0;
 }
 
 /* For WIRE_SOCKET and WIRE_CLOSE, of TCP. */
@@ -173,6 +175,33 @@ static __always_inline __u64 tcp_sent(__u64 counted, __u64 passed, __u8 directio
                       state_ == TCP_CLOSING || state_ == TCP_LAST_ACK || state_ == TCP_TIME_WAIT; \
     passed_ - (is_ending_ && passed_ && next_ == READ(tcp, write_seq));                         \
   })
+
+/* Whether both ends have chosen their initial sequence numbers, at a change of state. Before that
+ * the members that the numbers follow from are still empty, or copies of the listener's. */
+static __always_inline bool has_isns(__u8 old_state, __u8 new_state) {
+  return new_state == TCP_ESTABLISHED ||
+         (old_state != TCP_SYN_SENT && old_state != TCP_LISTEN && old_state != TCP_CLOSE &&
+          old_state != TCP_NEW_SYN_RECV && old_state != TCP_TIME_WAIT);
+}
+
+/* Both counters include a FIN. Our SYN is in bytes_acked only where it was sent by connect(2); if
+ * that is not known, it shows in a comparison with the bytes that were sent. */
+static __always_inline void fill_isns(struct wire_flow *record, const struct tcp_sock *tcp) {
+  __u8 direction = record->direction;
+  if (direction == WIRE_DIRECTION_UNKNOWN) {
+    __u64 before = TCP_PASSED(tcp) - TCP_COUNTED(tcp);
+    direction = before == 1   ? WIRE_DIRECTION_OUTBOUND
+                : before == 0 ? WIRE_DIRECTION_INBOUND
+                              : WIRE_DIRECTION_UNKNOWN;
+  }
+  __u32 local = READ(tcp, snd_una) - (__u32)READ(tcp, bytes_acked) -
+                (direction == WIRE_DIRECTION_INBOUND ? 1 : 0);
+  __u32 remote = READ(tcp, rcv_nxt) - (__u32)READ(tcp, bytes_received) - 1;
+  bool is_known =
+      direction == WIRE_DIRECTION_OUTBOUND || direction == WIRE_DIRECTION_INBOUND;
+  record->local_isn = is_known ? local : 0;
+  record->remote_isn = is_known ? remote : 0;
+}
 
 /* TCP's own counters, for wire_flow_totals and wire_counters. The kernel counts a received FIN in
  * bytes_received; it is subtracted here. */

@@ -41,8 +41,11 @@ static __always_inline void emit_flow(__u16 type, const struct sock *sk,
   record->extra = extra;
   record->old_state = old_state;
   record->state = new_state;
-  if (record->local_port == 0)
-    restore_port(record, TCP_SOCK(sk));
+  const struct tcp_sock *tcp =
+      old_state == TCP_NEW_SYN_RECV || old_state == TCP_TIME_WAIT ? NULL : TCP_SOCK(sk);
+  restore_port(record, tcp);
+  if (tcp && has_isns(old_state, new_state))
+    fill_isns(record, tcp);
   submit(record);
 }
 
@@ -61,10 +64,13 @@ static __always_inline void emit_end(__u16 type, const struct sock *sk,
   record->flow.old_state = old_state;
   record->flow.state = TCP_CLOSE;
   const struct tcp_sock *tcp = TCP_SOCK(sk);
-  if (tcp)
+  if (tcp) {
     fill_tcp_totals(record, tcp);
-  else
+    if (type == WIRE_CLOSE)
+      fill_isns(&record->flow, tcp);
+  } else {
     fill_no_totals(record);
+  }
   restore_port(&record->flow, tcp);
   submit(record);
 }
@@ -97,6 +103,8 @@ static __always_inline void emit_retransmit(const struct sock *sk, const struct 
     record->segments = segments_of(skb);
     if (record->segments > most)
       record->segments = most;
+    if (has_isns(tcp_state, tcp_state))
+      fill_isns(&record->flow, tcp);
     record->window = READ(tcp, snd_cwnd);
     if (BPF_CORE_READ_BITFIELD_PROBED((const struct inet_connection_sock *)tcp, icsk_ca_state) >= TCP_CA_CWR)
       record->prior_window = READ(tcp, prior_cwnd);

@@ -28,6 +28,20 @@ static __always_inline void fill_socket(struct wire_flow_totals *record, struct 
   }
 }
 
+/* A packet may change the connection while it is read, so it is read twice. */
+static __always_inline void fill_steady_isns(struct wire_flow *record,
+                                             const struct tcp_sock *tcp) {
+  if (!has_isns(record->state, record->state))
+    return;
+  fill_isns(record, tcp);
+  __u32 local = record->local_isn;
+  __u32 remote = record->remote_isn;
+  asm volatile("" ::: "memory");
+  fill_isns(record, tcp);
+  if (record->local_isn != local || record->remote_isn != remote)
+    record->local_isn = record->remote_isn = 0;
+}
+
 /* Must be called after the totals were filled in, which clears this member. */
 static __always_inline void note_ipv6_only(struct wire_flow_totals *record,
                                            const struct sock_common *common) {
@@ -65,10 +79,12 @@ static __always_inline void write_foreign(struct seq_file *seq, struct sock *sk,
     if (record->flow.state == TCP_CLOSE)
       return;
     const struct tcp_sock *tcp = TCP_SOCK(sk);
-    if (tcp)
+    if (tcp) {
       fill_tcp_totals(record, tcp);
-    else
+      fill_steady_isns(&record->flow, tcp);
+    } else {
       fill_no_totals(record);
+    }
   } else {
     record->flow.state = 0;
     fill_udp_totals(record, state);

@@ -130,6 +130,11 @@ struct Options {
   // counts every datagram of such a socket a second time. Needs `connections`.
   bool udp_peers = false;
 
+  // The key of the names of connections (Flow::conn_id). Empty: one of this host, until it boots
+  // again. Hosts between which connections are to be followed need the same key. Whoever knows it
+  // can tell, with much computing, sequence numbers from names.
+  std::optional<ConnectionKey> connection_key;
+
   // ---- Limits: how much is kept at most.
 
   // Size of the kernel's ring buffer, rounded up to a power of two and at least a page. If the

@@ -73,6 +73,20 @@ enum class App : std::uint8_t {
   kQuic,  // since it is observed, it sent an Initial packet (RFC 9000, RFC 9369 or a draft)
 };
 
+// The name of a connection, the same at both of its ends, on whatever hosts they are; different
+// from that of any other connection, as far as 64 bits can tell. kUnknown (0): not known.
+//
+// TCP: a keyed hash of the two initial sequence numbers (docs/decisions/0018), which survive the
+// translation of addresses. Known with eBPF, from the moment a connection is established; not of
+// connections that were already in TIME_WAIT when they were first seen. UDP: a keyed hash of both
+// ends; known for connected sockets, and not the same at both ends where addresses are translated.
+// The same ends have the same name again.
+enum class ConnectionId : std::uint64_t { kUnknown = 0 };
+
+// The key of those hashes. Hosts with the same key give both ends of a connection between them the
+// same name.
+using ConnectionKey = std::array<std::uint8_t, 16>;
+
 struct Owner {
   std::uint32_t pid = 0;  // the process that uses the socket; after the close the one that closed
                           // it
@@ -111,6 +125,15 @@ struct Translation {
   bool operator==(const Translation&) const = default;
 };
 
+// The other end of a connection, where that is on this host, too.
+struct OtherEnd {
+  std::uint64_t cookie = 0;
+  std::uint32_t netns = 0;
+  Endpoint local;   // as the other end knows them: with translated addresses they are not those of
+  Endpoint remote;  // this end, exchanged
+  Owner owner;      // without Owner::process
+};
+
 struct TcpInternals;
 
 struct Flow {
@@ -124,6 +147,7 @@ struct Flow {
   // (twice for multicast that is looped back to this host), received ones whether they are read or
   // not.
   std::uint64_t peer_of = 0;
+  ConnectionId conn_id = ConnectionId::kUnknown;
   App app = App::kUnknown;
   std::uint32_t netns = 0;  // inode number of the network namespace
   Protocol protocol = Protocol::kTcp;
@@ -156,6 +180,10 @@ struct Flow {
   // With Options::translations: the ends that its packets have; null: the same as here, or not
   // known.
   std::shared_ptr<const Translation> translation;
+  // In snapshots: the other end of the connection, of whatever network namespace, found by conn_id
+  // (where that is not known, by the addresses within a network namespace). Null: it is not on this
+  // host, or not known.
+  std::shared_ptr<const OtherEnd> other_end;
   // With Options::tcp_internals, in snapshots: for open TCP sockets of the caller's network
   // namespace, with eBPF also for listening ones of others; null: not asked for, or not known.
   std::shared_ptr<const TcpInternals> internals;
@@ -290,5 +318,6 @@ std::string_view to_string(Source) noexcept;  // "auto", "ebpf", "sock_diag", "p
 std::string_view to_string(TcpState) noexcept;
 std::string_view to_string(App) noexcept;        // "quic", "" for kUnknown
 std::string_view to_string(Direction) noexcept;  // "" for kUnknown
+std::string to_string(ConnectionId);             // 16 hexadecimal digits, "" for kUnknown
 
 }  // namespace sockscope

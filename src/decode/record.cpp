@@ -30,6 +30,7 @@ bool decode_flow(const wire_flow& record, Flow& flow) noexcept {
   if (record.family != 2 && record.family != kAfInet6) return false;
   flow.cookie = record.cookie;
   flow.peer_of = 0;
+  flow.conn_id = ConnectionId::kUnknown;
   flow.app = App::kUnknown;
   flow.netns = record.header.netns;
   flow.protocol = Protocol{record.protocol};
@@ -56,6 +57,7 @@ bool decode_flow(const wire_flow& record, Flow& flow) noexcept {
   flow.holders.reset();
   flow.remote_name.reset();
   flow.translation.reset();
+  flow.other_end.reset();
 
   flow.opened_ns = record.since_ns;
   flow.closed_ns = 0;
@@ -156,6 +158,13 @@ Opening decode_opening(std::span<const std::byte> bytes) noexcept {
   std::memcpy(&record, bytes.data(), sizeof record);
   return {.state = decode_state(static_cast<std::uint8_t>(std::min(record.extra, 255u))),
           .latency_us = record.value};
+}
+
+Isns decode_isns(std::span<const std::byte> bytes) noexcept {
+  wire_flow record;
+  if (bytes.size() < sizeof record) return {};
+  std::memcpy(&record, bytes.data(), sizeof record);
+  return {record.local_isn, record.remote_isn};
 }
 
 bool is_dns_record(std::span<const std::byte> bytes) noexcept {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <span>
 
+#include "model/connection_ids.h"
 #include "model/polled_socket.h"
 #include "model/udp_peer.h"
 
@@ -34,6 +35,10 @@ struct Opening {
   std::uint32_t latency_us = 0;
 };
 Opening decode_opening(std::span<const std::byte> bytes) noexcept;
+
+// The initial sequence numbers of a TCP connection's ends, from a record that decode_event() or
+// decode_socket() has read; not of a short one.
+Isns decode_isns(std::span<const std::byte> bytes) noexcept;
 
 // The contents of a DNS packet, valid as long as the record. `bytes` are its beginning.
 struct DnsPayload {

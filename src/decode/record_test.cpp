@@ -73,6 +73,17 @@ TEST(DecodeOpening, OnlyACloseAndASocketHaveOne) {
   EXPECT_EQ(decode_opening(bytes_of(sample(WIRE_CLOSE)).first(10)).state, TcpState::kNone);
 }
 
+TEST(DecodeIsns, AreReadFromAnyRecordOfAFlow) {
+  for (const unsigned type : {WIRE_CLOSE, WIRE_SOCKET, WIRE_ACCEPT}) {
+    wire_flow_totals record = sample(static_cast<std::uint16_t>(type));
+    record.flow.local_isn = 4'000'000'000;
+    record.flow.remote_isn = 5;
+    EXPECT_EQ(decode_isns(bytes_of(record)).local, 4'000'000'000u) << type;
+    EXPECT_EQ(decode_isns(bytes_of(record)).remote, 5u) << type;
+    EXPECT_EQ(decode_isns(bytes_of(record).first(sizeof record.flow - 1)).remote, 0u) << type;
+  }
+}
+
 TEST(DecodeEvent, ConnectHasEveryField) {
   wire_flow_totals record = sample(WIRE_CONNECT_V4);
   record.flow.value = 21'400;

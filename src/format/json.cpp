@@ -60,6 +60,13 @@ void write_flow_row(Writer& writer, const Flow& flow, const Snapshot& snapshot, 
     fields.number("age_us", age / 1000);
   }
   fields.truth("closed", flow.closed);
+  if (flow.other_end)
+    fields.object("other_end", [&] {
+      fields.members(kOtherEndFields, *flow.other_end);
+      fields.endpoint("local_addr", "local_port", flow.other_end->local);
+      fields.endpoint("remote_addr", "remote_port", flow.other_end->remote);
+      fields.members(kOwnerFields, flow.other_end->owner);
+    });
   if (flow.internals)
     fields.object("tcp_info", [&] {
       write_internals(writer, *flow.internals, flow.state == TcpState::kListen);

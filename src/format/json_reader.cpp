@@ -99,6 +99,7 @@ class Reader {
     if (object_->HasMember("remote_name")) flow.remote_name = remote_name(now_ns);
     flow.owner.process = info(flow.owner.pid, flow.owner.comm, flow.owner.uid);
     if (flow.owner.process) flow.owner.start_ns = flow.owner.process->start_ns;
+    if (object_->HasMember("other_end")) flow.other_end = other_end(flow.local.addr.family);
     if (object_->HasMember("tcp_info")) flow.internals = internals(flow.state);
     if (object_->HasMember("holders")) flow.holders = holders();
     fields(kCountersFields, flow.counters);
@@ -112,6 +113,18 @@ class Reader {
     std::uint64_t age_us = 0;
     field("age_us", age_us);
     flow.closed_ns = flow.closed ? flow.opened_ns + age_us * 1000 : 0;
+  }
+
+  std::shared_ptr<const OtherEnd> other_end(std::uint8_t family) {
+    auto other = std::make_shared<OtherEnd>();
+    object("other_end", [&] {
+      fields(kOtherEndFields, *other);
+      other->local.addr.family = other->remote.addr.family = family;
+      endpoint("local_addr", "local_port", other->local);
+      endpoint("remote_addr", "remote_port", other->remote);
+      fields(kOwnerFields, other->owner);
+    });
+    return other;
   }
 
   std::shared_ptr<const RemoteName> remote_name(std::uint64_t now_ns) {
@@ -279,6 +292,16 @@ class Reader {
     for (unsigned i = 0; i <= std::numeric_limits<std::underlying_type_t<Enum>>::max(); ++i)
       if (to_string(Enum(i)) == text) return void(value = Enum(i));
     fail(name, "is no word that is known here");
+  }
+  void take(const char* name, const Json& json, ConnectionId& value) {
+    std::string text;
+    take(name, json, text);
+    std::uint64_t number = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number, 16);
+    value = ConnectionId{number};
+    if (error != std::errc{} || stop != end || text != to_string(value))
+      fail(name, "is not 16 hexadecimal digits");
   }
   void take(const char* name, const Json& json, Protocol& value) {
     std::string text;

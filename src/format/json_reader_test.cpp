@@ -50,6 +50,7 @@ Snapshot sample() {
   tcp.tx_rate = 10;
   tcp.rx_rate = 0;
   tcp.opened_ns = 2'000'001'000;
+  tcp.conn_id = ConnectionId{0x0000'0000'89ab'cdef};
   Flow closed = tcp;
   closed.closed = true;
   closed.closed_ns = 4'000'001'000;
@@ -81,6 +82,13 @@ Snapshot sample() {
   name->pid = 12;
   std::strcpy(name->comm.data(), "curl");
   tcp.remote_name = name;
+  OtherEnd other;
+  other.cookie = 78;
+  other.netns = 5;
+  other.local = tcp.remote;
+  other.remote = {{.bytes = {10, 0, 0, 8}, .family = 4}, 8443};
+  other.owner = tcp.owner;
+  tcp.other_end = std::make_shared<const OtherEnd>(other);
   tcp.translation = std::make_shared<const Translation>(
       Translation{{{.bytes = {192, 0, 2, 1}, .family = 4}, 40'000},
                   {{.bytes = {10, 97, 0, 2}, .family = 4}, 6443}});
@@ -205,6 +213,9 @@ TEST(ReadSnapshotJson, UnknownFieldsArePassedOver) {
 TEST(ReadSnapshotJson, WrongOnesAreRefusedWithTheirPath) {
   EXPECT_EQ(problem_with("sockscope.snapshot.v1", "sockscope.snapshot.v2"),
             "schema: is 'sockscope.snapshot.v2', not 'sockscope.snapshot.v1'");
+  EXPECT_EQ(problem_with("\"conn_id\":\"0000000089abcdef\",", ""), "");
+  EXPECT_EQ(problem_with("0000000089abcdef", "89abcdef"),
+            "flows[0].conn_id: is not 16 hexadecimal digits");
   EXPECT_EQ(problem_with("\"cookie\":77,", ""), "flows[0].cookie: is missing");
   EXPECT_EQ(problem_with("\"cookie\":77", "\"cookie\":\"77\""),
             "flows[0].cookie: is not a whole number");
@@ -307,8 +318,8 @@ TEST_F(JsonNames, OfATraceAreTheSame) {
     if (!properties.HasMember("event") || properties["event"]["enum"][0] != "close") continue;
     ++closes;
     EXPECT_EQ(without(names_of(properties), {"event", "ts", "ts_ns", "duration_us", "final"}),
-              without(names_of(row("flows")),
-                      {"tx_rate", "rx_rate", "opened", "age_us", "closed", "tcp_info", "holders"}));
+              without(names_of(row("flows")), {"tx_rate", "rx_rate", "opened", "age_us", "closed",
+                                               "tcp_info", "holders", "other_end"}));
   }
   EXPECT_EQ(closes, 1);
 }

@@ -26,6 +26,7 @@ Event sample(EventKind kind) {
   event.mono_ns = 1'500'000'000;
   Flow& flow = event.flow;
   flow.cookie = 77;
+  flow.conn_id = ConnectionId{0x0123456789abcdef};
   flow.netns = 4026531840;
   flow.local = {{.bytes = {10, 0, 0, 7}, .family = 4}, 48122};
   flow.remote = {{.bytes = {203, 0, 113, 10}, .family = 4}, 443};
@@ -52,7 +53,7 @@ TEST(EventJson, ConnectHasEveryField) {
   EXPECT_EQ(
       line_of(event),
       R"({"event":"connect","ts":"2023-11-14T22:13:21.500000000Z","ts_ns":1700000001500000000,)"
-      R"("cookie":77,"netns":4026531840,"proto":"tcp","family":4,"local_addr":"10.0.0.7",)"
+      R"("cookie":77,"conn_id":"0123456789abcdef","netns":4026531840,"proto":"tcp","family":4,"local_addr":"10.0.0.7",)"
       R"("local_port":48122,"remote_addr":"203.0.113.10","remote_port":443,)"
       R"("direction":"outbound","pid":30211,"opener_pid":30200,"comm":"curl","uid":0,)"
       R"("cgroup_id":12,"owner":"exact","state":"ESTABLISHED","latency_us":207})"

@@ -53,6 +53,7 @@ inline constexpr std::tuple kLossFields{
 inline constexpr std::tuple kSocketFields{
     Field{"cookie", &Flow::cookie},
     Field{"peer_of", &Flow::peer_of, Unknown::kLeftOut},
+    Field{"conn_id", &Flow::conn_id, Unknown::kNull, kLater},
     Field{"netns", &Flow::netns},
     Field{"proto", &Flow::protocol},
     Field{"app", &Flow::app, Unknown::kLeftOut},
@@ -152,6 +153,12 @@ inline constexpr std::tuple kTcpInternalsFields{
     Field{"pmtu", &TcpInternals::path_mtu, Unknown::kZero},
     Field{"mss", &TcpInternals::mss, Unknown::kZero},
     Field{"cc", &TcpInternals::congestion_control},
+};
+
+// Of the other end of a connection, in `other_end`. Its addresses come between the two.
+inline constexpr std::tuple kOtherEndFields{
+    Field{"cookie", &OtherEnd::cookie},
+    Field{"netns", &OtherEnd::netns},
 };
 
 inline constexpr std::tuple kSocketHolderFields{

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
 #include <sockscope/types.h>
 
 #include <cstring>
@@ -94,6 +95,10 @@ std::string_view to_string(TcpState state) noexcept {
     case TcpState::kNone: break;
   }
   return "";
+}
+
+std::string to_string(ConnectionId id) {
+  return id == ConnectionId::kUnknown ? "" : fmt::format("{:016x}", static_cast<std::uint64_t>(id));
 }
 
 std::string_view to_string(App app) noexcept {

@@ -112,8 +112,12 @@ class EbpfObserver : public Observer {
       if (size == 0) return size;
       if (!counts_udp_ && socket.flow.protocol == Protocol::kUdp) socket.flow.has_counters = false;
       if (socket.drops) to.show_queue(socket);
-      is_short ? to.show_figures(socket.flow)
-               : static_cast<void>(to.show(socket.flow, decode_opening(bytes)));
+      if (is_short) {
+        to.show_figures(socket.flow);
+        return size;
+      }
+      socket.flow.conn_id = to.connection_ids().of_tcp(decode_isns(bytes));
+      to.show(socket.flow, decode_opening(bytes));
       return size;
     };
     auto done = read(Observation::kTcpSockets, take_socket);
@@ -251,6 +255,7 @@ class EbpfObserver : public Observer {
     } else {
       if (!decode_event(record, event_)) return false;
       if (!counts_udp_ && event_.flow.protocol == Protocol::kUdp) event_.flow.has_counters = false;
+      event_.flow.conn_id = to.connection_ids().of_tcp(decode_isns(record));
       to.take(event_, decode_opening(record));
     }
     return true;

@@ -10,6 +10,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/file.h"
 #include "base/kernel_namespace.h"
 #include "model/fields.h"
 
@@ -30,6 +31,17 @@ bool is_running(std::uint32_t pid) {
   return ::kill(static_cast<pid_t>(pid), 0) == 0 || errno != ESRCH;
 }
 
+std::string line_of(const std::string& path) {
+  std::string text = read_text(path.c_str());
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
+
+ConnectionIds connection_ids_of(const std::optional<ConnectionKey>& key, const std::string& root) {
+  const std::string boot_id = line_of("/proc/sys/kernel/random/boot_id");
+  return {key ? *key : host_connection_key(line_of(root + "/etc/machine-id"), boot_id), boot_id};
+}
+
 TrackerHost completed(TrackerHost host) {
   if (!host.is_running) host.is_running = is_running;
   return host;
@@ -45,6 +57,7 @@ Tracker::Tracker(const Options& options, const FlowMatcher& matcher,
       traits_(observer_->traits()),
       host_(completed(std::move(host))),
       doors_(std::move(doors)),
+      ids_(connection_ids_of(options.connection_key, host_.root)),
       table_({nanoseconds(options.keep_closed), options.max_closed},
              is_in_first_pid_namespace() ? host_.is_running : nullptr),
       // Who reports an opening late knows the owner by then.
@@ -230,6 +243,21 @@ void Tracker::name(Flow& flow) {
   flow.remote_name = asked.remote_name;
 }
 
+// The name of an event's connection, unless the record had it.
+void Tracker::identify(Event& event) {
+  Flow& flow = event.flow;
+  if (flow.conn_id != ConnectionId::kUnknown || flow.cookie == 0) return;
+  if (flow.protocol == Protocol::kUdp) {
+    flow.conn_id = ids_.of_udp(flow);
+    return;
+  }
+  // A socket that connects again has the cookie of the connection before.
+  const bool may_be_of_another = flow.state == TcpState::kSynSent ||
+                                 flow.state == TcpState::kSynRecv ||
+                                 event.kind() == EventKind::kConnectFailed;
+  if (!may_be_of_another) flow.conn_id = table_.conn_id(flow.cookie);
+}
+
 void Tracker::look_up_names(Snapshot& snapshot) {
   if (!resolver_) return;
   for (Flow& flow : snapshot.flows)
@@ -245,6 +273,7 @@ void Tracker::complete(Event& event) {
     processes_->describe(event.flow.owner);
   }
   zones_.name(event.flow);
+  identify(event);
   if (translations_) [[unlikely]] {
     const bool begins = event.kind() == EventKind::kConnect || event.kind() == EventKind::kAccept;
     translations_->translate(event.flow, begins);
@@ -328,6 +357,7 @@ FlowTable::Change Tracker::show(Flow& socket, const Opening& opening) {
   if (sought_ != nullptr && !sought_->contains(socket.cookie)) return {};
   if (checks_ && !table_.contains(socket.cookie)) return {};
   zones_.name(socket);
+  if (socket.protocol == Protocol::kUdp) socket.conn_id = ids_.of_udp(socket);
   if (opening.state != TcpState::kNone) tell_opening(socket, opening);
   return table_.sync(socket);
 }
@@ -569,6 +599,7 @@ Result<void> Tracker::snapshot(const Handler* handler, Snapshot& snapshot) {
   table_.take(now, wanted, snapshot);
   for (Flow& flow : snapshot.flows)
     if (udp_peers_ && flow.protocol == Protocol::kUdp) flow.app = udp_peers_->app_of(flow.cookie);
+  for (Flow& peer : peers) peer.conn_id = ids_.of_udp(peer);
   std::move(peers.begin(), peers.end(), std::back_inserter(snapshot.flows));
   for (Flow& flow : snapshot.flows) {
     name(flow);

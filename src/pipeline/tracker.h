@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "decode/record.h"
+#include "model/connection_ids.h"
 #include "model/match.h"
 #include "pipeline/dns_watcher.h"
 #include "pipeline/listener_watcher.h"
@@ -95,6 +96,7 @@ class Tracker {
       strangers_.push_back(socket.cookie);
   }
   const FlowTable& table() const noexcept { return table_; }
+  const ConnectionIds& connection_ids() const noexcept { return ids_; }
   DnsWatcher* dns() noexcept { return dns_ ? &*dns_ : nullptr; }  // null: not wanted
   void add_door(Door door) { doors_.push_back(std::move(door)); }
   void add_refused(Observation observation, const char* name, const Error& error);
@@ -135,6 +137,7 @@ class Tracker {
   void tell_opening(const Flow& flow, const Opening& opening);
   void complete(Event& event);
   void name(Flow& flow);
+  void identify(Event& event);
   void look_up_names(Snapshot& snapshot);
   bool wants(const Flow& flow);
   void note_loss(bool exactly);
@@ -151,6 +154,7 @@ class Tracker {
   Waker waker_;
   std::vector<Door> doors_;
 
+  ConnectionIds ids_;
   FlowTable table_;
   OwnerSettler settler_;
   ZoneNames zones_;

@@ -2,6 +2,7 @@
 #include "track/flow_table.h"
 
 #include <algorithm>
+#include <cstring>
 #include <span>
 #include <utility>
 
@@ -12,6 +13,24 @@ namespace {
 template <class T>
 T grown(T now, T before) noexcept {
   return now >= before ? now - before : now;
+}
+
+// The same for both ends of a connection within a network namespace.
+std::uint64_t hash_of_ends(std::uint32_t netns, Protocol protocol, const Endpoint& local,
+                           const Endpoint& remote) {
+  const auto mixed = [](std::uint64_t hash, std::uint64_t value) {
+    hash = (hash ^ value) * 0x9E3779B97F4A7C15ull;
+    return hash ^ hash >> 32;
+  };
+  const auto of = [&](const Endpoint& end) {
+    std::uint64_t halves[2];
+    static_assert(sizeof halves == sizeof end.addr.bytes);
+    std::memcpy(halves, end.addr.bytes.data(), sizeof halves);
+    return mixed(mixed(mixed(end.port, end.addr.family), halves[0]), halves[1]);
+  };
+  const std::uint64_t ends = of(local) + of(remote);
+  return std::max<std::uint64_t>(mixed(mixed(ends, netns), static_cast<std::uint64_t>(protocol)),
+                                 1);
 }
 
 }  // namespace
@@ -33,7 +52,7 @@ std::uint32_t FlowTable::add(const Flow& flow, std::uint64_t now_ns) {
   entry.protocol = flow.protocol;
   entry.direction = flow.direction;
   entry.state = flow.state;
-  set_ends(entry, flow);
+  set_ends(slot, flow);
   entry.opened_ns = flow.opened_ns;
   if (in_pass_) entry.pass = pass_;  // added while a pass is in progress
   ++processes_[0].references;
@@ -41,11 +60,58 @@ std::uint32_t FlowTable::add(const Flow& flow, std::uint64_t now_ns) {
   return slot;
 }
 
-void FlowTable::set_ends(Entry& entry, const Flow& flow) noexcept {
+void FlowTable::set_ends(std::uint32_t slot, const Flow& flow) {
+  Entry& entry = at(slot);
   entry.interface = flow.interface;
   entry.ipv6_only = flow.ipv6_only;
+  const bool is_named = flow.conn_id != ConnectionId::kUnknown && flow.conn_id != entry.conn_id;
+  const bool is_moved = entry.local != flow.local || entry.remote != flow.remote;
   entry.local = flow.local;
   entry.remote = flow.remote;
+  // A UDP socket may be connected to another remote end, or to none.
+  if (is_named || (is_moved && entry.protocol == Protocol::kUdp)) entry.conn_id = flow.conn_id;
+  if (is_named || is_moved) set_pair(slot);
+}
+
+// Where a connection's name is not known, its ends tell which other one belongs to it.
+void FlowTable::set_pair(std::uint32_t slot) {
+  Entry& entry = at(slot);
+  auto key = static_cast<std::uint64_t>(entry.conn_id);
+  const bool is_unique = key != 0 && entry.protocol == Protocol::kTcp;
+  if (key == 0 && entry.remote.port != 0)
+    key = hash_of_ends(entry.netns, entry.protocol, entry.local, entry.remote);
+  if (key == pairs_.key(slot)) return;
+  entry.other_end.reset();
+  pairs_.put(slot, key,
+             [&](std::uint32_t other) { return !is_unique && at(other).closed && !entry.closed; });
+}
+
+// Made once and kept as long as it is true, because it is asked for at every snapshot.
+std::shared_ptr<const OtherEnd> FlowTable::other_end_of(std::uint32_t slot) const {
+  const Entry& entry = at(slot);
+  const std::uint32_t other = pairs_.other(slot);
+  if (other == kNone) return entry.other_end;
+  const Entry& its = at(other);
+  const Process& process = processes_[its.process].sums;
+  const OtherEnd* const known = entry.other_end.get();
+  if (known != nullptr && known->cookie == its.cookie && known->owner.pid == process.pid &&
+      known->owner.start_ns == process.start_ns && known->owner.kind == its.owner &&
+      known->owner.comm == process.comm)
+    return entry.other_end;
+  auto made = std::make_shared<OtherEnd>();
+  *made = {.cookie = its.cookie,
+           .netns = its.netns,
+           .local = its.local,
+           .remote = its.remote,
+           .owner = {}};
+  fill_owner(its, made->owner);
+  entry.other_end = std::move(made);
+  return entry.other_end;
+}
+
+ConnectionId FlowTable::conn_id(std::uint64_t cookie) const noexcept {
+  const std::uint32_t slot = find(cookie);
+  return slot == kNone ? ConnectionId::kUnknown : at(slot).conn_id;
 }
 
 void FlowTable::remove(std::uint32_t slot) {
@@ -58,6 +124,8 @@ void FlowTable::remove(std::uint32_t slot) {
   --processes_[entry.process].references;
   if (entry.former != 0) --processes_[entry.former].references;
   index_.erase(entry.cookie);
+  pairs_.remove(slot);
+  entry.other_end.reset();
   entry.in_use = false;
   free_.push_back(slot);
 }
@@ -230,7 +298,7 @@ bool FlowTable::apply(const Event& event) {
         if (in_pass_) entry.pass = pass_;
         entry.direction = flow.direction;
         entry.state = flow.state;
-        set_ends(entry, flow);
+        set_ends(slot, flow);
         entry.opened_ns = flow.opened_ns;
         set_owner(entry, flow, event.mono_ns);
       }
@@ -250,7 +318,7 @@ bool FlowTable::apply(const Event& event) {
         at(slot).has_counters = flow.has_counters;
       } else {
         at(slot).state = flow.state;
-        set_ends(at(slot), flow);
+        set_ends(slot, flow);
         count(at(slot), flow.counters);
         at(slot).has_counters = flow.has_counters;
         close(slot, event.mono_ns);
@@ -347,7 +415,7 @@ FlowTable::Change FlowTable::sync(const Flow& socket) {
     return {.is_closed = true, .before = before};
   }
   entry.state = socket.state;
-  set_ends(entry, socket);
+  set_ends(slot, socket);
   if (socket.direction != Direction::kUnknown) entry.direction = socket.direction;
   if (socket.opened_ns != 0) entry.opened_ns = socket.opened_ns;
   set_owner(entry, socket, pass_began_ns_);
@@ -390,7 +458,7 @@ void FlowTable::end_sync(const std::function<void(const Flow&)>& gone, const Hid
     if (entry.in_use && entry.remnant && entry.pass != pass_) {
       remove(slot);
     } else if (is_missed(entry)) {
-      if (gone || hides) fill(entry, flow);
+      if (gone || hides) fill(slot, flow);
       if (hides && hides(flow)) continue;
       entry.missed = true;
       if (gone) gone(flow);
@@ -403,12 +471,24 @@ void FlowTable::end_sync(const std::function<void(const Flow&)>& gone, const Hid
 bool FlowTable::read(std::uint64_t cookie, Flow& flow) const {
   const std::uint32_t slot = find(cookie);
   if (slot == kNone) return false;
-  fill(at(slot), flow);
+  fill(slot, flow);
   return true;
 }
 
-void FlowTable::fill(const Entry& entry, Flow& flow) const {
+void FlowTable::fill_owner(const Entry& entry, Owner& owner) const {
   const Process& process = processes_[entry.process].sums;
+  owner.pid = process.pid;
+  owner.opener_pid = entry.opener_pid;
+  owner.start_ns = process.start_ns;
+  owner.cgroup_id = process.cgroup_id;
+  owner.uid.reset();
+  if (entry.has_uid) owner.uid = entry.uid;
+  owner.kind = entry.owner;
+  owner.comm = process.comm;
+}
+
+void FlowTable::fill(std::uint32_t slot, Flow& flow) const {
+  const Entry& entry = at(slot);
   flow.cookie = entry.cookie;
   flow.netns = entry.netns;
   flow.protocol = entry.protocol;
@@ -419,14 +499,9 @@ void FlowTable::fill(const Entry& entry, Flow& flow) const {
   flow.ipv6_only = entry.ipv6_only;
   flow.local = entry.local;
   flow.remote = entry.remote;
-  flow.owner.pid = process.pid;
-  flow.owner.opener_pid = entry.opener_pid;
-  flow.owner.start_ns = process.start_ns;
-  flow.owner.cgroup_id = process.cgroup_id;
-  flow.owner.uid.reset();
-  if (entry.has_uid) flow.owner.uid = entry.uid;
-  flow.owner.kind = entry.owner;
-  flow.owner.comm = process.comm;
+  flow.conn_id = entry.conn_id;
+  flow.other_end = other_end_of(slot);
+  fill_owner(entry, flow.owner);
   flow.counters = entry.counters;
   flow.has_counters = entry.has_counters;
   flow.opened_ns = entry.opened_ns;
@@ -449,48 +524,46 @@ void FlowTable::take(std::uint64_t now_ns, const Wanted& wanted, Snapshot& snaps
 
   snapshot.flows.reserve(index_.size());
   Flow flow;
-  for (auto& chunk : chunks_) {
-    for (std::uint32_t i = 0; i < kChunk; ++i) {
-      Entry& entry = chunk[i];
-      if (!entry.in_use) continue;
-      Sums& sum = sums[entry.process];
-      const std::uint64_t tx = grown(entry.counters.tx_bytes, entry.interval_tx);
-      const std::uint64_t rx = grown(entry.counters.rx_bytes, entry.interval_rx);
-      if (!entry.closed) {
-        sum.tx += tx;
-        sum.rx += rx;
-        sum.retransmits += grown(entry.counters.retransmits, entry.interval_retransmits);
-        if (entry.protocol == Protocol::kTcp)
-          sum.segments += grown(entry.counters.tx_segments, entry.interval_segments);
-        if (entry.direction == Direction::kListen)
-          ++sum.listeners;
-        else
-          ++sum.open;
-        if (entry.counters.srtt_us != 0) {
-          sum.srtt_us += entry.counters.srtt_us;
-          ++sum.with_srtt;
-        }
+  for (std::uint32_t slot = 0; slot < chunks_.size() * kChunk; ++slot) {
+    Entry& entry = at(slot);
+    if (!entry.in_use) continue;
+    Sums& sum = sums[entry.process];
+    const std::uint64_t tx = grown(entry.counters.tx_bytes, entry.interval_tx);
+    const std::uint64_t rx = grown(entry.counters.rx_bytes, entry.interval_rx);
+    if (!entry.closed) {
+      sum.tx += tx;
+      sum.rx += rx;
+      sum.retransmits += grown(entry.counters.retransmits, entry.interval_retransmits);
+      if (entry.protocol == Protocol::kTcp)
+        sum.segments += grown(entry.counters.tx_segments, entry.interval_segments);
+      if (entry.direction == Direction::kListen)
+        ++sum.listeners;
+      else
+        ++sum.open;
+      if (entry.counters.srtt_us != 0) {
+        sum.srtt_us += entry.counters.srtt_us;
+        ++sum.with_srtt;
       }
-      if (entry.direction != Direction::kListen && !entry.remnant)
-        (entry.has_counters ? processes_[entry.process].had_counted
-                            : processes_[entry.process].had_uncounted) = true;
-      entry.interval_tx = entry.counters.tx_bytes;
-      entry.interval_rx = entry.counters.rx_bytes;
-      entry.interval_retransmits = entry.counters.retransmits;
-      entry.interval_segments = entry.counters.tx_segments;
-      fill(entry, flow);
-      if (wanted && !wanted(flow)) continue;
-      sum.wanted = true;
-      if (entry.former != 0) sums[entry.former].wanted = true;
-      if (!first && (entry.has_counters || entry.remnant)) {
-        flow.tx_rate = rate(tx);
-        flow.rx_rate = rate(rx);
-      } else {
-        flow.tx_rate.reset();
-        flow.rx_rate.reset();
-      }
-      snapshot.flows.push_back(flow);
     }
+    if (entry.direction != Direction::kListen && !entry.remnant)
+      (entry.has_counters ? processes_[entry.process].had_counted
+                          : processes_[entry.process].had_uncounted) = true;
+    entry.interval_tx = entry.counters.tx_bytes;
+    entry.interval_rx = entry.counters.rx_bytes;
+    entry.interval_retransmits = entry.counters.retransmits;
+    entry.interval_segments = entry.counters.tx_segments;
+    fill(slot, flow);
+    if (wanted && !wanted(flow)) continue;
+    sum.wanted = true;
+    if (entry.former != 0) sums[entry.former].wanted = true;
+    if (!first && (entry.has_counters || entry.remnant)) {
+      flow.tx_rate = rate(tx);
+      flow.rx_rate = rate(rx);
+    } else {
+      flow.tx_rate.reset();
+      flow.rx_rate.reset();
+    }
+    snapshot.flows.push_back(flow);
   }
 
   for (std::uint32_t slot = 0; slot < processes_.slots(); ++slot) {

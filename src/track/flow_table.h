@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "track/cookie_index.h"
+#include "track/end_pairs.h"
 #include "track/process_totals.h"
 
 namespace sockscope {
@@ -78,6 +79,8 @@ class FlowTable {
   // it. A socket that connects again has the same cookie.
   bool lacks_opening(const Flow& flow) const noexcept;
   bool contains(std::uint64_t cookie) const noexcept { return find(cookie) != kNone; }
+  // The name of the connection; kUnknown: there is none with this cookie, or it is not known.
+  ConnectionId conn_id(std::uint64_t cookie) const noexcept;
   // The flow as a snapshot would have it, without rates. False: there is none.
   bool read(std::uint64_t cookie, Flow& flow) const;
   std::size_t open_flows() const noexcept { return index_.size() - closed_ - remnants_; }
@@ -93,6 +96,8 @@ class FlowTable {
     std::uint64_t opened_ns = 0;
     std::uint64_t closed_ns = 0;
     Counters counters;
+    ConnectionId conn_id = ConnectionId::kUnknown;
+    mutable std::shared_ptr<const OtherEnd> other_end;  // as it was shown last
     std::uint64_t interval_tx = 0;  // counters at the beginning of the current rate interval
     std::uint64_t interval_rx = 0;
     std::uint64_t interval_segments = 0;
@@ -147,7 +152,8 @@ class FlowTable {
   std::uint32_t find(std::uint64_t cookie) const noexcept { return index_.find(cookie); }
   std::uint32_t add(const Flow& flow, std::uint64_t now_ns);
   void remove(std::uint32_t slot);
-  static void set_ends(Entry& entry, const Flow& flow) noexcept;
+  void set_ends(std::uint32_t slot, const Flow& flow);
+  void set_pair(std::uint32_t slot);
   void set_owner(Entry& entry, const Flow& flow, std::uint64_t now_ns);
   void hand_over(Entry& entry, std::uint32_t slot, bool is_correction);
   void count(Entry& entry, const Counters& counters);
@@ -162,11 +168,14 @@ class FlowTable {
   }
   void revive(std::uint32_t slot);
   void unlink_closed(std::uint32_t slot);
-  void fill(const Entry& entry, Flow& flow) const;
+  void fill_owner(const Entry& entry, Owner& owner) const;
+  void fill(std::uint32_t slot, Flow& flow) const;
+  std::shared_ptr<const OtherEnd> other_end_of(std::uint32_t slot) const;
 
   Limits limits_;
   IsRunning is_running_;
   CookieIndex index_;
+  EndPairs pairs_;
   std::vector<std::unique_ptr<Entry[]>> chunks_;
   std::vector<std::uint32_t> free_;
   ProcessTotals processes_;

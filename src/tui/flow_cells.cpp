@@ -86,14 +86,15 @@ std::string process_text(const Owner& owner) {
   return fmt::format("({} {})", clean_text(owner.name()), owner.pid);
 }
 
-const Flow* other_end_of(const Model& model, const State& state, const Flow& flow) {
-  return state.other_ends.find(flow, model.history, state.opened);
+// Null: there is none, or its process is not known.
+const OtherEnd* known_other_end(const Flow& flow) {
+  return flow.other_end && flow.other_end->owner.pid != 0 ? flow.other_end.get() : nullptr;
 }
 
 // Wide screens show the address and either the process at the other end or the end's name. Empty:
 // there is no room for both, or nothing to show.
 std::string remote_and_who(const Model& model, const State& state, const Flow& flow,
-                           const Flow* other_end, std::size_t width) {
+                           const OtherEnd* other_end, std::size_t width) {
   constexpr std::size_t kLeast = 12;  // a shorter part of a name says too little
   const std::string text = endpoint_text(model, state, flow.remote, flow.protocol) + "  ";
   const std::size_t room = width - std::min(width, display_width(text));
@@ -119,7 +120,7 @@ CellText endpoint_cell(const Model& model, const State& state, const Endpoint& e
 }
 
 CellText remote_cell(const Model& model, const State& state, const Flow& flow,
-                     const Flow* other_end, std::size_t width) {
+                     const OtherEnd* other_end, std::size_t width) {
   if (flow.remote.addr.is_unspecified()) return {"*"};
   if (state.size.columns >= kWide)
     if (std::string text = remote_and_who(model, state, flow, other_end, width); !text.empty())
@@ -196,8 +197,7 @@ CellText flow_cell(const Model& model, const State& state, const Flow& flow,
   const auto width = static_cast<std::size_t>(column.width);
   if (id == kRemote) {
     const bool is_wide = state.size.columns >= kWide;
-    return remote_cell(model, state, flow, is_wide ? other_end_of(model, state, flow) : nullptr,
-                       width);
+    return remote_cell(model, state, flow, is_wide ? known_other_end(flow) : nullptr, width);
   }
   if (id == kLocal) return endpoint_cell(model, state, flow.local, flow.protocol, width);
   if (id == kRtt) {
@@ -297,14 +297,14 @@ const std::string& remote_end_name(const State& state, const Sum& sum) {
   return state.settings.names && !sum.remote_name.empty() ? sum.remote_name : sum.name;
 }
 
-std::string remote_text(const Model& model, const State& state, const Flow& flow) {
-  const Flow* other = other_end_of(model, state, flow);
+std::string remote_text(const Flow& flow) {
+  const OtherEnd* other = known_other_end(flow);
   return to_string(flow.remote) + (other == nullptr ? "" : ' ' + process_text(other->owner));
 }
 
 std::string flow_line(const Model& model, const State& state, const Flow& flow) {
   std::string line = fmt::format("{} {}", protocol_name(flow), to_string(flow.local));
-  if (!flow.remote.addr.is_unspecified()) line += " → " + remote_text(model, state, flow);
+  if (!flow.remote.addr.is_unspecified()) line += " → " + remote_text(flow);
   line += "  ";
   line += name_of(owner_of(flow), flow.owner.name());
   if (flow.owner.pid != 0) line += fmt::format(" {}", flow.owner.pid);

@@ -55,7 +55,7 @@ std::vector<std::uint64_t> looked_into(const State& state);
 
 // "127.0.0.1:8080 (java 15530)": the remote end, and its process if it is on this host, in the same
 // network namespace. Cleaned.
-std::string remote_text(const Model& model, const State& state, const Flow& flow);
+std::string remote_text(const Flow& flow);
 
 // A connection's local end, remote end, age and namespace, for the line about the selected row.
 std::string flow_line(const Model& model, const State& state, const Flow& flow);

@@ -259,7 +259,7 @@ class RemoteCell : public testing::Test {
   }
   std::string text(std::uint64_t cookie, int width) {
     const ColumnSpec spec{ColumnId::kRemote, width};
-    const Flow& flow = *model.history.find_flow(model.history.newest(), cookie);
+    const Flow& flow = *find_shown_flow(model, state, cookie);
     return flow_cell(model, state, flow, {&spec, 0, width}).text;
   }
   Model model = web_model(0);

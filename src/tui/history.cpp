@@ -39,7 +39,7 @@ bool same(const Flow& a, const Flow& b) {
          a.has_counters == b.has_counters && a.local == b.local && a.remote == b.remote &&
          a.interface == b.interface && a.opened_ns == b.opened_ns && a.closed_ns == b.closed_ns &&
          same(a.owner.process, b.owner.process) && same(a.remote_name, b.remote_name) &&
-         same(a.translation, b.translation);
+         same(a.translation, b.translation) && a.conn_id == b.conn_id && a.other_end == b.other_end;
 }
 bool same(const Process& a, const Process& b) {
   return a.open_flows == b.open_flows && a.listeners == b.listeners &&

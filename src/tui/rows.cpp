@@ -60,8 +60,6 @@ void arrange(const Model& model, State& state, std::size_t visible, std::uint64_
   if (model.history.empty()) return;
   state.opened.look(model.history,
                     [&state](const Flow& flow) { return state.filter.matches(flow); });
-  if (shows_other_ends(state))
-    state.other_ends.make(model.history, shown_sample(model, state), state.opened);
   if (state.view->arrange == nullptr) return;
   arrange_list(model, state, *state.view, visible, now_ns);
   if (has_pane(state)) arrange_pane(model, state, *state.view->pane, now_ns);
@@ -188,10 +186,6 @@ bool has_pane(const State& state) {
 
 const View& focused_view(const State& state) {
   return state.in_pane && has_pane(state) ? *state.view->pane : *state.view;
-}
-
-bool shows_other_ends(const State& state) {
-  return state.view->shows_other_ends || (has_pane(state) && state.view->pane->shows_other_ends);
 }
 
 }  // namespace sockscope::tui

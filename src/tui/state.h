@@ -22,7 +22,6 @@
 #include "tui/history.h"
 #include "tui/key_map.h"
 #include "tui/opened_since.h"
-#include "tui/other_ends.h"
 #include "tui/plot.h"
 #include "tui/views.h"
 #include "view/column_id.h"
@@ -271,8 +270,7 @@ struct State {
 
   std::uint64_t frozen_sample = 0;  // number of the sample; 0: live
   std::uint64_t frozen_event = 0;   // the last event at that moment
-  OtherEnds other_ends;  // of the sample on the screen, if connections are shown; made by arrange()
-  OpenedSince opened;    // collects while the screen shows the frozen sample, not one stepped to
+  OpenedSince opened;  // collects while the screen shows the frozen sample, not one stepped to
 
   std::string filter_text;
   FlowFilter filter;
@@ -314,7 +312,6 @@ inline Table& focused_table(State& state) {
   return state.table_of(focused_view(state));
 }
 // These two look at the view on the screen and at the view in its pane.
-bool shows_other_ends(const State& state);
 
 // How the rows of the view on the screen are grouped.
 Grouping grouping_of(const State& state);

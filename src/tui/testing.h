@@ -99,9 +99,22 @@ class SnapshotBuilder {
 
   Flow& last_flow() { return snapshot_.flows.back(); }
   Process& last_process() { return snapshot_.processes.back(); }
-  const Snapshot& snapshot() const { return snapshot_; }
+  const Snapshot& snapshot() {
+    join_ends();
+    return snapshot_;
+  }
 
  private:
+  // As the flow table does.
+  void join_ends() {
+    for (Flow& flow : snapshot_.flows)
+      for (const Flow& other : snapshot_.flows)
+        if (!flow.other_end && other.local == flow.remote && other.remote == flow.local &&
+            other.netns == flow.netns && other.cookie != flow.cookie && other.closed == flow.closed)
+          flow.other_end = std::make_shared<const OtherEnd>(
+              OtherEnd{other.cookie, other.netns, other.local, other.remote, other.owner});
+  }
+
   Snapshot snapshot_;
 };
 

@@ -46,7 +46,6 @@ struct View {
   bool follows_newest = false;  // the cursor stays on the first row until it is moved
   bool has_tcp_columns =
       false;  // lists connections, with the columns of TcpInternals that the user picked
-  bool shows_other_ends = false;     // shows which processes its connections are between
   bool shows_events = false;         // is drawn again when events come
   bool shows_host = false;           // is about the host, not about its connections
   const View* pane = nullptr;        // the view whose list is shown below this one's, if there is

@@ -166,6 +166,15 @@ const Flow* shown_flow(const Model& model, const State& state) {
   return is_of_event ? nullptr : find_shown_flow(model, state, state.connection.a);
 }
 
+// The other end, where its addresses are not simply those of this end: in another network
+// namespace, or translated.
+std::string foreign_end_text(const Model& model, const Flow& flow) {
+  const OtherEnd* const other = flow.other_end.get();
+  if (other == nullptr || (other->netns == flow.netns && other->local == flow.remote)) return {};
+  return fmt::format("  other end {} ← {}  netns {}", to_string(other->local),
+                     to_string(other->remote), netns_text(model, other->netns));
+}
+
 // Draws the process and both ends. Returns the next row.
 int put_ends(const Model& model, const State& state, const Flow& flow, int y, int right, bool full,
              Screen& screen) {
@@ -181,10 +190,10 @@ int put_ends(const Model& model, const State& state, const Flow& flow, int y, in
   const bool is_served_here = serves(flow);
   const std::string local =
       to_string(flow.local) + (is_served_here ? service_of(model, flow.local, flow) : "");
-  const std::string remote = flow.remote.addr.is_unspecified()
-                                 ? "*"
-                                 : remote_text(model, state, flow) +
-                                       (is_served_here ? "" : service_of(model, flow.remote, flow));
+  const std::string remote =
+      flow.remote.addr.is_unspecified()
+          ? "*"
+          : remote_text(flow) + (is_served_here ? "" : service_of(model, flow.remote, flow));
   if (static_cast<int>(local.size() + remote.size()) + 24 <= right) {
     put_fact(y, "Local", local, grid);
     const int x = std::max(34, 12 + static_cast<int>(local.size()));
@@ -196,6 +205,8 @@ int put_ends(const Model& model, const State& state, const Flow& flow, int y, in
   }
   if (const std::string translated = translation_text(flow); !translated.empty())
     put_fact(y++, "NAT", translated, grid, right);
+  if (full && flow.conn_id != ConnectionId::kUnknown)
+    put_fact(y++, "Conn id", to_string(flow.conn_id) + foreign_end_text(model, flow), grid, right);
   if (const RemoteName* known = flow.remote_name.get()) {
     put_fact(y++, "Name",
              clean_text(known->name) + "  " +
@@ -361,7 +372,6 @@ std::string json(const Model& model, const State& state, const DocumentSource& f
 }  // namespace
 
 constinit const View kConnectionView = {
-    .shows_other_ends = true,
     .shows_events = true,
     .subject = &State::connection,
     .footer = kFooter,

@@ -242,7 +242,6 @@ constinit const View kConnectionsView = {
     .grouping = &Settings::grouping,
     .groupings = kGroupings,
     .has_tcp_columns = true,
-    .shows_other_ends = true,
     .footer = kFooter,
     .help = [](const State& state) -> HelpLines {
       return {{"Connections: each socket with a peer, busiest first.", ""},

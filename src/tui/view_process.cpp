@@ -141,7 +141,6 @@ constinit const View kProcessView = {
     .columns = kColumns,
     .order = [](Size size) { return size.columns < 40 ? kRate : kRxRate; },
     .has_tcp_columns = true,
-    .shows_other_ends = true,
     .subject = &State::process,
     .footer = kFooter,
     .help = [](const State&) -> HelpLines {

@@ -176,7 +176,12 @@ constexpr std::array<Column<Row>, N + M> joined(const std::array<Column<Row>, N>
 constexpr std::string_view kNobody = "[unattributed]";
 constexpr std::string_view kTheKernel = "[kernel]";
 
-const std::array<Column<Flow>, 31> kOwnFlowColumns{{
+template <auto read>
+CellValue of_other_end(const Flow& f, const Options&) {
+  return f.other_end ? read(*f.other_end) : CellValue();
+}
+
+const std::array<Column<Flow>, 36> kOwnFlowColumns{{
     {kPid, 7, "process that uses the socket", known_of<&Flow::owner, &Owner::pid>},
     {kOpenerPid, 7, "process that connected, accepted or created it",
      known_of<&Flow::owner, &Owner::opener_pid>},
@@ -235,6 +240,19 @@ const std::array<Column<Flow>, 31> kOwnFlowColumns{{
     {kNetns, 10, "inode number of the network namespace", known_of<&Flow::netns>},
     {kCgroupId, 7, "number of the process's cgroup", known_of<&Flow::owner, &Owner::cgroup_id>},
     {kCookie, 8, "the kernel's number for the socket", known_of<&Flow::cookie>},
+    {kConnId, 16, "name of the connection, the same at both ends",
+     [](const Flow& f, const Options&) { return known(std::string_view(to_string(f.conn_id))); }},
+    {kOtherPid, 9, "process at the other end, if that is on this host",
+     of_other_end<[](const OtherEnd& other) { return known(other.owner.pid); }>},
+    {kOtherComm, 13, "name of that process", of_other_end<[](const OtherEnd& other) {
+       return known(other.owner.kind == OwnerKind::kKernel ? kTheKernel : other.owner.name());
+     }>},
+    {kOtherNetns, 11, "network namespace of the other end",
+     of_other_end<[](const OtherEnd& other) { return known(other.netns); }>},
+    {kOtherLocal, 15, "local address and port of the other end; differs from REMOTE if translated",
+     of_other_end<[](const OtherEnd& other) {
+       return known(std::string_view(to_string(other.local)));
+     }>},
     {kAge, 8, "time since it was opened, of closed ones how long it was open (CSV: us)", age},
     {kHolders, 12, "every process that has it open (with --holders)", holders},
 }};
@@ -459,7 +477,7 @@ std::string cell_text(const Column<Row>& column, const Row& row, const CellOptio
   const ValueKind kind = column.info().kind;
   if (kind == K::kEndpoint) return endpoint_text(value, width);
   if (std::holds_alternative<std::monostate>(value)) return shorten_right(column.unknown, width);
-  if (column.id == kNetns && options.netns_name)
+  if ((column.id == kNetns || column.id == kOtherNetns) && options.netns_name)
     if (const std::string name =
             options.netns_name(static_cast<std::uint32_t>(std::get<std::uint64_t>(value)));
         !name.empty())

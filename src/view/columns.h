@@ -83,6 +83,17 @@ inline constexpr auto kSnapshotFlowColumns = [] {
   return std::to_array(
       {kProto, kState, kLocal, kRemote, kPid, kComm, kRxBytes, kTxBytes, kRtt, kRetransmits, kAge});
 }();
+// One row for both ends of a connection.
+inline constexpr auto kPairColumns = [] {
+  using enum ColumnId;
+  return std::to_array({kProto, kState, kPid, kComm, kLocal, kRemote, kOtherPid, kOtherComm,
+                        kOtherLocal, kRxBytes, kTxBytes, kRtt, kRetransmits});
+}();
+inline constexpr auto kTopPairColumns = [] {
+  using enum ColumnId;
+  return std::to_array({kProto, kState, kPid, kComm, kLocal, kRemote, kOtherPid, kOtherComm,
+                        kRxRate, kTxRate, kRtt, kRetransmits, kAge});
+}();
 inline constexpr auto kTopFlowColumns = [] {
   using enum ColumnId;
   return std::to_array(

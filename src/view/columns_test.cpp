@@ -38,6 +38,32 @@ std::string raw(std::string_view name, const Flow& flow = curl_flow()) {
   return raw_text(*find_column<Flow>(name), flow, options());
 }
 
+TEST(Columns, TheOtherEnd) {
+  CellOptions named = options();
+  named.netns_name = [](std::uint32_t inode) { return inode == 78 ? "blue" : ""; };
+  Flow flow = curl_flow();
+  for (const char* name : {"conn_id", "other_pid", "other_comm", "other_netns", "other_local"})
+    EXPECT_EQ(cell(name, flow, named), "—") << name;
+  flow.conn_id = ConnectionId{0xabc};
+  EXPECT_EQ(cell("conn_id", flow, named), "0000000000000abc");
+  OtherEnd other;
+  other.netns = 78;
+  other.local = endpoint("172.17.0.2", 8443);
+  other.owner.pid = 12;
+  other.owner.comm = comm("ng\x1bnx");
+  flow.other_end = std::make_shared<const OtherEnd>(other);
+  EXPECT_EQ(cell("other_pid", flow, named), "12");
+  EXPECT_EQ(cell("other_comm", flow, named), "ng?nx");
+  EXPECT_EQ(cell("other_netns", flow, named), "blue");
+  EXPECT_EQ(cell("other_local", flow, named), "172.17.0.2:8443");
+  EXPECT_EQ(raw("other_netns", flow), "78");
+  other.owner = {};
+  other.owner.kind = OwnerKind::kKernel;
+  flow.other_end = std::make_shared<const OtherEnd>(other);
+  EXPECT_EQ(cell("other_pid", flow, named), "—");
+  EXPECT_EQ(cell("other_comm", flow, named), "[kernel]");
+}
+
 Process nginx() {
   Process p;
   p.pid = 21408;

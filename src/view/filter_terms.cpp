@@ -148,6 +148,28 @@ Parsed comm_test(const Value& value) {
   return [test = *std::move(test)](const Flow& flow) { return test(flow.owner.name()); };
 }
 
+Parsed other_comm_test(const Value& value) {
+  if (value.op == Op::kEqual && !value.regex) {
+    return [name = value.text](const Flow& flow) {
+      return flow.other_end && flow.other_end->owner.name() == name;
+    };
+  }
+  auto test = text_test(value);
+  if (!test) return error(test.error());
+  return [test = *std::move(test)](const Flow& flow) {
+    return flow.other_end && test(flow.other_end->owner.name());
+  };
+}
+
+Parsed conn_id_test(const Value& value) {
+  std::uint64_t number = 0;
+  const char* const end = value.text.data() + value.text.size();
+  const auto [stop, failure] = std::from_chars(value.text.data(), end, number, 16);
+  if (failure != std::errc() || stop != end || value.text.size() != 16)
+    return error(fmt::format("'{}' is not 16 hexadecimal digits", value.text));
+  return [id = ConnectionId{number}](const Flow& flow) { return flow.conn_id == id; };
+}
+
 Parsed remote_name_test(const Value& value) {
   if (value.op == Op::kEqual && !value.regex) {
     return [name = value.text](const Flow& flow) {
@@ -414,7 +436,7 @@ Parsed congestion_control_test(const Value& value) {
   };
 }
 
-const std::array<Key, 49> kKeys{{
+const std::array<Key, 52> kKeys{{
     number_key(
         kPid, [](const Flow& f) -> Readings { return {known(f.owner.pid)}; }, {}, kMostPid),
     {kComm, nullptr, comm_test, true},
@@ -452,6 +474,15 @@ const std::array<Key, 49> kKeys{{
     {kLocal, nullptr, src_test, false, "src"},
     {kRemote, nullptr, dst_test, false, "dst"},
     {kRemoteName, nullptr, remote_name_test, true},
+    {kConnId, nullptr, conn_id_test},
+    number_key(
+        kOtherPid,
+        [](const Flow& f) -> Readings {
+          if (!f.other_end) return {};
+          return {known(f.other_end->owner.pid)};
+        },
+        {}, kMostPid),
+    {kOtherComm, nullptr, other_comm_test, true},
     {kDirection, nullptr, dir_test, false, "dir"},
     {kOwner, nullptr, owner_test},
     number_key(

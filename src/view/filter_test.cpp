@@ -52,6 +52,28 @@ TEST(Filter, WordsAreSubstringsOfNameAndBothEnds) {
   EXPECT_FALSE(matches("10.0.0.8"));
 }
 
+TEST(Filter, NamesOfConnectionsAndTheOtherEnd) {
+  Flow flow = curl_flow();
+  EXPECT_FALSE(matches("conn_id:0000000000000abc", flow));
+  EXPECT_FALSE(matches("other_comm:nginx", flow));
+  EXPECT_FALSE(matches("other_pid>0", flow));
+  flow.conn_id = ConnectionId{0xabc};
+  OtherEnd other;
+  other.owner.pid = 12;
+  other.owner.comm = comm("nginx");
+  flow.other_end = std::make_shared<const OtherEnd>(other);
+  EXPECT_TRUE(matches("conn_id:0000000000000abc", flow));
+  EXPECT_TRUE(matches("conn_id=0000000000000ABC", flow));
+  EXPECT_FALSE(matches("conn_id:0000000000000abd", flow));
+  EXPECT_TRUE(matches("other_comm:ngi", flow));
+  EXPECT_FALSE(matches("other_comm=ngi", flow));
+  EXPECT_TRUE(matches("other_comm:/^n.*x$/", flow));
+  EXPECT_TRUE(matches("other_pid:12", flow));
+  EXPECT_EQ(error_of("conn_id:abc"), "conn_id:abc: 'abc' is not 16 hexadecimal digits");
+  EXPECT_EQ(error_of("conn_id:000000000000zabc"),
+            "conn_id:000000000000zabc: '000000000000zabc' is not 16 hexadecimal digits");
+}
+
 TEST(Filter, WordsMayBePartsOfIpv6Addresses) {
   Flow flow = curl_flow();
   flow.remote = endpoint("fe80:dead::1", 443);

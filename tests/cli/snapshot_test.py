@@ -22,7 +22,7 @@ TEXT, NUMBER, TRUTH = str, int, bool
 
 # Every field of a row: its type, and whether null is allowed.
 FLOW_FIELDS = {
-    "cookie": (NUMBER, True), "netns": (NUMBER, True), "proto": (TEXT, False),
+    "cookie": (NUMBER, True), "conn_id": (TEXT, True), "netns": (NUMBER, True), "proto": (TEXT, False),
     "family": (NUMBER, False), "local_addr": (TEXT, False), "local_port": (NUMBER, False),
     "remote_addr": (TEXT, True), "remote_port": (NUMBER, True), "direction": (TEXT, True),
     "pid": (NUMBER, True), "opener_pid": (NUMBER, True), "comm": (TEXT, True),
@@ -34,7 +34,7 @@ FLOW_FIELDS = {
     "age_us": (NUMBER, True), "closed": (TRUTH, False),
 }
 # Fields that only some rows have.
-SOME_FLOW_FIELDS = {"ipv6_only": (TRUTH, False)}
+SOME_FLOW_FIELDS = {"ipv6_only": (TRUTH, False), "other_end": (dict, False)}
 COUNTERS = ("tx_bytes", "rx_bytes", "tx_segments", "rx_segments", "retransmits")
 WITHOUT_COUNTERS = ("TIME_WAIT", "SYN_RECV", "NEW_SYN_RECV")
 PROCESS_FIELDS = {

@@ -40,6 +40,8 @@ Conversation converse(Collector& collector, std::uint8_t family) {
   expect_event(accept, talk.expected_server(TcpState::kEstablished,
                                             untouched_owner(collector.monitor(), accept)));
   EXPECT_LE(accept.mono_ns - accept.flow.opened_ns, read_twice_ns());
+  talk.id = connect.flow.conn_id;
+  EXPECT_EQ(to_string(accept.flow.conn_id), to_string(talk.id));
   return talk;
 }
 
@@ -72,6 +74,12 @@ void finish(Collector& collector, Conversation& talk, std::uint64_t client_bytes
   const auto open_client = collector.flow_of(talk.client_socket.cookie);
   ASSERT_TRUE(open_client);
   expect_flow(*open_client, talk.expected_client(TcpState::kEstablished));
+  if (talk.id == ConnectionId::kUnknown) talk.id = open_client->conn_id;
+  EXPECT_NE(talk.id, ConnectionId::kUnknown);
+  EXPECT_EQ(to_string(open_client->conn_id), to_string(talk.id));
+  ASSERT_TRUE(open_client->other_end);
+  EXPECT_EQ(open_client->other_end->cookie, talk.server_socket.cookie);
+  EXPECT_EQ(open_client->other_end->owner.pid, talk.owner.process.pid);
 
   const Counters client_before = counters_of(talk.client.get());
   const Counters server_before = counters_of(talk.server.get());
@@ -87,12 +95,22 @@ void finish(Collector& collector, Conversation& talk, std::uint64_t client_bytes
   expect_close(server, talk.expected_server(TcpState::kClose), TcpState::kLastAck);
   expect_final_counters(server.flow.counters, server_before, server_bytes, client_bytes);
 
+  EXPECT_EQ(to_string(client.flow.conn_id), to_string(talk.id));
+  EXPECT_EQ(to_string(server.flow.conn_id), to_string(talk.id));
+
   EXPECT_EQ(collector.count(EventKind::kClose, talk.client_socket.cookie), 1u);
   EXPECT_EQ(collector.count(EventKind::kClose, talk.server_socket.cookie), 1u);
-  for (const Event& event : collector.events())
-    if (event.kind() == EventKind::kOwner && (event.flow.cookie == talk.client_socket.cookie ||
-                                              event.flow.cookie == talk.server_socket.cookie))
-      expect_owner(event.flow.owner, talk.owner);
+  for (const Event& event : collector.events()) {
+    if (event.flow.cookie != talk.client_socket.cookie &&
+        event.flow.cookie != talk.server_socket.cookie)
+      continue;
+    if (event.kind() == EventKind::kOwner) expect_owner(event.flow.owner, talk.owner);
+    const bool is_before = event.kind() == EventKind::kAttempt ||
+                           event.flow.state == TcpState::kSynSent ||
+                           event.flow.state == TcpState::kSynRecv;
+    if (is_before) continue;
+    EXPECT_EQ(to_string(event.flow.conn_id), to_string(talk.id)) << to_string(event.kind());
+  }
 }
 
 }  // namespace sockscope::live

@@ -14,6 +14,7 @@ struct Conversation {
   Socket server_socket;
   ExpectedOwner owner;
   std::uint64_t began_ns = 0;
+  ConnectionId id = ConnectionId::kUnknown;  // the same at both ends
 
   Expected expected_client(TcpState state) const {
     return {.socket = client_socket,

@@ -52,6 +52,12 @@ void expect_event(const Event& event, const Expected& expected) {
   expect_flow(event.flow, expected);
   EXPECT_GE(event.mono_ns, std::max(event.flow.opened_ns, expected.not_before_ns));
   EXPECT_LE(event.mono_ns, mono_ns());
+  const bool has_both_ends = event.kind() == EventKind::kConnect ||
+                             event.kind() == EventKind::kAccept ||
+                             (event.kind() == EventKind::kClose && event.flow.remote.port != 0);
+  if (has_both_ends) {
+    EXPECT_NE(event.flow.conn_id, ConnectionId::kUnknown);
+  }
   EXPECT_EQ(event.flow.closed, event.kind() == EventKind::kClose);
 }
 

@@ -68,6 +68,8 @@ TEST(WireAbi, Flow) {
                                                 MEMBER(wire_flow, uid),
                                                 MEMBER(wire_flow, value),
                                                 MEMBER(wire_flow, extra),
+                                                MEMBER(wire_flow, local_isn),
+                                                MEMBER(wire_flow, remote_isn),
                                                 MEMBER(wire_flow, comm)};
   EXPECT_EQ(offsets_in_object("wire_flow", size), host);
   EXPECT_EQ(size, sizeof(wire_flow));
