@@ -32,6 +32,7 @@ struct Arguments {
   std::string sort;
   bool reverse = false;
   std::size_t top = 0;  // how many rows; 0: all
+  bool pairs = false;   // one row for both ends of a connection
   bool wide = false;
   bool spreadsheet = false;
   Units units = Units::kBits;

@@ -2,6 +2,7 @@
 #include "cli/lookup.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <netdb.h>
 #include <pwd.h>
@@ -9,6 +10,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
@@ -18,6 +20,7 @@
 #include <filesystem>
 #include <map>
 
+#include "base/fd.h"
 #include "base/kernel_limits.h"
 
 namespace sockscope {
@@ -128,6 +131,31 @@ Parsed<std::chrono::milliseconds> parse_seconds(const std::string& text, double 
     return wrong(text + limits);
   }
   return std::chrono::milliseconds(std::llround(seconds * 1000));
+}
+
+Parsed<ConnectionKey> parse_connection_key(const std::string& path) {
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat status {};
+  if (!file || ::fstat(file.get(), &status) != 0)
+    return wrong("cannot open '" + path + "': " + std::strerror(errno));
+  if (S_ISREG(status.st_mode) && (status.st_mode & 077) != 0)
+    return wrong("'" + path + "' is open to other users than its owner; chmod 600 it");
+  std::array<char, 64> text{};
+  const ssize_t size = ::read(file.get(), text.data(), text.size());
+  if (size < 0) return wrong("cannot read '" + path + "': " + std::strerror(errno));
+  std::string_view digits(text.data(), static_cast<std::size_t>(size));
+  while (digits.ends_with('\n') || digits.ends_with('\r')) digits.remove_suffix(1);
+  ConnectionKey key{};
+  bool is_key = digits.size() == 2 * key.size();
+  for (std::size_t i = 0; is_key && i < key.size(); ++i) {
+    const char* const two = digits.data() + 2 * i;
+    const auto [stop, error] = std::from_chars(two, two + 2, key[i], 16);
+    is_key = error == std::errc{} && stop == two + 2;
+  }
+  if (!is_key)
+    return wrong("'" + path +
+                 "' does not hold 32 hexadecimal digits; 'openssl rand -hex 16' makes some");
+  return key;
 }
 
 std::optional<std::uint32_t> user_id(std::string_view name) {

@@ -27,6 +27,8 @@ Parsed<std::uint32_t> parse_netns(const std::string& text);
 // A whole number that is not negative.
 Parsed<std::size_t> parse_count(std::string_view text);
 // Seconds, with fractions, within the limits.
+// The key in a file, which only its owner may read.
+Parsed<ConnectionKey> parse_connection_key(const std::string& path);
 Parsed<std::chrono::milliseconds> parse_seconds(const std::string& text, double least, double most);
 
 std::optional<std::uint32_t> user_id(std::string_view name);

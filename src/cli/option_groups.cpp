@@ -170,6 +170,11 @@ void add_source(CLI::App& app, Arguments& arguments) {
          "iter_task, iter_map")
       ->type_name("KIND,...")
       ->configurable();
+  add_parsed(app, "--conn-key", arguments.options.connection_key, "FILE",
+             "the key of the names of connections (conn_id), 32 hexadecimal digits: hosts with the "
+             "same key name both ends of a connection alike; one of this host by default",
+             parse_connection_key)
+      ->configurable();
 }
 
 constexpr std::uint64_t kMostUdpPeers = 1'000'000;
@@ -219,6 +224,12 @@ void add_udp_peers(CLI::App& app, Arguments& arguments) {
          "UDP is QUIC; looks at every packet")
       ->expected(0, 1)
       ->type_name("[N]");
+}
+
+void add_pairs(CLI::App& app, Arguments& arguments) {
+  in_group(app, "Output");
+  app.add_flag("--pairs", arguments.pairs,
+               "one row for both ends of a connection that are on this host, counted once");
 }
 
 void add_only(CLI::App& app, Arguments& arguments) {

@@ -86,6 +86,7 @@ void add_resolve(CLI::App& app, Arguments& arguments);
 void add_exact_owner(CLI::App& app, Arguments& arguments);
 void add_nat(CLI::App& app, Arguments& arguments);
 void add_udp_peers(CLI::App& app, Arguments& arguments);
+void add_pairs(CLI::App& app, Arguments& arguments);
 void add_only(CLI::App& app, Arguments& arguments);
 void add_order(CLI::App& app, Arguments& arguments);
 void add_interval(CLI::App& app, Arguments& arguments, const std::string& help);

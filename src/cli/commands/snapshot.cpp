@@ -6,6 +6,7 @@
 #include "cli/option_groups.h"
 #include "cli/sink.h"
 #include "view/counts.h"
+#include "view/pairs.h"
 
 namespace sockscope {
 namespace {
@@ -146,6 +147,7 @@ void declare(CLI::App& app, SnapshotArguments& arguments) {
   add_selection(app, arguments);
   add_output(app, arguments, OutputFormat::kJson);
   add_only(app, arguments);
+  add_pairs(app, arguments);
   add_order(app, arguments);
   add_text(app, "--count-by", arguments.count_by, "A,B,C",
            "count the rows with the same values in these columns; largest first");
@@ -181,6 +183,8 @@ void declare(CLI::App& app, SnapshotArguments& arguments) {
   add_no_probe(app, arguments, "netwatch: do not ping gateway and DNS server");
   app.final_callback([&app, &arguments] {
     take_count_by(app, arguments);
+    if (arguments.only == Excerpt::Rows::kProcesses)
+      refuse(app, {"--pairs"}, "excludes --only processes");
     if (!arguments.netwatch)
       refuse(app,
              {"--envelope", "--watch", "--interval", "--duration", "--count", "--root",
@@ -189,10 +193,10 @@ void declare(CLI::App& app, SnapshotArguments& arguments) {
     if (!arguments.from.path.empty())
       refuse(app,
              {"--envelope", "--watch", "--interval", "--root", "--no-probe", "--no-dns",
-              "--resolve", "--nat"},
+              "--resolve", "--nat", "--pairs", "--conn-key"},
              "excludes --from");
     if (!arguments.netwatch) return;
-    refuse(app, {"--expect-match", "--tcp-info", "--only", "--count-by"},
+    refuse(app, {"--expect-match", "--tcp-info", "--only", "--count-by", "--pairs"},
            "excludes --format netwatch");
     if (app.count("--resolve") != 0)
       throw CLI::ValidationError(
@@ -225,6 +229,7 @@ int run(const SnapshotArguments& arguments, const Options& observed) {
   if (!arguments.from.path.empty()) return snapshot_from(arguments);
   if (arguments.netwatch) return snapshot_netwatch(arguments, observed);
   std::vector<ColumnId> columns(kSnapshotFlowColumns.begin(), kSnapshotFlowColumns.end());
+  if (arguments.pairs) columns.assign(kPairColumns.begin(), kPairColumns.end());
   if (observed.resolve) columns.push_back(ColumnId::kRemoteName);
   if (observed.translations) columns.push_back(ColumnId::kNat);
   if (observed.holders) columns.push_back(ColumnId::kHolders);
@@ -237,6 +242,7 @@ int run(const SnapshotArguments& arguments, const Options& observed) {
 
   session->monitor.wait_for_names(*snapshot, kPatienceForNames);
   apply_filter(*snapshot, session->filter);
+  if (arguments.pairs) join_pairs(snapshot->flows);
   Output& output = session->output;
   print_snapshot(*snapshot, session->host, arguments, *choice, output);
   if (!output.flush()) return output.exit_code();

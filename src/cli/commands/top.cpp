@@ -15,6 +15,7 @@
 #include "model/match.h"
 #include "view/flow_totals.h"
 #include "view/host_text.h"
+#include "view/pairs.h"
 
 namespace sockscope {
 namespace {
@@ -174,6 +175,7 @@ void declare(CLI::App& app, TopArguments& arguments) {
   add_output(app, arguments, OutputFormat::kNdjson);
   app.get_option("--columns")->configurable();
   add_only(app, arguments);
+  add_pairs(app, arguments);
   in_file(true);
   add_order(app, arguments);
   app.add_flag("--plain", arguments.plain, "print tables instead of the full screen");
@@ -205,6 +207,9 @@ void declare(CLI::App& app, TopArguments& arguments) {
     arguments.chooses_columns = is_given("--columns");
     arguments.limits_rows = is_given("--top");
     arguments.orders_rows = arguments.limits_rows || is_given("--sort") || is_given("--rsort");
+    if (arguments.pairs && arguments.only == Excerpt::Rows::kProcesses)
+      refuse(app, {"--pairs"}, "excludes --only processes");
+    if (arguments.pairs) arguments.only = Excerpt::Rows::kFlows;
     arguments.plain |= arguments.chooses_columns || arguments.only;
   });
 }
@@ -241,6 +246,7 @@ std::optional<Choices> choose(const TopArguments& arguments, const Options& obse
   if ((!arguments.only || !arguments.orders_rows) && !find_column<Flow>(arguments.sort))
     of_flows.sort.clear();
   std::vector<ColumnId> shown(std::begin(kTopFlowColumns), std::end(kTopFlowColumns));
+  if (arguments.pairs) shown.assign(std::begin(kTopPairColumns), std::end(kTopPairColumns));
   if (observed.translations) shown.push_back(ColumnId::kNat);
   choices.flows = choose_table<Flow>(of_flows, shown, ColumnId::kRate);
   return choices.flows ? std::optional(std::move(choices)) : std::nullopt;
@@ -283,8 +289,8 @@ int run(const TopArguments& arguments, const Options& observed) {
       arguments, output, session->host,
       [&]() -> std::unique_ptr<Sink> {
         if (arguments.format == OutputFormat::kCsv) return make_csv(output, *choices);
-        const bool splits =
-            splits_processes(arguments.options.filter) || !session->filter.matches_all();
+        const bool splits = arguments.pairs || splits_processes(arguments.options.filter) ||
+                            !session->filter.matches_all();
         return std::make_unique<TopTables>(output, session->host, arguments.idle, splits,
                                            arguments.units, std::move(*choices));
       },
@@ -304,6 +310,7 @@ int run(const TopArguments& arguments, const Options& observed) {
     if (!snapshot) return tl::make_unexpected(std::move(snapshot).error());
     apply_filter(*snapshot, session->filter);
     note_alerts(detectors, *snapshot);
+    if (arguments.pairs) join_pairs(snapshot->flows);
     arrange_rows(arguments, choices->processes, snapshot->processes);
     arrange_rows(arguments, choices->flows, snapshot->flows);
     sinks.tell(&Sink::snapshot, *snapshot);
