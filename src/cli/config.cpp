@@ -18,12 +18,12 @@
 #include <span>
 
 #include "base/fd.h"
+#include "base/suggest.h"
 #include "cli/config_text.h"
 #include "cli/lookup.h"
 #include "cli/option_groups.h"
 #include "cli/report.h"
 #include "view/columns.h"
-#include "view/suggest.h"
 
 namespace sockscope {
 namespace {

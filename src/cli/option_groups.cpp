@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/ascii.h"
 #include "base/text.h"
-#include "view/ascii.h"
 
 namespace sockscope {
 namespace {

@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/suggest.h"
 #include "cli/arguments.h"
 #include "cli/lookup.h"
-#include "view/suggest.h"
 
 namespace sockscope {
 

@@ -15,13 +15,13 @@
 #include <string>
 #include <vector>
 
+#include "base/suggest.h"
 #include "cli/command.h"
 #include "cli/config.h"
 #include "cli/followed_program.h"
 #include "cli/help.h"
 #include "cli/output.h"
 #include "cli/report.h"
-#include "view/suggest.h"
 
 namespace sockscope {
 namespace {

@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/suggest.h"
 #include "cli/report.h"
 #include "model/diagnosis.h"
-#include "view/suggest.h"
 
 namespace sockscope {
 namespace {

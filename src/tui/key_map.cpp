@@ -8,10 +8,10 @@
 #include <cctype>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/text.h"
 #include "tui/grid.h"
 #include "tui/view.h"
-#include "view/ascii.h"
 
 namespace sockscope::tui {
 namespace {

@@ -8,8 +8,8 @@
 #include <optional>
 #include <type_traits>
 
+#include "base/suggest.h"
 #include "view/flow_text.h"
-#include "view/suggest.h"
 
 namespace sockscope {
 namespace {

@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "view/ascii.h"
-#include "view/suggest.h"
+#include "base/ascii.h"
+#include "base/suggest.h"
 
 namespace sockscope {
 namespace {

@@ -12,15 +12,15 @@
 #include <optional>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/kernel_limits.h"
+#include "base/suggest.h"
 #include "model/address.h"
 #include "model/pattern.h"
-#include "view/ascii.h"
 #include "view/column_id.h"
 #include "view/columns.h"
 #include "view/filter_event_terms.h"
 #include "view/flow_text.h"
-#include "view/suggest.h"
 
 namespace sockscope {
 namespace {

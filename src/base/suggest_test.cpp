@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "view/suggest.h"
+#include "base/suggest.h"
 
 #include <gtest/gtest.h>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "view/suggest.h"
+#include "base/suggest.h"
 
 #include <algorithm>
 #include <vector>
 
-#include "view/ascii.h"
+#include "base/ascii.h"
 
 namespace sockscope {
 namespace {
