@@ -80,13 +80,48 @@ std::string columns_help() {
          "\nColumns of processes (top)\n\n" + column_help<Process>();
 }
 
+std::string times_help() {
+  return "Times and durations, as --at, --from, --to and --for take them\n"
+         "\n"
+         "  now, boot                       boot is when this host started\n"
+         "  today, yesterday, mon           the beginning of that day; mon is the latest Monday\n"
+         "  yesterday 14:00, mon 09:00:30   that day at this time\n"
+         "  14:02, 14:02:30.5, Nov 30       without a day or a year: the latest that is not in\n"
+         "                                  the future\n"
+         "  10m, 3d2h ago, -1.5h            that long ago; 1d is 24 hours\n"
+         "  2 days 3 hours ago              the same with the names of the units\n"
+         "  2026-11-30, 2026-11-30 14:00    ISO 8601, local time\n"
+         "  2026-11-30T13:00:00.25Z         ISO 8601 with a zone\n"
+         "  2026-11-30T14:00+01:00\n"
+         "  30 Nov 2025 14:00               a date as people write it\n"
+         "  Mon Nov 30 14:00:01 2026        a date as date, ps and dmesg -T write it\n"
+         "  @1795269802.5                   Unix time in seconds\n"
+         "  boot+5m, today 9:00 - 90s       after or before any of these\n"
+         "\n"
+         "A duration has the units w d h m s ms us ns, or their names, the largest first: 1h30m,\n"
+         "90s, 500ms, 2 days 3 hours. A range of time is one of\n"
+         "\n"
+         "  --from yesterday --to today     the beginning is in it, the end is not\n"
+         "  --from 'mon 09:00' --for 10m    the ten minutes after that time\n"
+         "  --to 'mon 09:00' --for 10m      the ten minutes before it\n"
+         "  --from today                    until now; no range goes on after now\n"
+         "  --for 10m                       the last ten minutes\n"
+         "\n"
+         "Times without a zone are those of this host's clock; with TZ=America/New_York before "
+         "the\n"
+         "command, of the clocks there. Where the clock is put back and shows a time twice, the\n"
+         "first is meant; a time that it skips when it is put forward is an error. Case does not\n"
+         "matter.\n";
+}
+
 }  // namespace
 
 std::span<const Topic> topics() {
   static constexpr Topic kTopics[] = {{"filter", filter_help},
                                       {"columns", columns_help},
                                       {"alerts", alerts_help},
-                                      {"keys", keys_help}};
+                                      {"keys", keys_help},
+                                      {"times", times_help}};
   return kTopics;
 }
 
@@ -100,7 +135,7 @@ std::string overview() {
     text += fmt::format("  {:<10} {}\n", command->name, command->summary);
   return text +
          "  help       'help COMMAND', 'help filter', 'help columns',\n"
-         "             'help alerts', 'help keys'\n"
+         "             'help alerts', 'help keys', 'help times'\n"
          "\n"
          "The help of each command lists its options. -V, --version prints the version. Exit "
          "codes: 0 done, 1 failed, 2 wrong usage, 3 something could not be observed\n"

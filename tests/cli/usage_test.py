@@ -153,6 +153,18 @@ class Help(unittest.TestCase):
         for column in EVERY_FLOW_COLUMN:
             self.assertRegex(text, rf"(?m)^  {column} ")
 
+    def test_help_of_times_has_each_form(self):
+        text = self.help_of("help", "times")
+        for form in ("now", "boot", "yesterday 14:00", "3d2h ago", "2026-11-30T14:00+01:00", "@1795269802.5",
+                     "--from", "--to", "--for"):
+            self.assertIn(form, text)
+
+    def test_overview_names_each_topic(self):
+        overview = self.help_of("help")
+        for topic in ("filter", "columns", "alerts", "keys", "times"):
+            self.assertIn(f"'help {topic}'", overview)
+            self.assertNotEqual(self.help_of("help", topic), overview)
+
     def test_help_about_help_is_not_an_absurd_suggestion(self):
         done = support.run("help", "help")
         self.assertNotIn("unknown word 'help': did you mean 'help'?", done.stderr)
