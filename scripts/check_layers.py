@@ -17,8 +17,9 @@ MAY_INCLUDE = {
     "format": {"model", "base"},
     "pipeline": {"source", "decode", "wire", "track", "host", "view", "format",
                  "model", "base"},
+    "store": {"model", "base"},
     "tui": {"view", "format", "model", "base"},
-    "cli": {"tui", "view", "format", "model", "base"},
+    "cli": {"store", "tui", "view", "format", "model", "base"},
     "main.cpp": {"cli"},
 }
 TEST_ONLY = {"gtest"}

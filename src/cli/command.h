@@ -50,9 +50,9 @@ constexpr Command make_command(Command texts) {
   return texts;
 }
 
-extern const Command kTop, kSnapshot, kTrace, kDoctor, kStory, kHost, kCapture;
+extern const Command kTop, kSnapshot, kTrace, kDoctor, kStory, kHost, kCapture, kRecord, kHistory;
 // In the order of the help.
-inline constexpr const Command* kCommands[] = {&kTop,   &kSnapshot, &kTrace,  &kDoctor,
-                                               &kStory, &kHost,     &kCapture};
+inline constexpr const Command* kCommands[] = {&kTop,  &kSnapshot, &kTrace,  &kDoctor, &kStory,
+                                               &kHost, &kCapture,  &kRecord, &kHistory};
 
 }  // namespace sockscope

@@ -7,6 +7,7 @@
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
+#include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <pwd.h>
 #include <sched.h>
@@ -23,6 +24,7 @@
 #include <string>
 
 #include "base/capabilities.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "cli/lookup.h"
 
@@ -257,7 +259,7 @@ void allow_open(CallFilter& filter, std::uint32_t mask, std::uint32_t flags) {
 #endif
 }
 
-void add_rules(CallFilter& filter, Allowed allowed) {
+void add_rules(CallFilter& filter, const Allowed& allowed) {
   constexpr std::uint32_t kAll = 0xffffffff;
   for (const std::uint32_t call : kHarmless) filter.allow(call);
   allow_open(filter, kWriting | kUnnamed, 0);
@@ -278,10 +280,38 @@ void add_rules(CallFilter& filter, Allowed allowed) {
     allow_open(filter, kMask, O_WRONLY | O_CREAT | O_EXCL);
     filter.allow(SYS_linkat);
   }
+  if (!allowed.folder.empty()) {
+    allow_open(filter, 0, 0);
+    filter.allow(SYS_unlinkat);
+    filter.allow(SYS_fchmod);
+#ifdef SYS_unlink
+    filter.allow(SYS_unlink);
+#endif
+  }
 #if defined(__SANITIZE_ADDRESS__)
   // At the end the sanitizer looks for leaks like a debugger, from a process of its own.
   for (const std::uint32_t call : {SYS_clone, SYS_ptrace, SYS_wait4}) filter.allow(call);
 #endif
+}
+
+// Allows changes only below this folder, where the kernel can do that.
+void keep_within(const std::string& folder) {
+  constexpr std::uint64_t kFiles =
+      LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG;
+  constexpr std::uint64_t kOthers = LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_MAKE_CHAR |
+                                    LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_SOCK |
+                                    LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
+                                    LANDLOCK_ACCESS_FS_MAKE_SYM;
+  const landlock_ruleset_attr handled{.handled_access_fs = kFiles | kOthers};
+  const Fd rules(
+      static_cast<int>(::syscall(SYS_landlock_create_ruleset, &handled, sizeof handled, 0)));
+  const Fd parent(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!rules || !parent) return;
+  const landlock_path_beneath_attr beneath{.allowed_access = kFiles, .parent_fd = parent.get()};
+  if (::syscall(SYS_landlock_add_rule, rules.get(), LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) != 0 ||
+      ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    return;
+  (void)::syscall(SYS_landlock_restrict_self, rules.get(), 0);
 }
 
 constexpr std::uint32_t kNobody = 65'534;
@@ -304,7 +334,7 @@ bool hides_processes() {
 
 }  // namespace
 
-Result<void> shed_privileges(Source source, bool is_root_needed, Allowed allowed) {
+Result<void> shed_privileges(Source source, bool is_root_needed, const Allowed& allowed) {
   if (!is_root_needed && ::geteuid() == 0 && has_capability(CAP_SETUID) &&
       has_capability(CAP_SETGID) && !hides_processes())
     if (auto left = leave_root(); !left) return left;
@@ -315,7 +345,8 @@ Result<void> shed_privileges(Source source, bool is_root_needed, Allowed allowed
   return {};
 }
 
-Result<void> confine(Allowed allowed) {
+Result<void> confine(const Allowed& allowed) {
+  if (!allowed.folder.empty()) keep_within(allowed.folder);
   CallFilter filter;
   add_rules(filter, allowed);
   if (const int error = kMachine == 0 ? ENOTSUP : filter.install(); error != 0)

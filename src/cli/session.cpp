@@ -152,7 +152,7 @@ bool refuses_internals(const Options& observed, std::string_view command) {
 
 tl::expected<Session, int> Session::open(const Arguments& arguments, const Options& observed,
                                          std::optional<std::string_view> polls_miss,
-                                         bool is_root_needed) {
+                                         bool is_root_needed, const Allowed& allowed) {
   auto filter = compile_filter(arguments);
   if (!filter) return tl::make_unexpected(int{kExitUsage});
   auto monitor = open_monitor(arguments, observed);
@@ -166,7 +166,7 @@ tl::expected<Session, int> Session::open(const Arguments& arguments, const Optio
   ::malloc_trim(0);  // reading the kernel's types leaves much free memory
   // The names of containers are in files that only root may read.
   is_root_needed |= observed.describe || observed.processes;
-  if (auto shed = shed_privileges(monitor->source(), is_root_needed); !shed)
+  if (auto shed = shed_privileges(monitor->source(), is_root_needed, allowed); !shed)
     return tl::make_unexpected(report(shed.error()));
   return Session(arguments, std::move(*monitor), std::move(*filter), take_stop_signals());
 }

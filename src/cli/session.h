@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "cli/arguments.h"
+#include "cli/confinement.h"
 #include "cli/output.h"
 #include "format/json.h"
 #include "view/filter.h"
@@ -29,7 +30,7 @@ class Session {
   // than the monitor.
   static tl::expected<Session, int> open(const Arguments& arguments, const Options& observed,
                                          std::optional<std::string_view> polls_miss,
-                                         bool is_root_needed = false);
+                                         bool is_root_needed = false, const Allowed& allowed = {});
 
   int stop_fd() const noexcept { return signals_.get(); }
 

@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/question.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
+
+#include "store/database.h"
+#include "store/folder.h"
+#include "store/schema.h"
+
+namespace sockscope::store {
+namespace {
+
+// A stretch of a file's time in which both clocks ran alike.
+struct Stretch {
+  std::uint64_t mono_from = 0;
+  std::uint64_t mono_to = UINT64_MAX;
+  std::int64_t offset = 0;  // Unix time minus CLOCK_MONOTONIC
+};
+
+std::uint64_t shifted(std::uint64_t time, std::int64_t by) {
+  if (time == UINT64_MAX) return time;
+  if (by < 0) {
+    const std::uint64_t back = 0 - static_cast<std::uint64_t>(by);
+    return time - std::min(time, back);
+  }
+  return time + std::min(static_cast<std::uint64_t>(by), UINT64_MAX - time);
+}
+
+class File {
+ public:
+  static Result<File> open(const std::string& path) {
+    auto database = Database::open(path, Database::Access::kRead);
+    if (!database) return tl::make_unexpected(std::move(database).error());
+    auto application = database->number("PRAGMA application_id");
+    if (!application) return tl::make_unexpected(std::move(application).error());
+    auto format = database->number("PRAGMA user_version");
+    if (!format) return tl::make_unexpected(std::move(format).error());
+    const auto refused = [&path](std::string detail) {
+      return tl::make_unexpected(
+          Error(ErrorKind::kIo, {}, "read " + path).with_detail(std::move(detail)));
+    };
+    if (application->value_or(0) != kApplicationId) return refused("it is no history of sockscope");
+    if (format->value_or(0) > kFormat)
+      return refused(fmt::format("its format is {}, and this version of sockscope knows up to {}",
+                                 **format, kFormat));
+    File file(std::move(*database));
+    if (auto done = file.read_clock(); !done) return tl::make_unexpected(std::move(done).error());
+    return file;
+  }
+
+  Database& database() noexcept { return database_; }
+  const std::vector<Stretch>& stretches() const noexcept { return stretches_; }
+  std::uint64_t wall_of(std::uint64_t mono_ns) const {
+    const Stretch* in = &stretches_.front();
+    for (const Stretch& each : stretches_)
+      if (each.mono_from <= mono_ns) in = &each;
+    return shifted(mono_ns, in->offset);
+  }
+  std::uint64_t wall_of_key(Key key) const {
+    return wall_of(static_cast<std::uint64_t>(key / kKeysPerMs) * 1'000'000);
+  }
+
+ private:
+  explicit File(Database database) : database_(std::move(database)) {}
+
+  Result<void> read_clock() {
+    auto rows = database_.prepare("SELECT mono_ns,wall_ns FROM clock ORDER BY mono_ns");
+    if (!rows) return tl::make_unexpected(std::move(rows).error());
+    for (;;) {
+      auto more = rows->next();
+      if (!more) return tl::make_unexpected(std::move(more).error());
+      if (!*more) break;
+      const auto mono = static_cast<std::uint64_t>(rows->number(0));
+      if (!stretches_.empty()) stretches_.back().mono_to = mono;
+      stretches_.push_back({mono, UINT64_MAX, rows->number(1) - rows->number(0)});
+    }
+    if (stretches_.empty())
+      return tl::make_unexpected(
+          Error(ErrorKind::kIo, {}, "read " + database_.path()).with_detail("it has no clock"));
+    stretches_.front().mono_from = 0;
+    return {};
+  }
+
+  Database database_;
+  std::vector<Stretch> stretches_;
+};
+
+// Rows of a dictionary, read when they are first needed.
+template <class Value>
+class Dictionary {
+ public:
+  using Read = std::function<Value(const Statement&)>;
+  Dictionary(Statement find, Read read) : find_(std::move(find)), read_(std::move(read)) {}
+  const Value* get(std::int64_t id) {
+    if (id == 0) return nullptr;
+    const auto [place, is_new] = known_.try_emplace(id);
+    if (is_new) {
+      find_.bind(id);
+      if (auto row = find_.next(); row && *row) place->second = read_(find_);
+      find_.reset();
+    }
+    return &place->second;
+  }
+
+ private:
+  Statement find_;
+  Read read_;
+  std::unordered_map<std::int64_t, Value> known_;
+};
+
+Owner read_process(const Statement& row) {
+  Owner owner;
+  auto info = std::make_shared<ProcessInfo>();
+  auto program = std::make_shared<Program>();
+  auto group = std::make_shared<ControlGroup>();
+  const auto u32 = [&row](int column) { return static_cast<std::uint32_t>(row.number(column)); };
+  info->pid = owner.pid = u32(0);
+  info->start_ns = owner.start_ns = static_cast<std::uint64_t>(row.number(1));
+  const std::string comm = row.text(2);
+  std::copy_n(comm.begin(), std::min(comm.size(), owner.comm.size() - 1), owner.comm.begin());
+  info->comm = owner.comm;
+  if (!row.is_null(3)) info->uid = owner.uid = u32(3);
+  info->parent_pid = u32(4);
+  info->parents = row.text(5);
+  program->exe = row.text(6);
+  program->cmdline = row.text(7);
+  group->unit = row.text(8);
+  group->container_name = row.text(9);
+  group->container_id = row.text(10);
+  group->pod_uid = row.text(11);
+  group->path = row.text(12);
+  info->netns = u32(13);
+  info->program = std::move(program);
+  info->cgroup = std::move(group);
+  owner.process = std::move(info);
+  return owner;
+}
+
+Address read_address(const Statement& row) {
+  Address address;
+  const auto bytes = row.blob(0);
+  if (bytes.size() != 4 && bytes.size() != 16) return address;
+  address.family = bytes.size() == 4 ? 4 : 6;
+  std::memcpy(address.bytes.data(), bytes.data(), bytes.size());
+  address.zone = Zone(row.text(1));
+  return address;
+}
+
+// What was exchanged between two keys: deltas, connections that were opened and closed in between,
+// and those that were open and moved nothing.
+constexpr std::string_view kMoved = R"sql(
+WITH moved(flow,process,tx,rx,txs,rxs,retr,at) AS (
+  SELECT flow,process,tx_bytes,rx_bytes,tx_segments,rx_segments,retransmits,id
+    FROM delta NOT INDEXED WHERE id>=?1 AND id<?2
+  UNION ALL
+  SELECT id,process,tx_bytes,rx_bytes,tx_segments,rx_segments,retransmits,id
+    FROM flow NOT INDEXED WHERE id>=?1 AND id<?2 AND is_whole=1
+  UNION ALL
+  SELECT id,process,NULL,NULL,NULL,NULL,NULL,max(id,?1)
+    FROM flow NOT INDEXED WHERE id<?2 AND is_whole=0 AND (closed_ns IS NULL OR closed_ns>=?3))
+SELECT f.proto,f.direction,f.netns,f.remote,
+  CASE f.direction WHEN 2 THEN f.local_port ELSE f.remote_port END,
+  m.process,f.remote_name,count(DISTINCT m.flow),sum(m.tx),sum(m.rx),sum(m.txs),sum(m.rxs),
+  sum(m.retr),min(m.at),max(m.at),max(f.owner)
+FROM moved m JOIN flow f ON f.id=m.flow
+WHERE f.remote IS NOT NULL
+GROUP BY 1,2,3,4,5,6,7)sql";
+
+constexpr std::string_view kFailed = R"sql(
+SELECT proto,netns,remote,remote_port,process,remote_name,count(*),min(id),max(id),error
+FROM failure NOT INDEXED WHERE id>=?1 AND id<?2 GROUP BY 1,2,3,4,5,6)sql";
+
+using EdgeKey = std::tuple<std::uint32_t, std::uint64_t, std::string, int, int, std::uint32_t,
+                           std::string, std::uint16_t>;
+EdgeKey key_of(const Flow& flow) {
+  return {flow.owner.pid,
+          flow.owner.start_ns,
+          std::string(flow.owner.name()),
+          static_cast<int>(flow.protocol),
+          static_cast<int>(flow.direction),
+          flow.netns,
+          to_string(flow.remote.addr),
+          flow.direction == Direction::kInbound ? flow.local.port : flow.remote.port};
+}
+
+class Asking {
+ public:
+  Asking(Range range, const std::function<bool(const Flow&)>& wanted)
+      : range_(range), wanted_(wanted) {}
+
+  Result<void> read(File& file) {
+    auto processes = file.database().prepare(
+        "SELECT pid,start_ns,comm,uid,ppid,parents,exe,arguments,unit,container,container_id,pod,"
+        "cgroup,netns FROM process WHERE id=?");
+    auto addresses = file.database().prepare("SELECT ip,zone FROM address WHERE id=?");
+    auto names = file.database().prepare("SELECT text FROM name WHERE id=?");
+    auto moved = file.database().prepare(kMoved);
+    auto failed = file.database().prepare(kFailed);
+    for (auto* each : {&processes, &addresses, &names, &moved, &failed})
+      if (!*each) return tl::make_unexpected(std::move(*each).error());
+    Dictionary<Owner> owners(std::move(*processes), read_process);
+    Dictionary<Address> ends(std::move(*addresses), read_address);
+    Dictionary<std::string> called(std::move(*names),
+                                   [](const Statement& row) { return row.text(0); });
+    const auto edge_flow = [&](std::int64_t remote, std::int64_t process, std::int64_t name) {
+      Flow flow;
+      if (const Owner* owner = owners.get(process)) flow.owner = *owner;
+      if (const Address* address = ends.get(remote)) flow.remote.addr = *address;
+      flow.local.addr.family = flow.remote.addr.family;
+      if (const std::string* text = called.get(name)) {
+        auto known = std::make_shared<RemoteName>();
+        known->name = *text;
+        flow.remote_name = std::move(known);
+      }
+      return flow;
+    };
+    for (const Stretch& stretch : file.stretches()) {
+      const std::uint64_t from =
+          std::max(shifted(range_.from_ns, -stretch.offset), stretch.mono_from);
+      const std::uint64_t to = std::min(shifted(range_.to_ns, -stretch.offset), stretch.mono_to);
+      if (from >= to) continue;
+      const Key first = first_key_at(from);
+      const Key last = to == UINT64_MAX ? INT64_MAX : first_key_at(to);
+      moved->bind_all(first, last, from);
+      auto done = for_each(*moved, [&] {
+        Flow flow = edge_flow(moved->number(3), moved->number(5), moved->number(6));
+        flow.protocol = static_cast<Protocol>(moved->number(0));
+        flow.direction = static_cast<Direction>(moved->number(1));
+        flow.netns = static_cast<std::uint32_t>(moved->number(2));
+        const auto port = static_cast<std::uint16_t>(moved->number(4));
+        (flow.direction == Direction::kInbound ? flow.local : flow.remote).port = port;
+        flow.owner.kind = static_cast<OwnerKind>(moved->number(15));
+        Edge* const edge = find(std::move(flow));
+        if (edge == nullptr) return;
+        const auto number = [&](int column) {
+          return static_cast<std::uint64_t>(moved->number(column));
+        };
+        edge->connections += number(7);
+        edge->has_counters |= !moved->is_null(8);
+        edge->moved.tx_bytes += number(8);
+        edge->moved.rx_bytes += number(9);
+        edge->moved.tx_segments += number(10);
+        edge->moved.rx_segments += number(11);
+        edge->moved.retransmits += number(12);
+        note_time(*edge, file.wall_of_key(moved->number(13)), file.wall_of_key(moved->number(14)));
+      });
+      if (!done) return done;
+      failed->bind_all(first, last);
+      done = for_each(*failed, [&] {
+        Flow flow = edge_flow(failed->number(2), failed->number(4), failed->number(5));
+        flow.protocol = static_cast<Protocol>(failed->number(0));
+        flow.direction = Direction::kOutbound;
+        flow.netns = static_cast<std::uint32_t>(failed->number(1));
+        flow.remote.port = static_cast<std::uint16_t>(failed->number(3));
+        Edge* const edge = find(std::move(flow));
+        if (edge == nullptr) return;
+        edge->failed += static_cast<std::uint64_t>(failed->number(6));
+        edge->error = static_cast<int>(failed->number(9));
+        note_time(*edge, file.wall_of_key(failed->number(7)), file.wall_of_key(failed->number(8)));
+      });
+      if (!done) return done;
+    }
+    return {};
+  }
+
+  std::vector<Edge> edges() {
+    std::vector<Edge> all;
+    for (auto& [key, edge] : edges_)
+      if (edge) all.push_back(std::move(*edge));
+    return all;
+  }
+
+ private:
+  template <class Take>
+  static Result<void> for_each(Statement& rows, Take take) {
+    for (;;) {
+      auto more = rows.next();
+      if (!more) return tl::make_unexpected(std::move(more).error());
+      if (!*more) return {};
+      take();
+    }
+  }
+  Edge* find(Flow flow) {
+    const auto [place, is_new] = edges_.try_emplace(key_of(flow));
+    if (is_new && (!wanted_ || wanted_(flow))) {
+      place->second.emplace();
+      place->second->flow = std::move(flow);
+    }
+    return place->second ? &*place->second : nullptr;
+  }
+  static void note_time(Edge& edge, std::uint64_t first, std::uint64_t last) {
+    edge.first_ns = edge.first_ns == 0 ? first : std::min(edge.first_ns, first);
+    edge.last_ns = std::max(edge.last_ns, last);
+  }
+
+  Range range_;
+  const std::function<bool(const Flow&)>& wanted_;
+  std::map<EdgeKey, std::optional<Edge>> edges_;
+};
+
+std::string reason_of(const Error& error) {
+  return error.detail().empty() ? error.message() : error.message() + " (" + error.detail() + ')';
+}
+
+Result<std::string> info(Database& database, std::string_view key) {
+  auto find = database.prepare("SELECT value FROM info WHERE key=?");
+  if (!find) return tl::make_unexpected(std::move(find).error());
+  find->bind(key);
+  auto row = find->next();
+  if (!row) return tl::make_unexpected(std::move(row).error());
+  return *row ? find->text(0) : std::string();
+}
+
+Result<void> read_facts(File& file, bool deeply, FileFacts& facts) {
+  Database& database = file.database();
+  for (const auto& [key, to] :
+       {std::pair{"host", &facts.host}, std::pair{"boot_id", &facts.boot_id},
+        std::pair{"program", &facts.program}}) {
+    auto text = info(database, key);
+    if (!text) return tl::make_unexpected(std::move(text).error());
+    *to = std::move(*text);
+  }
+  std::optional<std::int64_t> ended;
+  std::optional<std::int64_t> sampled;
+  std::optional<std::int64_t> began;
+  std::optional<std::int64_t> interval;
+  const std::tuple<const char*, std::optional<std::int64_t>*> moments[] = {
+      {"SELECT value FROM info WHERE key='began_mono_ns'", &began},
+      {"SELECT value FROM info WHERE key='interval_ns'", &interval},
+      {"SELECT value FROM info WHERE key='ended_mono_ns'", &ended},
+      {"SELECT max(mono_ns) FROM sample", &sampled}};
+  for (const auto& [sql, to] : moments) {
+    auto number = database.number(sql);
+    if (!number) return tl::make_unexpected(std::move(number).error());
+    *to = *number;
+  }
+  const auto mono = [](const auto& value) { return static_cast<std::uint64_t>(value.value_or(0)); };
+  facts.interval_ns = mono(interval);
+  facts.began_ns = file.wall_of(mono(began));
+  facts.is_complete = ended.has_value();
+  facts.ended_ns = file.wall_of(std::max({mono(began), mono(sampled), mono(ended)}));
+  const std::pair<const char*, std::uint64_t*> counts[] = {{"flow", &facts.flows},
+                                                           {"delta", &facts.deltas},
+                                                           {"failure", &facts.failures},
+                                                           {"gap", &facts.gaps}};
+  for (const auto& [table, to] : counts) {
+    auto number = database.number(fmt::format("SELECT count(*) FROM {}", table));
+    if (!number) return tl::make_unexpected(std::move(number).error());
+    *to = mono(*number);
+  }
+  if (!deeply) return {};
+  auto check = database.prepare("PRAGMA integrity_check(1)");
+  if (!check) return tl::make_unexpected(std::move(check).error());
+  auto row = check->next();
+  if (!row) return tl::make_unexpected(std::move(row).error());
+  if (const std::string words = *row ? check->text(0) : ""; words != "ok") {
+    facts.problem = "damaged: " + words;
+    return {};
+  }
+  check->reset();
+  auto wrong = database.number(
+      "SELECT count(*) FROM (SELECT f.id FROM flow f LEFT JOIN delta d ON d.flow=f.id "
+      "WHERE f.is_whole=0 AND f.tx_bytes IS NOT NULL GROUP BY f.id HAVING "
+      "f.tx_bytes<>total(d.tx_bytes) OR f.rx_bytes<>total(d.rx_bytes))");
+  if (!wrong) return tl::make_unexpected(std::move(wrong).error());
+  if (const std::uint64_t flows = mono(*wrong); flows != 0)
+    facts.problem = fmt::format("the deltas of {} flows do not add up to their totals", flows);
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<FileFacts>> facts_of(const std::string& path, bool deeply) {
+  auto files = stored_files(path);
+  if (!files) return tl::make_unexpected(std::move(files).error());
+  std::vector<FileFacts> all;
+  for (const StoredFile& stored : *files) {
+    FileFacts& facts = all.emplace_back();
+    facts.path = stored.path;
+    facts.bytes = stored.bytes;
+    auto file = File::open(stored.path);
+    if (!file) {
+      facts.problem = reason_of(file.error());
+      continue;
+    }
+    if (auto done = read_facts(*file, deeply, facts); !done)
+      facts.problem = reason_of(done.error());
+  }
+  return all;
+}
+
+Result<Answer> ask(const std::string& path, const Range& range,
+                   const std::function<bool(const Flow&)>& wanted) {
+  auto files = stored_files(path);
+  if (!files) return tl::make_unexpected(std::move(files).error());
+  Answer answer;
+  Asking asking(range, wanted);
+  std::uint64_t known_to = 0;  // until when the files before have been recorded
+  for (const StoredFile& stored : *files) {
+    auto file = File::open(stored.path);
+    FileFacts facts;
+    Result<void> done;
+    if (file) done = read_facts(*file, false, facts);
+    if (!file || !done) {
+      answer.unreadable.push_back(reason_of(file ? done.error() : file.error()));
+      continue;
+    }
+    // The end of an interval is known only with the next sample.
+    constexpr std::uint64_t kSlack = 1'000'000'000;
+    if (known_to != 0 && facts.began_ns > known_to + kSlack && known_to < range.to_ns &&
+        facts.began_ns > range.from_ns)
+      answer.missing.push_back({known_to, facts.began_ns, "nothing was recorded", 0});
+    known_to = std::max(known_to, facts.ended_ns);
+    if (facts.began_ns >= range.to_ns || facts.ended_ns < range.from_ns) continue;
+    if (done = asking.read(*file); done) {
+      auto gaps = file->database().prepare("SELECT id,from_ns,reason,count FROM gap ORDER BY id");
+      if (!gaps) return tl::make_unexpected(std::move(gaps).error());
+      for (auto more = gaps->next(); more && *more; more = gaps->next()) {
+        const std::uint64_t to = file->wall_of_key(gaps->number(0));
+        const std::uint64_t from = file->wall_of(static_cast<std::uint64_t>(gaps->number(1)));
+        if (to >= range.from_ns && from < range.to_ns)
+          answer.missing.push_back(
+              {from, to, gaps->text(2), static_cast<std::uint64_t>(gaps->number(3))});
+      }
+    } else {
+      answer.unreadable.push_back(reason_of(done.error()));
+    }
+  }
+  answer.edges = asking.edges();
+  std::sort(answer.missing.begin(), answer.missing.end(),
+            [](const Missing& a, const Missing& b) { return a.from_ns < b.from_ns; });
+  return answer;
+}
+
+}  // namespace sockscope::store
