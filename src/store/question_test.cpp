@@ -101,6 +101,7 @@ class StoredHistory : public testing::Test {
   }
 
   std::string folder;
+  std::string fixture_path;
   std::optional<HourFile> file;
 };
 
@@ -136,7 +137,8 @@ TEST_F(StoredHistory, TellsTheProcessAsItWas) {
 
 TEST_F(StoredHistory, KeepsArgumentsOnlyIfAsked) {
   begin(10, true);
-  write(row::Flow{.key = key(11), .flow = connection(1, "203.0.113.7", 42, "curl"), .is_whole = true});
+  write(row::Flow{
+      .key = key(11), .flow = connection(1, "203.0.113.7", 42, "curl"), .is_whole = true});
   end(20);
   EXPECT_EQ(answer().edges.at(0).flow.owner.process->cmdline(), "curl --secret");
 }
@@ -169,7 +171,8 @@ TEST_F(StoredHistory, AnIdleConnectionIsThereAsLongAsItIsOpen) {
   begin(0);
   const Flow flow = connection(1, "203.0.113.7", 42, "curl");
   write(row::Flow{.key = key(5), .flow = flow});
-  write(row::Total{.flow = key(5), .owner = flow.owner, .closed_ns = 50 * kSecond, .has_counters = true});
+  write(row::Total{
+      .flow = key(5), .owner = flow.owner, .closed_ns = 50 * kSecond, .has_counters = true});
   end(100);
   EXPECT_EQ(answer({wall(1), wall(4)}).edges.size(), 0u);
   EXPECT_EQ(answer({wall(30), wall(31)}).edges.at(0).connections, 1u);
@@ -192,11 +195,12 @@ TEST_F(StoredHistory, FailuresAreCounted) {
 
 TEST_F(StoredHistory, OnlyWhatIsWantedIsToldPerProcess) {
   begin(0);
-  write(row::Flow{.key = key(1), .flow = connection(1, "203.0.113.7", 42, "curl"), .is_whole = true});
-  write(row::Flow{.key = key(2), .flow = connection(2, "203.0.113.7", 43, "wget"), .is_whole = true});
+  write(
+      row::Flow{.key = key(1), .flow = connection(1, "203.0.113.7", 42, "curl"), .is_whole = true});
+  write(
+      row::Flow{.key = key(2), .flow = connection(2, "203.0.113.7", 43, "wget"), .is_whole = true});
   end(10);
-  const Answer told =
-      answer({}, [](const Flow& flow) { return flow.owner.name() == "wget"; });
+  const Answer told = answer({}, [](const Flow& flow) { return flow.owner.name() == "wget"; });
   ASSERT_EQ(told.edges.size(), 1u);
   EXPECT_EQ(told.edges[0].flow.owner.pid, 43u);
 }
@@ -208,7 +212,8 @@ TEST_F(StoredHistory, RangesFollowAWallClockThatWasSet) {
   constexpr auto kHour = static_cast<std::int64_t>(3600 * kSecond);
   for (std::uint64_t second = 2; second < 10; ++second) {
     sample(second, second < 5 ? 0 : kHour);
-    write(row::Delta{.key = key(second), .flow = key(1), .owner = flow.owner, .moved = {.tx_bytes = 1}});
+    write(row::Delta{
+        .key = key(second), .flow = key(1), .owner = flow.owner, .moved = {.tx_bytes = 1}});
   }
   end(10);
   EXPECT_EQ(sent({wall(0), wall(100)}), 3u);
@@ -236,7 +241,8 @@ TEST_F(StoredHistory, TimesWithoutARecorderAreMissing) {
 
 TEST_F(StoredHistory, ADamagedFileIsNamedAndTheOthersAnswer) {
   begin(0);
-  write(row::Flow{.key = key(1), .flow = connection(1, "203.0.113.7", 42, "curl"), .is_whole = true});
+  write(
+      row::Flow{.key = key(1), .flow = connection(1, "203.0.113.7", 42, "curl"), .is_whole = true});
   end(10);
   std::ofstream(folder + "/1001.scope") << std::string(9000, 'x');
   std::ofstream(folder + "/1002.scope") << "";
@@ -259,8 +265,9 @@ TEST_F(StoredHistory, ANewerFormatIsRefusedInASentence) {
   ASSERT_TRUE(database->run("PRAGMA user_version=99"));
   const Answer told = answer();
   ASSERT_EQ(told.unreadable.size(), 1u);
-  EXPECT_NE(told.unreadable[0].find("its format is 99, and this version of sockscope knows up to 1"),
-            std::string::npos)
+  EXPECT_NE(
+      told.unreadable[0].find("its format is 99, and this version of sockscope knows up to 1"),
+      std::string::npos)
       << told.unreadable[0];
 }
 
@@ -269,7 +276,8 @@ TEST_F(StoredHistory, VerifyFindsDeltasThatDoNotAddUp) {
   const Flow flow = connection(1, "203.0.113.7", 42, "curl");
   write(row::Flow{.key = key(1), .flow = flow});
   write(row::Delta{.key = key(2), .flow = key(1), .owner = flow.owner, .moved = {.tx_bytes = 3}});
-  write(row::Total{.flow = key(1), .owner = flow.owner, .has_counters = true, .moved = {.tx_bytes = 4}});
+  write(row::Total{
+      .flow = key(1), .owner = flow.owner, .has_counters = true, .moved = {.tx_bytes = 4}});
   end(10);
   EXPECT_EQ(facts_of(folder, true)->at(0).problem,
             "the deltas of 1 flows do not add up to their totals");
@@ -314,6 +322,50 @@ TEST_F(StoredHistory, WhatIsRecordedIsRead) {
     EXPECT_TRUE(each.is_complete);
   }
   folder.resize(folder.size() - 6);
+}
+
+// tests/history/ has a file of each format that was released, made by this test with
+// SOCKSCOPE_UPDATE_FIXTURE=1; all of them must be read for ever.
+TEST_F(StoredHistory, FilesOfEachFormatAreRead) {
+  begin(10);
+  const Flow curl = connection(1, "203.0.113.7", 42, "curl");
+  Flow nginx = connection(2, "2001:db8::7", 43, "nginx");
+  nginx.direction = Direction::kInbound;
+  nginx.counters.tx_bytes = 1000;
+  nginx.closed_ns = 12 * kSecond;
+  write(row::Flow{.key = key(11), .flow = curl, .before = {.tx_bytes = 7}});
+  write(row::Flow{.key = key(12), .flow = nginx, .is_whole = true});
+  write(row::Delta{.key = key(15),
+                   .flow = key(11),
+                   .owner = curl.owner,
+                   .moved = {.tx_bytes = 5, .rx_bytes = 6}});
+  write(row::Failure{.key = key(16), .flow = curl, .error = 111, .latency_us = 3});
+  write(row::Gap{.key = key(17), .from_ns = 16 * kSecond, .reason = "full", .count = 7});
+  write(row::Total{.flow = key(11),
+                   .owner = curl.owner,
+                   .has_counters = true,
+                   .moved = {.tx_bytes = 5, .rx_bytes = 6}});
+  sample(18);
+  end(20);
+  const fs::path fixture = fs::path(FIXTURE_FOLDER) / "format-1.scope";
+  if (std::getenv("SOCKSCOPE_UPDATE_FIXTURE") != nullptr)
+    fs::copy_file(folder + "/1010.scope", fixture, fs::copy_options::overwrite_existing);
+  const Answer fresh = answer();
+  folder.swap(fixture_path = fixture.string());
+  const Answer old = answer();
+  EXPECT_EQ(facts_of(folder, true)->at(0).problem, "");
+  folder.swap(fixture_path);
+  ASSERT_EQ(old.edges.size(), 2u);
+  for (std::size_t i = 0; i < old.edges.size(); ++i) {
+    EXPECT_EQ(old.edges[i].moved, fresh.edges[i].moved);
+    EXPECT_EQ(old.edges[i].failed, fresh.edges[i].failed);
+    EXPECT_EQ(old.edges[i].first_ns, fresh.edges[i].first_ns);
+    EXPECT_EQ(old.edges[i].last_ns, fresh.edges[i].last_ns);
+    EXPECT_EQ(old.edges[i].flow.owner.name(), fresh.edges[i].flow.owner.name());
+    EXPECT_EQ(to_string(old.edges[i].flow.remote), to_string(fresh.edges[i].flow.remote));
+  }
+  ASSERT_EQ(old.missing.size(), 1u);
+  EXPECT_EQ(old.missing[0].count, 7u);
 }
 
 TEST_F(StoredHistory, OldFilesGoFirst) {
