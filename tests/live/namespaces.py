@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Network namespaces for tests: one with servers of its own, or two with a wire between them."""
 import contextlib
+import itertools
 import os
 import pathlib
-import random
 import shutil
 import subprocess
 import sys
@@ -11,6 +11,8 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "cli"))
 import support  # noqa: E402
+
+_numbers = itertools.count()
 
 
 def command(*words, **options):
@@ -77,7 +79,7 @@ class Namespace:
     """A network namespace with addresses of its own and a resolv.conf that names one server."""
 
     def __init__(self, server, *addresses):
-        self.name = f"dns{os.getpid()}x{random.randrange(1000)}"
+        self.name = f"dns{os.getpid()}x{next(_numbers)}"
         self.folder = pathlib.Path(tempfile.mkdtemp())
         self.etc = pathlib.Path("/etc/netns") / self.name
         self.resolver = server
@@ -154,7 +156,7 @@ class Namespace:
 
 def join(one, other, address_of_one, address_of_other):
     """A veth pair between two namespaces, with an address in a /24 at each end."""
-    name = f"v{os.getpid() % 100_000}x{random.randrange(1000)}"
+    name = f"v{os.getpid() % 100_000}x{next(_numbers)}"
     subprocess.run(["ip", "link", "add", f"{name}a", "netns", one.name, "type", "veth", "peer",
                     "name", f"{name}b", "netns", other.name], check=True)
     for space, end, address in ((one, f"{name}a", address_of_one),
