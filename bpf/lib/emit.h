@@ -184,15 +184,22 @@ static __always_inline bool has_isns(__u8 old_state, __u8 new_state) {
           old_state != TCP_NEW_SYN_RECV && old_state != TCP_TIME_WAIT);
 }
 
-/* Both counters include a FIN. Our SYN is in bytes_acked only where it was sent by connect(2); if
- * that is not known, it shows in a comparison with the bytes that were sent. */
+/* Both counters include a FIN. Our SYN is in bytes_acked only where it was sent by connect(2). If
+ * that is not known, two signs must agree: a comparison with the bytes that were sent, which a
+ * queueing discipline that refuses segments makes smaller, and the length of the queue that an
+ * accepted socket has inherited from its listener. A connection that TCP_REPAIR has restored seems
+ * to be of connect(2), but the SYN is missing. */
 static __always_inline void fill_isns(struct wire_flow *record, const struct tcp_sock *tcp) {
   __u8 direction = record->direction;
+  __s64 before = (__s64)(TCP_PASSED(tcp) - TCP_COUNTED(tcp));
   if (direction == WIRE_DIRECTION_UNKNOWN) {
-    __u64 before = TCP_PASSED(tcp) - TCP_COUNTED(tcp);
-    direction = before == 1   ? WIRE_DIRECTION_OUTBOUND
-                : before == 0 ? WIRE_DIRECTION_INBOUND
-                              : WIRE_DIRECTION_UNKNOWN;
+    bool had_queue = READ(tcp, inet_conn.icsk_inet.sk.sk_max_ack_backlog) != 0;
+    if (before == 1 && !had_queue)
+      direction = WIRE_DIRECTION_OUTBOUND;
+    else if (before == 0 && had_queue)
+      direction = WIRE_DIRECTION_INBOUND;
+  } else if (direction == WIRE_DIRECTION_OUTBOUND && (before == 0 || before > 1)) {
+    direction = WIRE_DIRECTION_UNKNOWN;
   }
   __u32 local = READ(tcp, snd_una) - (__u32)READ(tcp, bytes_acked) -
                 (direction == WIRE_DIRECTION_INBOUND ? 1 : 0);

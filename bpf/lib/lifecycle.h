@@ -44,7 +44,8 @@ static __always_inline void emit_flow(__u16 type, const struct sock *sk,
   const struct tcp_sock *tcp =
       old_state == TCP_NEW_SYN_RECV || old_state == TCP_TIME_WAIT ? NULL : TCP_SOCK(sk);
   restore_port(record, tcp);
-  if (tcp && has_isns(old_state, new_state))
+  /* A pass over open files tells owners without the socket's lock. */
+  if (tcp && type != WIRE_OWNER && has_isns(old_state, new_state))
     fill_isns(record, tcp);
   submit(record);
 }
