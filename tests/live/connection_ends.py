@@ -91,6 +91,17 @@ def disconnect(sock):
         raise OSError(ctypes.get_errno(), "connect to AF_UNSPEC")
 
 
+def receive(sock, size):
+    """Exactly so many bytes. MSG_WAITALL does not wait where a timeout is set."""
+    got = b""
+    while len(got) < size:
+        more = sock.recv(size - len(got))
+        if not more:
+            raise AssertionError(f"the stream ended after {len(got)} bytes of {size}")
+        got += more
+    return got
+
+
 def drain(sock):
     while sock.recv(1 << 20):
         pass
@@ -113,6 +124,38 @@ def fill(sock):
             sent += sock.send(bytes(100_000))
     sock.settimeout(support.PATIENCE)
     return sent
+
+
+def restore(sock, space):
+    """Closes a socket without telling the other end, and makes one with the same connection, like CRIU."""
+    repair, repair_queue, queue_seq, options, timestamp = 19, 20, 21, 22, 24  # of <linux/tcp.h>
+    received, sent = 1, 2
+    segment, window, has_sack, has_timestamps = 2, 3, 4, 8
+    def option(of, name, value):
+        of.setsockopt(socket.IPPROTO_TCP, name, value)
+    ends = sock.getsockname(), sock.getpeername()
+    option(sock, repair, 1)
+    numbers = []
+    for queue in (received, sent):
+        option(sock, repair_queue, queue)
+        numbers.append(sock.getsockopt(socket.IPPROTO_TCP, queue_seq) & 0xffffffff)
+    scales = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)[6]
+    clock = sock.getsockopt(socket.IPPROTO_TCP, timestamp)
+    sock.close()
+    made = tcp(space)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    option(made, repair, 1)
+    made.bind(ends[0])
+    for queue, number in zip((received, sent), numbers):
+        option(made, repair_queue, queue)
+        option(made, queue_seq, struct.pack("I", number))
+    option(made, repair_queue, 0)
+    made.connect(ends[1])
+    option(made, options, struct.pack("8I", segment, 1460, window, scales % 16 | scales // 16 << 16, has_sack, 0,
+                                      has_timestamps, 0))
+    option(made, timestamp, clock)
+    option(made, repair, 0)
+    return made
 
 
 class Pair:
@@ -139,7 +182,7 @@ def prove(client, server):
     """The ends belong together: what one sends the other receives."""
     token = os.urandom(16)
     client.sendall(token)
-    if server.recv(16, socket.MSG_WAITALL) != token:
+    if receive(server, 16) != token:
         raise AssertionError("the connection was accepted from another client")
     return Pair(client, server)
 
@@ -182,7 +225,7 @@ class Observed:
     def __init__(self, *words):
         self.words = words
         self.records = collections.defaultdict(list)
-        self.end = None
+        self.lost = None
         self._file = tempfile.NamedTemporaryFile(prefix="sockscope-names-")
         self._rest = b""
         self._lines = 0
@@ -217,16 +260,15 @@ class Observed:
         *lines, self._rest = (self._rest + self._reader.read()).split(b"\n")
         for line in lines:
             document = json.loads(line)
+            self.lost = document.get("lost", self.lost)
             if "flows" in document:
                 for row in document["flows"]:
-                    self._add("close" if row["closed"] else "open", row)
-            elif document.get("event") == "end":
-                self.end = document
+                    self.add("close" if row["closed"] else "open", row)
             elif "cookie" in document:
-                self._add(document["event"], document)
+                self.add(document["event"], document)
         self._lines += len(lines)
 
-    def _add(self, kind, row):
+    def add(self, kind, row):
         record = Record(kind, row["conn_id"], row)
         if row["cookie"]:
             self.records[row["cookie"]].append(record)
@@ -242,7 +284,7 @@ class Observed:
         def seen():
             self.read()
             return next((r for r in self.of(end) if r.kind == kind), None)
-        return support.wait_for(seen, lambda: f"{kind} of {end}; there are {self.of(end)}")
+        return support.wait_for(seen, lambda: f"{kind} of {end}, not only {self.kinds(end)}")
 
     def names(self, end):
         """Names told of an end; None among them: it was told without a name, though it had one."""
@@ -256,7 +298,7 @@ class Shown(Observed):
     def __init__(self, *words):
         super().__init__("snapshot", *words)
         for row in support.snapshot(*words)["flows"]:
-            self._add("open", row)
+            self.add("open", row)
         self._file.close()
 
 

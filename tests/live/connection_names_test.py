@@ -5,11 +5,13 @@ import contextlib
 import errno
 import os
 import socket
+import subprocess
 import threading
 import unittest
 
 from connection_ends import (Figures, Observed, Pair, abort, command, connect, connect_now, disconnect, fill, inside,
-                             join, listen, nft, number_of, prove, router_between, say, set_in, space, support, tcp)
+                             join, listen, nft, number_of, prove, receive, restore, router_between, say, set_in, space,
+                             support, tcp)
 
 TCP_FASTOPEN, TCP_FASTOPEN_CONNECT = 23, 30
 MSG_FASTOPEN = 0x20000000
@@ -28,6 +30,19 @@ table ip t {{
     {after}
   }}
 }}
+"""
+PROXY = """
+table ip t {
+  chain before {
+    type filter hook prerouting priority -300
+    tcp dport 9090 tcp flags syn notrack
+  }
+  chain between {
+    type filter hook forward priority 0
+    tcp dport 9090 ct state invalid,untracked synproxy mss 1460 wscale 7 timestamp sack-perm
+    ct state invalid drop
+  }
+}
 """
 
 
@@ -77,9 +92,9 @@ class Names(unittest.TestCase):
             pairs.append(pair)
             if i % 2:
                 pair.client.sendall(bytes(i * 1000))
-                pair.server.recv(i * 1000, socket.MSG_WAITALL)
+                receive(pair.server, i * 1000)
                 pair.server.sendall(bytes(i * 3000))
-                pair.client.recv(i * 3000, socket.MSG_WAITALL)
+                receive(pair.client, i * 3000)
             if i < 4:
                 pair.close(server_first=i % 2 == 0)
             else:
@@ -140,6 +155,29 @@ class Names(unittest.TestCase):
         self.assertEqual(self.through(("10.99.1.1", 8080), before=TO_ANOTHER_PORT,
                                       after="oifname != lo masquerade random"), "10.99.2.1")
 
+    def test_a_proxy_of_syns_makes_two_connections(self):
+        """It answers the client itself, with a sequence number of its own, and then connects to the server: to TCP
+        these are two connections, so the ends have different names."""
+        client, router, server = self.new(3)
+        router_between(client, server, router)
+        set_in(router, tcp_syncookies=1)
+        try:
+            nft(router, PROXY)
+        except subprocess.CalledProcessError as refused:
+            self.skipTest(f"the kernel has no synproxy: {refused.stderr}")
+        command("ip", "netns", "exec", router.name, "sysctl", "-qw", "net.netfilter.nf_conntrack_tcp_loose=0")
+        listener = self.listen("10.99.2.2", 9090, server)
+        pairs = [connect(listener, client) for _ in range(2)]
+
+        def told():
+            self.observed.read()
+            return [self.observed.names(end) - {None} for pair in pairs for end in pair.ends]
+        names = support.wait_for(lambda: all(told()) and told(), lambda: f"names of all, not only {told()}")
+        for end in (end for pair in pairs for end in pair.swapped(False)):
+            abort(end)
+        self.assertEqual([len(names_of) for names_of in names], [1] * len(names))
+        self.assertEqual(len(set().union(*names)), len(names))
+
     # Ways to open
 
     def fast_open(self, server_option, flags):
@@ -153,7 +191,7 @@ class Names(unittest.TestCase):
             client.sendto(token, MSG_FASTOPEN, listener.getsockname())
             server = listener.accept()[0]
             server.settimeout(support.PATIENCE)
-            self.assertEqual(server.recv(len(token), socket.MSG_WAITALL), token)
+            self.assertEqual(receive(server, len(token)), token)
             # tcpi_options, of which bit 5 is TCPI_OPT_SYN_DATA
             taken = bool(server.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)[5] & 32)
             self.assertEqual(taken, bool(server_option))
@@ -245,7 +283,7 @@ class Names(unittest.TestCase):
             end.bind(("127.0.0.1", port))
             end.connect(("127.0.0.1", port))
             end.sendall(b"x" * port)
-            end.recv(port, socket.MSG_WAITALL)
+            receive(end, port)
             ends.append((support.cookie_of(end),) * 2)
             end.close()
         self.expect(ends)
@@ -286,7 +324,7 @@ class Names(unittest.TestCase):
             server = listener.accept()[0]
             pair = prove(client, server)
             server.sendall(bytes(i * 500))
-            client.recv(i * 500, socket.MSG_WAITALL)
+            receive(client, i * 500)
             servers.append(pair.ends[1])
             disconnect(client)
             server.close()
@@ -322,9 +360,9 @@ class Names(unittest.TestCase):
         client.connect(other.getsockname())
         pair = prove(client, other.accept()[0])
         pair.client.sendall(bytes(1000))
-        pair.server.recv(1000, socket.MSG_WAITALL)
+        receive(pair.server, 1000)
         pair.server.sendall(bytes(3000))
-        pair.client.recv(3000, socket.MSG_WAITALL)
+        receive(pair.client, 3000)
         disconnect(client)
         pair.server.close()
         client.bind(("127.0.0.1", 0))
@@ -358,6 +396,24 @@ class Names(unittest.TestCase):
         for end in ends:
             self.assertEqual({record.name for record in self.observed.of(end)} - {None}, set())
 
+    def test_restored(self):
+        """What TCP_REPAIR has restored has no name: its first sequence numbers are not known. The name that both ends
+        had before, the other end keeps."""
+        here = self.new()
+        listener = self.listen("127.0.0.1", space=here)
+        pair = connect(listener, here)
+        pair.server.sendall(bytes(500))
+        receive(pair.client, 500)
+        restored = restore(pair.client, here)
+        restored.sendall(bytes(3000))
+        end = support.cookie_of(restored)
+        receive(pair.server, 3000)
+        for each in (pair.server, restored):
+            each.close()
+        self.observed.wait_for(end)
+        self.expect([pair])
+        self.assertEqual(self.observed.names(end), {None})
+
     # Ways to be closed
 
     def test_data_after_one_end_has_closed(self):
@@ -369,7 +425,7 @@ class Names(unittest.TestCase):
             one, other = pair.swapped(i % 2)
             one.shutdown(socket.SHUT_WR)
             other.sendall(bytes(100_000))
-            self.assertEqual(len(one.recv(100_000, socket.MSG_WAITALL)), 100_000)
+            self.assertEqual(len(receive(one, 100_000)), 100_000)
             (other.close, lambda: abort(other))[i // 4]()
             one.close()
             pairs.append(pair)
@@ -429,7 +485,7 @@ class Names(unittest.TestCase):
         server.settimeout(support.PATIENCE)
         token = os.urandom(16)
         client.sendall(token)
-        self.assertEqual(server.recv(16, socket.MSG_WAITALL), token)
+        self.assertEqual(receive(server, 16), token)
 
         def flows():
             lines = command("ip", "netns", "exec", one.name, "ss", "-Hnt", "state", "established").split("\n")
@@ -437,7 +493,7 @@ class Names(unittest.TestCase):
         ports = support.wait_for(lambda: len(flows()) == 2 and flows(), lambda: f"two connections, not {flows()}")
         for sender, receiver in ((client, server), (server, client)):
             sender.sendall(bytes(200_000))
-            receiver.recv(200_000, socket.MSG_WAITALL)
+            receive(receiver, 200_000)
         client.close()
         server.close()
         self.expect([((number_of(one), own, port), (number_of(other), port, own)) for own in ports])
