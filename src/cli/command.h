@@ -50,9 +50,10 @@ constexpr Command make_command(Command texts) {
   return texts;
 }
 
-extern const Command kTop, kSnapshot, kTrace, kDoctor, kStory, kHost, kCapture, kRecord, kHistory;
+extern const Command kTop, kSnapshot, kTrace, kDoctor, kStory, kHost, kCapture, kRecord, kHistory,
+    kDiff;
 // In the order of the help.
-inline constexpr const Command* kCommands[] = {&kTop,  &kSnapshot, &kTrace,  &kDoctor, &kStory,
-                                               &kHost, &kCapture,  &kRecord, &kHistory};
+inline constexpr const Command* kCommands[] = {&kTop,  &kSnapshot, &kTrace,  &kDoctor,  &kStory,
+                                               &kHost, &kCapture,  &kRecord, &kHistory, &kDiff};
 
 }  // namespace sockscope

@@ -2,7 +2,6 @@
 #include "cli/history_text.h"
 
 #include <fmt/format.h>
-#include <time.h>
 
 #include <algorithm>
 #include <map>
@@ -12,93 +11,13 @@
 
 #include "base/text.h"
 #include "base/timestamp.h"
-#include "cli/lookup.h"
-#include "format/json_buffer.h"
-#include "format/json_fields.h"
-#include "view/flow_text.h"
+#include "cli/history_table.h"
 #include "view/table.h"
 
 namespace sockscope {
 namespace {
 
 using store::Edge;
-
-constexpr std::string_view kNotKnown = "—";
-
-// "2026-11-30 14:03:22", local time.
-std::string moment(std::uint64_t wall_ns) {
-  const auto seconds = static_cast<std::time_t>(wall_ns / 1'000'000'000);
-  tm parts{};
-  ::localtime_r(&seconds, &parts);
-  std::array<char, 32> text{};
-  ::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &parts);
-  return text.data();
-}
-
-std::string or_dash(std::string_view text) {
-  return text.empty() ? std::string(kNotKnown) : clean_text(text);
-}
-
-// A table of texts. Columns in `right` are aligned to the right.
-class TextTable {
- public:
-  explicit TextTable(std::vector<std::string> heading, std::vector<std::size_t> right)
-      : right_(std::move(right)) {
-    rows_.push_back(std::move(heading));
-  }
-  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
-  void write(const WritePiece& write) const {
-    std::vector<std::size_t> widths(rows_.front().size());
-    for (const auto& row : rows_)
-      for (std::size_t i = 0; i < row.size(); ++i)
-        widths[i] = std::max(widths[i], display_width(row[i]));
-    for (const auto& row : rows_) {
-      std::string line;
-      for (std::size_t i = 0; i < row.size(); ++i) {
-        const bool is_right = std::ranges::find(right_, i) != right_.end();
-        if (i != 0) line += ' ';
-        line += is_right ? pad_left(row[i], widths[i]) : pad_right(row[i], widths[i]);
-      }
-      line.erase(line.find_last_not_of(' ') + 1);
-      write(line + '\n');
-    }
-  }
-
- private:
-  std::vector<std::size_t> right_;
-  std::vector<std::vector<std::string>> rows_;
-};
-
-const ProcessInfo* process_of(const Edge& edge) {
-  return edge.flow.owner.process.get();
-}
-
-std::string command_of(const Flow& flow) {
-  if (flow.owner.kind == OwnerKind::kKernel) return "[kernel]";
-  return flow.owner.pid == 0 ? "[unattributed]" : or_dash(flow.owner.name());
-}
-
-std::string place_of(const Edge& edge) {
-  const ProcessInfo* const process = process_of(edge);
-  if (process == nullptr) return std::string(kNotKnown);
-  const std::string_view container = process->container();
-  return or_dash(container.empty() ? process->unit() : container);
-}
-
-std::string user_of(const Edge& edge) {
-  if (!edge.flow.owner.uid) return std::string(kNotKnown);
-  const std::string name = user_name(*edge.flow.owner.uid);
-  return name.empty() ? std::to_string(*edge.flow.owner.uid) : clean_text(name);
-}
-
-// "→ 203.0.113.7:443", "← 203.0.113.7 :22"
-std::string remote_of(const Flow& flow) {
-  if (flow.remote.addr.family == 0) return std::string(kNotKnown);
-  if (flow.direction == Direction::kInbound)
-    return fmt::format("← {} :{}", to_string(flow.remote.addr), flow.local.port);
-  return fmt::format("{} {}", flow.direction == Direction::kOutbound ? "→" : "↔",
-                     to_string(flow.remote));
-}
 
 std::string bytes_of(const Edge& edge, std::uint64_t bytes) {
   return edge.has_counters ? format_bytes(bytes) : std::string(kNotKnown);
@@ -108,10 +27,6 @@ std::string bytes_of(const Edge& edge, std::uint64_t bytes) {
 std::string failed_of(const Edge& edge) {
   const std::string_view error = edge.failed == 0 ? "" : errno_name(edge.error);
   return std::to_string(edge.failed) + (error.empty() ? "" : ' ' + std::string(error));
-}
-
-std::uint64_t port_of(const Flow& flow) {
-  return flow.direction == Direction::kInbound ? flow.local.port : flow.remote.port;
 }
 
 std::uint64_t all_bytes(const Edge& edge) {
@@ -131,56 +46,8 @@ void add_to(Edge& sum, const Edge& edge) {
   sum.last_ns = std::max(sum.last_ns, edge.last_ns);
 }
 
-void write_missing(const store::Answer& answer, const WritePiece& write) {
-  for (const store::Missing& gap : answer.missing)
-    write(fmt::format("  {} to {}: {}{}\n", moment(gap.from_ns), moment(gap.to_ns),
-                      clean_text(gap.reason),
-                      gap.count == 0 ? "" : fmt::format(" ({})", gap.count)));
-}
-
-using Json = json::Writer<json::Buffer>;
-
-// Calls write(fields, json) for a document with this schema.
-template <class Write>
-void write_document(const WritePiece& to, Write write) {
-  json::Buffer buffer;
-  Json writer(buffer);
-  json::Fields fields(writer);
-  writer.StartObject();
-  fields.text("schema", "sockscope.history.v1");
-  write(fields);
-  writer.EndObject();
-  to({buffer.GetString(), buffer.GetSize()});
-  to("\n");
-}
-
-void write_time(json::Fields<Json>& fields, std::string_view key, std::uint64_t wall_ns) {
-  Rfc3339 rfc3339;
-  wall_ns == 0 || wall_ns == UINT64_MAX ? fields.null(key) : fields.text(key, rfc3339(wall_ns));
-}
-
-void write_edge(json::Fields<Json>& fields, const Edge& edge) {
-  static const ProcessInfo nothing;
-  const Flow& flow = edge.flow;
-  const ProcessInfo& process = process_of(edge) != nullptr ? *process_of(edge) : nothing;
-  fields.number_or_null("pid", flow.owner.pid);
-  fields.number_or_null("start_ns", flow.owner.start_ns);
-  fields.foreign_text("comm", flow.owner.name());
-  fields.optional("uid", flow.owner.uid);
-  fields.number_or_null("ppid", process.parent_pid);
-  fields.foreign_text("parents", process.parents);
-  fields.foreign_text("exe", process.exe());
-  fields.foreign_text("cmdline", process.cmdline());
-  fields.foreign_text("unit", process.unit());
-  fields.foreign_text("container", process.container());
-  fields.foreign_text("pod_uid", process.pod());
-  fields.member("proto", flow.protocol);
-  fields.member("direction", flow.direction);
-  fields.number_or_null("netns", flow.netns);
-  flow.remote.addr.family == 0 ? fields.null("remote_addr")
-                               : fields.text("remote_addr", to_string(flow.remote.addr));
-  fields.number_or_null("port", port_of(flow));
-  fields.foreign_text("remote_name", flow.remote_name ? flow.remote_name->name : "");
+void write_edge(HistoryFields& fields, const Edge& edge) {
+  write_history_flow(fields, edge.flow);
   fields.number("connections", edge.connections);
   fields.number("failed", edge.failed);
   fields.text_or_null("error", edge.failed != 0 ? errno_name(edge.error) : "");
@@ -188,8 +55,8 @@ void write_edge(json::Fields<Json>& fields, const Edge& edge) {
        {std::pair{"tx_bytes", edge.moved.tx_bytes}, std::pair{"rx_bytes", edge.moved.rx_bytes},
         std::pair{"retransmits", edge.moved.retransmits}})
     edge.has_counters ? fields.number(key, value) : fields.null(key);
-  write_time(fields, "first", edge.first_ns);
-  write_time(fields, "last", edge.last_ns);
+  write_history_time(fields, "first", edge.first_ns);
+  write_history_time(fields, "last", edge.last_ns);
 }
 
 }  // namespace
@@ -256,15 +123,15 @@ void write_answer(const store::Answer& answer, GroupBy by, std::size_t all,
     std::vector<std::string> row;
     if (has_process) {
       row.push_back(flow.owner.pid == 0 ? std::string(kNotKnown) : std::to_string(flow.owner.pid));
-      row.insert(row.end(), {command_of(flow), user_of(edge), place_of(edge)});
+      row.insert(row.end(), {history_command(flow), history_user(flow), history_place(flow)});
     }
     if (has_remote) {
-      row.push_back(has_process ? remote_of(flow) : to_string(flow.remote.addr));
-      row.push_back(or_dash(flow.remote_name ? flow.remote_name->name : ""));
+      row.push_back(has_process ? history_remote(flow) : to_string(flow.remote.addr));
+      row.push_back(history_name(flow));
     }
     row.insert(row.end(), {std::to_string(edge.connections), failed_of(edge),
                            bytes_of(edge, edge.moved.rx_bytes), bytes_of(edge, edge.moved.tx_bytes),
-                           moment(edge.first_ns), moment(edge.last_ns)});
+                           history_moment(edge.first_ns), history_moment(edge.last_ns)});
     table.add(std::move(row));
   }
   table.write(write);
@@ -272,7 +139,7 @@ void write_answer(const store::Answer& answer, GroupBy by, std::size_t all,
     write(fmt::format("  {} of {} (--top 0: all)\n", answer.edges.size(), all));
   if (answer.missing.empty()) return;
   write("not recorded, or not completely:\n");
-  write_missing(answer, write);
+  write_missing(answer.missing, write);
 }
 
 void write_answer_csv(const store::Answer& answer, const WritePiece& write) {
@@ -287,7 +154,8 @@ void write_answer_csv(const store::Answer& answer, const WritePiece& write) {
   for (const Edge& edge : answer.edges) {
     static const ProcessInfo nothing;
     const Flow& flow = edge.flow;
-    const ProcessInfo& process = process_of(edge) != nullptr ? *process_of(edge) : nothing;
+    const ProcessInfo& process =
+        history_process(edge.flow) != nullptr ? *history_process(edge.flow) : nothing;
     const auto counter = [&](std::uint64_t value) {
       return edge.has_counters ? std::to_string(value) : std::string();
     };
@@ -297,7 +165,7 @@ void write_answer_csv(const store::Answer& answer, const WritePiece& write) {
                     text(process.exe()), text(process.unit()), text(process.container()),
                     to_string(flow.protocol), to_string(flow.direction),
                     flow.remote.addr.family == 0 ? "" : to_string(flow.remote.addr),
-                    known(port_of(flow)), text(flow.remote_name ? flow.remote_name->name : ""),
+                    known(history_port(flow)), text(flow.remote_name ? flow.remote_name->name : ""),
                     edge.connections, edge.failed, counter(edge.moved.rx_bytes),
                     counter(edge.moved.tx_bytes), counter(edge.moved.retransmits));
     line += rfc3339(edge.first_ns);
@@ -309,17 +177,12 @@ void write_answer_csv(const store::Answer& answer, const WritePiece& write) {
 
 void write_answer_json(const store::Answer& answer, const store::Range& range,
                        std::string_view question, const WritePiece& write) {
-  write_document(write, [&](json::Fields<Json>& fields) {
+  write_history_document(write, [&](HistoryFields& fields) {
     fields.text("question", question);
-    write_time(fields, "from", range.from_ns);
-    write_time(fields, "to", range.to_ns);
+    write_history_time(fields, "from", range.from_ns);
+    write_history_time(fields, "to", range.to_ns);
     fields.objects("rows", answer.edges, [&](const Edge& edge) { write_edge(fields, edge); });
-    fields.objects("missing", answer.missing, [&](const store::Missing& gap) {
-      write_time(fields, "from", gap.from_ns);
-      write_time(fields, "to", gap.to_ns);
-      fields.foreign_text("reason", gap.reason);
-      fields.number_or_null("count", gap.count);
-    });
+    write_missing_json(fields, answer.missing);
     fields.array("unreadable", answer.unreadable,
                  [&](const std::string& reason) { fields.foreign_value(reason); });
   });
@@ -338,10 +201,10 @@ void write_facts(const std::vector<store::FileFacts>& facts, bool verified,
     seconds += static_cast<double>(file.ended_ns - std::min(file.began_ns, file.ended_ns)) / 1e9;
     const std::string name = file.path.substr(file.path.rfind('/') + 1);
     const bool is_read = file.began_ns != 0;
-    table.add({clean_text(name), is_read ? moment(file.began_ns) : std::string(kNotKnown),
-               is_read ? moment(file.ended_ns) : std::string(kNotKnown), std::to_string(file.flows),
-               std::to_string(rows), std::to_string(file.failures), std::to_string(file.gaps),
-               format_bytes(file.bytes),
+    table.add({clean_text(name), is_read ? history_moment(file.began_ns) : std::string(kNotKnown),
+               is_read ? history_moment(file.ended_ns) : std::string(kNotKnown),
+               std::to_string(file.flows), std::to_string(rows), std::to_string(file.failures),
+               std::to_string(file.gaps), format_bytes(file.bytes),
                rows == 0 ? std::string(kNotKnown) : std::to_string(file.bytes / rows),
                !file.problem.empty() ? clean_text(file.problem)
                : !file.is_complete   ? std::string("not ended")
@@ -355,14 +218,14 @@ void write_facts(const std::vector<store::FileFacts>& facts, bool verified,
 }
 
 void write_facts_json(const std::vector<store::FileFacts>& facts, const WritePiece& write) {
-  write_document(write, [&](json::Fields<Json>& fields) {
+  write_history_document(write, [&](HistoryFields& fields) {
     fields.objects("files", facts, [&](const store::FileFacts& file) {
       fields.foreign_text("file", file.path);
       fields.foreign_text("host", file.host);
       fields.text_or_null("boot_id", file.boot_id);
       fields.foreign_text("program", file.program);
-      write_time(fields, "from", file.began_ns);
-      write_time(fields, "to", file.ended_ns);
+      write_history_time(fields, "from", file.began_ns);
+      write_history_time(fields, "to", file.ended_ns);
       fields.truth("complete", file.is_complete);
       fields.decimal("interval_s", static_cast<double>(file.interval_ns) / 1e9);
       fields.number("bytes", file.bytes);

@@ -156,19 +156,19 @@ Address read_address(const Statement& row) {
 // What was exchanged between two keys: deltas, connections that were opened and closed in between,
 // and those that were open and moved nothing.
 constexpr std::string_view kMoved = R"sql(
-WITH moved(flow,process,tx,rx,txs,rxs,retr,at) AS (
-  SELECT flow,process,tx_bytes,rx_bytes,tx_segments,rx_segments,retransmits,id
+WITH moved(flow,process,tx,rx,txs,rxs,retr,at,srtt) AS (
+  SELECT flow,process,tx_bytes,rx_bytes,tx_segments,rx_segments,retransmits,id,srtt_us
     FROM delta NOT INDEXED WHERE id>=?1 AND id<?2
   UNION ALL
-  SELECT id,process,tx_bytes,rx_bytes,tx_segments,rx_segments,retransmits,id
+  SELECT id,process,tx_bytes,rx_bytes,tx_segments,rx_segments,retransmits,id,srtt_us
     FROM flow NOT INDEXED WHERE id>=?1 AND id<?2 AND is_whole=1
   UNION ALL
-  SELECT id,process,NULL,NULL,NULL,NULL,NULL,max(id,?1)
+  SELECT id,process,NULL,NULL,NULL,NULL,NULL,max(id,?1),NULL
     FROM flow NOT INDEXED WHERE id<?2 AND is_whole=0 AND (closed_ns IS NULL OR closed_ns>=?3))
 SELECT f.proto,f.direction,f.netns,f.remote,
   CASE f.direction WHEN 2 THEN f.local_port ELSE f.remote_port END,
   m.process,f.remote_name,count(DISTINCT m.flow),sum(m.tx),sum(m.rx),sum(m.txs),sum(m.rxs),
-  sum(m.retr),min(m.at),max(m.at),max(f.owner)
+  sum(m.retr),min(m.at),max(m.at),max(f.owner),total(m.srtt),count(m.srtt)
 FROM moved m JOIN flow f ON f.id=m.flow
 WHERE f.remote IS NOT NULL
 GROUP BY 1,2,3,4,5,6,7)sql";
@@ -249,6 +249,10 @@ class Asking {
         edge->moved.tx_segments += number(10);
         edge->moved.rx_segments += number(11);
         edge->moved.retransmits += number(12);
+        Times& times = times_[edge];
+        times.sum_us += number(16);
+        times.count += number(17);
+        if (times.count != 0) edge->srtt_us = times.sum_us / times.count;
         note_time(*edge, file.wall_of_key(moved->number(13)), file.wall_of_key(moved->number(14)));
       });
       if (!done) return done;
@@ -303,6 +307,11 @@ class Asking {
   Range range_;
   const std::function<bool(const Flow&)>& wanted_;
   std::map<EdgeKey, std::optional<Edge>> edges_;
+  struct Times {
+    std::uint64_t sum_us = 0;
+    std::uint64_t count = 0;
+  };
+  std::unordered_map<const Edge*, Times> times_;
 };
 
 std::string reason_of(const Error& error) {

@@ -30,6 +30,7 @@ struct Edge {
   std::uint64_t failed = 0;
   int error = 0;  // of the last failure
   Moved moved;
+  std::uint64_t srtt_us = 0;  // mean over its intervals and connections; 0: not measured
   bool has_counters = false;  // of some of its connections it is known what they moved
   std::uint64_t first_ns =
       0;  // Unix time of the first and the last that is known of it in the range

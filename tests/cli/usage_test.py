@@ -9,7 +9,7 @@ import unittest
 
 import support
 
-COMMANDS = ("top", "snapshot", "trace", "story", "doctor", "capture", "record", "history")
+COMMANDS = ("top", "snapshot", "trace", "story", "doctor", "capture", "record", "history", "diff")
 
 EVERY_FLOW_COLUMN = (
     "pid opener_pid comm uid proto local lport remote rport direction state rx_rate tx_rate "
@@ -115,17 +115,18 @@ class Help(unittest.TestCase):
         for command in COMMANDS:
             with self.subTest(command):
                 text = self.help_of("help", command)
-                self.assertIn(f"{'' if command == 'history' else 'sudo '}sockscope {command}", text)
+                self.assertIn(f"{'' if command in ('history', 'diff') else 'sudo '}sockscope {command}", text)
                 self.assertEqual(" [-- PROGRAM [ARGUMENTS]]\n" in text, command in ("trace", "story"))
                 options = {"capture": ("--source", "--doors", "--write", "--bpf"),
                            "record": ("--source", "--doors", "--dir", "--max-size", "--max-age"),
                            "history": ("--dir", "--from", "--to", "--for", "--json", "--pid", "--filter"),
+                           "diff": ("--dir", "--base", "--with", "--exit-code", "--json", "--filter"),
                            }.get(command, ("--source", "--doors", "--json"))
                 if command == "story":
                     options += ("--pid", "--comm", "--filter", "--talkers")
                 elif command == "capture":
                     options += ("--pid", "--comm", "--port", "--filter")
-                elif command not in ("doctor", "record", "history"):
+                elif command not in ("doctor", "record", "history", "diff"):
                     options += ("--pid", "--comm", "--port", "--filter", "--output", "--columns")
                 for option in options:
                     self.assertIn(option, text)
@@ -133,7 +134,7 @@ class Help(unittest.TestCase):
                 self.assertEqual(self.help_of(command, "-h"), text)
 
     def test_help_has_no_words_of_the_parser(self):
-        for command in ("top", "snapshot", "trace", "story", "host", "capture", "doctor", "record", "history"):
+        for command in ("top", "snapshot", "trace", "story", "host", "capture", "doctor", "record", "history", "diff"):
             text = support.run("help", command).stdout
             for word in ("REQUIRED", "Excludes:", "... ...", "\n\n\n"):
                 self.assertNotIn(word, text, command)

@@ -5,8 +5,8 @@
 //   names_workload --connections N --workers W --listen ADDRESS --connect ADDRESS --port PORT
 //                  --source-ports K --server-netns PATH --client-netns PATH --seed S --truth FILE
 //
-// Worker i listens on PORT + i. Its client uses K source ports again and again. A line of truth, written
-// by the server, which was told the client's cookie over the connection:
+// Worker i listens on PORT + i. Its client uses K source ports again and again. A line of truth,
+// written by the server, which was told the client's cookie over the connection:
 //
 //   client_cookie server_cookie how_it_ends client_port
 #include <arpa/inet.h>
@@ -46,8 +46,9 @@ enum class End : std::uint32_t {
   kCount,
 };
 constexpr std::array<const char*, static_cast<std::size_t>(End::kCount)> kNames{
-    "client_first",       "server_first",  "client_resets",    "server_resets", "client_half_closes",
-    "server_half_closes", "both_at_once", "server_leaves_data", "both_reset"};
+    "client_first",  "server_first",       "client_resets",
+    "server_resets", "client_half_closes", "server_half_closes",
+    "both_at_once",  "server_leaves_data", "both_reset"};
 
 struct Settings {
   std::uint32_t connections = 1000;
@@ -162,7 +163,8 @@ class Client {
   }
 
  private:
-  // Takes the next source port that the kernel allows: one in TIME_WAIT is free again after a second.
+  // Takes the next source port that the kernel allows: one in TIME_WAIT is free again after a
+  // second.
   int connect() {
     for (std::uint32_t tries = 0; tries < 60'000; ++tries) {
       const int fd = make_socket();
@@ -201,13 +203,9 @@ class Client {
         send_all(fd, bytes.data(), 5000);
         break;
       case End::kClientResets:
-      case End::kBothReset:
-        reset(fd);
-        break;
-      case End::kBothAtOnce:
-        break;
-      default:
-        receive_to_the_end(fd);
+      case End::kBothReset: reset(fd); break;
+      case End::kBothAtOnce: break;
+      default: receive_to_the_end(fd);
     }
   }
 
@@ -257,14 +255,10 @@ void serve(int listener, std::uint32_t connections, std::string& truth) {
         send_all(fd, bytes.data(), 5000);
         break;
       case End::kServerResets:
-      case End::kBothReset:
-        reset(fd);
-        break;
+      case End::kBothReset: reset(fd); break;
       case End::kBothAtOnce:
-      case End::kServerLeavesDataUnread:
-        break;
-      default:
-        receive_to_the_end(fd);
+      case End::kServerLeavesDataUnread: break;
+      default: receive_to_the_end(fd);
     }
     ::close(fd);
   }
@@ -276,17 +270,28 @@ Settings parse(int argc, char** argv) {
     const std::string_view name = argv[i];
     const std::string value = argv[i + 1];
     const auto number = [&] { return static_cast<std::uint32_t>(std::stoul(value)); };
-    if (name == "--connections") settings.connections = number();
-    else if (name == "--workers") settings.workers = number();
-    else if (name == "--listen") settings.listen = value;
-    else if (name == "--connect") settings.connect = value;
-    else if (name == "--port") settings.port = static_cast<std::uint16_t>(number());
-    else if (name == "--source-ports") settings.source_ports = static_cast<std::uint16_t>(number());
-    else if (name == "--server-netns") settings.server_netns = value;
-    else if (name == "--client-netns") settings.client_netns = value;
-    else if (name == "--seed") settings.seed = number();
-    else if (name == "--truth") settings.truth = value;
-    else std::fprintf(stderr, "unknown option %s\n", argv[i]), std::_Exit(2);
+    if (name == "--connections")
+      settings.connections = number();
+    else if (name == "--workers")
+      settings.workers = number();
+    else if (name == "--listen")
+      settings.listen = value;
+    else if (name == "--connect")
+      settings.connect = value;
+    else if (name == "--port")
+      settings.port = static_cast<std::uint16_t>(number());
+    else if (name == "--source-ports")
+      settings.source_ports = static_cast<std::uint16_t>(number());
+    else if (name == "--server-netns")
+      settings.server_netns = value;
+    else if (name == "--client-netns")
+      settings.client_netns = value;
+    else if (name == "--seed")
+      settings.seed = number();
+    else if (name == "--truth")
+      settings.truth = value;
+    else
+      std::fprintf(stderr, "unknown option %s\n", argv[i]), std::_Exit(2);
   }
   return settings;
 }
