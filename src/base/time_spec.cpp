@@ -27,6 +27,10 @@ constexpr Text kWeekdays[] = {"sunday",   "monday", "tuesday", "wednesday",
 constexpr Text kMonths[] = {"january", "february", "march",     "april",   "may",      "june",
                             "july",    "august",   "september", "october", "november", "december"};
 
+bool is_misworded(const Parsed<std::int64_t>& parsed) {
+  return !parsed && parsed.error().is_wording;
+}
+
 // A day, perhaps with a clock time and a zone.
 struct DayTime {
   Days day = {};
@@ -46,14 +50,15 @@ class TimeReader {
   }
 
   Parsed<std::int64_t> time() {
-    auto moment = start();
-    // Also when there is no such time, because a mistyped rest is to be reported first.
-    if (!moment && moment.error().is_wording) return moment;
+    const auto moment = start();
+    if (is_misworded(moment)) return moment;
+    // Also when there is no such time, because what is mistyped is to be reported first.
     const auto shift = take_shift();
-    if (!shift) return shift;
+    if (is_misworded(shift)) return shift;
     if (!in_.at_end()) return in_.unknown_rest();
-    if (moment) *moment = sum(*moment, *shift);
-    return moment;
+    if (!moment) return moment;
+    if (!shift) return shift;
+    return sum(*moment, *shift);
   }
 
  private:
@@ -112,7 +117,7 @@ class TimeReader {
   Parsed<std::int64_t> ago() {
     const auto moment = relative(-1);
     Cursor ahead = in_;
-    if (!moment || ahead.word() != "ago") return moment;
+    if (ahead.word() != "ago") return moment;
     in_ = ahead;
     is_bare_duration_ = false;
     return moment;
@@ -284,8 +289,7 @@ std::string future_text(const TimeContext& context) {
 template <typename Read>
 std::string explained(Text text, Failure failure, Text kind, Text allowed, const Read& read) {
   // A hint is given only if it would be understood.
-  if (const auto again = read(failure.instead); !again && again.error().is_wording)
-    failure.instead.clear();
+  if (is_misworded(read(failure.instead))) failure.instead.clear();
   std::string hint;
   if (!failure.instead.empty()) hint = ": did you mean '" + failure.instead + "'?";
   if (!failure.is_wording) return fmt::format("{} {}{}", quoted(text), failure.what, hint);
@@ -308,8 +312,9 @@ Parsed<std::int64_t> read_duration(Text text) {
   if (trimmed(text).size() > kMostCharacters) return wrong("it is too long");
   const std::string plain = plain_text(text);
   Cursor in(plain);
-  auto duration = take_duration(in);
-  if (duration && !in.at_end()) return in.unknown_rest();
+  const auto duration = take_duration(in);
+  if (is_misworded(duration)) return duration;
+  if (!in.at_end()) return in.unknown_rest();
   return duration;
 }
 

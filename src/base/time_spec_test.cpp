@@ -283,6 +283,10 @@ constexpr Case kErrors[] = {
     {kBerlin, kMonday, "3000w", "'3000w' is before 1970"},
     {kBerlin, kMonday, "15250w ago - 15250w", "is before 1970"},
     {kBerlin, kMonday, "20000w", "'20000w' is too long"},
+    {kBerlin, kMonday, "20000w ago", "'20000w ago' is too long"},
+    {kBerlin, kMonday, "today+20000w", "'today+20000w' is too long"},
+    {kBerlin, kMonday, "today +20000w foo", "'foo' is not understood"},
+    {kBerlin, kMonday, "yesterdayx +20000w \xff", "'yesterdayx' is not understood"},
     {kBerlin, kMonday, "99999999999999999999ns", "is too long"},
     {kBerlin, kMonday, "9223372036854775807d", "is too long"},
     // What the clock did not show.
@@ -500,6 +504,8 @@ TEST(ParseRange, EachMistakeIsExplained) {
   EXPECT_EQ(range_of({.to = "1970-01-02", .length = "2d"}), "the range begins before 1970");
   EXPECT_EQ(range_of({.length = "0s"}), "--for: '0s' is nothing");
   EXPECT_EQ(range_of({.length = "20000w"}), "--for: '20000w' is too long");
+  EXPECT_TRUE(range_of({.length = "20000w foo"})
+                  .starts_with("--for: '20000w foo' is no duration: 'foo' is not understood ("));
   EXPECT_TRUE(
       range_of({.from = "tody"}).starts_with("--from: 'tody' is no time: did you mean 'today'? ("));
   EXPECT_TRUE(range_of({.from = "1h", .to = "nwo"})

@@ -41,8 +41,7 @@ std::string both(const std::string& before, const std::string& after) {
   return after.empty() || before == after ? before : before + " → " + after;
 }
 
-void write_talk(HistoryFields& fields, std::string_view name,
-                const Talk& talk) {
+void write_talk(HistoryFields& fields, std::string_view name, const Talk& talk) {
   if (!talk.is_there) return fields.null(name);
   fields.object(name, [&] {
     fields.number("connections", talk.connections);
@@ -61,7 +60,8 @@ void write_talk(HistoryFields& fields, std::string_view name,
 void write_diff(const std::vector<Difference>& found, const DiffSide& base, const DiffSide& with,
                 std::size_t top, const WritePiece& write) {
   for (const auto& [change, name] : kChanges) {
-    const auto count = static_cast<std::size_t>(std::ranges::count(found, change, &Difference::change));
+    const auto count =
+        static_cast<std::size_t>(std::ranges::count(found, change, &Difference::change));
     write(fmt::format("{}: {}\n", name, count));
     if (count == 0) continue;
     TextTable table({"COMMAND", "UNIT / CONTAINER", "REMOTE", "NAME", "CONNS", "FAILED", "BYTES",

@@ -48,8 +48,7 @@ void write_missing(const std::vector<store::Missing>& missing, const WritePiece&
 
 using HistoryFields = json::Fields<json::Writer<json::Buffer>>;
 // Writes a document of the schema sockscope.history.v1; write() adds its members.
-void write_history_document(const WritePiece& to,
-                            const std::function<void(HistoryFields&)>& write);
+void write_history_document(const WritePiece& to, const std::function<void(HistoryFields&)>& write);
 void write_history_time(HistoryFields& fields, std::string_view key, std::uint64_t wall_ns);
 void write_history_flow(HistoryFields& fields, const Flow& flow);
 void write_missing_json(HistoryFields& fields, const std::vector<store::Missing>& missing);

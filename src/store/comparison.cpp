@@ -30,7 +30,8 @@ TalkKey key_of(const Flow& flow) {
 void add(Talk& talk, const Edge& edge) {
   // The mean of means, weighed by connections.
   if (edge.srtt_us != 0) {
-    const std::uint64_t known = talk.srtt_us == 0 ? 0 : std::max<std::uint64_t>(talk.connections, 1);
+    const std::uint64_t known =
+        talk.srtt_us == 0 ? 0 : std::max<std::uint64_t>(talk.connections, 1);
     const std::uint64_t more = std::max<std::uint64_t>(edge.connections, 1);
     talk.srtt_us = (talk.srtt_us * known + edge.srtt_us * more) / (known + more);
   }

@@ -25,8 +25,9 @@ Edge edge(const char* name, const char* remote, std::uint16_t port, std::uint64_
 }
 
 TEST(Compare, TellsWhatIsNewAndGone) {
-  const auto found = compare({edge("curl", "10.0.0.1", 80, 5), edge("wget", "10.0.0.1", 80, 5)}, 60,
-                             {edge("curl", "10.0.0.1", 80, 5), edge("curl", "10.0.0.1", 81, 1)}, 60);
+  const auto found =
+      compare({edge("curl", "10.0.0.1", 80, 5), edge("wget", "10.0.0.1", 80, 5)}, 60,
+              {edge("curl", "10.0.0.1", 80, 5), edge("curl", "10.0.0.1", 81, 1)}, 60);
   ASSERT_EQ(found.size(), 2u);
   EXPECT_EQ(found[0].change, Change::kNew);
   EXPECT_EQ(found[0].flow.remote.port, 81);
@@ -52,8 +53,9 @@ TEST(Compare, WhatMovesTwiceAsMuchASecondHasChanged) {
   // In a longer time more is moved, but not more a second.
   EXPECT_TRUE(compare(base, 60, {edge("curl", "10.0.0.1", 80, 6'000'000)}, 600).empty());
   // Of little, twice as much is little.
-  EXPECT_TRUE(compare({edge("curl", "10.0.0.1", 80, 60)}, 60, {edge("curl", "10.0.0.1", 80, 600)}, 60)
-                  .empty());
+  EXPECT_TRUE(
+      compare({edge("curl", "10.0.0.1", 80, 60)}, 60, {edge("curl", "10.0.0.1", 80, 600)}, 60)
+          .empty());
 }
 
 TEST(Compare, WhatFailsMoreOftenHasChanged) {
@@ -64,10 +66,10 @@ TEST(Compare, WhatFailsMoreOftenHasChanged) {
 }
 
 TEST(Compare, TheLargestChangeComesFirst) {
-  const auto found = compare({}, 60,
-                             {edge("a", "10.0.0.1", 80, 5), edge("b", "10.0.0.1", 80, 500),
-                              edge("c", "10.0.0.1", 80, 50)},
-                             60);
+  const auto found = compare(
+      {}, 60,
+      {edge("a", "10.0.0.1", 80, 5), edge("b", "10.0.0.1", 80, 500), edge("c", "10.0.0.1", 80, 50)},
+      60);
   ASSERT_EQ(found.size(), 3u);
   EXPECT_EQ(found[0].flow.owner.name(), "b");
   EXPECT_EQ(found[2].flow.owner.name(), "a");

@@ -30,9 +30,10 @@ struct DiffArguments : Arguments {
 void declare(CLI::App& app, DiffArguments& arguments) {
   in_group(app, "When");
   for (const auto& [name, to, help] :
-       {std::tuple{"--base", &arguments.base,
-                   "the time to compare with: FROM..TO, 'FROM for LENGTH', a length before now, or a "
-                   "file or folder"},
+       {std::tuple{
+            "--base", &arguments.base,
+            "the time to compare with: FROM..TO, 'FROM for LENGTH', a length before now, or a "
+            "file or folder"},
         std::tuple{"--with", &arguments.with, "the time that is asked about, likewise"}})
     add_text(app, name, *to, "RANGE|FILE", help)->required();
   in_group(app, "Which connections");
@@ -93,12 +94,12 @@ tl::expected<Side, std::string> parse_side(const std::string& text, const std::s
   if (!range) return tl::make_unexpected(range.error());
   const store::Range wanted{static_cast<std::uint64_t>(range->from_ns),
                             static_cast<std::uint64_t>(range->to_ns)};
-  return Side{.path = folder, .range = wanted, .seconds = seconds_between(wanted.from_ns, wanted.to_ns)};
+  return Side{
+      .path = folder, .range = wanted, .seconds = seconds_between(wanted.from_ns, wanted.to_ns)};
 }
 
 int run(const DiffArguments& arguments, const Options&) {
-  const std::string folder =
-      arguments.folder.empty() ? store::default_folder() : arguments.folder;
+  const std::string folder = arguments.folder.empty() ? store::default_folder() : arguments.folder;
   const Fd signals = take_stop_signals();
   Output output(signals.get());
   auto filter = compile_filter(arguments);
@@ -142,9 +143,8 @@ int run(const DiffArguments& arguments, const Options&) {
       is_complete = false;
     }
   if (!is_complete) return kExitFailed;
-  const bool differs = std::ranges::any_of(found, [](const store::Difference& each) {
-    return each.change != store::Change::kChanged;
-  });
+  const bool differs = std::ranges::any_of(
+      found, [](const store::Difference& each) { return each.change != store::Change::kChanged; });
   return arguments.exits_with_difference && differs ? kExitFailed : kExitDone;
 }
 
@@ -165,7 +165,8 @@ const Command kDiff = make_command<DiffArguments, declare, observe, run>({
         "  sockscope diff --base '1d ago for 1h' --with 1h --exit-code || echo something is new\n",
     .notes =
         "\nProcesses of one name in one unit or container count together, and all clients' ports.\n"
-        "Of what is in both times, it is told that moved twice as much or half as much a second (and\n"
+        "Of what is in both times, it is told that moved twice as much or half as much a second "
+        "(and\n"
         "more than 1 kB/s), or failed at least 10 % more or less often.\n",
 });
 
