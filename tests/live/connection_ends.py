@@ -226,6 +226,7 @@ class Observed:
         self.words = words
         self.records = collections.defaultdict(list)
         self.lost = None
+        self.most_closed = 0  # rows of ends that have closed, in a document of `top`
         self._file = tempfile.NamedTemporaryFile(prefix="sockscope-names-")
         self._rest = b""
         self._lines = 0
@@ -264,6 +265,7 @@ class Observed:
             if "flows" in document:
                 for row in document["flows"]:
                     self.add("close" if row["closed"] else "open", row)
+                self.most_closed = max(self.most_closed, sum(row["closed"] for row in document["flows"]))
             elif "cookie" in document:
                 self.add(document["event"], document)
         self._lines += len(lines)

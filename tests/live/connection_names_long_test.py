@@ -6,15 +6,15 @@ import os
 import pathlib
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import unittest
 
-from connection_ends import (NAMELESS, TOLD, Figures, Observed, Shown, connect, listen, nft, router_between, say, set_in,
-                             space, support)
+from connection_ends import (NAMELESS, TOLD, Figures, Observed, Shown, connect, listen, nft, router_between, say,
+                             set_in, space, support)
 
 HERE = pathlib.Path(__file__).resolve().parent
+MOST_CLOSED = 10_000  # Options::max_closed
 MORE_THAN_WRAPS = (1 << 32) + 300_000_000
 TRANSLATED = """
 table ip t {
@@ -164,7 +164,8 @@ class Many(unittest.TestCase):
                     self.batch(observer, "--listen", "10.99.2.2", "--connect", "10.99.1.1", "--client-netns",
                                path + client.name, "--server-netns", path + server.name, *seed)
                 else:
-                    self.batch(observer, "--client-netns", path + here.name, "--server-netns", path + here.name, *seed)
+                    self.batch(observer, "--client-netns", path + here.name, "--server-netns", path + here.name,
+                               *seed)
         return observer
 
     def test_each_pair_has_one_name(self):
@@ -184,21 +185,22 @@ class Many(unittest.TestCase):
                 missing[self.ways[client]] += 1
         ends = set(self.truth) | set(self.truth.values())
         nameless = ends & observer.nameless_ends
-        print(f"{self.id()}: {len(self.truth)} pairs, {dict(counts)}, missing {dict(missing)}, {len(nameless)} ends once "
-              f"without a name, lost {sum(observer.lost.values())}, {dict(collections.Counter(self.ways.values()))}",
-              file=sys.stderr)
+        say(self, f"{len(self.truth)} pairs, {dict(counts)}, missing {dict(missing)}, {len(nameless)} ends once without a "
+            f"name, lost {sum(observer.lost.values())}, most closed at a time {observer.most_closed}, "
+            f"{dict(collections.Counter(self.ways.values()))}")
         self.assertEqual(len(self.truth), self.BATCHES * self.BATCH)
         self.assertEqual(len(set(self.ways.values())), 9)
         self.assertEqual(counts["wrong"], 0)
-        self.assertLessEqual(sum(missing.values()), sum(observer.lost.values()), missing)
+        if observer.most_closed < MOST_CLOSED:  # else others had so many that `top` did not keep all
+            self.assertLessEqual(sum(missing.values()), sum(observer.lost.values()), missing)
         self.assertFalse(nameless, observer.nameless)
 
 
 class ManyOfTop(Many):
-    """Openings are reported late. Of ends that have closed, `top` keeps 10,000."""
-    WORDS = ("top", "-i", "1", "--only", "flows", "--columns", "cookie,conn_id,state")
-    BATCH = 4_000
-    BATCHES = 5
+    """Openings are reported late. Of ends that have closed, `top` keeps 10,000, of the whole host."""
+    WORDS = ("top", "-i", "1", "--keep-closed", "2", "--only", "flows", "--columns", "cookie,conn_id,state")
+    BATCH = 2_000
+    BATCHES = 10
 
 
 if __name__ == "__main__":
