@@ -58,11 +58,11 @@ class Made {
     flow.state = TcpState::kEstablished;
     flow.opened_ns = cookie * 1000;
     flow.local = {{.bytes = {10, 0, 0, 7}, .family = 4}, static_cast<std::uint16_t>(cookie)};
-    flow.remote = {{.bytes = {100, static_cast<std::uint8_t>(remote >> 16),
-                              static_cast<std::uint8_t>(remote >> 8),
-                              static_cast<std::uint8_t>(remote)},
-                    .family = 4},
-                   443};
+    flow.remote = {
+        {.bytes = {100, static_cast<std::uint8_t>(remote >> 16),
+                   static_cast<std::uint8_t>(remote >> 8), static_cast<std::uint8_t>(remote)},
+         .family = 4},
+        443};
     flow.owner.pid = 1000 + static_cast<std::uint32_t>(random_() % 200);
     flow.owner.start_ns = flow.owner.pid;
     flow.owner.uid = 1000;
@@ -134,8 +134,8 @@ int main(int argc, char** argv) {
   for (const StoredFile& file : checked(stored_files(folder))) bytes += file.bytes;
   rusage used{};
   ::getrusage(RUSAGE_SELF, &used);
-  fmt::print("{} rows in {} files: {:.0f} rows/s, {:.1f} bytes a row, peak memory {} MB\n", rows, files,
-             static_cast<double>(rows) / seconds,
+  fmt::print("{} rows in {} files: {:.0f} rows/s, {:.1f} bytes a row, peak memory {} MB\n", rows,
+             files, static_cast<double>(rows) / seconds,
              static_cast<double>(bytes) / static_cast<double>(rows), used.ru_maxrss / 1024);
   const std::uint64_t end = kBoot + files * 3600 * kSecond;
   time_question("everything", folder, {}, nullptr);

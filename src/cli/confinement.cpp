@@ -283,6 +283,13 @@ void add_rules(CallFilter& filter, const Allowed& allowed) {
   if (!allowed.folder.empty()) {
     allow_open(filter, 0, 0);
     filter.allow(SYS_unlinkat);
+    filter.allow(SYS_renameat2);
+#ifdef SYS_renameat
+    filter.allow(SYS_renameat);
+#endif
+#ifdef SYS_rename
+    filter.allow(SYS_rename);
+#endif
     filter.allow(SYS_fchmod);
 #ifdef SYS_unlink
     filter.allow(SYS_unlink);

@@ -145,4 +145,9 @@ bool Database::is_damage(const Error& error) noexcept {
          (code == SQLITE_CORRUPT || code == SQLITE_NOTADB);
 }
 
+bool Database::is_in_use(const Error& error) noexcept {
+  const int code = error.code().value();
+  return &error.code().category() == &kCategory && (code == SQLITE_BUSY || code == SQLITE_LOCKED);
+}
+
 }  // namespace sockscope::store

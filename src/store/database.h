@@ -77,6 +77,8 @@ class Database {
   const std::string& path() const noexcept { return path_; }
   // Whether the latest error says that the file is damaged, or is no database.
   static bool is_damage(const Error& error) noexcept;
+  // Whether it says that another connection uses the file.
+  static bool is_in_use(const Error& error) noexcept;
 
  private:
   struct Close {

@@ -35,6 +35,7 @@ bool read_status(const std::string& path, StoredFile& file) {
   if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
   const std::uint64_t log = size_of(path + "-wal");
   file.path = path;
+  file.log_bytes = log;
   file.bytes = static_cast<std::uint64_t>(status.st_size) + log + size_of(path + "-shm");
   file.changed_ns = static_cast<std::uint64_t>(status.st_mtim.tv_sec) * 1'000'000'000u +
                     static_cast<std::uint64_t>(status.st_mtim.tv_nsec);
@@ -106,6 +107,9 @@ Result<Folder> Folder::open(const std::string& path) {
 }
 
 void Folder::complete_files() {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(path_, ignored))
+    if (entry.path().extension() == kUnfinished) remove_file(entry.path().string());
   auto files = stored_files(path_);
   if (!files) return;
   for (const StoredFile& file : *files) {
@@ -113,8 +117,9 @@ void Folder::complete_files() {
     const auto done = complete(file.path);
     if (done || !Database::is_damage(done.error())) continue;
     damaged_.push_back(file.path + ".damaged");
-    ::rename(file.path.c_str(), damaged_.back().c_str());
-    for (const char* part : {"-wal", "-shm"}) ::unlink((file.path + part).c_str());
+    // With its log, from which much can be recovered.
+    for (const char* part : {"", "-wal", "-shm"})
+      ::rename((file.path + part).c_str(), (damaged_.back() + part).c_str());
   }
 }
 
@@ -123,7 +128,7 @@ std::string Folder::new_path(std::uint64_t wall_ns) const {
   const std::string name = fmt::format("{:%Y%m%dT%H%M%SZ}", fmt::gmtime(seconds));
   std::string path = fmt::format("{}/{}{}", path_, name, kSuffix);
   for (int i = 1; ::access(path.c_str(), F_OK) == 0; ++i)
-    path = fmt::format("{}/{}-{}{}", path_, name, i, kSuffix);
+    path = fmt::format("{}/{}_{:02}{}", path_, name, i, kSuffix);  // sorted after the one before
   return path;
 }
 

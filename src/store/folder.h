@@ -14,7 +14,8 @@ namespace sockscope::store {
 
 struct StoredFile {
   std::string path;
-  std::uint64_t bytes = 0;       // with the log beside it
+  std::uint64_t bytes = 0;  // with the log beside it
+  std::uint64_t log_bytes = 0;
   std::uint64_t changed_ns = 0;  // Unix time
   bool has_log = false;          // it is being written, or its recorder was killed
 };
@@ -25,6 +26,9 @@ Result<std::vector<StoredFile>> stored_files(const std::string& path);
 // The folder of a recorder, which no other recorder uses as long as this exists.
 class Folder {
  public:
+  // Follows the name of a file that is not yet a history.
+  static constexpr const char* kUnfinished = ".new";
+
   // Makes the folder, only for its owner and group, if there is none. Files that an earlier
   // recorder left unfinished are completed; damaged ones are set aside as NAME.damaged, and listed
   // in `damaged`. Errors: kIo; kInvalidArgument when another recorder uses it.

@@ -2,12 +2,16 @@
 #include "store/hour_file.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
 
 #include "base/text.h"
+#include "store/folder.h"
 #include "store/schema.h"
 
 namespace sockscope::store {
@@ -27,32 +31,56 @@ void bind_moved(Statement& to, const Moved& moved, bool is_known) {
 
 }  // namespace
 
+// Makes the file with what it says about itself. It gets its name when it has all of this.
+Result<void> HourFile::make(const std::string& path, const Recording& recording,
+                            const row::File& begin) {
+  const std::string unfinished = path + Folder::kUnfinished;
+  {
+    ::unlink(unfinished.c_str());
+    auto database = Database::open(unfinished, Database::Access::kWrite);
+    if (!database) return tl::make_unexpected(std::move(database).error());
+    const std::string pragmas = fmt::format(
+        "PRAGMA page_size=8192; BEGIN; PRAGMA application_id={}; PRAGMA user_version={};",
+        kApplicationId, kFormat);
+    if (auto done = database->run(pragmas.c_str()); !done)
+      return tl::make_unexpected(std::move(done).error());
+    if (auto done = database->run(kSchema); !done)
+      return tl::make_unexpected(std::move(done).error());
+    auto info = database->prepare("INSERT INTO info VALUES(?,?)");
+    if (!info) return tl::make_unexpected(std::move(info).error());
+    const auto tell = [&info](std::string_view key, auto value) {
+      info->bind_all(key, value);
+      return info->run();
+    };
+    const std::string host = clean_utf8(recording.host);
+    for (auto done :
+         {tell("host", std::string_view(host)),
+          tell("boot_id", std::string_view(recording.boot_id)),
+          tell("program", std::string_view(recording.program)),
+          tell("source", to_string(recording.source)), tell("interval_ns", recording.interval_ns),
+          tell("began_mono_ns", begin.mono_ns), tell("began_wall_ns", begin.wall_ns)})
+      if (!done) return tl::make_unexpected(std::move(done).error());
+    if (auto done = database->run(
+            fmt::format("INSERT INTO clock VALUES({},{}); COMMIT;", begin.mono_ns, begin.wall_ns)
+                .c_str());
+        !done)
+      return done;
+  }
+  if (::rename(unfinished.c_str(), path.c_str()) != 0)
+    return tl::make_unexpected(Error::from_errno(ErrorKind::kIo, errno, "make " + path));
+  return {};
+}
+
 Result<HourFile> HourFile::create(const std::string& path, const Recording& recording,
                                   const row::File& begin) {
+  if (auto done = make(path, recording, begin); !done)
+    return tl::make_unexpected(std::move(done).error());
   auto database = Database::open(path, Database::Access::kWrite);
   if (!database) return tl::make_unexpected(std::move(database).error());
-  const std::string pragmas = fmt::format(
-      "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-      "PRAGMA wal_autocheckpoint=1000; PRAGMA cache_size=-4096; PRAGMA application_id={};"
-      "PRAGMA user_version={}; BEGIN;",
-      kApplicationId, kFormat);
-  if (auto done = database->run(pragmas.c_str()); !done)
+  if (auto done = database->run("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+                                "PRAGMA wal_autocheckpoint=1000; PRAGMA cache_size=-4096;");
+      !done)
     return tl::make_unexpected(std::move(done).error());
-  if (auto done = database->run(kSchema); !done)
-    return tl::make_unexpected(std::move(done).error());
-  auto info = database->prepare("INSERT INTO info VALUES(?,?)");
-  if (!info) return tl::make_unexpected(std::move(info).error());
-  const auto tell = [&info](std::string_view key, auto value) {
-    info->bind_all(key, value);
-    return info->run();
-  };
-  const std::string host = clean_utf8(recording.host);
-  for (auto done :
-       {tell("host", std::string_view(host)), tell("boot_id", std::string_view(recording.boot_id)),
-        tell("program", std::string_view(recording.program)),
-        tell("source", to_string(recording.source)), tell("interval_ns", recording.interval_ns),
-        tell("began_mono_ns", begin.mono_ns), tell("began_wall_ns", begin.wall_ns)})
-    if (!done) return tl::make_unexpected(std::move(done).error());
 
   Statements statements;
   const std::pair<Statement*, const char*> wanted[] = {
@@ -67,6 +95,9 @@ Result<HourFile> HourFile::create(const std::string& path, const Recording& reco
       {&statements.gap, "INSERT INTO gap VALUES(?,?,?,?)"},
       {&statements.sample, "INSERT INTO sample VALUES(?,?,?,?,?)"},
       {&statements.process, "INSERT INTO process VALUES(NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
+      {&statements.describe,
+       "INSERT OR REPLACE INTO process(pid,start_ns,comm,uid,ppid,parents,exe,arguments,unit,"
+       "container,container_id,pod,cgroup,netns,id) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
       {&statements.address, "INSERT OR IGNORE INTO address VALUES(NULL,?,?)"},
       {&statements.find_address, "SELECT id FROM address WHERE ip=? AND zone=?"},
       {&statements.name, "INSERT OR IGNORE INTO name VALUES(NULL,?)"},
@@ -79,12 +110,7 @@ Result<HourFile> HourFile::create(const std::string& path, const Recording& reco
     *statement = std::move(*prepared);
   }
   HourFile file(std::move(*database), std::move(statements), recording.with_arguments);
-  file.is_begun_ = true;
   file.clock_offset_ = clock_offset(begin.wall_ns, begin.mono_ns);
-  file.statements_.clock.bind_all(begin.mono_ns, begin.wall_ns);
-  if (auto done = file.statements_.clock.run(); !done)
-    return tl::make_unexpected(std::move(done).error());
-  if (auto done = file.commit(); !done) return tl::make_unexpected(std::move(done).error());
   return file;
 }
 
@@ -110,8 +136,11 @@ Result<void> HourFile::close(std::uint64_t mono_ns) {
         fmt::format("INSERT OR REPLACE INTO info VALUES('ended_mono_ns',{})", mono_ns).c_str());
   if (done) done = commit();
   statements_ = {};
-  // Then the file is one file, also for readers that may not write beside it.
-  auto taken_in = database_.run("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE;");
+  // Then the file is one file, also for readers that may not write beside it. One that reads at
+  // this moment keeps the log: it is not waited for, and the next recorder takes the log in.
+  auto taken_in = database_.run(
+      "PRAGMA busy_timeout=0; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE;");
+  if (!taken_in && Database::is_in_use(taken_in.error())) taken_in = {};
   return done ? taken_in : done;
 }
 
@@ -164,7 +193,9 @@ Result<std::optional<std::int64_t>> HourFile::process(const Owner& owner) {
   const auto known = processes_.find(key);
   if (known != processes_.end() && (known->second.is_described || info == nullptr))
     return known->second.id;
-  Statement& insert = statements_.process;
+  // Seen before, when less was known about it: that row is completed.
+  const bool is_seen = known != processes_.end();
+  Statement& insert = is_seen ? statements_.describe : statements_.process;
   const ControlGroup* const group = info != nullptr ? info->cgroup.get() : nullptr;
   const auto text = [](std::string_view bytes) { return clean_utf8(bytes); };
   const std::string comm = text(owner.name());
@@ -185,7 +216,12 @@ Result<std::optional<std::int64_t>> HourFile::process(const Owner& owner) {
        {&parents, &exe, &arguments, &unit, &container, &container_id, &pod, &path})
     insert.bind_known(std::string_view(*each));
   insert.bind_known(std::uint64_t{info != nullptr ? info->netns : 0});
+  if (is_seen) insert.bind(known->second.id);
   if (auto done = insert.run(); !done) return tl::make_unexpected(std::move(done).error());
+  if (is_seen) {
+    known->second.is_described = true;
+    return known->second.id;
+  }
   if (processes_.size() >= kMostKnown) processes_.clear();
   const std::int64_t id = database_.last_row();
   processes_[key] = {id, info != nullptr};

@@ -36,9 +36,11 @@ class HourFile {
   const std::string& path() const noexcept { return database_.path(); }
 
  private:
+  static Result<void> make(const std::string& path, const Recording& recording,
+                           const row::File& begin);
   struct Statements {
-    Statement flow, before, delta, total, failure, gap, sample, process, address, find_address,
-        name, find_name, clock;
+    Statement flow, before, delta, total, failure, gap, sample, process, describe, address,
+        find_address, name, find_name, clock;
   };
   HourFile(Database database, Statements statements, bool with_arguments)
       : database_(std::move(database)),

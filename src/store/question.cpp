@@ -2,10 +2,12 @@
 #include "store/question.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <set>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
@@ -154,7 +156,9 @@ Address read_address(const Statement& row) {
 }
 
 // What was exchanged between two keys: deltas, connections that were opened and closed in between,
-// and those that were open and moved nothing.
+// and those that were open and moved nothing. A connection that may be in another file or stretch,
+// too (open before ?4 or after ?5), has a row of its own with its cookie, so that it can be counted
+// once.
 constexpr std::string_view kMoved = R"sql(
 WITH moved(flow,process,tx,rx,txs,rxs,retr,at,srtt) AS (
   SELECT flow,process,tx_bytes,rx_bytes,tx_segments,rx_segments,retransmits,id,srtt_us
@@ -168,10 +172,12 @@ WITH moved(flow,process,tx,rx,txs,rxs,retr,at,srtt) AS (
 SELECT f.proto,f.direction,f.netns,f.remote,
   CASE f.direction WHEN 2 THEN f.local_port ELSE f.remote_port END,
   m.process,f.remote_name,count(DISTINCT m.flow),sum(m.tx),sum(m.rx),sum(m.txs),sum(m.rxs),
-  sum(m.retr),min(m.at),max(m.at),max(f.owner),total(m.srtt),count(m.srtt)
+  sum(m.retr),min(m.at),max(m.at),max(f.owner),
+  CASE WHEN f.opened_ns>=?4 AND f.closed_ns<?5 THEN NULL ELSE f.cookie END,
+  total(m.srtt),count(m.srtt)
 FROM moved m JOIN flow f ON f.id=m.flow
 WHERE f.remote IS NOT NULL
-GROUP BY 1,2,3,4,5,6,7)sql";
+GROUP BY 1,2,3,4,5,6,7,17)sql";
 
 constexpr std::string_view kFailed = R"sql(
 SELECT proto,netns,remote,remote_port,process,remote_name,count(*),min(id),max(id),error
@@ -195,7 +201,7 @@ class Asking {
   Asking(Range range, const std::function<bool(const Flow&)>& wanted)
       : range_(range), wanted_(wanted) {}
 
-  Result<void> read(File& file) {
+  Result<void> read(File& file, const FileFacts& facts) {
     auto processes = file.database().prepare(
         "SELECT pid,start_ns,comm,uid,ppid,parents,exe,arguments,unit,container,container_id,pod,"
         "cgroup,netns FROM process WHERE id=?");
@@ -225,10 +231,14 @@ class Asking {
       const std::uint64_t from =
           std::max(shifted(range_.from_ns, -stretch.offset), stretch.mono_from);
       const std::uint64_t to = std::min(shifted(range_.to_ns, -stretch.offset), stretch.mono_to);
-      if (from >= to) continue;
+      if (from >= to || to <= facts.began_mono_ns || from > facts.ended_mono_ns) continue;
       const Key first = first_key_at(from);
       const Key last = to == UINT64_MAX ? INT64_MAX : first_key_at(to);
-      moved->bind_all(first, last, from);
+      const auto bound = [](std::uint64_t mono_ns) {
+        return static_cast<std::int64_t>(std::min<std::uint64_t>(mono_ns, INT64_MAX));
+      };
+      moved->bind_all(first, last, from, bound(std::max(facts.began_mono_ns, stretch.mono_from)),
+                      bound(stretch.mono_to));
       auto done = for_each(*moved, [&] {
         Flow flow = edge_flow(moved->number(3), moved->number(5), moved->number(6));
         flow.protocol = static_cast<Protocol>(moved->number(0));
@@ -242,7 +252,9 @@ class Asking {
         const auto number = [&](int column) {
           return static_cast<std::uint64_t>(moved->number(column));
         };
-        edge->connections += number(7);
+        const bool is_counted =
+            !moved->is_null(16) && !counted_.emplace(edge, facts.boot_id, moved->number(16)).second;
+        edge->connections += is_counted ? 0 : number(7);
         edge->has_counters |= !moved->is_null(8);
         edge->moved.tx_bytes += number(8);
         edge->moved.rx_bytes += number(9);
@@ -250,8 +262,8 @@ class Asking {
         edge->moved.rx_segments += number(11);
         edge->moved.retransmits += number(12);
         Times& times = times_[edge];
-        times.sum_us += number(16);
-        times.count += number(17);
+        times.sum_us += number(17);
+        times.count += number(18);
         if (times.count != 0) edge->srtt_us = times.sum_us / times.count;
         note_time(*edge, file.wall_of_key(moved->number(13)), file.wall_of_key(moved->number(14)));
       });
@@ -312,6 +324,8 @@ class Asking {
     std::uint64_t count = 0;
   };
   std::unordered_map<const Edge*, Times> times_;
+  // Connections that may be met again: of this edge, since this boot, with this cookie.
+  std::set<std::tuple<const Edge*, std::string, std::int64_t>> counted_;
 };
 
 std::string reason_of(const Error& error) {
@@ -327,7 +341,7 @@ Result<std::string> info(Database& database, std::string_view key) {
   return *row ? find->text(0) : std::string();
 }
 
-Result<void> read_facts(File& file, bool deeply, FileFacts& facts) {
+Result<void> read_times(File& file, FileFacts& facts) {
   Database& database = file.database();
   for (const auto& [key, to] :
        {std::pair{"host", &facts.host}, std::pair{"boot_id", &facts.boot_id},
@@ -344,7 +358,11 @@ Result<void> read_facts(File& file, bool deeply, FileFacts& facts) {
       {"SELECT value FROM info WHERE key='began_mono_ns'", &began},
       {"SELECT value FROM info WHERE key='interval_ns'", &interval},
       {"SELECT value FROM info WHERE key='ended_mono_ns'", &ended},
-      {"SELECT max(mono_ns) FROM sample", &sampled}};
+      {"SELECT max(ns) FROM (SELECT max(mono_ns) AS ns FROM sample UNION ALL "
+       "SELECT (max(id)/4096+1)*1000000 FROM flow UNION ALL "
+       "SELECT (max(id)/4096+1)*1000000 FROM delta UNION ALL "
+       "SELECT (max(id)/4096+1)*1000000 FROM failure)",
+       &sampled}};
   for (const auto& [sql, to] : moments) {
     auto number = database.number(sql);
     if (!number) return tl::make_unexpected(std::move(number).error());
@@ -352,9 +370,17 @@ Result<void> read_facts(File& file, bool deeply, FileFacts& facts) {
   }
   const auto mono = [](const auto& value) { return static_cast<std::uint64_t>(value.value_or(0)); };
   facts.interval_ns = mono(interval);
-  facts.began_ns = file.wall_of(mono(began));
+  facts.began_mono_ns = mono(began);
+  facts.ended_mono_ns = std::max({mono(began), mono(sampled), mono(ended)});
+  facts.began_ns = file.wall_of(facts.began_mono_ns);
   facts.is_complete = ended.has_value();
-  facts.ended_ns = file.wall_of(std::max({mono(began), mono(sampled), mono(ended)}));
+  facts.ended_ns = file.wall_of(facts.ended_mono_ns);
+  return {};
+}
+
+Result<void> read_counts(File& file, bool deeply, FileFacts& facts) {
+  Database& database = file.database();
+  const auto mono = [](const auto& value) { return static_cast<std::uint64_t>(value.value_or(0)); };
   const std::pair<const char*, std::uint64_t*> counts[] = {{"flow", &facts.flows},
                                                            {"delta", &facts.deltas},
                                                            {"failure", &facts.failures},
@@ -399,8 +425,9 @@ Result<std::vector<FileFacts>> facts_of(const std::string& path, bool deeply) {
       facts.problem = reason_of(file.error());
       continue;
     }
-    if (auto done = read_facts(*file, deeply, facts); !done)
-      facts.problem = reason_of(done.error());
+    auto done = read_times(*file, facts);
+    if (done) done = read_counts(*file, deeply, facts);
+    if (!done) facts.problem = reason_of(done.error());
   }
   return all;
 }
@@ -411,24 +438,34 @@ Result<Answer> ask(const std::string& path, const Range& range,
   if (!files) return tl::make_unexpected(std::move(files).error());
   Answer answer;
   Asking asking(range, wanted);
+  const auto missing = [&](std::uint64_t from, std::uint64_t to) {
+    from = std::max(from, range.from_ns);
+    to = std::min(to, range.to_ns);
+    if (from < to) answer.missing.push_back({from, to, "nothing was recorded", 0});
+  };
   std::uint64_t known_to = 0;  // until when the files before have been recorded
+  std::uint64_t slack = 0;
+  bool was_ended = true;
   for (const StoredFile& stored : *files) {
     auto file = File::open(stored.path);
     FileFacts facts;
     Result<void> done;
-    if (file) done = read_facts(*file, false, facts);
+    if (file) done = read_times(*file, facts);
     if (!file || !done) {
+      if (::access(stored.path.c_str(), F_OK) != 0) continue;  // it was the oldest, and had to go
       answer.unreadable.push_back(reason_of(file ? done.error() : file.error()));
       continue;
     }
-    // The end of an interval is known only with the next sample.
+    // The end of an interval is known only with the next sample. Of a file that nobody ended, the
+    // last second is missing.
     constexpr std::uint64_t kSlack = 1'000'000'000;
-    if (known_to != 0 && facts.began_ns > known_to + kSlack && known_to < range.to_ns &&
-        facts.began_ns > range.from_ns)
-      answer.missing.push_back({known_to, facts.began_ns, "nothing was recorded", 0});
+    const std::uint64_t since = known_to != 0 ? known_to : range.from_ns;
+    if (since != 0 && facts.began_ns > since + (was_ended ? kSlack : 0))
+      missing(since, facts.began_ns);
     known_to = std::max(known_to, facts.ended_ns);
-    if (facts.began_ns >= range.to_ns || facts.ended_ns < range.from_ns) continue;
-    if (done = asking.read(*file); done) {
+    was_ended = facts.is_complete;
+    slack = facts.is_complete ? kSlack : facts.interval_ns + 2 * kSlack;
+    if (done = asking.read(*file, facts); done) {
       auto gaps = file->database().prepare("SELECT id,from_ns,reason,count FROM gap ORDER BY id");
       if (!gaps) return tl::make_unexpected(std::move(gaps).error());
       for (auto more = gaps->next(); more && *more; more = gaps->next()) {
@@ -442,6 +479,8 @@ Result<Answer> ask(const std::string& path, const Range& range,
       answer.unreadable.push_back(reason_of(done.error()));
     }
   }
+  const std::uint64_t until = std::max(known_to, range.from_ns) + slack;
+  if (range.to_ns != UINT64_MAX && until < range.to_ns) missing(until - slack, range.to_ns);
   answer.edges = asking.edges();
   std::sort(answer.missing.begin(), answer.missing.end(),
             [](const Missing& a, const Missing& b) { return a.from_ns < b.from_ns; });

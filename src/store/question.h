@@ -63,9 +63,11 @@ struct FileFacts {
   std::string boot_id;
   std::string program;
   std::uint64_t bytes = 0;
-  std::uint64_t began_ns = 0;  // Unix time
-  std::uint64_t ended_ns = 0;  // of the last sample, or of its end
-  bool is_complete = false;    // its recorder ended it
+  std::uint64_t began_ns = 0;       // Unix time
+  std::uint64_t ended_ns = 0;       // of the last row, or of its end
+  std::uint64_t began_mono_ns = 0;  // the same of CLOCK_MONOTONIC
+  std::uint64_t ended_mono_ns = 0;
+  bool is_complete = false;  // its recorder ended it
   std::uint64_t interval_ns = 0;
   std::uint64_t flows = 0;
   std::uint64_t deltas = 0;

@@ -81,6 +81,7 @@ void Recorder::close(const Flow& flow, std::uint64_t mono_ns) {
 
 void Recorder::take(const Event& event) {
   const Flow& flow = event.flow;
+  if (began_ns_ == 0 || event.mono_ns < began_ns_) began_ns_ = event.mono_ns;
   if (const auto* const gap = std::get_if<event::Gap>(&event.what)) {
     rows_.push_back(row::Gap{.key = gap_keys_.next(event.mono_ns),
                              .from_ns = previous_ns_ != 0 ? previous_ns_ : event.mono_ns,
@@ -103,6 +104,13 @@ void Recorder::take(const Event& event) {
 void Recorder::take(const Snapshot& snapshot) {
   const std::uint64_t now = snapshot.mono_ns;
   ++pass_;
+  // What ended before the first look is in the first file, too.
+  const bool begins_first = previous_ns_ == 0;
+  if (begins_first) {
+    const std::uint64_t began = began_ns_ != 0 ? std::min(began_ns_, now) : now;
+    rows_.insert(rows_.begin(),
+                 row::File{.mono_ns = began, .wall_ns = snapshot.wall_ns - (now - began)});
+  }
   const bool begins_file = std::exchange(is_file_due_, false);
   for (const Flow& flow : snapshot.flows) {
     if (flow.cookie == 0 || flow.peer_of != 0) continue;
@@ -112,7 +120,7 @@ void Recorder::take(const Snapshot& snapshot) {
     } else if (found != open_.end()) {
       found->second.pass = pass_;
       move(found->second, flow, now);
-    } else if (!flow.closed && !begins_file) {
+    } else if (!flow.closed && (begins_first || !begins_file)) {
       add(flow, now, false);
     }
   }
@@ -126,7 +134,7 @@ void Recorder::take(const Snapshot& snapshot) {
     tell_total(known, now);
     each = open_.erase(each);
   }
-  if (begins_file) {
+  if (begins_file && !begins_first) {
     tell_totals();
     const auto before = std::exchange(open_, {});
     rows_.push_back(row::File{.mono_ns = now, .wall_ns = snapshot.wall_ns});

@@ -57,6 +57,7 @@ class Recorder {
   Batch rows_;
   std::unordered_map<std::uint64_t, Known> open_;  // by cookie
   std::uint64_t pass_ = 0;
+  std::uint64_t began_ns_ = 0;     // of the first event
   std::uint64_t previous_ns_ = 0;  // of the latest snapshot
   std::uint64_t lost_ = 0;
   bool is_file_due_ = true;

@@ -99,8 +99,11 @@ void Writer::run() {
       if (waiting_.empty()) return;
       batches.swap(waiting_);
     }
-    for (Batch& batch : batches) write_rows(batch);
-    tidy();
+    for (Batch& batch : batches) {
+      const std::size_t rows = batch.size();
+      write_rows(batch);
+      tidy(rows);
+    }
   }
 }
 
@@ -164,6 +167,12 @@ void Writer::drop(const Error& why, std::size_t rows) {
   if (!dropped_since_ns_) dropped_since_ns_ = last_mono_ns_;
   dropped_before_file_ += rows;
   reason_ = why.message() + (why.detail().empty() ? "" : ": " + why.detail());
+  // Each attempt has a file of its own, and the same problem.
+  const std::string& folder = folder_.path();
+  if (const auto at = reason_.find(folder + '/'); at != reason_.npos) {
+    const auto end = reason_.find_first_of(": ", at + folder.size());
+    reason_.erase(at + folder.size(), end == reason_.npos ? end : end - at - folder.size());
+  }
   file_.reset();
   const std::lock_guard lock(mutex_);
   status_.dropped += rows;
@@ -173,21 +182,34 @@ void Writer::drop(const Error& why, std::size_t rows) {
 }
 
 // Keeps the folder within its limits.
-void Writer::tidy() {
+void Writer::tidy(std::size_t rows) {
   const std::uint64_t now = mono_now_ns();
-  if (now - tidied_ns_ < kSecond) return;
+  rows_since_tidied_ += rows;
+  // Often enough that the folder cannot grow by a hundredth in between.
+  constexpr std::uint64_t kBytesOfRow = 300;  // while it is also in the log
+  if (now - tidied_ns_ < kSecond && rows_since_tidied_ * kBytesOfRow < limits_.most_bytes / 100)
+    return;
   tidied_ns_ = now;
+  rows_since_tidied_ = 0;
   const std::uint64_t wall = clock_ns(CLOCK_REALTIME);
-  const std::string current = file_ ? file_->path() : "";
-  const std::uint64_t oldest = wall - std::min(wall, limits_.most_age_ns);
-  const std::uint64_t bytes = folder_.keep_within(limits_.most_bytes, oldest, current);
   StoredFile file;
-  const auto files = current.empty() ? Result<std::vector<StoredFile>>(std::vector<StoredFile>())
-                                     : stored_files(current);
+  if (file_) {
+    auto files = stored_files(file_->path());
+    if (files && !files->empty()) file = std::move(files->front());
+  }
+  const std::uint64_t oldest = wall - std::min(wall, limits_.most_age_ns);
+  // Room for what comes until the next time: the log is taken into the file before it becomes
+  // shorter, and as many rows come as since the last time, which are in both for a moment.
+  const std::uint64_t grown = file.path == tidied_file_ && file.bytes > tidied_bytes_
+                                  ? file.bytes - tidied_bytes_
+                                  : file.bytes;
+  tidied_file_ = file.path;
+  tidied_bytes_ = file.bytes;
+  const std::uint64_t room = std::min(limits_.most_bytes / 2, file.log_bytes + 2 * grown);
+  const std::uint64_t bytes = folder_.keep_within(limits_.most_bytes - room, oldest, file.path);
   const std::lock_guard lock(mutex_);
   status_.bytes = bytes;
-  if (files && !files->empty() && files->front().bytes > limits_.most_bytes / kFilesAtLeast)
-    wants_file_ = true;
+  if (file.bytes > limits_.most_bytes / kFilesAtLeast) wants_file_ = true;
 }
 
 }  // namespace sockscope::store

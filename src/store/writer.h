@@ -55,7 +55,7 @@ class Writer {
   Result<void> write_row(const row::Any& row);
   Result<void> begin_file(const row::File& begin);
   void drop(const Error& why, std::size_t rows);
-  void tidy();
+  void tidy(std::size_t rows);
 
   const Folder folder_;
   const Recording recording_;
@@ -64,6 +64,9 @@ class Writer {
   std::optional<HourFile> file_;
   std::uint64_t last_mono_ns_ = 0;
   std::uint64_t tidied_ns_ = 0;
+  std::uint64_t rows_since_tidied_ = 0;
+  std::string tidied_file_;  // that was being written then, and its size
+  std::uint64_t tidied_bytes_ = 0;
   std::optional<std::uint64_t> dropped_since_ns_;
   std::uint64_t dropped_before_file_ = 0;
   std::string reason_;
