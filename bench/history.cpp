@@ -102,6 +102,14 @@ std::uint64_t write_hour(const std::string& path, std::uint64_t hour, std::uint6
                                     .state = flow.state,
                                     .moved = Moved::of(flow.counters),
                                     .srtt_us = 1000}));
+    if (!is_whole)
+      checked(file.write(row::Total{.flow = key,
+                                    .owner = flow.owner,
+                                    .closed_ns = at + 50 * kSecond,
+                                    .state = flow.state,
+                                    .has_counters = true,
+                                    .moved = Moved::of(flow.counters),
+                                    .counters = flow.counters}));
     if (i % 500 == 499) checked(file.commit());
   }
   checked(file.close(began + 3600 * kSecond));

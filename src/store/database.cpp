@@ -108,6 +108,9 @@ Result<Database> Database::open(const std::string& path, Access access) {
   ::sqlite3_extended_result_codes(handle, 1);
   constexpr int kPatienceMs = 2000;  // for the moment in which a recorder closes a file
   ::sqlite3_busy_timeout(handle, kPatienceMs);
+  if (access == Access::kRead)
+    if (auto done = database.run("PRAGMA cache_size=-16384"); !done)
+      return tl::make_unexpected(std::move(done).error());
   return database;
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <map>
 #include <set>
@@ -155,44 +156,38 @@ Address read_address(const Statement& row) {
   return address;
 }
 
-// What was exchanged between two keys: deltas, connections that were opened and closed in between,
-// and those that were open and moved nothing. A connection that may be in another file or stretch,
-// too (open before ?4 or after ?5), has a row of its own with its cookie, so that it can be counted
-// once.
-constexpr std::string_view kMoved = R"sql(
-WITH moved(flow,process,tx,rx,txs,rxs,retr,at,srtt) AS (
-  SELECT flow,process,tx_bytes,rx_bytes,tx_segments,rx_segments,retransmits,id,srtt_us
-    FROM delta NOT INDEXED WHERE id>=?1 AND id<?2
-  UNION ALL
-  SELECT id,process,tx_bytes,rx_bytes,tx_segments,rx_segments,retransmits,id,srtt_us
-    FROM flow NOT INDEXED WHERE id>=?1 AND id<?2 AND is_whole=1
-  UNION ALL
-  SELECT id,process,NULL,NULL,NULL,NULL,NULL,max(id,?1),NULL
-    FROM flow NOT INDEXED WHERE id<?2 AND is_whole=0 AND (closed_ns IS NULL OR closed_ns>=?3))
-SELECT f.proto,f.direction,f.netns,f.remote,
-  CASE f.direction WHEN 2 THEN f.local_port ELSE f.remote_port END,
-  m.process,f.remote_name,count(DISTINCT m.flow),sum(m.tx),sum(m.rx),sum(m.txs),sum(m.rxs),
-  sum(m.retr),min(m.at),max(m.at),max(f.owner),
-  CASE WHEN f.opened_ns>=?4 AND f.closed_ns<?5 THEN NULL ELSE f.cookie END,
-  total(m.srtt),count(m.srtt)
-FROM moved m JOIN flow f ON f.id=m.flow
-WHERE f.remote IS NOT NULL
-GROUP BY 1,2,3,4,5,6,7,17)sql";
+// Flows with a remote end. A connection that may be in another file or stretch, too (open before ?4
+// or after ?5), is told with its cookie, so that it can be counted once.
+constexpr std::string_view kFlow = R"sql(
+SELECT id,proto,direction,netns,remote,
+  CASE direction WHEN 2 THEN local_port ELSE remote_port END,process,remote_name,owner,is_whole,
+  tx_bytes,rx_bytes,tx_segments,rx_segments,retransmits,srtt_us,
+  CASE WHEN opened_ns>=?4 AND closed_ns<?5 THEN NULL ELSE cookie END
+FROM flow NOT INDEXED WHERE remote IS NOT NULL AND )sql";
+// Between two keys: those that were opened and closed in between, and those that were open.
+constexpr std::string_view kBetween =
+    "id<?2 AND CASE is_whole WHEN 1 THEN id>=?1 ELSE closed_ns IS NULL OR closed_ns>=?3 END";
+constexpr std::string_view kDeltas =
+    "SELECT id,flow,process,tx_bytes,rx_bytes,tx_segments,rx_segments,retransmits,srtt_us "
+    "FROM delta NOT INDEXED WHERE id>=?1 AND id<?2";
 
 constexpr std::string_view kFailed = R"sql(
 SELECT proto,netns,remote,remote_port,process,remote_name,count(*),min(id),max(id),error
 FROM failure NOT INDEXED WHERE id>=?1 AND id<?2 GROUP BY 1,2,3,4,5,6)sql";
 
-using EdgeKey = std::tuple<std::uint32_t, std::uint64_t, std::string, int, int, std::uint32_t,
-                           std::string, std::uint16_t>;
+using EdgeKey = std::tuple<std::uint32_t, std::uint64_t, std::array<char, 16>, Protocol, Direction,
+                           std::uint32_t, std::uint8_t, std::array<std::uint8_t, 16>,
+                           std::string_view, std::uint16_t>;
 EdgeKey key_of(const Flow& flow) {
   return {flow.owner.pid,
           flow.owner.start_ns,
-          std::string(flow.owner.name()),
-          static_cast<int>(flow.protocol),
-          static_cast<int>(flow.direction),
+          flow.owner.comm,
+          flow.protocol,
+          flow.direction,
           flow.netns,
-          to_string(flow.remote.addr),
+          flow.remote.addr.family,
+          flow.remote.addr.bytes,
+          flow.remote.addr.zone.name(),
           flow.direction == Direction::kInbound ? flow.local.port : flow.remote.port};
 }
 
@@ -207,18 +202,20 @@ class Asking {
         "cgroup,netns FROM process WHERE id=?");
     auto addresses = file.database().prepare("SELECT ip,zone FROM address WHERE id=?");
     auto names = file.database().prepare("SELECT text FROM name WHERE id=?");
-    auto moved = file.database().prepare(kMoved);
+    auto flows = file.database().prepare(std::string(kFlow) + std::string(kBetween));
+    auto one_flow = file.database().prepare(std::string(kFlow) + "id=?1");
+    auto deltas = file.database().prepare(kDeltas);
     auto failed = file.database().prepare(kFailed);
-    for (auto* each : {&processes, &addresses, &names, &moved, &failed})
+    for (auto* each : {&processes, &addresses, &names, &flows, &one_flow, &deltas, &failed})
       if (!*each) return tl::make_unexpected(std::move(*each).error());
     Dictionary<Owner> owners(std::move(*processes), read_process);
-    Dictionary<Address> ends(std::move(*addresses), read_address);
+    Dictionary<Address> remotes(std::move(*addresses), read_address);
     Dictionary<std::string> called(std::move(*names),
                                    [](const Statement& row) { return row.text(0); });
     const auto edge_flow = [&](std::int64_t remote, std::int64_t process, std::int64_t name) {
       Flow flow;
       if (const Owner* owner = owners.get(process)) flow.owner = *owner;
-      if (const Address* address = ends.get(remote)) flow.remote.addr = *address;
+      if (const Address* address = remotes.get(remote)) flow.remote.addr = *address;
       flow.local.addr.family = flow.remote.addr.family;
       if (const std::string* text = called.get(name)) {
         auto known = std::make_shared<RemoteName>();
@@ -237,35 +234,78 @@ class Asking {
       const auto bound = [](std::uint64_t mono_ns) {
         return static_cast<std::int64_t>(std::min<std::uint64_t>(mono_ns, INT64_MAX));
       };
-      moved->bind_all(first, last, from, bound(std::max(facts.began_mono_ns, stretch.mono_from)),
-                      bound(stretch.mono_to));
-      auto done = for_each(*moved, [&] {
-        Flow flow = edge_flow(moved->number(3), moved->number(5), moved->number(6));
-        flow.protocol = static_cast<Protocol>(moved->number(0));
-        flow.direction = static_cast<Direction>(moved->number(1));
-        flow.netns = static_cast<std::uint32_t>(moved->number(2));
-        const auto port = static_cast<std::uint16_t>(moved->number(4));
+      const std::int64_t opened_after = bound(std::max(facts.began_mono_ns, stretch.mono_from));
+      const std::int64_t closed_before = bound(stretch.mono_to);
+      // The edges of this file, and the flows of this stretch that have deltas.
+      std::map<std::pair<Ends, std::int64_t>, Edge*> edges;
+      const auto edge_of = [&](const Ends& ends, std::int64_t process) {
+        const auto [place, is_new] = edges.try_emplace({ends, process}, nullptr);
+        if (!is_new) return place->second;
+        Flow flow = edge_flow(ends.remote, process, ends.name);
+        flow.protocol = static_cast<Protocol>(ends.protocol);
+        flow.direction = static_cast<Direction>(ends.direction);
+        flow.netns = static_cast<std::uint32_t>(ends.netns);
+        const auto port = static_cast<std::uint16_t>(ends.port);
         (flow.direction == Direction::kInbound ? flow.local : flow.remote).port = port;
-        flow.owner.kind = static_cast<OwnerKind>(moved->number(15));
-        Edge* const edge = find(std::move(flow));
-        if (edge == nullptr) return;
-        const auto number = [&](int column) {
-          return static_cast<std::uint64_t>(moved->number(column));
-        };
+        flow.owner.kind = static_cast<OwnerKind>(ends.owner);
+        return place->second = find(std::move(flow));
+      };
+      std::unordered_map<Key, Met> met;
+      const auto count_connection = [&](Edge& edge, std::int64_t cookie) {
         const bool is_counted =
-            !moved->is_null(16) && !counted_.emplace(edge, facts.boot_id, moved->number(16)).second;
-        edge->connections += is_counted ? 0 : number(7);
-        edge->has_counters |= !moved->is_null(8);
-        edge->moved.tx_bytes += number(8);
-        edge->moved.rx_bytes += number(9);
-        edge->moved.tx_segments += number(10);
-        edge->moved.rx_segments += number(11);
-        edge->moved.retransmits += number(12);
-        Times& times = times_[edge];
-        times.sum_us += number(17);
-        times.count += number(18);
-        if (times.count != 0) edge->srtt_us = times.sum_us / times.count;
-        note_time(*edge, file.wall_of_key(moved->number(13)), file.wall_of_key(moved->number(14)));
+            cookie != 0 && !counted_.emplace(&edge, facts.boot_id, cookie).second;
+        edge.connections += is_counted ? 0 : 1;
+      };
+      const auto take_flow = [&](const Statement& row) {
+        const Ends ends{.protocol = row.number(1),
+                        .direction = row.number(2),
+                        .netns = row.number(3),
+                        .remote = row.number(4),
+                        .port = row.number(5),
+                        .name = row.number(7),
+                        .owner = row.number(8)};
+        const Key key = row.number(0);
+        const bool is_whole = row.number(9) != 0;
+        const Met one{ends, row.number(6), row.number(16), edge_of(ends, row.number(6))};
+        if (!is_whole) met.emplace(key, one);
+        if (one.edge == nullptr) return;
+        count_connection(*one.edge, one.cookie);
+        one.edge->has_counters |= !row.is_null(10);
+        const std::uint64_t at = file.wall_of_key(std::max(key, first));
+        note_time(*one.edge, at, at);
+        if (is_whole) add_moved(*one.edge, row, 10);
+      };
+      flows->bind_all(first, last, from, opened_after, closed_before);
+      auto done = for_each(*flows, [&] { take_flow(*flows); });
+      if (!done) return done;
+      // Of flows that passed to another process, which of them have been counted for that one.
+      std::set<std::pair<Key, std::int64_t>> passed;
+      deltas->bind_all(first, last);
+      done = for_each(*deltas, [&] {
+        const Key key = deltas->number(1);
+        auto found = met.find(key);
+        if (found == met.end()) {  // closed at the very beginning, or without a remote end
+          one_flow->bind_all(key, last, from, opened_after, closed_before);
+          if (auto row = one_flow->next(); row && *row)
+            take_flow(*one_flow);
+          else
+            met.emplace(key, Met{});
+          one_flow->reset();
+          found = met.find(key);
+          if (found == met.end()) return;
+        }
+        Edge* edge = found->second.edge;
+        if (const std::int64_t process = deltas->number(2); process != found->second.process) {
+          if (found->second.ends == Ends{}) return;
+          edge = edge_of(found->second.ends, process);
+          if (edge != nullptr && passed.emplace(key, process).second)
+            count_connection(*edge, found->second.cookie);
+        }
+        if (edge == nullptr) return;
+        const std::uint64_t at = file.wall_of_key(deltas->number(0));
+        note_time(*edge, at, at);
+        edge->has_counters = true;
+        add_moved(*edge, *deltas, 3);
       });
       if (!done) return done;
       failed->bind_all(first, last);
@@ -294,6 +334,40 @@ class Asking {
   }
 
  private:
+  // What a flow has in common with others of its edges, in numbers of one file.
+  struct Ends {
+    std::int64_t protocol = 0;
+    std::int64_t direction = 0;
+    std::int64_t netns = 0;
+    std::int64_t remote = 0;
+    std::int64_t port = 0;
+    std::int64_t name = 0;
+    std::int64_t owner = 0;
+    auto operator<=>(const Ends&) const = default;
+  };
+  struct Met {
+    Ends ends;
+    std::int64_t process = 0;
+    std::int64_t cookie = 0;  // 0: it cannot be met again
+    Edge* edge = nullptr;     // null: not wanted
+  };
+
+  // Bytes, segments, retransmits and round trip time, from this column on.
+  void add_moved(Edge& edge, const Statement& row, int column) {
+    const auto number = [&](int offset) {
+      return static_cast<std::uint64_t>(row.number(column + offset));
+    };
+    edge.moved.tx_bytes += number(0);
+    edge.moved.rx_bytes += number(1);
+    edge.moved.tx_segments += number(2);
+    edge.moved.rx_segments += number(3);
+    edge.moved.retransmits += number(4);
+    if (number(5) == 0) return;
+    Times& times = times_[&edge];
+    times.sum_us += number(5);
+    ++times.count;
+    edge.srtt_us = times.sum_us / times.count;
+  }
   template <class Take>
   static Result<void> for_each(Statement& rows, Take take) {
     for (;;) {

@@ -73,23 +73,35 @@ void FlowTable::set_ends(std::uint32_t slot, const Flow& flow) {
   if (is_named || is_moved) set_pair(slot);
 }
 
-// Where a connection's name is not known, its ends tell which other one belongs to it.
 void FlowTable::set_pair(std::uint32_t slot) {
   Entry& entry = at(slot);
-  auto key = static_cast<std::uint64_t>(entry.conn_id);
-  const bool is_unique = key != 0 && entry.protocol == Protocol::kTcp;
-  if (key == 0 && entry.remote.port != 0)
-    key = hash_of_ends(entry.netns, entry.protocol, entry.local, entry.remote);
-  if (key == pairs_.key(slot)) return;
+  const auto name = static_cast<std::uint64_t>(entry.conn_id);
+  const std::uint64_t ends =
+      entry.remote.port == 0 ? 0
+                             : hash_of_ends(entry.netns, entry.protocol, entry.local, entry.remote);
+  if (name == named_.key(slot) && ends == unnamed_.key(slot)) return;
   entry.other_end.reset();
-  pairs_.put(slot, key,
-             [&](std::uint32_t other) { return !is_unique && at(other).closed && !entry.closed; });
+  // The same ends may be used again; a name of TCP is not.
+  const auto is_over = [&](std::uint32_t other) { return at(other).closed && !entry.closed; };
+  const bool is_unique = entry.protocol == Protocol::kTcp;
+  if (name != named_.key(slot))
+    named_.put(slot, name, [&](std::uint32_t other) { return !is_unique && is_over(other); });
+  if (ends != unnamed_.key(slot)) unnamed_.put(slot, ends, is_over);
+}
+
+// Where one end's name is not known, the addresses tell which other one belongs to it.
+std::uint32_t FlowTable::other_of(std::uint32_t slot) const noexcept {
+  if (const std::uint32_t other = named_.other(slot); other != kNone) return other;
+  const std::uint32_t other = unnamed_.other(slot);
+  const bool are_named = other != kNone && at(slot).conn_id != ConnectionId::kUnknown &&
+                         at(other).conn_id != ConnectionId::kUnknown;
+  return are_named ? kNone : other;
 }
 
 // Made once and kept as long as it is true, because it is asked for at every snapshot.
 std::shared_ptr<const OtherEnd> FlowTable::other_end_of(std::uint32_t slot) const {
   const Entry& entry = at(slot);
-  const std::uint32_t other = pairs_.other(slot);
+  const std::uint32_t other = other_of(slot);
   if (other == kNone) return entry.other_end;
   const Entry& its = at(other);
   const Process& process = processes_[its.process].sums;
@@ -124,7 +136,8 @@ void FlowTable::remove(std::uint32_t slot) {
   --processes_[entry.process].references;
   if (entry.former != 0) --processes_[entry.former].references;
   index_.erase(entry.cookie);
-  pairs_.remove(slot);
+  named_.remove(slot);
+  unnamed_.remove(slot);
   entry.other_end.reset();
   entry.in_use = false;
   free_.push_back(slot);

@@ -154,6 +154,7 @@ class FlowTable {
   void remove(std::uint32_t slot);
   void set_ends(std::uint32_t slot, const Flow& flow);
   void set_pair(std::uint32_t slot);
+  std::uint32_t other_of(std::uint32_t slot) const noexcept;
   void set_owner(Entry& entry, const Flow& flow, std::uint64_t now_ns);
   void hand_over(Entry& entry, std::uint32_t slot, bool is_correction);
   void count(Entry& entry, const Counters& counters);
@@ -175,7 +176,8 @@ class FlowTable {
   Limits limits_;
   IsRunning is_running_;
   CookieIndex index_;
-  EndPairs pairs_;
+  EndPairs named_;    // by the connection's name
+  EndPairs unnamed_;  // by its ends, where one of them has no name
   std::vector<std::unique_ptr<Entry[]>> chunks_;
   std::vector<std::uint32_t> free_;
   ProcessTotals processes_;

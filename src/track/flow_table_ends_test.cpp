@@ -88,9 +88,16 @@ TEST_F(FlowTableEnds, WithoutNamesTheAddressesTell) {
   EXPECT_EQ(other_of(3), "none");
 }
 
+TEST_F(FlowTableEnds, OneEndWithoutANameIsEnoughForTheAddresses) {
+  pass({curl(77), nginx()});
+  EXPECT_EQ(other_of(1), "nginx 20 10.0.0.2:80");
+  EXPECT_EQ(other_of(2), "curl 10 10.0.0.1:40000");
+}
+
 TEST_F(FlowTableEnds, ANameThatComesLaterCounts) {
   pass({curl(), nginx()});
   happen(EventKind::kConnect, curl(77));
+  happen(EventKind::kConnect, nginx(78));
   EXPECT_EQ(other_of(1), "none");
   happen(EventKind::kClose, nginx(77));
   EXPECT_EQ(other_of(1), "nginx 20 10.0.0.2:80");
