@@ -205,7 +205,8 @@ void Writer::tidy(std::size_t rows) {
                                   : file.bytes;
   tidied_file_ = file.path;
   tidied_bytes_ = file.bytes;
-  const std::uint64_t room = std::min(limits_.most_bytes / 2, file.log_bytes + 2 * grown);
+  const std::uint64_t room =
+      std::clamp(file.log_bytes + 2 * grown, limits_.most_bytes / 8, limits_.most_bytes / 2);
   const std::uint64_t bytes = folder_.keep_within(limits_.most_bytes - room, oldest, file.path);
   const std::lock_guard lock(mutex_);
   status_.bytes = bytes;

@@ -316,7 +316,7 @@ class Exact(unittest.TestCase):
 class Files(unittest.TestCase):
     def test_sums_go_on_over_files(self):
         with Folder() as folder, Traffic() as traffic, \
-                Recording(folder, "--max-size", "8M", interval=0.2) as recording:
+                Recording(folder, "--max-size", "16M", interval=0.2) as recording:
             traffic.do(open=20, move=1)
             deadline = time.monotonic() + support.PATIENCE
             while len(folder.files()) < 4 and time.monotonic() < deadline:
@@ -337,9 +337,9 @@ class Files(unittest.TestCase):
                 self.assertTrue(facts["complete"])
 
     def test_the_size_is_kept(self):
-        most = 4_000_000
+        most = 16_000_000
         with Folder() as folder, Traffic() as traffic, \
-                Recording(folder, "--max-size", "4M", interval=0.5) as recording:
+                Recording(folder, "--max-size", "16M", interval=0.5) as recording:
             traffic.do(open=20)
             seen = []
             sizes = []
@@ -358,7 +358,7 @@ class Files(unittest.TestCase):
 
     def test_a_reader_does_not_stop_it(self):
         with Folder() as folder, Traffic() as traffic, \
-                Recording(folder, "--max-size", "8M", interval=0.2) as recording:
+                Recording(folder, "--max-size", "16M", interval=0.2) as recording:
             traffic.do(open=5)
             first, = folder.files()
             with database(first) as held:
@@ -370,6 +370,7 @@ class Files(unittest.TestCase):
             client, server = traffic.settled(close=True)
             said = recording.stop()
             self.assertIn(" 0 dropped, 0 events lost", said)
+            self.assertEqual(folder.files()[0], first)
             check_traffic(self, edges(traffic.port, folder=folder.path), traffic, client, server)
             self.assertEqual(ask("top", folder=folder.path)["missing"], [])
 

@@ -43,11 +43,11 @@ Parsed<std::uint64_t> parse_size(const std::string& text) {
     is_known = power != kUnits.npos && (unit.size() == 1 || is_iec);
     for (std::size_t i = 0; is_known && i <= power; ++i) factor *= is_iec ? 1024 : 1000;
   }
-  constexpr double kLeast = 1e6;
+  constexpr double kLeast = 16e6;  // some logs of a single commit
   constexpr double kMost = 1e15;
   if (is_known && number * factor >= kLeast && number * factor <= kMost)
     return static_cast<std::uint64_t>(number * factor);
-  return tl::make_unexpected("'" + text + "' is no size between 1M and 1000T, such as 500M or 2G");
+  return tl::make_unexpected("'" + text + "' is no size between 16M and 1000T, such as 500M or 2G");
 }
 
 // "14d", "12h"
