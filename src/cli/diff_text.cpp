@@ -92,8 +92,7 @@ void write_diff(const std::vector<Difference>& found, const DiffSide& base, cons
 
 void write_diff_json(const std::vector<Difference>& found, const DiffSide& base,
                      const DiffSide& with, const WritePiece& write) {
-  write_history_document(write, [&](HistoryFields& fields) {
-    fields.text("question", "diff");
+  write_history_document(write, kDiffSchema, [&](HistoryFields& fields) {
     for (const auto& [side, name] : {std::pair{&base, "base"}, std::pair{&with, "with"}})
       fields.object(name, [&] {
         write_history_time(fields, "from", side->range.from_ns);

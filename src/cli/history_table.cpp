@@ -91,13 +91,13 @@ void write_missing(const std::vector<store::Missing>& missing, const WritePiece&
                       gap.count == 0 ? "" : fmt::format(" ({})", gap.count)));
 }
 
-void write_history_document(const WritePiece& to,
+void write_history_document(const WritePiece& to, std::string_view schema,
                             const std::function<void(HistoryFields&)>& write) {
   json::Buffer buffer;
   json::Writer<json::Buffer> writer(buffer);
   HistoryFields fields(writer);
   writer.StartObject();
-  fields.text("schema", "sockscope.history.v1");
+  fields.text("schema", schema);
   write(fields);
   writer.EndObject();
   to({buffer.GetString(), buffer.GetSize()});

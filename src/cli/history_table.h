@@ -47,8 +47,11 @@ class TextTable {
 void write_missing(const std::vector<store::Missing>& missing, const WritePiece& write);
 
 using HistoryFields = json::Fields<json::Writer<json::Buffer>>;
-// Writes a document of the schema sockscope.history.v1; write() adds its members.
-void write_history_document(const WritePiece& to, const std::function<void(HistoryFields&)>& write);
+inline constexpr std::string_view kHistorySchema = "sockscope.history.v1";
+inline constexpr std::string_view kDiffSchema = "sockscope.diff.v1";
+// Writes a document of this schema; write() adds its members.
+void write_history_document(const WritePiece& to, std::string_view schema,
+                            const std::function<void(HistoryFields&)>& write);
 void write_history_time(HistoryFields& fields, std::string_view key, std::uint64_t wall_ns);
 void write_history_flow(HistoryFields& fields, const Flow& flow);
 void write_missing_json(HistoryFields& fields, const std::vector<store::Missing>& missing);

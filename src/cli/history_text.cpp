@@ -177,7 +177,7 @@ void write_answer_csv(const store::Answer& answer, const WritePiece& write) {
 
 void write_answer_json(const store::Answer& answer, const store::Range& range,
                        std::string_view question, const WritePiece& write) {
-  write_history_document(write, [&](HistoryFields& fields) {
+  write_history_document(write, kHistorySchema, [&](HistoryFields& fields) {
     fields.text("question", question);
     write_history_time(fields, "from", range.from_ns);
     write_history_time(fields, "to", range.to_ns);
@@ -218,7 +218,7 @@ void write_facts(const std::vector<store::FileFacts>& facts, bool verified,
 }
 
 void write_facts_json(const std::vector<store::FileFacts>& facts, const WritePiece& write) {
-  write_history_document(write, [&](HistoryFields& fields) {
+  write_history_document(write, kHistorySchema, [&](HistoryFields& fields) {
     fields.objects("files", facts, [&](const store::FileFacts& file) {
       fields.foreign_text("file", file.path);
       fields.foreign_text("host", file.host);

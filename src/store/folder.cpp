@@ -2,7 +2,6 @@
 #include "store/folder.h"
 
 #include <fcntl.h>
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <ctime>
@@ -125,7 +125,11 @@ void Folder::complete_files() {
 
 std::string Folder::new_path(std::uint64_t wall_ns) const {
   const auto seconds = static_cast<std::time_t>(wall_ns / 1'000'000'000);
-  const std::string name = fmt::format("{:%Y%m%dT%H%M%SZ}", fmt::gmtime(seconds));
+  tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  std::array<char, 32> text{};
+  ::strftime(text.data(), text.size(), "%Y%m%dT%H%M%SZ", &parts);
+  const std::string name = text.data();
   std::string path = fmt::format("{}/{}{}", path_, name, kSuffix);
   for (int i = 1; ::access(path.c_str(), F_OK) == 0; ++i)
     path = fmt::format("{}/{}_{:02}{}", path_, name, i, kSuffix);  // sorted after the one before
