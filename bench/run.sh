@@ -22,6 +22,12 @@ echo
 echo "## Snapshots"
 echo
 "$build/bench/bench_snapshot"
+echo "## History"
+echo
+folder=$(mktemp -d)
+"$build/bench/bench_history" "$folder"
+rm -r "$folder"
+echo
 echo "## Start and memory"
 echo
 python3 "$here/startup.py" --build "$build"

@@ -81,6 +81,10 @@ Result<std::vector<StoredFile>> stored_files(const std::string& path) {
     return tl::make_unexpected(
         Error(ErrorKind::kIo, failed, "read the history in " + path)
             .with_hint("'sockscope record' makes one; --dir says where it is"));
+  if (files.empty())
+    return tl::make_unexpected(
+        Error(ErrorKind::kIo, {}, "find a history in " + path)
+            .with_hint("'sockscope record' makes one; --dir says where it is"));
   std::sort(files.begin(), files.end(),
             [](const StoredFile& a, const StoredFile& b) { return a.path < b.path; });
   return files;
@@ -110,6 +114,13 @@ void Folder::complete_files() {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(path_, ignored))
     if (entry.path().extension() == kUnfinished) remove_file(entry.path().string());
+  // Logs of files that somebody removed.
+  for (const auto& entry : fs::directory_iterator(path_, ignored)) {
+    const std::string name = entry.path().string();
+    for (const std::string_view part : {".scope-wal", ".scope-shm"})
+      if (name.ends_with(part) && !fs::exists(name.substr(0, name.size() - 4), ignored))
+        ::unlink(name.c_str());
+  }
   auto files = stored_files(path_);
   if (!files) return;
   for (const StoredFile& file : *files) {
@@ -153,7 +164,7 @@ std::uint64_t Folder::keep_within(std::uint64_t most_bytes, std::uint64_t oldest
 
 std::uint64_t Folder::free_bytes() const {
   struct statvfs disk {};
-  if (::statvfs(path_.c_str(), &disk) != 0) return 0;
+  if (::statvfs(path_.c_str(), &disk) != 0) return UINT64_MAX;  // writing says what is wrong
   const std::uint64_t block = disk.f_frsize;
   const std::uint64_t floor =
       std::min<std::uint64_t>(std::uint64_t{1} << 30, disk.f_blocks * block / 20);

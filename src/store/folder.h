@@ -20,7 +20,8 @@ struct StoredFile {
   bool has_log = false;          // it is being written, or its recorder was killed
 };
 
-// All files of a history, oldest first. `path`: a folder, or one file. Errors: kIo.
+// All files of a history, oldest first. `path`: a folder, or one file. Errors: kIo, also when there
+// are none.
 Result<std::vector<StoredFile>> stored_files(const std::string& path);
 
 // The folder of a recorder, which no other recorder uses as long as this exists.

@@ -403,7 +403,10 @@ class Asking {
 };
 
 std::string reason_of(const Error& error) {
-  return error.detail().empty() ? error.message() : error.message() + " (" + error.detail() + ')';
+  // SQLite's details often only repeat its reason.
+  return error.detail().empty() || error.message().ends_with(error.detail())
+             ? error.message()
+             : error.message() + " (" + error.detail() + ')';
 }
 
 Result<std::string> info(Database& database, std::string_view key) {

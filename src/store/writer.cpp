@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/writer.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <iterator>
@@ -196,6 +198,10 @@ void Writer::tidy(std::size_t rows) {
   if (file_) {
     auto files = stored_files(file_->path());
     if (files && !files->empty()) file = std::move(files->front());
+    if (::access(file_->path().c_str(), F_OK) != 0)
+      drop(Error(ErrorKind::kIo, {}, "write to " + folder_.path())
+               .with_detail("the file that was being written is no longer there"),
+           0);
   }
   const std::uint64_t oldest = wall - std::min(wall, limits_.most_age_ns);
   // Room for what comes until the next time: the log is taken into the file before it becomes

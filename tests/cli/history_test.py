@@ -1,243 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`record` and `history`: what is kept is exact, whatever happens to the recorder and its disk."""
-import collections
-import contextlib
+"""`record` and `history`: what is kept is exact, and the questions are answered."""
 import csv
-import glob
 import io
 import json
 import os
-import pathlib
 import random
-import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
 import support
-
-NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-TABLES = ("flow", "delta", "failure", "gap", "sample", "process", "address", "clock", "info")
+from history_support import (NOBODY, Folder, Recording, Traffic, ask, check_traffic, database, edges, select, sums,
+                             wait_for_sample)
 
 
 def setUpModule():
     support.need_root()
-
-
-def load_tests(loader, tests, _):
-    """Without names of tests: all but those that take minutes."""
-    short = unittest.TestSuite()
-    for group in tests:
-        short.addTests(test for test in group if not isinstance(test, Long))
-    return short
-
-
-class Folder:
-    """A folder that others can reach, and what `history` says about it."""
-
-    def __init__(self):
-        self._above = tempfile.TemporaryDirectory(prefix="sockscope-history-")
-        os.chmod(self._above.name, 0o755)
-        self.path = os.path.join(self._above.name, "history")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._above.cleanup()
-
-    def files(self):
-        """Oldest first."""
-        return sorted(glob.glob(self.path + "/*.scope"))
-
-    def size(self):
-        """What du says."""
-        total = 0
-        for path in glob.glob(self.path + "/*"):
-            with contextlib.suppress(FileNotFoundError):
-                total += os.stat(path).st_blocks * 512
-        return total
-
-
-def ask(*words, folder, code=0, prefix=()):
-    """The parsed document of `history WORDS --json`."""
-    done = subprocess.run([*prefix, support.program(), "history", *words, "--json", "--dir", str(folder)],
-                          stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
-    if done.returncode != code:
-        raise AssertionError(f"history {words} ended with {done.returncode}: {done.stderr!r} {done.stdout!r}")
-    text = done.stdout.decode("utf-8")
-    support.check_schema("history", text)
-    return json.loads(text)
-
-
-def edges(port, *words, folder, **options):
-    return ask("top", "--by", "both", "--top", "0", "--filter", f"port:{port}", *words, folder=folder,
-               **options)["rows"]
-
-
-def sums(rows):
-    """As Traffic.done, of rows of a client or a server."""
-    return {"connections": sum(row["connections"] for row in rows),
-            "tx": sum(row["tx_bytes"] or 0 for row in rows),
-            "rx": sum(row["rx_bytes"] or 0 for row in rows),
-            "failed": sum(row["failed"] for row in rows)}
-
-
-@contextlib.contextmanager
-def database(path):
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    connection.text_factory = bytes
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
-def select(path, sql, *values):
-    with database(path) as connection:
-        return connection.execute(sql, values).fetchall()
-
-
-class Recording:
-    """`sockscope record`, which records when this is entered."""
-
-    def __init__(self, folder, *words, interval=1, prefix=(), waits=True):
-        self._path = getattr(folder, "path", folder)
-        self._command = [*prefix, support.program(), "record", "--dir", self._path, "-i", str(interval),
-                         *words]
-        self._waits = waits
-        self._log = tempfile.TemporaryFile()
-        self.process = None
-
-    def __enter__(self):
-        known = set(glob.glob(self._path + "/*.scope"))
-        self.process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=self._log)
-        if self._waits:
-            support.wait_for(lambda: self._has_begun(known), lambda: f"a recording: {self.said()}")
-        return self
-
-    def _has_begun(self, known):
-        if self.process.poll() is not None:
-            raise AssertionError(f"the recorder ended: {self.said()}")
-        for path in set(glob.glob(self._path + "/*.scope")) - known:
-            with contextlib.suppress(sqlite3.Error):
-                return select(path, "SELECT count(*) FROM sample")[0][0] > 0
-        return False
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        self._log.close()
-
-    def said(self):
-        self._log.seek(0)
-        return self._log.read().decode()
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self):
-        """What it said, after its end."""
-        self.process.terminate()
-        self.process.wait(timeout=support.PATIENCE)
-        return self.said()
-
-
-class Process:
-    """history_traffic.py"""
-
-    def __init__(self, name, *words):
-        self._command = [sys.executable, str(support.HERE / "history_traffic.py"), "--name", name.hex(),
-                         *map(str, words)]
-        self.process = None
-        self.port = None
-
-    def __enter__(self):
-        self.process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        encoding="utf-8")
-        self.port = int(self.process.stdout.readline())
-        return self
-
-    def __exit__(self, *_):
-        self.end()
-        self.process.stdout.close()
-
-    @property
-    def pid(self):
-        return self.process.pid
-
-    def do(self, **words):
-        self.process.stdin.write(json.dumps(words) + "\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
-
-    def end(self):
-        if not self.process.stdin.closed:
-            self.process.stdin.close()
-            self.process.wait(timeout=support.PATIENCE)
-
-
-class Traffic:
-    """A server and a client."""
-
-    def __init__(self, name=b"asker"):
-        self._stack = contextlib.ExitStack()
-        self._name = name
-
-    def __enter__(self):
-        self.server = self._stack.enter_context(Process(b"answerer", "server"))
-        self.port = self.server.port
-        self.client = self._stack.enter_context(Process(self._name, "client", self.port))
-        self.do = self.client.do
-        return self
-
-    def __exit__(self, *_):
-        with contextlib.suppress(OSError, ValueError):
-            self.do(stop=True)
-        self._stack.close()
-
-    def settled(self, **words):
-        """What both have done, when the last connection has been closed at both ends."""
-        client = self.do(**words)
-        support.wait_for(self.is_quiet, "the last connections to end")
-        return client, self.server.do()
-
-    def is_quiet(self):
-        return not self._sockets("exclude", "time-wait", "exclude", "listening")
-
-    def ends_are_closed(self):
-        return not self._sockets("exclude", "time-wait", "exclude", "listening", "exclude", "established")
-
-    def _sockets(self, *states):
-        of_port = f"( sport = :{self.port} or dport = :{self.port} )"
-        return subprocess.run(["ss", "-Hnta", *states, of_port], check=True, stdout=subprocess.PIPE).stdout
-
-
-def check_traffic(test, rows, traffic, client, server):
-    """That the rows of `history top --by both` are exactly what was done."""
-    by = {"outbound": [], "inbound": []}
-    for row in rows:
-        by[row["direction"]].append(row)
-    test.assertEqual({row["pid"] for row in by["outbound"]}, {traffic.client.pid})
-    test.assertEqual({row["pid"] for row in by["inbound"]}, {traffic.server.pid})
-    test.assertEqual({row["comm"] for row in by["inbound"]}, {"answerer"})
-    client = dict(client, failed=0)  # at other ports
-    test.assertEqual(sums(by["outbound"]), client)
-    test.assertEqual(sums(by["inbound"]), server)
-
-
-def wait_for_sample(path, after_wall_ns):
-    def newest():
-        found = select(path, "SELECT max(wall_ns) FROM sample")[0][0]
-        return found if found is not None and found > after_wall_ns else None
-    return support.wait_for(newest, "the next sample")
 
 
 class Exact(unittest.TestCase):
@@ -375,8 +155,131 @@ class Files(unittest.TestCase):
             self.assertEqual(ask("top", folder=folder.path)["missing"], [])
 
 
-class Long(unittest.TestCase):
-    pass
+class Reading(unittest.TestCase):
+    def test_another_user_reads_it(self):
+        with Folder() as folder, Traffic() as traffic:
+            os.mkdir(folder.path)
+            os.chown(folder.path, 0, 65534)
+            os.chmod(folder.path, 0o2750)  # new files belong to this group, too
+
+            def check(what):
+                with self.subTest(what):
+                    rows = edges(traffic.port, folder=folder.path, prefix=NOBODY)
+                    self.assertEqual(sums(rows)["connections"], sums(edges(traffic.port, folder=folder.path))
+                                     ["connections"])
+                    self.assertGreaterEqual(sums(rows)["connections"], 100)
+                    for facts in ask("verify", folder=folder.path, prefix=NOBODY)["files"]:
+                        self.assertIsNone(facts["problem"])
+            with Recording(folder) as recording:
+                traffic.do(short=50)
+                support.wait_for(lambda: sums(edges(traffic.port, folder=folder.path))["connections"] == 100,
+                                 "the connections")
+                check("while it records")
+                recording.stop()
+            check("after its end")
+            with Recording(folder) as recording:
+                recording.kill()
+            check("when it was killed")
+            stranger = ("setpriv", "--reuid=65533", "--regid=65533", "--clear-groups")
+            done = subprocess.run([*stranger, support.program(), "history", "top", "--dir", folder.path],
+                                  capture_output=True, check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(b"Permission denied", done.stderr)
+
+    def test_a_clock_that_was_set_back(self):
+        """The file says that at its middle the clock was set back by an hour."""
+        with Folder() as folder, Traffic() as traffic, Recording(folder, interval=0.2) as recording:
+            file, = folder.files()
+            traffic.do(open=2, move=3)
+            support.wait_for(traffic.ends_are_closed, "the end of the first part")
+            before = traffic.client.do()
+            cut = wait_for_sample(file, time.time_ns())
+            middle, = select(file, "SELECT mono_ns,wall_ns FROM sample WHERE wall_ns=?", cut)
+            wait_for_sample(file, cut)
+            traffic.do(short=20, move=3)
+            client, _ = traffic.settled(close=True)
+            recording.stop()
+            hour = 3600 * 10**9
+            mono, wall = middle[0] + 5_000_000, middle[1] + 5_000_000
+            began, = select(file, "SELECT wall_ns FROM clock")
+            with sqlite3.connect(file) as changed:
+                changed.execute("INSERT INTO clock VALUES(?,?)", (mono, wall - hour))
+            changed.close()
+
+            def moved(begin, end):
+                rows = edges(traffic.port, "--from", f"@{begin / 1e9:.6f}", "--to", f"@{end / 1e9:.6f}",
+                             folder=folder.path)
+                return sums([row for row in rows if row["direction"] == "outbound"])
+            first = moved(began[0] - 10**9, time.time_ns())
+            second = moved(wall - hour - 10**9, began[0] - 10**9)
+            self.assertEqual((first["tx"], first["rx"]), (before["tx"], before["rx"]))
+            self.assertEqual((second["tx"], second["rx"]),
+                             (client["tx"] - before["tx"], client["rx"] - before["rx"]))
+            self.assertEqual(first["connections"], 2)
+            self.assertEqual(second["connections"], 22)
+            rows = edges(traffic.port, folder=folder.path)
+            self.assertEqual(sums([row for row in rows if row["direction"] == "outbound"]), client)
+
+    def test_hostile_names(self):
+        for name in (b"a\nb\x1b[31mc\xff\"", b"\x9b31m,\"\r\xc2", b"=1+2\t'\x07"):
+            with self.subTest(name), Folder() as folder, Traffic(name) as traffic, \
+                    Recording(folder, interval=0.2) as recording:
+                traffic.settled(short=3)
+                traffic.client.end()
+                recording.stop()
+                row, = [row for row in edges(traffic.port, folder=folder.path)
+                        if row["direction"] == "outbound"]
+                self.assertEqual(row["connections"], 3)
+                for words in ([], ["-o", "csv"], ["--by", "both"]):
+                    for question in (["top", *words], ["who", "127.0.0.1"]):
+                        done = support.run("history", *question, "--dir", folder.path, "--filter",
+                                           f"port:{traffic.port}" if "both" in words else f"pid:{traffic.client.pid}")
+                        self.assertEqual(done.returncode, 0, done.stderr)
+                        hostile = [c for c in done.stdout if c != "\n" and not c.isprintable()]
+                        self.assertEqual(hostile, [], done.stdout)
+                table = support.run("history", "top", "-o", "csv", "--dir", folder.path).stdout
+                rows = list(csv.reader(io.StringIO(table)))
+                self.assertEqual({len(cells) for cells in rows}, {len(rows[0])})
+
+    def test_mistakes(self):
+        def check(code, said, *words):
+            with self.subTest(words):
+                done = support.run(*words)
+                self.assertEqual((done.returncode, done.stderr.count("sockscope: ")), (code, 1), done.stderr)
+                self.assertIn(said, done.stderr)
+        check(2, "no size between", "record", "--max-size", "1")
+        check(2, "no size between", "record", "--max-size", "abc")
+        check(2, "no age of an hour", "record", "--max-age", "5m")
+        check(2, "'nonsense' is none of", "history", "nonsense")
+        check(2, "who needs", "history", "who")
+        check(2, "is only for who", "history", "top", "203.0.113.7")
+        check(2, "is in the future", "history", "top", "--from", "2100-01-01")
+        check(2, "is for top and who", "history", "verify", "--from", "1h")
+        check(1, "cannot read the history in /nonexistent", "history", "top", "--dir", "/nonexistent")
+        with Folder() as folder:
+            os.mkdir(folder.path)
+            for question in ("info", "verify", "top"):
+                check(1, "cannot find a history in", "history", question, "--dir", folder.path)
+            with Recording(folder) as recording:
+                check(2, "another recorder writes there", "record", "--dir", folder.path)
+                check(1, "Not a directory", "record", "--dir", folder.files()[0])
+                recording.stop()
+            file, = folder.files()
+            for statement, reason in (("PRAGMA user_version=99", "its format is 99, and this version"),
+                                      ("PRAGMA application_id=1", "it is no history of sockscope")):
+                with sqlite3.connect(file) as changed:
+                    changed.execute(statement)
+                changed.close()
+                check(1, reason, "history", "top", "--dir", file)
+                facts = ask("info", folder=file, code=1)["files"]
+                self.assertIn(reason, facts[0]["problem"])
+            for text in (b"", b"SQLite format 3\0", b"text\n" * 5000):
+                with open(file, "wb") as other:
+                    other.write(text)
+                with self.subTest(text[:20]):
+                    done = support.run("history", "top", "--dir", file)
+                    self.assertEqual(done.returncode, 1, done.stderr)
+                    self.assertEqual(done.stderr.count("sockscope: "), 1)
 
 
 if __name__ == "__main__":

@@ -98,11 +98,15 @@ std::uint64_t hour_of(std::uint64_t wall_ns) {
   return wall_ns / kFileNs;
 }
 
-// Says what happens to the disk, once for each change.
+// Says what happens to the disk, once for each trouble.
 class Reporter {
  public:
   void look(const store::Writer::Status& status) {
-    if (status.problem == told_) return;
+    // A disk in trouble has many reasons in turn, of which the first says most.
+    const auto now = std::chrono::steady_clock::now();
+    if (status.problem == told_ || (!status.problem.empty() && !told_.empty() && now < next_))
+      return;
+    next_ = now + std::chrono::minutes(1);
     told_ = status.problem;
     if (told_.empty())
       report(fmt::format("records again; {} rows are missing so far", status.dropped));
@@ -112,6 +116,7 @@ class Reporter {
 
  private:
   std::string told_;
+  std::chrono::steady_clock::time_point next_;
 };
 
 int run(const RecordArguments& arguments, const Options& observed) {
