@@ -24,7 +24,7 @@ class Message {
   // IPv4 as it is mapped into IPv6.
   void add(const Endpoint& end) noexcept {
     if (end.addr.family == 4) {
-      add(0, 10);
+      size_ += 10;  // zeros
       add(0xffff, 2);
     }
     const std::size_t width = end.addr.family == 4 ? 4 : 16;

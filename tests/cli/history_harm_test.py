@@ -335,9 +335,12 @@ class Disk(unittest.TestCase):
                     subprocess.run(["fsfreeze", "-u", place], check=True)
                 client, server = traffic.settled(close=True)
                 said = recording.stop()
-                self.assertIn(" 0 dropped, 0 events lost", said)
-                rows = edges(traffic.port, folder=folder)
-                check_traffic(self, rows, traffic, client, server)
+                self.assertIn(", 0 events lost", said)
+                if " 0 dropped," in said:
+                    rows = edges(traffic.port, folder=folder)
+                    check_traffic(self, rows, traffic, client, server)
+                else:  # connections of others on this host filled the queue
+                    self.assertTrue(ask("top", folder=folder)["missing"])
 
     def test_a_disk_that_hangs(self):
         self.check_hanging(4)
