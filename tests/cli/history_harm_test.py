@@ -298,7 +298,8 @@ class Disk(unittest.TestCase):
                 for path in glob.glob(folder + "/*.scope*"):
                     os.unlink(path)
                 os.chmod(folder, 0o500)
-            self.check_trouble(place, forbid, lambda: os.chmod(folder, 0o750), "no longer there", answers=False)
+            self.check_trouble(place, forbid, lambda: os.chmod(folder, 0o750), "no longer there|unable to open",
+                               answers=False)
 
     def test_no_space_at_the_start(self):
         with small_disk() as place, Traffic() as traffic:
