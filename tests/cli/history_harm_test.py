@@ -24,10 +24,10 @@ def setUpModule():
 
 
 def load_tests(_loader, tests, _pattern):
-    """Without names of tests: all but those that take minutes."""
+    """Without names of tests: all but those that take minutes, or disks of their own."""
     short = unittest.TestSuite()
     for group in tests:
-        short.addTests(test for test in group if not isinstance(test, Long))
+        short.addTests(test for test in group if not isinstance(test, (Long, Disk)))
     return short
 
 
