@@ -191,7 +191,9 @@ static __always_inline bool has_isns(__u8 old_state, __u8 new_state) {
  * to be of connect(2), but the SYN is missing. */
 static __always_inline void fill_isns(struct wire_flow *record, const struct tcp_sock *tcp) {
   __u8 direction = record->direction;
-  __s64 before = (__s64)(TCP_PASSED(tcp) - TCP_COUNTED(tcp));
+  __s64 before = direction == WIRE_DIRECTION_INBOUND
+                     ? 0 /* not needed */
+                     : (__s64)(TCP_PASSED(tcp) - TCP_COUNTED(tcp));
   if (direction == WIRE_DIRECTION_UNKNOWN) {
     bool had_queue = READ(tcp, inet_conn.icsk_inet.sk.sk_max_ack_backlog) != 0;
     if (before == 1 && !had_queue)
