@@ -20,4 +20,10 @@ std::string read_text(const char* path, std::size_t most) {
   return text;
 }
 
+std::string read_line(const std::string& path) {
+  std::string text = read_text(path.c_str());
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
+
 }  // namespace sockscope

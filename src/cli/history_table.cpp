@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "base/timestamp.h"
 #include "cli/lookup.h"
+#include "model/place.h"
 
 namespace sockscope {
 namespace {
@@ -57,9 +58,7 @@ std::string history_command(const Flow& flow) {
 
 std::string history_place(const Flow& flow) {
   const ProcessInfo* const process = history_process(flow);
-  if (process == nullptr) return std::string(kNotKnown);
-  const std::string_view container = process->container();
-  return or_dash(container.empty() ? process->unit() : container);
+  return or_dash(process == nullptr ? "" : place_name(*process));
 }
 
 std::string history_user(const Flow& flow) {
@@ -78,10 +77,6 @@ std::string history_remote(const Flow& flow) {
 
 std::string history_name(const Flow& flow) {
   return or_dash(flow.remote_name ? flow.remote_name->name : "");
-}
-
-std::uint64_t history_port(const Flow& flow) {
-  return flow.direction == Direction::kInbound ? flow.local.port : flow.remote.port;
 }
 
 void write_missing(const std::vector<store::Missing>& missing, const WritePiece& write) {
@@ -129,7 +124,7 @@ void write_history_flow(HistoryFields& fields, const Flow& flow) {
   fields.number_or_null("netns", flow.netns);
   flow.remote.addr.family == 0 ? fields.null("remote_addr")
                                : fields.text("remote_addr", to_string(flow.remote.addr));
-  fields.number_or_null("port", history_port(flow));
+  fields.number_or_null("port", store::port_of(flow));
   fields.foreign_text("remote_name", flow.remote_name ? flow.remote_name->name : "");
 }
 

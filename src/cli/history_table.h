@@ -27,7 +27,6 @@ std::string history_user(const Flow& flow);
 std::string history_place(const Flow& flow);   // unit or container
 std::string history_remote(const Flow& flow);  // "→ 203.0.113.7:443", "← 203.0.113.7 :22"
 std::string history_name(const Flow& flow);
-std::uint64_t history_port(const Flow& flow);  // the remote end's, or our own if we accepted
 
 // A table of texts. Columns in `right` are aligned to the right.
 class TextTable {

@@ -37,11 +37,7 @@ void add_to(Edge& sum, const Edge& edge) {
   sum.connections += edge.connections;
   sum.failed += edge.failed;
   sum.has_counters |= edge.has_counters;
-  sum.moved.tx_bytes += edge.moved.tx_bytes;
-  sum.moved.rx_bytes += edge.moved.rx_bytes;
-  sum.moved.tx_segments += edge.moved.tx_segments;
-  sum.moved.rx_segments += edge.moved.rx_segments;
-  sum.moved.retransmits += edge.moved.retransmits;
+  sum.moved += edge.moved;
   sum.first_ns = std::min(sum.first_ns, edge.first_ns);
   sum.last_ns = std::max(sum.last_ns, edge.last_ns);
 }
@@ -159,15 +155,15 @@ void write_answer_csv(const store::Answer& answer, const WritePiece& write) {
     const auto counter = [&](std::uint64_t value) {
       return edge.has_counters ? std::to_string(value) : std::string();
     };
-    std::string line =
-        fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},", known(flow.owner.pid),
-                    text(flow.owner.name()), flow.owner.uid ? std::to_string(*flow.owner.uid) : "",
-                    text(process.exe()), text(process.unit()), text(process.container()),
-                    to_string(flow.protocol), to_string(flow.direction),
-                    flow.remote.addr.family == 0 ? "" : to_string(flow.remote.addr),
-                    known(history_port(flow)), text(flow.remote_name ? flow.remote_name->name : ""),
-                    edge.connections, edge.failed, counter(edge.moved.rx_bytes),
-                    counter(edge.moved.tx_bytes), counter(edge.moved.retransmits));
+    std::string line = fmt::format(
+        "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},", known(flow.owner.pid),
+        text(flow.owner.name()), flow.owner.uid ? std::to_string(*flow.owner.uid) : "",
+        text(process.exe()), text(process.unit()), text(process.container()),
+        to_string(flow.protocol), to_string(flow.direction),
+        flow.remote.addr.family == 0 ? "" : to_string(flow.remote.addr),
+        known(store::port_of(flow)), text(flow.remote_name ? flow.remote_name->name : ""),
+        edge.connections, edge.failed, counter(edge.moved.rx_bytes), counter(edge.moved.tx_bytes),
+        counter(edge.moved.retransmits));
     line += rfc3339(edge.first_ns);
     line += ',';
     line += rfc3339(edge.last_ns);

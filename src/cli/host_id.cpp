@@ -76,8 +76,7 @@ Result<std::string> host_id() {
     ::unlink(draft.c_str());
     if (!is_written || (err != 0 && err != EEXIST)) return cannot_keep(err, path);
   }
-  std::string id = read_text(path.c_str());
-  while (!id.empty() && id.back() == '\n') id.pop_back();
+  std::string id = read_line(path);
   if (!is_uuid(id))
     return tl::make_unexpected(Error(ErrorKind::kInvalidArgument, {}, "use the host id in " + path)
                                    .with_detail("it is no UUID")

@@ -84,9 +84,7 @@ void note_pid_namespace(const Monitor& monitor) {
 HostId this_host() {
   char name[HOST_NAME_MAX + 1] = "";
   ::gethostname(name, sizeof name - 1);
-  std::string boot_id = read_text("/proc/sys/kernel/random/boot_id");
-  while (!boot_id.empty() && boot_id.back() == '\n') boot_id.pop_back();
-  return {name, boot_id};
+  return {name, read_line("/proc/sys/kernel/random/boot_id")};
 }
 
 std::uint64_t wall_now_ns() {

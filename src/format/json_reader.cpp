@@ -16,6 +16,7 @@
 #include <type_traits>
 
 #include "model/address.h"
+#include "model/connection_ids.h"
 #include "model/fields.h"
 
 namespace sockscope {
@@ -296,12 +297,9 @@ class Reader {
   void take(const char* name, const Json& json, ConnectionId& value) {
     std::string text;
     take(name, json, text);
-    std::uint64_t number = 0;
-    const char* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, number, 16);
-    value = ConnectionId{number};
-    if (error != std::errc{} || stop != end || text != to_string(value))
-      fail(name, "is not 16 hexadecimal digits");
+    const auto id = parse_connection_id(text);
+    value = id.value_or(ConnectionId::kUnknown);
+    if (!id || text != to_string(value)) fail(name, "is not 16 hexadecimal digits");
   }
   void take(const char* name, const Json& json, Protocol& value) {
     std::string text;

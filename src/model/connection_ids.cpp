@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstring>
 #include <utility>
 
@@ -80,6 +81,14 @@ ConnectionId ConnectionIds::of_udp(const Flow& flow) const noexcept {
     message.add(flow.netns, 4);
   }
   return named(hash(message.text()));
+}
+
+std::optional<ConnectionId> parse_connection_id(std::string_view text) noexcept {
+  std::uint64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number, 16);
+  if (error != std::errc{} || stop != end || text.size() != 16) return std::nullopt;
+  return ConnectionId{number};
 }
 
 ConnectionKey host_connection_key(std::string_view machine_id, std::string_view boot_id) noexcept {

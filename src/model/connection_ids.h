@@ -5,6 +5,7 @@
 #include <sockscope/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace sockscope {
@@ -31,6 +32,9 @@ class ConnectionIds {
   ConnectionKey key_;
   std::uint64_t host_;
 };
+
+// A name as 16 hexadecimal digits.
+std::optional<ConnectionId> parse_connection_id(std::string_view text) noexcept;
 
 // The key of a host that was given none.
 ConnectionKey host_connection_key(std::string_view machine_id, std::string_view boot_id) noexcept;

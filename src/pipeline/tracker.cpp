@@ -31,15 +31,9 @@ bool is_running(std::uint32_t pid) {
   return ::kill(static_cast<pid_t>(pid), 0) == 0 || errno != ESRCH;
 }
 
-std::string line_of(const std::string& path) {
-  std::string text = read_text(path.c_str());
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text;
-}
-
 ConnectionIds connection_ids_of(const std::optional<ConnectionKey>& key, const std::string& root) {
-  const std::string boot_id = line_of("/proc/sys/kernel/random/boot_id");
-  return {key ? *key : host_connection_key(line_of(root + "/etc/machine-id"), boot_id), boot_id};
+  const std::string boot_id = read_line("/proc/sys/kernel/random/boot_id");
+  return {key ? *key : host_connection_key(read_line(root + "/etc/machine-id"), boot_id), boot_id};
 }
 
 TrackerHost completed(TrackerHost host) {

@@ -7,24 +7,21 @@
 #include <tuple>
 #include <utility>
 
+#include "model/place.h"
+
 namespace sockscope::store {
 namespace {
 
 using TalkKey = std::tuple<std::string, std::string, int, int, std::string, std::uint16_t>;
 
 std::string_view place_of(const Flow& flow) {
-  const ProcessInfo* const process = flow.owner.process.get();
-  if (process == nullptr) return {};
-  return process->container().empty() ? process->unit() : process->container();
+  return flow.owner.process ? place_name(*flow.owner.process) : std::string_view();
 }
 
 TalkKey key_of(const Flow& flow) {
-  return {std::string(flow.owner.name()),
-          std::string(place_of(flow)),
-          static_cast<int>(flow.protocol),
-          static_cast<int>(flow.direction),
-          to_string(flow.remote.addr),
-          flow.direction == Direction::kInbound ? flow.local.port : flow.remote.port};
+  return {std::string(flow.owner.name()),  std::string(place_of(flow)),
+          static_cast<int>(flow.protocol), static_cast<int>(flow.direction),
+          to_string(flow.remote.addr),     port_of(flow)};
 }
 
 void add(Talk& talk, const Edge& edge) {
@@ -39,11 +36,7 @@ void add(Talk& talk, const Edge& edge) {
   talk.has_counters |= edge.has_counters;
   talk.connections += edge.connections;
   talk.failed += edge.failed;
-  talk.moved.tx_bytes += edge.moved.tx_bytes;
-  talk.moved.rx_bytes += edge.moved.rx_bytes;
-  talk.moved.tx_segments += edge.moved.tx_segments;
-  talk.moved.rx_segments += edge.moved.rx_segments;
-  talk.moved.retransmits += edge.moved.retransmits;
+  talk.moved += edge.moved;
 }
 
 double rate_of(const Talk& talk, double seconds) {

@@ -37,6 +37,11 @@ struct Edge {
   std::uint64_t last_ns = 0;
 };
 
+// The remote end's port, or our own if we accepted.
+inline std::uint16_t port_of(const Flow& flow) noexcept {
+  return flow.direction == Direction::kInbound ? flow.local.port : flow.remote.port;
+}
+
 // A time of which nothing, or not everything, is known.
 struct Missing {
   std::uint64_t from_ns = 0;  // Unix time

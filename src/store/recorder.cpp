@@ -21,16 +21,13 @@ void Recorder::add(const Flow& flow, std::uint64_t mono_ns, bool was_known) {
   Known& known = open_[flow.cookie];
   known = {.key = flow_keys_.next(mono_ns),
            .before = was_known ? Moved::of(flow.counters) : before_of(flow),
+           .written = {},
            .counters = {},
            .owner = flow.owner,
            .state = flow.state,
            .pass = pass_,
            .has_counters = flow.has_counters};
-  known.counters.tx_bytes = known.before.tx_bytes;
-  known.counters.rx_bytes = known.before.rx_bytes;
-  known.counters.tx_segments = known.before.tx_segments;
-  known.counters.rx_segments = known.before.rx_segments;
-  known.counters.retransmits = static_cast<std::uint32_t>(known.before.retransmits);
+  known.written = known.before;
   rows_.push_back(row::Flow{.key = known.key, .flow = flow, .before = known.before});
   move(known, flow, mono_ns);
 }
@@ -40,8 +37,9 @@ void Recorder::move(Known& known, const Flow& flow, std::uint64_t mono_ns) {
   known.state = flow.state;
   if (!flow.has_counters) return;
   known.has_counters = true;
-  const Moved moved = Moved::of(flow.counters) - Moved::of(known.counters);
   known.counters = flow.counters;
+  const Moved now = Moved::of(flow.counters);
+  const Moved moved = now - std::exchange(known.written, now);
   if (moved == Moved{}) return;
   rows_.push_back(row::Delta{.key = delta_keys_.next(mono_ns),
                              .flow = known.key,
@@ -57,7 +55,7 @@ void Recorder::tell_total(const Known& known, std::uint64_t closed_ns) {
                              .closed_ns = closed_ns,
                              .state = known.state,
                              .has_counters = known.has_counters,
-                             .moved = Moved::of(known.counters) - known.before,
+                             .moved = known.written - known.before,
                              .counters = known.counters});
 }
 

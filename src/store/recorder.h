@@ -33,7 +33,8 @@ class Recorder {
   struct Known {
     Key key = 0;
     Moved before;
-    Counters counters;  // as they were written last
+    Moved written;      // what the rows so far say, with `before`
+    Counters counters;  // as they were last
     Owner owner;
     TcpState state = TcpState::kNone;
     std::uint64_t pass = 0;

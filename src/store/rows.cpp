@@ -18,4 +18,13 @@ Moved Moved::operator-(const Moved& before) const noexcept {
           grown(retransmits, before.retransmits)};
 }
 
+Moved& Moved::operator+=(const Moved& more) noexcept {
+  tx_bytes += more.tx_bytes;
+  rx_bytes += more.rx_bytes;
+  tx_segments += more.tx_segments;
+  rx_segments += more.rx_segments;
+  retransmits += more.retransmits;
+  return *this;
+}
+
 }  // namespace sockscope::store

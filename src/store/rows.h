@@ -31,6 +31,7 @@ struct Moved {
 
   static Moved of(const Counters& counters) noexcept;
   Moved operator-(const Moved& before) const noexcept;
+  Moved& operator+=(const Moved& more) noexcept;
   bool operator==(const Moved&) const = default;
 };
 

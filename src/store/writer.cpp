@@ -4,8 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
-#include <iterator>
 #include <utility>
 #include <variant>
 
@@ -153,7 +151,6 @@ Result<void> Writer::begin_file(const row::File& begin) {
     const std::lock_guard lock(mutex_);
     overflow = std::exchange(overflow_, 0);
     status_.problem.clear();
-    status_.file = file_->path();
   }
   const std::uint64_t dropped = std::exchange(dropped_before_file_, 0) + overflow;
   const auto since = std::exchange(dropped_since_ns_, std::nullopt);
@@ -179,7 +176,6 @@ void Writer::drop(const Error& why, std::size_t rows) {
   const std::lock_guard lock(mutex_);
   status_.dropped += rows;
   status_.problem = reason_;
-  status_.file.clear();
   is_broken_ = wants_file_ = true;
 }
 
@@ -213,9 +209,8 @@ void Writer::tidy(std::size_t rows) {
   tidied_bytes_ = file.bytes;
   const std::uint64_t room =
       std::clamp(file.log_bytes + 2 * grown, limits_.most_bytes / 8, limits_.most_bytes / 2);
-  const std::uint64_t bytes = folder_.keep_within(limits_.most_bytes - room, oldest, file.path);
+  folder_.keep_within(limits_.most_bytes - room, oldest, file.path);
   const std::lock_guard lock(mutex_);
-  status_.bytes = bytes;
   if (file.bytes > limits_.most_bytes / kFilesAtLeast) wants_file_ = true;
 }
 

@@ -41,9 +41,7 @@ class Writer {
   struct Status {
     std::uint64_t rows = 0;
     std::uint64_t dropped = 0;
-    std::uint64_t bytes = 0;  // of the folder
-    std::string problem;      // why rows are dropped now; empty: they are not
-    std::string file;         // that is being written
+    std::string problem;  // why rows are dropped now; empty: they are not
   };
   Status status();
   // Ends the thread when everything is written, or cannot be. To be called at most once.

@@ -140,11 +140,6 @@ Volume since(Volume now, Volume base) {
 
 }  // namespace
 
-std::string_view place_name(const ProcessInfo& process) {
-  const std::string_view container = process.container();
-  return container.empty() ? process.unit() : container;
-}
-
 CellText place_cell(const ProcessInfo* process, const PlacedColumn& column) {
   const std::string_view place = process == nullptr ? "" : place_name(*process);
   if (place.empty()) return {kUnknown, Role::kDim};

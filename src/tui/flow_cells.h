@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "model/place.h"
 #include "tui/table_layout.h"
 #include "view/columns.h"
 
@@ -53,16 +54,13 @@ const TcpInternals* internals_of(const Model& model, const State& state, const F
 // rows. Uses the listing that arrange() made.
 std::vector<std::uint64_t> looked_into(const State& state);
 
-// "127.0.0.1:8080 (java 15530)": the remote end, and its process if it is on this host, in the same
-// network namespace. Cleaned.
+// "127.0.0.1:8080 (java 15530)": the remote end, and its process if that is on this host. Cleaned.
 std::string remote_text(const Flow& flow);
 
 // A connection's local end, remote end, age and namespace, for the line about the selected row.
 std::string flow_line(const Model& model, const State& state, const Flow& flow);
 
-// The container of a process, otherwise its systemd unit; "": neither. Hostile bytes possible.
-std::string_view place_name(const ProcessInfo& process);
-// The same as a cell; null: nothing is known of the process.
+// place_name() as a cell; null: nothing is known of the process.
 CellText place_cell(const ProcessInfo* process, const PlacedColumn& column);
 
 // "host"; "own": the namespace of sockscope, if it is not known to be the host's; else the number.

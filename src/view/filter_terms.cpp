@@ -16,6 +16,7 @@
 #include "base/kernel_limits.h"
 #include "base/suggest.h"
 #include "model/address.h"
+#include "model/connection_ids.h"
 #include "model/pattern.h"
 #include "view/column_id.h"
 #include "view/columns.h"
@@ -139,48 +140,38 @@ tl::expected<TextTest, std::string> text_test(const Value& value) {
   return [pattern = std::move(*pattern)](std::string_view text) { return pattern.is_in(text); };
 }
 
-Parsed comm_test(const Value& value) {
-  if (value.op == Op::kEqual && !value.regex) {
-    return [name = value.text](const Flow& flow) { return flow.owner.name() == name; };
-  }
-  auto test = text_test(value);
-  if (!test) return error(test.error());
-  return [test = *std::move(test)](const Flow& flow) { return test(flow.owner.name()); };
-}
-
-Parsed other_comm_test(const Value& value) {
+// Matches a text of a flow, where there is one.
+template <auto read>
+Parsed flow_text_test(const Value& value) {
   if (value.op == Op::kEqual && !value.regex) {
     return [name = value.text](const Flow& flow) {
-      return flow.other_end && flow.other_end->owner.name() == name;
+      const std::optional<std::string_view> text = read(flow);
+      return text && *text == name;
     };
   }
   auto test = text_test(value);
   if (!test) return error(test.error());
   return [test = *std::move(test)](const Flow& flow) {
-    return flow.other_end && test(flow.other_end->owner.name());
+    const std::optional<std::string_view> text = read(flow);
+    return text && test(*text);
   };
+}
+
+using FlowText = std::optional<std::string_view>;
+FlowText comm_of(const Flow& flow) {
+  return flow.owner.name();
+}
+FlowText other_comm_of(const Flow& flow) {
+  return flow.other_end ? FlowText(flow.other_end->owner.name()) : std::nullopt;
+}
+FlowText remote_name_of(const Flow& flow) {
+  return flow.remote_name ? FlowText(flow.remote_name->name) : std::nullopt;
 }
 
 Parsed conn_id_test(const Value& value) {
-  std::uint64_t number = 0;
-  const char* const end = value.text.data() + value.text.size();
-  const auto [stop, failure] = std::from_chars(value.text.data(), end, number, 16);
-  if (failure != std::errc() || stop != end || value.text.size() != 16)
-    return error(fmt::format("'{}' is not 16 hexadecimal digits", value.text));
-  return [id = ConnectionId{number}](const Flow& flow) { return flow.conn_id == id; };
-}
-
-Parsed remote_name_test(const Value& value) {
-  if (value.op == Op::kEqual && !value.regex) {
-    return [name = value.text](const Flow& flow) {
-      return flow.remote_name && flow.remote_name->name == name;
-    };
-  }
-  auto test = text_test(value);
-  if (!test) return error(test.error());
-  return [test = *std::move(test)](const Flow& flow) {
-    return flow.remote_name && test(flow.remote_name->name);
-  };
+  const auto id = parse_connection_id(value.text);
+  if (!id) return error(fmt::format("'{}' is not 16 hexadecimal digits", value.text));
+  return [id = *id](const Flow& flow) { return flow.conn_id == id; };
 }
 
 // Matches a text of the process, as far as that is known.
@@ -439,8 +430,8 @@ Parsed congestion_control_test(const Value& value) {
 const std::array<Key, 52> kKeys{{
     number_key(
         kPid, [](const Flow& f) -> Readings { return {known(f.owner.pid)}; }, {}, kMostPid),
-    {kComm, nullptr, comm_test, true},
-    {kComm, nullptr, comm_test, true, "name"},
+    {kComm, nullptr, flow_text_test<comm_of>, true},
+    {kComm, nullptr, flow_text_test<comm_of>, true, "name"},
     {kUser, nullptr, user_test},
     {kUid, nullptr, user_test},
     number_key(kNetns, [](const Flow& f) -> Readings { return {known(f.netns)}; }),
@@ -473,7 +464,7 @@ const std::array<Key, 52> kKeys{{
         kMostPort),
     {kLocal, nullptr, src_test, false, "src"},
     {kRemote, nullptr, dst_test, false, "dst"},
-    {kRemoteName, nullptr, remote_name_test, true},
+    {kRemoteName, nullptr, flow_text_test<remote_name_of>, true},
     {kConnId, nullptr, conn_id_test},
     number_key(
         kOtherPid,
@@ -482,7 +473,7 @@ const std::array<Key, 52> kKeys{{
           return {known(f.other_end->owner.pid)};
         },
         {}, kMostPid),
-    {kOtherComm, nullptr, other_comm_test, true},
+    {kOtherComm, nullptr, flow_text_test<other_comm_of>, true},
     {kDirection, nullptr, dir_test, false, "dir"},
     {kOwner, nullptr, owner_test},
     number_key(

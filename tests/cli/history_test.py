@@ -2,7 +2,6 @@
 """`record` and `history`: what is kept is exact, and the questions are answered."""
 import csv
 import io
-import json
 import os
 import random
 import sqlite3

@@ -4,16 +4,14 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "base/time_spec.h"
 #include "cli/command.h"
+#include "cli/history_options.h"
 #include "cli/history_text.h"
 #include "cli/option_groups.h"
 #include "cli/output.h"
 #include "cli/report.h"
 #include "cli/session.h"
-#include "model/match.h"
 #include "store/comparison.h"
-#include "store/folder.h"
 #include "store/question.h"
 
 namespace sockscope {
@@ -39,8 +37,7 @@ void declare(CLI::App& app, DiffArguments& arguments) {
   in_group(app, "Which connections");
   add_processes(app, arguments);
   in_group(app, "Where from");
-  add_text(app, "--dir", arguments.folder, "DIR|FILE",
-           "the history; by default " + store::default_folder());
+  add_history_folder(app, arguments.folder, "DIR|FILE", "the history");
   add_format(app, arguments, OutputFormat::kJson);
   add_number<std::size_t>(app, "--top", arguments.top, "N", 0, 1'000'000,
                           "how many rows of each kind, 20 by default; 0: all");
@@ -92,21 +89,17 @@ tl::expected<Side, std::string> parse_side(const std::string& text, const std::s
   }
   const auto range = parse_range(options, current_time_context());
   if (!range) return tl::make_unexpected(range.error());
-  const store::Range wanted{static_cast<std::uint64_t>(range->from_ns),
-                            static_cast<std::uint64_t>(range->to_ns)};
+  const store::Range wanted = range_of(*range);
   return Side{
       .path = folder, .range = wanted, .seconds = seconds_between(wanted.from_ns, wanted.to_ns)};
 }
 
 int run(const DiffArguments& arguments, const Options&) {
-  const std::string folder = arguments.folder.empty() ? store::default_folder() : arguments.folder;
+  const std::string folder = folder_of(arguments.folder);
   const Fd signals = take_stop_signals();
   Output output(signals.get());
-  auto filter = compile_filter(arguments);
-  if (!filter) return kExitUsage;
-  auto matcher = FlowMatcher::compile(arguments.options.filter);
-  if (!matcher) return report(matcher.error());
-  const auto wanted = [&](const Flow& flow) { return (*matcher)(flow) && filter->matches(flow); };
+  const auto wanted = selection_of(arguments);
+  if (!wanted) return wanted.error();
   struct Asked {
     const char* name;
     const std::string& text;
@@ -122,7 +115,7 @@ int run(const DiffArguments& arguments, const Options&) {
       return kExitUsage;
     }
     each.side = std::move(*side);
-    auto answer = store::ask(each.side.path, each.side.range, wanted);
+    auto answer = store::ask(each.side.path, each.side.range, *wanted);
     if (!answer) return report(answer.error());
     each.answer = std::move(*answer);
   }
@@ -137,11 +130,7 @@ int run(const DiffArguments& arguments, const Options&) {
     write_diff(found, sides[0], sides[1], arguments.top, write);
   if (!output.flush()) return output.exit_code();
   bool is_complete = true;
-  for (const Asked& each : both)
-    for (const std::string& reason : each.answer.unreadable) {
-      report(reason, "what it holds is missing above", "see 'sockscope history verify'");
-      is_complete = false;
-    }
+  for (const Asked& each : both) is_complete &= report_unreadable(each.answer.unreadable);
   if (!is_complete) return kExitFailed;
   const bool differs = std::ranges::any_of(
       found, [](const store::Difference& each) { return each.change != store::Change::kChanged; });

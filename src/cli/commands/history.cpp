@@ -2,19 +2,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <map>
 
-#include "base/time_spec.h"
 #include "cli/command.h"
+#include "cli/history_options.h"
 #include "cli/history_text.h"
 #include "cli/lookup.h"
 #include "cli/option_groups.h"
 #include "cli/output.h"
 #include "cli/report.h"
 #include "cli/session.h"
-#include "model/match.h"
-#include "store/folder.h"
 #include "store/question.h"
 
 namespace sockscope {
@@ -51,8 +47,7 @@ void declare(CLI::App& app, HistoryArguments& arguments) {
   in_group(app, "Which connections");
   add_processes(app, arguments);
   in_group(app, "Where from");
-  add_text(app, "--dir", arguments.folder, "DIR|FILE",
-           "the history; by default " + store::default_folder());
+  add_history_folder(app, arguments.folder, "DIR|FILE", "the history");
   add_format(app, arguments, OutputFormat::kJson);
   add_one_of(
       app, "--by", arguments.by, "WHAT", "top: a row for each process (default), remote, or both",
@@ -83,12 +78,9 @@ Options observe(const HistoryArguments& arguments) {
 }
 
 // The whole history, where no time is given.
-tl::expected<store::Range, std::string> range_of(const RangeOptions& options) {
+tl::expected<store::Range, std::string> asked_range(const RangeOptions& options) {
   if (!options.from && !options.to && !options.length) return store::Range{};
-  const auto range = parse_range(options, current_time_context());
-  if (!range) return tl::make_unexpected(range.error());
-  return store::Range{static_cast<std::uint64_t>(range->from_ns),
-                      static_cast<std::uint64_t>(range->to_ns)};
+  return parse_range(options, current_time_context()).map(range_of);
 }
 
 int print_facts(const HistoryArguments& arguments, const std::string& path, Output& output) {
@@ -110,30 +102,27 @@ std::string filter_about(const std::string& about) {
 }
 
 int run(const HistoryArguments& arguments, const Options&) {
-  const std::string path = arguments.folder.empty() ? store::default_folder() : arguments.folder;
+  const std::string path = folder_of(arguments.folder);
   const Fd signals = take_stop_signals();
   Output output(signals.get());
   if (arguments.question == Question::kInfo || arguments.question == Question::kVerify)
     return print_facts(arguments, path, output);
 
-  const auto range = range_of(arguments.range);
+  const auto range = asked_range(arguments.range);
   if (!range) {
     report("cannot understand the time: " + range.error(), "", "see 'sockscope help times'");
     return kExitUsage;
   }
-  auto filter = compile_filter(arguments);
-  if (!filter) return kExitUsage;
-  auto matcher = FlowMatcher::compile(arguments.options.filter);
-  if (!matcher) return report(matcher.error());
+  const auto is_selected = selection_of(arguments);
+  if (!is_selected) return is_selected.error();
   auto about =
       FlowFilter::parse(arguments.about.empty() ? "" : filter_about(arguments.about), user_id);
   if (!about) {
     report("cannot understand '" + arguments.about + "': " + about.error());
     return kExitUsage;
   }
-  auto answer = store::ask(path, *range, [&](const Flow& flow) {
-    return (*matcher)(flow) && filter->matches(flow) && about->matches(flow);
-  });
+  auto answer = store::ask(
+      path, *range, [&](const Flow& flow) { return (*is_selected)(flow) && about->matches(flow); });
   if (!answer) return report(answer.error());
   const bool is_who = arguments.question == Question::kWho;
   arrange_edges(*answer, is_who ? GroupBy::kBoth : arguments.by);
@@ -147,9 +136,7 @@ int run(const HistoryArguments& arguments, const Options&) {
   else
     write_answer(*answer, is_who ? GroupBy::kBoth : arguments.by, all, write);
   if (!output.flush()) return output.exit_code();
-  for (const std::string& reason : answer->unreadable)
-    report(reason, "what it holds is missing above", "see 'sockscope history verify'");
-  if (!answer->unreadable.empty()) return kExitFailed;
+  if (!report_unreadable(answer->unreadable)) return kExitFailed;
   return arguments.expects_match && all == 0 ? kExitFailed : kExitDone;
 }
 

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/every_interval.h"
+#include "cli/history_options.h"
 #include "cli/option_groups.h"
 #include "cli/report.h"
 #include "cli/session.h"
@@ -64,7 +65,7 @@ Parsed<std::uint64_t> parse_age(const std::string& text) {
 
 void declare(CLI::App& app, RecordArguments& arguments) {
   in_group(app, "What is kept");
-  add_text(app, "--dir", arguments.folder, "DIR", "where; by default " + store::default_folder());
+  add_history_folder(app, arguments.folder, "DIR", "where");
   add_parsed(app, "--max-size", arguments.limits.most_bytes, "SIZE",
              "how much in all, 2G by default; then the oldest goes", parse_size);
   add_parsed(app, "--max-age", arguments.limits.most_age_ns, "AGE", "how long, 14d by default",
@@ -121,7 +122,7 @@ class Reporter {
 
 int run(const RecordArguments& arguments, const Options& observed) {
   ::umask(0027);
-  const std::string path = arguments.folder.empty() ? store::default_folder() : arguments.folder;
+  const std::string path = folder_of(arguments.folder);
   auto folder = store::Folder::open(path);
   if (!folder) return report(folder.error());
   for (const std::string& file : folder->damaged())
