@@ -36,6 +36,17 @@ std::uint64_t shifted(std::uint64_t time, std::int64_t by) {
   return time + std::min(static_cast<std::uint64_t>(by), UINT64_MAX - time);
 }
 
+// Calls take() for each row.
+template <class Take>
+Result<void> for_each(Statement& rows, Take take) {
+  for (;;) {
+    auto more = rows.next();
+    if (!more) return tl::make_unexpected(std::move(more).error());
+    if (!*more) return {};
+    take();
+  }
+}
+
 class File {
  public:
   static Result<File> open(const std::string& path) {
@@ -76,14 +87,12 @@ class File {
   Result<void> read_clock() {
     auto rows = database_.prepare("SELECT mono_ns,wall_ns FROM clock ORDER BY mono_ns");
     if (!rows) return tl::make_unexpected(std::move(rows).error());
-    for (;;) {
-      auto more = rows->next();
-      if (!more) return tl::make_unexpected(std::move(more).error());
-      if (!*more) break;
+    auto done = for_each(*rows, [&] {
       const auto mono = static_cast<std::uint64_t>(rows->number(0));
       if (!stretches_.empty()) stretches_.back().mono_to = mono;
       stretches_.push_back({mono, UINT64_MAX, rows->number(1) - rows->number(0)});
-    }
+    });
+    if (!done) return done;
     if (stretches_.empty())
       return tl::make_unexpected(
           Error(ErrorKind::kIo, {}, "read " + database_.path()).with_detail("it has no clock"));
@@ -100,13 +109,17 @@ template <class Value>
 class Dictionary {
  public:
   using Read = std::function<Value(const Statement&)>;
-  Dictionary(Statement find, Read read) : find_(std::move(find)), read_(std::move(read)) {}
+  // problem: where the first error is kept.
+  Dictionary(Statement find, Read read, Result<void>& problem)
+      : find_(std::move(find)), read_(std::move(read)), problem_(problem) {}
   const Value* get(std::int64_t id) {
     if (id == 0) return nullptr;
     const auto [place, is_new] = known_.try_emplace(id);
     if (is_new) {
       find_.bind(id);
-      if (auto row = find_.next(); row && *row) place->second = read_(find_);
+      auto row = find_.next();
+      if (row && *row) place->second = read_(find_);
+      if (!row && problem_) problem_ = tl::make_unexpected(std::move(row).error());
       find_.reset();
     }
     return &place->second;
@@ -115,6 +128,7 @@ class Dictionary {
  private:
   Statement find_;
   Read read_;
+  Result<void>& problem_;
   std::unordered_map<std::int64_t, Value> known_;
 };
 
@@ -188,7 +202,7 @@ EdgeKey key_of(const Flow& flow) {
           flow.remote.addr.family,
           flow.remote.addr.bytes,
           flow.remote.addr.zone.name(),
-          flow.direction == Direction::kInbound ? flow.local.port : flow.remote.port};
+          port_of(flow)};
 }
 
 class Asking {
@@ -208,10 +222,11 @@ class Asking {
     auto failed = file.database().prepare(kFailed);
     for (auto* each : {&processes, &addresses, &names, &flows, &one_flow, &deltas, &failed})
       if (!*each) return tl::make_unexpected(std::move(*each).error());
-    Dictionary<Owner> owners(std::move(*processes), read_process);
-    Dictionary<Address> remotes(std::move(*addresses), read_address);
-    Dictionary<std::string> called(std::move(*names),
-                                   [](const Statement& row) { return row.text(0); });
+    Result<void> problem;
+    Dictionary<Owner> owners(std::move(*processes), read_process, problem);
+    Dictionary<Address> remotes(std::move(*addresses), read_address, problem);
+    Dictionary<std::string> called(
+        std::move(*names), [](const Statement& row) { return row.text(0); }, problem);
     const auto edge_flow = [&](std::int64_t remote, std::int64_t process, std::int64_t name) {
       Flow flow;
       if (const Owner* owner = owners.get(process)) flow.owner = *owner;
@@ -286,7 +301,9 @@ class Asking {
         auto found = met.find(key);
         if (found == met.end()) {  // closed at the very beginning, or without a remote end
           one_flow->bind_all(key, last, from, opened_after, closed_before);
-          if (auto row = one_flow->next(); row && *row)
+          auto row = one_flow->next();
+          if (!row && problem) problem = tl::make_unexpected(std::move(row).error());
+          if (row && *row)
             take_flow(*one_flow);
           else
             met.emplace(key, Met{});
@@ -323,7 +340,7 @@ class Asking {
       });
       if (!done) return done;
     }
-    return {};
+    return problem;
   }
 
   std::vector<Edge> edges() {
@@ -357,25 +374,12 @@ class Asking {
     const auto number = [&](int offset) {
       return static_cast<std::uint64_t>(row.number(column + offset));
     };
-    edge.moved.tx_bytes += number(0);
-    edge.moved.rx_bytes += number(1);
-    edge.moved.tx_segments += number(2);
-    edge.moved.rx_segments += number(3);
-    edge.moved.retransmits += number(4);
+    edge.moved += {number(0), number(1), number(2), number(3), number(4)};
     if (number(5) == 0) return;
     Times& times = times_[&edge];
     times.sum_us += number(5);
     ++times.count;
     edge.srtt_us = times.sum_us / times.count;
-  }
-  template <class Take>
-  static Result<void> for_each(Statement& rows, Take take) {
-    for (;;) {
-      auto more = rows.next();
-      if (!more) return tl::make_unexpected(std::move(more).error());
-      if (!*more) return {};
-      take();
-    }
   }
   Edge* find(Flow flow) {
     const auto [place, is_new] = edges_.try_emplace(key_of(flow));
@@ -542,19 +546,19 @@ Result<Answer> ask(const std::string& path, const Range& range,
     known_to = std::max(known_to, facts.ended_ns);
     was_ended = facts.is_complete;
     slack = facts.is_complete ? kSlack : facts.interval_ns + 2 * kSlack;
-    if (done = asking.read(*file, facts); done) {
+    done = asking.read(*file, facts);
+    if (done) {
       auto gaps = file->database().prepare("SELECT id,from_ns,reason,count FROM gap ORDER BY id");
       if (!gaps) return tl::make_unexpected(std::move(gaps).error());
-      for (auto more = gaps->next(); more && *more; more = gaps->next()) {
+      done = for_each(*gaps, [&] {
         const std::uint64_t to = file->wall_of_key(gaps->number(0));
         const std::uint64_t from = file->wall_of(static_cast<std::uint64_t>(gaps->number(1)));
         if (to >= range.from_ns && from < range.to_ns)
           answer.missing.push_back(
               {from, to, gaps->text(2), static_cast<std::uint64_t>(gaps->number(3))});
-      }
-    } else {
-      answer.unreadable.push_back(reason_of(done.error()));
+      });
     }
+    if (!done) answer.unreadable.push_back(reason_of(done.error()));
   }
   const std::uint64_t until = std::max(known_to, range.from_ns) + slack;
   if (range.to_ns != UINT64_MAX && until < range.to_ns) missing(until - slack, range.to_ns);

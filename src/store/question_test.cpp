@@ -258,6 +258,37 @@ TEST_F(StoredHistory, ADamagedFileIsNamedAndTheOthersAnswer) {
   EXPECT_NE((*facts)[2].problem, "");
 }
 
+TEST_F(StoredHistory, DamageWithinAFileIsTold) {
+  begin(0);
+  Flow flow = connection(1, "203.0.113.7", 42, "curl");
+  auto name = std::make_shared<RemoteName>();
+  name->name = "www.example.com";
+  flow.remote_name = name;
+  write(row::Flow{.key = key(1), .flow = flow});
+  write(row::Delta{.key = key(2), .flow = key(1), .owner = flow.owner, .moved = {.tx_bytes = 3}});
+  write(row::Failure{.key = key(3), .flow = flow, .error = 111});
+  write(row::Gap{.key = key(4), .from_ns = 3 * kSecond, .reason = "full", .count = 7});
+  end(10);
+  EXPECT_TRUE(answer().unreadable.empty());
+  const std::string path = folder + "/1000.scope";
+  fs::copy_file(path, folder + "/whole");
+  for (const std::string table :
+       {"process", "address", "name", "flow", "delta", "failure", "gap", "clock", "info"}) {
+    fs::copy_file(folder + "/whole", path, fs::copy_options::overwrite_existing);
+    std::int64_t page = 0;
+    {
+      auto database = Database::open(path, Database::Access::kRead);
+      page = database->number("SELECT rootpage FROM sqlite_master WHERE name='" + table + "'")
+                 ->value();
+    }
+    constexpr std::int64_t kPageBytes = 8192;
+    std::fstream damaged(path, std::ios::in | std::ios::out | std::ios::binary);
+    damaged.seekp((page - 1) * kPageBytes) << std::string(kPageBytes, 'x');
+    damaged.close();
+    EXPECT_EQ(answer().unreadable.size(), 1u) << table;
+  }
+}
+
 TEST_F(StoredHistory, ANewerFormatIsRefusedInASentence) {
   begin(0);
   end(10);
