@@ -6,19 +6,17 @@
 namespace sockscope {
 
 void EndPairs::put(std::uint32_t slot, std::uint64_t key,
-                   const std::function<bool(std::uint32_t)>& is_over) {
+                   const std::function<Relation(std::uint32_t)>& relation) {
   remove(slot);
   if (key == 0) return;
   if (slot >= places_.size()) places_.resize(slot + 1);
   places_[slot].key = key;
-  std::uint32_t first = first_.find(key);
-  if (first != kNone && is_over(first)) {
-    first_.erase(key);
-    first = kNone;
-  }
-  if (first == kNone) {
+  const std::uint32_t first = first_.find(key);
+  const Relation its = first == kNone ? Relation::kStranger : relation(first);
+  if (its == Relation::kOver) first_.erase(key);
+  if (first == kNone || its == Relation::kOver) {
     first_.insert(key, slot);
-  } else if (places_[first].other == kNone) {
+  } else if (its == Relation::kOther && places_[first].other == kNone) {
     places_[first].other = slot;
     places_[slot].other = first;
   }

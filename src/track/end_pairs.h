@@ -15,10 +15,15 @@ class EndPairs {
  public:
   static constexpr std::uint32_t kNone = CookieIndex::kNone;
 
-  // Gives a slot its key, instead of the one that it had; 0: none. is_over: whether the connection
-  // in another slot has ended, so that its key may be used again.
+  // What another slot with the same key is to this one.
+  enum class Relation {
+    kOther,     // may be the other end
+    kOver,      // of a connection that has ended, so that its key is used again
+    kStranger,  // neither
+  };
+  // Gives a slot its key, instead of the one that it had; 0: none.
   void put(std::uint32_t slot, std::uint64_t key,
-           const std::function<bool(std::uint32_t)>& is_over);
+           const std::function<Relation(std::uint32_t)>& relation);
   void remove(std::uint32_t slot);
 
   std::uint64_t key(std::uint32_t slot) const noexcept {

@@ -7,8 +7,9 @@ namespace sockscope {
 namespace {
 
 constexpr std::uint32_t kNone = EndPairs::kNone;
-constexpr auto kGoesOn = [](std::uint32_t) { return false; };
-constexpr auto kIsOver = [](std::uint32_t) { return true; };
+constexpr auto kGoesOn = [](std::uint32_t) { return EndPairs::Relation::kOther; };
+constexpr auto kIsOver = [](std::uint32_t) { return EndPairs::Relation::kOver; };
+constexpr auto kIsStranger = [](std::uint32_t) { return EndPairs::Relation::kStranger; };
 
 TEST(EndPairs, TwoSlotsWithAKeyAreAPair) {
   EndPairs pairs;
@@ -55,6 +56,15 @@ TEST(EndPairs, ASlotMayChangeItsKeyOrLoseIt) {
   EXPECT_EQ(pairs.key(2), 0u);
   pairs.put(3, 78, kGoesOn);
   EXPECT_EQ(pairs.other(3), kNone);
+}
+
+TEST(EndPairs, AStrangerIsNoOtherEnd) {
+  EndPairs pairs;
+  pairs.put(1, 77, kGoesOn);
+  pairs.put(2, 77, kIsStranger);
+  EXPECT_EQ(pairs.other(2), kNone);
+  pairs.put(3, 77, kGoesOn);
+  EXPECT_EQ(pairs.other(1), 3u);
 }
 
 TEST(EndPairs, KeysOfWhatIsOverAreUsedAgain) {

@@ -70,23 +70,43 @@ void FlowTable::set_ends(std::uint32_t slot, const Flow& flow) {
   entry.remote = flow.remote;
   // A UDP socket may be connected to another remote end, or to none.
   if (is_named || (is_moved && entry.protocol == Protocol::kUdp)) entry.conn_id = flow.conn_id;
-  if (is_named || is_moved) set_pair(slot);
+  if ((!is_named && !is_moved) || !std::exchange(entry.is_paired, false)) return;
+  if (const std::uint32_t other = other_of(slot); other != kNone) at(other).other_end.reset();
+  unpair(slot);
 }
 
-void FlowTable::set_pair(std::uint32_t slot) {
+void FlowTable::unpair(std::uint32_t slot) {
+  named_.remove(slot);
+  unnamed_.remove(slot);
+  at(slot).other_end.reset();
+}
+
+// Done for snapshots only, because most connections end before anybody looks. Those that are over
+// come first, so that what is open takes their place.
+void FlowTable::pair_new() {
+  for (const bool closed : {true, false})
+    for (std::uint32_t slot = 0; slot < chunks_.size() * kChunk; ++slot)
+      if (at(slot).in_use && at(slot).closed == closed && !at(slot).is_paired) pair(slot);
+}
+
+void FlowTable::pair(std::uint32_t slot) {
   Entry& entry = at(slot);
-  const auto name = static_cast<std::uint64_t>(entry.conn_id);
+  entry.is_paired = true;
   const std::uint64_t ends =
       entry.remote.port == 0 ? 0
                              : hash_of_ends(entry.netns, entry.protocol, entry.local, entry.remote);
-  if (name == named_.key(slot) && ends == unnamed_.key(slot)) return;
-  entry.other_end.reset();
-  // The same ends may be used again; a name of TCP is not.
-  const auto is_over = [&](std::uint32_t other) { return at(other).closed && !entry.closed; };
-  const bool is_unique = entry.protocol == Protocol::kTcp;
-  if (name != named_.key(slot))
-    named_.put(slot, name, [&](std::uint32_t other) { return !is_unique && is_over(other); });
-  if (ends != unnamed_.key(slot)) unnamed_.put(slot, ends, is_over);
+  // The same ends may be used again.
+  const auto by_ends = [&](std::uint32_t first) {
+    const Entry& other = at(first);
+    if (other.closed && !entry.closed) return EndPairs::Relation::kOver;
+    const bool fits = other.local == entry.remote && other.remote == entry.local;
+    return fits ? EndPairs::Relation::kOther : EndPairs::Relation::kStranger;
+  };
+  const auto by_name = [&](std::uint32_t first) {
+    return entry.protocol == Protocol::kTcp ? EndPairs::Relation::kOther : by_ends(first);
+  };
+  named_.put(slot, static_cast<std::uint64_t>(entry.conn_id), by_name);
+  unnamed_.put(slot, ends, by_ends);
 }
 
 // Where one end's name is not known, the addresses tell which other one belongs to it.
@@ -136,9 +156,7 @@ void FlowTable::remove(std::uint32_t slot) {
   --processes_[entry.process].references;
   if (entry.former != 0) --processes_[entry.former].references;
   index_.erase(entry.cookie);
-  named_.remove(slot);
-  unnamed_.remove(slot);
-  entry.other_end.reset();
+  if (entry.is_paired) unpair(slot);
   entry.in_use = false;
   free_.push_back(slot);
 }
@@ -535,6 +553,7 @@ void FlowTable::take(std::uint64_t now_ns, const Wanted& wanted, Snapshot& snaps
   };
   std::vector<Sums> sums(processes_.slots());
 
+  pair_new();
   snapshot.flows.reserve(index_.size());
   Flow flow;
   for (std::uint32_t slot = 0; slot < chunks_.size() * kChunk; ++slot) {

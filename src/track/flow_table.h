@@ -81,7 +81,8 @@ class FlowTable {
   bool contains(std::uint64_t cookie) const noexcept { return find(cookie) != kNone; }
   // The name of the connection; kUnknown: there is none with this cookie, or it is not known.
   ConnectionId conn_id(std::uint64_t cookie) const noexcept;
-  // The flow as a snapshot would have it, without rates. False: there is none.
+  // The flow as a snapshot would have it, without rates, and with the other end only if a snapshot
+  // has shown it. False: there is none.
   bool read(std::uint64_t cookie, Flow& flow) const;
   std::size_t open_flows() const noexcept { return index_.size() - closed_ - remnants_; }
   std::size_t closed_flows() const noexcept { return closed_; }
@@ -123,6 +124,7 @@ class FlowTable {
     bool missed = false;   // closed because a pass did not show it
     bool untold = false;   // closed by a pass, without a kClose so far
     bool in_use = false;
+    bool is_paired = false;  // it is in named_ and unnamed_
     bool has_uid = false;
     bool has_counters = true;
     bool has_opening = false;  // a connect or accept event
@@ -153,7 +155,9 @@ class FlowTable {
   std::uint32_t add(const Flow& flow, std::uint64_t now_ns);
   void remove(std::uint32_t slot);
   void set_ends(std::uint32_t slot, const Flow& flow);
-  void set_pair(std::uint32_t slot);
+  void pair_new();
+  void pair(std::uint32_t slot);
+  void unpair(std::uint32_t slot);
   std::uint32_t other_of(std::uint32_t slot) const noexcept;
   void set_owner(Entry& entry, const Flow& flow, std::uint64_t now_ns);
   void hand_over(Entry& entry, std::uint32_t slot, bool is_correction);

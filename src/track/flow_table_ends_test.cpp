@@ -51,6 +51,8 @@ class FlowTableEnds : public testing::Test {
   }
   // "nginx 20 10.0.0.2:80"; "none".
   std::string other_of(std::uint64_t cookie) {
+    Snapshot snapshot;
+    table.take(now, nullptr, snapshot);
     Flow flow;
     if (!table.read(cookie, flow)) return "no such flow";
     if (!flow.other_end) return "none";
@@ -125,9 +127,12 @@ TEST_F(FlowTableEnds, TheSameRowHasTheSameOtherEnd) {
   pass({curl(77), nginx(77)});
   Flow before;
   Flow after;
+  EXPECT_EQ(other_of(1), "nginx 20 10.0.0.2:80");
   table.read(1, before);
   pass({curl(77), nginx(77)});
+  EXPECT_EQ(other_of(1), "nginx 20 10.0.0.2:80");
   table.read(1, after);
+  ASSERT_TRUE(before.other_end);
   EXPECT_EQ(before.other_end, after.other_end);
 }
 
@@ -162,6 +167,21 @@ TEST_F(FlowTableEnds, OfUdpTheOpenOnesAreAPairAgain) {
   pass({of_udp(curl(77), 3), of_udp(nginx(77), 4)});
   EXPECT_EQ(other_of(3), "nginx 20 10.0.0.2:80");
   EXPECT_EQ(other_of(4), "curl 10 10.0.0.1:40000");
+}
+
+TEST_F(FlowTableEnds, OfUdpTheEndsOfTwoConnectionsThatAreOverAreNotMixed) {
+  const auto closed = [this](Flow flow, std::uint64_t cookie) {
+    flow.protocol = Protocol::kUdp;
+    flow.state = TcpState::kNone;
+    flow.cookie = cookie;
+    happen(EventKind::kClose, flow);
+  };
+  closed(curl(77), 1);
+  closed(curl(77), 3);
+  closed(nginx(77), 2);
+  EXPECT_EQ(other_of(2), "curl 10 10.0.0.1:40000");
+  EXPECT_NE(other_of(1), "curl 10 10.0.0.1:40000");
+  EXPECT_NE(other_of(3), "curl 10 10.0.0.1:40000");
 }
 
 TEST_F(FlowTableEnds, OfUdpFollowTheSocketToAnotherRemoteEnd) {
