@@ -150,6 +150,9 @@ class Traffic {
     flow.process_start_ns = flow.pid * 1'000'000ull;
     flow.uid = 33;
     flow.value = 120;
+    const auto isn = static_cast<std::uint32_t>(number * 2'654'435'761u);
+    flow.local_isn = accepted ? ~isn : isn;
+    flow.remote_isn = ~flow.local_isn;
     std::memcpy(flow.comm, accepted ? "nginx" : "curl", accepted ? 6 : 5);
     record.tx_bytes = 500 + number % 1000;
     record.rx_bytes = 20'000 + number % 5000;
@@ -171,6 +174,7 @@ class RingObserver : public Observer {
   Result<void> deliver(Tracker& to) override {
     to.count_records(ring->drain([&](auto bytes) {
       if (!decode_event(bytes, event_)) std::abort();
+      event_.flow.conn_id = to.connection_ids().of_tcp(decode_isns(bytes));
       to.take(event_);
     }));
     return {};
